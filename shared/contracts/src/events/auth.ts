@@ -1,0 +1,93 @@
+import Type from 'typebox'
+import { defineEvent } from '../envelope.ts'
+import { TierName } from '../tier.ts'
+import { Actor, EpochMs, identityFields, RequestId, record, ShortText } from './fields.ts'
+
+export const Role = Type.Union([Type.Literal('developer'), Type.Literal('operator')])
+/** SHA-256 of the normalised e-mail, first 32 hex digits: the log counts by account and holds no address of a person. */
+const Account = Type.String({ pattern: '^[0-9a-f]{32}$' })
+
+/** In all facts about a person's account, `key` is `portal`. */
+export const UserRegistered = defineEvent(
+  'auth',
+  'registered',
+  1,
+  record({ ...identityFields, role: Role, tier: TierName, actor: Actor, address: ShortText }),
+)
+export const LoginSucceeded = defineEvent(
+  'auth',
+  'login_succeeded',
+  1,
+  record({ ...identityFields, account: Account, address: ShortText, session: ShortText }),
+)
+export const LoginFailed = defineEvent(
+  'auth',
+  'login_failed',
+  1,
+  record({
+    ...identityFields,
+    account: Account,
+    address: ShortText,
+    reason: Type.Union([
+      Type.Literal('wrong_credentials'),
+      Type.Literal('disabled'),
+      Type.Literal('backed_off'),
+    ]),
+  }),
+)
+export const LoggedOut = defineEvent(
+  'auth',
+  'logged_out',
+  1,
+  record({ ...identityFields, session: ShortText, address: ShortText }),
+)
+export const KeyCreated = defineEvent(
+  'auth',
+  'key_created',
+  1,
+  record({
+    ...identityFields,
+    name: ShortText,
+    /** The shown beginning of the key, never more. */
+    prefix: ShortText,
+    actor: Actor,
+    expiresAt: Type.Optional(EpochMs),
+  }),
+)
+export const KeyRevoked = defineEvent(
+  'auth',
+  'key_revoked',
+  1,
+  record({ ...identityFields, actor: Actor, reason: Type.Optional(ShortText) }),
+)
+/** A key was used from an address: told at its first use at a node, then at most once a minute with the count since. */
+export const KeyAccepted = defineEvent(
+  'auth',
+  'key_accepted',
+  1,
+  record({ ...identityFields, address: ShortText, count: Type.Integer({ minimum: 1 }) }),
+)
+export const KeyRejected = defineEvent(
+  'auth',
+  'key_rejected',
+  1,
+  record({
+    ...identityFields,
+    request: RequestId,
+    address: ShortText,
+    reason: Type.Union([
+      Type.Literal('missing'),
+      Type.Literal('malformed'),
+      Type.Literal('unknown'),
+      Type.Literal('revoked'),
+      Type.Literal('expired'),
+      Type.Literal('disabled'),
+    ]),
+  }),
+)
+export const TierChanged = defineEvent(
+  'auth',
+  'tier_changed',
+  1,
+  record({ ...identityFields, from: TierName, to: TierName, actor: Actor }),
+)

@@ -1,0 +1,83 @@
+import Type, { type Static } from 'typebox'
+import { defineEvent } from '../envelope.ts'
+import {
+  Actor,
+  EpochMs,
+  IncidentId,
+  identityFields,
+  LogReference,
+  LongText,
+  record,
+  ShortText,
+} from './fields.ts'
+
+export const Severity = Type.Union([
+  Type.Literal('low'),
+  Type.Literal('medium'),
+  Type.Literal('high'),
+  Type.Literal('critical'),
+])
+export type Severity = Static<typeof Severity>
+
+/** The guard found abuse. `numbers` are the figures that crossed the rule's thresholds. */
+export const IncidentOpened = defineEvent(
+  'incidents',
+  'opened',
+  1,
+  record({
+    incident: IncidentId,
+    ...identityFields,
+    rule: ShortText,
+    severity: Severity,
+    explanation: LongText,
+    numbers: Type.Record(Type.String({ maxLength: 64 }), Type.Number()),
+    evidence: Type.Array(LogReference, { maxItems: 50 }),
+    action: Type.Union([Type.Literal('observed'), Type.Literal('throttled')]),
+    until: Type.Optional(EpochMs),
+  }),
+)
+
+/** What a report says, whether a model wrote it or the facts alone. */
+export const IncidentReport = Type.Object(
+  {
+    verdict: Type.Union([
+      Type.Literal('abuse'),
+      Type.Literal('misconfiguration'),
+      Type.Literal('legitimate_burst'),
+      Type.Literal('undetermined'),
+    ]),
+    confidence: Type.Number({ minimum: 0, maximum: 1 }),
+    severity: Severity,
+    summary: LongText,
+    likelyCause: LongText,
+    recommendedAction: LongText,
+    evidence: Type.Array(LogReference, { maxItems: 50 }),
+  },
+  { additionalProperties: false },
+)
+export type IncidentReport = Static<typeof IncidentReport>
+
+/** `source: facts` stands at once; a later `source: model` supersedes it. */
+export const IncidentReported = defineEvent(
+  'incidents',
+  'reported',
+  1,
+  record({
+    incident: IncidentId,
+    source: Type.Union([Type.Literal('facts'), Type.Literal('model')]),
+    model: Type.Optional(ShortText),
+    report: IncidentReport,
+  }),
+)
+export const IncidentAcknowledged = defineEvent(
+  'incidents',
+  'acknowledged',
+  1,
+  record({ incident: IncidentId, actor: Actor, note: LongText }),
+)
+export const IncidentClosed = defineEvent(
+  'incidents',
+  'closed',
+  1,
+  record({ incident: IncidentId, actor: Actor, reason: LongText }),
+)

@@ -1,0 +1,101 @@
+import Type from 'typebox'
+import { defineEvent } from '../envelope.ts'
+import { TierName } from '../tier.ts'
+import { Dialect, DurationMs, identityFields, RequestId, record, ShortText, Tokens } from './fields.ts'
+
+/** A request passed authentication, throttle and bucket; `reserved` tokens were taken (the reservation rides here). */
+export const RequestAdmitted = defineEvent(
+  'requests',
+  'admitted',
+  1,
+  record({
+    request: RequestId,
+    ...identityFields,
+    tier: TierName,
+    dialect: Dialect,
+    method: Type.String({ maxLength: 16 }),
+    path: ShortText,
+    model: ShortText,
+    stream: Type.Boolean(),
+    address: ShortText,
+    agent: Type.Optional(ShortText),
+    promptChars: Tokens,
+    promptEstimate: Tokens,
+    reserved: Tokens,
+  }),
+)
+
+export const RefusalReason = Type.Union([
+  Type.Literal('invalid_request'),
+  Type.Literal('unauthenticated'),
+  Type.Literal('forbidden'),
+  Type.Literal('not_found'),
+  Type.Literal('too_large'),
+  Type.Literal('rate_limited'),
+  Type.Literal('throttled'),
+  Type.Literal('overloaded'),
+  Type.Literal('unavailable'),
+])
+
+/** A request was turned away before any upstream saw it. */
+export const RequestRefused = defineEvent(
+  'requests',
+  'refused',
+  1,
+  record({
+    request: RequestId,
+    ...identityFields,
+    method: Type.String({ maxLength: 16 }),
+    path: ShortText,
+    model: ShortText,
+    address: ShortText,
+    agent: Type.Optional(ShortText),
+    reason: RefusalReason,
+    status: Type.Integer({ minimum: 400, maximum: 599 }),
+    retryAfterMs: Type.Optional(DurationMs),
+  }),
+)
+
+const ending = {
+  request: RequestId,
+  ...identityFields,
+  model: ShortText,
+  upstream: ShortText,
+  status: Type.Integer({ minimum: 0, maximum: 599 }),
+  durationMs: DurationMs,
+  /** Time to the first byte of the upstream's body; absent when none came. */
+  firstByteMs: Type.Optional(DurationMs),
+  bytes: Tokens,
+}
+
+/** The client got the whole answer of the upstream (an upstream's 4xx is a complete answer too). */
+export const RequestCompleted = defineEvent('requests', 'completed', 1, record(ending))
+
+/** The upstream refused, broke or timed out. */
+export const RequestFailed = defineEvent(
+  'requests',
+  'failed',
+  1,
+  record({
+    ...ending,
+    phase: Type.Union([Type.Literal('connect'), Type.Literal('response'), Type.Literal('stream')]),
+    code: ShortText,
+    message: ShortText,
+  }),
+)
+
+/** The answer ended early and not by the upstream's fault. */
+export const RequestInterrupted = defineEvent(
+  'requests',
+  'interrupted',
+  1,
+  record({
+    ...ending,
+    by: Type.Union([
+      Type.Literal('client'),
+      Type.Literal('node'),
+      Type.Literal('throttle'),
+      Type.Literal('drain'),
+    ]),
+  }),
+)

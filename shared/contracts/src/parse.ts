@@ -1,0 +1,81 @@
+import Type from 'typebox'
+import { Compile, type Validator } from 'typebox/compile'
+import { EVENTS, type FluxgateEvent } from './catalog.ts'
+import { type EventDefinition, envelopeAttributes } from './envelope.ts'
+import { upcast } from './upcast.ts'
+
+export type Parsed<T> = { ok: true; value: T } | { ok: false; reason: string }
+
+interface Check {
+  readonly definition: EventDefinition
+  readonly validator: Validator
+}
+
+const checks: ReadonlyMap<string, Check> = new Map(
+  EVENTS.map(definition => [
+    definition.type,
+    {
+      definition,
+      validator: Compile(
+        Type.Object({
+          ...envelopeAttributes,
+          type: Type.Literal(definition.type),
+          dataschema: Type.Literal(definition.dataschema),
+          data: definition.data,
+        }),
+      ),
+    },
+  ]),
+)
+
+const decoder = new TextDecoder('utf-8', { fatal: true })
+
+/**
+ * Bytes of one stored message → event. The one place where events are validated; older versions are upcast first.
+ * Unknown CloudEvents extension attributes are kept and ignored, as CloudEvents 1.0 section 3.3 asks.
+ */
+export function parseEvent(bytes: Uint8Array): Parsed<FluxgateEvent> {
+  let raw: unknown
+  try {
+    raw = JSON.parse(decoder.decode(bytes))
+  } catch (cause) {
+    return { ok: false, reason: `not JSON: ${(cause as Error).message}` }
+  }
+  if (typeof raw !== 'object' || raw === null || Array.isArray(raw)) {
+    return { ok: false, reason: 'not a JSON object' }
+  }
+  const type = (raw as { type?: unknown }).type
+  const check = typeof type === 'string' ? checks.get(type) : undefined
+  if (!check) return { ok: false, reason: `unknown event type ${JSON.stringify(type)?.slice(0, 100)}` }
+  const current = upcast(raw as Record<string, unknown>, check.definition)
+  if (!current.ok) return current
+  if (!check.validator.Check(current.value)) {
+    return { ok: false, reason: faults(check.validator, current.value) }
+  }
+  return { ok: true, value: current.value as unknown as FluxgateEvent }
+}
+
+/** Compiles a schema once into a parser of JSON bytes: the form in which KV values and commands are read. */
+export function jsonParser<S extends Type.TSchema>(schema: S): (bytes: Uint8Array) => Parsed<Type.Static<S>> {
+  const validator = Compile(schema)
+  return bytes => {
+    try {
+      const value: unknown = JSON.parse(decoder.decode(bytes))
+      return validator.Check(value)
+        ? { ok: true, value: value as Type.Static<S> }
+        : { ok: false, reason: faults(validator as unknown as Validator, value) }
+    } catch (cause) {
+      return { ok: false, reason: `not JSON: ${(cause as Error).message}` }
+    }
+  }
+}
+
+const FAULTS_LISTED = 5
+
+function faults(validator: Validator, value: unknown): string {
+  return validator
+    .Errors(value)
+    .slice(0, FAULTS_LISTED)
+    .map(e => `${e.instancePath || '/'} ${e.message}`)
+    .join('; ')
+}

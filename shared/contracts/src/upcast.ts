@@ -1,0 +1,33 @@
+import type { EventDefinition } from './envelope.ts'
+import type { Parsed } from './parse.ts'
+
+/** Turns the `data` of version n into that of version n + 1. */
+export type Upcaster = (data: unknown) => unknown
+
+/** `<stream>.<fact>` → upcasters from version 1 on. An event whose schema changes gets a new version and an entry here. */
+export const UPCASTERS: Readonly<Record<string, readonly Upcaster[]>> = Object.freeze({})
+
+/** Brings a raw event to its definition's current version; a version from the future is a fault, not a guess. */
+export function upcast(
+  raw: Record<string, unknown>,
+  definition: EventDefinition,
+  upcasters = UPCASTERS,
+): Parsed<Record<string, unknown>> {
+  if (raw.dataschema === definition.dataschema) return { ok: true, value: raw }
+  const prefix = `urn:fluxgate:${definition.name}:`
+  const schema = typeof raw.dataschema === 'string' ? raw.dataschema : ''
+  const version = schema.startsWith(prefix) ? Number(schema.slice(prefix.length)) : Number.NaN
+  if (!Number.isInteger(version) || version < 1) {
+    return { ok: false, reason: `dataschema is not a version of ${definition.name}` }
+  }
+  const steps = upcasters[definition.name] ?? []
+  if (version > definition.version || steps.length < definition.version - 1) {
+    return {
+      ok: false,
+      reason: `no way from version ${version} of ${definition.name} to ${definition.version}`,
+    }
+  }
+  let data = raw.data
+  for (let from = version; from < definition.version; from++) data = steps[from - 1]!(data)
+  return { ok: true, value: { ...raw, dataschema: definition.dataschema, data } }
+}

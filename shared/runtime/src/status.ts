@@ -1,0 +1,70 @@
+import { once } from 'node:events'
+import { createServer, type Server, type ServerResponse } from 'node:http'
+import type { Registry } from './metrics.ts'
+
+/** What stands between a service and readiness, or undefined when all is well. */
+export type ReadinessCheck = () => string | undefined
+
+export function failing(checks: Readonly<Record<string, ReadinessCheck>>): Record<string, string> {
+  const found: Record<string, string> = {}
+  for (const [name, check] of Object.entries(checks)) {
+    const fault = check()
+    if (fault !== undefined) found[name] = fault
+  }
+  return found
+}
+
+/**
+ * `/health`, `/ready` and `/metrics` for a service that has no other HTTP face.
+ * `port` 0 lets the system choose; undefined starts nothing.
+ */
+export async function startStatusServer(
+  port: number | undefined,
+  registry: Registry,
+  checks: Readonly<Record<string, ReadinessCheck>>,
+): Promise<AsyncDisposable & { readonly port: number | undefined }> {
+  if (port === undefined) return { port: undefined, async [Symbol.asyncDispose]() {} }
+  const server: Server = createServer(async (request, reply) => {
+    if (request.url === '/health') return reply.end('{"status":"alive"}')
+    if (request.url === '/metrics') {
+      return reply.setHeader('content-type', registry.contentType).end(await registry.metrics())
+    }
+    if (request.url !== '/ready') return reply.writeHead(404).end()
+    const missing = failing(checks)
+    const ready = Object.keys(missing).length === 0
+    reply
+      .writeHead(ready ? 200 : 503, { 'content-type': 'application/json' })
+      .end(JSON.stringify({ ready, missing }))
+  })
+  server.listen(port, '127.0.0.1')
+  await once(server, 'listening')
+  const bound = server.address()
+  return {
+    port: typeof bound === 'object' && bound ? bound.port : undefined,
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections()
+      await new Promise(done => server.close(done))
+    },
+  }
+}
+
+async function answer(
+  url: string | undefined,
+  reply: ServerResponse,
+  registry: Registry,
+  checks: Readonly<Record<string, ReadinessCheck>>,
+): Promise<void> {
+  if (url === '/metrics') {
+    const text = await registry.metrics()
+    reply.writeHead(200, { 'content-type': registry.contentType }).end(text)
+  } else if (url === '/ready') {
+    const missing = failing(checks)
+    const ready = Object.keys(missing).length === 0
+    reply
+      .writeHead(ready ? 200 : 503, { 'content-type': 'application/json' })
+      .end(JSON.stringify({ ready, missing }))
+  } else {
+    reply.writeHead(url === '/health' ? 200 : 404, { 'content-type': 'application/json' })
+    reply.end(url === '/health' ? '{"status":"alive"}' : '{"error":"not found"}')
+  }
+}
