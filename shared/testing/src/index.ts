@@ -1,0 +1,5 @@
+export { TestClock } from './clock.ts'
+export { eventually } from './eventually.ts'
+export { freePort } from './free-port.ts'
+export { type NatsServer, type NatsServerOptions, startNatsServer } from './nats-server.ts'
+export { createDatabase, type PostgresOptions, type PostgresServer, startPostgres } from './postgres.ts'

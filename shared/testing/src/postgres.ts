@@ -1,0 +1,40 @@
+import { randomBytes } from 'node:crypto'
+import { startPglite } from './pglite.ts'
+import { findPostgresql, startPostgresql } from './postgresql.ts'
+
+export interface PostgresOptions {
+  /** Absent: PostgreSQL where its binaries are installed, else PGlite. */
+  readonly kind?: 'postgresql' | 'pglite'
+  /** Absent: a temporary directory, removed at the end. A given one is created if need be and stays. */
+  readonly dataDir?: string
+  readonly port?: number
+}
+
+export interface PostgresServer extends AsyncDisposable {
+  /** Connection URL of the database `postgres`. */
+  readonly url: string
+  readonly port: number
+  readonly kind: 'postgresql' | 'pglite'
+  readonly dataDir: string
+  /** Ends the server, by default as an operator would; SIGKILL is a crash. The data stays. */
+  stop(signal?: NodeJS.Signals): Promise<void>
+  /** Starts it again on the same port and data. */
+  start(): Promise<void>
+  /** Makes an empty database of that name and returns its URL. */
+  create(name: string): Promise<string>
+}
+
+/** A real Postgres for tests: it forgets nothing when it is stopped, but a machine's crash may lose data. */
+export async function startPostgres(options: PostgresOptions = {}): Promise<PostgresServer> {
+  const binaries = options.kind === 'pglite' ? undefined : await findPostgresql()
+  if (binaries) return startPostgresql(binaries, options)
+  if (options.kind === 'postgresql') {
+    throw new Error('PostgreSQL is not installed: no directory with initdb and postgres was found')
+  }
+  return startPglite(options)
+}
+
+/** A fresh empty database in the server, one for each test file; returns its URL. */
+export function createDatabase(server: PostgresServer): Promise<string> {
+  return server.create(`test_${randomBytes(6).toString('hex')}`)
+}

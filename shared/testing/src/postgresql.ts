@@ -1,0 +1,166 @@
+import { execFile } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { chown, mkdir, mkdtemp, readdir } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import pg from 'pg'
+import { type Child, ChildEnded, type Owner, startChild, untilReady } from './child.ts'
+import { freePort } from './free-port.ts'
+import type { PostgresOptions, PostgresServer } from './postgres.ts'
+import { startWatchdog, type Watchdog } from './watchdog.ts'
+
+const run = promisify(execFile)
+const DEBIAN_ROOT = '/usr/lib/postgresql'
+const START_TRIES = 100
+const RETRY_MS = 50
+
+/**
+ * Durable against the end of its process, not of the machine: that is what tests can bring about. Commits stay
+ * synchronous, since after SIGKILL an asynchronous one is lost with the memory of the process.
+ */
+const SETTINGS = {
+  listen_addresses: '127.0.0.1',
+  unix_socket_directories: '',
+  fsync: 'off',
+  full_page_writes: 'off',
+  shared_buffers: '128MB',
+  max_wal_size: '2GB',
+  max_connections: '100',
+}
+
+/** The directory of PostgreSQL's server binaries: Debian's newest, else the one that `pg_config` on PATH names. */
+export async function findPostgresql(): Promise<string | undefined> {
+  const versions = existsSync(DEBIAN_ROOT) ? await readdir(DEBIAN_ROOT) : []
+  const debian = versions
+    .sort((a, b) => Number(b) - Number(a))
+    .map(version => join(DEBIAN_ROOT, version, 'bin'))
+  const configured = await run('pg_config', ['--bindir']).then(
+    answer => [answer.stdout.trim()],
+    () => [],
+  )
+  return [...debian, ...configured].find(
+    directory => existsSync(join(directory, 'initdb')) && existsSync(join(directory, 'postgres')),
+  )
+}
+
+export async function startPostgresql(binaries: string, options: PostgresOptions): Promise<PostgresServer> {
+  const owner = await postgresOwner()
+  const dataDir = options.dataDir ?? (await mkdtemp(join(tmpdir(), 'fluxgate-postgresql-')))
+  const watchdog = startWatchdog(options.dataDir === undefined ? dataDir : undefined)
+  try {
+    await mkdir(dataDir, { recursive: true, mode: 0o700 })
+    if (owner) await chown(dataDir, owner.uid, owner.gid)
+    if (!existsSync(join(dataDir, 'PG_VERSION'))) {
+      const init = [
+        '-D',
+        dataDir,
+        '-U',
+        'postgres',
+        '-A',
+        'trust',
+        '-E',
+        'UTF8',
+        '--locale=C.UTF-8',
+        '--no-sync',
+      ]
+      await run(join(binaries, 'initdb'), init, { ...owner, cwd: dataDir })
+    }
+    const port = options.port ?? (await freePort())
+    const launchHere = () => launch(binaries, dataDir, port, owner, watchdog)
+    return serverHandle(port, dataDir, watchdog, launchHere, await launchHere())
+  } catch (error) {
+    await watchdog.release()
+    throw error
+  }
+}
+
+function serverHandle(
+  port: number,
+  dataDir: string,
+  watchdog: Watchdog,
+  launchHere: () => Promise<Child>,
+  first: Child,
+): PostgresServer {
+  let child: Child | undefined = first
+  // SIGINT is Postgres' fast shutdown; SIGTERM would wait for the clients to leave.
+  const stop = async (signal: NodeJS.Signals = 'SIGINT') => {
+    await child?.stop(signal)
+    child = undefined
+    watchdog.guard(undefined)
+  }
+  return {
+    url: urlOf(port, 'postgres'),
+    port,
+    kind: 'postgresql',
+    dataDir,
+    stop,
+    async start() {
+      child ??= await launchHere()
+    },
+    async create(name) {
+      const client = new pg.Client(urlOf(port, 'postgres'))
+      await client.connect()
+      try {
+        await client.query(`create database ${client.escapeIdentifier(name)}`)
+      } finally {
+        await client.end()
+      }
+      return urlOf(port, name)
+    },
+    async [Symbol.asyncDispose]() {
+      await stop('SIGQUIT')
+      await watchdog.release()
+    },
+  }
+}
+
+async function launch(
+  binaries: string,
+  dataDir: string,
+  port: number,
+  owner: Owner | undefined,
+  watchdog: Watchdog,
+): Promise<Child> {
+  const settings = Object.entries({ ...SETTINGS, port }).flatMap(([name, value]) => [
+    '-c',
+    `${name}=${value}`,
+  ])
+  for (let tries = 1; ; tries++) {
+    const child = startChild(join(binaries, 'postgres'), ['-D', dataDir, ...settings], { owner })
+    watchdog.guard(child.pid)
+    try {
+      await untilReady(child, () => accepts(urlOf(port, 'postgres')))
+      return child
+    } catch (error) {
+      // After SIGKILL the orphaned backends need a moment to notice and to let go of the shared memory.
+      const orphans =
+        error instanceof ChildEnded && error.message.includes('pre-existing shared memory block')
+      if (!orphans || tries === START_TRIES) throw error
+      await new Promise(done => setTimeout(done, RETRY_MS))
+    }
+  }
+}
+
+async function accepts(url: string): Promise<boolean> {
+  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 1_000 })
+  client.on('error', () => {})
+  try {
+    await client.connect()
+    await client.end()
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** Postgres refuses to run as root: then it runs as the system's user `postgres`. */
+async function postgresOwner(): Promise<Owner | undefined> {
+  if (process.getuid?.() !== 0) return undefined
+  const id = async (flag: string) => Number((await run('id', [flag, 'postgres'])).stdout)
+  return { uid: await id('-u'), gid: await id('-g') }
+}
+
+function urlOf(port: number, database: string): string {
+  return `postgres://postgres@127.0.0.1:${port}/${database}`
+}
