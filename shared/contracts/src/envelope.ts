@@ -7,7 +7,7 @@ import Type, { type Static, type TSchema } from 'typebox'
  */
 export const envelopeAttributes = {
   specversion: Type.Literal('1.0'),
-  id: Type.String({ pattern: '^[0-9A-Za-z-]{16,64}$' }),
+  id: Type.String({ pattern: '^[0-9A-Za-z_-]{16,64}$' }),
   source: Type.String({ minLength: 1, maxLength: 200 }),
   subject: Type.String({ minLength: 1, maxLength: 129 }),
   time: Type.String({ pattern: '^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$' }),

@@ -24,17 +24,8 @@ export async function startStatusServer(
   checks: Readonly<Record<string, ReadinessCheck>>,
 ): Promise<AsyncDisposable & { readonly port: number | undefined }> {
   if (port === undefined) return { port: undefined, async [Symbol.asyncDispose]() {} }
-  const server: Server = createServer(async (request, reply) => {
-    if (request.url === '/health') return reply.end('{"status":"alive"}')
-    if (request.url === '/metrics') {
-      return reply.setHeader('content-type', registry.contentType).end(await registry.metrics())
-    }
-    if (request.url !== '/ready') return reply.writeHead(404).end()
-    const missing = failing(checks)
-    const ready = Object.keys(missing).length === 0
-    reply
-      .writeHead(ready ? 200 : 503, { 'content-type': 'application/json' })
-      .end(JSON.stringify({ ready, missing }))
+  const server: Server = createServer((request, reply) => {
+    void answer(request.url, reply, registry, checks)
   })
   server.listen(port, '127.0.0.1')
   await once(server, 'listening')

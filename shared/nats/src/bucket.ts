@@ -1,0 +1,142 @@
+import type { Parsed } from '@fluxgate/contracts'
+import { headers } from 'nats'
+import type { NatsLink } from './link.ts'
+import type { StoredMessage } from './pull.ts'
+import { readStored } from './read.ts'
+import { isApiError } from './topology.ts'
+
+/** A stored value and its revision (the bucket's stream sequence). */
+export interface Entry<T> {
+  readonly value: T
+  readonly revision: number
+}
+
+/** A change of one key: its new value, or undefined when it was deleted (or cannot be read). */
+export interface Change<T> {
+  readonly key: string
+  readonly value: T | undefined
+  readonly revision: number
+}
+
+/** Another writer was there first: the key's revision is not the expected one. */
+export class RevisionConflict extends Error {
+  readonly code = 'FLUXGATE_REVISION_CONFLICT'
+  constructor(bucket: string, key: string) {
+    super(`${bucket}/${key} was changed by another writer`)
+    this.name = 'RevisionConflict'
+  }
+}
+
+const WRONG_LAST_SEQUENCE = 10071
+const NO_MESSAGE_FOUND = 10037
+
+/** A JetStream key-value bucket (ADR-8) of JSON values that are checked as they are read. Keys that start with `_` are ours. */
+export class Bucket<T> {
+  readonly name: string
+  readonly #link: NatsLink
+  readonly #parse: (bytes: Uint8Array) => Parsed<T>
+
+  constructor(link: NatsLink, name: string, parse: (bytes: Uint8Array) => Parsed<T>) {
+    this.name = name
+    this.#link = link
+    this.#parse = parse
+  }
+
+  get stream(): string {
+    return `KV_${this.name}`
+  }
+
+  async get(key: string): Promise<Entry<T> | undefined> {
+    try {
+      const message = await this.#link.manager.streams.getMessage(this.stream, {
+        last_by_subj: this.#subject(key),
+      })
+      const value = this.read(key, message.data, message.header.get('KV-Operation'))
+      return value === undefined ? undefined : { value, revision: message.seq }
+    } catch (error) {
+      if (isApiError(error, NO_MESSAGE_FOUND) || (error as Error).message === 'no message found')
+        return undefined
+      throw error
+    }
+  }
+
+  /** Writes whatever was there before. @returns the new revision */
+  put(key: string, value: T): Promise<number> {
+    return this.#write(key, JSON.stringify(value))
+  }
+
+  /** Writes only over `revision`; 0 means that the key must never have been written. @throws RevisionConflict */
+  update(key: string, value: T, revision: number): Promise<number> {
+    return this.#write(key, JSON.stringify(value), revision)
+  }
+
+  /** Leaves a marker that watchers see; with `revision`, only over that. @throws RevisionConflict */
+  delete(key: string, revision?: number): Promise<number> {
+    return this.#write(key, '', revision, 'DEL')
+  }
+
+  /** The last change of every key, deletions included, as the bucket stood when asked. */
+  async snapshot(signal?: AbortSignal): Promise<{ changes: Change<T>[]; lastRevision: number }> {
+    const stop = new AbortController()
+    const { state } = await this.#link.manager.streams.info(this.stream)
+    const changes: Change<T>[] = []
+    const onStart = (pending: number) => {
+      if (pending === 0) stop.abort()
+    }
+    const both = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal
+    for await (const messages of readStored(this.#link, {
+      stream: this.stream,
+      filter: `$KV.${this.name}.>`,
+      from: 'latest',
+      signal: both,
+      onStart,
+    })) {
+      for (const message of messages) changes.push(this.change(message))
+      if (messages[messages.length - 1]!.pending === 0) break
+    }
+    return { changes, lastRevision: state.last_seq }
+  }
+
+  /** The present values, without deleted keys and without ours. */
+  async entries(): Promise<Map<string, Entry<T>>> {
+    const found = new Map<string, Entry<T>>()
+    for (const { key, value, revision } of (await this.snapshot()).changes) {
+      if (value !== undefined && !key.startsWith('_')) found.set(key, { value, revision })
+    }
+    return found
+  }
+
+  change(message: StoredMessage): Change<T> {
+    const key = message.subject.slice(`$KV.${this.name}.`.length)
+    return {
+      key,
+      value: this.read(key, message.data, message.headers?.get('KV-Operation')),
+      revision: message.sequence,
+    }
+  }
+
+  /** A value that cannot be read is told and treated as absent: a bad write must not stop a gateway. */
+  read(key: string, data: Uint8Array, operation: string | undefined): T | undefined {
+    if (operation === 'DEL' || operation === 'PURGE' || key.startsWith('_')) return undefined
+    const parsed = this.#parse(data)
+    if (parsed.ok) return parsed.value
+    this.#link.log.error({ bucket: this.name, key, reason: parsed.reason }, 'value cannot be read')
+    return undefined
+  }
+
+  #subject(key: string): string {
+    return `$KV.${this.name}.${key}`
+  }
+
+  async #write(key: string, body: string, revision?: number, operation?: string): Promise<number> {
+    const header = headers()
+    if (operation) header.set('KV-Operation', operation)
+    if (revision !== undefined) header.set('Nats-Expected-Last-Subject-Sequence', String(revision))
+    try {
+      return (await this.#link.jetstream.publish(this.#subject(key), body, { headers: header })).seq
+    } catch (error) {
+      if (isApiError(error, WRONG_LAST_SEQUENCE)) throw new RevisionConflict(this.name, key)
+      throw error
+    }
+  }
+}

@@ -1,0 +1,140 @@
+import { parseEvent } from '@fluxgate/contracts'
+import { AckPolicy, DeliverPolicy, nanos } from 'nats'
+import { buryMessage } from './dead-letter.ts'
+import { type LoggedEvent, loggedEvent } from './follow.ts'
+import type { NatsLink } from './link.ts'
+import { PullReader, type StoredMessage } from './pull.ts'
+import { pause } from './read.ts'
+
+/** What became of an event: finished, to be tried again after `afterMs`, or never to succeed. */
+export type Outcome =
+  | { readonly kind: 'done' }
+  | { readonly kind: 'later'; readonly afterMs: number }
+  | { readonly kind: 'poison'; readonly reason: string }
+
+export const done: Outcome = Object.freeze({ kind: 'done' })
+export const later = (afterMs: number): Outcome => ({ kind: 'later', afterMs })
+export const poison = (reason: string): Outcome => ({ kind: 'poison', reason })
+
+export interface ConsumeOptions {
+  readonly stream: string
+  /** Name of the durable; instances of one service share it and divide the work. */
+  readonly durable: string
+  readonly filter?: string
+  /** Events worked on at once. */
+  readonly concurrency: number
+  /** Without an answer for this long the server gives the event to another; work in progress renews it by itself. */
+  readonly ackWaitMs?: number
+  /** Deliveries after which an event goes to the dead letters. */
+  readonly maxAttempts?: number
+}
+
+export interface Consuming extends AsyncDisposable {
+  readonly buried: number
+  readonly handled: number
+}
+
+const DEFAULT_ACK_WAIT_MS = 30_000
+const DEFAULT_MAX_ATTEMPTS = 100
+const RETRY_MIN_MS = 250
+const RETRY_MAX_MS = 60_000
+const RESTART_MS = 200
+
+/** Works off a durable consumer, item by item. A handler that throws means `later`, with a growing pause. */
+export function consume(
+  link: NatsLink,
+  options: ConsumeOptions,
+  handler: (event: LoggedEvent, attempt: number, signal: AbortSignal) => Promise<Outcome>,
+): Consuming {
+  const stop = new AbortController()
+  const counts = { buried: 0, handled: 0 }
+  const ackWaitMs = options.ackWaitMs ?? DEFAULT_ACK_WAIT_MS
+  const maxAttempts = options.maxAttempts ?? DEFAULT_MAX_ATTEMPTS
+  const working = new Set<Promise<void>>()
+
+  async function work(message: StoredMessage): Promise<void> {
+    const keepAlive = setInterval(() => answer(link, message, '+WPI'), ackWaitMs / 3)
+    try {
+      const outcome = await decide(message)
+      if (outcome.kind === 'poison') {
+        await buryMessage(link, options.durable, message, outcome.reason, stop.signal)
+        counts.buried++
+      }
+      if (outcome.kind === 'later')
+        answer(link, message, `-NAK ${JSON.stringify({ delay: nanos(outcome.afterMs) })}`)
+      else answer(link, message, outcome.kind === 'done' ? '+ACK' : '+TERM')
+      counts.handled++
+    } finally {
+      clearInterval(keepAlive)
+    }
+  }
+
+  async function decide(message: StoredMessage): Promise<Outcome> {
+    const parsed = parseEvent(message.data)
+    if (!parsed.ok) return poison(parsed.reason)
+    const outcome = await handler(loggedEvent(message, parsed.value), message.attempt, stop.signal).catch(
+      (error: Error): Outcome => {
+        link.log.error(
+          { err: error, consumer: options.durable, sequence: message.sequence },
+          'handler failed',
+        )
+        return later(Math.min(RETRY_MIN_MS * 2 ** (message.attempt - 1), RETRY_MAX_MS))
+      },
+    )
+    const exhausted = outcome.kind === 'later' && message.attempt >= maxAttempts
+    return exhausted ? poison(`gave up after ${message.attempt} attempts`) : outcome
+  }
+
+  const running = (async () => {
+    while (!stop.signal.aborted) {
+      let reader: PullReader | undefined
+      const close = () => reader?.close()
+      stop.signal.addEventListener('abort', close)
+      try {
+        await ensureDurable(link, options, ackWaitMs)
+        reader = new PullReader(link, options.stream, options.durable, options.concurrency)
+        for (let next = await reader.next(1); next && !stop.signal.aborted; next = await reader.next(1)) {
+          const item = work(next[0]!).finally(() => working.delete(item))
+          working.add(item)
+          if (working.size >= options.concurrency) await Promise.race(working)
+        }
+      } catch (error) {
+        link.log.warn({ err: error, consumer: options.durable }, 'consuming again after a fault')
+      } finally {
+        reader?.close()
+        stop.signal.removeEventListener('abort', close)
+      }
+      await pause(RESTART_MS, stop.signal)
+    }
+    await Promise.allSettled(working)
+  })()
+
+  return {
+    get buried() {
+      return counts.buried
+    },
+    get handled() {
+      return counts.handled
+    },
+    async [Symbol.asyncDispose]() {
+      stop.abort()
+      await running
+    },
+  }
+}
+
+async function ensureDurable(link: NatsLink, options: ConsumeOptions, ackWaitMs: number): Promise<void> {
+  await link.manager.consumers.add(options.stream, {
+    durable_name: options.durable,
+    ack_policy: AckPolicy.Explicit,
+    deliver_policy: DeliverPolicy.All,
+    ack_wait: nanos(ackWaitMs),
+    max_ack_pending: options.concurrency * 2,
+    ...(options.filter === undefined ? {} : { filter_subject: options.filter }),
+  })
+}
+
+function answer(link: NatsLink, message: StoredMessage, text: string): void {
+  // While disconnected the server redelivers after its wait; an answer could not reach it anyway.
+  if (link.isConnected()) link.connection.publish(message.reply, text)
+}

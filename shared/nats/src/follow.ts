@@ -1,0 +1,147 @@
+import { type FluxgateEvent, parseEvent } from '@fluxgate/contracts'
+import { buryMessage } from './dead-letter.ts'
+import type { NatsLink } from './link.ts'
+import type { StoredMessage } from './pull.ts'
+import { pause, type ReadOptions, readStored } from './read.ts'
+
+/** An event with its place in the log. */
+export interface LoggedEvent {
+  readonly stream: string
+  readonly sequence: number
+  readonly subject: string
+  /** When the stream stored it, epoch milliseconds. */
+  readonly storedAtMs: number
+  readonly event: FluxgateEvent
+}
+
+/** Consecutive events of one stream. `events` may be empty when no message of the batch could be read. */
+export interface EventBatch {
+  readonly stream: string
+  readonly events: LoggedEvent[]
+  /** Position of the last message of the batch, read or buried: what a checkpoint holds. */
+  readonly lastSequence: number
+  readonly lastStoredAtMs: number
+  /** Messages that came behind this batch when the server sent it. */
+  readonly pending: number
+}
+
+export interface FollowOptions extends ReadOptions {
+  /** Who reads; stands in dead letters and logs. */
+  readonly name: string
+}
+
+export interface Following extends AsyncDisposable {
+  /** Messages buried because they could not be read. */
+  readonly buried: number
+  /** Batches given to the handler again after it threw. */
+  readonly retries: number
+}
+
+const RETRY_MIN_MS = 100
+const RETRY_MAX_MS = 5_000
+
+/**
+ * Follows a stream in order, for a fold that stores its own position. The handler gets the next batch when it is done
+ * with the one before; when it throws it gets the same batch again, after a growing pause, until it succeeds.
+ */
+export function follow(
+  link: NatsLink,
+  options: FollowOptions,
+  handler: (batch: EventBatch) => Promise<void>,
+): Following {
+  const stop = new AbortController()
+  const counts = { buried: 0, retries: 0 }
+  const running = (async () => {
+    for await (const messages of readStored(link, { ...options, signal: stop.signal })) {
+      const { events, unreadable } = parseAll(messages)
+      for (const { message, reason } of unreadable) {
+        await buryMessage(link, options.name, message, reason, stop.signal)
+        counts.buried++
+      }
+      const batch = eventBatch(options.stream, messages, events)
+      for (let wait = RETRY_MIN_MS; !stop.signal.aborted; wait = Math.min(wait * 2, RETRY_MAX_MS)) {
+        try {
+          await handler(batch)
+          break
+        } catch (error) {
+          counts.retries++
+          link.log.error(
+            { err: error, consumer: options.name, stream: options.stream, wait },
+            'batch failed, again',
+          )
+          await pause(wait, stop.signal)
+        }
+      }
+    }
+  })()
+  return {
+    get buried() {
+      return counts.buried
+    },
+    get retries() {
+      return counts.retries
+    },
+    async [Symbol.asyncDispose]() {
+      stop.abort()
+      await running
+    },
+  }
+}
+
+/**
+ * Reads from a position up to what the stream holds when the reading starts, then ends. Unreadable messages are
+ * skipped: replays look, they do not bury.
+ */
+export async function* replay(link: NatsLink, options: ReadOptions): AsyncGenerator<EventBatch> {
+  const stop = new AbortController()
+  const signal = options.signal ? AbortSignal.any([options.signal, stop.signal]) : stop.signal
+  const { state } = await link.manager.streams.info(options.stream)
+  const last = state.last_seq
+  let empty = false
+  const onStart = (pending: number) => {
+    empty = pending === 0
+    if (empty) stop.abort()
+  }
+  try {
+    for await (const all of readStored(link, { ...options, signal, onStart })) {
+      const messages = all.filter(message => message.sequence <= last)
+      if (messages.length > 0) yield eventBatch(options.stream, messages, parseAll(messages).events)
+      const end = all[all.length - 1]!
+      if (end.sequence >= last || end.pending === 0) return
+    }
+  } finally {
+    stop.abort()
+  }
+}
+
+function parseAll(messages: StoredMessage[]) {
+  const events: LoggedEvent[] = []
+  const unreadable: Array<{ message: StoredMessage; reason: string }> = []
+  for (const message of messages) {
+    const parsed = parseEvent(message.data)
+    if (!parsed.ok) unreadable.push({ message, reason: parsed.reason })
+    else events.push(loggedEvent(message, parsed.value))
+  }
+  return { events, unreadable }
+}
+
+export function loggedEvent(message: StoredMessage, event: FluxgateEvent): LoggedEvent {
+  return {
+    stream: message.stream,
+    sequence: message.sequence,
+    subject: message.subject,
+    storedAtMs: message.storedAtMs,
+    event,
+  }
+}
+
+function eventBatch(stream: string, messages: StoredMessage[], events: LoggedEvent[]): EventBatch {
+  const last = messages[messages.length - 1]!
+  return {
+    stream,
+    events,
+    lastSequence: last.sequence,
+    lastStoredAtMs: last.storedAtMs,
+    pending: last.pending,
+  }
+}

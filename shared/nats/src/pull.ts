@@ -1,0 +1,143 @@
+import { type Msg, type MsgHdrs, nanos, type Subscription } from 'nats'
+import type { NatsLink } from './link.ts'
+
+/** A message as a stream stored it, and where it stands. */
+export interface StoredMessage {
+  readonly subject: string
+  readonly data: Uint8Array
+  readonly headers: MsgHdrs | undefined
+  readonly stream: string
+  /** Position in the stream, from 1. */
+  readonly sequence: number
+  /** Position in the consumer's deliveries, from 1. */
+  readonly delivery: number
+  /** How often this message has been delivered, from 1. */
+  readonly attempt: number
+  readonly storedAtMs: number
+  /** Messages of the stream (and filter) behind this one, as the server knew. */
+  readonly pending: number
+  /** Where its acknowledgement goes. */
+  readonly reply: string
+}
+
+const EXPIRES_MS = 30_000
+const HEARTBEAT_MS = 2_000
+/** Silence after which a consumer counts as lost. */
+const SILENCE_MS = 5_000
+const encoder = new TextEncoder()
+
+/**
+ * Pulls from one consumer through one subscription, with credit: never more than `maxBuffered` messages asked for and
+ * not taken. The library's `consume` asks for more on receipt, so a slow reader of it grows without bound.
+ */
+export class PullReader {
+  readonly #link: NatsLink
+  readonly #consumer: string
+  readonly #maxBuffered: number
+  readonly #inbox: string
+  readonly #subscription: Subscription
+  readonly #watchdog: NodeJS.Timeout
+  readonly #offDisconnect: () => void
+  #queue: StoredMessage[] = []
+  #credit = 0
+  #heardAtMs = performance.now()
+  #wake: (() => void) | undefined
+  /** Why nothing more will come, once it is so. */
+  fault: string | undefined
+
+  constructor(link: NatsLink, stream: string, consumer: string, maxBuffered: number) {
+    this.#link = link
+    this.#consumer = `${stream}.${consumer}`
+    this.#maxBuffered = maxBuffered
+    this.#inbox = link.newInbox()
+    this.#subscription = link.connection.subscribe(this.#inbox, {
+      callback: (error, message) => (error ? this.#fail(error.message) : this.#receive(message)),
+    })
+    this.#watchdog = setInterval(() => {
+      if (performance.now() - this.#heardAtMs > SILENCE_MS) this.#fail('no heartbeat')
+    }, HEARTBEAT_MS)
+    this.#watchdog.unref()
+    this.#offDisconnect = link.onDisconnect(() => this.#fail('disconnected'))
+    this.#topUp()
+  }
+
+  /** The next messages, 1 to `max`, as soon as there are any; undefined after {@link fault} or {@link close}. */
+  async next(max: number): Promise<StoredMessage[] | undefined> {
+    while (this.#queue.length === 0) {
+      if (this.fault !== undefined) return undefined
+      await new Promise<void>(resolve => {
+        this.#wake = resolve
+      })
+    }
+    const batch = this.#queue.length <= max ? this.#queue : this.#queue.slice(0, max)
+    this.#queue = this.#queue.length <= max ? [] : this.#queue.slice(max)
+    this.#topUp()
+    return batch
+  }
+
+  close(): void {
+    this.#fail('closed')
+  }
+
+  #fail(fault: string): void {
+    if (this.fault !== undefined) return
+    this.fault = fault
+    clearInterval(this.#watchdog)
+    this.#offDisconnect()
+    this.#subscription.unsubscribe()
+    this.#wake?.()
+  }
+
+  #topUp(): void {
+    const room = this.#maxBuffered - this.#queue.length - this.#credit
+    if (this.fault !== undefined || room < this.#maxBuffered / 2) return
+    this.#credit += room
+    const request = { batch: room, expires: nanos(EXPIRES_MS), idle_heartbeat: nanos(HEARTBEAT_MS) }
+    this.#link.connection.publish(
+      `$JS.API.CONSUMER.MSG.NEXT.${this.#consumer}`,
+      encoder.encode(JSON.stringify(request)),
+      { reply: this.#inbox },
+    )
+  }
+
+  #receive(message: Msg): void {
+    this.#heardAtMs = performance.now()
+    const stored = message.reply === undefined ? undefined : storedMessage(message, message.reply)
+    if (stored) {
+      this.#credit = Math.max(0, this.#credit - 1)
+      this.#queue.push(stored)
+      this.#wake?.()
+      this.#wake = undefined
+      return
+    }
+    const code = message.headers?.code ?? 0
+    if (code === 100) return // heartbeat
+    // 404 and 408 end one request that could not be filled; all else ends the consumer's service to us.
+    if (code !== 404 && code !== 408) {
+      this.#fail(`${code} ${message.headers?.description ?? ''}`.trim())
+      return
+    }
+    const unfilled = Number(message.headers?.get('Nats-Pending-Messages') || this.#maxBuffered)
+    this.#credit = Math.max(0, this.#credit - unfilled)
+    this.#topUp()
+  }
+}
+
+/** Reads `$JS.ACK.[<domain>.<account>.]<stream>.<consumer>.<attempt>.<sequence>.<delivery>.<nanoseconds>.<pending>`. */
+function storedMessage(message: Msg, reply: string): StoredMessage | undefined {
+  const token = reply.split('.')
+  if (token[0] !== '$JS' || token[1] !== 'ACK') return undefined
+  const at = token.length === 9 ? 2 : 4
+  return {
+    subject: message.subject,
+    data: message.data,
+    headers: message.headers,
+    stream: token[at]!,
+    attempt: Number(token[at + 2]),
+    sequence: Number(token[at + 3]),
+    delivery: Number(token[at + 4]),
+    storedAtMs: Math.floor(Number(token[at + 5]) / 1e6),
+    pending: Number(token[at + 6]),
+    reply,
+  }
+}

@@ -1,0 +1,111 @@
+import { AckPolicy, type ConsumerConfig, DeliverPolicy, nanos, ReplayPolicy } from 'nats'
+import type { NatsLink } from './link.ts'
+import { PullReader, type StoredMessage } from './pull.ts'
+
+/** Where to begin in a stream. `latest` is the last message of each subject. */
+export type Position = { sequence: number } | { timeMs: number } | 'first' | 'new' | 'latest'
+
+export interface ReadOptions {
+  readonly stream: string
+  /** One subject filter (nats-server 2.9 takes no more). */
+  readonly filter?: string
+  readonly from: Position
+  /** Messages handed over at once, at the most. */
+  readonly maxBatch?: number
+  /** Messages fetched ahead of the caller, at the most. */
+  readonly maxBuffered?: number
+  readonly signal?: AbortSignal
+  /** Called with the number of messages to come each time a consumer starts. */
+  readonly onStart?: (pending: number) => void
+}
+
+export const DEFAULT_MAX_BATCH = 1_000
+const DEFAULT_MAX_BUFFERED = 8_000
+const INACTIVE_MS = 30_000
+const RETRY_MS = 200
+
+/**
+ * Reads a stream in order and without end, surviving reconnects, lost deliveries and a lost consumer: each message
+ * after `from` comes exactly once. More is asked for only as the caller takes the batches, so memory is bounded.
+ * A short-lived consumer without acknowledgements does the reading; a gap in its deliveries starts a new one.
+ */
+export async function* readStored(link: NatsLink, options: ReadOptions): AsyncGenerator<StoredMessage[]> {
+  const signal = options.signal ?? new AbortController().signal
+  const maxBatch = options.maxBatch ?? DEFAULT_MAX_BATCH
+  let position = options.from
+  while (!signal.aborted) {
+    let reader: PullReader | undefined
+    const close = () => reader?.close()
+    signal.addEventListener('abort', close)
+    try {
+      const consumer = await link.manager.consumers.add(options.stream, consumerConfig(options, position))
+      options.onStart?.(consumer.num_pending)
+      if (signal.aborted) return
+      reader = new PullReader(
+        link,
+        options.stream,
+        consumer.name,
+        options.maxBuffered ?? DEFAULT_MAX_BUFFERED,
+      )
+      let expected = 1
+      for (let batch = await reader.next(maxBatch); batch; batch = await reader.next(maxBatch)) {
+        const whole = contiguous(batch, expected)
+        expected += whole.length
+        if (whole.length > 0) {
+          position = { sequence: whole[whole.length - 1]!.sequence + 1 }
+          yield whole
+          if (signal.aborted) return
+        }
+        if (whole.length < batch.length) break
+      }
+    } catch (error) {
+      if (!signal.aborted)
+        link.log.warn({ stream: options.stream, err: error }, 'reading again after a fault')
+    } finally {
+      reader?.close()
+      signal.removeEventListener('abort', close)
+    }
+    await pause(RETRY_MS, signal)
+  }
+}
+
+/** The messages up to the first gap in the consumer's deliveries. */
+function contiguous(batch: StoredMessage[], expected: number): StoredMessage[] {
+  const gap = batch.findIndex((message, i) => message.delivery !== expected + i)
+  return gap === -1 ? batch : batch.slice(0, gap)
+}
+
+function consumerConfig(options: ReadOptions, position: Position): Partial<ConsumerConfig> {
+  return {
+    ack_policy: AckPolicy.None,
+    replay_policy: ReplayPolicy.Instant,
+    inactive_threshold: nanos(INACTIVE_MS),
+    mem_storage: true,
+    num_replicas: 1,
+    ...(options.filter === undefined ? {} : { filter_subject: options.filter }),
+    ...startAt(position),
+  }
+}
+
+function startAt(position: Position): Partial<ConsumerConfig> {
+  if (position === 'first') return { deliver_policy: DeliverPolicy.All }
+  if (position === 'new') return { deliver_policy: DeliverPolicy.New }
+  if (position === 'latest') return { deliver_policy: DeliverPolicy.LastPerSubject }
+  if ('sequence' in position) {
+    return { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: Math.max(1, position.sequence) }
+  }
+  return { deliver_policy: DeliverPolicy.StartTime, opt_start_time: new Date(position.timeMs).toISOString() }
+}
+
+export function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise(resolve => {
+    if (signal.aborted) return resolve()
+    const done = () => {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', done)
+      resolve()
+    }
+    const timer = setTimeout(done, ms)
+    signal.addEventListener('abort', done)
+  })
+}

@@ -1,0 +1,117 @@
+import { BUCKETS, DEADLETTER_STREAM, STREAMS } from '@fluxgate/contracts'
+import { DiscardPolicy, NatsError, nanos, RetentionPolicy, StorageType, type StreamConfig } from 'nats'
+import type { NatsLink } from './link.ts'
+
+export interface TopologyOptions {
+  /** 1, or 3 on a cluster. */
+  readonly replicas: 1 | 3
+  /** Bytes on disk that all streams together may take on each server; each has its share. */
+  readonly storageBytes: number
+}
+
+export const DEFAULT_TOPOLOGY: TopologyOptions = Object.freeze({ replicas: 1, storageBytes: 8 * 1024 ** 3 })
+
+const DAY_MS = 86_400_000
+/** Live copies of every KV change, on core NATS: what gateways watch. */
+export const LIVE_PREFIX = 'fluxgate.live'
+const DEDUPE_WINDOW_MS = 30_000
+/** A node that has not renewed its record for this long is gone. */
+export const NODE_TTL_MS = 10_000
+const POLICY_HISTORY = 64
+
+/** The streams: their share of the storage, their retention and what happens when they are full. */
+const EVENT_STREAMS = [
+  { name: STREAMS.requests, subject: 'fluxgate.requests.>', share: 0.42, ageMs: 30 * DAY_MS },
+  { name: STREAMS.tokens, subject: 'fluxgate.tokens.>', share: 0.34, ageMs: 30 * DAY_MS },
+  { name: STREAMS.auth, subject: 'fluxgate.auth.>', share: 0.1, ageMs: 90 * DAY_MS },
+  { name: STREAMS.throttles, subject: 'fluxgate.throttles.>', share: 0.03, ageMs: 90 * DAY_MS },
+  { name: DEADLETTER_STREAM, subject: 'fluxgate.deadletter.>', share: 0.03, ageMs: 30 * DAY_MS },
+  // Incidents are kept for good: a full stream refuses, and the refusal is seen.
+  { name: STREAMS.incidents, subject: 'fluxgate.incidents.>', share: 0.06, ageMs: 0, forGood: true },
+] as const
+
+const KV_STREAMS = [
+  { bucket: BUCKETS.throttles, share: 0.005, ageMs: 0, history: 1 },
+  { bucket: BUCKETS.nodes, share: 0.001, ageMs: NODE_TTL_MS, history: 1 },
+  { bucket: BUCKETS.policy, share: 0.005, ageMs: 0, history: POLICY_HISTORY },
+] as const
+
+export function topology(options: TopologyOptions): Partial<StreamConfig>[] {
+  const common = {
+    retention: RetentionPolicy.Limits,
+    storage: StorageType.File,
+    num_replicas: options.replicas,
+    allow_direct: true,
+  }
+  const bytes = (share: number) => Math.floor(options.storageBytes * share)
+  return [
+    ...EVENT_STREAMS.map(stream => {
+      const forGood = 'forGood' in stream
+      return {
+        ...common,
+        name: stream.name,
+        subjects: [stream.subject],
+        max_bytes: bytes(stream.share),
+        max_age: nanos(stream.ageMs),
+        duplicate_window: nanos(DEDUPE_WINDOW_MS),
+        discard: forGood ? DiscardPolicy.New : DiscardPolicy.Old,
+        deny_delete: forGood,
+        deny_purge: forGood,
+      }
+    }),
+    ...KV_STREAMS.map(({ bucket, share, ageMs, history }) => ({
+      ...common,
+      name: `KV_${bucket}`,
+      subjects: [`$KV.${bucket}.>`],
+      max_bytes: bytes(share),
+      max_age: nanos(ageMs),
+      max_msgs_per_subject: history,
+      duplicate_window: nanos(ageMs > 0 ? Math.min(ageMs, DEDUPE_WINDOW_MS) : DEDUPE_WINDOW_MS),
+      discard: DiscardPolicy.New,
+      deny_delete: true,
+      deny_purge: false,
+      allow_rollup_hdrs: true,
+      republish: { src: `$KV.${bucket}.>`, dest: `${LIVE_PREFIX}.${bucket}.>` },
+    })),
+  ]
+}
+
+/** Creates what is missing and updates what differs; safe to run from many processes at once. */
+export async function ensureTopology(
+  link: NatsLink,
+  options: TopologyOptions = DEFAULT_TOPOLOGY,
+): Promise<void> {
+  for (const config of topology(options)) await ensureStream(link, config)
+}
+
+const STREAM_NOT_FOUND = 10059
+const STREAM_NAME_IN_USE = 10058
+
+async function ensureStream(link: NatsLink, wanted: Partial<StreamConfig>): Promise<void> {
+  const { streams } = link.manager
+  const name = wanted.name!
+  try {
+    const { config } = await streams.info(name)
+    if (differs(config, wanted)) await streams.update(name, wanted)
+  } catch (error) {
+    if (!isApiError(error, STREAM_NOT_FOUND)) throw error
+    try {
+      await streams.add(wanted)
+    } catch (raced) {
+      // Another process made it in between, perhaps with other limits: the next look settles it.
+      if (!isApiError(raced, STREAM_NAME_IN_USE)) throw raced
+      await streams.update(name, wanted)
+    }
+  }
+}
+
+function differs(have: StreamConfig, want: Partial<StreamConfig>): boolean {
+  return Object.entries(want).some(
+    ([field, value]) =>
+      JSON.stringify(have[field as keyof StreamConfig] ?? false) !== JSON.stringify(value ?? false),
+  )
+}
+
+export function isApiError(error: unknown, errCode: number): boolean {
+  return error instanceof NatsError && error.api_error?.err_code === errCode
+}

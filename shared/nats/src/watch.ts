@@ -1,0 +1,139 @@
+import type { Msg } from 'nats'
+import type { Bucket } from './bucket.ts'
+import type { NatsLink } from './link.ts'
+import { pause } from './read.ts'
+import { LIVE_PREFIX } from './topology.ts'
+
+export interface WatchOptions<T> {
+  /** Called for each key whose value changed, in revision order per key; undefined means gone. */
+  readonly onChange?: (key: string, value: T | undefined, revision: number) => void
+  /** Write a heartbeat key when none was seen for a second, so that silence is known. Needs write permission. */
+  readonly heartbeat?: boolean
+  readonly reconcileMs?: number
+}
+
+/** A bucket as seen from here, at most some tenths of a second behind it. */
+export interface Watch<T> extends AsyncDisposable {
+  readonly entries: ReadonlyMap<string, T>
+  /** Milliseconds since anything was heard of the bucket; only meaningful with heartbeats. */
+  silentMs(): number
+}
+
+interface Known<T> {
+  value: T | undefined
+  revision: number
+}
+
+const DEFAULT_RECONCILE_MS = 30_000
+const HEARTBEAT_MS = 1_000
+const HEARTBEAT_KEY = '_heartbeat'
+/** Deletions older than this many are forgotten; a reconcile does not bring them back. */
+const MAX_DELETED = 10_000
+
+/**
+ * Watches a bucket by a plain subscription to its republished changes, with a snapshot at the start, after each
+ * reconnect and every `reconcileMs`. A JetStream watch is one consumer on one server and is silent for 13 s and more
+ * when that server dies; this one is not. Changes are applied by revision, so order and repetition do not matter.
+ * Resolves when the first snapshot is in.
+ */
+export async function watchBucket<T>(
+  link: NatsLink,
+  bucket: Bucket<T>,
+  options: WatchOptions<T> = {},
+): Promise<Watch<T>> {
+  const known = new Map<string, Known<T>>()
+  const entries = new Map<string, T>()
+  const stop = new AbortController()
+  let heardAtMs = performance.now()
+
+  function apply(key: string, value: T | undefined, revision: number): void {
+    if (key.startsWith('_')) return
+    const before = known.get(key)
+    if (before && before.revision >= revision) return
+    known.set(key, { value, revision })
+    if (value === undefined && before?.value === undefined) return
+    if (value === undefined) entries.delete(key)
+    else entries.set(key, value)
+    options.onChange?.(key, value, revision)
+  }
+
+  async function reconcile(): Promise<void> {
+    const { changes, lastRevision } = await bucket.snapshot(stop.signal)
+    if (stop.signal.aborted) return
+    const present = new Set<string>()
+    for (const { key, value, revision } of changes) {
+      present.add(key)
+      apply(key, value, revision)
+    }
+    // A key that age removed leaves no marker behind.
+    for (const [key, state] of known) {
+      if (present.has(key) || state.revision > lastRevision) continue
+      apply(key, undefined, lastRevision)
+      known.delete(key)
+    }
+    forgetDeleted(known)
+    heardAtMs = performance.now()
+  }
+
+  const prefix = `${LIVE_PREFIX}.${bucket.name}.`
+  const subscription = link.connection.subscribe(`${prefix}>`, {
+    callback: (error, message) => {
+      if (error) return link.log.error({ err: error, bucket: bucket.name }, 'changes cannot be received')
+      heardAtMs = performance.now()
+      const key = message.subject.slice(prefix.length)
+      const revision = Number(message.headers?.get('Nats-Sequence'))
+      if (revision > 0) apply(key, bucket.read(key, message.data, operationOf(message)), revision)
+    },
+  })
+  const reconcileOrTell = () =>
+    reconcile().catch(error => {
+      if (!stop.signal.aborted) link.log.warn({ err: error, bucket: bucket.name }, 'snapshot failed')
+    })
+  const offReconnect = link.onReconnect(reconcileOrTell)
+
+  await link.connection.flush()
+  await reconcile()
+  const reconciling = every(options.reconcileMs ?? DEFAULT_RECONCILE_MS, stop.signal, reconcileOrTell)
+  const beating = options.heartbeat
+    ? every(HEARTBEAT_MS, stop.signal, async () => {
+        if (performance.now() - heardAtMs < HEARTBEAT_MS || !link.isConnected()) return
+        // Whoever notices the silence first breaks it, so one writer does for all watchers.
+        link.connection.publish(`$KV.${bucket.name}.${HEARTBEAT_KEY}`, '{}')
+      })
+    : Promise.resolve()
+
+  return {
+    entries,
+    silentMs: () => performance.now() - heardAtMs,
+    async [Symbol.asyncDispose]() {
+      stop.abort()
+      offReconnect()
+      subscription.unsubscribe()
+      await Promise.all([reconciling, beating])
+    },
+  }
+}
+
+function operationOf(message: Msg): string | undefined {
+  return message.headers?.get('KV-Operation') || undefined
+}
+
+function forgetDeleted<T>(known: Map<string, Known<T>>): void {
+  let deleted = 0
+  for (const state of known.values()) if (state.value === undefined) deleted++
+  for (const [key, state] of known) {
+    if (deleted <= MAX_DELETED) return
+    if (state.value === undefined) {
+      known.delete(key)
+      deleted--
+    }
+  }
+}
+
+async function every(ms: number, signal: AbortSignal, action: () => Promise<void>): Promise<void> {
+  while (!signal.aborted) {
+    // Spread the writers and readers of many nodes over the interval.
+    await pause(ms * (0.9 + Math.random() * 0.2), signal)
+    if (!signal.aborted) await action()
+  }
+}
