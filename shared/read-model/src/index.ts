@@ -1,0 +1,60 @@
+export {
+  type ApiKey,
+  createKey,
+  findKeyByHash,
+  type KeyIdentity,
+  listKeys,
+  type NewKey,
+  revokeKey,
+  touchKeys,
+} from './accounts/keys.ts'
+export {
+  createSession,
+  deleteOldSessions,
+  endAllSessions,
+  endSession,
+  findSession,
+  listSessions,
+  type Session,
+  type SessionWithUser,
+} from './accounts/sessions.ts'
+export {
+  createUser,
+  ensureOperator,
+  findUserByEmail,
+  findUserById,
+  listUsers,
+  type NewUser,
+  setDisabled,
+  setTier,
+  type User,
+  type UserCreation,
+} from './accounts/users.ts'
+export { type Database, type DatabaseOptions, openDatabase } from './database.ts'
+export { migrateToLatest, readMigrations, runScript } from './migrations.ts'
+export { type AsOf, asOf } from './queries/as-of.ts'
+export { type AuthEvent, type AuthEventFilter, authEvents } from './queries/auth-events.ts'
+export { CursorError, MAX_LIMIT, type Page } from './queries/cursor.ts'
+export { getIncident, type Incident, type IncidentFilter, listIncidents } from './queries/incidents.ts'
+export { type GatewayMetrics, gatewayMetrics, requestTotals, type Totals } from './queries/metrics.ts'
+export { getRequest, listRequests, type Request, type RequestFilter } from './queries/requests.ts'
+export {
+  currentThrottle,
+  listThrottles,
+  type ThrottleFilter,
+  type ThrottleRecord,
+} from './queries/throttles.ts'
+export {
+  type IdentityUsage,
+  MAX_POINTS,
+  topIdentities,
+  type Usage,
+  type UsageBucket,
+  type UsageGroup,
+  type UsagePoint,
+  type UsageScope,
+  usageByModel,
+  usageSeries,
+  usageTotal,
+} from './queries/usage.ts'
+export * from './tables.ts'

@@ -1,0 +1,63 @@
+import { sql } from 'kysely'
+
+/** One page of a list, newest first. `next` goes into `before` for the page after it; absent on the last one. */
+export interface Page<Item> {
+  readonly items: Item[]
+  readonly next?: string
+}
+
+/** An opaque place in a list that is ordered by time and id. */
+interface Place {
+  readonly atMs: number
+  readonly id: string
+}
+
+export class CursorError extends Error {
+  readonly code = 'FLUXGATE_CURSOR'
+}
+
+export const MAX_LIMIT = 1_000
+const MAX_CURSOR_CHARS = 400
+
+/** `rows` is one row longer than the page when there is more. */
+export function pageOf<Source, Item>(
+  rows: readonly Source[],
+  limit: number,
+  item: (row: Source) => Item,
+  place: (row: Source) => Place,
+): Page<Item> {
+  const items = rows.slice(0, limit).map(item)
+  if (rows.length <= limit) return { items }
+  const last = place(rows[limit - 1]!)
+  return { items, next: Buffer.from(JSON.stringify([last.atMs, last.id])).toString('base64url') }
+}
+
+/** Condition for the rows after a cursor; `atColumn` and `idColumn` are the columns of the order. */
+export function isAfter(cursor: string, atColumn: string, idColumn: string) {
+  const { atMs, id } = parseCursor(cursor)
+  const at = new Date(atMs).toISOString()
+  return sql<boolean>`(${sql.ref(atColumn)}, ${sql.ref(idColumn)}) < (${at}::timestamptz, ${id})`
+}
+
+/** Keeps a page's size between 1 and {@link MAX_LIMIT}. */
+export function pageLimit(limit: number): number {
+  return Math.min(Math.max(Math.trunc(limit) || 1, 1), MAX_LIMIT)
+}
+
+function parseCursor(cursor: string): Place {
+  if (cursor.length <= MAX_CURSOR_CHARS) {
+    try {
+      const value: unknown = JSON.parse(Buffer.from(cursor, 'base64url').toString())
+      if (Array.isArray(value) && isTime(value[0]) && typeof value[1] === 'string') {
+        return { atMs: value[0], id: value[1] }
+      }
+    } catch {
+      // Not a cursor of ours: told below.
+    }
+  }
+  throw new CursorError('not a cursor of this list')
+}
+
+function isTime(value: unknown): value is number {
+  return typeof value === 'number' && !Number.isNaN(new Date(value).getTime())
+}

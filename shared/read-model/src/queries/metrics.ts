@@ -1,0 +1,67 @@
+import type { Database } from '../database.ts'
+import { type AsOf, asOf } from './as-of.ts'
+import { type IdentityUsage, topIdentities, type Usage, usageByModel, usageTotal } from './usage.ts'
+
+/** Sums since the first event of the log. `admitted` = `completed` + `failed` + `interrupted` + `inFlight`. */
+export interface Totals {
+  readonly admitted: number
+  readonly refused: number
+  readonly completed: number
+  readonly failed: number
+  readonly interrupted: number
+  readonly inFlight: number
+  readonly settled: number
+  readonly promptTokens: number
+  readonly completionTokens: number
+  readonly totalTokens: number
+  /** Facts told more than once in the log, counted once. */
+  readonly repeated: number
+}
+
+export interface GatewayMetrics {
+  /** Start and end of the window in epoch milliseconds; the start is widened to a whole minute. */
+  readonly from: number
+  readonly to: number
+  readonly window: Usage
+  readonly identities: IdentityUsage[]
+  readonly models: Array<Usage & { readonly model: string }>
+  readonly totals: Totals
+  readonly asOf: AsOf[]
+}
+
+const TOP_ROWS = 10
+const MINUTE_MS = 60_000
+
+export async function gatewayMetrics(
+  db: Database,
+  { windowMs, nowMs, limit = TOP_ROWS }: { windowMs: number; nowMs: number; limit?: number },
+): Promise<GatewayMetrics> {
+  const from = Math.floor((nowMs - windowMs) / MINUTE_MS) * MINUTE_MS
+  // Nodes' clocks may run a little ahead of the asker's: the minute that has begun counts whole.
+  const scope = { from, to: nowMs + MINUTE_MS }
+  const [window, identities, models, totals, positions] = await Promise.all([
+    usageTotal(db, scope),
+    topIdentities(db, { ...scope, limit }),
+    usageByModel(db, { ...scope, limit }),
+    requestTotals(db),
+    asOf(db),
+  ])
+  return { from, to: nowMs, window, identities, models, totals, asOf: positions }
+}
+
+export async function requestTotals(db: Database): Promise<Totals> {
+  const row = await db.selectFrom('request_totals').selectAll().where('id', '=', 1).executeTakeFirstOrThrow()
+  return {
+    admitted: row.admitted,
+    refused: row.refused,
+    completed: row.completed,
+    failed: row.failed,
+    interrupted: row.interrupted,
+    inFlight: row.admitted - row.completed - row.failed - row.interrupted,
+    settled: row.settled,
+    promptTokens: row.prompt_tokens,
+    completionTokens: row.completion_tokens,
+    totalTokens: row.total_tokens,
+    repeated: row.repeated,
+  }
+}

@@ -1,0 +1,119 @@
+import { type RawBuilder, sql } from 'kysely'
+import type { Database } from '../database.ts'
+import { pageLimit } from './cursor.ts'
+
+/** Sums over requests. Durations are milliseconds, tokens as settled. */
+export interface Usage {
+  readonly admitted: number
+  readonly refused: number
+  readonly completed: number
+  readonly failed: number
+  readonly interrupted: number
+  readonly settled: number
+  readonly promptTokens: number
+  readonly completionTokens: number
+  readonly totalTokens: number
+  /** Over all that ended; 0 when none did. */
+  readonly meanDurationMs: number
+  /** Over all that had a first byte. */
+  readonly meanFirstByteMs: number
+  readonly bytes: number
+}
+
+export type UsageBucket = 'minute' | 'hour' | 'day'
+export type UsageGroup = 'user' | 'key' | 'identity' | 'model' | 'upstream'
+
+export interface UsageScope {
+  /** Epoch milliseconds, inclusive and exclusive; widened to whole minutes. */
+  readonly from: number
+  readonly to: number
+  readonly user?: string
+  readonly key?: string
+  readonly model?: string
+}
+
+export interface UsagePoint extends Usage {
+  /** Start of the bucket, epoch milliseconds (UTC). */
+  readonly at: number
+  /** The group's value: a user, key, `<user>.<key>`, model or upstream; null when not grouped. */
+  readonly group: string | null
+}
+
+export interface IdentityUsage extends Usage {
+  readonly userId: string
+  readonly keyId: string
+}
+
+/** A series longer than this many points is cut at its end. */
+export const MAX_POINTS = 20_000
+
+const SUMS = sql.raw(`
+  sum(admitted)::bigint as admitted, sum(refused)::bigint as refused, sum(completed)::bigint as completed,
+  sum(failed)::bigint as failed, sum(interrupted)::bigint as interrupted, sum(settled)::bigint as settled,
+  sum(prompt_tokens)::bigint as "promptTokens", sum(completion_tokens)::bigint as "completionTokens",
+  sum(total_tokens)::bigint as "totalTokens", sum(bytes)::bigint as bytes,
+  coalesce(sum(duration_ms_sum)::float8 / nullif(sum(completed + failed + interrupted), 0), 0)::float8
+    as "meanDurationMs",
+  coalesce(sum(first_byte_ms_sum)::float8 / nullif(sum(first_byte_count), 0), 0)::float8 as "meanFirstByteMs"`)
+
+const GROUPS: Readonly<Record<UsageGroup, RawBuilder<string>>> = {
+  user: sql`user_id`,
+  key: sql`key_id`,
+  identity: sql`user_id || '.' || key_id`,
+  model: sql`model`,
+  upstream: sql`upstream`,
+}
+
+/** Buckets with nothing in them are left out. Ordered by time, then group. */
+export async function usageSeries(
+  db: Database,
+  options: UsageScope & { bucket: UsageBucket; by?: UsageGroup },
+): Promise<UsagePoint[]> {
+  const group = options.by === undefined ? sql<null>`null::text` : GROUPS[options.by]
+  const { rows } = await sql<UsagePoint>`
+    select date_trunc(${options.bucket}, minute) as at, ${group} as "group", ${SUMS}
+    from usage_minutes where ${within(options)}
+    group by 1, 2 order by 1, 2 limit ${MAX_POINTS}`.execute(db)
+  return rows
+}
+
+/** One sum for the scope. */
+export async function usageTotal(db: Database, scope: UsageScope): Promise<Usage> {
+  const { rows } = await sql<Record<keyof Usage, number | null>>`
+    select ${SUMS} from usage_minutes where ${within(scope)}`.execute(db)
+  return Object.fromEntries(
+    Object.entries(rows[0]!).map(([name, value]) => [name, value ?? 0]),
+  ) as unknown as Usage
+}
+
+/** Sums by model, most tokens first. */
+export async function usageByModel(db: Database, scope: UsageScope & { limit: number }) {
+  const { rows } = await sql<Usage & { model: string }>`
+    select model, ${SUMS} from usage_minutes where ${within(scope)}
+    group by model order by sum(total_tokens) desc, model limit ${pageLimit(scope.limit)}`.execute(db)
+  return rows
+}
+
+/** Identities by tokens burnt, then by requests. */
+export async function topIdentities(
+  db: Database,
+  scope: UsageScope & { limit: number },
+): Promise<IdentityUsage[]> {
+  const { rows } = await sql<IdentityUsage>`
+    select user_id as "userId", key_id as "keyId", ${SUMS} from usage_minutes where ${within(scope)}
+    group by user_id, key_id
+    order by sum(total_tokens) desc, sum(admitted + refused) desc, user_id, key_id
+    limit ${pageLimit(scope.limit)}`.execute(db)
+  return rows
+}
+
+function within(scope: UsageScope): RawBuilder<boolean> {
+  const conditions = [
+    sql`minute >= date_trunc('minute', ${new Date(scope.from).toISOString()}::timestamptz)`,
+    sql`minute < ${new Date(scope.to).toISOString()}::timestamptz`,
+  ]
+  if (scope.user !== undefined) conditions.push(sql`user_id = ${scope.user}`)
+  if (scope.key !== undefined) conditions.push(sql`key_id = ${scope.key}`)
+  if (scope.model !== undefined) conditions.push(sql`model = ${scope.model}`)
+  return sql<boolean>`${sql.join(conditions, sql` and `)}`
+}

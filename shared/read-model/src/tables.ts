@@ -1,0 +1,208 @@
+import type { IncidentReport } from '@fluxgate/contracts'
+import type { ColumnType, Insertable, Selectable } from 'kysely'
+
+/** Read as epoch milliseconds; written as a Date or ISO text. */
+type Time = ColumnType<number, Date | string, Date | string>
+type OptionalTime = ColumnType<number | null, Date | string | null | undefined, Date | string | null>
+/** Written as JSON text. */
+type Json<T> = ColumnType<T, string, string>
+type OptionalJson<T> = ColumnType<T | null, string | null | undefined, string | null>
+
+export type UserRole = 'developer' | 'operator'
+export type UserTier = 'free' | 'pro'
+
+export interface UsersTable {
+  id: string
+  email: string | null
+  password_hash: string | null
+  role: UserRole
+  tier: UserTier
+  created_at: Time
+  disabled_at: OptionalTime
+}
+
+export interface ApiKeysTable {
+  id: string
+  user_id: string
+  hash: Buffer
+  prefix: string
+  last4: string
+  name: string
+  created_at: Time
+  expires_at: OptionalTime
+  revoked_at: OptionalTime
+  last_used_at: OptionalTime
+}
+
+export interface SessionsTable {
+  id: string
+  user_id: string
+  created_at: Time
+  expires_at: Time
+  ended_at: OptionalTime
+  address: string
+  agent: string
+}
+
+export interface ProjectionCheckpointsTable {
+  projection: string
+  version: number
+  stream: string
+  sequence: number
+  event_time: OptionalTime
+  updated_at: Time
+}
+
+export type RequestState = 'admitted' | 'refused' | 'completed' | 'failed' | 'interrupted'
+
+export interface RequestsTable {
+  request_id: string
+  user_id: string
+  key_id: string
+  state: RequestState
+  at: Time
+  tier: string | null
+  dialect: string | null
+  method: string | null
+  path: string | null
+  model: string | null
+  upstream: string | null
+  stream: boolean | null
+  address: string | null
+  agent: string | null
+  source: string | null
+  status: number | null
+  reason: string | null
+  phase: string | null
+  message: string | null
+  retry_after_ms: number | null
+  ended_at: OptionalTime
+  duration_ms: number | null
+  first_byte_ms: number | null
+  bytes: number | null
+  prompt_chars: number | null
+  prompt_estimate: number | null
+  reserved: number | null
+  prompt_tokens: number | null
+  completion_tokens: number | null
+  total_tokens: number | null
+  token_source: string | null
+  settled_at: OptionalTime
+  decided_sequence: number | null
+  ended_sequence: number | null
+  settled_sequence: number | null
+}
+
+export interface RequestTotalsTable {
+  id: number
+  admitted: number
+  refused: number
+  completed: number
+  failed: number
+  interrupted: number
+  settled: number
+  prompt_tokens: number
+  completion_tokens: number
+  total_tokens: number
+  repeated: number
+}
+
+export interface UsageMinutesTable {
+  minute: Time
+  user_id: string
+  key_id: string
+  model: string
+  upstream: string
+  admitted: number
+  refused: number
+  completed: number
+  failed: number
+  interrupted: number
+  settled: number
+  prompt_tokens: number
+  completion_tokens: number
+  total_tokens: number
+  duration_ms_sum: number
+  first_byte_ms_sum: number
+  first_byte_count: number
+  bytes: number
+}
+
+export interface AuthEventsTable {
+  event_id: string
+  sequence: number
+  at: Time
+  fact: string
+  user_id: string
+  key_id: string
+  actor: string | null
+  address: string | null
+  account: string | null
+  reason: string | null
+  detail: Json<Record<string, unknown>>
+}
+
+export type ThrottleState = 'active' | 'replaced' | 'pardoned' | 'expired'
+
+export interface ThrottlesTable {
+  id: string
+  user_id: string
+  key_id: string
+  state: ThrottleState
+  capacity: number
+  refill_rate: number
+  rule: string
+  reason: string
+  actor: string
+  incident_id: string | null
+  imposed_at: Time
+  until: Time
+  ended_at: OptionalTime
+  ended_by: string | null
+  end_reason: string | null
+  sequence: number
+}
+
+export type IncidentState = 'opened' | 'reported' | 'acknowledged' | 'closed'
+
+export interface IncidentsTable {
+  id: string
+  user_id: string
+  key_id: string
+  rule: string
+  severity: string
+  state: IncidentState
+  explanation: string
+  numbers: Json<Record<string, number>>
+  evidence: Json<Array<{ stream: string; sequence: number }>>
+  action: 'observed' | 'throttled'
+  until: OptionalTime
+  opened_at: Time
+  sequence: number
+  report: OptionalJson<IncidentReport>
+  report_source: 'facts' | 'model' | null
+  report_model: string | null
+  reported_at: OptionalTime
+  acknowledged_at: OptionalTime
+  acknowledged_by: string | null
+  note: string | null
+  closed_at: OptionalTime
+  closed_by: string | null
+  close_reason: string | null
+}
+
+export interface Tables {
+  users: UsersTable
+  api_keys: ApiKeysTable
+  sessions: SessionsTable
+  projection_checkpoints: ProjectionCheckpointsTable
+  requests: RequestsTable
+  request_totals: RequestTotalsTable
+  usage_minutes: UsageMinutesTable
+  auth_events: AuthEventsTable
+  throttles: ThrottlesTable
+  incidents: IncidentsTable
+}
+
+export type Row<Name extends keyof Tables> = Selectable<Tables[Name]>
+export type NewRow<Name extends keyof Tables> = Insertable<Tables[Name]>
