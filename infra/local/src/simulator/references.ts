@@ -1,0 +1,32 @@
+import { isObject, type Json } from './request.ts'
+
+/** An event in the log, as a prompt cites it. */
+export interface Reference {
+  readonly stream: string
+  readonly sequence: number
+}
+
+const CITED = [
+  /\b(?<stream>[A-Z][A-Z_]{2,31}):(?<sequence>[1-9]\d{0,15})\b/g,
+  /"stream"\s*:\s*"(?<stream>[^"]{1,32})"\s*,\s*"sequence"\s*:\s*(?<sequence>[1-9]\d{0,15})/g,
+  /"sequence"\s*:\s*(?<sequence>[1-9]\d{0,15})\s*,\s*"stream"\s*:\s*"(?<stream>[^"]{1,32})"/g,
+]
+
+/** References in a text, as `STREAM:sequence` or as JSON, each once, in their order. */
+export function findReferences(text: string): Reference[] {
+  const found = new Map<string, { at: number; reference: Reference }>()
+  for (const match of CITED.flatMap(pattern => [...text.matchAll(pattern)])) {
+    const stream = match.groups?.stream ?? ''
+    const sequence = Number(match.groups?.sequence)
+    const name = `${stream}:${sequence}`
+    if (!found.has(name)) found.set(name, { at: match.index, reference: { stream, sequence } })
+  }
+  return [...found.values()].sort((a, b) => a.at - b.at).map(({ reference }) => reference)
+}
+
+/** An object of exactly `stream` and `sequence`. */
+export function isReferenceSchema(schema: Json): boolean {
+  if (!isObject(schema.properties)) return false
+  const names = Object.keys(schema.properties)
+  return names.length === 2 && names.includes('stream') && names.includes('sequence')
+}
