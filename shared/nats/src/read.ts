@@ -38,7 +38,10 @@ export async function* readStored(link: NatsLink, options: ReadOptions): AsyncGe
     const close = () => reader?.close()
     signal.addEventListener('abort', close)
     try {
-      const consumer = await link.manager.consumers.add(options.stream, consumerConfig(options, position))
+      const consumer = await unlessAborted(
+        link.manager.consumers.add(options.stream, consumerConfig(options, position)),
+        signal,
+      )
       options.onStart?.(consumer.num_pending)
       if (signal.aborted) return
       reader = new PullReader(
@@ -108,4 +111,13 @@ export function pause(ms: number, signal: AbortSignal): Promise<void> {
     const timer = setTimeout(done, ms)
     signal.addEventListener('abort', done)
   })
+}
+
+/** Stops waiting when the signal aborts: a request to a lost server takes seconds to time out. */
+function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  const aborted = Promise.withResolvers<never>()
+  const onAbort = () => aborted.reject(signal.reason)
+  if (signal.aborted) onAbort()
+  signal.addEventListener('abort', onAbort)
+  return Promise.race([promise, aborted.promise]).finally(() => signal.removeEventListener('abort', onAbort))
 }

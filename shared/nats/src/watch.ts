@@ -93,14 +93,14 @@ export async function watchBucket<T>(
 
   await link.connection.flush()
   await reconcile()
-  const reconciling = every(options.reconcileMs ?? DEFAULT_RECONCILE_MS, stop.signal, reconcileOrTell)
-  const beating = options.heartbeat
-    ? every(HEARTBEAT_MS, stop.signal, async () => {
-        if (performance.now() - heardAtMs < HEARTBEAT_MS || !link.isConnected()) return
-        // Whoever notices the silence first breaks it, so one writer does for all watchers.
-        link.connection.publish(`$KV.${bucket.name}.${HEARTBEAT_KEY}`, '{}')
-      })
-    : Promise.resolve()
+  void every(options.reconcileMs ?? DEFAULT_RECONCILE_MS, stop.signal, reconcileOrTell)
+  if (options.heartbeat) {
+    void every(HEARTBEAT_MS, stop.signal, async () => {
+      if (performance.now() - heardAtMs < HEARTBEAT_MS || !link.isConnected()) return
+      // Whoever notices the silence first breaks it, so one writer does for all watchers.
+      link.connection.publish(`$KV.${bucket.name}.${HEARTBEAT_KEY}`, '{}')
+    })
+  }
 
   return {
     entries,
@@ -109,7 +109,6 @@ export async function watchBucket<T>(
       stop.abort()
       offReconnect()
       subscription.unsubscribe()
-      await Promise.all([reconciling, beating])
     },
   }
 }

@@ -1,0 +1,142 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { jsonParser, Throttle } from '@fluxgate/contracts'
+import { eventually } from '@fluxgate/testing'
+import { Bucket, RevisionConflict } from './bucket.ts'
+import { replay } from './follow.ts'
+import { openPenaltyBox } from './penalty-box.ts'
+import { EventPublisher } from './publisher.ts'
+import { make, startBench } from './test-bench.ts'
+import { ensureTopology } from './topology.ts'
+import { watchBucket } from './watch.ts'
+
+const throttle = (until: number): Throttle => ({
+  capacity: 100,
+  refillRate: 10,
+  imposedAt: 1_000,
+  until,
+  reason: 'test',
+  rule: 'manual',
+  actor: 'admin',
+})
+const parse = jsonParser(Throttle)
+
+describe('a bucket', () => {
+  it('reads, writes, compares and deletes', async () => {
+    await using bench = await startBench()
+    const bucket = new Bucket(bench.link, 'throttles', parse)
+    assert.equal(await bucket.get('a.b'), undefined)
+    const first = await bucket.update('a.b', throttle(1), 0)
+    await assert.rejects(bucket.update('a.b', throttle(2), 0), RevisionConflict)
+    const second = await bucket.update('a.b', throttle(2), first)
+    assert.deepEqual(await bucket.get('a.b'), { value: throttle(2), revision: second })
+    await assert.rejects(bucket.delete('a.b', first), RevisionConflict)
+    await bucket.put('c.d', throttle(3))
+    await bucket.delete('a.b', second)
+    assert.equal(await bucket.get('a.b'), undefined)
+    assert.deepEqual([...(await bucket.entries()).keys()], ['c.d'])
+  })
+
+  it('treats a value that cannot be read as absent', async () => {
+    await using bench = await startBench()
+    await bench.link.jetstream.publish('$KV.throttles.a.b', '{"until":"soon"}')
+    const bucket = new Bucket(bench.link, 'throttles', parse)
+    assert.equal(await bucket.get('a.b'), undefined)
+    assert.equal((await bucket.entries()).size, 0)
+  })
+
+  it('has an empty snapshot at once', async () => {
+    await using bench = await startBench()
+    const bucket = new Bucket(bench.link, 'throttles', parse)
+    assert.deepEqual(await bucket.snapshot(), { changes: [], lastRevision: 0 })
+  })
+})
+
+describe('a watch', () => {
+  it('begins with what is there and follows changes', async () => {
+    await using bench = await startBench()
+    const bucket = new Bucket(bench.link, 'throttles', parse)
+    await bucket.put('a.b', throttle(1))
+    const changes: string[] = []
+    await using watch = await watchBucket(bench.link, bucket, {
+      onChange: (key, value) => changes.push(`${key}=${value?.until}`),
+    })
+    assert.deepEqual([...watch.entries], [['a.b', throttle(1)]])
+    await bucket.put('c.d', throttle(2))
+    await bucket.delete('a.b')
+    await eventually(() => assert.deepEqual([...watch.entries.keys()], ['c.d']))
+    assert.deepEqual(changes, ['a.b=1', 'c.d=2', 'a.b=undefined'])
+  })
+
+  it('sees a change made while it was cut off, and one made by a reconcile', async () => {
+    await using bench = await startBench()
+    const bucket = new Bucket(bench.link, 'throttles', parse)
+    await bucket.put('old.key', throttle(1))
+    await using watch = await watchBucket(bench.link, bucket, { reconcileMs: 500 })
+    await bench.server.stop('SIGKILL')
+    await bench.server.start()
+    const other = new Bucket(await bench.connect(), 'throttles', parse)
+    await other.put('new.key', throttle(2))
+    await other.delete('old.key')
+    await eventually(() => assert.deepEqual([...watch.entries.keys()], ['new.key']), { timeoutMs: 10_000 })
+  })
+
+  it('knows silence by its heartbeat, which one writer writes for all', async () => {
+    await using bench = await startBench()
+    const bucket = new Bucket(bench.link, 'throttles', parse)
+    await using one = await watchBucket(bench.link, bucket, { heartbeat: true })
+    await using two = await watchBucket(await bench.connect(), bucket, { heartbeat: true })
+    await new Promise(resolve => setTimeout(resolve, 2_500))
+    assert.ok(one.silentMs() < 2_000 && two.silentMs() < 2_000)
+    const beats = (await bench.link.manager.streams.info('KV_throttles')).state.last_seq
+    assert.ok(beats >= 1 && beats <= 5, `${beats} heartbeats of two watchers in 2.5 s`)
+    assert.equal(one.entries.size, 0, 'heartbeats are not entries')
+    await bench.server.stop('SIGSTOP')
+    await new Promise(resolve => setTimeout(resolve, 2_500))
+    assert.ok(one.silentMs() > 2_000, 'a paused server is noticed')
+    await bench.server.stop('SIGKILL')
+  })
+})
+
+describe('the topology', () => {
+  it('is made once, and again changes nothing; a changed setting is updated', async () => {
+    await using bench = await startBench()
+    const before = await bench.link.manager.streams.info('REQUESTS')
+    await Promise.all([ensureTopology(bench.link), ensureTopology(await bench.connect())])
+    const after = await bench.link.manager.streams.info('REQUESTS')
+    assert.deepEqual(after.config, before.config)
+    await ensureTopology(bench.link, { replicas: 1, storageBytes: 4 * 1024 ** 3 })
+    const { config } = await bench.link.manager.streams.info('REQUESTS')
+    assert.equal(config.max_bytes, Math.floor(4 * 1024 ** 3 * 0.42))
+  })
+
+  it('keeps incidents for good', async () => {
+    await using bench = await startBench()
+    const { streams } = bench.link.manager
+    await bench.link.jetstream.publish('fluxgate.incidents.opened.inc_00000001', '{}')
+    await assert.rejects(streams.deleteMessage('INCIDENTS', 1))
+    await assert.rejects(streams.purge('INCIDENTS'))
+  })
+})
+
+describe('the penalty box', () => {
+  it('imposes once per incident and pardons once, each with its fact', async () => {
+    await using bench = await startBench()
+    await using publisher = new EventPublisher(bench.link)
+    const box = openPenaltyBox(bench.link, publisher, make)
+    const identity = { user: 'u1', key: 'k1' }
+    const until = Date.now() + 60_000
+    const limit = { ...throttle(until), incident: 'inc_abcdefgh' }
+    await box.impose(identity, limit)
+    await box.impose(identity, limit)
+    assert.deepEqual((await box.get(identity))?.value, limit)
+    assert.equal(await box.pardon(identity, 'operator:o1', 'a mistake', Date.now()), true)
+    assert.equal(await box.pardon(identity, 'operator:o1', 'a mistake', Date.now()), false)
+    assert.equal(await box.get(identity), undefined)
+    const facts: string[] = []
+    for await (const batch of replay(bench.link, { stream: 'THROTTLES', from: 'first' })) {
+      for (const { event } of batch.events) facts.push(event.type)
+    }
+    assert.deepEqual(facts, ['fluxgate.throttles.imposed', 'fluxgate.throttles.pardoned'])
+  })
+})

@@ -1,0 +1,91 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { eventually } from '@fluxgate/testing'
+import { replay } from './follow.ts'
+import { EventPublisher } from './publisher.ts'
+import { numbered, numberOf, startBench, type TestBench } from './test-bench.ts'
+import { topology } from './topology.ts'
+
+async function stored(bench: TestBench): Promise<number[]> {
+  const numbers: number[] = []
+  for await (const batch of replay(bench.link, { stream: 'TOKENS', from: 'first' })) {
+    for (const { event } of batch.events) numbers.push(numberOf(event))
+  }
+  return numbers
+}
+
+const count = (n: number) => Array.from({ length: n }, (_, i) => i)
+
+describe('the publisher', () => {
+  it('stores each event once and in order, within a bounded window', async () => {
+    await using bench = await startBench()
+    await using publisher = new EventPublisher(bench.link, { maxOutstanding: 100 })
+    for (const i of count(5_000)) publisher.append(numbered(i))
+    assert.equal(publisher.buffered, 5_000)
+    await publisher.flush()
+    assert.equal(publisher.buffered, 0)
+    assert.deepEqual(await stored(bench), count(5_000))
+  })
+
+  it('says where an event was stored', async () => {
+    await using bench = await startBench()
+    await using publisher = new EventPublisher(bench.link)
+    const event = numbered(1)
+    assert.deepEqual(await publisher.publish(event), { stream: 'TOKENS', sequence: 1, duplicate: false })
+    assert.deepEqual(await publisher.publish(event), { stream: 'TOKENS', sequence: 1, duplicate: true })
+  })
+
+  it('loses and doubles nothing when the server is killed and restarted in the middle', async () => {
+    await using bench = await startBench()
+    await using publisher = new EventPublisher(bench.link, { maxOutstanding: 64 })
+    const total = 4_000
+    let next = 0
+    const feeding = setInterval(() => {
+      for (let i = 0; i < 50 && next < total; i++) publisher.append(numbered(next++))
+    }, 10)
+    await eventually(() => assert.ok(publisher.acknowledged > 200))
+    await bench.server.stop('SIGKILL')
+    await eventually(() => assert.match(publisher.fault ?? '', /disconnected/))
+    await bench.server.start()
+    await eventually(() => assert.equal(next, total), { timeoutMs: 20_000 })
+    clearInterval(feeding)
+    await publisher.flush()
+    assert.equal(publisher.fault, undefined)
+    const numbers = await stored(bench)
+    assert.equal(numbers.length, total)
+    assert.deepEqual(
+      numbers.toSorted((a, b) => a - b),
+      count(total),
+    )
+  })
+
+  it('keeps an event that a full stream refuses, tells, and stores it when there is room', async () => {
+    await using bench = await startBench()
+    const wanted = topology({ replicas: 1, storageBytes: 8 * 1024 ** 3 }).find(
+      config => config.name === 'TOKENS',
+    )!
+    const { streams } = bench.link.manager
+    await streams.update('TOKENS', { ...wanted, max_bytes: 4_096, discard: 'new' as never })
+    const publisher = new EventPublisher(bench.link, { maxBuffered: 40 })
+    for (const i of count(50)) publisher.append(numbered(i))
+    await eventually(() => assert.match(publisher.fault ?? '', /maximum bytes exceeded/))
+    assert.equal(publisher.full, true, 'callers are asked to refuse new work')
+    await streams.update('TOKENS', { ...wanted, discard: 'new' as never })
+    await publisher.flush()
+    assert.equal(publisher.fault, undefined)
+    assert.deepEqual(
+      (await stored(bench)).toSorted((a, b) => a - b),
+      count(50),
+    )
+    assert.equal(await publisher.close(), 0)
+  })
+
+  it('keeps an event that no stream takes, and tells how many were left when it is closed', async () => {
+    await using bench = await startBench()
+    const publisher = new EventPublisher(bench.link)
+    const { event } = numbered(1)
+    publisher.append({ subject: 'elsewhere.tokens', event })
+    await eventually(() => assert.match(publisher.fault ?? '', /no stream answered/))
+    assert.equal(await publisher.close(300), 1)
+  })
+})

@@ -1,0 +1,52 @@
+import { type EventMaker, eventMaker, type OutgoingEvent, TokensSettled } from '@fluxgate/contracts'
+import { type NatsServer, startNatsServer } from '@fluxgate/testing'
+import { connectNats, type LinkLog, type NatsLink } from './link.ts'
+import { DEFAULT_TOPOLOGY, ensureTopology } from './topology.ts'
+
+export const silent: LinkLog = { info() {}, warn() {}, error() {} }
+
+/** A server with the whole topology, and a connection to it: what each of this package's tests starts from. */
+export interface TestBench extends AsyncDisposable {
+  readonly server: NatsServer
+  readonly link: NatsLink
+  connect(): Promise<NatsLink>
+}
+
+export async function startBench(storageBytes = DEFAULT_TOPOLOGY.storageBytes): Promise<TestBench> {
+  const stack = new AsyncDisposableStack()
+  const server = stack.use(await startNatsServer())
+  const connect = async () => stack.use(await connectNats({ url: server.url, name: 'test' }, silent))
+  const link = await connect()
+  await ensureTopology(link, { replicas: 1, storageBytes })
+  return { server, link, connect, [Symbol.asyncDispose]: () => stack.disposeAsync() }
+}
+
+let ids = 0
+export const make: EventMaker = eventMaker(
+  '/test/1',
+  () => `test-${process.pid}-${String(++ids).padStart(12, '0')}`,
+  Date.now,
+)
+
+/** A settlement whose `total` is its number, so that a test can see which ones arrived. */
+export function numbered(number: number): OutgoingEvent {
+  return make(TokensSettled, {
+    request: `req_${String(number).padStart(8, '0')}`,
+    user: `user${number % 50}`,
+    key: 'k1',
+    tier: 'free',
+    refillRate: 100,
+    model: 'test',
+    upstream: 'test',
+    prompt: 0,
+    completion: number,
+    total: number,
+    reserved: number,
+    progressed: 0,
+    source: 'reported',
+  })
+}
+
+export function numberOf(event: { data: unknown }): number {
+  return (event.data as { total: number }).total
+}
