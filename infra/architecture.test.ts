@@ -1,0 +1,153 @@
+import assert from 'node:assert/strict'
+import { existsSync, globSync, readFileSync } from 'node:fs'
+import { dirname, join, relative } from 'node:path'
+import { describe, it } from 'node:test'
+
+/** The promises of ARCHITECTURE.md about the tree, kept by reading every import. */
+const root = join(import.meta.dirname, '..')
+const files = globSync('{shared,services,infra}/**/*.{ts,tsx}', { cwd: root }).filter(
+  file => !file.includes('node_modules') && !file.includes('/dist/'),
+)
+const IMPORT =
+  /(?:^|\n)\s*(?:import|export)\s(?:[^'"\n]|\n(?!\s*(?:import|export)\s))*?from\s+'([^']+)'|import\('([^']+)'\)/g
+
+interface Import {
+  readonly from: string
+  readonly target: string
+  /** `import type`: gone at run time. */
+  readonly typeOnly: boolean
+}
+
+const imports: Import[] = files.flatMap(from => {
+  const text = readFileSync(join(root, from), 'utf8')
+  return [...text.matchAll(IMPORT)].map(match => ({
+    from,
+    target: match[1] ?? match[2] ?? '',
+    typeOnly: /(import|export) type /.test(match[0]),
+  }))
+})
+
+/** `services/guard/src/core/x.ts` → `services/guard`; `@fluxgate/nats` → `shared/nats`. */
+const packages = new Map(
+  globSync('{shared,services,infra}/*/package.json', { cwd: root }).map(file => {
+    const { name } = JSON.parse(readFileSync(join(root, file), 'utf8')) as { name: string }
+    return [name, dirname(file)]
+  }),
+)
+const packageOf = (file: string) => file.split('/').slice(0, 2).join('/')
+const isTest = (file: string) => /\.test\.tsx?$|\/test(-[^/]*\.tsx?$|\/)|^infra\/e2e\//.test(file)
+
+function targetPackage({ from, target }: Import): string | undefined {
+  if (target.startsWith('.')) return packageOf(relative(root, join(root, dirname(from), target)))
+  return packages.get(target)
+}
+
+function floor(name: string): number {
+  if (name === 'shared/contracts') return 0
+  if (name.startsWith('shared/')) return 1
+  return name.startsWith('services/') ? 2 : 3
+}
+
+describe('the house', () => {
+  it('has imports that point down, and services that do not know each other', () => {
+    const wrong = imports.filter(each => {
+      const from = packageOf(each.from)
+      const to = targetPackage(each)
+      if (to === undefined || to === from) return false
+      if (to === 'shared/testing') return !isTest(each.from) && floor(from) < 3
+      return floor(to) > floor(from) || (floor(to) === floor(from) && floor(from) !== 3)
+    })
+    assert.deepEqual(wrong, [])
+  })
+
+  it('is entered by one door per package', () => {
+    const inside = imports.filter(each => each.target.startsWith('@fluxgate/') && !packages.has(each.target))
+    assert.deepEqual(inside, [])
+    const around = imports.filter(
+      each => each.target.startsWith('.') && targetPackage(each) !== packageOf(each.from),
+    )
+    const allowed = around.filter(each => packageOf(each.from).startsWith('infra/'))
+    assert.deepEqual(
+      around.filter(each => !allowed.includes(each)),
+      [],
+    )
+  })
+
+  it('keeps the nats library behind shared/nats', () => {
+    const direct = imports.filter(({ from, target }) => target === 'nats' && !from.startsWith('shared/nats/'))
+    assert.deepEqual(
+      direct.filter(({ from }) => !isTest(from)),
+      [],
+    )
+  })
+
+  it('has rooms that meet only in service.ts', () => {
+    const room = (file: string) => /^services\/[^/]+\/src\/(in|core|out)\//.exec(file)?.[1]
+    const wrong = imports.filter(({ from, target }) => {
+      const here = room(from)
+      if (!here || !target.startsWith('.') || isTest(from)) return false
+      const there = room(relative(root, join(root, dirname(from), target)))
+      return here === 'core' ? there !== 'core' : there !== undefined && there !== here && there !== 'core'
+    })
+    assert.deepEqual(wrong, [])
+  })
+
+  it('has a pure core: no clock, no chance, no input or output', () => {
+    const impure = files
+      .filter(file => /^services\/[^/]+\/src\/core\//.test(file) && !isTest(file))
+      .filter(file => {
+        // Types and `isIP` are pure, wherever they come from.
+        const text = readFileSync(join(root, file), 'utf8').replace(/import type .*|import { isIP } .*/g, '')
+        return /\bDate\.now\(|performance\.now\(|Math\.random\(|randomBytes|setTimeout\(|setInterval\(|from 'node:(fs|net|http|https|http2|dns|tls|child_process|timers)/.test(
+          text,
+        )
+      })
+    assert.deepEqual(impure, [])
+  })
+
+  it('reads the environment only where a process begins', () => {
+    const readers = files.filter(file => {
+      const begins =
+        /(^|[/-])main\.tsx?$/.test(file) || file.startsWith('infra/') || file.startsWith('shared/testing/')
+      return !begins && !isTest(file) && readFileSync(join(root, file), 'utf8').includes('process.env')
+    })
+    assert.deepEqual(readers, [])
+  })
+
+  it('has every service in the same rooms', () => {
+    for (const name of packages.values()) {
+      if (!name.startsWith('services/')) continue
+      for (const file of ['src/main.ts', 'src/config.ts', 'src/service.ts']) {
+        assert.ok(existsSync(join(root, name, file)), `${name}/${file} is missing`)
+      }
+    }
+  })
+
+  it('has no drawers', () => {
+    const drawers = files.filter(file => /\/(utils?|helpers?|common|misc)(\/|\.ts)/.test(file))
+    assert.deepEqual(drawers, [])
+  })
+
+  it('has no cycles between files', () => {
+    const graph = new Map<string, string[]>()
+    for (const { from, target, typeOnly } of imports) {
+      if (typeOnly || !target.startsWith('.')) continue
+      const to = relative(root, join(root, dirname(from), target))
+      graph.set(from, [...(graph.get(from) ?? []), to])
+    }
+    const state = new Map<string, 'open' | 'done'>()
+    const cycles: string[] = []
+    const visit = (file: string, path: string[]): void => {
+      if (state.get(file) === 'done') return
+      if (state.get(file) === 'open') {
+        cycles.push([...path.slice(path.indexOf(file)), file].join(' → '))
+        return
+      }
+      state.set(file, 'open')
+      for (const next of graph.get(file) ?? []) visit(next, [...path, file])
+      state.set(file, 'done')
+    }
+    for (const file of graph.keys()) visit(file, [])
+    assert.deepEqual(cycles, [])
+  })
+})

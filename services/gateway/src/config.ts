@@ -1,0 +1,112 @@
+import { randomBytes } from 'node:crypto'
+import type { EnvReader } from '@fluxgate/runtime'
+import type { EstimateLimits } from './core/limits/estimate.ts'
+import type { UpstreamLimits } from './out/upstreams.ts'
+
+export interface GatewayConfig {
+  readonly node: string
+  readonly natsUrl: string
+  readonly databaseUrl: string
+  readonly dataDir: string
+  readonly publicHost: string
+  readonly publicPort: number
+  /** Address that this node tells the others and DNS clients. */
+  readonly advertiseAddress: string
+  readonly adminHost: string
+  readonly adminPort: number
+  readonly adminToken: string
+  readonly jwtSecrets: readonly string[]
+  readonly upstreamUrls: readonly string[]
+  readonly tls: boolean
+  readonly tlsFiles: { certPath: string; keyPath: string } | undefined
+  readonly clusterDomain: string
+  readonly dohUpstreams: readonly string[]
+  readonly operator: { email: string; password: string } | undefined
+  readonly limits: GatewayLimits
+}
+
+export interface GatewayLimits extends EstimateLimits, UpstreamLimits {
+  readonly maxBodyBytes: number
+  readonly maxHeaderBytes: number
+  readonly maxConnections: number
+  /** To receive a whole request; answers may take as long as they need. */
+  readonly requestTimeoutMs: number
+  readonly headersTimeoutMs: number
+  readonly keepAliveTimeoutMs: number
+  readonly gossipIntervalMs: number
+  /** A key's acceptance from one address is told once in this time, with the count. */
+  readonly acceptedEveryMs: number
+  /** How long a stopping node lets streams finish. */
+  readonly drainMs: number
+}
+
+const MIN_SECRET_BYTES = 32
+const NODE_NAME = /^[A-Za-z0-9_-]{1,64}$/
+
+/** Environment of a gateway node (contract: design, section 5). */
+export function readGatewayConfig(env: EnvReader): GatewayConfig {
+  const certPath = env.optional('TLS_CERT_PATH')
+  const keyPath = env.optional('TLS_KEY_PATH')
+  if ((certPath === undefined) !== (keyPath === undefined)) {
+    env.fault('TLS_CERT_PATH and TLS_KEY_PATH go together: set both or neither')
+  }
+  const node = env.text('NODE_ID', `gw-${randomBytes(4).toString('hex')}`)
+  if (!NODE_NAME.test(node)) env.fault('NODE_ID must be 1 to 64 letters, digits, - or _')
+  const publicHost = env.text('PUBLIC_HOST', '0.0.0.0')
+  return {
+    node,
+    natsUrl: env.text('NATS_URL'),
+    databaseUrl: env.url('DATABASE_URL', ['postgres:', 'postgresql:']),
+    dataDir: env.text('FLUXGATE_DATA_DIR', '.fluxgate'),
+    publicHost,
+    publicPort: env.port('PUBLIC_PORT', 8443),
+    advertiseAddress: env.text('ADVERTISE_ADDRESS', publicHost === '0.0.0.0' ? '127.0.0.1' : publicHost),
+    adminHost: env.text('ADMIN_HOST', '127.0.0.1'),
+    adminPort: env.port('ADMIN_PORT', 9090),
+    adminToken: env.secret('ADMIN_TOKEN', 16),
+    jwtSecrets: jwtSecrets(env),
+    upstreamUrls: env.urls('DOWNSTREAM_AI_URLS', ['http:', 'https:']),
+    tls: env.oneOf('TLS', ['on', 'off'], 'on') === 'on',
+    tlsFiles: certPath !== undefined && keyPath !== undefined ? { certPath, keyPath } : undefined,
+    clusterDomain: env.text('CLUSTER_DOMAIN', 'api.fluxgate.local'),
+    dohUpstreams: env.list('DOH_UPSTREAMS'),
+    operator: operator(env),
+    limits: readLimits(env),
+  }
+}
+
+/** The secret that signs, and during a rotation the one before it, which still verifies. */
+function jwtSecrets(env: EnvReader): string[] {
+  const secrets = [env.secret('JWT_SECRET', MIN_SECRET_BYTES)]
+  if (env.optional('JWT_SECRET_PREVIOUS') !== undefined) {
+    secrets.push(env.secret('JWT_SECRET_PREVIOUS', MIN_SECRET_BYTES))
+  }
+  return secrets
+}
+
+function operator(env: EnvReader): { email: string; password: string } | undefined {
+  const email = env.optional('OPERATOR_EMAIL')
+  if (email === undefined) return undefined
+  return { email, password: env.secret('OPERATOR_PASSWORD', 12) }
+}
+
+function readLimits(env: EnvReader): GatewayLimits {
+  return {
+    maxBodyBytes: env.integer('MAX_BODY_BYTES', 10 * 1024 * 1024, { min: 1_024 }),
+    maxHeaderBytes: 16 * 1024,
+    maxConnections: env.integer('MAX_CONNECTIONS', 16_384, { min: 1 }),
+    requestTimeoutMs: 60_000,
+    headersTimeoutMs: 10_000,
+    keepAliveTimeoutMs: 65_000,
+    defaultCompletionTokens: 256,
+    maxCompletionTokens: 32_768,
+    connectTimeoutMs: env.durationMs('UPSTREAM_CONNECT_TIMEOUT', 5_000),
+    firstByteTimeoutMs: env.durationMs('UPSTREAM_FIRST_BYTE_TIMEOUT', 300_000),
+    idleTimeoutMs: env.durationMs('UPSTREAM_IDLE_TIMEOUT', 120_000),
+    maxUpstreamConnections: env.integer('UPSTREAM_CONNECTIONS', 1_024, { min: 1 }),
+    restMs: 5_000,
+    gossipIntervalMs: env.durationMs('GOSSIP_INTERVAL', 25),
+    acceptedEveryMs: 60_000,
+    drainMs: env.durationMs('DRAIN_TIMEOUT', 10_000),
+  }
+}

@@ -1,0 +1,104 @@
+import type { DataOf, Identity, KeyRejected, Throttle, TierName } from '@fluxgate/contracts'
+import type { Call } from './exchange/call.ts'
+import type { Admission } from './limits/limit-table.ts'
+import type { Refusal } from './refusal.ts'
+
+export type RejectionReason = DataOf<typeof KeyRejected>['reason']
+
+/** What a key says of its bearer. */
+export interface Caller {
+  readonly identity: Identity
+  readonly identityText: string
+  readonly tier: TierName
+}
+
+export type KeyAnswer =
+  | { readonly kind: 'accepted'; readonly caller: Caller }
+  | { readonly kind: 'rejected'; readonly reason: RejectionReason }
+  /** The key is not in the cache and the database cannot be asked. */
+  | { readonly kind: 'unavailable' }
+
+const REJECTIONS: Readonly<Record<RejectionReason, string>> = Object.freeze({
+  missing: 'You did not provide an API key. Send it as "Authorization: Bearer sk_live_…" or "x-api-key".',
+  malformed: 'Incorrect API key provided: it is not a whole Fluxgate key. Was it copied completely?',
+  unknown: 'Incorrect API key provided.',
+  revoked: 'This API key has been revoked.',
+  expired: 'This API key has expired.',
+  disabled: 'This account is disabled.',
+})
+
+export function rejection(reason: RejectionReason): Refusal {
+  return { reason: 'unauthenticated', code: 'invalid_api_key', message: REJECTIONS[reason] }
+}
+
+export const KEYS_UNAVAILABLE: Refusal = Object.freeze({
+  reason: 'unavailable',
+  code: 'keys_unavailable',
+  message: 'API keys cannot be checked right now. Please try again.',
+  retryAfterMs: 2_000,
+})
+
+/** The log cannot take more: refusing work is better than losing a fact. */
+export const LOG_FULL: Refusal = Object.freeze({
+  reason: 'unavailable',
+  code: 'log_unavailable',
+  message: 'The gateway cannot record more requests right now. Please try again.',
+  retryAfterMs: 2_000,
+})
+
+export const BAD_MODEL: Refusal = Object.freeze({
+  reason: 'invalid_request',
+  code: 'invalid_model',
+  message: 'The model name is longer than 256 characters.',
+})
+
+export function unknownRoute(call: Call): Refusal {
+  return {
+    reason: 'not_found',
+    code: 'unknown_url',
+    message: `Unknown request URL: ${call.method} ${call.path}`,
+  }
+}
+
+export function tooLarge(maxBytes: number): Refusal {
+  return {
+    reason: 'too_large',
+    code: 'request_too_large',
+    message: `The body is larger than ${maxBytes} bytes.`,
+  }
+}
+
+/** Why a bucket said no, and when to come again. */
+export function overLimit(admission: Extract<Admission, { ok: false }>, reserved: number): Refusal {
+  const wait = Number.isFinite(admission.waitMs) ? admission.waitMs : undefined
+  const again = wait === undefined ? '' : ` Please try again in ${(wait / 1_000).toFixed(1)} s.`
+  if (admission.by === 'tier') {
+    return {
+      reason: 'rate_limited',
+      code: 'rate_limit_exceeded',
+      message: `Rate limit reached: this request reserves ${reserved} tokens.${again}`,
+      ...(wait === undefined ? {} : { retryAfterMs: wait }),
+    }
+  }
+  return {
+    reason: 'throttled',
+    code: 'throttled',
+    message: `This key is throttled (${reasonOf(admission.throttle)}).${again}`,
+    retryAfterMs: wait ?? 1_000,
+  }
+}
+
+function reasonOf(throttle: Throttle | undefined): string {
+  return throttle ? throttle.reason : 'limit'
+}
+
+/** `x-ratelimit-*` of the bucket that decided, as OpenAI names them. */
+export function limitHeaders(admission: Admission, nowMs: number): Record<string, string> {
+  const { bucket } = admission
+  const fullInMs = bucket.fullInMs(nowMs)
+  return {
+    'x-ratelimit-limit-tokens': String(bucket.capacity),
+    'x-ratelimit-remaining-tokens': String(Math.max(0, Math.floor(bucket.level(nowMs)))),
+    ...(Number.isFinite(fullInMs) ? { 'x-ratelimit-reset-tokens': `${(fullInMs / 1_000).toFixed(3)}s` } : {}),
+  }
+}

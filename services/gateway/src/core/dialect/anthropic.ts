@@ -1,0 +1,46 @@
+import { jsonTap } from '../usage/json-tap.ts'
+import { readUsage } from '../usage/read-usage.ts'
+import { sseTap } from '../usage/sse-tap.ts'
+import { type JsonObject, largest, parseObject, promptChars, textField } from './body.ts'
+import type { Dialect } from './dialect.ts'
+
+const PROMPT_FIELDS = ['messages', 'system', 'tools']
+
+/** Anthropic's Messages API. Usage comes in `message_start` (input) and `message_delta` (output so far). */
+export const anthropic: Dialect = {
+  name: 'anthropic',
+
+  read(_path, bytes) {
+    const parsed = parseObject(bytes)
+    if (!parsed.ok) return parsed
+    const body = parsed.value
+    return {
+      ok: true,
+      call: {
+        facts: {
+          model: textField(body, 'model') ?? '',
+          stream: body.stream === true,
+          promptChars: promptChars(body, PROMPT_FIELDS),
+          maxTokens: largest(body, ['max_tokens']),
+        },
+        body: bytes,
+        stripUsage: false,
+      },
+    }
+  },
+
+  tap(contentType) {
+    if (!contentType.startsWith('text/event-stream')) return jsonTap(answer => readUsage(answer.usage))
+    return sseTap(event => readUsage(event.usage ?? (event.message as JsonObject | undefined)?.usage), false)
+  },
+
+  errorBody(type, _code, message, requestId) {
+    return JSON.stringify({ type: 'error', error: { type, message }, request_id: requestId })
+  },
+
+  errorFrame(contentType, _code, message, requestId) {
+    if (!contentType.startsWith('text/event-stream')) return ''
+    const body = { type: 'error', error: { type: 'api_error', message }, request_id: requestId }
+    return `event: error\ndata: ${JSON.stringify(body)}\n\n`
+  },
+}

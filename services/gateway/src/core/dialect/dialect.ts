@@ -1,0 +1,32 @@
+import type { UsageTap } from '../usage/tap.ts'
+
+/** What admission needs to know of a request body. */
+export interface CallFacts {
+  readonly model: string
+  readonly stream: boolean
+  /** Characters of prompt text; see `promptChars`. */
+  readonly promptChars: number
+  /** The caller's limit for the answer, in tokens. */
+  readonly maxTokens: number | undefined
+}
+
+export interface ReadCall {
+  readonly facts: CallFacts
+  /** The body to send upstream: the client's own bytes, unless usage had to be asked for. */
+  readonly body: Buffer
+  /** True when usage was asked for on the client's behalf, so its frame is kept from the client. */
+  readonly stripUsage: boolean
+}
+
+export type ReadResult = { ok: true; call: ReadCall } | { ok: false; message: string }
+
+/** How one family of clients speaks: its bodies, its usage, its errors. */
+export interface Dialect {
+  readonly name: 'openai' | 'anthropic' | 'ollama'
+  read(path: string, body: Buffer): ReadResult
+  /** A tap for the answer, chosen by its content type. */
+  tap(contentType: string, stripUsage: boolean): UsageTap
+  errorBody(type: string, code: string, message: string, requestId: string): string
+  /** What ends a stream whose upstream broke, in this dialect. */
+  errorFrame(contentType: string, code: string, message: string, requestId: string): string
+}

@@ -1,0 +1,49 @@
+import { jsonTap } from '../usage/json-tap.ts'
+import { ndjsonTap } from '../usage/ndjson-tap.ts'
+import { readUsage } from '../usage/read-usage.ts'
+import { type JsonObject, largest, parseObject, promptChars, textField } from './body.ts'
+import type { Dialect } from './dialect.ts'
+
+const PROMPT_FIELDS = ['messages', 'prompt', 'system', 'suffix', 'input', 'tools']
+const STREAMING = new Set(['/api/chat', '/api/generate'])
+
+/** Ollama's native API. Its raw default is to stream; usage stands in the last line's counts. */
+export const ollama: Dialect = {
+  name: 'ollama',
+
+  read(path, bytes) {
+    const parsed = parseObject(bytes)
+    if (!parsed.ok) return parsed
+    const body = parsed.value
+    const options = body.options
+    return {
+      ok: true,
+      call: {
+        facts: {
+          model: textField(body, 'model') ?? textField(body, 'name') ?? '',
+          stream: STREAMING.has(path) && body.stream !== false,
+          promptChars: promptChars(body, PROMPT_FIELDS),
+          maxTokens: isObject(options) ? largest(options, ['num_predict']) : undefined,
+        },
+        body: bytes,
+        stripUsage: false,
+      },
+    }
+  },
+
+  tap(contentType) {
+    return contentType.startsWith('application/x-ndjson') ? ndjsonTap(readUsage) : jsonTap(readUsage)
+  },
+
+  errorBody(_type, _code, message) {
+    return JSON.stringify({ error: message })
+  },
+
+  errorFrame(contentType, _code, message) {
+    return contentType.startsWith('application/x-ndjson') ? `${JSON.stringify({ error: message })}\n` : ''
+  },
+}
+
+function isObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}

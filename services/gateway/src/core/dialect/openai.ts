@@ -1,0 +1,66 @@
+import { jsonTap } from '../usage/json-tap.ts'
+import { readUsage } from '../usage/read-usage.ts'
+import { sseTap } from '../usage/sse-tap.ts'
+import { type JsonObject, largest, parseObject, promptChars, textField } from './body.ts'
+import type { Dialect, ReadCall } from './dialect.ts'
+
+const PROMPT_FIELDS = ['messages', 'prompt', 'input', 'instructions', 'tools', 'functions']
+const LIMIT_FIELDS = ['max_tokens', 'max_completion_tokens', 'max_output_tokens']
+/** Paths whose streams tell usage only when `stream_options.include_usage` asks for it. */
+const ASKS_FOR_USAGE = new Set(['/v1/chat/completions', '/v1/completions'])
+
+/** OpenAI's API: chat completions, completions, embeddings, responses. */
+export const openai: Dialect = {
+  name: 'openai',
+
+  read(path, bytes) {
+    const parsed = parseObject(bytes)
+    if (!parsed.ok) return parsed
+    const body = parsed.value
+    const stream = body.stream === true
+    const asked =
+      (body.stream_options as { include_usage?: unknown } | null | undefined)?.include_usage === true
+    const inject = stream && !asked && ASKS_FOR_USAGE.has(path)
+    const call: ReadCall = {
+      facts: {
+        model: textField(body, 'model') ?? '',
+        stream,
+        promptChars: promptChars(body, PROMPT_FIELDS),
+        maxTokens: largest(body, LIMIT_FIELDS),
+      },
+      body: inject ? withUsageAsked(bytes, body) : bytes,
+      stripUsage: inject,
+    }
+    return { ok: true, call }
+  },
+
+  tap(contentType, stripUsage) {
+    if (!contentType.startsWith('text/event-stream')) return jsonTap(answer => readUsage(answer.usage))
+    // Chat chunks carry `usage` at the top; a responses stream carries it in its last event's `response`.
+    return sseTap(
+      event => readUsage(event.usage ?? (event.response as JsonObject | undefined)?.usage),
+      stripUsage,
+    )
+  },
+
+  errorBody(type, code, message) {
+    return JSON.stringify({ error: { message, type, param: null, code } })
+  },
+
+  errorFrame(contentType, code, message) {
+    if (!contentType.startsWith('text/event-stream')) return ''
+    return `data: ${JSON.stringify({ error: { message, type: 'server_error', param: null, code } })}\n\n`
+  },
+}
+
+const OPTION = '"stream_options":{"include_usage":true}'
+
+/** Splices the option in after the opening brace, so that every other byte stays the client's. */
+function withUsageAsked(bytes: Buffer, body: JsonObject): Buffer {
+  if ('stream_options' in body) {
+    const options = body.stream_options as JsonObject | null
+    return Buffer.from(JSON.stringify({ ...body, stream_options: { ...options, include_usage: true } }))
+  }
+  const brace = bytes.indexOf('{')
+  return Buffer.concat([bytes.subarray(0, brace + 1), Buffer.from(`${OPTION},`), bytes.subarray(brace + 1)])
+}

@@ -1,0 +1,33 @@
+import type { Identity, TierName } from '@fluxgate/contracts'
+import type { Dialect } from '../dialect/dialect.ts'
+
+/** One request as it goes through the gateway: what every fact about it repeats. */
+export interface Call {
+  readonly id: string
+  readonly method: string
+  readonly path: string
+  readonly dialect: Dialect
+  readonly address: string
+  readonly agent: string | undefined
+  readonly traceparent: string | undefined
+  /** Monotonic milliseconds. */
+  readonly startedMs: number
+  model: string
+}
+
+/** A call that was let through, and what was taken for it. */
+export interface AdmittedCall extends Call {
+  readonly identity: Identity
+  readonly identityText: string
+  readonly tier: TierName
+  readonly refillRate: number
+  readonly stream: boolean
+  readonly promptChars: number
+  readonly promptEstimate: number
+  readonly reserved: number
+}
+
+/** Text from outside, cut to what a fact may hold. */
+export function shortText(text: string): string {
+  return text.length <= 256 ? text : text.slice(0, 256)
+}

@@ -1,0 +1,103 @@
+import type {
+  DataOf,
+  Identity,
+  RequestAdmitted,
+  RequestCompleted,
+  RequestRefused,
+  TokensSettled,
+} from '@fluxgate/contracts'
+import type { Refusal } from '../refusal.ts'
+import type { AdmittedCall, Call } from './call.ts'
+import { shortText } from './call.ts'
+import type { Settlement } from './settle.ts'
+
+/** The data of each fact about a call. */
+export function admitted(call: AdmittedCall): DataOf<typeof RequestAdmitted> {
+  return {
+    request: call.id,
+    user: call.identity.user,
+    key: call.identity.key,
+    tier: call.tier,
+    dialect: call.dialect.name,
+    method: call.method,
+    path: shortText(call.path),
+    model: call.model,
+    stream: call.stream,
+    address: call.address,
+    ...(call.agent === undefined ? {} : { agent: call.agent }),
+    promptChars: call.promptChars,
+    promptEstimate: call.promptEstimate,
+    reserved: call.reserved,
+  }
+}
+
+export function refused(
+  call: Call,
+  identity: Identity,
+  refusal: Refusal,
+  status: number,
+): DataOf<typeof RequestRefused> {
+  return {
+    request: call.id,
+    user: identity.user,
+    key: identity.key,
+    method: call.method,
+    path: shortText(call.path),
+    model: call.model,
+    address: call.address,
+    ...(call.agent === undefined ? {} : { agent: call.agent }),
+    reason: refusal.reason,
+    status,
+    ...(refusal.retryAfterMs === undefined ? {} : { retryAfterMs: Math.ceil(refusal.retryAfterMs) }),
+  }
+}
+
+export interface Ending {
+  readonly upstream: string
+  readonly status: number
+  readonly durationMs: number
+  readonly firstByteMs: number | undefined
+  readonly bytes: number
+}
+
+/** What `completed`, `failed` and `interrupted` have in common. */
+export function ended(call: AdmittedCall, ending: Ending): DataOf<typeof RequestCompleted> {
+  return {
+    request: call.id,
+    user: call.identity.user,
+    key: call.identity.key,
+    model: call.model,
+    upstream: ending.upstream,
+    status: ending.status,
+    durationMs: rounded(ending.durationMs),
+    ...(ending.firstByteMs === undefined ? {} : { firstByteMs: rounded(ending.firstByteMs) }),
+    bytes: ending.bytes,
+  }
+}
+
+export function settled(
+  call: AdmittedCall,
+  upstream: string,
+  settlement: Settlement,
+  progressed: number,
+): DataOf<typeof TokensSettled> {
+  return {
+    request: call.id,
+    user: call.identity.user,
+    key: call.identity.key,
+    tier: call.tier,
+    refillRate: call.refillRate,
+    model: call.model,
+    upstream,
+    prompt: settlement.prompt,
+    completion: settlement.completion,
+    total: settlement.total,
+    reserved: call.reserved,
+    progressed,
+    source: settlement.source,
+  }
+}
+
+function rounded(ms: number): number {
+  return Math.round(ms * 1_000) / 1_000
+}

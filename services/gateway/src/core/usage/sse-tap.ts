@@ -1,0 +1,108 @@
+import type { JsonObject } from '../dialect/body.ts'
+import { mergeUsage } from './read-usage.ts'
+import { NOTHING, type Usage, type UsageTap } from './tap.ts'
+
+/** An event longer than this is passed on unread rather than held. */
+const MAX_HELD_BYTES = 256 * 1024
+const USAGE = Buffer.from('usage')
+const EMPTY_CHOICES = /"choices"\s*:\s*\[\s*\]/
+
+/**
+ * Server-Sent Events (WHATWG HTML section 9.2). Bytes pass through as they come. Only an event that is cut by a chunk's
+ * border is held until its end has come, and only while `strip` is on: the usage event that we asked for must be seen
+ * whole to be kept from the client.
+ */
+export function sseTap(find: (event: JsonObject) => Partial<Usage> | undefined, strip: boolean): UsageTap {
+  let usage: Usage | undefined
+  let pieces = 0
+  let rest: Buffer = NOTHING
+
+  /** @returns true when the event is to be kept back */
+  function see(event: Buffer): boolean {
+    if (event.indexOf('data:') === -1) return false
+    pieces++
+    if (event.indexOf(USAGE) === -1) return false
+    const text = dataOf(event)
+    const found = findIn(text, find)
+    if (!found) return false
+    usage = mergeUsage(usage, found)
+    if (!strip || !EMPTY_CHOICES.test(text)) return false
+    pieces--
+    return true
+  }
+
+  return {
+    get usage() {
+      return usage
+    },
+    get pieces() {
+      return pieces
+    },
+    write(chunk) {
+      const bytes = rest.length === 0 ? chunk : Buffer.concat([rest, chunk])
+      let from = 0
+      let keptBack: Array<[number, number]> | undefined
+      for (let end = eventEnd(bytes, from); end !== -1; end = eventEnd(bytes, from)) {
+        if (see(bytes.subarray(from, end))) {
+          keptBack ??= []
+          keptBack.push([from, end])
+        }
+        from = end
+      }
+      const held = bytes.length - from
+      if (!strip) {
+        // Everything goes on at once; the cut event is remembered for reading only.
+        rest = held > MAX_HELD_BYTES ? NOTHING : bytes.subarray(from)
+        return chunk
+      }
+      const forward = held > MAX_HELD_BYTES ? bytes : bytes.subarray(0, from)
+      rest = held > MAX_HELD_BYTES ? NOTHING : bytes.subarray(from)
+      return keptBack ? without(forward, keptBack) : forward
+    },
+    end() {
+      const last = rest
+      rest = NOTHING
+      // A stream may end without the blank line of its last event.
+      const keep = last.length > 0 && see(last)
+      return strip && !keep ? last : NOTHING
+    },
+  }
+}
+
+const LF = 10
+const CR = 13
+
+/** Index behind the blank line that ends the event beginning at `from`, or -1. Line ends are LF or CRLF. */
+export function eventEnd(bytes: Buffer, from: number): number {
+  for (let i = bytes.indexOf(LF, from); i !== -1; i = bytes.indexOf(LF, i + 1)) {
+    if (bytes[i + 1] === LF) return i + 2
+    if (bytes[i + 1] === CR && bytes[i + 2] === LF) return i + 3
+  }
+  return -1
+}
+
+function dataOf(event: Buffer): string {
+  const lines = event.toString('utf8').split(/\r?\n/)
+  const data = lines.filter(line => line.startsWith('data:')).map(line => line.slice(5).replace(/^ /, ''))
+  return data.join('\n')
+}
+
+function findIn(text: string, find: (event: JsonObject) => Partial<Usage> | undefined) {
+  try {
+    const event: unknown = JSON.parse(text)
+    return typeof event === 'object' && event !== null ? find(event as JsonObject) : undefined
+  } catch {
+    return undefined // `[DONE]`, or an upstream's garbage: not ours to judge
+  }
+}
+
+function without(bytes: Buffer, ranges: Array<[number, number]>): Buffer {
+  const parts: Buffer[] = []
+  let from = 0
+  for (const [start, end] of ranges) {
+    parts.push(bytes.subarray(from, start))
+    from = end
+  }
+  parts.push(bytes.subarray(from))
+  return Buffer.concat(parts)
+}

@@ -1,0 +1,227 @@
+import {
+  type DataOf,
+  type EventDefinition,
+  type EventMaker,
+  type OutgoingEvent,
+  RequestCompleted,
+  RequestFailed,
+  RequestInterrupted,
+  TokensProgressed,
+  TokensSettled,
+} from '@fluxgate/contracts'
+import type { AdmittedCall } from '../core/exchange/call.ts'
+import { ended, settled } from '../core/exchange/facts.ts'
+import { responseHeaders } from '../core/exchange/headers.ts'
+import { type Settlement, settle } from '../core/exchange/settle.ts'
+import type {
+  ResponseHeaders,
+  UpstreamControl,
+  UpstreamError,
+  UpstreamListener,
+} from '../core/exchange/upstream.ts'
+import type { UsageTap } from '../core/usage/tap.ts'
+import type { RawReply } from './raw-reply.ts'
+import { answerError } from './refuse.ts'
+
+export interface ExchangeDeps {
+  readonly append: (event: OutgoingEvent) => void
+  readonly make: EventMaker
+  readonly nowMs: () => number
+  /** Corrects the bucket by the difference between what was taken and what was used. */
+  readonly correct: (call: AdmittedCall, used: number) => void
+  readonly onEnd: (exchange: Exchange, outcome: Outcome) => void
+}
+
+export type Outcome = 'completed' | 'failed' | 'interrupted'
+
+const PROGRESS_EVERY_MS = 1_000
+const NO_CONTENT_STATUSES = new Set([204, 304])
+
+/**
+ * One admitted call from the upstream's first byte to the settlement. Whatever ends it (a whole answer, a broken
+ * upstream, a client that leaves, a stopping node), exactly one ending and one settlement are appended, and that
+ * before the client sees the end of its answer.
+ */
+export class Exchange implements UpstreamListener {
+  readonly call: AdmittedCall
+  readonly #deps: ExchangeDeps
+  readonly #reply: RawReply
+  readonly #stripUsage: boolean
+  readonly #limitHeaders: Readonly<Record<string, string>>
+  #control: UpstreamControl | undefined
+  #upstream = ''
+  #tap: UsageTap | undefined
+  #contentType = ''
+  #status = 0
+  #sentMs: number
+  #firstByteMs: number | undefined
+  #bytes = 0
+  #progressedAtMs = 0
+  #progressed = 0
+  #ended = false
+
+  constructor(
+    deps: ExchangeDeps,
+    call: AdmittedCall,
+    reply: RawReply,
+    stripUsage: boolean,
+    limitHeaders: Readonly<Record<string, string>>,
+  ) {
+    this.#deps = deps
+    this.call = call
+    this.#reply = reply
+    this.#stripUsage = stripUsage
+    this.#limitHeaders = limitHeaders
+    this.#sentMs = deps.nowMs()
+    reply.once('close', () => this.#onClientGone())
+  }
+
+  /** Time to the first byte in milliseconds, once there was one. */
+  get firstByteMs(): number | undefined {
+    return this.#firstByteMs
+  }
+
+  get upstream(): string {
+    return this.#upstream
+  }
+
+  onSent(control: UpstreamControl, upstream: string): void {
+    this.#control = control
+    this.#upstream = upstream
+    if (this.#ended) control.abort(new Error('the client left'))
+  }
+
+  onStart(status: number, incoming: ResponseHeaders): void {
+    if (this.#ended) return
+    const contentType = incoming['content-type']
+    this.#status = status
+    this.#contentType = typeof contentType === 'string' ? contentType : ''
+    this.#tap = this.call.dialect.tap(this.#contentType, this.#stripUsage)
+    const streamed = this.#contentType.startsWith('text/event-stream')
+    const headers = responseHeaders(incoming, !this.#stripUsage || NO_CONTENT_STATUSES.has(status))
+    headers['x-request-id'] = this.call.id
+    headers['x-fluxgate-overhead-ms'] = (this.#sentMs - this.call.startedMs).toFixed(2)
+    for (const name in this.#limitHeaders) headers[name] = this.#limitHeaders[name]!
+    if (streamed) {
+      headers['cache-control'] = 'no-cache, no-transform'
+      headers['x-accel-buffering'] = 'no'
+    }
+    this.#progressedAtMs = this.#deps.nowMs()
+    this.#reply.writeHead(status, headers)
+  }
+
+  onData(chunk: Buffer): void {
+    if (this.#ended || !this.#tap) return
+    this.#firstByteMs ??= this.#deps.nowMs() - this.call.startedMs
+    this.#bytes += chunk.length
+    const forward = this.#tap.write(chunk)
+    if (forward.length > 0 && !this.#reply.write(forward)) this.#waitForDrain()
+    if (this.call.stream) this.#tellProgress(this.#tap)
+  }
+
+  onEnd(): void {
+    if (this.#ended || !this.#tap) return
+    const rest = this.#tap.end()
+    this.#finish('completed')
+    if (rest.length > 0) this.#reply.end(rest)
+    else this.#reply.end()
+  }
+
+  onError(error: UpstreamError): void {
+    if (this.#ended) return
+    this.#tap?.end()
+    if (!this.#reply.headersSent) this.#status = error.status
+    this.#finish('failed', error)
+    if (!this.#reply.headersSent) {
+      answerError(this.#reply, this.call, error.status, 'server_error', error.code, error.message)
+      return
+    }
+    const frame = this.call.dialect.errorFrame(this.#contentType, error.code, error.message, this.call.id)
+    // A body without frames can only be cut off, so that it is not taken for whole.
+    if (frame === '') this.#reply.destroy()
+    else this.#reply.end(frame)
+  }
+
+  /** The node stops and will not wait any longer. */
+  interrupt(by: 'node' | 'throttle' | 'drain', message: string): void {
+    if (this.#ended) return
+    this.#tap?.end()
+    this.#finish('interrupted', undefined, by)
+    this.#control?.abort(new Error(message))
+    if (!this.#reply.headersSent) {
+      answerError(this.#reply, this.call, 503, 'server_error', 'interrupted', message, { 'retry-after': '1' })
+      return
+    }
+    const frame = this.call.dialect.errorFrame(this.#contentType, 'interrupted', message, this.call.id)
+    if (frame === '') this.#reply.destroy()
+    else this.#reply.end(frame)
+  }
+
+  #onClientGone(): void {
+    if (this.#ended) return
+    this.#tap?.end()
+    this.#finish('interrupted', undefined, 'client')
+    this.#control?.abort(new Error('the client left'))
+  }
+
+  #waitForDrain(): void {
+    const control = this.#control
+    if (!control) return
+    control.pause()
+    this.#reply.once('drain', () => control.resume())
+  }
+
+  #tellProgress(tap: UsageTap): void {
+    const now = this.#deps.nowMs()
+    if (now - this.#progressedAtMs < PROGRESS_EVERY_MS) return
+    this.#progressedAtMs = now
+    const prompt = tap.usage?.prompt ?? this.call.promptEstimate
+    const completion = Math.max(tap.usage?.completion ?? 0, tap.pieces)
+    const delta = prompt + completion - this.#progressed
+    if (delta <= 0) return
+    this.#progressed += delta
+    const { call } = this
+    this.#append(TokensProgressed, {
+      request: call.id,
+      user: call.identity.user,
+      key: call.identity.key,
+      tier: call.tier,
+      refillRate: call.refillRate,
+      model: call.model,
+      prompt,
+      completion,
+      delta,
+      elapsedMs: Math.round(now - call.startedMs),
+    })
+  }
+
+  #finish(
+    outcome: Outcome,
+    error?: UpstreamError,
+    by: 'client' | 'node' | 'throttle' | 'drain' = 'client',
+  ): void {
+    this.#ended = true
+    const { call } = this
+    const ending = ended(call, {
+      upstream: this.#upstream,
+      status: this.#status,
+      durationMs: this.#deps.nowMs() - call.startedMs,
+      firstByteMs: this.#firstByteMs,
+      bytes: this.#bytes,
+    })
+    if (outcome === 'completed') this.#append(RequestCompleted, ending)
+    else if (outcome === 'interrupted') this.#append(RequestInterrupted, { ...ending, by })
+    else {
+      const { code, phase, message } = error ?? { code: 'unknown', phase: 'response' as const, message: '' }
+      this.#append(RequestFailed, { ...ending, code, phase, message })
+    }
+    const settlement: Settlement = settle(this.#tap, this.#status, call)
+    this.#append(TokensSettled, settled(call, this.#upstream, settlement, this.#progressed))
+    this.#deps.correct(call, settlement.total)
+    this.#deps.onEnd(this, outcome)
+  }
+
+  #append<D extends EventDefinition>(definition: D, data: DataOf<D>): void {
+    this.#deps.append(this.#deps.make(definition, data, { traceparent: this.call.traceparent }))
+  }
+}

@@ -1,0 +1,276 @@
+import { createHash } from 'node:crypto'
+import {
+  ANONYMOUS,
+  type EventMaker,
+  type Identity,
+  KeyAccepted,
+  KeyRejected,
+  type OutgoingEvent,
+  parseIdentity,
+  RequestAdmitted,
+  RequestRefused,
+  type Throttle,
+} from '@fluxgate/contracts'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { AcceptedKeys } from '../core/accepted-keys.ts'
+import {
+  BAD_MODEL,
+  type Caller,
+  KEYS_UNAVAILABLE,
+  type KeyAnswer,
+  LOG_FULL,
+  limitHeaders,
+  overLimit,
+  rejection,
+  tooLarge,
+  unknownRoute,
+} from '../core/admission.ts'
+import type { ReadCall } from '../core/dialect/dialect.ts'
+import { dialectOf } from '../core/dialect/of-path.ts'
+import { type AdmittedCall, type Call, shortText } from '../core/exchange/call.ts'
+import { admitted, refused } from '../core/exchange/facts.ts'
+import { requestHeaders, traceparentOf } from '../core/exchange/headers.ts'
+import type { Upstreams } from '../core/exchange/upstream.ts'
+import { type EstimateLimits, estimate } from '../core/limits/estimate.ts'
+import type { LimitTable } from '../core/limits/limit-table.ts'
+import type { Refusal } from '../core/refusal.ts'
+import { REFUSAL_TERMS } from '../core/refusal.ts'
+import { Exchange, type ExchangeDeps } from './exchange.ts'
+import type { RawReply } from './raw-reply.ts'
+import { answerRefusal } from './refuse.ts'
+
+export interface ProxyDeps {
+  readonly exchange: ExchangeDeps
+  readonly upstreams: Upstreams
+  readonly lookupKey: (key: string) => KeyAnswer | Promise<KeyAnswer>
+  readonly throttleOf: (identity: string) => Throttle | undefined
+  readonly limits: LimitTable
+  readonly estimates: EstimateLimits
+  readonly accepted: AcceptedKeys
+  readonly maxBodyBytes: number
+  readonly append: (event: OutgoingEvent) => void
+  readonly make: EventMaker
+  /** True when the log can take no new work. */
+  readonly logFull: () => boolean
+  readonly newRequestId: () => string
+  readonly nowMs: () => number
+  readonly epochMs: () => number
+  readonly onReserved: (call: AdmittedCall) => void
+  readonly onRefused: (refusal: Refusal) => void
+  /** Exchanges in flight, for draining. */
+  readonly running: Set<Exchange>
+}
+
+/** Paths that a model server answers; all else under our roots is unknown. */
+const OLLAMA_PATHS = new Set(['chat', 'generate', 'embed', 'embeddings', 'tags', 'show', 'ps', 'version'])
+
+/** `/v1/*` (OpenAI, Anthropic) and `/api/*` (Ollama): every call of a model goes through here. */
+export async function registerProxy(app: FastifyInstance, deps: ProxyDeps): Promise<void> {
+  await app.register(async scope => {
+    // Bodies stay bytes: they are read once by their dialect and sent on as they are.
+    scope.removeAllContentTypeParsers()
+    scope.addContentTypeParser(
+      '*',
+      { parseAs: 'buffer', bodyLimit: deps.maxBodyBytes },
+      (_request, body, done) => done(null, body),
+    )
+    const handler = (request: FastifyRequest, reply: FastifyReply): void => {
+      reply.hijack()
+      handle(deps, request, reply.raw as RawReply)
+    }
+    scope.all('/v1/*', handler)
+    scope.all('/api/*', handler)
+    scope.setErrorHandler<Error & { statusCode?: number }>((error, request, reply) => {
+      reply.hijack()
+      const call = callOf(deps, request)
+      const big = error.statusCode === 413
+      const refusal: Refusal = big
+        ? tooLarge(deps.maxBodyBytes)
+        : { reason: 'invalid_request', code: 'invalid_body', message: error.message }
+      refuse(deps, reply.raw as RawReply, call, anonymous(call.address), refusal)
+    })
+  })
+}
+
+/** A path that no route takes: refused in the dialect that it looks like. */
+export function refuseUnknown(deps: ProxyDeps, request: FastifyRequest, reply: FastifyReply): void {
+  reply.hijack()
+  const call = callOf(deps, request)
+  refuse(deps, reply.raw as RawReply, call, anonymous(call.address), unknownRoute(call))
+}
+
+function handle(deps: ProxyDeps, request: FastifyRequest, reply: RawReply): void {
+  const call = callOf(deps, request)
+  const key = keyOf(request)
+  const answer = key === undefined ? MISSING : deps.lookupKey(key)
+  // A cached key is answered at once; only a look-up in the database waits.
+  if (answer instanceof Promise) {
+    answer.then(
+      found => authenticated(deps, request, reply, call, found),
+      () => authenticated(deps, request, reply, call, UNAVAILABLE),
+    )
+  } else {
+    authenticated(deps, request, reply, call, answer)
+  }
+}
+
+const MISSING: KeyAnswer = { kind: 'rejected', reason: 'missing' }
+const UNAVAILABLE: KeyAnswer = { kind: 'unavailable' }
+
+function authenticated(
+  deps: ProxyDeps,
+  request: FastifyRequest,
+  reply: RawReply,
+  call: Call,
+  answer: KeyAnswer,
+): void {
+  if (answer.kind === 'accepted') {
+    const refusal = admit(deps, request, reply, call, answer.caller)
+    if (refusal) refuse(deps, reply, call, answer.caller.identity, refusal)
+    return
+  }
+  const identity = anonymous(call.address)
+  if (answer.kind === 'unavailable') {
+    refuse(deps, reply, call, identity, KEYS_UNAVAILABLE)
+    return
+  }
+  const { reason } = answer
+  const fact = { request: call.id, ...identity, address: call.address, reason }
+  deps.append(deps.make(KeyRejected, fact, { traceparent: call.traceparent }))
+  refuse(deps, reply, call, identity, rejection(reason))
+}
+
+/** Throttle and bucket, reservation, then off to an upstream. @returns a refusal, or undefined when it is on its way */
+function admit(
+  deps: ProxyDeps,
+  request: FastifyRequest,
+  reply: RawReply,
+  call: Call,
+  caller: Caller,
+): Refusal | undefined {
+  if (deps.logFull()) return LOG_FULL
+  if (call.dialect.name === 'ollama' && !OLLAMA_PATHS.has(call.path.slice('/api/'.length)))
+    return unknownRoute(call)
+  const body = request.body as Buffer | undefined
+  const read = readBody(call, body)
+  if (!read.ok) return { reason: 'invalid_request', code: 'invalid_json', message: read.message }
+  const { facts } = read.call
+  if (facts.model.length > 256) return BAD_MODEL
+  call.model = facts.model
+
+  const nowMs = deps.nowMs()
+  const { prompt, reserved } = body ? estimate(facts, deps.estimates) : NO_TOKENS
+  const throttle = deps.throttleOf(caller.identityText)
+  const admission = deps.limits.admit(
+    caller.identityText,
+    caller.tier,
+    reserved,
+    throttle,
+    nowMs,
+    deps.epochMs(),
+  )
+  if (!admission.ok) return overLimit(admission, reserved)
+
+  const admittedCall: AdmittedCall = {
+    ...call,
+    ...caller,
+    refillRate: deps.limits.tierOf(caller.identityText, caller.tier).refillRate,
+    stream: facts.stream,
+    promptChars: facts.promptChars,
+    promptEstimate: prompt,
+    reserved,
+  }
+  const options = { traceparent: call.traceparent }
+  deps.append(deps.make(RequestAdmitted, admitted(admittedCall), options))
+  const uses = deps.accepted.use(caller.identityText, call.address, nowMs)
+  if (uses > 0) {
+    const fact = { ...caller.identity, address: call.address, count: uses }
+    deps.append(deps.make(KeyAccepted, fact, options))
+  }
+  deps.onReserved(admittedCall)
+  const exchange = new Exchange(
+    deps.exchange,
+    admittedCall,
+    reply,
+    read.call.stripUsage,
+    limitHeaders(admission, nowMs),
+  )
+  deps.running.add(exchange)
+  deps.upstreams.send(
+    {
+      method: call.method,
+      path: request.url,
+      headers: requestHeaders(request.headers, call.id),
+      body: body && read.call.body,
+      model: call.model,
+    },
+    exchange,
+  )
+  return undefined
+}
+
+const NO_TOKENS = Object.freeze({ prompt: 0, reserved: 0 })
+const NO_BODY: ReadCall = Object.freeze({
+  facts: Object.freeze({ model: '', stream: false, promptChars: 0, maxTokens: 0 }),
+  body: Buffer.alloc(0),
+  stripUsage: false,
+})
+
+function readBody(call: Call, body: Buffer | undefined) {
+  if (!body || body.length === 0) {
+    return call.method === 'POST'
+      ? ({ ok: false, message: 'We could not parse the JSON body of your request.' } as const)
+      : ({ ok: true, call: NO_BODY } as const)
+  }
+  return call.dialect.read(call.path, body)
+}
+
+function refuse(deps: ProxyDeps, reply: RawReply, call: Call, identity: Identity, refusal: Refusal): void {
+  const { status } = REFUSAL_TERMS[refusal.reason]
+  deps.append(
+    deps.make(RequestRefused, refused(call, identity, refusal, status), { traceparent: call.traceparent }),
+  )
+  deps.onRefused(refusal)
+  answerRefusal(reply, call, refusal)
+}
+
+function callOf(deps: ProxyDeps, request: FastifyRequest): Call {
+  const url = request.url
+  const query = url.indexOf('?')
+  const path = query === -1 ? url : url.slice(0, query)
+  const agent = request.headers['user-agent']
+  return {
+    id: deps.newRequestId(),
+    method: request.method,
+    path,
+    dialect: dialectOf(path),
+    address: shortText(request.ip),
+    agent: agent === undefined ? undefined : shortText(agent),
+    traceparent: traceparentOf(request.headers.traceparent),
+    startedMs: deps.nowMs(),
+    model: '',
+  }
+}
+
+/** `Authorization: Bearer` (RFC 6750 section 2.1), or Anthropic's `x-api-key`. Never the query: it would be logged. */
+function keyOf(request: FastifyRequest): string | undefined {
+  const { authorization } = request.headers
+  if (authorization !== undefined) {
+    return /^bearer /i.test(authorization) ? authorization.slice(7).trim() : ''
+  }
+  const key = request.headers['x-api-key']
+  return typeof key === 'string' ? key.trim() : undefined
+}
+
+/** Unauthenticated callers count by a hash of their address. */
+export function anonymous(address: string): Identity {
+  return { user: ANONYMOUS, key: createHash('sha256').update(address).digest('hex').slice(0, 16) }
+}
+
+/** Tells what was used and not told yet, before a node stops. */
+export function tellRest(deps: Pick<ProxyDeps, 'accepted' | 'append' | 'make'>): void {
+  for (const [text, address, count] of deps.accepted.rest()) {
+    const identity = parseIdentity(text)
+    if (identity) deps.append(deps.make(KeyAccepted, { ...identity, address, count }))
+  }
+}

@@ -1,0 +1,41 @@
+import type { Call } from '../core/exchange/call.ts'
+import { REFUSAL_TERMS, type Refusal, retryHeaders } from '../core/refusal.ts'
+import type { RawReply } from './raw-reply.ts'
+
+/** Answers a call with an error in its own dialect; returns the status. */
+export function answerRefusal(
+  reply: RawReply,
+  call: Call,
+  refusal: Refusal,
+  extra: Readonly<Record<string, string>> = {},
+): number {
+  const { status, openai, anthropic } = REFUSAL_TERMS[refusal.reason]
+  const type = call.dialect.name === 'anthropic' ? anthropic : openai
+  answerError(reply, call, status, type, refusal.code, refusal.message, {
+    ...retryHeaders(refusal),
+    ...extra,
+  })
+  return status
+}
+
+export function answerError(
+  reply: RawReply,
+  call: Call,
+  status: number,
+  type: string,
+  code: string,
+  message: string,
+  extra: Readonly<Record<string, string>> = {},
+): void {
+  if (reply.destroyed || reply.headersSent) return
+  const body = Buffer.from(call.dialect.errorBody(type, code, message, call.id))
+  reply.writeHead(status, {
+    'content-type': 'application/json; charset=utf-8',
+    'content-length': body.length,
+    'x-request-id': call.id,
+    // Anthropic's clients read the id under this name.
+    'request-id': call.id,
+    ...extra,
+  })
+  reply.end(body)
+}
