@@ -28,7 +28,8 @@ export class TokenBucket {
 
   /** Takes `tokens` if they are there. More than the capacity is asked for as the capacity, so a first call can pass. */
   take(tokens: number, nowMs: number): boolean {
-    if (this.level(nowMs) < Math.min(tokens, this.capacity)) return false
+    // A capacity of nothing is a block, not a bucket that is always full.
+    if (this.capacity <= 0 || this.level(nowMs) < Math.min(tokens, this.capacity)) return false
     this.#level -= tokens
     return true
   }
@@ -40,6 +41,7 @@ export class TokenBucket {
 
   /** Milliseconds until {@link take} of as many would pass; Infinity when it never would. */
   waitMs(tokens: number, nowMs: number): number {
+    if (this.capacity <= 0) return Number.POSITIVE_INFINITY
     const missing = Math.min(tokens, this.capacity) - this.level(nowMs)
     if (missing <= 0) return 0
     return this.refillRate > 0 ? (missing / this.refillRate) * 1_000 : Number.POSITIVE_INFINITY

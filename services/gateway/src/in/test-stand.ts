@@ -1,0 +1,122 @@
+import { once } from 'node:events'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import {
+  type EventName,
+  eventMaker,
+  type FluxgateEvent,
+  parseEvent,
+  type Throttle,
+} from '@fluxgate/contracts'
+import Fastify from 'fastify'
+import { AcceptedKeys } from '../core/accepted-keys.ts'
+import type { KeyAnswer } from '../core/admission.ts'
+import { LimitTable } from '../core/limits/limit-table.ts'
+import { openUpstreams } from '../out/upstreams.ts'
+import type { Exchange } from './exchange.ts'
+import { type ProxyDeps, refuseUnknown, registerProxy } from './proxy.ts'
+
+export type Upstream = (request: IncomingMessage, response: ServerResponse, body: string) => void
+
+/** The proxy on a real port before a real upstream server, with the appended events in a list. */
+export interface TestStand extends AsyncDisposable {
+  readonly url: string
+  readonly events: FluxgateEvent[]
+  readonly throttles: Map<string, Throttle>
+  readonly running: Set<Exchange>
+  readonly deps: ProxyDeps
+  named<N extends EventName>(name: N): Array<Extract<FluxgateEvent, { type: `fluxgate.${N}` }>>
+}
+
+export const KEY = 'good-key'
+const ACCEPTED: KeyAnswer = {
+  kind: 'accepted',
+  caller: { identity: { user: 'u1', key: 'k1' }, identityText: 'u1.k1', tier: 'free' },
+}
+const ANSWERS = new Map<string, KeyAnswer | Promise<KeyAnswer>>([
+  [KEY, ACCEPTED],
+  ['slow-key', Promise.resolve(ACCEPTED)],
+  ['revoked-key', { kind: 'rejected', reason: 'revoked' }],
+  ['no-database', { kind: 'unavailable' }],
+])
+
+export async function startStand(upstream: Upstream, overrides: Partial<ProxyDeps> = {}): Promise<TestStand> {
+  const server = createServer(async (request, response) => {
+    let body = ''
+    for await (const chunk of request) body += chunk
+    upstream(request, response, body)
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+
+  const events: FluxgateEvent[] = []
+  const throttles = new Map<string, Throttle>()
+  const running = new Set<Exchange>()
+  const limits = new LimitTable()
+  let ids = 0
+  const append: ProxyDeps['append'] = ({ event }) => {
+    // What the gateway appends must be readable by everybody else.
+    const parsed = parseEvent(Buffer.from(JSON.stringify(event)))
+    if (!parsed.ok) throw new Error(`${event.type}: ${parsed.reason}`)
+    events.push(parsed.value)
+  }
+  const make = eventMaker('/gateway/test/1', () => `event-${String(++ids).padStart(12, '0')}`, Date.now)
+  const nowMs = () => performance.now()
+  const upstreams = openUpstreams([`http://127.0.0.1:${port}/base`], {
+    connectTimeoutMs: 500,
+    firstByteTimeoutMs: 1_500,
+    idleTimeoutMs: 1_500,
+    maxUpstreamConnections: 64,
+    restMs: 1_000,
+  })
+  const deps: ProxyDeps = {
+    exchange: {
+      append,
+      make,
+      nowMs,
+      correct: (call, used) => limits.debit(call.identityText, call.tier, used - call.reserved, nowMs()),
+      onEnd: exchange => running.delete(exchange),
+    },
+    upstreams,
+    lookupKey: key => ANSWERS.get(key) ?? { kind: 'rejected', reason: 'unknown' },
+    throttleOf: identity => throttles.get(identity),
+    limits,
+    estimates: { defaultCompletionTokens: 100, maxCompletionTokens: 1_000 },
+    accepted: new AcceptedKeys(60_000),
+    maxBodyBytes: 100_000,
+    append,
+    make,
+    logFull: () => false,
+    newRequestId: () => `req_${String(++ids).padStart(12, '0')}`,
+    nowMs,
+    epochMs: Date.now,
+    onReserved() {},
+    onRefused() {},
+    running,
+    ...overrides,
+  }
+  const app = Fastify()
+  await registerProxy(app, deps)
+  app.setNotFoundHandler((request, reply) => refuseUnknown(deps, request, reply))
+  const url = await app.listen({ port: 0, host: '127.0.0.1' })
+  return {
+    url,
+    events,
+    throttles,
+    running,
+    deps,
+    named: <N extends EventName>(name: N) =>
+      events.filter(
+        (event): event is Extract<FluxgateEvent, { type: `fluxgate.${N}` }> =>
+          event.type === `fluxgate.${name}`,
+      ),
+    async [Symbol.asyncDispose]() {
+      app.server.closeAllConnections()
+      await app.close()
+      await upstreams[Symbol.asyncDispose]()
+      server.closeAllConnections()
+      server.close()
+    },
+  }
+}
