@@ -9,6 +9,7 @@ export {
   type LoggedEvent,
   replay,
 } from './follow.ts'
+export { acquireLease, Lease, type LeaseOptions } from './lease.ts'
 export { connectNats, type LinkLog, type NatsLink, type NatsSettings } from './link.ts'
 export { openPenaltyBox, type PenaltyBox } from './penalty-box.ts'
 export { EventPublisher, type PublisherLimits, type StoredAt } from './publisher.ts'

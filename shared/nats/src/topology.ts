@@ -18,6 +18,8 @@ const DEDUPE_WINDOW_MS = 30_000
 /** A node that has not renewed its record for this long is gone. */
 export const NODE_TTL_MS = 10_000
 const POLICY_HISTORY = 64
+/** Who leads what, and the state that the leader stores with it. Inside the services only: not part of the contract. */
+export const LEASES_BUCKET = 'leases'
 
 /** The streams: their share of the storage, their retention and what happens when they are full. */
 const EVENT_STREAMS = [
@@ -34,6 +36,7 @@ const KV_STREAMS = [
   { bucket: BUCKETS.throttles, share: 0.005, ageMs: 0, history: 1 },
   { bucket: BUCKETS.nodes, share: 0.001, ageMs: NODE_TTL_MS, history: 1 },
   { bucket: BUCKETS.policy, share: 0.005, ageMs: 0, history: POLICY_HISTORY },
+  { bucket: LEASES_BUCKET, share: 0.001, ageMs: 0, history: 1 },
 ] as const
 
 export function topology(options: TopologyOptions): Partial<StreamConfig>[] {
