@@ -1,0 +1,50 @@
+import { readFile, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { writePrivateFile } from './private-file.ts'
+
+/** `connection.json` in the data directory: what another process needs to join the system that runs here. */
+export interface Connection {
+  readonly pid: number
+  readonly dataDir: string
+  readonly natsUrl: string
+  readonly databaseUrl: string
+  readonly publicUrl: string
+  readonly adminUrl: string
+  readonly mcpUrl: string
+  readonly dashboardUrl: string
+  readonly upstreamUrls: readonly string[]
+  readonly tlsCertPath: string | undefined
+  readonly tlsKeyPath: string | undefined
+  readonly jwtSecret: string
+  readonly adminToken: string
+  readonly operatorEmail: string
+  readonly operatorPassword: string
+  readonly apiKey: string | undefined
+}
+
+export async function writeConnection(connection: Connection): Promise<AsyncDisposable> {
+  const path = connectionPath(connection.dataDir)
+  await writePrivateFile(path, `${JSON.stringify(connection, null, 2)}\n`)
+  return {
+    async [Symbol.asyncDispose]() {
+      await rm(path, { force: true })
+    },
+  }
+}
+
+/** Undefined when nothing runs with this data directory. */
+export async function readConnection(dataDir: string): Promise<Connection | undefined> {
+  try {
+    const connection = JSON.parse(await readFile(connectionPath(dataDir), 'utf8')) as Connection
+    process.kill(connection.pid, 0)
+    return connection
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'ENOENT' || code === 'ESRCH') return undefined
+    throw error
+  }
+}
+
+function connectionPath(dataDir: string): string {
+  return join(dataDir, 'connection.json')
+}

@@ -1,0 +1,100 @@
+import assert from 'node:assert/strict'
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, readFileSync, statfsSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { connectNats, ensureTopology } from '@fluxgate/nats'
+import { eventually, freePort } from '@fluxgate/testing'
+import { markerOf, RANK } from './children.ts'
+import { isProcess, ProcessBook } from './leftovers.ts'
+import { natsChild } from './nats-child.ts'
+import { SUPERVISOR_DEFAULTS, Supervisor } from './supervisor/supervisor.ts'
+
+const quiet = { info() {}, warn() {}, error() {} }
+
+function scene() {
+  const dataDir = mkdtempSync(join(tmpdir(), 'fluxgate-local-nats-'))
+  const config = { ...SUPERVISOR_DEFAULTS, logDir: join(dataDir, 'logs'), minBackoffMs: 50 }
+  return { dataDir, supervise: () => new Supervisor(config, () => {}) }
+}
+
+test('JetStream keeps its streams over SIGKILL and over a second start on another port', async () => {
+  const { dataDir, supervise } = scene()
+  const port = await freePort()
+  {
+    await using supervisor = supervise()
+    await supervisor.start(await natsChild(dataDir, port, process.env, RANK.nats))
+    await using link = await connectNats({ url: `nats://127.0.0.1:${port}`, name: 'test' }, quiet)
+    await ensureTopology(link)
+    await link.jetstream.publish('fluxgate.deadletter.TEST', 'kept')
+    const first = supervisor.pidOf('nats-server') ?? 0
+    process.kill(first, 'SIGKILL')
+    await eventually(() => link.isConnected() && supervisor.pidOf('nats-server') !== first)
+    assert.equal((await link.manager.streams.info('DEADLETTER')).state.messages, 1)
+  }
+  const another = await freePort()
+  await using supervisor = supervise()
+  await supervisor.start(await natsChild(dataDir, another, process.env, RANK.nats))
+  await using link = await connectNats({ url: `nats://127.0.0.1:${another}`, name: 'test' }, quiet)
+  assert.equal((await link.manager.streams.info('DEADLETTER')).state.messages, 1)
+})
+
+test('the file limit stays below the free space of the disk, and never shrinks', async () => {
+  const { dataDir } = scene()
+  const limit = () =>
+    Number(/max_file_store: (\d+)/.exec(readFileSync(join(dataDir, 'nats', 'server.conf'), 'utf8'))?.[1])
+  await natsChild(dataDir, 1, process.env, RANK.nats)
+  const { bavail, bsize } = statfsSync(dataDir)
+  const first = limit()
+  assert.ok(first > 0 && first < bavail * bsize)
+  await natsChild(dataDir, 2, process.env, RANK.nats)
+  assert.ok(limit() >= first)
+})
+
+test('a server that a killed run left behind is found and stopped, and nothing else is', async () => {
+  const { dataDir } = scene()
+  const port = await freePort()
+  const spec = await natsChild(dataDir, port, process.env, RANK.nats)
+  const orphan = spawn('nats-server', ['--config', markerOf(spec)], { stdio: 'ignore' })
+  const stranger = spawn('sleep', ['60'], { stdio: 'ignore' })
+  const book = new ProcessBook(dataDir)
+  book.note('nats-server', orphan.pid ?? 0, markerOf(spec))
+  book.note('postgres', stranger.pid ?? 0, 'pglite-main.ts')
+  await eventually(() => isProcess(orphan.pid ?? 0, markerOf(spec)))
+  const ended = once(orphan, 'exit')
+  assert.deepEqual(await book.stopLeftovers(), ['nats-server'])
+  await ended
+  assert.equal(stranger.exitCode, null)
+  stranger.kill()
+  assert.deepEqual(await new ProcessBook(dataDir).stopLeftovers(), [])
+})
+
+test('on Linux the server goes when its supervisor is killed', { skip: !hasSetpriv() }, async () => {
+  const { dataDir } = scene()
+  const port = await freePort()
+  const script = `
+    import { natsChild } from ${JSON.stringify(new URL('./nats-child.ts', import.meta.url).href)}
+    import { Supervisor, SUPERVISOR_DEFAULTS } from ${JSON.stringify(new URL('./supervisor/supervisor.ts', import.meta.url).href)}
+    const supervisor = new Supervisor({ ...SUPERVISOR_DEFAULTS, logDir: ${JSON.stringify(dataDir)} }, () => {})
+    await supervisor.start(await natsChild(${JSON.stringify(dataDir)}, ${port}, process.env, 0))
+    console.log(supervisor.pidOf('nats-server'))`
+  const parent = spawn(process.execPath, ['--input-type=module', '-e', script], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const [line] = await once(parent.stdout, 'data')
+  const pid = Number(String(line))
+  assert.equal(await isProcess(pid, 'server.conf'), true)
+  parent.kill('SIGKILL')
+  await eventually(async () => !(await isProcess(pid, 'server.conf')))
+})
+
+function hasSetpriv(): boolean {
+  try {
+    execFileSync('setpriv', ['--pdeathsig', 'TERM', 'true'])
+    return true
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,86 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, test } from 'node:test'
+import { migrate } from '@fluxgate/postgres'
+import { openDatabase, requestTotals } from '@fluxgate/read-model'
+import { eventually, freePort } from '@fluxgate/testing'
+import pg from 'pg'
+import { postgresChild } from './children.ts'
+import { readFigures } from './figures.ts'
+import { SUPERVISOR_DEFAULTS, Supervisor } from './supervisor/supervisor.ts'
+
+const dataDir = mkdtempSync(join(tmpdir(), 'fluxgate-local-pg-'))
+const port = await freePort()
+const url = `postgres://postgres@127.0.0.1:${port}/postgres`
+const supervisor = new Supervisor({ ...SUPERVISOR_DEFAULTS, logDir: dataDir, minBackoffMs: 50 }, () => {})
+after(() => supervisor.stop())
+await supervisor.start(postgresChild(dataDir, port, process.env))
+
+test('the schema is made, and the status line reads from it', async () => {
+  assert.ok((await migrate(url)).length > 0)
+  assert.deepEqual(await migrate(url), [])
+  await using db = openDatabase(url, { max: 1 })
+  const { atMs, ...figures } = await readFigures(db, 1_000)
+  assert.equal(atMs, 1_000)
+  assert.deepEqual(figures, { requests: 0, tokens: 0, activeThrottles: 0, openIncidents: 0 })
+})
+
+test('several pools with transactions at once do not mix', async () => {
+  await using setup = openPool(1)
+  await setup.pool.query('create table counters (name text primary key, value int not null)')
+  await setup.pool.query("insert into counters values ('all', 0)")
+  await using first = openPool(5)
+  await using second = openPool(5)
+  await using third = openPool(2)
+  const add = async (pool: pg.Pool, name: string) => {
+    const client = await pool.connect()
+    try {
+      await client.query('begin')
+      const { rows } = await client.query<{ value: number }>(
+        'select value from counters where name = $1 for update',
+        ['all'],
+      )
+      await client.query('insert into counters values ($1, $2)', [name, rows[0]?.value])
+      await client.query('update counters set value = $1 where name = $2', [(rows[0]?.value ?? 0) + 1, 'all'])
+      // Every fifth one is undone, and must leave nothing behind.
+      await client.query(name.endsWith('0') || name.endsWith('5') ? 'rollback' : 'commit')
+    } finally {
+      client.release()
+    }
+  }
+  const work = [first, second, third].flatMap(({ pool }, p) =>
+    Array.from({ length: 40 }, (_, i) => add(pool, `${p}-${i}`)),
+  )
+  const reads = Array.from({ length: 40 }, () => third.pool.query('select count(*) from counters'))
+  await Promise.all([...work, ...reads])
+  const { rows } = await setup.pool.query("select value from counters where name = 'all'")
+  assert.deepEqual(rows, [{ value: 96 }])
+  const { rows: left } = await setup.pool.query('select count(*)::int as n from counters')
+  assert.deepEqual(left, [{ n: 97 }])
+})
+
+test('what was committed outlives SIGKILL, and a client that dies in a transaction holds nobody up', async () => {
+  await using lost = openPool(1)
+  const client = await lost.pool.connect()
+  await client.query('begin')
+  await client.query("insert into counters values ('never', 1)")
+  client.release(true)
+
+  process.kill(supervisor.pidOf('postgres') ?? 0, 'SIGKILL')
+  await eventually(async () => {
+    await using db = openDatabase(url, { max: 1 })
+    return (await requestTotals(db)).admitted === 0
+  })
+  await using pool = openPool(1)
+  const { rows } = await again.pool.query("select count(*)::int as n from counters where name = 'never'")
+  assert.deepEqual(rows, [{ n: 0 }])
+  assert.deepEqual((await again.pool.query('select count(*)::int as n from counters')).rows, [{ n: 97 }])
+})
+
+function openPool(max: number) {
+  const pool = new pg.Pool({ connectionString: url, max })
+  pool.on('error', () => {})
+  return { pool, [Symbol.asyncDispose]: () => pool.end() }
+}
