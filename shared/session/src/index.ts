@@ -1,0 +1,16 @@
+export { PLAIN_COOKIE, SESSION_COOKIE, SESSION_COOKIE_OPTIONS } from './cookie.ts'
+export { LiveSessions, type LiveSessionsOptions, LOGGED_OUT_SUBJECT } from './live-sessions.ts'
+export {
+  createSessions,
+  DEFAULT_SESSION_TTL_SECONDS,
+  type IssuedSession,
+  type NewSession,
+  type PortalSession,
+  SESSION_AUDIENCE,
+  SESSION_ISSUER,
+  type SessionCheck,
+  type SessionFault,
+  type SessionRole,
+  type SessionSettings,
+  type Sessions,
+} from './sessions.ts'
