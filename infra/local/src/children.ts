@@ -81,15 +81,11 @@ export function simulatorChild(
   }
 }
 
-/**
- * PGlite behind the Postgres protocol, the server that the tests use too: it gives each connection its turns, a whole
- * transaction at a time. It stops when this process is gone.
- */
+/** PGlite behind the Postgres protocol. */
 export function postgresChild(dataDir: string, port: number, env: Environment): ChildSpec {
-  const directory = join(dataDir, 'postgres')
   return {
-    ...nodeChild('postgres', 'shared/testing/src/pglite-main.ts', [directory, String(port)], env),
-    env: { PATH: env.PATH },
+    ...nodeChild('postgres', 'infra/local/src/postgres-main.ts', [], env),
+    env: { PATH: env.PATH, POSTGRES_DIR: join(dataDir, 'postgres'), POSTGRES_PORT: String(port) },
     rank: RANK.postgres,
   }
 }

@@ -61,7 +61,7 @@ test('a server that a killed run left behind is found and stopped, and nothing e
   const stranger = spawn('sleep', ['60'], { stdio: 'ignore' })
   const book = new ProcessBook(dataDir)
   book.note('nats-server', orphan.pid ?? 0, markerOf(spec))
-  book.note('postgres', stranger.pid ?? 0, 'pglite-main.ts')
+  book.note('postgres', stranger.pid ?? 0, 'postgres-main.ts')
   await eventually(() => isProcess(orphan.pid ?? 0, markerOf(spec)))
   const ended = once(orphan, 'exit')
   assert.deepEqual(await book.stopLeftovers(), ['nats-server'])

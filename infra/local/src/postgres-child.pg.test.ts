@@ -73,7 +73,7 @@ test('what was committed outlives SIGKILL, and a client that dies in a transacti
     await using db = openDatabase(url, { max: 1 })
     return (await requestTotals(db)).admitted === 0
   })
-  await using pool = openPool(1)
+  await using again = openPool(1)
   const { rows } = await again.pool.query("select count(*)::int as n from counters where name = 'never'")
   assert.deepEqual(rows, [{ n: 0 }])
   assert.deepEqual((await again.pool.query('select count(*)::int as n from counters')).rows, [{ n: 97 }])

@@ -1,0 +1,73 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { install } from './bootstrap/install.mjs'
+import { requireNatsServer, wantChromium } from './bootstrap/native-tools.mjs'
+import { buildPage } from './bootstrap/page.mjs'
+import { NODE_FLAGS, pinnedNode } from './bootstrap/pinned-node.mjs'
+import { foreground, npm, ROOT, Trouble } from './bootstrap/processes.mjs'
+import { partsOf, testArguments } from './bootstrap/tests.mjs'
+
+/**
+ * The first step of every command, in plain JavaScript for Node 20 and newer: installs what is missing on a fresh
+ * machine, then hands over to TypeScript on the pinned Node.
+ */
+const COMMANDS = { start, test, gateway, forensics }
+
+async function start() {
+  await install()
+  if (!process.env.NATS_URL) await requireNatsServer(', or set NATS_URL to a running server')
+  await buildPage()
+  return foreground(await pinnedNode(), [...NODE_FLAGS, 'infra/local/src/start.ts'], { ipc: true })
+}
+
+async function gateway() {
+  await install()
+  return foreground(await pinnedNode(), [...NODE_FLAGS, 'infra/local/src/gateway.ts'], { ipc: true })
+}
+
+async function forensics(args) {
+  await install()
+  const main = join(ROOT, 'services', 'forensics', 'src', 'main.ts')
+  const cwd = process.env.INIT_CWD ?? process.cwd()
+  return foreground(await pinnedNode(), [...NODE_FLAGS, main, ...args], { cwd, env: runningSystem() })
+}
+
+/** With file patterns only their tests run; the whole run checks types, style and architecture first. */
+async function test(args) {
+  await install()
+  await requireNatsServer('')
+  await wantChromium()
+  const node = await pinnedNode()
+  if (partsOf(args).length === 0) {
+    console.log('Checking types, style and architecture.')
+    const { code, output } = await npm(['run', '--silent', 'check'], withNode(node))
+    if (code !== 0) throw new Trouble(`${output.trim()}\n\nThe check failed; no test was run.`)
+  }
+  await buildPage()
+  return foreground(node, [...NODE_FLAGS, ...testArguments(args)], {
+    env: { ...process.env, ...withNode(node) },
+  })
+}
+
+/** Scripts that say `node` get the pinned one. */
+function withNode(node) {
+  return { PATH: [join(ROOT, 'node_modules', '.bin'), resolve(node, '..'), process.env.PATH].join(':') }
+}
+
+/** The log that `npm start` runs here, unless the environment names another. */
+function runningSystem() {
+  const file = join(resolve(ROOT, process.env.FLUXGATE_DATA_DIR ?? '.fluxgate'), 'connection.json')
+  if (process.env.NATS_URL || !existsSync(file)) return process.env
+  const { natsUrl, databaseUrl } = JSON.parse(readFileSync(file, 'utf8'))
+  return { DATABASE_URL: databaseUrl, ...process.env, NATS_URL: natsUrl }
+}
+
+const [name = '', ...args] = process.argv.slice(2)
+const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined
+try {
+  if (!command) throw new Trouble(`usage: bootstrap.mjs ${Object.keys(COMMANDS).join('|')} [arguments]`)
+  process.exitCode = await command(args)
+} catch (error) {
+  console.error(error instanceof Trouble ? error.message : error)
+  process.exitCode = 1
+}

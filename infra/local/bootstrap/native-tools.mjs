@@ -1,0 +1,80 @@
+import { capture, findProgram, Trouble } from './processes.mjs'
+
+const NATS_SERVER = {
+  name: 'nats-server',
+  apt: 'nats-server',
+  brew: 'nats-server',
+  files: ['/usr/sbin/nats-server', '/usr/local/bin/nats-server'],
+  byHand: 'see https://nats.io/download',
+}
+const CHROMIUM = {
+  name: 'chromium',
+  apt: 'chromium',
+  brew: undefined,
+  files: ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'],
+  byHand: 'install Chromium or Chrome',
+}
+
+/** nats-server, from PATH or from the system's package manager. */
+export async function requireNatsServer(why) {
+  if (await has(NATS_SERVER)) return
+  throw new Trouble(
+    `nats-server is missing and could not be installed here; ${NATS_SERVER.byHand} ` +
+      `(Debian, Ubuntu: apt-get install nats-server; macOS: brew install nats-server)${why}.`,
+  )
+}
+
+/** For the tests in a real browser; without it these fail, and say so. */
+export async function wantChromium() {
+  if (await has(CHROMIUM)) return
+  console.log(`No Chromium: the browser tests will fail (${CHROMIUM.byHand}).`)
+}
+
+async function has(tool) {
+  if (findProgram(tool.name, tool.files)) return true
+  const install = await installer(tool)
+  if (!install) return false
+  console.log(`Installing ${tool.name} (${install.words}).`)
+  const { ok, output } = await install.run()
+  if (!ok) console.log(output.trim().split('\n').slice(-5).join('\n'))
+  return findProgram(tool.name, tool.files) !== undefined
+}
+
+async function installer(tool) {
+  if (process.platform === 'darwin' && tool.brew && findProgram('brew')) {
+    return { words: `brew install ${tool.brew}`, run: () => tried('brew', ['install', tool.brew]) }
+  }
+  if (process.platform !== 'linux' || !findProgram('apt-get', ['/usr/bin/apt-get'])) return undefined
+  const prefix = await rootPrefix()
+  if (!prefix) return undefined
+  const args = ['install', '-y', '--no-install-recommends', tool.apt]
+  const apt = list => {
+    const [command, ...rest] = [...prefix, 'apt-get', ...list]
+    return tried(command, rest)
+  }
+  return {
+    words: `apt-get install -y ${tool.apt}`,
+    async run() {
+      const first = await apt(args)
+      if (first.ok) return first
+      // The package lists may be missing or old.
+      await apt(['update'])
+      return apt(args)
+    },
+  }
+}
+
+/** Nothing for root, `sudo -n` where it asks for no password, else undefined. */
+async function rootPrefix() {
+  if (process.getuid?.() === 0) return []
+  if (!findProgram('sudo')) return undefined
+  const { code } = await capture('sudo', ['-n', 'true'])
+  return code === 0 ? ['sudo', '-n'] : undefined
+}
+
+async function tried(command, args) {
+  const { code, output } = await capture(command, args, {
+    env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
+  })
+  return { ok: code === 0, output }
+}
