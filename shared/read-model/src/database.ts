@@ -13,6 +13,8 @@ export interface DatabaseOptions {
   /** A query that runs longer is cancelled; 0 means never. PGlite does not cancel. */
   readonly statementTimeoutMs?: number
   readonly connectTimeoutMs?: number
+  /** Commits return before they are on disk: for folds, which store their position with their rows. */
+  readonly asynchronousCommit?: boolean
   /** Told of connections that break while nobody waits for them; those that break in a query fail the query. */
   readonly onConnectionError?: (error: Error) => void
 }
@@ -33,7 +35,7 @@ export function openDatabase(url: string, options: DatabaseOptions = {}): Databa
     idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_MS,
     connectionTimeoutMillis: options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS,
     keepAlive: true,
-    options: '-c TimeZone=UTC',
+    options: `-c TimeZone=UTC${options.asynchronousCommit ? ' -c synchronous_commit=off' : ''}`,
     types: { getTypeParser: parserOf },
   })
   pool.on('error', report)

@@ -2,6 +2,7 @@ export {
   type ApiKey,
   createKey,
   findKeyByHash,
+  findKeyById,
   type KeyIdentity,
   listKeys,
   type NewKey,

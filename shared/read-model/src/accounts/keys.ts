@@ -56,6 +56,12 @@ export async function findKeyByHash(db: Database, hash: Uint8Array): Promise<Key
     .executeTakeFirst()
 }
 
+/** @returns the id of the user that the key belongs to */
+export async function findKeyById(db: Database, keyId: string): Promise<string | undefined> {
+  const row = await db.selectFrom('api_keys').select('user_id').where('id', '=', keyId).executeTakeFirst()
+  return row?.user_id
+}
+
 /** Returns undefined when there is no such user. */
 export async function createKey(db: Database, key: NewKey): Promise<ApiKey | undefined> {
   const expiresAt = key.expiresAt === undefined ? null : new Date(key.expiresAt)

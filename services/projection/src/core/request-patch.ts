@@ -1,0 +1,87 @@
+export type RequestState = 'admitted' | 'refused' | 'completed' | 'failed' | 'interrupted'
+
+/** Which facts the stored row of a request holds already. */
+export interface KnownRequest {
+  readonly decided: boolean
+  readonly ended: boolean
+  readonly settled: boolean
+}
+
+/** What the batch tells of one request; null is what it does not tell. Times are epoch milliseconds. */
+export interface RequestPatch {
+  readonly id: string
+  readonly user: string
+  readonly key: string
+  state: RequestState
+  atMs: number
+  tier: string | null
+  dialect: string | null
+  method: string | null
+  path: string | null
+  model: string | null
+  upstream: string | null
+  stream: boolean | null
+  address: string | null
+  agent: string | null
+  source: string | null
+  status: number | null
+  reason: string | null
+  phase: string | null
+  message: string | null
+  retryAfterMs: number | null
+  endedAtMs: number | null
+  durationMs: number | null
+  firstByteMs: number | null
+  bytes: number | null
+  promptChars: number | null
+  promptEstimate: number | null
+  reserved: number | null
+  promptTokens: number | null
+  completionTokens: number | null
+  totalTokens: number | null
+  tokenSource: string | null
+  settledAtMs: number | null
+  decidedSequence: number | null
+  endedSequence: number | null
+  settledSequence: number | null
+}
+
+export function emptyPatch(id: string, user: string, key: string, atMs: number): RequestPatch {
+  return {
+    id,
+    user,
+    key,
+    state: 'admitted',
+    atMs,
+    tier: null,
+    dialect: null,
+    method: null,
+    path: null,
+    model: null,
+    upstream: null,
+    stream: null,
+    address: null,
+    agent: null,
+    source: null,
+    status: null,
+    reason: null,
+    phase: null,
+    message: null,
+    retryAfterMs: null,
+    endedAtMs: null,
+    durationMs: null,
+    firstByteMs: null,
+    bytes: null,
+    promptChars: null,
+    promptEstimate: null,
+    reserved: null,
+    promptTokens: null,
+    completionTokens: null,
+    totalTokens: null,
+    tokenSource: null,
+    settledAtMs: null,
+    decidedSequence: null,
+    endedSequence: null,
+    settledSequence: null,
+  }
+}

@@ -1,0 +1,66 @@
+import { type Following, follow, type NatsLink } from '@fluxgate/nats'
+import type { StoredPosition } from '../core/outcome.ts'
+import type { Intake } from './intake.ts'
+
+export interface ReaderLimits {
+  /** Messages handed to the intake at once, at the most. */
+  readonly readEvents: number
+  /** Messages fetched ahead for each stream, at the most. */
+  readonly readAheadEvents: number
+}
+
+/** Follows the streams, each from its own position, into the intake. */
+export class LogReader implements AsyncDisposable {
+  readonly #link: NatsLink
+  readonly #intake: Intake
+  readonly #limits: ReaderLimits
+  readonly #followings = new Map<string, Following>()
+  #disposed = false
+
+  constructor(link: NatsLink, intake: Intake, limits: ReaderLimits) {
+    this.#link = link
+    this.#intake = intake
+    this.#limits = limits
+  }
+
+  /** Follows from these positions; what was read and not yet taken is forgotten. */
+  async begin(positions: ReadonlyMap<string, StoredPosition>, halted: ReadonlyMap<string, string>) {
+    await Promise.all([...this.#followings.keys()].map(stream => this.halt(stream)))
+    for (const [stream, { sequence }] of positions) {
+      this.#intake.begin(stream, sequence)
+      if (halted.has(stream) || this.#disposed) continue
+      const options = {
+        stream,
+        name: 'projection',
+        from: { sequence: sequence + 1 },
+        maxBatch: this.#limits.readEvents,
+        maxBuffered: this.#limits.readAheadEvents,
+      }
+      this.#followings.set(
+        stream,
+        follow(this.#link, options, batch => this.#intake.offer(batch)),
+      )
+    }
+  }
+
+  /** Reads this stream no more and forgets what it had read. */
+  async halt(stream: string): Promise<void> {
+    const following = this.#followings.get(stream)
+    this.#followings.delete(stream)
+    const ended = following?.[Symbol.asyncDispose]()
+    // A reader that waits for room must be let go before it can end, and what it leaves behind must go as well.
+    this.#intake.begin(stream, 0)
+    await ended
+    this.#intake.begin(stream, 0)
+  }
+
+  get buried(): number {
+    return [...this.#followings.values()].reduce((sum, following) => sum + following.buried, 0)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#disposed = true
+    this.#intake.close()
+    await Promise.all([...this.#followings.keys()].map(stream => this.halt(stream)))
+  }
+}

@@ -1,0 +1,58 @@
+import { CompiledQuery } from 'kysely'
+import { type Column, manyRows } from './rows.ts'
+
+/** Whose position: a projection and its version, which a rebuild raises. */
+export interface Owner {
+  readonly projection: string
+  readonly version: number
+}
+
+export interface Checkpoint extends Owner {
+  readonly stream: string
+  readonly sequence: number
+  readonly eventTimeMs: number | null
+}
+
+export function createCheckpoints(owner: Owner, streams: readonly string[]): CompiledQuery {
+  return CompiledQuery.raw(
+    `insert into projection_checkpoints (projection, version, stream, sequence, updated_at)
+     select $1, $2, stream, 0, now() from unnest($3::text[]) as input (stream)
+     on conflict do nothing`,
+    [owner.projection, owner.version, `{${streams.join(',')}}`],
+  )
+}
+
+/** All rows of one owner, always in one order: what makes projections of the same owner take turns. */
+export function lockCheckpoints(owner: Owner): CompiledQuery<{ stream: string; sequence: number }> {
+  return CompiledQuery.raw(
+    `select stream, sequence from projection_checkpoints
+     where projection = $1 and version = $2 order by stream for update`,
+    [owner.projection, owner.version],
+  ) as CompiledQuery<{ stream: string; sequence: number }>
+}
+
+export function selectCheckpoints(
+  owner: Owner,
+): CompiledQuery<{ stream: string; sequence: number; eventTimeMs: number | null }> {
+  return CompiledQuery.raw(
+    `select stream, sequence, event_time as "eventTimeMs" from projection_checkpoints
+     where projection = $1 and version = $2`,
+    [owner.projection, owner.version],
+  ) as CompiledQuery<{ stream: string; sequence: number; eventTimeMs: number | null }>
+}
+
+const COLUMNS: ReadonlyArray<Column<Checkpoint>> = [
+  { name: 'projection', type: 'text', of: row => row.projection },
+  { name: 'version', type: 'integer', of: row => row.version },
+  { name: 'stream', type: 'text', of: row => row.stream },
+  { name: 'sequence', type: 'bigint', of: row => row.sequence },
+  { name: 'event_time', type: 'time', of: row => row.eventTimeMs },
+]
+
+export const moveCheckpoints = manyRows(
+  COLUMNS,
+  source => `update projection_checkpoints as old
+    set sequence = new.sequence, event_time = new.event_time, updated_at = now()
+    from (${source}) as new
+    where (old.projection, old.version, old.stream) = (new.projection, new.version, new.stream)`,
+)

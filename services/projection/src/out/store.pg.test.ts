@@ -1,0 +1,135 @@
+import assert from 'node:assert/strict'
+import { after, before, describe, test } from 'node:test'
+import { type OutgoingEvent, STREAMS } from '@fluxgate/contracts'
+import { type Database, getRequest, migrateToLatest, openDatabase, requestTotals } from '@fluxgate/read-model'
+import { createDatabase, type PostgresServer, startPostgres } from '@fluxgate/testing'
+import { dumpTables, naiveFold, readTables } from '../../test/naive.ts'
+import { randomSlices, sliceOf, streamsOf } from '../../test/slices.ts'
+import { workload } from '../../test/workload.ts'
+import type { LogEntry } from '../core/log.ts'
+import { DataFault, PositionLost } from '../core/outcome.ts'
+import { openStore, type Store } from './store.ts'
+
+const streams = Object.values(STREAMS)
+const log = workload({ requests: 1_500, users: 20 })
+
+for (const kind of [undefined, 'pglite'] as const) {
+  describe(`the store on ${kind ?? 'the best Postgres there is'}`, () => {
+    let server: PostgresServer
+    let db: Database
+    before(async () => {
+      server = await startPostgres(kind ? { kind } : {})
+    })
+    after(() => server[Symbol.asyncDispose]())
+
+    async function freshStore(): Promise<Store> {
+      db = openDatabase(await createDatabase(server), { max: 4, asynchronousCommit: true })
+      await migrateToLatest(db)
+      const store = openStore(db, { projection: 'p', version: 1 }, streams, 'public')
+      await store.positions()
+      return store
+    }
+
+    test('any cut of the log and any mixture of its streams gives the same tables, equal to a naive fold', async () => {
+      const dumps: unknown[] = []
+      for (const size of [40, 700]) {
+        const store = await freshStore()
+        for (const slice of randomSlices(streamsOf(log), size)) await store.apply([slice])
+        assert.deepEqual(await readTables(db), naiveFold(log))
+        dumps.push(await dumpTables(db))
+        await db.destroy()
+      }
+      assert.deepEqual(dumps[0], dumps[1])
+      const store = await freshStore()
+      await store.apply([...streamsOf(log)].map(([stream, entries]) => sliceOf(stream, entries)))
+      assert.deepEqual(await dumpTables(db), dumps[0])
+      assert.equal((await requestTotals(db)).inFlight, 0)
+      await db.destroy()
+    })
+
+    test('the facts of a request may come in any order, each in a transaction of its own', async () => {
+      await freshStore()
+      const wanted = log.find(({ event }) => event.type === 'fluxgate.tokens.progressed')!.event.data
+      const facts = log.filter(({ event }) => requestIn(event.data) === requestIn(wanted)).slice(-4)
+      const rows: unknown[] = []
+      for (const [i, order] of permutations(facts).entries()) {
+        const store = openStore(db, { projection: `p${i}`, version: 1 }, streams, 'public')
+        await store.positions()
+        const id = `permutation_${i}`
+        for (const [stream, entries] of inOrder(order.map(fact => renamed(fact, id)))) {
+          await store.apply([sliceOf(stream, entries)])
+        }
+        const row = await getRequest(db, id)
+        rows.push({ ...row, id: '', decidedSequence: 0, endedSequence: 0, settledSequence: 0 })
+      }
+      assert.equal(rows.length, 24)
+      for (const row of rows) assert.deepEqual(row, rows[0])
+      await db.destroy()
+    })
+
+    test('facts that the log repeats later count once', async () => {
+      const store = await freshStore()
+      const repeated = [...log, ...log.filter((_, i) => i % 3 === 0)]
+      for (const slice of randomSlices(streamsOf(repeated), 300)) await store.apply([slice])
+      assert.deepEqual(await readTables(db), naiveFold(log))
+      assert.ok((await requestTotals(db)).repeated > 100)
+      await db.destroy()
+    })
+
+    test('two projections at once, and slices told again, count once', async () => {
+      const store = await freshStore()
+      const second = openStore(db, { projection: 'p', version: 1 }, streams, 'public')
+      const slices = randomSlices(streamsOf(log), 200)
+      const run = async (projection: Store) => {
+        let skipped = 0
+        for (const slice of slices) skipped += (await projection.apply([slice])).skipped
+        return skipped
+      }
+      const skipped = await Promise.all([run(store), run(second)])
+      assert.equal(skipped[0]! + skipped[1]!, log.length)
+      assert.deepEqual(await readTables(db), naiveFold(log))
+      await db.destroy()
+    })
+
+    test('a position that Postgres does not hold, and an event that it can never take, are told apart', async () => {
+      const store = await freshStore()
+      const entries = streamsOf(log).get('REQUESTS')!
+      await assert.rejects(store.apply([sliceOf('REQUESTS', entries.slice(5, 9))]), PositionLost)
+      const poisoned = (data: object): LogEntry[] =>
+        entries.slice(0, 3).map((entry, i) => {
+          const event = { ...entry.event, data: { ...entry.event.data, ...(i === 1 ? data : {}) } }
+          return { ...entry, event: event as typeof entry.event }
+        })
+      // Beyond Postgres' integer, and beyond what the fold can read.
+      for (const data of [{ reserved: 2 ** 70 }, { model: 7 }]) {
+        await assert.rejects(store.apply([sliceOf('REQUESTS', poisoned(data))]), DataFault)
+      }
+      assert.equal((await store.positions()).get('REQUESTS')?.sequence, 0)
+      assert.equal((await requestTotals(db)).admitted, 0)
+      await db.destroy()
+    })
+  })
+}
+
+function requestIn(data: object): string | undefined {
+  return (data as { request?: string }).request
+}
+
+function renamed(outgoing: OutgoingEvent, request: string): OutgoingEvent {
+  const { event } = outgoing
+  return { ...outgoing, event: { ...event, data: { ...event.data, request } } as typeof event }
+}
+
+/** One entry at a time, each with its stream's next sequence. */
+function inOrder(log: readonly OutgoingEvent[]): Array<[string, LogEntry[]]> {
+  const streams = streamsOf(log)
+  return log.map(({ event }) => {
+    const [stream, entries] = [...streams].find(([, list]) => list.some(entry => entry.event === event))!
+    return [stream, entries.filter(entry => entry.event === event)]
+  })
+}
+
+function permutations<T>(list: readonly T[]): T[][] {
+  if (list.length < 2) return [[...list]]
+  return list.flatMap((item, i) => permutations(list.toSpliced(i, 1)).map(rest => [item, ...rest]))
+}

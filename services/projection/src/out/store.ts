@@ -1,0 +1,116 @@
+import type { Database, Tables } from '@fluxgate/read-model'
+import { CompiledQuery, type Transaction } from 'kysely'
+import { type Changes, fold, type Known, wanted } from '../core/fold.ts'
+import { type Slice, sliceAfter, timeOf } from '../core/log.ts'
+import { type Applied, DataFault, PositionLost, type StoredPosition } from '../core/outcome.ts'
+import { insertAuthEvents } from './auth.ts'
+import {
+  createCheckpoints,
+  lockCheckpoints,
+  moveCheckpoints,
+  type Owner,
+  selectCheckpoints,
+} from './checkpoints.ts'
+import { insertIncidents, patchIncidents } from './incidents.ts'
+import { addTotals, addUsage, knownRequests, selectKnown, upsertRequests } from './requests.ts'
+import { selectThrottles, upsertThrottles } from './throttles.ts'
+
+export interface Store {
+  /** Where each stream goes on, and the time of the last event that the tables hold. */
+  positions(): Promise<ReadonlyMap<string, StoredPosition>>
+  /** Folds the slices into the tables; rows and positions in one transaction. Parts that are in already are skipped. */
+  apply(slices: readonly Slice[]): Promise<Applied>
+}
+
+/** @param schema where the tables are: `public`, or a rebuild's own */
+export function openStore(db: Database, owner: Owner, streams: readonly string[], schema: string): Store {
+  const inSchema = <T>(work: (trx: Transaction<Tables>) => Promise<T>) =>
+    db.transaction().execute(async trx => {
+      if (schema !== 'public') await trx.executeQuery(CompiledQuery.raw(`set local search_path to ${schema}`))
+      return work(trx)
+    })
+  return {
+    positions: () =>
+      inSchema(async trx => {
+        await trx.executeQuery(createCheckpoints(owner, streams))
+        const { rows } = await trx.executeQuery(selectCheckpoints(owner))
+        return new Map(rows.map(row => [row.stream, row]))
+      }),
+    async apply(slices) {
+      try {
+        return await inSchema(trx => applyIn(trx, owner, slices))
+      } catch (error) {
+        throw isDataFault(error) ? new DataFault((error as Error).message, { cause: error }) : error
+      }
+    },
+  }
+}
+
+async function applyIn(trx: Transaction<Tables>, owner: Owner, slices: readonly Slice[]): Promise<Applied> {
+  const { rows } = await trx.executeQuery(lockCheckpoints(owner))
+  const stored = new Map(rows.map(row => [row.stream, row.sequence]))
+  const fresh = slices.map(slice => {
+    const position = stored.get(slice.stream) ?? 0
+    if (position < slice.after) throw new PositionLost(slice.stream, position, slice.after)
+    return sliceAfter(slice, position)
+  })
+  const moving = fresh.filter(slice => slice.last > slice.after)
+  const changes = folded(moving, await readKnown(trx, moving))
+  await write(trx, changes)
+  if (moving.length > 0) {
+    const moves = moving.map(slice => ({
+      ...{ ...owner, stream: slice.stream, sequence: slice.last },
+      eventTimeMs: slice.entries.length > 0 ? timeOf(slice.entries.at(-1)!) : slice.lastStoredAtMs,
+    }))
+    await trx.executeQuery(moveCheckpoints(moves))
+  }
+  const count = (list: readonly Slice[]) => list.reduce((sum, slice) => sum + slice.entries.length, 0)
+  return {
+    streams: new Map(
+      moving.map(slice => [
+        slice.stream,
+        { events: slice.entries.length, position: slice.last, storedAtMs: slice.lastStoredAtMs },
+      ]),
+    ),
+    skipped: count(slices) - count(fresh),
+    repeated: changes.requests.totals.repeated,
+  }
+}
+
+function folded(slices: readonly Slice[], known: Known): Changes {
+  try {
+    return fold(slices, known)
+  } catch (error) {
+    throw new DataFault(`cannot be folded: ${(error as Error).message}`, { cause: error })
+  }
+}
+
+async function readKnown(trx: Transaction<Tables>, slices: readonly Slice[]): Promise<Known> {
+  const { requests, throttles } = wanted(slices)
+  return {
+    requests: knownRequests(
+      requests.length === 0 ? [] : (await trx.executeQuery(selectKnown(requests))).rows,
+    ),
+    throttles: throttles.ids.length === 0 ? [] : (await trx.executeQuery(selectThrottles(throttles))).rows,
+  }
+}
+
+async function write(trx: Transaction<Tables>, changes: Changes): Promise<void> {
+  const { patches, usage, totals } = changes.requests
+  const queries = [
+    ...(patches.length > 0 ? [upsertRequests(patches)] : []),
+    ...(usage.length > 0 ? [addUsage(usage)] : []),
+    ...(Object.values(totals).some(gain => gain !== 0) ? [addTotals(totals)] : []),
+    ...(changes.auth.length > 0 ? [insertAuthEvents(changes.auth)] : []),
+    ...upsertThrottles(changes.throttles),
+    ...(changes.incidents.opened.length > 0 ? [insertIncidents(changes.incidents.opened)] : []),
+    ...(changes.incidents.patches.length > 0 ? [patchIncidents(changes.incidents.patches)] : []),
+  ]
+  for (const query of queries) await trx.executeQuery(query)
+}
+
+/** SQLSTATE classes 22 (data), 23 (constraint) and 54 (program limit): the rows' fault, which no retry mends. */
+function isDataFault(error: unknown): boolean {
+  const { code } = error as { code?: unknown }
+  return typeof code === 'string' && /^(22|23|54)\w{3}$/.test(code)
+}

@@ -1,0 +1,156 @@
+import { STREAMS } from '@fluxgate/contracts'
+import { connectNats } from '@fluxgate/nats'
+import { openDatabase } from '@fluxgate/read-model'
+import { type Log, startStatusServer } from '@fluxgate/runtime'
+import type { ProjectionConfig } from './config.ts'
+import { Progress } from './core/progress.ts'
+import { Intake } from './in/intake.ts'
+import { LogReader } from './in/log-reader.ts'
+import { type ProjectorHooks, project, retried } from './in/projector.ts'
+import { type WatchHooks, watchStreams } from './in/stream-watch.ts'
+import { type Metrics, projectionMetrics } from './out/metrics.ts'
+import { openStore, type Store } from './out/store.ts'
+
+/** Whose checkpoints these are. */
+export const PROJECTION = 'read-model'
+export const PROJECTED_STREAMS: readonly string[] = Object.values(STREAMS)
+
+export interface Projection extends AsyncDisposable {
+  readonly metricsPort: number | undefined
+  /** Stream → position that the tables hold. */
+  positionOf(stream: string): number
+  /** Stream → why it stands still. */
+  readonly halted: ReadonlyMap<string, string>
+}
+
+export interface ProjectionOverrides {
+  readonly nowMs?: () => number
+  /** Where the tables are; a rebuild has a schema and a version of its own. */
+  readonly schema?: string
+  readonly version?: number
+}
+
+/** Follows the log and folds it into Postgres until disposed. Postgres may be away, at the start too. */
+export async function startProjection(
+  config: ProjectionConfig,
+  log: Log,
+  overrides: ProjectionOverrides = {},
+): Promise<Projection> {
+  await using stack = new AsyncDisposableStack()
+  const stop = new AbortController()
+  const progress = new Progress()
+  const health: Health = { postgres: 'not asked yet' }
+  const nowMs = overrides.nowMs ?? Date.now
+  const metrics = projectionMetrics(PROJECTED_STREAMS, progress, nowMs)
+
+  const db = stack.use(
+    openDatabase(config.databaseUrl, {
+      ...{ max: 2, applicationName: 'projection', statementTimeoutMs: config.statementTimeoutMs },
+      // A lost commit takes its rows and its position together, and both come again from the log.
+      asynchronousCommit: true,
+      onConnectionError: error => log.warn({ err: error }, 'Postgres connection broke'),
+    }),
+  )
+  const link = stack.use(await connectNats({ url: config.natsUrl, name: 'projection' }, log))
+  const owner = { projection: PROJECTION, version: overrides.version ?? 1 }
+  const store = openStore(db, owner, PROJECTED_STREAMS, overrides.schema ?? 'public')
+  const intake = new Intake(config)
+  const reader = stack.use(new LogReader(link, intake, config))
+  const parts: Parts = { log, metrics, progress, health, reader, store, nowMs }
+
+  const hooks = projectorHooks(parts)
+  const running = (async () => {
+    await retried(hooks.restart, config, hooks.failed, stop.signal)
+    const watching = watchStreams(link, PROJECTED_STREAMS, config.lagEveryMs, watchHooks(parts), stop.signal)
+    await project(intake, config, hooks, stop.signal)
+    await watching
+  })()
+  stack.defer(async () => {
+    stop.abort()
+    intake.close()
+    await running
+  })
+  const status = stack.use(
+    await startStatusServer(config.metricsPort, metrics.registry, {
+      nats: () => (link.isConnected() ? undefined : 'disconnected'),
+      postgres: () => health.postgres,
+      streams: () => (progress.halted.size === 0 ? undefined : [...progress.halted.values()].join('; ')),
+    }),
+  )
+  const owned = stack.move()
+  return {
+    metricsPort: status.port,
+    positionOf: stream => progress.sequenceOf(stream),
+    halted: progress.halted,
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  }
+}
+
+interface Health {
+  /** What is wrong with Postgres, or undefined. */
+  postgres: string | undefined
+}
+
+interface Parts {
+  readonly log: Log
+  readonly metrics: Metrics
+  readonly progress: Progress
+  readonly health: Health
+  readonly reader: LogReader
+  readonly store: Store
+  readonly nowMs: () => number
+}
+
+function projectorHooks({ log, metrics, progress, health, reader, store }: Parts): ProjectorHooks {
+  return {
+    apply: slices => store.apply(slices),
+    async restart() {
+      const positions = await store.positions()
+      progress.begin(positions)
+      await reader.begin(positions, progress.halted)
+      health.postgres = undefined
+      log.info({ positions: Object.fromEntries(positions) }, 'following the log')
+    },
+    applied(applied, elapsedMs) {
+      health.postgres = undefined
+      metrics.batches.inc()
+      metrics.batchSeconds.observe(elapsedMs / 1_000)
+      metrics.skipped.inc(applied.skipped)
+      metrics.repeated.inc(applied.repeated)
+      for (const [stream, { events, position, storedAtMs }] of applied.streams) {
+        metrics.events.inc({ stream }, events)
+        progress.applied(stream, position, storedAtMs)
+      }
+    },
+    failed(error, waitMs) {
+      metrics.retries.inc()
+      health.postgres = (error as Error).message
+      log.warn({ err: error, waitMs }, `not projected, trying again: ${health.postgres}`)
+    },
+    rejected(stream, { sequence }, reason) {
+      metrics.rejected.inc({ stream })
+      log.error({ stream, sequence, reason }, 'event left out: Postgres cannot take it')
+    },
+  }
+}
+
+function watchHooks({ log, progress, reader, nowMs }: Parts): WatchHooks {
+  const missing = new Map<string, number>()
+  return {
+    position: stream => progress.sequenceOf(stream),
+    saw(stream, head, asked) {
+      if (progress.halted.has(stream)) return
+      const fault = progress.saw(stream, head, asked, nowMs())
+      if (fault !== undefined) {
+        log.error({ stream, ...head, checkpoint: asked }, `halted: ${fault}`)
+        void reader.halt(stream)
+      }
+      const gone = progress.missing(stream)
+      if (gone > (missing.get(stream) ?? 0)) {
+        log.error({ stream, messages: gone }, 'the stream dropped messages that were not yet projected')
+      }
+      missing.set(stream, gone)
+    },
+    failed: (stream, error) => log.warn({ stream, err: error }, 'cannot ask how far the stream goes'),
+  }
+}

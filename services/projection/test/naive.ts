@@ -1,0 +1,106 @@
+import type { FluxgateEvent, OutgoingEvent } from '@fluxgate/contracts'
+import { type Database, runScript } from '@fluxgate/read-model'
+
+/** What the tables must hold after a log, found the slow and obvious way: each request's facts looked up one by one. */
+export function naiveFold(log: readonly OutgoingEvent[]) {
+  const events = log.map(outgoing => outgoing.event)
+  const byRequest = Map.groupBy(
+    events.filter(event => /^fluxgate\.(requests|tokens)\./.test(event.type)),
+    event => (event.data as { request: string }).request,
+  )
+  const requests = [...byRequest].map(([id, facts]) => naiveRequest(id, facts))
+  const settled = events.filter(event => event.type === 'fluxgate.tokens.settled')
+  const count = (type: string) => events.filter(event => event.type === `fluxgate.requests.${type}`).length
+  return {
+    requests: requests.sort((a, b) => (a.id < b.id ? -1 : 1)),
+    totals: {
+      admitted: count('admitted'),
+      refused: count('refused'),
+      completed: count('completed'),
+      failed: count('failed'),
+      interrupted: count('interrupted'),
+      settled: settled.length,
+      tokens: settled.reduce((sum, event) => sum + event.data.total, 0),
+    },
+    usage: naiveUsage(events),
+    auth: events.filter(event => event.type.startsWith('fluxgate.auth.')).length,
+    throttles: events.filter(event => event.type === 'fluxgate.throttles.imposed').length,
+    incidents: events.filter(event => event.type === 'fluxgate.incidents.opened').length,
+  }
+}
+
+function naiveRequest(id: string, facts: readonly FluxgateEvent[]) {
+  const decision = facts.find(fact => /admitted|refused/.test(fact.type))!
+  const ending = facts.find(fact => /completed|failed|interrupted/.test(fact.type))
+  const settled = facts.find(fact => fact.type === 'fluxgate.tokens.settled')
+  const state = (ending ?? decision).type.split('.').at(-1)!
+  return {
+    id,
+    state,
+    at: Date.parse(decision.time),
+    endedAt: ending ? Date.parse(ending.time) : null,
+    tokens: settled ? settled.data.total : null,
+    upstream: settled ? settled.data.upstream : null,
+  }
+}
+
+/** `<minute> <user> <key>` → requests admitted and ended, tokens. */
+function naiveUsage(events: readonly FluxgateEvent[]): Record<string, string> {
+  const sums = new Map<string, { admitted: number; ended: number; tokens: number }>()
+  for (const event of events) {
+    if (!/^fluxgate\.(requests\.(?!refused)|tokens\.settled)/.test(event.type)) continue
+    const { user, key } = event.data as { user: string; key: string }
+    const place = `${Math.floor(Date.parse(event.time) / 60_000)} ${user} ${key}`
+    const sum = sums.get(place) ?? { admitted: 0, ended: 0, tokens: 0 }
+    if (event.type === 'fluxgate.requests.admitted') sum.admitted++
+    else if (event.type === 'fluxgate.tokens.settled') sum.tokens += event.data.total
+    else sum.ended++
+    sums.set(place, sum)
+  }
+  const text = (sum: object) => JSON.stringify(sum)
+  return Object.fromEntries([...sums].map(([place, sum]): [string, string] => [place, text(sum)]).sort())
+}
+
+/** The same shape out of the tables. */
+export async function readTables(db: Database): Promise<ReturnType<typeof naiveFold>> {
+  const rows = async <T>(text: string) => (await runScript(db, text)) as T[]
+  const [totals] = await rows<ReturnType<typeof naiveFold>['totals']>(
+    `select admitted, refused, completed, failed, interrupted, settled, total_tokens as tokens from request_totals`,
+  )
+  const usage = await rows<{ place: string; admitted: number; ended: number; tokens: number }>(`
+    select extract(epoch from minute)::bigint / 60 || ' ' || user_id || ' ' || key_id as place,
+      sum(admitted)::bigint as admitted, sum(completed + failed + interrupted)::bigint as ended,
+      sum(total_tokens)::bigint as tokens
+    from usage_minutes group by minute, user_id, key_id
+    having sum(admitted + completed + failed + interrupted + settled) > 0`)
+  const [counts] = await rows<{ auth: number; throttles: number; incidents: number }>(`
+    select (select count(*) from auth_events) as auth, (select count(*) from throttles) as throttles,
+      (select count(*) from incidents) as incidents`)
+  return {
+    requests: await rows(`
+      select request_id as id, state, at, ended_at as "endedAt", total_tokens as tokens, upstream
+      from requests order by request_id collate "C"`),
+    totals: totals!,
+    usage: Object.fromEntries(
+      usage.map(({ place, ...sum }): [string, string] => [place, JSON.stringify(sum)]).sort(),
+    ),
+    ...counts!,
+  }
+}
+
+/** Everything in the projected tables, row for row, for comparing two folds of one log. */
+export async function dumpTables(db: Database, schema = 'public'): Promise<Record<string, unknown[]>> {
+  const order = {
+    requests: 'request_id',
+    request_totals: 'id',
+    usage_minutes: 'minute, user_id, key_id, model, upstream',
+    auth_events: 'event_id',
+    throttles: 'id',
+    incidents: 'id',
+  }
+  const dump: Record<string, unknown[]> = {}
+  for (const [table, columns] of Object.entries(order)) {
+    dump[table] = await runScript(db, `select * from ${schema}.${table} order by ${columns}`)
+  }
+  return dump
+}
