@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { EnvReader } from '@fluxgate/runtime'
+import { parseUpstreams } from './core/dns/upstream-list.ts'
 import type { EstimateLimits } from './core/limits/estimate.ts'
 import type { UpstreamLimits } from './out/upstreams.ts'
 
@@ -69,7 +70,7 @@ export function readGatewayConfig(env: EnvReader): GatewayConfig {
     tls: env.oneOf('TLS', ['on', 'off'], 'on') === 'on',
     tlsFiles: certPath !== undefined && keyPath !== undefined ? { certPath, keyPath } : undefined,
     clusterDomain: env.text('CLUSTER_DOMAIN', 'api.fluxgate.local'),
-    dohUpstreams: env.list('DOH_UPSTREAMS'),
+    dohUpstreams: dohUpstreams(env),
     operator: operator(env),
     limits: readLimits(env),
   }
@@ -82,6 +83,12 @@ function jwtSecrets(env: EnvReader): string[] {
     secrets.push(env.secret('JWT_SECRET_PREVIOUS', MIN_SECRET_BYTES))
   }
   return secrets
+}
+
+function dohUpstreams(env: EnvReader): string[] {
+  const list = env.list('DOH_UPSTREAMS')
+  for (const fault of parseUpstreams(list).faults) env.fault(`DOH_UPSTREAMS: ${fault}`)
+  return list
 }
 
 function operator(env: EnvReader): { email: string; password: string } | undefined {

@@ -1,0 +1,172 @@
+import { randomBytes } from 'node:crypto'
+import { join } from 'node:path'
+import { eventMaker, type OutgoingEvent } from '@fluxgate/contracts'
+import { connectNats, EventPublisher, ensureTopology, openPenaltyBox, watchBucket } from '@fluxgate/nats'
+import { openDatabase } from '@fluxgate/read-model'
+import { createMetrics, type Log } from '@fluxgate/runtime'
+import Fastify, { type FastifyInstance } from 'fastify'
+import { monotonicFactory } from 'ulid'
+import type { GatewayConfig } from './config.ts'
+import { AcceptedKeys } from './core/accepted-keys.ts'
+import { parseUpstreams } from './core/dns/upstream-list.ts'
+import { LimitTable } from './core/limits/limit-table.ts'
+import { registerAdmin } from './in/admin/routes.ts'
+import { registerDnsQuery } from './in/dns-query.ts'
+import { drainer } from './in/drain.ts'
+import { createEdge } from './in/edge.ts'
+import type { Exchange } from './in/exchange.ts'
+import { type ProxyDeps, refuseUnknown, registerProxy, tellRest } from './in/proxy.ts'
+import { registerStatus } from './in/status.ts'
+import { adminAccounts } from './out/accounts/admin-accounts.ts'
+import { openKeyDirectory } from './out/accounts/key-directory.ts'
+import { createResolver } from './out/dns/resolver.ts'
+import { gatewayMetrics } from './out/gateway-metrics.ts'
+import { joinGossip } from './out/gossip.ts'
+import { joinNodes, type NodeRegistry } from './out/node-registry.ts'
+import { changeLimits, watchLimits } from './out/policy.ts'
+import { loadTls } from './out/tls.ts'
+import { openUpstreams } from './out/upstreams.ts'
+
+const DATABASE_CONNECTIONS = 8
+const FORGET_EVERY_MS = 60_000
+/** Throttles may have changed unseen when the bucket has been silent for longer. */
+const SILENCE_LIMIT_MS = 5_000
+
+export interface Gateway extends AsyncDisposable {
+  readonly publicPort: number
+  readonly adminPort: number
+}
+
+/** A gateway node, from the log and the database up to the two faces. What is started last is stopped first. */
+export async function startGateway(config: GatewayConfig, log: Log): Promise<Gateway> {
+  await using stack = new AsyncDisposableStack()
+  const nowMs = () => performance.now()
+  const epochMs = Date.now
+  const newId = monotonicFactory()
+  const { limits } = config
+
+  const link = stack.use(await connectNats({ url: config.natsUrl, name: `gateway ${config.node}` }, log))
+  await ensureTopology(link)
+  const db = stack.use(
+    openDatabase(config.databaseUrl, {
+      max: DATABASE_CONNECTIONS,
+      applicationName: 'gateway',
+      onConnectionError: error => log.warn({ err: error }, 'Postgres connection lost'),
+    }),
+  )
+  const publisher = stack.use(new EventPublisher(link))
+  const make = eventMaker(`/gateway/${config.node}/${newId().toLowerCase()}`, newId, epochMs)
+  const append = (event: OutgoingEvent) => publisher.append(event)
+  const penaltyBox = openPenaltyBox(link, publisher, make)
+  const throttles = stack.use(await watchBucket(link, penaltyBox.bucket, { heartbeat: true }))
+
+  const table = new LimitTable()
+  stack.use(await watchLimits(link, policy => table.setPolicy(policy)))
+  const gossip = stack.use(await joinGossip(link, config.node, table, nowMs, limits.gossipIntervalMs))
+  const forgetting = setInterval(() => table.forgetFull(nowMs()), FORGET_EVERY_MS)
+  stack.defer(() => clearInterval(forgetting))
+
+  const directory = stack.use(openKeyDirectory(link, db, epochMs, log))
+  const upstreams = stack.use(openUpstreams(config.upstreamUrls, limits))
+  const running = new Set<Exchange>()
+  const registry = createMetrics('gateway')
+  const metrics = gatewayMetrics(registry, {
+    publisher,
+    activeRequests: () => running.size,
+    liveBuckets: () => table.size,
+    throttles: () => throttles.entries.size,
+    throttleSilenceMs: throttles.silentMs,
+    cachedKeys: () => directory.cached,
+  })
+
+  const proxy: ProxyDeps = {
+    exchange: {
+      append,
+      make,
+      nowMs,
+      correct(call, used) {
+        const difference = used - call.reserved
+        table.debit(call.identityText, call.tier, difference, nowMs())
+        gossip.debit(call.identityText, call.tier, difference)
+      },
+      onEnd(exchange, outcome) {
+        running.delete(exchange)
+        metrics.ended(outcome, nowMs() - exchange.call.startedMs, exchange.firstByteMs)
+      },
+    },
+    upstreams,
+    lookupKey: directory.lookup,
+    throttleOf: identity => throttles.entries.get(identity),
+    limits: table,
+    estimates: limits,
+    accepted: new AcceptedKeys(limits.acceptedEveryMs),
+    maxBodyBytes: limits.maxBodyBytes,
+    append,
+    make,
+    logFull: () => publisher.full,
+    newRequestId: () => `req_${newId()}`,
+    nowMs,
+    epochMs,
+    onReserved(call) {
+      metrics.admitted()
+      gossip.debit(call.identityText, call.tier, call.reserved)
+    },
+    onRefused: refusal => metrics.refused(refusal.reason),
+    running,
+  }
+
+  const names = ['localhost', config.clusterDomain]
+  const tls = config.tls ? await loadTls(config.tlsFiles, join(config.dataDir, 'tls'), names) : undefined
+  const edge = createEdge(limits, tls)
+  await registerProxy(edge, proxy)
+  edge.setNotFoundHandler((request, reply) => refuseUnknown(proxy, request, reply))
+  let nodes: NodeRegistry | undefined
+  const resolver = stack.use(
+    createResolver({
+      upstreams: parseUpstreams(config.dohUpstreams).upstreams,
+      clusterDomain: config.clusterDomain,
+      nodes: () => nodes?.live() ?? [],
+    }),
+  )
+  registerDnsQuery(edge, resolver, { allowPlaintext: !config.tls })
+  registerStatus(edge, {
+    log: () => (publisher.full ? publisher.fault : undefined),
+    nats: () => (link.isConnected() ? undefined : 'disconnected'),
+    throttles: () =>
+      throttles.silentMs() < SILENCE_LIMIT_MS ? undefined : 'nothing heard of the throttles bucket',
+    upstreams: () => (config.upstreamUrls.length > 0 ? undefined : 'DOWNSTREAM_AI_URLS is not set'),
+  })
+  const admin = Fastify({ logger: false, bodyLimit: 64 * 1024 })
+  await registerAdmin(admin, {
+    token: config.adminToken,
+    accounts: adminAccounts({ db, append, make, random: randomBytes, epochMs }),
+    penaltyBox,
+    changeLimits: change => changeLimits(link, change),
+    throttles: () => throttles.entries,
+    tokensLeft: () => table.tokensLeft(nowMs()),
+    registry,
+    epochMs,
+  })
+
+  const stopEdge = drainer(edge, running, limits.drainMs)
+  const stopAdmin = drainer(admin, new Set(), 0)
+
+  // From here on requests come in; stopping begins with what comes last.
+  stack.defer(() => tellRest(proxy))
+  stack.defer(stopAdmin)
+  await admin.listen({ host: config.adminHost, port: config.adminPort })
+  stack.defer(stopEdge)
+  await edge.listen({ host: config.publicHost, port: config.publicPort })
+  const publicPort = portOf(edge) ?? config.publicPort
+  const adminPort = portOf(admin) ?? config.adminPort
+  const self = { node: config.node, address: config.advertiseAddress, port: publicPort, started: epochMs() }
+  nodes = stack.use(await joinNodes(link, self, epochMs))
+  log.info({ node: config.node, publicPort, adminPort, tls: config.tls }, 'gateway listens')
+  const owned = stack.move()
+  return { publicPort, adminPort, [Symbol.asyncDispose]: () => owned.disposeAsync() }
+}
+
+function portOf(app: FastifyInstance): number | undefined {
+  const address = app.server.address()
+  return typeof address === 'object' ? address?.port : undefined
+}
