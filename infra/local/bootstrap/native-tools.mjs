@@ -1,3 +1,4 @@
+import { delimiter, dirname } from 'node:path'
 import { capture, findProgram, Trouble } from './processes.mjs'
 
 const NATS_SERVER = {
@@ -31,13 +32,22 @@ export async function wantChromium() {
 }
 
 async function has(tool) {
-  if (findProgram(tool.name, tool.files)) return true
+  if (found(tool)) return true
   const install = await installer(tool)
   if (!install) return false
   console.log(`Installing ${tool.name} (${install.words}).`)
   const { ok, output } = await install.run()
   if (!ok) console.log(output.trim().split('\n').slice(-5).join('\n'))
-  return findProgram(tool.name, tool.files) !== undefined
+  return found(tool)
+}
+
+/** Debian puts servers where an ordinary user's PATH does not look; what runs after this one looks there. */
+function found(tool) {
+  const path = findProgram(tool.name, tool.files)
+  if (path === undefined) return false
+  const directories = (process.env.PATH ?? '').split(delimiter)
+  if (!directories.includes(dirname(path))) process.env.PATH = [...directories, dirname(path)].join(delimiter)
+  return true
 }
 
 async function installer(tool) {
