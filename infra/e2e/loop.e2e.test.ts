@@ -242,13 +242,10 @@ describe('the loop', () => {
       }
     })()
     for (const rate of ['rate-requests', 'rate-tokens']) {
-      await page.waitForFunction(
-        id =>
-          Number(
-            /[\d.]+/.exec(document.querySelector(`[data-testid="${id}"]`)?.textContent ?? '')?.[0] ?? 0,
-          ) > 0,
-        rate,
-        { timeout: 10 * SECOND_MS },
+      const shown = page.getByTestId(rate)
+      await eventually(
+        async () => assert.ok(Number(/[\d.]+/.exec((await shown.textContent()) ?? '')?.[0] ?? 0) > 0, rate),
+        { timeoutMs: 10 * SECOND_MS },
       )
     }
     await busy
