@@ -1,0 +1,129 @@
+import { addressGroup } from './address-group.ts'
+import { Backoff, type BackoffLimits } from './backoff.ts'
+
+export interface GuardLimits {
+  /** One account from one address. */
+  readonly pair: BackoffLimits
+  /** One account from wherever. A low ceiling, since it also holds up the owner at a new address. */
+  readonly account: BackoffLimits
+  /** One address, for whatever account. */
+  readonly address: BackoffLimits
+  /** An address from which the account was logged in to is not held up by the failures of others, this long. */
+  readonly knownMs: number
+  readonly maxKnown: number
+}
+
+const SECOND_MS = 1_000
+const MINUTE_MS = 60 * SECOND_MS
+
+export const DEFAULT_GUARD_LIMITS: GuardLimits = Object.freeze({
+  pair: {
+    freeFailures: 4,
+    baseMs: SECOND_MS,
+    maxMs: 15 * MINUTE_MS,
+    forgetMs: 60 * MINUTE_MS,
+    maxEntries: 100_000,
+  },
+  account: {
+    freeFailures: 9,
+    baseMs: SECOND_MS,
+    maxMs: MINUTE_MS,
+    forgetMs: 60 * MINUTE_MS,
+    maxEntries: 100_000,
+  },
+  address: {
+    freeFailures: 29,
+    baseMs: SECOND_MS,
+    maxMs: 15 * MINUTE_MS,
+    forgetMs: 60 * MINUTE_MS,
+    maxEntries: 100_000,
+  },
+  knownMs: 30 * 24 * 60 * MINUTE_MS,
+  maxKnown: 100_000,
+})
+
+/** A try that may go on; it counts as a failure until one of these says otherwise. */
+export interface Attempt {
+  readonly ok: true
+  readonly succeeded: () => void
+  /** Neither right nor wrong: it could not be checked. */
+  readonly abandoned: () => void
+}
+
+export type Admission =
+  | Attempt
+  | {
+      readonly ok: false
+      readonly retryAfterMs: number
+      /** Whether the log should hear of it: once in each wait. */
+      readonly tell: boolean
+    }
+
+/**
+ * Slows down the guessing of passwords (ASVS 6.1.1, 6.3.1) without letting strangers lock an owner out: the long waits
+ * are for the address that guesses, and an address that the owner has used knows only its own failures. A try counts
+ * when it begins, so that a thousand at once are not let through together. In memory, so per node and until a restart:
+ * with n nodes behind a balancer there are n times the tries.
+ */
+export class LoginGuard {
+  readonly #pair: Backoff
+  readonly #account: Backoff
+  readonly #address: Backoff
+  readonly #known = new Map<string, number>()
+  readonly #limits: GuardLimits
+
+  constructor(limits: GuardLimits = DEFAULT_GUARD_LIMITS) {
+    this.#limits = limits
+    this.#pair = new Backoff(limits.pair)
+    this.#account = new Backoff(limits.account)
+    this.#address = new Backoff(limits.address)
+  }
+
+  /** @param account whether there is such an account makes no difference */
+  begin(account: string, address: string, nowMs: number): Admission {
+    const group = addressGroup(address)
+    const pair = `${account} ${group}`
+    const isKnown = nowMs - (this.#known.get(pair) ?? Number.NEGATIVE_INFINITY) < this.#limits.knownMs
+    const counters: Array<[Backoff, string]> = [
+      [this.#pair, pair],
+      [this.#address, group],
+      [this.#account, account],
+    ]
+    const [holding, retryAfterMs] = longestWait(isKnown ? counters.slice(0, 1) : counters, nowMs)
+    if (holding) return { ok: false, retryAfterMs, tell: holding[0].tellOnce(holding[1]) }
+
+    for (const [backoff, key] of counters) backoff.fail(key, nowMs)
+    return {
+      ok: true,
+      succeeded: () => {
+        this.#pair.forgive(pair)
+        this.#account.forgive(account)
+        // Only its own try: who owns one account must not buy tries at others with it.
+        this.#address.undo(group)
+        this.#remember(pair, nowMs)
+      },
+      abandoned: () => {
+        for (const [backoff, key] of counters) backoff.undo(key)
+      },
+    }
+  }
+
+  #remember(pair: string, nowMs: number): void {
+    this.#known.delete(pair)
+    if (this.#known.size >= this.#limits.maxKnown) this.#known.delete(this.#known.keys().next().value!)
+    this.#known.set(pair, nowMs)
+  }
+}
+
+function longestWait(
+  counters: ReadonlyArray<[Backoff, string]>,
+  nowMs: number,
+): [holding: [Backoff, string] | undefined, waitMs: number] {
+  let holding: [Backoff, string] | undefined
+  let longest = 0
+  for (const counter of counters) {
+    const waitMs = counter[0].waitMs(counter[1], nowMs)
+    if (waitMs > longest) [holding, longest] = [counter, waitMs]
+  }
+  return [holding, longest]
+}
