@@ -67,10 +67,11 @@ async function applyIn(trx: Transaction<Tables>, owner: Owner, slices: readonly 
   const count = (list: readonly Slice[]) => list.reduce((sum, slice) => sum + slice.entries.length, 0)
   return {
     streams: new Map(
-      moving.map(slice => [
-        slice.stream,
-        { events: slice.entries.length, position: slice.last, storedAtMs: slice.lastStoredAtMs },
-      ]),
+      fresh.map(({ stream, entries, last, lastStoredAtMs }) => {
+        // Another instance may be further on.
+        const position = Math.max(last, stored.get(stream) ?? 0)
+        return [stream, { events: entries.length, position, storedAtMs: lastStoredAtMs }]
+      }),
     ),
     skipped: count(slices) - count(fresh),
     repeated: changes.requests.totals.repeated,
