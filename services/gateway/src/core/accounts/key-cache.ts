@@ -1,36 +1,32 @@
-import type { KeyAnswer } from '../admission.ts'
+import type { KeyHash } from './api-key.ts'
+import type { KeyRecord } from './key-directory.ts'
 
 export interface KeyCacheLimits {
   readonly maxKnown: number
   readonly maxUnknown: number
-  /** After this an accepted key is asked for again, in the background. */
-  readonly freshMs: number
   /** How long a key that was not found stays so. */
   readonly unknownMs: number
 }
 
-export const KEY_CACHE_LIMITS: KeyCacheLimits = Object.freeze({
-  maxKnown: 50_000,
-  maxUnknown: 50_000,
-  freshMs: 60_000,
-  unknownMs: 30_000,
-})
-
-interface Known {
-  readonly answer: KeyAnswer
-  readonly keyId: string | undefined
-  readonly userId: string | undefined
-  readonly expiresAtMs: number | undefined
-  readonly askedAtMs: number
+/** Times are monotonic milliseconds. */
+export interface KnownKey {
+  readonly record: KeyRecord
+  readonly checkedAtMs: number
 }
 
-/** Answers about keys by their hash, bounded, the oldest out first. Unknown keys have a cache of their own, so that a flood of them cannot push out good ones. */
+/**
+ * What is remembered of keys, by their hash. Bounded; those whose check is the longest ago go first, and since keys in
+ * use are checked again and again these are the idle ones. Unknown keys have a memory of their own, so that a flood of
+ * them cannot push out good ones.
+ */
 export class KeyCache {
   readonly #limits: KeyCacheLimits
-  readonly #known = new Map<string, Known>()
-  readonly #unknown = new Map<string, number>()
+  readonly #known = new Map<KeyHash, KnownKey>()
+  readonly #hashOfKey = new Map<string, KeyHash>()
+  readonly #keysOfUser = new Map<string, Set<string>>()
+  readonly #unknown = new Map<KeyHash, number>()
 
-  constructor(limits: KeyCacheLimits = KEY_CACHE_LIMITS) {
+  constructor(limits: KeyCacheLimits) {
     this.#limits = limits
   }
 
@@ -38,50 +34,58 @@ export class KeyCache {
     return this.#known.size
   }
 
-  /** @returns the answer, and whether it should be asked for again */
-  get(hash: string, epochMs: number): { answer: KeyAnswer; stale: boolean } | undefined {
+  get unknownSize(): number {
+    return this.#unknown.size
+  }
+
+  get(hash: KeyHash): KnownKey | undefined {
+    return this.#known.get(hash)
+  }
+
+  isUnknown(hash: KeyHash, nowMs: number): boolean {
+    const checkedAtMs = this.#unknown.get(hash)
+    if (checkedAtMs === undefined) return false
+    if (nowMs - checkedAtMs < this.#limits.unknownMs) return true
+    this.#unknown.delete(hash)
+    return false
+  }
+
+  keep(hash: KeyHash, record: KeyRecord, nowMs: number): void {
+    this.#unknown.delete(hash)
+    // Taken out and put in again: the order of the map is the order of the checks.
+    this.#forget(hash)
+    if (this.#known.size >= this.#limits.maxKnown) this.#forget(this.#known.keys().next().value!)
+    this.#known.set(hash, { record, checkedAtMs: nowMs })
+    this.#hashOfKey.set(record.keyId, hash)
+    const keys = this.#keysOfUser.get(record.user)
+    if (keys) keys.add(record.keyId)
+    else this.#keysOfUser.set(record.user, new Set([record.keyId]))
+  }
+
+  keepUnknown(hash: KeyHash, nowMs: number): void {
+    this.#forget(hash)
+    this.#unknown.delete(hash)
+    if (this.#unknown.size >= this.#limits.maxUnknown)
+      this.#unknown.delete(this.#unknown.keys().next().value!)
+    this.#unknown.set(hash, nowMs)
+  }
+
+  forgetKey(keyId: string): void {
+    const hash = this.#hashOfKey.get(keyId)
+    if (hash !== undefined) this.#forget(hash)
+  }
+
+  forgetUser(user: string): void {
+    for (const keyId of this.#keysOfUser.get(user) ?? []) this.forgetKey(keyId)
+  }
+
+  #forget(hash: KeyHash): void {
     const known = this.#known.get(hash)
-    if (known) {
-      const expired = known.expiresAtMs !== undefined && known.expiresAtMs <= epochMs
-      const answer: KeyAnswer = expired ? { kind: 'rejected', reason: 'expired' } : known.answer
-      return { answer, stale: epochMs - known.askedAtMs > this.#limits.freshMs }
-    }
-    const askedAtMs = this.#unknown.get(hash)
-    if (askedAtMs === undefined) return undefined
-    if (epochMs - askedAtMs <= this.#limits.unknownMs) {
-      return { answer: { kind: 'rejected', reason: 'unknown' }, stale: false }
-    }
-    this.#unknown.delete(hash)
-    return undefined
-  }
-
-  keep(hash: string, known: Omit<Known, 'askedAtMs'>, epochMs: number): void {
-    put(this.#known, hash, { ...known, askedAtMs: epochMs }, this.#limits.maxKnown)
-    this.#unknown.delete(hash)
-  }
-
-  keepUnknown(hash: string, epochMs: number): void {
+    if (!known) return
+    const { keyId, user } = known.record
     this.#known.delete(hash)
-    put(this.#unknown, hash, epochMs, this.#limits.maxUnknown)
+    this.#hashOfKey.delete(keyId)
+    const keys = this.#keysOfUser.get(user)
+    if (keys?.delete(keyId) && keys.size === 0) this.#keysOfUser.delete(user)
   }
-
-  forget(matches: (known: { keyId: string | undefined; userId: string | undefined }) => boolean): void {
-    for (const [hash, known] of this.#known) if (matches(known)) this.#known.delete(hash)
-  }
-
-  /** A new key may be one that was asked for before it was made. */
-  forgetUnknown(): void {
-    this.#unknown.clear()
-  }
-
-  clear(): void {
-    this.#known.clear()
-    this.#unknown.clear()
-  }
-}
-
-function put<V>(map: Map<string, V>, key: string, value: V, limit: number): void {
-  map.delete(key)
-  if (map.size >= limit) map.delete(map.keys().next().value!)
-  map.set(key, value)
 }
