@@ -13,7 +13,7 @@ import { LimitTable } from './core/limits/limit-table.ts'
 import { registerAdmin } from './in/admin/routes.ts'
 import { registerDnsQuery } from './in/dns-query.ts'
 import { drainer } from './in/drain.ts'
-import { createEdge } from './in/edge.ts'
+import { createEdge, STRICT_SCHEMAS } from './in/edge.ts'
 import type { Exchange } from './in/exchange.ts'
 import { type ProxyDeps, refuseUnknown, registerProxy, tellRest } from './in/proxy.ts'
 import { registerStatus } from './in/status.ts'
@@ -136,7 +136,7 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
       throttles.silentMs() < SILENCE_LIMIT_MS ? undefined : 'nothing heard of the throttles bucket',
     upstreams: () => (config.upstreamUrls.length > 0 ? undefined : 'DOWNSTREAM_AI_URLS is not set'),
   })
-  const admin = Fastify({ logger: false, bodyLimit: 64 * 1024 })
+  const admin = Fastify({ logger: false, bodyLimit: 64 * 1024, ajv: STRICT_SCHEMAS })
   await registerAdmin(admin, {
     token: config.adminToken,
     accounts: adminAccounts({ db, append, make, random: randomBytes, epochMs }),

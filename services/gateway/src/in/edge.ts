@@ -20,9 +20,13 @@ const TLS_CIPHERS = [
   'ECDHE-RSA-AES128-GCM-SHA256',
 ].join(':')
 
+/** A field too many is a mistake to be told of, not one to be dropped in silence. */
+export const STRICT_SCHEMAS = { customOptions: { removeAdditional: false, coerceTypes: false } } as const
+
 /** The public server: HTTP/1.1 and h2 by ALPN over TLS 1.2+, or plain HTTP/1.1 behind a balancer that ends TLS. */
 export function createEdge(limits: GatewayLimits, tls: EdgeTls | undefined): FastifyInstance {
   const common = {
+    ajv: STRICT_SCHEMAS,
     bodyLimit: limits.maxBodyBytes,
     requestTimeout: limits.requestTimeoutMs,
     keepAliveTimeout: limits.keepAliveTimeoutMs,
