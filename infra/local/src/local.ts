@@ -3,7 +3,15 @@ import { migrate } from '@fluxgate/postgres'
 import { ConfigError, type Environment } from '@fluxgate/runtime'
 import { freePort } from '@fluxgate/testing'
 import { acceptsKey, generateKey } from './admin.ts'
-import { markerOf, postgresChild, RANK, SERVICES, serviceChild, simulatorChild } from './children.ts'
+import {
+  markerOf,
+  postgresChild,
+  RANK,
+  SERVICES,
+  type Service,
+  serviceChild,
+  simulatorChild,
+} from './children.ts'
 import type { LocalConfig } from './config.ts'
 import { type Connection, writeConnection } from './connection.ts'
 import { claimDataDirectory } from './data-directory.ts'
@@ -23,15 +31,18 @@ export interface Local extends AsyncDisposable {
   readonly models: Models
 }
 
-/**
- * Everything on one machine: the log, Postgres, a model and the services, each in a process of its own.
- * `hold` gets the supervisor as soon as children may live, so that a start can be broken off.
- */
+export interface LocalOverrides {
+  /** Gets the supervisor as soon as children may live, so that a start can be broken off. */
+  readonly hold?: (supervisor: Supervisor) => void
+  readonly services?: readonly Service[]
+}
+
+/** Everything on one machine: the log, Postgres, a model and the services, each in a process of its own. */
 export async function startLocal(
   config: LocalConfig,
   env: Environment,
   tell: Tell,
-  hold: (supervisor: Supervisor) => void,
+  overrides: LocalOverrides = {},
 ): Promise<Local> {
   const say = (text: string) => tell({ from: 'start', level: 'info', text })
   await using stack = new AsyncDisposableStack()
@@ -47,7 +58,7 @@ export async function startLocal(
   const note = (spec: Parameters<typeof markerOf>[0], pid: number) =>
     book.note(spec.name, pid, markerOf(spec))
   const supervisor = stack.use(new Supervisor({ ...SUPERVISOR_DEFAULTS, logDir }, tell, note))
-  hold(supervisor)
+  overrides.hold?.(supervisor)
   const secrets = await loadSecrets(config.dataDir)
   const models = await chooseModels(config)
   const ports = await resolvePorts(config.ports)
@@ -63,7 +74,7 @@ export async function startLocal(
   const connection = connectionOf(config, env, secrets, ports, { natsUrl, databaseUrl, models })
   const whole = { ...env, ...serviceSettings(connection, models, ports) }
   // The first makes what the others need: the streams, and the certificate that they trust.
-  const [gateway, ...others] = SERVICES.map(service => serviceChild(service, whole))
+  const [gateway, ...others] = (overrides.services ?? SERVICES).map(service => serviceChild(service, whole))
   if (gateway) await supervisor.start(gateway)
   await Promise.all(others.map(spec => supervisor.start(spec)))
   const apiKey = await demoKey(connection, secrets)

@@ -4,13 +4,14 @@ import { mkdir, readdir, readFile, stat, statfs, writeFile } from 'node:fs/promi
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { DEFAULT_TOPOLOGY } from '@fluxgate/nats'
 import { ConfigError, type Environment } from '@fluxgate/runtime'
 import type { ChildSpec } from './supervisor/life.ts'
 
 const run = promisify(execFile)
 const READY_LIMIT_MS = 60_000
 const PROBE_LIMIT_MS = 1_000
-/** Room for the streams' reservations (8 GiB) and for more, where the disk has it. */
+/** Room for the streams' reservations and for more, where the disk has it. */
 const MAX_FILE_BYTES = 16 * 1024 ** 3
 const MAX_MEMORY_BYTES = 256 * 1024 ** 2
 /** A full disk stops the server; a full limit is an error that publishers see. */
@@ -28,6 +29,12 @@ export async function natsChild(
   const configFile = join(directory, 'server.conf')
   await mkdir(storeDir, { recursive: true })
   const maxFileBytes = await fileLimit(storeDir, configFile)
+  if (maxFileBytes < DEFAULT_TOPOLOGY.storageBytes) {
+    throw new ConfigError([
+      `The disk of ${dataDir} has too little room: the streams reserve ${gib(DEFAULT_TOPOLOGY.storageBytes)}, and ` +
+        `${gib(maxFileBytes)} can be had. Free some, or set FLUXGATE_DATA_DIR to a directory on another disk.`,
+    ])
+  }
   await writeFile(configFile, configText(port, storeDir, maxFileBytes))
   const [command, ...args] = [...(await dyingWithParent()), 'nats-server', '--config', configFile]
   return {
@@ -63,6 +70,10 @@ async function fileLimit(storeDir: string, configFile: string): Promise<number> 
     ? /max_file_store: (\d+)/.exec(await readFile(configFile, 'utf8'))?.[1]
     : undefined
   return Math.max(Number(earlier ?? 0), Math.min(room, MAX_FILE_BYTES))
+}
+
+function gib(bytes: number): string {
+  return `${(bytes / 1024 ** 3).toFixed(1)} GiB`
 }
 
 async function bytesIn(directory: string): Promise<number> {

@@ -26,14 +26,10 @@ const stopped = signals.first.then(async () => {
 
 try {
   const config = readConfig(process.env, readLocalConfig)
-  await using local = await startLocal(
-    config,
-    process.env,
-    notice => terminal.notice(notice),
-    held => {
-      supervisor = held
-    },
-  )
+  const hold = (held: Supervisor) => {
+    supervisor = held
+  }
+  await using local = await startLocal(config, process.env, notice => terminal.notice(notice), { hold })
   for (const line of banner(local.connection, local.models, process.cwd())) terminal.line(line)
   await using _ = showStatus(local.connection.databaseUrl, terminal)
   await stopped

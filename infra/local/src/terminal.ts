@@ -4,11 +4,13 @@ import type { Notice } from './supervisor/notice.ts'
 const CLEAR_LINE = '\r\x1b[2K'
 const COLOURS = { info: 'cyan', warn: 'yellow', error: 'red' } as const
 const NAME_CHARS = 17
+const DEFAULT_COLUMNS = 80
 
 /** Lines that stay, and below them, on a real terminal, one status line that is written over. */
 export class Terminal {
   readonly #out: NodeJS.WriteStream
   #status = ''
+  #ended = false
 
   constructor(out: NodeJS.WriteStream) {
     this.#out = out
@@ -32,15 +34,18 @@ export class Terminal {
 
   /** Shown until the next one; without a real terminal it is a line like any other. */
   status(text: string): void {
+    if (this.#ended) return
     if (!this.isInteractive) {
       this.line(text)
       return
     }
-    this.#status = text.slice(0, Math.max(1, this.#out.columns - 1))
+    this.#status = text.slice(0, Math.max(1, (this.#out.columns || DEFAULT_COLUMNS) - 1))
     this.#out.write(`${CLEAR_LINE}${this.#status}`)
   }
 
+  /** No status from here on. */
   endStatus(): void {
+    this.#ended = true
     if (this.isInteractive && this.#status !== '') this.#out.write(CLEAR_LINE)
     this.#status = ''
   }

@@ -6,6 +6,7 @@ import type { LogFile } from './log-file.ts'
 import { noticeOf, type Tell } from './notice.ts'
 
 const LAST_WORDS_LINES = 6
+const LAST_WORDS_LIMIT_MS = 200
 const PROBE_EVERY_MS = 20
 
 export interface ChildSpec {
@@ -61,7 +62,7 @@ export function beginLife(spec: ChildSpec, log: LogFile, tell: Tell): Life {
   ])
   const ended = exitOf(child).then(async how => {
     // The last lines tell why it ended; a grandchild that holds the pipe open must not hold this up.
-    await Promise.race([spoken, sleep(200)])
+    await Promise.race([spoken, sleep(LAST_WORDS_LIMIT_MS, undefined, { ref: false })])
     return how
   })
   return {

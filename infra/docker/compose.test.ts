@@ -1,0 +1,102 @@
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { existsSync, globSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { test } from 'node:test'
+
+const ROOT = join(import.meta.dirname, '..', '..')
+const text = readFileSync(join(ROOT, 'docker-compose.yml'), 'utf8')
+
+interface Block {
+  readonly name: string
+  readonly entry: string | undefined
+  readonly variables: readonly string[]
+}
+
+/** Services by the shape that this file keeps: two spaces for a name, four for its settings, six for a variable. */
+function blocks(): Block[] {
+  const services = text.slice(text.indexOf('\nservices:\n'), text.indexOf('\nvolumes:\n'))
+  return services
+    .split(/\n {2}(?=[a-z][\w-]*:\n)/)
+    .slice(1)
+    .map(part => {
+      const environment = /\n {4}environment:\n((?: {6}.+\n)+)/.exec(part)?.[1] ?? ''
+      return {
+        name: part.slice(0, part.indexOf(':')),
+        entry: /command: \[((?:services|infra)\/[^,\]]+\.ts)\]/.exec(part)?.[1],
+        variables: [...environment.matchAll(/^ {6}([A-Z_]+):/gm)].map(match => match[1] ?? ''),
+      }
+    })
+}
+
+/** Names that the code asks its environment for: quoted words in capitals in the files where a process begins. */
+function variablesOf(entry: string): Set<string> {
+  const files = [entry, join(dirname(entry), 'config.ts'), ...globSync('shared/*/src/*.ts', { cwd: ROOT })]
+  const texts = files
+    .filter(file => existsSync(join(ROOT, file)))
+    .map(file => readFileSync(join(ROOT, file), 'utf8'))
+  return new Set(
+    texts.flatMap(code => [...code.matchAll(/'([A-Z][A-Z0-9_]{2,})'/g)].map(match => match[1] ?? '')),
+  )
+}
+
+test('every service of the tree is in the compose file', () => {
+  const entries = blocks().map(block => block.entry)
+  for (const main of globSync('services/*/src/main.ts', { cwd: ROOT })) {
+    // A command line, not a server.
+    if (main.startsWith('services/forensics/')) continue
+    assert.ok(entries.includes(main), `${main} is missing`)
+  }
+})
+
+test('containers get only variables that their code reads', () => {
+  for (const { name, entry, variables } of blocks()) {
+    if (!entry || !existsSync(join(ROOT, entry))) continue
+    const known = variablesOf(entry)
+    const unknown = variables.filter(variable => !known.has(variable))
+    assert.deepEqual(unknown, [], `${name} is told what ${entry} does not read`)
+    assert.ok(variables.length > 0, `${name} is told nothing`)
+  }
+})
+
+test('no secret has a value here', () => {
+  for (const match of text.matchAll(/^\s+(\w*(?:SECRET|TOKEN|PASSWORD)): (.+)$/gm)) {
+    assert.match(match[2] ?? '', /^\$\{/, `${match[1]} is written out`)
+  }
+})
+
+test('the file is YAML whose parts exist', t => {
+  let document: string
+  try {
+    const script = 'import json,sys,yaml; print(json.dumps(yaml.safe_load(sys.stdin)))'
+    document = execFileSync('python3', ['-c', script], { input: text, encoding: 'utf8', stdio: 'pipe' })
+  } catch (error) {
+    const stderr = String((error as { stderr?: unknown }).stderr)
+    if (/ModuleNotFound|ENOENT|not found/.test(`${stderr}${(error as Error).message}`)) {
+      t.diagnostic('no YAML parser on this machine: only the structure was checked')
+      return
+    }
+    throw error
+  }
+  const { services, volumes, configs } = JSON.parse(document) as {
+    services: Record<
+      string,
+      { volumes?: string[]; depends_on?: Record<string, unknown>; build?: { dockerfile: string } }
+    >
+    volumes: Record<string, unknown>
+    configs: Record<string, unknown>
+  }
+  assert.deepEqual(
+    Object.keys(services),
+    blocks().map(block => block.name),
+  )
+  assert.ok('nats' in configs)
+  for (const [name, { depends_on, volumes: mounts, build }] of Object.entries(services)) {
+    for (const other of Object.keys(depends_on ?? {}))
+      assert.ok(other in services, `${name} waits for ${other}`)
+    for (const source of (mounts ?? []).map(mount => mount.split(':')[0] ?? '')) {
+      assert.ok(source in volumes || existsSync(join(ROOT, source)), `${name} mounts ${source}`)
+    }
+    if (build) assert.ok(existsSync(join(ROOT, build.dockerfile)))
+  }
+})
