@@ -39,8 +39,11 @@ export async function acquireLease<T>(
   const bucket = new Bucket(link, LEASES_BUCKET, readRecord)
   const ttlMs = options.ttlMs ?? DEFAULT_TTL_MS
   let seen: { revision: number; atMs: number } | undefined
+  let told: string | undefined
   while (!signal.aborted) {
     try {
+      // A question asked while disconnected would hold us up for its whole timeout.
+      if (!link.isConnected()) throw new Error('NATS is disconnected')
       const found = await bucket.get(options.name)
       const nowMs = performance.now()
       if (found && found.revision !== seen?.revision) seen = { revision: found.revision, atMs: nowMs }
@@ -53,7 +56,9 @@ export async function acquireLease<T>(
         return new Lease(link, bucket, options, record, { revision, ttlMs, sinceMs: nowMs })
       }
     } catch (error) {
-      if (!(error instanceof RevisionConflict) && !signal.aborted) {
+      const { message } = error as Error
+      if (!(error instanceof RevisionConflict) && message !== told && !signal.aborted) {
+        told = message
         link.log.warn({ err: error, lease: options.name }, 'lease cannot be asked for, trying again')
       }
     }
@@ -127,7 +132,8 @@ export class Lease<T> implements AsyncDisposable {
   /** Gives the lease back, with the state kept last, so that the next one need not wait. */
   async [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.#timer)
-    await (this.#queued ?? this.#writing)
+    // A lost one has nothing to give back, and an answer to its last write may never come.
+    if (!this.lost.aborted) await (this.#queued ?? this.#writing)
     if (this.isHeld() && this.#link.isConnected()) {
       const record = { holder: '', term: this.term, state: this.#state }
       await this.#bucket.update(this.#options.name, record, this.#revision).catch(() => {})

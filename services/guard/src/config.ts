@@ -1,0 +1,50 @@
+import type { GuardPolicy } from '@fluxgate/contracts'
+import type { EnvReader } from '@fluxgate/runtime'
+
+export interface GuardConfig {
+  readonly natsUrl: string
+  /** `/health`, `/ready` and `/metrics` on loopback; undefined serves none. */
+  readonly metricsPort: number | undefined
+  /** In force while the bucket `policy` holds none for the guard. */
+  readonly policy: GuardPolicy
+  /** A leader that is silent for this long is replaced. */
+  readonly leaseTtlMs: number
+}
+
+export function readGuardConfig(env: EnvReader): GuardConfig {
+  return {
+    natsUrl: env.text('NATS_URL'),
+    metricsPort: env.optional('METRICS_PORT') === undefined ? undefined : env.port('METRICS_PORT', 0),
+    policy: readPolicy(env),
+    leaseTtlMs: bounded(env, 'GUARD_LEASE', 2_000, { min: 500, max: 60_000 }),
+  }
+}
+
+function readPolicy(env: EnvReader): GuardPolicy {
+  return {
+    rules: {
+      contextFlood: {
+        enabled: true,
+        windowMs: bounded(env, 'DRAIN_WINDOW', 2_000, { min: 100, max: 3_600_000 }),
+        thresholdTokens: env.integer('DRAIN_THRESHOLD', 300, { min: 1 }),
+      },
+    },
+    penalty: {
+      capacity: env.number('PENALTY_CAPACITY', 100),
+      refillRate: env.number('PENALTY_REFILL', 10),
+      durationMs: bounded(env, 'PENALTY_SECONDS', 60_000, { min: 1_000, max: 31 * 86_400_000 }),
+    },
+    graceMs: bounded(env, 'PARDON_GRACE', 300_000, { min: 0, max: 86_400_000 }),
+  }
+}
+
+function bounded(
+  env: EnvReader,
+  name: string,
+  fallbackMs: number,
+  { min, max }: { min: number; max: number },
+) {
+  const value = env.durationMs(name, fallbackMs)
+  if (value < min || value > max) env.fault(`${name} must be from ${min / 1_000} to ${max / 1_000} seconds`)
+  return value
+}

@@ -1,0 +1,162 @@
+import assert from 'node:assert/strict'
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { describe, it } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { eventually } from '@fluxgate/testing'
+import { ada } from './core/test-facts.ts'
+import { type GuardBench, startGuardBench, typesOf } from './test-bench.ts'
+
+const CHILD = fileURLToPath(new URL('./test-child.ts', import.meta.url))
+const pause = (ms: number) => new Promise(resolve => setTimeout(resolve, ms))
+
+/** A guard as a process of its own, which a signal can end or stop at any instruction. */
+class Child implements AsyncDisposable {
+  readonly process: ChildProcess
+
+  constructor(bench: GuardBench, env: Record<string, string> = {}) {
+    this.process = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', CHILD], {
+      env: {
+        PATH: process.env.PATH,
+        NATS_URL: bench.server.url,
+        LOG_LEVEL: 'fatal',
+        GUARD_LEASE: '600ms',
+        ...env,
+      },
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    })
+  }
+
+  async ended(): Promise<void> {
+    if (this.process.exitCode === null && this.process.signalCode === null) await once(this.process, 'exit')
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.process.kill('SIGKILL')
+    await this.ended()
+  }
+}
+
+async function terms(bench: GuardBench): Promise<number> {
+  const message = await bench.link.manager.streams.getMessage('KV_leases', {
+    last_by_subj: '$KV.leases.guard',
+  })
+  return message.json<{ term: number }>().term
+}
+
+/** Ids are forgotten by the streams at once, as after an outage that was longer than the window of duplicates. */
+async function forgetIds(bench: GuardBench): Promise<void> {
+  for (const stream of ['THROTTLES', 'INCIDENTS']) {
+    const { config } = await bench.link.manager.streams.info(stream)
+    await bench.link.manager.streams.update(stream, { ...config, duplicate_window: 100_000_000 })
+  }
+}
+
+describe('a guard that is killed between its effects', () => {
+  for (const at of ['before:impose', 'after:impose', 'after:tellImposed', 'after:tellOpened']) {
+    it(`neither loses nor doubles anything (${at})`, async () => {
+      await using bench = await startGuardBench()
+      await forgetIds(bench)
+      await using first = new Child(bench, { TEST_AT: at, TEST_SIGNAL: 'SIGKILL' })
+      await eventually(async () => assert.equal(await terms(bench), 1))
+      await bench.settle(ada, 300)
+      await bench.settle(ada, 300)
+      await bench.settle(ada, 300)
+      await first.ended()
+      await pause(300)
+      await using _second = new Child(bench)
+      await eventually(async () => assert.equal(await terms(bench), 2))
+      await eventually(async () =>
+        assert.deepEqual(typesOf(await bench.facts('INCIDENTS')), ['incidents.opened']),
+      )
+      await pause(500)
+      const [imposed, ...more] = await bench.facts('THROTTLES')
+      assert.deepEqual(more, [])
+      const [opened, ...others] = await bench.facts('INCIDENTS')
+      assert.deepEqual(others, [])
+      assert.ok(
+        opened?.type === 'fluxgate.incidents.opened' && imposed?.type === 'fluxgate.throttles.imposed',
+      )
+      assert.equal(opened.data.action, 'throttled')
+      assert.equal(opened.data.incident, imposed.data.incident)
+      assert.equal((await bench.box.get(ada))?.value.incident, imposed.data.incident)
+    })
+  }
+})
+
+describe('a guard that is killed at any time', () => {
+  it('has each of 150 floods answered exactly once', async () => {
+    await using bench = await startGuardBench()
+    const identities = Array.from({ length: 150 }, (_, i) => ({ user: `user${i}`, key: 'k1' }))
+    let child = new Child(bench)
+    await eventually(async () => assert.equal(await terms(bench), 1))
+    const flooding = (async () => {
+      for (const identity of identities) {
+        for (let i = 0; i < 5; i++) await bench.settle(identity, 150)
+        await pause(40)
+      }
+    })()
+    for (const livesMs of [500, 950, 1_300]) {
+      await pause(livesMs)
+      await child[Symbol.asyncDispose]()
+      child = new Child(bench)
+    }
+    await using _last = child
+    await flooding
+    await eventually(async () => assert.equal((await bench.facts('INCIDENTS')).length, 150), {
+      timeoutMs: 20_000,
+    })
+    await pause(500)
+    const subjects = identities.map(({ user }) => `${user}.k1`).sort()
+    const imposed = (await bench.facts('THROTTLES')).filter(
+      each => each.type === 'fluxgate.throttles.imposed',
+    )
+    assert.deepEqual(imposed.map(each => each.subject).sort(), subjects)
+    assert.deepEqual([...(await bench.throttles.entries()).keys()].sort(), subjects)
+    const incidents = await bench.facts('INCIDENTS')
+    assert.equal(new Set(incidents.map(each => each.subject)).size, 150)
+    assert.equal(incidents.length, 150)
+  })
+})
+
+describe('leader and standby', () => {
+  it('pass the lead within three seconds of a SIGKILL, by default', async () => {
+    await using bench = await startGuardBench()
+    await using leader = new Child(bench, { GUARD_LEASE: '2s' })
+    await eventually(async () => assert.equal(await terms(bench), 1))
+    await using _standby = new Child(bench, { GUARD_LEASE: '2s' })
+    await pause(1_000)
+    await bench.settle(ada, 400)
+    assert.equal(await terms(bench), 1)
+    leader.process.kill('SIGKILL')
+    const killedAtMs = performance.now()
+    await bench.settle(ada, 101)
+    await eventually(async () => assert.ok(await bench.box.get(ada)), { everyMs: 5 })
+    const tookMs = performance.now() - killedAtMs
+    assert.ok(tookMs < 3_000, `${tookMs} ms`)
+    const [opened] = await eventually(async () => {
+      const incidents = await bench.facts('INCIDENTS')
+      assert.equal(incidents.length, 1)
+      return incidents
+    })
+    assert.ok(opened?.type === 'fluxgate.incidents.opened')
+    assert.equal(opened.data.numbers.burntTokens, 501, 'the window was replayed')
+  })
+
+  it('a leader that stood still and wakes does not put back what was pardoned', async () => {
+    await using bench = await startGuardBench()
+    await using paused = new Child(bench, { TEST_AT: 'before:impose', TEST_SIGNAL: 'SIGSTOP' })
+    await eventually(async () => assert.equal(await terms(bench), 1))
+    await bench.settle(ada, 600)
+    await pause(200)
+    assert.equal(await bench.box.get(ada), undefined, 'stopped with the decision made and not carried out')
+    await using _standby = new Child(bench)
+    await eventually(async () => assert.ok(await bench.box.get(ada)), { everyMs: 5 })
+    await bench.box.pardon(ada, 'operator:o1', 'known', Date.now())
+    paused.process.kill('SIGCONT')
+    await pause(1_500)
+    assert.equal(await bench.box.get(ada), undefined)
+    assert.deepEqual(typesOf(await bench.facts('THROTTLES')), ['throttles.imposed', 'throttles.pardoned'])
+    assert.equal((await bench.facts('INCIDENTS')).length, 1)
+  })
+})

@@ -1,0 +1,168 @@
+import { createHash } from 'node:crypto'
+import {
+  type EventMaker,
+  IncidentOpened,
+  identitySubject,
+  identityText,
+  incidentSubject,
+  jsonParser,
+  parseEvent,
+  parseIdentity,
+  STREAMS,
+  Throttle,
+  ThrottleExpired,
+  ThrottleImposed,
+} from '@fluxgate/contracts'
+import { type Bucket, type NatsLink, RevisionConflict } from '@fluxgate/nats'
+import { type Effects, type Imposed, remark } from '../core/carry-out.ts'
+import type { Decision } from '../core/decide.ts'
+import { append, lastMessage } from './log-writer.ts'
+
+const MAX_EXPLANATION_CHARS = 4_000
+/** Keys whose expiry by us is remembered, so that it is not taken for a pardon. */
+const MAX_EXPIRED = 10_000
+const EXPIRED_ID_DIGITS = 32
+
+/** This process leads no more: whatever it was about to do is the next leader's. */
+export class LeadershipLost extends Error {
+  readonly code = 'FLUXGATE_LEADERSHIP_LOST'
+  constructor() {
+    super('this guard leads no more')
+    this.name = 'LeadershipLost'
+  }
+}
+
+export interface EffectHooks {
+  readonly nowMs: () => number
+  /** Asked right before each write. */
+  leads(): boolean
+  /** Called when the bucket has acknowledged a throttle. */
+  onImposed(throttle: Throttle): void
+}
+
+const parseThrottle = jsonParser(Throttle)
+
+/**
+ * The guard's effects on the log and on the bucket `throttles`. A throttle goes over the key's last revision alone, so
+ * that a leader that stood still, was replaced and wakes cannot put back what was pardoned meanwhile.
+ */
+export function openEffects(
+  link: NatsLink,
+  bucket: Bucket<Throttle>,
+  make: EventMaker,
+  { nowMs, leads, onImposed }: EffectHooks,
+): Effects {
+  /** Key → revision of the marker that our expiry left. */
+  const expired = new Map<string, number>()
+  const mustLead = () => {
+    if (!leads()) throw new LeadershipLost()
+  }
+
+  return {
+    async isOpened(incident) {
+      return (
+        (await lastMessage(link, STREAMS.incidents, incidentSubject(IncidentOpened, incident))) !== undefined
+      )
+    },
+
+    async impose({ identity, throttle }) {
+      if (throttle.until <= nowMs()) return 'late'
+      const key = identityText(identity)
+      for (let revision = expired.get(key) ?? 0; ; ) {
+        mustLead()
+        try {
+          await bucket.update(key, throttle, revision)
+          onImposed(throttle)
+          expired.delete(key)
+          return 'imposed'
+        } catch (error) {
+          if (!(error instanceof RevisionConflict)) throw error
+        }
+        const last = await lastMessage(link, bucket.stream, `$KV.${bucket.name}.${key}`)
+        const standing = last && last.operation === '' ? parseThrottle(last.data) : undefined
+        if (standing?.ok) {
+          if (standing.value.incident === throttle.incident) return 'imposed'
+          if (standing.value.until > throttle.imposedAt) return 'outranked'
+          await tellExpired(key, standing.value, last!.sequence)
+        } else if (last && last.atMs >= throttle.imposedAt && last.sequence !== expired.get(key)) {
+          return 'lifted'
+        }
+        revision = last?.sequence ?? 0
+      }
+    },
+
+    async tellImposed({ identity, throttle }) {
+      mustLead()
+      const id = `imposed-${throttle.incident}`
+      if ((await lastEventId(ThrottleImposed, identity)) === id) return
+      const { imposedAt, ...fact } = throttle
+      await append(link, make(ThrottleImposed, { ...identity, ...fact }, { id, timeMs: imposedAt }))
+    },
+
+    async tellOpened(decision, imposed) {
+      mustLead()
+      // The subject holds this incident alone, so "after nothing" makes it the only one, for good.
+      await append(link, openedEvent(make, decision, imposed), 0)
+    },
+
+    async expire(key, throttle, revision) {
+      mustLead()
+      const present = await lastMessage(link, bucket.stream, `$KV.${bucket.name}.${key}`)
+      if (present?.sequence !== revision) return
+      await tellExpired(key, throttle, revision)
+      mustLead()
+      try {
+        expired.set(key, await bucket.delete(key, revision))
+        if (expired.size > MAX_EXPIRED) expired.delete(expired.keys().next().value!)
+      } catch (error) {
+        // A new throttle came in between: it stays.
+        if (!(error instanceof RevisionConflict)) throw error
+      }
+    },
+  }
+
+  async function tellExpired(key: string, { until, incident }: Throttle, revision: number): Promise<void> {
+    const identity = parseIdentity(key)
+    if (!identity) return
+    mustLead()
+    const id = expiredId(key, revision)
+    if ((await lastEventId(ThrottleExpired, identity)) === id) return
+    const fact = { ...identity, until, ...(incident === undefined ? undefined : { incident }) }
+    await append(link, make(ThrottleExpired, fact, { id, timeMs: until }))
+  }
+
+  /** The stream forgets ids after half a minute; the last event of the subject is remembered for longer. */
+  async function lastEventId(
+    definition: typeof ThrottleImposed | typeof ThrottleExpired,
+    identity: Decision['identity'],
+  ): Promise<string | undefined> {
+    const last = await lastMessage(link, STREAMS.throttles, identitySubject(definition, identity))
+    const parsed = last && parseEvent(last.data)
+    return parsed?.ok ? parsed.value.id : undefined
+  }
+}
+
+function openedEvent(make: EventMaker, decision: Decision, imposed: Imposed) {
+  const { incident, identity, rule, severity, numbers, evidence, throttle } = decision
+  const throttled = imposed === 'imposed'
+  return make(
+    IncidentOpened,
+    {
+      incident,
+      ...identity,
+      rule,
+      severity,
+      explanation: (decision.explanation + remark(imposed)).slice(0, MAX_EXPLANATION_CHARS),
+      numbers: { ...numbers },
+      evidence: [...evidence],
+      action: throttled ? 'throttled' : 'observed',
+      ...(throttled ? { until: throttle.until } : undefined),
+    },
+    { id: `opened-${incident}`, timeMs: throttle.imposedAt },
+  )
+}
+
+function expiredId(key: string, revision: number): string {
+  const hash = createHash('sha256').update(`${key}\n${revision}`).digest('hex')
+  return `expired-${hash.slice(0, EXPIRED_ID_DIGITS)}`
+}

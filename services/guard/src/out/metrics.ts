@@ -1,0 +1,71 @@
+import { Counter, createMetrics, Gauge, Histogram, type Registry } from '@fluxgate/runtime'
+
+const LAG_SECONDS = [0.001, 0.002, 0.003, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1, 5, 30]
+
+export interface GuardMetrics {
+  readonly registry: Registry
+  readonly folded: Counter<'stream'>
+  readonly decisions: Counter<'rule' | 'outcome'>
+  /** From the crossing event's storage to the acknowledged throttle. */
+  readonly loopSeconds: Histogram
+  readonly leader: Gauge
+  readonly expired: Counter
+  readonly policyRefused: Counter
+}
+
+export function guardMetrics(remembered: () => number, pending: () => number): GuardMetrics {
+  const registry = createMetrics('guard')
+  const registers = [registry]
+  new Gauge({
+    name: 'fluxgate_guard_keys_remembered',
+    help: 'Identities in the memory of the rules',
+    registers,
+    collect() {
+      this.set(remembered())
+    },
+  })
+  new Gauge({
+    name: 'fluxgate_guard_events_pending',
+    help: 'Events of the log behind the last one folded, as the server knew',
+    registers,
+    collect() {
+      this.set(pending())
+    },
+  })
+  return {
+    registry,
+    folded: new Counter({
+      name: 'fluxgate_guard_events_folded_total',
+      help: 'Events folded, by stream',
+      labelNames: ['stream'],
+      registers,
+    }),
+    decisions: new Counter({
+      name: 'fluxgate_guard_decisions_total',
+      help: 'Decisions carried out, by rule and what became of the throttle',
+      labelNames: ['rule', 'outcome'],
+      registers,
+    }),
+    loopSeconds: new Histogram({
+      name: 'fluxgate_guard_loop_seconds',
+      help: 'From the storage of the crossing event to the acknowledged throttle',
+      buckets: LAG_SECONDS,
+      registers,
+    }),
+    leader: new Gauge({
+      name: 'fluxgate_guard_leader',
+      help: '1 when this process decides, 0 when it stands by',
+      registers,
+    }),
+    expired: new Counter({
+      name: 'fluxgate_guard_throttles_expired_total',
+      help: 'Throttles ended because their time was over',
+      registers,
+    }),
+    policyRefused: new Counter({
+      name: 'fluxgate_guard_policies_refused_total',
+      help: 'Policies in the bucket that are not valid',
+      registers,
+    }),
+  }
+}

@@ -1,0 +1,172 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { Bucket, DEAD_LETTER_HEADERS, ensureTopology } from '@fluxgate/nats'
+import { eventually } from '@fluxgate/testing'
+import { ada, bob, POLICY } from './core/test-facts.ts'
+import { type GuardBench, LEASE_TTL_MS, startGuardBench, typesOf } from './test-bench.ts'
+
+const pause = (ms: number) => new Promise(resolve => setTimeout(resolve, ms))
+const throttleOf = (bench: GuardBench, identity = ada) => bench.box.get(identity).then(entry => entry?.value)
+
+describe('the guard', () => {
+  it('answers a flood with one throttle, one fact and one incident', async () => {
+    await using bench = await startGuardBench()
+    await bench.lead()
+    for (let i = 0; i < 40; i++) await bench.settle(ada, 100)
+    await bench.settle(bob, 500)
+    const [opened] = await eventually(async () => {
+      const incidents = await bench.facts('INCIDENTS')
+      assert.equal(incidents.length, 1)
+      return incidents
+    })
+    await pause(200)
+    assert.ok(opened?.type === 'fluxgate.incidents.opened')
+    assert.equal((await bench.facts('INCIDENTS')).length, 1)
+    assert.equal(await throttleOf(bench, bob), undefined)
+    const throttle = await throttleOf(bench)
+    assert.ok(throttle)
+    const [imposed, ...more] = await bench.facts('THROTTLES')
+    assert.deepEqual(more, [])
+    assert.ok(imposed?.type === 'fluxgate.throttles.imposed')
+
+    const { incident, until } = opened.data
+    assert.deepEqual(opened.data, {
+      ...{ incident, ...ada, rule: 'contextFlood', severity: 'low', action: 'throttled', until },
+      explanation: throttle.reason,
+      numbers: opened.data.numbers,
+      evidence: [1, 2, 3, 4, 5, 6].map(sequence => ({ stream: 'TOKENS', sequence })),
+    })
+    assert.equal(opened.data.numbers.burntTokens, 600)
+    assert.deepEqual([opened.id, imposed.id], [`opened-${incident}`, `imposed-${incident}`])
+    const { imposedAt, ...fact } = throttle
+    assert.deepEqual(imposed.data, { ...ada, ...fact })
+    assert.deepEqual({ actor: throttle.actor, incident: throttle.incident }, { actor: 'guard', incident })
+    assert.equal(throttle.until, imposedAt + POLICY.penalty.durationMs)
+    assert.equal(opened.time, new Date(imposedAt).toISOString())
+  })
+
+  it('leaves an identity alone after a pardon by a person, and looks again after the grace', async () => {
+    await using bench = await startGuardBench()
+    await bench.lead({ graceMs: 1_500 })
+    await bench.settle(ada, 600)
+    await eventually(async () => assert.ok(await throttleOf(bench)), { everyMs: 5 })
+    assert.equal(await bench.box.pardon(ada, 'operator:o1', 'known', Date.now()), true)
+    await pause(50)
+    await bench.settle(ada, 5_000)
+    await pause(300)
+    assert.equal(await throttleOf(bench), undefined)
+    await pause(1_500)
+    await bench.settle(ada, 600)
+    await eventually(async () => assert.ok(await throttleOf(bench)))
+    await eventually(async () => assert.equal((await bench.facts('INCIDENTS')).length, 2))
+    assert.deepEqual(typesOf(await bench.facts('THROTTLES')), [
+      'throttles.imposed',
+      'throttles.pardoned',
+      'throttles.imposed',
+    ])
+  })
+
+  it('ends a throttle in its time, once, whoever imposed it; a newer one stays', async () => {
+    await using bench = await startGuardBench()
+    const penalty = { ...POLICY.penalty, durationMs: 1_000 }
+    await bench.lead({ penalty })
+    const manual = { capacity: 1, refillRate: 1, reason: 'by hand', rule: 'manual', actor: 'admin' }
+    const now = Date.now()
+    await bench.box.impose(bob, { ...manual, imposedAt: now, until: now + 700 })
+    await bench.settle(ada, 600)
+    await eventually(async () => {
+      const ended = (await bench.facts('THROTTLES')).filter(
+        each => each.type === 'fluxgate.throttles.expired',
+      )
+      assert.deepEqual(ended.map(each => each.subject).sort(), ['ada.k1', 'bob.k1'])
+    })
+    assert.deepEqual([await throttleOf(bench), await throttleOf(bench, bob)], [undefined, undefined])
+
+    await bench.settle(ada, 600)
+    await eventually(async () => assert.ok(await throttleOf(bench), 'over the marker of the one that ended'))
+    const longer = { ...manual, imposedAt: Date.now(), until: Date.now() + 60_000 }
+    await bench.box.impose(ada, longer)
+    await pause(1_500)
+    assert.deepEqual(await throttleOf(bench), longer)
+    const ended = (await bench.facts('THROTTLES')).filter(each => each.type === 'fluxgate.throttles.expired')
+    assert.equal(ended.length, 2)
+  })
+
+  it('does not put its throttle over the one of a person, and says so', async () => {
+    await using bench = await startGuardBench()
+    await bench.lead()
+    const now = Date.now()
+    const block = { capacity: 0, refillRate: 0, reason: 'blocked', rule: 'manual', actor: 'operator:o1' }
+    await bench.box.impose(ada, { ...block, imposedAt: now, until: now + 86_400_000 })
+    await bench.settle(ada, 50_000)
+    const [opened] = await eventually(async () => {
+      const incidents = await bench.facts('INCIDENTS')
+      assert.equal(incidents.length, 1)
+      return incidents
+    })
+    assert.ok(opened?.type === 'fluxgate.incidents.opened')
+    assert.equal(opened.data.action, 'observed')
+    assert.match(opened.data.explanation, /Another throttle was in force/)
+    assert.equal((await throttleOf(bench))?.actor, 'operator:o1')
+  })
+
+  it('takes a new policy while it runs, refuses a wrong one, and goes back when it is deleted', async () => {
+    await using bench = await startGuardBench()
+    await bench.lead()
+    const put = (value: unknown) => bench.link.jetstream.publish('$KV.policy.guard', JSON.stringify(value))
+    const contextFlood = { enabled: true, windowMs: 2_000, thresholdTokens: 10_000 }
+    await put({ ...POLICY, rules: { contextFlood }, penalty: { ...POLICY.penalty, capacity: 7 } })
+    await pause(100)
+    await bench.settle(ada, 5_000)
+    await put({ ...POLICY, penalty: { capacity: -1 } })
+    await bench.link.jetstream.publish('$KV.policy.limits', '{"tiers":{},"identities":{}}')
+    await pause(100)
+    await bench.settle(bob, 5_000)
+    await pause(200)
+    assert.deepEqual(await bench.facts('INCIDENTS'), [], 'the lenient one, and then still it')
+    await bench.settle(ada, 5_300)
+    await eventually(async () => assert.equal((await throttleOf(bench))?.capacity, 7))
+    await new Bucket(bench.link, 'policy', () => ({ ok: false, reason: 'not read' })).delete('guard')
+    await pause(100)
+    await bench.settle(bob, 600)
+    await eventually(async () =>
+      assert.equal((await throttleOf(bench, bob))?.capacity, POLICY.penalty.capacity),
+    )
+  })
+
+  it('buries garbage and goes on', async () => {
+    await using bench = await startGuardBench()
+    await bench.lead()
+    await bench.link.jetstream.publish('fluxgate.tokens.00.settled.ada.k1', 'garbage')
+    await bench.settle(ada, 600)
+    await eventually(async () => assert.ok(await throttleOf(bench)))
+    const letter = await bench.link.manager.streams.getMessage('DEADLETTER', { seq: 1 })
+    assert.equal(letter.header.get(DEAD_LETTER_HEADERS.consumer), 'guard')
+    assert.equal(letter.header.get(DEAD_LETTER_HEADERS.sequence), '1')
+    assert.equal(letter.string(), 'garbage')
+  })
+
+  it('goes on when the server was killed and came back', async () => {
+    await using bench = await startGuardBench()
+    const guard = await bench.lead()
+    await bench.settle(ada, 400)
+    await bench.server.stop('SIGKILL')
+    await pause(LEASE_TTL_MS)
+    await bench.server.start()
+    await bench.settle(bob, 600)
+    await eventually(async () => assert.ok(await throttleOf(bench, bob)), { timeoutMs: 20_000 })
+    assert.equal(guard.isLeader(), true)
+    assert.equal(await throttleOf(bench), undefined)
+  })
+
+  it('waits for buckets that are not there yet', async () => {
+    await using bench = await startGuardBench()
+    await bench.link.manager.streams.delete('KV_policy')
+    await bench.link.manager.streams.delete('KV_leases')
+    const guard = await bench.start()
+    await pause(300)
+    assert.equal(guard.isLeader(), false)
+    await ensureTopology(bench.link)
+    await eventually(() => guard.isLeader())
+  })
+})

@@ -1,0 +1,115 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { BUCKETS, eventMaker, jsonParser, Throttle } from '@fluxgate/contracts'
+import { Bucket, connectNats, type Lease } from '@fluxgate/nats'
+import { type Log, startStatusServer } from '@fluxgate/runtime'
+import { ulid } from 'ulid'
+import type { GuardConfig } from './config.ts'
+import type { Effects } from './core/carry-out.ts'
+import type { Fold } from './core/fold.ts'
+import { type Position, readPosition } from './core/position.ts'
+import { campaign } from './in/campaign.ts'
+import { lead } from './in/lead.ts'
+import { type LivePolicy, watchPolicy } from './in/policy.ts'
+import { openEffects } from './out/effects.ts'
+import { guardMetrics } from './out/metrics.ts'
+
+const LEASE = 'guard'
+const RETRY_MS = 500
+
+export interface Guard extends AsyncDisposable {
+  readonly metricsPort: number | undefined
+  /** True while this process is the one that decides. */
+  isLeader(): boolean
+}
+
+export interface GuardOverrides {
+  readonly nowMs?: () => number
+  /** Puts something between the decisions and the world. */
+  readonly effects?: (real: Effects) => Effects
+}
+
+/** Leads or stands by until disposed. NATS and its buckets may be away, at the start too. */
+export async function startGuard(
+  config: GuardConfig,
+  log: Log,
+  overrides: GuardOverrides = {},
+): Promise<Guard> {
+  const nowMs = overrides.nowMs ?? Date.now
+  const boot = ulid()
+  const stop = new AbortController()
+  let policy: LivePolicy | undefined
+  let leading: { fold: Fold } | undefined
+  let pending = 0
+  const metrics = guardMetrics(
+    () => [...(leading?.fold.state.memories.values() ?? [])].reduce((sum, { size }) => sum + size, 0),
+    () => pending,
+  )
+
+  await using stack = new AsyncDisposableStack()
+  const link = stack.use(await connectNats({ url: config.natsUrl, name: 'guard' }, log))
+  const throttles = new Bucket(link, BUCKETS.throttles, jsonParser(Throttle))
+  const make = eventMaker(`/guard/${boot}`, ulid, nowMs)
+  const parts = {
+    link,
+    throttles,
+    nowMs,
+    policy: () => policy?.current() ?? config.policy,
+    effects(leads: () => boolean) {
+      const real = openEffects(link, throttles, make, { nowMs, leads, onImposed })
+      return overrides.effects?.(real) ?? real
+    },
+    onCarriedOut: ({ rule }: { rule: string }, outcome: string) => metrics.decisions.inc({ rule, outcome }),
+    onFolded(batch: { stream: string; events: readonly unknown[]; pending: number }) {
+      metrics.folded.inc({ stream: batch.stream }, batch.events.length)
+      pending = batch.pending
+    },
+    onExpired: () => metrics.expired.inc(),
+  }
+  function onImposed(throttle: Throttle): void {
+    metrics.loopSeconds.observe((nowMs() - throttle.imposedAt) / 1_000)
+  }
+  async function leadWhile(lease: Lease<Position>): Promise<AsyncDisposable> {
+    const leader = await lead(lease, parts)
+    leading = leader
+    metrics.leader.set(1)
+    return {
+      async [Symbol.asyncDispose]() {
+        leading = undefined
+        metrics.leader.set(0)
+        await leader[Symbol.asyncDispose]()
+      },
+    }
+  }
+
+  const running = (async () => {
+    const refused = () => metrics.policyRefused.inc()
+    while (!policy && !stop.signal.aborted) {
+      try {
+        await link.manager.streams.info(`KV_${BUCKETS.policy}`)
+        policy = await watchPolicy(link, config.policy, log, refused)
+      } catch (error) {
+        log.warn({ err: error }, 'the buckets are not there yet')
+        await sleep(RETRY_MS, undefined, { signal: stop.signal }).catch(() => {})
+      }
+    }
+    const lease = { name: LEASE, holder: boot, readState: readPosition, ttlMs: config.leaseTtlMs }
+    await campaign(link, lease, leadWhile, log, stop.signal)
+    await policy?.[Symbol.asyncDispose]()
+  })()
+  stack.defer(async () => {
+    stop.abort()
+    await running
+  })
+  const status = stack.use(
+    await startStatusServer(config.metricsPort, metrics.registry, {
+      nats: () => (link.isConnected() ? undefined : 'disconnected'),
+      policy: () => (policy ? undefined : 'not read yet'),
+    }),
+  )
+  const owned = stack.move()
+  return {
+    metricsPort: status.port,
+    isLeader: () => leading !== undefined,
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  }
+}

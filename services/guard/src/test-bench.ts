@@ -1,0 +1,97 @@
+import {
+  eventMaker,
+  type FluxgateEvent,
+  type GuardPolicy,
+  type Identity,
+  jsonParser,
+  Throttle,
+  TokensSettled,
+} from '@fluxgate/contracts'
+import {
+  Bucket,
+  connectNats,
+  EventPublisher,
+  ensureTopology,
+  type NatsLink,
+  openPenaltyBox,
+  type PenaltyBox,
+  replay,
+} from '@fluxgate/nats'
+import { createLog } from '@fluxgate/runtime'
+import { eventually, type NatsServer, startNatsServer } from '@fluxgate/testing'
+import { ulid } from 'ulid'
+import type { GuardConfig } from './config.ts'
+import { POLICY } from './core/test-facts.ts'
+import { type Guard, type GuardOverrides, startGuard } from './service.ts'
+
+export const log = createLog('guard', 'silent')
+/** The time that a test's leader may be silent: short, so that a takeover is soon seen. */
+export const LEASE_TTL_MS = 800
+
+/** A server with the topology, what publishes into it, and guards on demand. */
+export interface GuardBench extends AsyncDisposable {
+  readonly server: NatsServer
+  readonly link: NatsLink
+  readonly publisher: EventPublisher
+  readonly box: PenaltyBox
+  readonly throttles: Bucket<Throttle>
+  config(policy?: Partial<GuardPolicy>): GuardConfig
+  /** A guard that is ended with the bench, if not before. */
+  start(policy?: Partial<GuardPolicy>, overrides?: GuardOverrides): Promise<Guard>
+  /** The same, and it leads already. */
+  lead(policy?: Partial<GuardPolicy>, overrides?: GuardOverrides): Promise<Guard>
+  settle(identity: Identity, total: number): Promise<void>
+  /** Every event of a stream so far. */
+  facts(stream: string): Promise<FluxgateEvent[]>
+}
+
+export async function startGuardBench(): Promise<GuardBench> {
+  const stack = new AsyncDisposableStack()
+  const server = stack.use(await startNatsServer())
+  const link = stack.use(await connectNats({ url: server.url, name: 'test' }, log))
+  await ensureTopology(link)
+  const publisher = stack.use(new EventPublisher(link))
+  const make = eventMaker('/test/1', ulid, Date.now)
+  const config = (policy: Partial<GuardPolicy> = {}): GuardConfig => ({
+    natsUrl: server.url,
+    metricsPort: undefined,
+    policy: { ...POLICY, ...policy },
+    leaseTtlMs: LEASE_TTL_MS,
+  })
+  const start = async (policy?: Partial<GuardPolicy>, overrides?: GuardOverrides) =>
+    stack.use(await startGuard(config(policy), log, overrides))
+  return {
+    ...{ server, link, publisher, config, start },
+    box: openPenaltyBox(link, publisher, make),
+    throttles: new Bucket(link, 'throttles', jsonParser(Throttle)),
+    async lead(policy, overrides) {
+      const guard = await start(policy, overrides)
+      await eventually(() => guard.isLeader(), { everyMs: 5 })
+      return guard
+    },
+    async settle(identity, total) {
+      await publisher.publish(make(TokensSettled, settlement(identity, total)))
+    },
+    async facts(stream) {
+      const events: FluxgateEvent[] = []
+      for await (const batch of replay(link, { stream, from: 'first' })) {
+        for (const { event } of batch.events) events.push(event)
+      }
+      return events
+    },
+    [Symbol.asyncDispose]: () => stack.disposeAsync(),
+  }
+}
+
+export function settlement(identity: Identity, total: number) {
+  return {
+    request: `req_${ulid()}`,
+    ...identity,
+    ...{ tier: 'free' as const, refillRate: 100, model: 'test', upstream: 'test' },
+    ...{ prompt: 0, completion: total, total, reserved: total, progressed: 0, source: 'reported' as const },
+  }
+}
+
+export function typesOf(events: readonly FluxgateEvent[]): string[] {
+  return events.map(event => event.type.replace('fluxgate.', ''))
+}

@@ -1,0 +1,43 @@
+import { run } from '@fluxgate/runtime'
+import { readGuardConfig } from './config.ts'
+import type { Effects } from './core/carry-out.ts'
+import { startGuard } from './service.ts'
+
+/**
+ * A guard for tests that sends itself TEST_SIGNAL around the effect named by TEST_AT: `before:impose`, `after:impose`,
+ * `after:tellImposed`, `after:tellOpened`. The first time only: a process that was stopped goes on.
+ */
+const [when, method] = (process.env.TEST_AT ?? '').split(':')
+const signal = process.env.TEST_SIGNAL as NodeJS.Signals | undefined
+let isSent = false
+
+function around<A extends unknown[], R>(name: string, effect: (...args: A) => Promise<R>) {
+  return async (...args: A): Promise<R> => {
+    if (when === 'before' && name === method) send()
+    const result = await effect(...args)
+    if (when === 'after' && name === method) send()
+    return result
+  }
+}
+
+function send(): void {
+  if (isSent || !signal) return
+  isSent = true
+  process.kill(process.pid, signal)
+}
+
+function disturbed(real: Effects): Effects {
+  return {
+    isOpened: real.isOpened,
+    impose: around('impose', real.impose),
+    tellImposed: around('tellImposed', real.tellImposed),
+    tellOpened: around('tellOpened', real.tellOpened),
+    expire: around('expire', real.expire),
+  }
+}
+
+await run(process.env, {
+  name: 'guard',
+  readConfig: readGuardConfig,
+  start: (config, log) => startGuard(config, log, { effects: disturbed }),
+})
