@@ -108,7 +108,7 @@ describe('the projection', () => {
         everyMs: 2,
       })
       await postgres.stop('SIGKILL')
-      await eventually(async () => (await readiness(projection)).missing.postgres !== undefined)
+      await eventually(async () => (await readiness(projection)).missing.projecting !== undefined)
       await postgres.start()
     }
     await untilDone(projection)
@@ -156,7 +156,9 @@ describe('the projection', () => {
     await publish(events)
     await postgres.stop('SIGKILL')
     const projection = await start()
-    await eventually(async () => (await readiness(projection)).missing.postgres?.includes('ECONNREFUSED'))
+    await eventually(async () =>
+      assert.match((await readiness(projection)).missing.projecting ?? '', /ECONNREFUSED/),
+    )
     await postgres.start()
     await untilDone(projection)
     assert.deepEqual(await readTables(db), naiveFold(events))
@@ -178,9 +180,8 @@ describe('the projection', () => {
     )
     const more = workload({ requests: 20, seed: 2, startMs: Date.UTC(2026, 11, 1) }).map(renamed)
     await publish(more)
-    await eventually(async () => {
-      assert.deepEqual(await readTables(db), naiveFold([...events, ...more]))
-    })
+    const isWhole = async () => assert.deepEqual(await readTables(db), naiveFold([...events, ...more]))
+    await eventually(isWhole, { timeoutMs: 60_000, everyMs: 100 })
   })
 
   test('a stream that lost messages halts, alone, and readiness says so', async t => {

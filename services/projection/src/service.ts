@@ -6,13 +6,14 @@ import type { ProjectionConfig } from './config.ts'
 import { Progress } from './core/progress.ts'
 import { Intake } from './in/intake.ts'
 import { LogReader } from './in/log-reader.ts'
-import { type ProjectorHooks, project, retried } from './in/projector.ts'
+import { type ProjectorHooks, pause, project, retried } from './in/projector.ts'
 import { type WatchHooks, watchStreams } from './in/stream-watch.ts'
 import { type Metrics, projectionMetrics } from './out/metrics.ts'
+import { prune } from './out/prune.ts'
 import { openStore, type Store } from './out/store.ts'
 
-/** Whose checkpoints these are. */
-export const PROJECTION = 'read-model'
+/** Whose checkpoints these are. Another version of the fold is another version here, and needs a rebuild. */
+export const OWNER = { projection: 'read-model', version: 1 }
 export const PROJECTED_STREAMS: readonly string[] = Object.values(STREAMS)
 
 export interface Projection extends AsyncDisposable {
@@ -25,9 +26,8 @@ export interface Projection extends AsyncDisposable {
 
 export interface ProjectionOverrides {
   readonly nowMs?: () => number
-  /** Where the tables are; a rebuild has a schema and a version of its own. */
+  /** Where the tables are; a rebuild has a schema of its own. */
   readonly schema?: string
-  readonly version?: number
 }
 
 /** Follows the log and folds it into Postgres until disposed. Postgres may be away, at the start too. */
@@ -39,7 +39,7 @@ export async function startProjection(
   await using stack = new AsyncDisposableStack()
   const stop = new AbortController()
   const progress = new Progress()
-  const health: Health = { postgres: 'not asked yet' }
+  const health: Health = { fault: 'not begun' }
   const nowMs = overrides.nowMs ?? Date.now
   const metrics = projectionMetrics(PROJECTED_STREAMS, progress, nowMs)
 
@@ -52,8 +52,7 @@ export async function startProjection(
     }),
   )
   const link = stack.use(await connectNats({ url: config.natsUrl, name: 'projection' }, log))
-  const owner = { projection: PROJECTION, version: overrides.version ?? 1 }
-  const store = openStore(db, owner, PROJECTED_STREAMS, overrides.schema ?? 'public')
+  const store = openStore(db, OWNER, PROJECTED_STREAMS, overrides.schema ?? 'public')
   const intake = new Intake(config)
   const reader = stack.use(new LogReader(link, intake, config))
   const parts: Parts = { log, metrics, progress, health, reader, store, nowMs }
@@ -62,8 +61,14 @@ export async function startProjection(
   const running = (async () => {
     await retried(hooks.restart, config, hooks.failed, stop.signal)
     const watching = watchStreams(link, PROJECTED_STREAMS, config.lagEveryMs, watchHooks(parts), stop.signal)
+    const pruning = keepPruned(
+      () => prune(db, config, nowMs(), stop.signal),
+      config.pruneEveryMs,
+      log,
+      stop.signal,
+    )
     await project(intake, config, hooks, stop.signal)
-    await watching
+    await Promise.all([watching, pruning])
   })()
   stack.defer(async () => {
     stop.abort()
@@ -73,7 +78,7 @@ export async function startProjection(
   const status = stack.use(
     await startStatusServer(config.metricsPort, metrics.registry, {
       nats: () => (link.isConnected() ? undefined : 'disconnected'),
-      postgres: () => health.postgres,
+      projecting: () => health.fault,
       streams: () => (progress.halted.size === 0 ? undefined : [...progress.halted.values()].join('; ')),
     }),
   )
@@ -86,9 +91,25 @@ export async function startProjection(
   }
 }
 
+async function keepPruned(
+  work: () => Promise<Record<string, number>>,
+  everyMs: number,
+  log: Log,
+  signal: AbortSignal,
+): Promise<void> {
+  while (everyMs > 0 && !signal.aborted) {
+    try {
+      log.info({ deleted: await work() }, 'old rows deleted')
+    } catch (error) {
+      log.warn({ err: error }, 'old rows not deleted')
+    }
+    await pause(everyMs, signal)
+  }
+}
+
 interface Health {
-  /** What is wrong with Postgres, or undefined. */
-  postgres: string | undefined
+  /** Why nothing is projected just now, or undefined. */
+  fault: string | undefined
 }
 
 interface Parts {
@@ -108,11 +129,11 @@ function projectorHooks({ log, metrics, progress, health, reader, store }: Parts
       const positions = await store.positions()
       progress.begin(positions)
       await reader.begin(positions, progress.halted)
-      health.postgres = undefined
+      health.fault = undefined
       log.info({ positions: Object.fromEntries(positions) }, 'following the log')
     },
     applied(applied, elapsedMs) {
-      health.postgres = undefined
+      health.fault = undefined
       metrics.batches.inc()
       metrics.batchSeconds.observe(elapsedMs / 1_000)
       metrics.skipped.inc(applied.skipped)
@@ -124,8 +145,8 @@ function projectorHooks({ log, metrics, progress, health, reader, store }: Parts
     },
     failed(error, waitMs) {
       metrics.retries.inc()
-      health.postgres = (error as Error).message
-      log.warn({ err: error, waitMs }, `not projected, trying again: ${health.postgres}`)
+      health.fault = (error as Error).message
+      log.warn({ err: error, waitMs }, `not projected, trying again: ${health.fault}`)
     },
     rejected(stream, { sequence }, reason) {
       metrics.rejected.inc({ stream })

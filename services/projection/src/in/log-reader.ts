@@ -23,9 +23,13 @@ export class LogReader implements AsyncDisposable {
     this.#limits = limits
   }
 
-  /** Follows from these positions; what was read and not yet taken is forgotten. */
+  /**
+   * Follows from these positions; what was read and not yet taken is forgotten.
+   * @throws while a stream is missing: whoever owns the topology has not made it yet
+   */
   async begin(positions: ReadonlyMap<string, StoredPosition>, halted: ReadonlyMap<string, string>) {
     await Promise.all([...this.#followings.keys()].map(stream => this.halt(stream)))
+    for (const stream of positions.keys()) await this.#link.manager.streams.info(stream)
     for (const [stream, { sequence }] of positions) {
       this.#intake.begin(stream, sequence)
       if (halted.has(stream) || this.#disposed) continue

@@ -22,6 +22,14 @@ export function createCheckpoints(owner: Owner, streams: readonly string[]): Com
   )
 }
 
+/** Versions of the projection other than this one that have positions here. */
+export function otherVersions(owner: Owner): CompiledQuery<{ version: number }> {
+  return CompiledQuery.raw(
+    `select distinct version from projection_checkpoints where projection = $1 and version <> $2`,
+    [owner.projection, owner.version],
+  ) as CompiledQuery<{ version: number }>
+}
+
 /** All rows of one owner, always in one order: what makes projections of the same owner take turns. */
 export function lockCheckpoints(owner: Owner): CompiledQuery<{ stream: string; sequence: number }> {
   return CompiledQuery.raw(

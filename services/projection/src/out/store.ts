@@ -9,6 +9,7 @@ import {
   lockCheckpoints,
   moveCheckpoints,
   type Owner,
+  otherVersions,
   selectCheckpoints,
 } from './checkpoints.ts'
 import { insertIncidents, patchIncidents } from './incidents.ts'
@@ -32,6 +33,12 @@ export function openStore(db: Database, owner: Owner, streams: readonly string[]
   return {
     positions: () =>
       inSchema(async trx => {
+        const [other] = (await trx.executeQuery(otherVersions(owner))).rows
+        if (other) {
+          throw new Error(
+            `the tables were folded by version ${other.version}, not ${owner.version}: rebuild them`,
+          )
+        }
         await trx.executeQuery(createCheckpoints(owner, streams))
         const { rows } = await trx.executeQuery(selectCheckpoints(owner))
         return new Map(rows.map(row => [row.stream, row]))
