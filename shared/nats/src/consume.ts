@@ -39,6 +39,7 @@ const DEFAULT_MAX_ATTEMPTS = 100
 const RETRY_MIN_MS = 250
 const RETRY_MAX_MS = 60_000
 const RESTART_MS = 200
+const MAX_UNANSWERED = 10_000
 
 /** Works off a durable consumer, item by item. A handler that throws means `later`, with a growing pause. */
 export function consume(
@@ -92,7 +93,8 @@ export function consume(
       stop.signal.addEventListener('abort', close)
       try {
         await ensureDurable(link, options, ackWaitMs)
-        reader = new PullReader(link, options.stream, options.durable, options.concurrency)
+        // One at a time and only when a hand is free: what lies here unhandled would run out of its time.
+        reader = new PullReader(link, options.stream, options.durable, 1, false)
         for (let next = await reader.next(1); next && !stop.signal.aborted; next = await reader.next(1)) {
           const item = work(next[0]!).finally(() => working.delete(item))
           working.add(item)
@@ -129,7 +131,8 @@ async function ensureDurable(link: NatsLink, options: ConsumeOptions, ackWaitMs:
     ack_policy: AckPolicy.Explicit,
     deliver_policy: DeliverPolicy.All,
     ack_wait: nanos(ackWaitMs),
-    max_ack_pending: options.concurrency * 2,
+    // Also counts those that asked for later; they must not keep new ones out.
+    max_ack_pending: MAX_UNANSWERED,
     ...(options.filter === undefined ? {} : { filter_subject: options.filter }),
   })
 }

@@ -14,6 +14,7 @@ export { connectNats, type LinkLog, type NatsLink, type NatsSettings } from './l
 export { openPenaltyBox, type PenaltyBox } from './penalty-box.ts'
 export { EventPublisher, type PublisherLimits, type StoredAt } from './publisher.ts'
 export type { Position, ReadOptions } from './read.ts'
+export { readEvent } from './read-event.ts'
 export {
   DEFAULT_TOPOLOGY,
   ensureTopology,

@@ -34,6 +34,7 @@ export class PullReader {
   readonly #link: NatsLink
   readonly #consumer: string
   readonly #maxBuffered: number
+  readonly #eager: boolean
   readonly #inbox: string
   readonly #subscription: Subscription
   readonly #watchdog: NodeJS.Timeout
@@ -45,33 +46,37 @@ export class PullReader {
   /** Why nothing more will come, once it is so. */
   fault: string | undefined
 
-  constructor(link: NatsLink, stream: string, consumer: string, maxBuffered: number) {
+  /** @param eager asks for more as soon as there is room; otherwise only when {@link next} finds nothing */
+  constructor(link: NatsLink, stream: string, consumer: string, maxBuffered: number, eager = true) {
     this.#link = link
     this.#consumer = `${stream}.${consumer}`
     this.#maxBuffered = maxBuffered
+    this.#eager = eager
     this.#inbox = link.newInbox()
     this.#subscription = link.connection.subscribe(this.#inbox, {
       callback: (error, message) => (error ? this.#fail(error.message) : this.#receive(message)),
     })
     this.#watchdog = setInterval(() => {
-      if (performance.now() - this.#heardAtMs > SILENCE_MS) this.#fail('no heartbeat')
+      // Heartbeats come only while something is asked for.
+      if (this.#credit > 0 && performance.now() - this.#heardAtMs > SILENCE_MS) this.#fail('no heartbeat')
     }, HEARTBEAT_MS)
     this.#watchdog.unref()
     this.#offDisconnect = link.onDisconnect(() => this.#fail('disconnected'))
-    this.#topUp()
+    if (eager) this.#topUp()
   }
 
   /** The next messages, 1 to `max`, as soon as there are any; undefined after {@link fault} or {@link close}. */
   async next(max: number): Promise<StoredMessage[] | undefined> {
     while (this.#queue.length === 0) {
       if (this.fault !== undefined) return undefined
+      this.#topUp()
       await new Promise<void>(resolve => {
         this.#wake = resolve
       })
     }
     const batch = this.#queue.length <= max ? this.#queue : this.#queue.slice(0, max)
     this.#queue = this.#queue.length <= max ? [] : this.#queue.slice(max)
-    this.#topUp()
+    if (this.#eager) this.#topUp()
     return batch
   }
 
@@ -91,6 +96,7 @@ export class PullReader {
   #topUp(): void {
     const room = this.#maxBuffered - this.#queue.length - this.#credit
     if (this.fault !== undefined || room < this.#maxBuffered / 2) return
+    if (this.#credit === 0) this.#heardAtMs = performance.now()
     this.#credit += room
     const request = { batch: room, expires: nanos(EXPIRES_MS), idle_heartbeat: nanos(HEARTBEAT_MS) }
     this.#link.connection.publish(

@@ -1,0 +1,9 @@
+import { run } from '@fluxgate/runtime'
+import { readReporterConfig } from './config.ts'
+import { startIncidentReporter } from './service.ts'
+
+await run(process.env, {
+  name: 'incident-reporter',
+  readConfig: readReporterConfig,
+  start: startIncidentReporter,
+})
