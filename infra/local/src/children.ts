@@ -11,7 +11,7 @@ const NODE_FLAGS = ['--disable-warning=ExperimentalWarning', '--enable-source-ma
 export const RANK = Object.freeze({ service: 2, postgres: 1, nats: 0 })
 
 /** Variables that only the processes named in the table get. */
-const PRIVATE = [
+export const PRIVATE = [
   'JWT_SECRET',
   'JWT_SECRET_PREVIOUS',
   'ADMIN_TOKEN',
@@ -50,7 +50,7 @@ export const SERVICES: readonly Service[] = [
   {
     name: 'mcp',
     entry: 'services/mcp/src/main.ts',
-    needs: ['NATS_URL', 'DATABASE_URL', 'JWT_SECRET', 'JWT_SECRET_PREVIOUS', 'ADMIN_TOKEN'],
+    needs: ['NATS_URL', 'DATABASE_URL', 'ADMIN_TOKEN'],
   },
   {
     name: 'dashboard',

@@ -2,7 +2,6 @@ import { join } from 'node:path'
 import { migrate } from '@fluxgate/postgres'
 import { ConfigError, type Environment } from '@fluxgate/runtime'
 import { freePort } from '@fluxgate/testing'
-import { acceptsKey, generateKey } from './admin.ts'
 import {
   markerOf,
   postgresChild,
@@ -15,16 +14,15 @@ import {
 import type { LocalConfig } from './config.ts'
 import { type Connection, writeConnection } from './connection.ts'
 import { claimDataDirectory } from './data-directory.ts'
+import { demoKey } from './demo-key.ts'
 import { ProcessBook } from './leftovers.ts'
 import { chooseModels, type Models } from './models.ts'
 import { natsChild, requireNatsServer } from './nats-child.ts'
 import { portFaults, portUses, resolvePorts } from './ports.ts'
-import { loadSecrets, type Secrets, saveSecrets } from './secrets.ts'
+import { loadSecrets } from './secrets.ts'
 import { connectionOf, serviceSettings } from './settings.ts'
 import type { Tell } from './supervisor/notice.ts'
 import { SUPERVISOR_DEFAULTS, Supervisor } from './supervisor/supervisor.ts'
-
-const DEMO_USER = 'demo'
 
 export interface Local extends AsyncDisposable {
   readonly connection: Connection
@@ -97,14 +95,4 @@ async function startPostgres(supervisor: Supervisor, dataDir: string, env: Envir
   const port = await freePort()
   await supervisor.start(postgresChild(dataDir, port, env))
   return `postgres://postgres@127.0.0.1:${port}/postgres`
-}
-
-/** The key of the last run while it is good, else a new one, kept for the next run. */
-async function demoKey(connection: Connection, secrets: Secrets): Promise<string> {
-  const { publicUrl, tlsCertPath, adminUrl, adminToken, dataDir } = connection
-  const kept = secrets.demoKey
-  if (kept !== undefined && (await acceptsKey(publicUrl, kept, tlsCertPath))) return kept
-  const key = await generateKey(adminUrl, adminToken, DEMO_USER)
-  await saveSecrets(dataDir, { ...secrets, demoKey: key })
-  return key
 }

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, statfsSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, statfsSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { test } from 'node:test'
+import { after, test } from 'node:test'
 import { connectNats, ensureTopology } from '@fluxgate/nats'
 import { eventually, freePort } from '@fluxgate/testing'
 import { markerOf, RANK } from './children.ts'
@@ -12,10 +12,17 @@ import { isProcess, ProcessBook } from './leftovers.ts'
 import { natsChild } from './nats-child.ts'
 import { SUPERVISOR_DEFAULTS, Supervisor } from './supervisor/supervisor.ts'
 
+const directories: string[] = []
+after(() => {
+  for (const directory of directories) {
+    rmSync(directory, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 })
+  }
+})
 const quiet = { info() {}, warn() {}, error() {} }
 
 function scene() {
   const dataDir = mkdtempSync(join(tmpdir(), 'fluxgate-local-nats-'))
+  directories.push(dataDir)
   const config = { ...SUPERVISOR_DEFAULTS, logDir: join(dataDir, 'logs'), minBackoffMs: 50 }
   return { dataDir, supervise: () => new Supervisor(config, () => {}) }
 }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
@@ -15,7 +15,10 @@ const dataDir = mkdtempSync(join(tmpdir(), 'fluxgate-local-pg-'))
 const port = await freePort()
 const url = `postgres://postgres@127.0.0.1:${port}/postgres`
 const supervisor = new Supervisor({ ...SUPERVISOR_DEFAULTS, logDir: dataDir, minBackoffMs: 50 }, () => {})
-after(() => supervisor.stop())
+after(async () => {
+  await supervisor.stop()
+  rmSync(dataDir, { recursive: true, force: true })
+})
 await supervisor.start(postgresChild(dataDir, port, process.env))
 
 test('the schema is made, and the status line reads from it', async () => {

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { test } from 'node:test'
+import { after, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { eventually } from '@fluxgate/testing'
 import type { ChildSpec } from './life.ts'
@@ -14,8 +14,14 @@ import { SUPERVISOR_DEFAULTS, Supervisor, type SupervisorConfig } from './superv
 const CHILD = fileURLToPath(new URL('./fixtures/child-main.ts', import.meta.url))
 const PARENT = fileURLToPath(new URL('./fixtures/parent-main.ts', import.meta.url))
 
+const directories: string[] = []
+after(() => {
+  for (const directory of directories) rmSync(directory, { recursive: true, force: true })
+})
+
 function scene(config: Partial<SupervisorConfig> = {}) {
   const directory = mkdtempSync(join(tmpdir(), 'fluxgate-supervisor-'))
+  directories.push(directory)
   const diary = join(directory, 'diary')
   const notices: Notice[] = []
   const supervisor = new Supervisor({ ...SUPERVISOR_DEFAULTS, logDir: directory, ...config }, notice =>
