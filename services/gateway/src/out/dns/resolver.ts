@@ -1,0 +1,121 @@
+import { RCODE, TYPE } from '../../core/dns/codes.ts'
+import { extendedError } from '../../core/dns/edns.ts'
+import { DNS_LIMITS, type DnsLimits } from '../../core/dns/limits.ts'
+import { answerAny, answerOverride, type Override, overrideTable } from '../../core/dns/overrides.ts'
+import { type DnsQuery, readQuery } from '../../core/dns/query.ts'
+import { type DnsReply, errorReply, writeReply } from '../../core/dns/reply.ts'
+import type { DnsResolver } from '../../core/dns/resolver.ts'
+import type { UpstreamAddress } from '../../core/dns/upstream-list.ts'
+import type { Malformed } from '../../core/dns/wire.ts'
+import { createDohUpstream } from './doh-upstream.ts'
+import { createFailover } from './failover.ts'
+import { createForwarder, type Forwarded } from './forwarder.ts'
+import { createLookup } from './lookup.ts'
+
+export interface ResolverOptions {
+  /** DoH servers in the order in which they are asked; none: what is not overridden is refused. */
+  readonly upstreams: readonly UpstreamAddress[]
+  /** Answered from the live nodes. */
+  readonly clusterDomain: string
+  readonly overrides?: readonly Override[]
+  readonly nodes: () => readonly { readonly address: string }[]
+  readonly limits?: Partial<DnsLimits>
+  /** Milliseconds that never go back. */
+  readonly now?: () => number
+  /** PEM certificates that upstreams are checked against, in place of the usual authorities. */
+  readonly authorities?: string | readonly string[]
+}
+
+/**
+ * The resolver behind `/dns-query` and the gateway's own connections: overrides, then the cache, then the upstreams.
+ * Starts no traffic by itself; disposing closes the upstream connections.
+ */
+export function createResolver(options: ResolverOptions): DnsResolver {
+  const limits: DnsLimits = { ...DNS_LIMITS, ...options.limits }
+  const now = options.now ?? (() => performance.now())
+  const isRecursive = options.upstreams.length > 0
+  const clusterDomain: Override = { name: options.clusterDomain.toLowerCase(), addresses: 'nodes' }
+  const overrideOf = overrideTable([clusterDomain, ...(options.overrides ?? [])])
+  const upstreams = options.upstreams.map(upstream =>
+    createDohUpstream(upstream, limits, options.authorities),
+  )
+  const failover = createFailover(upstreams, limits, now)
+  const forwarder = createForwarder(failover.ask, limits, now)
+  const counts = { queries: 0, malformed: 0, overridden: 0, failed: 0 }
+  let turn = 0
+
+  const answerLocally = (query: DnsQuery): DnsReply | undefined => {
+    const override = overrideOf(query)
+    if (query.type === TYPE.any) return answerAny(query, isRecursive, limits)
+    if (override !== undefined) {
+      counts.overridden++
+      const { addresses } = override
+      const found = addresses === 'nodes' ? options.nodes().map(node => node.address) : addresses
+      return answerOverride(query, found, turn++, isRecursive, limits)
+    }
+    // RFC 8914 section 4.21: not configured for recursion, and not our name.
+    if (!isRecursive) return errorReply(query, RCODE.refused, false, ['notAuthoritative'])
+    return undefined
+  }
+
+  const resolve = async (bytes: Uint8Array, signal?: AbortSignal): Promise<DnsReply | Malformed> => {
+    counts.queries++
+    const query = readQuery(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength))
+    if ('fault' in query) {
+      counts.malformed++
+      return query
+    }
+    if ('asker' in query) return errorReply(query.asker, query.rcode, isRecursive)
+    const local = answerLocally(query)
+    if (local !== undefined) return local
+    const found = forwarder.cached(query) ?? (await untilAborted(forwarder.forward(query), signal))
+    if ('failure' in found) counts.failed++
+    return replyFrom(query, found, limits)
+  }
+
+  return {
+    queryBytes: limits.queryBytes,
+    resolve,
+    lookup: createLookup(resolve, isRecursive, limits.lookupGraceMs),
+    stats: () => ({ ...counts, ...forwarder.stats(), upstreams: failover.stats() }),
+    async [Symbol.asyncDispose]() {
+      await failover[Symbol.asyncDispose]()
+    },
+  }
+}
+
+const FAILURES = {
+  unreachable: ['noReachableAuthority', 'no upstream answered'],
+  'bad-answer': ['networkError', 'no upstream gave a sound answer'],
+  overloaded: ['other', 'too many queries are waiting'],
+} as const
+
+function replyFrom(query: DnsQuery, found: Forwarded, limits: DnsLimits): DnsReply {
+  if ('failure' in found) return errorReply(query, RCODE.servFail, true, FAILURES[found.failure])
+  const { answer } = found
+  if (!found.isStale) {
+    const ageSeconds = Math.floor(found.ageMs / 1_000)
+    const message = writeReply(query, answer, { ageSeconds })
+    return { message, maxAgeSeconds: Math.max(0, answer.freshSeconds - ageSeconds) }
+  }
+  const { staleTtlSeconds } = limits
+  const error = extendedError(answer.rcode === RCODE.nxDomain ? 'staleNxDomain' : 'staleAnswer')
+  return {
+    message: writeReply(query, answer, { ageSeconds: 0, staleTtlSeconds, error }),
+    maxAgeSeconds: staleTtlSeconds,
+  }
+}
+
+/** Lets one waiter go without stopping what others wait for. */
+async function untilAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return work
+  signal.throwIfAborted()
+  const aborted = Promise.withResolvers<never>()
+  const onAbort = () => aborted.reject(signal.reason)
+  signal.addEventListener('abort', onAbort, { once: true })
+  try {
+    return await Promise.race([work, aborted.promise])
+  } finally {
+    signal.removeEventListener('abort', onAbort)
+  }
+}
