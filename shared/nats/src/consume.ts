@@ -94,7 +94,11 @@ export function consume(
       try {
         await ensureDurable(link, options, ackWaitMs)
         // One at a time and only when a hand is free: what lies here unhandled would run out of its time.
-        reader = new PullReader(link, options.stream, options.durable, 1, false)
+        reader = new PullReader(link, options.stream, options.durable, {
+          maxBuffered: 1,
+          eager: false,
+          onLate: message => answer(link, message, '-NAK'),
+        })
         for (let next = await reader.next(1); next && !stop.signal.aborted; next = await reader.next(1)) {
           const item = work(next[0]!).finally(() => working.delete(item))
           working.add(item)

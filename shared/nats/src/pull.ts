@@ -24,7 +24,17 @@ const EXPIRES_MS = 30_000
 const HEARTBEAT_MS = 2_000
 /** Silence after which a consumer counts as lost. */
 const SILENCE_MS = 5_000
+const LATE_MS = 1_000
 const encoder = new TextEncoder()
+
+export interface PullOptions {
+  /** Messages asked for and not taken, at the most. */
+  readonly maxBuffered: number
+  /** Asks for more as soon as there is room (the default); otherwise only when `next` finds nothing. */
+  readonly eager?: boolean
+  /** Gets what comes when nobody takes it any more; without it that is dropped. */
+  readonly onLate?: (message: StoredMessage) => void
+}
 
 /**
  * Pulls from one consumer through one subscription, with credit: never more than `maxBuffered` messages asked for and
@@ -35,6 +45,7 @@ export class PullReader {
   readonly #consumer: string
   readonly #maxBuffered: number
   readonly #eager: boolean
+  readonly #onLate: PullOptions['onLate']
   readonly #inbox: string
   readonly #subscription: Subscription
   readonly #watchdog: NodeJS.Timeout
@@ -46,12 +57,12 @@ export class PullReader {
   /** Why nothing more will come, once it is so. */
   fault: string | undefined
 
-  /** @param eager asks for more as soon as there is room; otherwise only when {@link next} finds nothing */
-  constructor(link: NatsLink, stream: string, consumer: string, maxBuffered: number, eager = true) {
+  constructor(link: NatsLink, stream: string, consumer: string, options: PullOptions) {
     this.#link = link
     this.#consumer = `${stream}.${consumer}`
-    this.#maxBuffered = maxBuffered
-    this.#eager = eager
+    this.#maxBuffered = options.maxBuffered
+    this.#eager = options.eager ?? true
+    this.#onLate = options.onLate
     this.#inbox = link.newInbox()
     this.#subscription = link.connection.subscribe(this.#inbox, {
       callback: (error, message) => (error ? this.#fail(error.message) : this.#receive(message)),
@@ -62,7 +73,7 @@ export class PullReader {
     }, HEARTBEAT_MS)
     this.#watchdog.unref()
     this.#offDisconnect = link.onDisconnect(() => this.#fail('disconnected'))
-    if (eager) this.#topUp()
+    if (this.#eager) this.#topUp()
   }
 
   /** The next messages, 1 to `max`, as soon as there are any; undefined after {@link fault} or {@link close}. */
@@ -89,8 +100,15 @@ export class PullReader {
     this.fault = fault
     clearInterval(this.#watchdog)
     this.#offDisconnect()
-    this.#subscription.unsubscribe()
+    if (this.#onLate) this.#handBack(this.#onLate)
+    else this.#subscription.unsubscribe()
     this.#wake?.()
+  }
+
+  /** What was asked for may still be on its way: it is listened for a little longer. */
+  #handBack(onLate: (message: StoredMessage) => void): void {
+    for (const message of this.#queue.splice(0)) onLate(message)
+    setTimeout(() => this.#subscription.unsubscribe(), LATE_MS).unref()
   }
 
   #topUp(): void {
@@ -109,6 +127,10 @@ export class PullReader {
   #receive(message: Msg): void {
     this.#heardAtMs = performance.now()
     const stored = message.reply === undefined ? undefined : storedMessage(message, message.reply)
+    if (stored && this.fault !== undefined) {
+      this.#onLate?.(stored)
+      return
+    }
     if (stored) {
       this.#credit = Math.max(0, this.#credit - 1)
       this.#queue.push(stored)

@@ -44,12 +44,9 @@ export async function* readStored(link: NatsLink, options: ReadOptions): AsyncGe
       )
       options.onStart?.(consumer.num_pending)
       if (signal.aborted) return
-      reader = new PullReader(
-        link,
-        options.stream,
-        consumer.name,
-        options.maxBuffered ?? DEFAULT_MAX_BUFFERED,
-      )
+      reader = new PullReader(link, options.stream, consumer.name, {
+        maxBuffered: options.maxBuffered ?? DEFAULT_MAX_BUFFERED,
+      })
       let expected = 1
       for (let batch = await reader.next(maxBatch); batch; batch = await reader.next(maxBatch)) {
         const whole = contiguous(batch, expected)
