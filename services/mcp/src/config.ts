@@ -1,0 +1,111 @@
+import type { GuardPolicy } from '@fluxgate/contracts'
+import type { EnvReader } from '@fluxgate/runtime'
+import { type AllowedSources, LOOPBACK_HOSTS } from './core/allowed-source.ts'
+import type { HttpLimits } from './in/http.ts'
+import type { CallLimits } from './in/run-tool.ts'
+
+export interface McpConfig {
+  readonly natsUrl: string
+  readonly databaseUrl: string
+  /** What the guard goes by while the bucket `policy` holds none for it: the same variables tell it. */
+  readonly guardPolicy: GuardPolicy
+  /** Absent: the server speaks over standard input and output. */
+  readonly http: HttpFaceConfig | undefined
+  readonly limits: McpLimits
+}
+
+export interface HttpFaceConfig {
+  readonly host: string
+  readonly port: number
+  readonly adminToken: string
+  /** Of portal sessions: the one that signs, and during a rotation the one before it. None: no sessions here. */
+  readonly jwtSecrets: readonly string[]
+  readonly allowed: AllowedSources
+}
+
+export interface McpLimits extends CallLimits, HttpLimits {
+  readonly maxDatabaseConnections: number
+  readonly databaseConnectTimeoutMs: number
+  /** Events of each stream that one question may read. */
+  readonly maxScannedEvents: number
+  readonly readyCheckMs: number
+  /** How long a stopping server lets calls finish. */
+  readonly drainMs: number
+}
+
+const MIN_TOKEN_BYTES = 16
+const MIN_SECRET_BYTES = 32
+
+/** Environment of the HTTP face (contract: design, section 5). */
+export function readMcpConfig(env: EnvReader): McpConfig {
+  const host = env.text('MCP_HOST', '127.0.0.1')
+  return {
+    ...readStdioConfig(env),
+    http: {
+      host,
+      port: env.port('MCP_PORT', 8_000),
+      adminToken: env.secret('ADMIN_TOKEN', MIN_TOKEN_BYTES),
+      jwtSecrets: ['JWT_SECRET', 'JWT_SECRET_PREVIOUS']
+        .filter(name => env.optional(name) !== undefined)
+        .map(name => env.secret(name, MIN_SECRET_BYTES)),
+      allowed: {
+        hosts: new Set([...LOOPBACK_HOSTS, host, ...env.list('MCP_ALLOWED_HOSTS')].map(nameOf)),
+        origins: new Set(env.urls('MCP_ALLOWED_ORIGINS', ['http:', 'https:']).map(originOf)),
+      },
+    },
+  }
+}
+
+/** Without a face on the network there is no token: who starts the process holds its environment. */
+export function readStdioConfig(env: EnvReader): McpConfig {
+  return {
+    natsUrl: env.text('NATS_URL'),
+    databaseUrl: env.url('DATABASE_URL', ['postgres:', 'postgresql:']),
+    guardPolicy: readGuardPolicy(env),
+    http: undefined,
+    limits: {
+      callsPerMinute: env.integer('MCP_CALLS_PER_MINUTE', 600, { min: 1, max: 1_000_000 }),
+      callBurst: env.integer('MCP_CALL_BURST', 60, { min: 1, max: 1_000_000 }),
+      maxRunningCalls: env.integer('MCP_RUNNING_CALLS', 16, { min: 1, max: 1_000 }),
+      callTimeoutMs: env.durationMs('MCP_CALL_TIMEOUT', 10_000),
+      maxBodyBytes: env.integer('MCP_MAX_BODY_BYTES', 256 * 1_024, { min: 1_024, max: 4 * 1_024 * 1_024 }),
+      maxHeaderBytes: 16 * 1_024,
+      maxConnections: 1_024,
+      requestTimeoutMs: 15_000,
+      headersTimeoutMs: 10_000,
+      maxDatabaseConnections: 5,
+      databaseConnectTimeoutMs: 2_000,
+      maxScannedEvents: env.integer('MCP_SCANNED_EVENTS', 50_000, { min: 1, max: 10_000_000 }),
+      readyCheckMs: 2_000,
+      drainMs: 5_000,
+    },
+  }
+}
+
+function readGuardPolicy(env: EnvReader): GuardPolicy {
+  return {
+    rules: {
+      contextFlood: {
+        enabled: true,
+        windowMs: env.durationMs('DRAIN_WINDOW', 2_000),
+        thresholdTokens: env.integer('DRAIN_THRESHOLD', 300, { min: 1 }),
+      },
+    },
+    penalty: {
+      capacity: env.number('PENALTY_CAPACITY', 100),
+      refillRate: env.number('PENALTY_REFILL', 10),
+      durationMs: env.durationMs('PENALTY_SECONDS', 60_000),
+    },
+    graceMs: env.durationMs('PARDON_GRACE', 300_000),
+  }
+}
+
+/** As a Host header and `URL.hostname` spell it: lower case, IPv6 in brackets. */
+function nameOf(host: string): string {
+  const name = host.toLowerCase()
+  return name.includes(':') && !name.startsWith('[') ? `[${name}]` : name
+}
+
+function originOf(url: string): string {
+  return URL.parse(url)?.origin ?? url
+}

@@ -1,0 +1,128 @@
+import type { GatewayNode, GuardPolicy, Identity, Throttle } from '@fluxgate/contracts'
+import type {
+  GatewayMetrics,
+  IdentityUsage,
+  Incident,
+  IncidentState,
+  Page,
+  Request,
+  ThrottleRecord,
+} from '@fluxgate/read-model'
+import type { Burn } from './burn.ts'
+import type { Checkpoint } from './freshness.ts'
+import type { LoggedFact } from './timeline.ts'
+
+/** What tools ask and order. Every call throws a `Fault` when what it depends on does not answer. */
+export interface Desk {
+  readonly tables: Tables
+  readonly log: LogView
+  readonly control: Control
+  /** What the guard goes by while none is stored for it. */
+  readonly defaultPolicy: GuardPolicy
+  nowMs(): number
+}
+
+export interface PageOf {
+  readonly limit: number
+  /** Cursor of the page before. */
+  readonly before?: string | undefined
+}
+
+/** The projections in Postgres. */
+export interface Tables {
+  checkpoints(): Promise<Checkpoint[]>
+  metrics(window: { windowMs: number; nowMs: number; limit: number }): Promise<GatewayMetrics>
+  topIdentities(scope: { from: number; to: number; limit: number }): Promise<IdentityUsage[]>
+  incidents(
+    page: PageOf & { state?: IncidentState | undefined; user?: string | undefined },
+  ): Promise<Page<Incident>>
+  incident(id: string): Promise<Incident | undefined>
+  throttles(page: PageOf & { identity?: Identity | undefined }): Promise<Page<ThrottleRecord>>
+  activeThrottles(nowMs: number, limit: number): Promise<ThrottleRecord[]>
+  request(id: string): Promise<Request | undefined>
+  /** Whether any request of the identity is in the tables. */
+  hasRequestsOf(identity: Identity): Promise<boolean>
+}
+
+export interface StreamState {
+  readonly stream: string
+  readonly messages: number
+  readonly bytes: number
+  /** -1: no limit. */
+  readonly maxBytes: number
+  /** A full stream refuses new events (`new`) or forgets the oldest (`old`). */
+  readonly discard: string
+  readonly firstSequence: number
+  readonly lastSequence: number
+  /** Epoch milliseconds; null for an empty stream. */
+  readonly lastAt: number | null
+  readonly consumers: number
+}
+
+/** What of the log may belong to one request. */
+export interface RequestSearch {
+  readonly request: string
+  readonly identity: Identity | undefined
+  /** Where to begin: no earlier fact of the request is in the log. */
+  readonly fromMs: number
+}
+
+export interface Reading<T> {
+  readonly items: T[]
+  readonly scanned: number
+  /** The limit was reached before the end of the log. */
+  readonly cut: boolean
+}
+
+/** The log itself, with a limit on how much of it one question may read. */
+export interface LogView {
+  /** Last position of each stream; undefined when the log cannot be asked just now. */
+  heads(streams: readonly string[]): Promise<ReadonlyMap<string, number> | undefined>
+  streams(): Promise<StreamState[]>
+  burns(identity: Identity, fromMs: number, signal: AbortSignal): Promise<Reading<Burn>>
+  factsOf(search: RequestSearch, signal: AbortSignal): Promise<Reading<LoggedFact>>
+}
+
+export interface BoxEntry {
+  /** `<user>.<key>` */
+  readonly identity: string
+  readonly throttle: Throttle
+  /** The bucket's revision at which it was put. */
+  readonly revision: number
+}
+
+export interface PolicyEntry<T> {
+  readonly value: T
+  readonly revision: number
+}
+
+/** Who leads, and how far it has come: the record that the leading guard renews. */
+export interface GuardLease {
+  /** One word per process; empty when it was given back. */
+  readonly holder: string
+  readonly term: number
+  /** Epoch milliseconds. */
+  readonly renewedAt: number
+  /** Position in TOKENS up to which the guard has decided; null when it has not told one. */
+  readonly sequence: number | null
+}
+
+/** The buckets through which the gateways and the guard are told what to do. */
+export interface Control {
+  /** Everything in the penalty box, ended throttles that nobody has removed included. */
+  throttles(signal: AbortSignal): Promise<BoxEntry[]>
+  throttleOf(identity: Identity): Promise<Throttle | undefined>
+  guardPolicy(): Promise<PolicyEntry<GuardPolicy> | undefined>
+  nodes(signal: AbortSignal): Promise<GatewayNode[]>
+  /** Undefined when no guard has ever led. */
+  guardLease(): Promise<GuardLease | undefined>
+  /** False when there was no throttle in force. Resolves when the fact is in the log. */
+  pardon(identity: Identity, actor: string, reason: string): Promise<boolean>
+  impose(identity: Identity, throttle: Throttle): Promise<void>
+}
+
+/** One tool call: who makes it, and until when the answer is of use. */
+export interface Call {
+  readonly actor: string
+  readonly signal: AbortSignal
+}

@@ -1,0 +1,12 @@
+export type FaultCode = 'FLUXGATE_LOG_AWAY' | 'FLUXGATE_READ_MODEL_AWAY' | 'FLUXGATE_BAD_CURSOR'
+
+/** Something that a tool depends on did not answer. The message is written for the model that asked. */
+export class Fault extends Error {
+  readonly code: FaultCode
+
+  constructor(code: FaultCode, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.name = 'Fault'
+    this.code = code
+  }
+}

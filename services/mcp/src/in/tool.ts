@@ -1,0 +1,49 @@
+import type { ToolAnnotations } from '@modelcontextprotocol/sdk/types.js'
+import type { z } from 'zod'
+import type { Answer } from '../core/answer.ts'
+import type { Call, Desk } from '../core/desk.ts'
+
+/** What a tool does to the world; clients show it, and ask a person before what is destructive. */
+const EFFECTS = {
+  reads: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false },
+  /** Doing it twice changes no more than doing it once. */
+  setsRight: { readOnlyHint: false, destructiveHint: true, idempotentHint: true, openWorldHint: false },
+  acts: { readOnlyHint: false, destructiveHint: true, idempotentHint: false, openWorldHint: false },
+} satisfies Record<string, ToolAnnotations>
+
+interface ToolWords {
+  readonly name: string
+  readonly title: string
+  /** For a model: what it tells or does, and when to use it. */
+  readonly description: string
+}
+
+export interface ToolDefinition<In extends z.ZodObject, Out extends z.ZodObject> extends ToolWords {
+  readonly effect: keyof typeof EFFECTS
+  readonly input: In
+  readonly output: Out
+  answer(args: z.output<In>, desk: Desk, call: Call): Promise<Answer<z.input<Out>>>
+}
+
+/** A tool whose argument and answer types are known to itself alone. */
+export interface Tool extends ToolWords {
+  readonly annotations: ToolAnnotations
+  readonly input: z.ZodObject
+  readonly output: z.ZodObject
+  /** Arguments and answer are checked; the answer holds nothing that the output schema does not name. */
+  answer(args: unknown, desk: Desk, call: Call): Promise<Answer<Record<string, unknown>>>
+}
+
+export function defineTool<In extends z.ZodObject, Out extends z.ZodObject>(
+  definition: ToolDefinition<In, Out>,
+): Tool {
+  const { effect, name, title, description, input, output } = definition
+  return {
+    ...{ name, title, description, input, output },
+    annotations: { title, ...EFFECTS[effect] },
+    async answer(args, desk, call) {
+      const answer = await definition.answer(input.parse(args), desk, call)
+      return answer.ok ? { ...answer, data: output.parse(answer.data) } : answer
+    },
+  }
+}

@@ -1,0 +1,129 @@
+import { type GatewayNode, type GuardPolicy, STREAMS } from '@fluxgate/contracts'
+import { z } from 'zod'
+import { answered } from '../../core/answer.ts'
+import { throttlesInForce } from '../../core/box-page.ts'
+import { peakBurn } from '../../core/burn.ts'
+import type { BoxEntry, Call, Desk } from '../../core/desk.ts'
+import { drift } from '../../core/drift.ts'
+import { Fault } from '../../core/fault.ts'
+import { isoTime } from '../../core/words.ts'
+import { identityField, identityOf } from '../fields.ts'
+import { guardStateOutput, type OneIdentity } from '../guard-state.ts'
+import { guardStateText } from '../guard-state-text.ts'
+import { throttleOf } from '../throttle.ts'
+import { defineTool } from '../tool.ts'
+
+const SHOWN_THROTTLES = 20
+const MAX_COMPARED = 1_000
+/** A leader renews several times a second, unless it was told otherwise. */
+const SILENT_MS = 5_000
+const MINUTE_MS = 60_000
+
+export const debugGuardState = defineTool({
+  name: 'debug_guard_state',
+  title: 'State of the guard',
+  description:
+    'What the guard works with, live: which guard leads and how far behind the log it is, the policy in force, the ' +
+    'penalty box, the gateways that obey it, and where box and tables disagree. With an identity also its tokens from ' +
+    'the log and its worst window against the threshold. Use it to explain why somebody is (not) throttled, or ' +
+    'whether the guard runs and is set as meant.',
+  effect: 'reads',
+  input: z.strictObject({
+    identity: identityField.optional(),
+    lookBackMinutes: z.int().min(1).max(1_440).default(15).describe('For the identity; 15 unless told.'),
+  }),
+  output: guardStateOutput,
+
+  async answer({ identity, lookBackMinutes }, desk, call) {
+    const { control } = desk
+    const [box, stored, nodes, guard] = await Promise.all([
+      control.throttles(call.signal),
+      control.guardPolicy(),
+      control.nodes(call.signal),
+      guardOf(desk),
+    ])
+    const now = desk.nowMs()
+    const inForce = throttlesInForce(box, now)
+    const policy = stored?.value ?? desk.defaultPolicy
+    const data = {
+      ...{ readAt: isoTime(now), guard },
+      policy: {
+        ...{
+          source: stored ? ('bucket' as const) : ('environment' as const),
+          revision: stored?.revision ?? null,
+        },
+        ...{ contextFlood: policy.rules.contextFlood, penalty: policy.penalty, graceMs: policy.graceMs },
+      },
+      ...{ inForce: inForce.length, ended: box.length - inForce.length },
+      newest: inForce.slice(0, SHOWN_THROTTLES).map(entry => throttleOf(entry.identity, entry.throttle)),
+      gateways: nodes.map(node => gatewayOf(node, now)),
+      drift: await compared(desk, inForce),
+      identity:
+        identity === undefined
+          ? null
+          : await aboutOne(desk, call, { identity, lookBackMinutes, inForce, policy }),
+    }
+    return answered(data, guardStateText(data, now))
+  },
+})
+
+async function guardOf(desk: Desk) {
+  const [lease, heads] = await Promise.all([desk.control.guardLease(), desk.log.heads([STREAMS.tokens])])
+  if (!lease) return null
+  const head = heads?.get(STREAMS.tokens)
+  const ageMs = Math.max(0, desk.nowMs() - lease.renewedAt)
+  return {
+    ...{ holder: lease.holder, term: lease.term, renewedAgoMs: ageMs, sequence: lease.sequence },
+    leads: lease.holder !== '' && ageMs < SILENT_MS,
+    behindEvents: head === undefined || lease.sequence === null ? null : Math.max(0, head - lease.sequence),
+  }
+}
+
+interface Asked {
+  readonly identity: string
+  readonly lookBackMinutes: number
+  readonly inForce: readonly BoxEntry[]
+  readonly policy: GuardPolicy
+}
+
+async function aboutOne(desk: Desk, { signal }: Call, asked: Asked): Promise<OneIdentity> {
+  const { identity, lookBackMinutes, inForce, policy } = asked
+  const { windowMs, thresholdTokens } = policy.rules.contextFlood
+  const fromMs = desk.nowMs() - lookBackMinutes * MINUTE_MS
+  const { items, cut } = await desk.log.burns(identityOf(identity), fromMs, signal)
+  const peak = peakBurn(items, windowMs)
+  const entry = inForce.find(each => each.identity === identity)
+  return {
+    ...{ identity, lookBackMinutes, cut, events: items.length },
+    throttle: entry ? throttleOf(identity, entry.throttle) : null,
+    tokens: items.reduce((sum, { tokens }) => sum + tokens, 0),
+    peak: peak
+      ? { at: isoTime(peak.atMs), tokens: peak.tokens, allowance: Math.round(peak.allowance), windowMs }
+      : null,
+    overThreshold: peak ? peak.tokens - peak.allowance > thresholdTokens : false,
+  }
+}
+
+async function compared(desk: Desk, inForce: readonly BoxEntry[]) {
+  try {
+    const active = await desk.tables.activeThrottles(desk.nowMs(), MAX_COMPARED)
+    return drift(
+      inForce.map(({ identity }) => identity),
+      active.map(({ userId, keyId }) => `${userId}.${keyId}`),
+      MAX_COMPARED,
+    )
+  } catch (error) {
+    // What the guard knows does not depend on the tables.
+    if (error instanceof Fault) return null
+    throw error
+  }
+}
+
+function gatewayOf({ node, address, port, started, heartbeat }: GatewayNode, nowMs: number) {
+  return {
+    node,
+    address: `${address}:${port}`,
+    startedAt: isoTime(started),
+    heartbeatAgeMs: Math.max(0, nowMs - heartbeat),
+  }
+}

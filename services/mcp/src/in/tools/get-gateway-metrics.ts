@@ -1,0 +1,69 @@
+import { STREAMS } from '@fluxgate/contracts'
+import { z } from 'zod'
+import { answered } from '../../core/answer.ts'
+import { freshnessText } from '../../core/freshness.ts'
+import { isoTime, quoted, spanText } from '../../core/words.ts'
+import { asOfField, asOfOf, freshnessOf, limitField, timeField, windowField } from '../fields.ts'
+import { defineTool } from '../tool.ts'
+import { usageFields, usageOf, usageText } from '../usage.ts'
+
+const totalsFields = {
+  admitted: z.int(),
+  refused: z.int(),
+  completed: z.int(),
+  failed: z.int(),
+  interrupted: z.int(),
+  inFlight: z.int().describe('admitted − completed − failed − interrupted.'),
+  settled: z.int(),
+  promptTokens: z.int(),
+  completionTokens: z.int(),
+  totalTokens: z.int(),
+  repeated: z.int().describe('Facts told twice in the log and counted once.'),
+}
+
+export const getGatewayMetrics = defineTool({
+  name: 'get_gateway_metrics',
+  title: 'Gateway metrics',
+  description:
+    'How the gateway is doing: requests admitted, refused, completed, failed and interrupted, tokens and latency in ' +
+    'a window that ends now, with the busiest identities and models, and totals since the first event. Use it first ' +
+    'for any question about traffic, load, errors or token use.',
+  effect: 'reads',
+  input: z.strictObject({ windowMinutes: windowField(15), limit: limitField(5, 50) }),
+  output: z.object({
+    from: timeField,
+    to: timeField,
+    window: z.object(usageFields).describe('Sums over the window.'),
+    identities: z.array(z.object({ identity: z.string(), ...usageFields })).describe('Most tokens first.'),
+    models: z.array(z.object({ model: z.string(), ...usageFields })).describe('Most tokens first.'),
+    totals: z.object(totalsFields).describe('Since the first event of the log.'),
+    asOf: asOfField,
+  }),
+
+  async answer({ windowMinutes, limit }, desk) {
+    const windowMs = windowMinutes * 60_000
+    const fresh = await freshnessOf(desk, [STREAMS.requests, STREAMS.tokens])
+    const metrics = await desk.tables.metrics({ windowMs, nowMs: desk.nowMs(), limit })
+    const { totals } = metrics
+    const data = {
+      from: isoTime(metrics.from),
+      to: isoTime(metrics.to),
+      window: usageOf(metrics.window),
+      identities: metrics.identities.map(row => ({
+        identity: `${row.userId}.${row.keyId}`,
+        ...usageOf(row),
+      })),
+      models: metrics.models.map(row => ({ model: row.model, ...usageOf(row) })),
+      totals,
+      asOf: asOfOf(fresh),
+    }
+    return answered(data, [
+      `Last ${spanText(windowMs)}: ${usageText(metrics.window)}`,
+      ...data.identities.map(row => `- identity ${row.identity}: ${usageText(row)}`),
+      ...data.models.map(row => `- model ${quoted(row.model)}: ${usageText(row)}`),
+      `Since the beginning: ${totals.admitted} admitted (${totals.inFlight} in flight), ${totals.refused} refused, ` +
+        `${totals.totalTokens} tokens.`,
+      freshnessText(fresh),
+    ])
+  },
+})

@@ -1,0 +1,107 @@
+import { z } from 'zod'
+import { answered, problem } from '../../core/answer.ts'
+import type { Desk } from '../../core/desk.ts'
+import { Fault } from '../../core/fault.ts'
+import { type Step, timeline, timeOfId } from '../../core/timeline.ts'
+import { isoTime, quoted, spanText } from '../../core/words.ts'
+import { timeField } from '../fields.ts'
+import { requestFields, requestOf } from '../request.ts'
+import { defineTool } from '../tool.ts'
+
+const stepFields = {
+  fact: z.string().describe('<stream>.<fact>'),
+  stream: z.string(),
+  sequence: z.int(),
+  eventId: z.string(),
+  at: timeField,
+  storedAt: timeField,
+  sinceStartMs: z.number(),
+  sinceLastMs: z.number(),
+  source: z.string(),
+  data: z.record(z.string(), z.unknown()).describe("The event's data; texts in it come from outside."),
+}
+
+export const traceRequest = defineTool({
+  name: 'trace_request',
+  title: 'Trace a request',
+  description:
+    'Everything the log tells of one request, in time order with the delays between: admitted or refused, progress, ' +
+    'completed, failed or interrupted, settled; and its row in the tables. Use it to explain one slow, failed, ' +
+    'refused or oddly billed request. The id is the x-request-id of its response.',
+  effect: 'reads',
+  input: z.strictObject({
+    request: z
+      .string()
+      .regex(/^[0-9A-Za-z_-]{8,64}$/)
+      .describe('Request id (x-request-id).'),
+  }),
+  output: z.object({
+    request: z.string(),
+    row: z.object(requestFields).nullable().describe('Null when the tables do not hold it (yet).'),
+    steps: z.array(z.object(stepFields)).describe('Events in time order.'),
+    scannedEvents: z.int(),
+    cut: z.boolean().describe('True when the limit on reading was reached before the end of the request.'),
+  }),
+
+  async answer({ request }, desk, { signal }) {
+    const row = await rowOf(desk, request)
+    const fromMs = row?.at ?? timeOfId(request)
+    if (fromMs === undefined) {
+      return problem(
+        `The tables do not hold request ${request}, and its id does not tell its time, so the log cannot be searched ` +
+          'for it. Check the id (x-request-id of the response); if it is new, try again in a moment.',
+      )
+    }
+    const identity = row && { user: row.userId, key: row.keyId }
+    const { items, scanned, cut } = await desk.log.factsOf({ request, identity, fromMs }, signal)
+    const steps = timeline(items)
+    if (steps.length === 0 && !row) {
+      return problem(
+        `Nothing in the log from ${isoTime(fromMs)} on tells of request ${request} (${scanned} events looked at` +
+          `${cut ? ', the limit' : ''}). Check the id.`,
+      )
+    }
+    const told = { request, row: row ? requestOf(row) : null, scannedEvents: scanned, cut }
+    return answered({ ...told, steps: steps.map(stepOf) }, [
+      `Request ${request}: ${row ? row.state : 'not in the tables yet'}, ${steps.length} events.`,
+      ...steps.map(stepText),
+      ...(steps.length === 0 ? ['Its events are not in the log any more; the row is what is left.'] : []),
+      ...(cut ? ['Not all of the log could be looked at: events may be missing here.'] : []),
+    ])
+  },
+})
+
+async function rowOf(desk: Desk, request: string) {
+  try {
+    return await desk.tables.request(request)
+  } catch (error) {
+    // The log tells more than the row.
+    if (error instanceof Fault) return undefined
+    throw error
+  }
+}
+
+function stepOf(step: Step): z.input<z.ZodObject<typeof stepFields>> {
+  const { event } = step
+  return {
+    fact: event.type.slice('fluxgate.'.length),
+    stream: step.stream,
+    sequence: step.sequence,
+    eventId: event.id,
+    at: event.time,
+    storedAt: isoTime(step.storedAtMs),
+    sinceStartMs: step.sinceStartMs,
+    sinceLastMs: step.sinceLastMs,
+    source: event.source,
+    data: event.data,
+  }
+}
+
+function stepText({ event, stream, sequence, sinceStartMs, sinceLastMs }: Step): string {
+  const data = Object.entries(event.data)
+    .filter(([name]) => name !== 'request')
+    .map(([name, value]) => `${name}=${typeof value === 'string' ? quoted(value) : String(value)}`)
+  const delay =
+    sinceStartMs === 0 ? event.time : `+${spanText(sinceStartMs)} (${spanText(sinceLastMs)} later)`
+  return `- ${delay} ${event.type.slice('fluxgate.'.length)} [${stream}:${sequence}] ${data.join(' ')}`
+}

@@ -1,0 +1,55 @@
+import {
+  asOf,
+  CursorError,
+  type Database,
+  gatewayMetrics,
+  getIncident,
+  getRequest,
+  listIncidents,
+  listRequests,
+  listThrottles,
+  topIdentities,
+} from '@fluxgate/read-model'
+import type { PageOf, Tables } from '../core/desk.ts'
+import { Fault } from '../core/fault.ts'
+
+const AWAY =
+  'The read model (Postgres) does not answer just now, so this question cannot be answered. ' +
+  'Tools that read the log and its buckets still work: list_throttles, debug_guard_state, stream_health.'
+const BAD_CURSOR = 'This cursor is not one of this list. Leave it out to begin with the newest.'
+
+export function openTables(db: Database): Tables {
+  return {
+    checkpoints: () => asked(asOf(db)),
+    metrics: window => asked(gatewayMetrics(db, window)),
+    topIdentities: scope => asked(topIdentities(db, scope)),
+    incidents: ({ state, user, ...page }) =>
+      asked(
+        listIncidents(db, {
+          ...pageFilter(page),
+          ...(state === undefined ? {} : { state }),
+          ...(user === undefined ? {} : { user }),
+        }),
+      ),
+    incident: id => asked(getIncident(db, id)),
+    throttles: ({ identity, ...page }) => asked(listThrottles(db, { ...pageFilter(page), ...identity })),
+    activeThrottles: async (nowMs, limit) =>
+      (await asked(listThrottles(db, { activeAt: nowMs, limit }))).items,
+    request: id => asked(getRequest(db, id)),
+    hasRequestsOf: async identity =>
+      (await asked(listRequests(db, { ...identity, limit: 1 }))).items.length > 0,
+  }
+}
+
+function pageFilter({ limit, before }: PageOf): { limit: number; before?: string } {
+  return { limit, ...(before === undefined ? {} : { before }) }
+}
+
+async function asked<T>(answer: Promise<T>): Promise<T> {
+  try {
+    return await answer
+  } catch (error) {
+    if (error instanceof CursorError) throw new Fault('FLUXGATE_BAD_CURSOR', BAD_CURSOR, { cause: error })
+    throw new Fault('FLUXGATE_READ_MODEL_AWAY', AWAY, { cause: error })
+  }
+}

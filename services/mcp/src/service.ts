@@ -1,0 +1,87 @@
+import type { Readable, Writable } from 'node:stream'
+import { eventMaker } from '@fluxgate/contracts'
+import { connectNats, EventPublisher, type LinkLog, openPenaltyBox } from '@fluxgate/nats'
+import { openDatabase } from '@fluxgate/read-model'
+import { createSessions } from '@fluxgate/session'
+import { ulid } from 'ulid'
+import type { McpConfig } from './config.ts'
+import { type Caller, OPERATOR } from './core/caller.ts'
+import type { Desk } from './core/desk.ts'
+import { anyOf, operatorToken } from './in/authenticate.ts'
+import { startHttp } from './in/http-face.ts'
+import { buildServer } from './in/mcp-server.ts'
+import { toolRunner } from './in/run-tool.ts'
+import { serveStdio } from './in/stdio.ts'
+import { TOOLBOX } from './in/toolbox.ts'
+import { openControl } from './out/control.ts'
+import { openLogView } from './out/log-view.ts'
+import { openPortalSessions } from './out/portal-sessions.ts'
+import { openTables } from './out/tables.ts'
+import { watchTables } from './out/tables-watch.ts'
+
+export interface Mcp extends AsyncDisposable {
+  /** Of the HTTP face; undefined over stdio. */
+  readonly port: number | undefined
+  /** Resolves when the client on stdio has gone; over HTTP never. */
+  readonly ended: Promise<void>
+}
+
+export interface McpOverrides {
+  readonly nowMs?: () => number
+  readonly input?: Readable
+  readonly output?: Writable
+}
+
+/** Answers questions about the gateway, and takes its few orders, until disposed. Postgres may be away. */
+export async function startMcp(config: McpConfig, log: LinkLog, overrides: McpOverrides = {}): Promise<Mcp> {
+  const nowMs = overrides.nowMs ?? Date.now
+  const { limits } = config
+  await using stack = new AsyncDisposableStack()
+  const db = stack.use(
+    openDatabase(config.databaseUrl, {
+      ...{ max: limits.maxDatabaseConnections, applicationName: 'mcp' },
+      ...{ statementTimeoutMs: limits.callTimeoutMs, connectTimeoutMs: limits.databaseConnectTimeoutMs },
+      onConnectionError: error => log.warn({ err: error }, 'Postgres connection broke'),
+    }),
+  )
+  const link = stack.use(await connectNats({ url: config.natsUrl, name: 'mcp' }, log))
+  const publisher = stack.use(new EventPublisher(link))
+  const box = openPenaltyBox(link, publisher, eventMaker(`/mcp/${ulid()}`, ulid, nowMs))
+  const tables = openTables(db)
+  const desk: Desk = {
+    ...{ tables, nowMs, defaultPolicy: config.guardPolicy, log: openLogView(link, limits.maxScannedEvents) },
+    control: openControl(link, box, nowMs),
+  }
+  const runner = toolRunner(desk, limits, log)
+  stack.defer(() =>
+    Promise.race([runner.idle(), new Promise<void>(done => setTimeout(done, limits.drainMs).unref())]),
+  )
+  const serverFor = (caller: Caller) => buildServer(TOOLBOX, caller, runner)
+
+  if (config.http === undefined) {
+    const { input = process.stdin, output = process.stdout } = overrides
+    const face = stack.use(await serveStdio(serverFor(OPERATOR), input, output, limits))
+    return mcp(stack.move(), undefined, face.ended)
+  }
+  const ways = [operatorToken(config.http.adminToken)]
+  if (config.http.jwtSecrets.length > 0) {
+    const sessions = createSessions({ secrets: config.http.jwtSecrets, nowMs })
+    ways.push(stack.use(openPortalSessions(link, db, sessions, nowMs)).admit)
+  }
+  const watch = stack.use(watchTables(tables, limits.readyCheckMs))
+  const face = stack.use(
+    await startHttp(config.http, {
+      ...{ serverFor, limits, log, allowed: config.http.allowed },
+      authenticate: anyOf(ways),
+      checks: {
+        nats: () => (link.isConnected() ? undefined : 'disconnected'),
+        postgres: () => watch.fault,
+      },
+    }),
+  )
+  return mcp(stack.move(), face.port, new Promise(() => {}))
+}
+
+function mcp(owned: AsyncDisposableStack, port: number | undefined, ended: Promise<void>): Mcp {
+  return { port, ended, [Symbol.asyncDispose]: () => owned.disposeAsync() }
+}
