@@ -23,10 +23,10 @@ export interface NewApiKey {
 
 export type KeyCheck = { readonly ok: true; readonly hash: KeyHash } | { readonly ok: false }
 
-/** @param randomBytes from a cryptographic source (ASVS 11.5.1) */
-export function newApiKey(randomBytes: (size: number) => Uint8Array): NewApiKey {
-  const random = randomBase62(randomBytes)
-  const key = KEY_PREFIX + random + checksumText(crc32(random, 0, RANDOM_CHARS))
+/** @param random bytes from a cryptographic source (ASVS 11.5.1) */
+export function newApiKey(random: (size: number) => Uint8Array): NewApiKey {
+  const body = randomText(RANDOM_CHARS, random)
+  const key = KEY_PREFIX + body + checksumText(crc32(body, 0, RANDOM_CHARS))
   return { key, hash: hashOf(key), prefix: key.slice(0, SHOWN_CHARS), last4: key.slice(-4) }
 }
 
@@ -60,13 +60,16 @@ function hashOf(key: string): KeyHash {
   return hash('sha256', key, 'binary')
 }
 
-/** Each character equally likely: bytes above the largest multiple of 62 are thrown away. */
-function randomBase62(randomBytes: (size: number) => Uint8Array): string {
+/**
+ * Base62 text, 5.95 bits a character, each character equally likely: bytes above the largest multiple of 62 are thrown
+ * away. Fit for ids too: it has no `-` that a command line could read as an option.
+ */
+export function randomText(chars: number, random: (size: number) => Uint8Array): string {
   const fair = 256 - (256 % DIGITS.length)
   let text = ''
-  while (text.length < RANDOM_CHARS) {
-    for (const byte of randomBytes(RANDOM_CHARS)) {
-      if (byte < fair && text.length < RANDOM_CHARS) text += DIGITS[byte % DIGITS.length]
+  while (text.length < chars) {
+    for (const byte of random(chars)) {
+      if (byte < fair && text.length < chars) text += DIGITS[byte % DIGITS.length]
     }
   }
   return text

@@ -12,7 +12,7 @@ interface Terms {
 
 /** The one table of statuses; types are those of the OpenAI-shaped errors on the public face. */
 export const FAULT_TERMS = Object.freeze({
-  invalid_request: { status: 400, type: 'invalid_request_error' },
+  invalid_body: { status: 400, type: 'invalid_request_error' },
   invalid_email: { status: 400, type: 'invalid_request_error' },
   weak_password: { status: 400, type: 'invalid_request_error' },
   invalid_admin_token: { status: 401, type: 'authentication_error' },
@@ -32,15 +32,18 @@ export const FAULT_TERMS = Object.freeze({
 
 export type FaultCode = keyof typeof FAULT_TERMS
 
-export type Outcome<T> =
-  | { readonly ok: true; readonly value: T }
-  | { readonly ok: false; readonly fault: Fault }
+export interface Refused {
+  readonly ok: false
+  readonly fault: Fault
+}
+
+export type Outcome<T> = { readonly ok: true; readonly value: T } | Refused
 
 export function done<T>(value: T): Outcome<T> {
   return { ok: true, value }
 }
 
-export function refused(code: FaultCode, message: string, retryAfterMs?: number): Outcome<never> {
+export function refused(code: FaultCode, message: string, retryAfterMs?: number): Refused {
   const wait = retryAfterMs === undefined ? {} : { retryAfterMs: Math.max(1, Math.ceil(retryAfterMs)) }
   return { ok: false, fault: { code, message, ...wait } }
 }

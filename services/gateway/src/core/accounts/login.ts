@@ -1,0 +1,80 @@
+import { ANONYMOUS, LoginFailed, LoginSucceeded } from '@fluxgate/contracts'
+import type { Account } from './accounts.ts'
+import { PORTAL } from './accounts.ts'
+import { accountOf, normaliseEmail } from './email.ts'
+import { BUSY, done, type Outcome, refused } from './fault.ts'
+import { isHashable } from './password-rules.ts'
+import type { PortalTools } from './portal-tools.ts'
+import { beginSession, type Visit } from './visit.ts'
+
+export interface Credentials {
+  readonly email: string
+  readonly password: string
+}
+
+export interface LoggedIn<Session> {
+  readonly user: Account
+  readonly session: Session
+}
+
+/** One text and one status for an account that is not there and a password that is wrong (ASVS 6.3.8). */
+const WRONG = refused('wrong_credentials', 'The e-mail address or the password is wrong.')
+const TOO_LONG = refused('invalid_body', 'The password is empty, too long, or no text.')
+
+/** Checks a password and begins a session. Whether there is such an account shows neither in the answer nor in its time. */
+export async function logIn<Session extends { readonly id: string; readonly expiresAt: number }>(
+  tools: PortalTools,
+  credentials: Credentials,
+  visit: Visit<Session>,
+): Promise<Outcome<LoggedIn<Session>>> {
+  const email = normaliseEmail(credentials.email)
+  if (email === undefined) return refused('invalid_email', 'That is not an e-mail address.')
+  if (!isHashable(credentials.password)) return TOO_LONG
+
+  const account = accountOf(email)
+  const { address } = visit
+  const failed = (user: string, reason: 'wrong_credentials' | 'disabled' | 'backed_off') =>
+    tools.append(tools.make(LoginFailed, { user, key: PORTAL, account, address, reason }))
+
+  const attempt = tools.guard.begin(account, address, tools.epochMs())
+  if (!attempt.ok) {
+    if (attempt.tell) failed(ANONYMOUS, 'backed_off')
+    return refused('too_many_attempts', 'Too many wrong passwords. Wait a little.', attempt.retryAfterMs)
+  }
+  try {
+    const user = await tools.accounts.findUserByEmail(email)
+    const verdict = await tools.passwords.verify(user?.passwordHash ?? undefined, credentials.password)
+    if (verdict === 'busy') {
+      attempt.abandoned()
+      return BUSY
+    }
+    if (verdict === 'wrong' || !user) {
+      failed(user?.id ?? ANONYMOUS, 'wrong_credentials')
+      return WRONG
+    }
+    if (user.disabledAt !== null) {
+      failed(user.id, 'disabled')
+      return refused('account_disabled', 'This account is disabled.')
+    }
+    if (verdict === 'outdated') await hashAnew(tools, user, credentials.password)
+    const session = await beginSession(tools, user, visit)
+    attempt.succeeded()
+    tools.append(
+      tools.make(LoginSucceeded, { user: user.id, key: PORTAL, account, address, session: session.id }),
+    )
+    return done({ user, session })
+  } catch (error) {
+    attempt.abandoned()
+    throw error
+  }
+}
+
+/** With today's parameters, while the password is at hand. A login does not fail for it. */
+async function hashAnew(tools: PortalTools, user: Account, password: string): Promise<void> {
+  try {
+    const hashed = await tools.passwords.hash(password)
+    if (hashed.ok) await tools.accounts.changePassword(user.id, user.passwordHash, hashed.hash)
+  } catch (error) {
+    tools.log.warn({ err: error, user: user.id }, 'password not hashed anew')
+  }
+}

@@ -1,0 +1,37 @@
+import type { AccountTools } from './accounts.ts'
+import type { Backoff } from './backoff.ts'
+import type { LoginGuard } from './login-guard.ts'
+import type { Passwords } from './passwords.ts'
+
+/** What the portal's changes of accounts need beside the rows and the log. */
+export interface PortalTools extends AccountTools {
+  readonly passwords: Passwords
+  readonly guard: LoginGuard
+  /** Registrations by address. */
+  readonly registrations: Backoff
+  /** New keys by user. */
+  readonly creations: Backoff
+  /** This node need not wait for the log to hear of it. */
+  readonly onSessionEnded: (sessionId: string) => void
+  readonly onKeyRevoked: (keyId: string) => void
+  readonly log: { warn(fields: object, message: string): void }
+}
+
+const MINUTE_MS = 60_000
+
+/** Generous for people and for their scripts, too slow to fill a database with. */
+export const DEFAULT_REGISTRATION_LIMITS = Object.freeze({
+  freeFailures: 30,
+  baseMs: 1_000,
+  maxMs: 15 * MINUTE_MS,
+  forgetMs: 60 * MINUTE_MS,
+  maxEntries: 100_000,
+})
+export const DEFAULT_CREATION_LIMITS = Object.freeze({
+  freeFailures: 60,
+  baseMs: 1_000,
+  maxMs: 15 * MINUTE_MS,
+  forgetMs: 60 * MINUTE_MS,
+  maxEntries: 100_000,
+})
+export const MAX_LIVE_KEYS = 100

@@ -1,0 +1,50 @@
+import { LoggedOut } from '@fluxgate/contracts'
+import { type Account, type AccountRole, PORTAL } from './accounts.ts'
+import type { PortalTools } from './portal-tools.ts'
+
+/** Where somebody comes from, and how a session's token is made for him. */
+export interface Visit<Session> {
+  readonly address: string
+  readonly agent: string
+  readonly issue: (user: { readonly user: string; readonly role: AccountRole }) => Promise<Session>
+}
+
+/** A session's token and its row; the row decides whether it lives. */
+export async function beginSession<Session extends { readonly id: string; readonly expiresAt: number }>(
+  tools: PortalTools,
+  user: Account,
+  { address, agent, issue }: Visit<Session>,
+): Promise<Session> {
+  const session = await issue({ user: user.id, role: user.role })
+  await tools.accounts.createSession({
+    id: session.id,
+    userId: user.id,
+    createdAt: tools.epochMs(),
+    expiresAt: session.expiresAt,
+    address,
+    agent,
+  })
+  return session
+}
+
+/** Ends one session of the user; false when there was none. */
+export async function endSession(
+  tools: PortalTools,
+  { userId, sessionId, address }: { userId: string; sessionId: string; address: string },
+): Promise<boolean> {
+  const ended = await tools.accounts.endSession(userId, sessionId, tools.epochMs())
+  if (ended) tellEnded(tools, userId, sessionId, address)
+  return ended
+}
+
+/** Ends all sessions of the user; returns how many there were. */
+export async function endAllSessions(tools: PortalTools, userId: string, address: string): Promise<number> {
+  const ended = await tools.accounts.endAllSessions(userId, tools.epochMs())
+  for (const sessionId of ended) tellEnded(tools, userId, sessionId, address)
+  return ended.length
+}
+
+function tellEnded(tools: PortalTools, user: string, session: string, address: string): void {
+  tools.onSessionEnded(session)
+  tools.append(tools.make(LoggedOut, { user, key: PORTAL, session, address }))
+}

@@ -1,0 +1,81 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { FastifyInstance } from 'fastify'
+import Type from 'typebox'
+import type { Account, LiveSession } from '../../core/accounts/accounts.ts'
+import { logIn } from '../../core/accounts/login.ts'
+import { changePassword } from '../../core/accounts/password-change.ts'
+import { bodyReader } from '../../core/accounts/read-body.ts'
+import { register } from '../../core/accounts/registration.ts'
+import { endSession } from '../../core/accounts/visit.ts'
+import { send, sendFault } from './answer.ts'
+import { addressOf, giveCookie, takeCookie, type VisitorDeps, visitOf, visitorOf } from './visitor.ts'
+
+export interface AccountRouteDeps extends VisitorDeps {
+  /** A registration is not answered before: whether a row was written takes less than what is left of it. */
+  readonly registrationMs: number
+}
+
+const Text = Type.String({ maxLength: 4_096 })
+const readCredentials = bodyReader(Type.Object({ email: Text, password: Text }))
+const readPasswords = bodyReader(Type.Object({ current: Text, next: Text }))
+
+/** Registration, login, logout, and what one may know and change of oneself. */
+export function routeAccounts(scope: FastifyInstance, deps: AccountRouteDeps): void {
+  scope.post('/register', async (request, reply) => {
+    const startedMs = performance.now()
+    const read = readCredentials(request.body)
+    if (!read.ok) return sendFault(reply, read.fault)
+    const outcome = await register(deps, { ...read.value, address: addressOf(request) })
+    if (outcome.ok) await sleep(Math.max(0, deps.registrationMs - (performance.now() - startedMs)))
+    return send(reply, 201, outcome, ({ email }) => ({
+      email,
+      message: 'If this address had no account yet, it has one now. Log in with your password.',
+    }))
+  })
+
+  scope.post('/login', async (request, reply) => {
+    const read = readCredentials(request.body)
+    if (!read.ok) return sendFault(reply, read.fault)
+    // A new login ends the session that the browser had (ASVS 7.2.4).
+    const before = await visitorOf(deps, request)
+    const outcome = await logIn(deps, read.value, visitOf(deps, request))
+    if (!outcome.ok) return sendFault(reply, outcome.fault)
+    const { user, session } = outcome.value
+    if (before.ok) {
+      const { userId, id: sessionId } = before.value
+      await endSession(deps, { userId, sessionId, address: addressOf(request) })
+    }
+    giveCookie(reply, session, deps.sessions.ttlSeconds)
+    return reply.send({ user: userView(user), expiresAt: session.expiresAt })
+  })
+
+  scope.post('/logout', async (request, reply) => {
+    const visitor = await visitorOf(deps, request)
+    if (visitor.ok) {
+      const { userId, id: sessionId } = visitor.value
+      await endSession(deps, { userId, sessionId, address: addressOf(request) })
+    }
+    takeCookie(reply)
+    return reply.code(204).send()
+  })
+
+  scope.get('/me', async (request, reply) => send(reply, 200, await visitorOf(deps, request), meView))
+
+  scope.post('/password', async (request, reply) => {
+    const visitor = await visitorOf(deps, request)
+    if (!visitor.ok) return sendFault(reply, visitor.fault)
+    const read = readPasswords(request.body)
+    if (!read.ok) return sendFault(reply, read.fault)
+    const outcome = await changePassword(deps, visitor.value, read.value, visitOf(deps, request))
+    if (outcome.ok) giveCookie(reply, outcome.value, deps.sessions.ttlSeconds)
+    return send(reply, 200, outcome, ({ expiresAt }) => ({ expiresAt }))
+  })
+}
+
+function userView({ id, email, role, tier }: Account): object {
+  return { id, email, role, tier }
+}
+
+function meView({ userId, email, role, tier, id, expiresAt }: LiveSession): object {
+  return { id: userId, email, role, tier, session: { id, expiresAt } }
+}

@@ -1,0 +1,52 @@
+import type { FastifyInstance } from 'fastify'
+import Type from 'typebox'
+import { revoke } from '../../core/accounts/account-keys.ts'
+import type { AccountKey } from '../../core/accounts/accounts.ts'
+import { createOwnKey } from '../../core/accounts/own-keys.ts'
+import { bodyReader } from '../../core/accounts/read-body.ts'
+import { send, sendFault } from './answer.ts'
+import { type VisitorDeps, visitorOf } from './visitor.ts'
+
+const MAX_DAYS = 3_650
+const readKey = bodyReader(
+  Type.Object({
+    name: Type.Optional(Type.String({ maxLength: 100, pattern: '^[^\\u0000-\\u001f\\u007f]*$' })),
+    expiresInDays: Type.Optional(Type.Integer({ minimum: 1, maximum: MAX_DAYS })),
+  }),
+)
+
+/** One's own API keys; another's answer as if they were not there. */
+export function routeKeys(scope: FastifyInstance, deps: VisitorDeps): void {
+  scope.get('/keys', async (request, reply) => {
+    const visitor = await visitorOf(deps, request)
+    if (!visitor.ok) return sendFault(reply, visitor.fault)
+    const keys = await deps.accounts.listKeys(visitor.value.userId)
+    return reply.send({ keys: keys.map(keyView) })
+  })
+
+  scope.post('/keys', async (request, reply) => {
+    const visitor = await visitorOf(deps, request)
+    if (!visitor.ok) return sendFault(reply, visitor.fault)
+    const read = readKey(request.body ?? {})
+    if (!read.ok) return sendFault(reply, read.fault)
+    const { name = '', expiresInDays } = read.value
+    const outcome = await createOwnKey(deps, visitor.value, { name, expiresInDays })
+    return send(reply, 201, outcome, ({ key, record }) => ({ key, ...keyView(record) }))
+  })
+
+  scope.delete<{ Params: { id: string } }>('/keys/:id', async (request, reply) => {
+    const visitor = await visitorOf(deps, request)
+    if (!visitor.ok) return sendFault(reply, visitor.fault)
+    const { userId } = visitor.value
+    const outcome = await revoke(deps, { userId, keyId: request.params.id, actor: 'self' })
+    if (!outcome.ok) return sendFault(reply, outcome.fault)
+    deps.onKeyRevoked(request.params.id)
+    return reply.code(204).send()
+  })
+}
+
+/** What an owner sees of a key. Times are epoch milliseconds. */
+function keyView(key: AccountKey): object {
+  const { id, name, prefix, last4, createdAt, expiresAt, revokedAt, lastUsedAt } = key
+  return { id, name, prefix, last4, createdAt, expiresAt, revokedAt, lastUsedAt }
+}

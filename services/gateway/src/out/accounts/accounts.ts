@@ -1,0 +1,97 @@
+import {
+  createKey,
+  createSession,
+  createUser,
+  type Database,
+  endAllSessions,
+  endSession,
+  findKeyByHash,
+  findKeyById,
+  findSession,
+  findUserByEmail,
+  findUserById,
+  listKeys,
+  listSessions,
+  listUsers,
+  revokeKey,
+  setTier,
+} from '@fluxgate/read-model'
+import type { Accounts } from '../../core/accounts/accounts.ts'
+import { AccountsUnavailable } from '../../core/accounts/fault.ts'
+
+/** Accounts in Postgres. @throws AccountsUnavailable when Postgres cannot be asked */
+export function openAccounts(db: Database): Accounts {
+  return tellingOutages({
+    createUser: user => createUser(db, user),
+    findUserById: id => findUserById(db, id),
+    findUserByEmail: email => findUserByEmail(db, email),
+    listUsers: limit => listUsers(db, limit),
+    changePassword: (userId, from, to) => changePassword(db, userId, from, to),
+    async promote(userId) {
+      await db.updateTable('users').set({ role: 'operator' }).where('id', '=', userId).execute()
+    },
+    setTier: (userId, tier) => setTier(db, userId, tier),
+
+    createKey: key => createKey(db, key),
+    listKeys: userId => listKeys(db, userId),
+    revokeKey: (userId, keyId, atMs) => revokeKey(db, userId, keyId, atMs),
+    ownerOfKey: keyId => findKeyById(db, keyId),
+    findKeyByHash: hash => findKeyByHash(db, hash),
+
+    createSession: session => createSession(db, session),
+    async findLiveSession(id, nowMs) {
+      const found = await findSession(db, id)
+      const isLive = found && found.endedAt === null && found.expiresAt > nowMs && found.disabledAt === null
+      return isLive ? found : undefined
+    },
+    listSessions: (userId, nowMs) => listSessions(db, userId, nowMs),
+    async endSession(userId, id, atMs) {
+      // The id alone would end it; whose it is must be asked first.
+      const found = await findSession(db, id)
+      return found?.userId === userId && (await endSession(db, id, atMs))
+    },
+    endAllSessions: (userId, atMs) => endAllSessions(db, userId, atMs),
+  })
+}
+
+async function changePassword(
+  db: Database,
+  userId: string,
+  from: string | null,
+  to: string,
+): Promise<boolean> {
+  const changed = await db
+    .updateTable('users')
+    .set({ password_hash: to })
+    .where('id', '=', userId)
+    .where('password_hash', from === null ? 'is' : '=', from)
+    .executeTakeFirst()
+  return changed.numUpdatedRows > 0n
+}
+
+function tellingOutages(accounts: Accounts): Accounts {
+  const guarded = Object.entries(accounts).map(
+    ([name, method]: [string, (...args: never[]) => Promise<unknown>]) => [
+      name,
+      async (...args: never[]) => {
+        try {
+          return await method(...args)
+        } catch (error) {
+          throw isOutage(error) ? new AccountsUnavailable(error) : error
+        }
+      },
+    ],
+  )
+  return Object.fromEntries(guarded) as Accounts
+}
+
+/** SQLSTATE classes 08 (connection), 53 (resources) and 57 (operator intervention), and what `pg` says without one. */
+const OUTAGE_CODE = /^(08|53|57)|^E(CONN|PIPE|TIMEDOUT|HOST|NET|NOTFOUND|AI_AGAIN)/
+const OUTAGE_TEXT = /timeout exceeded when trying to connect|connection terminated|connection error/i
+
+function isOutage(error: unknown): boolean {
+  if (error instanceof AggregateError) return error.errors.some(isOutage)
+  if (!(error instanceof Error)) return false
+  const { code } = error as NodeJS.ErrnoException
+  return (typeof code === 'string' && OUTAGE_CODE.test(code)) || OUTAGE_TEXT.test(error.message)
+}
