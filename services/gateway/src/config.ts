@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { EnvReader } from '@fluxgate/runtime'
-import { parseUpstreams } from './core/dns/upstream-list.ts'
+import { type Override, parseOverrides } from './core/dns/overrides.ts'
+import { parseUpstreams, type UpstreamAddress } from './core/dns/upstream-list.ts'
 import type { EstimateLimits } from './core/limits/estimate.ts'
 import type { UpstreamLimits } from './out/upstreams.ts'
 
@@ -21,7 +22,8 @@ export interface GatewayConfig {
   readonly tls: boolean
   readonly tlsFiles: { certPath: string; keyPath: string } | undefined
   readonly clusterDomain: string
-  readonly dohUpstreams: readonly string[]
+  readonly dohUpstreams: readonly UpstreamAddress[]
+  readonly dohOverrides: readonly Override[]
   readonly operator: { email: string; password: string } | undefined
   readonly limits: GatewayLimits
 }
@@ -71,6 +73,7 @@ export function readGatewayConfig(env: EnvReader): GatewayConfig {
     tlsFiles: certPath !== undefined && keyPath !== undefined ? { certPath, keyPath } : undefined,
     clusterDomain: env.text('CLUSTER_DOMAIN', 'api.fluxgate.local'),
     dohUpstreams: dohUpstreams(env),
+    dohOverrides: dohOverrides(env),
     operator: operator(env),
     limits: readLimits(env),
   }
@@ -85,10 +88,16 @@ function jwtSecrets(env: EnvReader): string[] {
   return secrets
 }
 
-function dohUpstreams(env: EnvReader): string[] {
-  const list = env.list('DOH_UPSTREAMS')
-  for (const fault of parseUpstreams(list).faults) env.fault(`DOH_UPSTREAMS: ${fault}`)
-  return list
+function dohUpstreams(env: EnvReader): UpstreamAddress[] {
+  const { upstreams, faults } = parseUpstreams(env.list('DOH_UPSTREAMS'))
+  for (const fault of faults) env.fault(`DOH_UPSTREAMS: ${fault}`)
+  return upstreams
+}
+
+function dohOverrides(env: EnvReader): readonly Override[] {
+  const { overrides, faults } = parseOverrides(env.list('DOH_OVERRIDES'))
+  for (const fault of faults) env.fault(`DOH_OVERRIDES: ${fault}`)
+  return overrides
 }
 
 function operator(env: EnvReader): { email: string; password: string } | undefined {

@@ -8,7 +8,6 @@ import Fastify, { type FastifyInstance } from 'fastify'
 import { monotonicFactory } from 'ulid'
 import type { GatewayConfig } from './config.ts'
 import { AcceptedKeys } from './core/accepted-keys.ts'
-import { parseUpstreams } from './core/dns/upstream-list.ts'
 import { LimitTable } from './core/limits/limit-table.ts'
 import { registerAdmin } from './in/admin/routes.ts'
 import { registerDnsQuery } from './in/dns-query.ts'
@@ -67,7 +66,18 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
   stack.defer(() => clearInterval(forgetting))
 
   const directory = stack.use(openKeyDirectory(link, db, epochMs, log))
-  const upstreams = stack.use(openUpstreams(config.upstreamUrls, limits))
+  let nodes: NodeRegistry | undefined
+  const resolver = stack.use(
+    createResolver({
+      upstreams: config.dohUpstreams,
+      overrides: config.dohOverrides,
+      clusterDomain: config.clusterDomain,
+      nodes: () => nodes?.live() ?? [],
+    }),
+  )
+  // With resolvers of our own, no name is asked of the system's.
+  const lookup = config.dohUpstreams.length > 0 ? resolver.lookup : undefined
+  const upstreams = stack.use(openUpstreams(config.upstreamUrls, limits, lookup))
   const running = new Set<Exchange>()
   const registry = createMetrics('gateway')
   const metrics = gatewayMetrics(registry, {
@@ -120,14 +130,6 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
   const edge = createEdge(limits, tls)
   await registerProxy(edge, proxy)
   edge.setNotFoundHandler((request, reply) => refuseUnknown(proxy, request, reply))
-  let nodes: NodeRegistry | undefined
-  const resolver = stack.use(
-    createResolver({
-      upstreams: parseUpstreams(config.dohUpstreams).upstreams,
-      clusterDomain: config.clusterDomain,
-      nodes: () => nodes?.live() ?? [],
-    }),
-  )
   registerDnsQuery(edge, resolver, { allowPlaintext: !config.tls })
   registerStatus(edge, {
     log: () => (publisher.full ? publisher.fault : undefined),

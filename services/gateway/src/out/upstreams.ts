@@ -1,3 +1,4 @@
+import type { LookupFunction } from 'node:net'
 import { Agent, type Dispatcher, errors } from 'undici'
 import {
   UpstreamError,
@@ -28,11 +29,17 @@ interface Upstream {
 }
 
 /** Sends to the given base URLs; `user:password@` in a URL becomes its basic credentials. */
-export function openUpstreams(urls: readonly string[], limits: UpstreamLimits): Upstreams {
+export function openUpstreams(
+  urls: readonly string[],
+  limits: UpstreamLimits,
+  lookup?: LookupFunction,
+): Upstreams {
   const agent = new Agent({
+    // Aborting several h2 requests with unsent bodies at once makes Node frame empty DATA for ever (undici 8.12).
+    allowH2: false,
+    connect: { timeout: limits.connectTimeoutMs, ...(lookup ? { lookup } : {}) },
     connections: limits.maxUpstreamConnections,
     pipelining: 1,
-    connectTimeout: limits.connectTimeoutMs,
     headersTimeout: limits.firstByteTimeoutMs,
     bodyTimeout: limits.idleTimeoutMs,
     keepAliveTimeout: 30_000,
