@@ -50,7 +50,7 @@ export const SERVICES: readonly Service[] = [
   {
     name: 'mcp',
     entry: 'services/mcp/src/main.ts',
-    needs: ['NATS_URL', 'DATABASE_URL', 'ADMIN_TOKEN'],
+    needs: ['NATS_URL', 'DATABASE_URL', 'JWT_SECRET', 'JWT_SECRET_PREVIOUS', 'ADMIN_TOKEN'],
   },
   {
     name: 'dashboard',

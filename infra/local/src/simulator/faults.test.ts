@@ -32,8 +32,8 @@ test('latency and rate pace the tokens', async () => {
   let firstMs = 0
   for await (const _ of await chat('latency=200;rate=100;tokens=30')) firstMs ||= performance.now() - started
   const totalMs = performance.now() - started
-  assert.ok(firstMs >= 195 && firstMs < 400, `first token after ${firstMs} ms`)
-  assert.ok(totalMs >= 480 && totalMs < 900, `last token after ${totalMs} ms`)
+  assert.ok(firstMs >= 195 && firstMs < 2_000, `first token after ${firstMs} ms`)
+  assert.ok(totalMs >= 480 && totalMs < 4_000, `last token after ${totalMs} ms`)
 })
 
 test('a status is told in the dialect, with its retry-after', async () => {

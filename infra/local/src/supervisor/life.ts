@@ -24,13 +24,14 @@ export interface ChildSpec {
 /** What a child told when it was ready. */
 export type ReadyMessage = Readonly<Record<string, unknown>>
 
+/** `lastWords` have been told already, as they came. */
 export class ChildFailed extends Error {
   readonly code = 'FLUXGATE_CHILD_FAILED'
   readonly child: string
   readonly lastWords: readonly string[]
 
   constructor(child: string, what: string, lastWords: readonly string[]) {
-    super([`${child} ${what}`, ...lastWords].join('\n'))
+    super(`${child} ${what}`)
     this.name = 'ChildFailed'
     this.child = child
     this.lastWords = lastWords

@@ -55,7 +55,8 @@ test('a child that ends before it is ready fails the start with its last words',
   await using _ = supervisor
   await assert.rejects(supervisor.start(spec('b', 'refuse')), {
     code: 'FLUXGATE_CHILD_FAILED',
-    message: 'b ended with code 2 before it was ready\nb: SETTING is missing',
+    message: 'b ended with code 2 before it was ready',
+    lastWords: ['b: SETTING is missing'],
   })
   await assert.rejects(
     supervisor.start({ ...spec('c', 'mute'), readyLimitMs: 200 }),
