@@ -1,0 +1,135 @@
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { after, test } from 'node:test'
+
+const directories: string[] = []
+after(() => {
+  for (const directory of directories) rmSync(directory, { recursive: true, force: true })
+})
+
+/** A tree with the bootstrap in it, and an npm that notes what it is asked and is slow about it. */
+function scene(npmEnd = 'exit 0') {
+  const root = mkdtempSync(join(tmpdir(), 'fluxgate-bootstrap-'))
+  directories.push(root)
+  cpSync(join(import.meta.dirname, 'bootstrap'), join(root, 'infra/local/bootstrap'), { recursive: true })
+  cpSync(join(import.meta.dirname, 'bootstrap.mjs'), join(root, 'infra/local/bootstrap.mjs'))
+  writeFileSync(join(root, 'package-lock.json'), '{"packages":{"":{},"node_modules/a":{"version":"1.0.0"}}}')
+  const bin = join(root, 'bin')
+  mkdirSync(bin)
+  const lines = [
+    '#!/bin/sh',
+    `echo "$@" >> '${root}/asked'`,
+    'sleep 0.3',
+    `mkdir -p '${root}/node_modules'`,
+    npmEnd,
+  ]
+  writeFileSync(join(bin, 'npm'), lines.join('\n'))
+  chmodSync(join(bin, 'npm'), 0o755)
+  const env = { PATH: `${bin}:${dirname(process.execPath)}:/usr/bin:/bin` }
+  const install = () =>
+    run(
+      [
+        '--input-type=module',
+        '-e',
+        `
+    import { install } from ${JSON.stringify(join(root, 'infra/local/bootstrap/install.mjs'))}
+    await install().catch(error => { console.log(error.message); process.exitCode = 1 })`,
+      ],
+      env,
+    )
+  const bootstrap = (...args: string[]) => run([join(root, 'infra/local/bootstrap.mjs'), ...args], env)
+  const asked = () => (existsSync(join(root, 'asked')) ? readFileSync(join(root, 'asked'), 'utf8') : '')
+  return { root, install, bootstrap, asked }
+}
+
+function run(
+  args: readonly string[],
+  env: Record<string, string>,
+): Promise<{ code: number; output: string }> {
+  return new Promise(resolve => {
+    execFile(process.execPath, args, { env }, (error, stdout, stderr) =>
+      resolve({ code: typeof error?.code === 'number' ? error.code : 0, output: stdout + stderr }),
+    )
+  })
+}
+
+test('two at once install once, and again only when the lockfile changes', async () => {
+  const { root, install, asked } = scene()
+  const both = await Promise.all([install(), install()])
+  assert.deepEqual(
+    both.map(({ code }) => code),
+    [0, 0],
+  )
+  assert.equal(asked(), 'ci --no-audit --no-fund\n')
+  assert.deepEqual(both.map(({ output }) => output.split('\n')[0]).sort(), [
+    'Another process installs the packages; waiting for it.',
+    'Installing packages (npm ci); the first time takes a minute.',
+  ])
+  assert.equal((await install()).output, '')
+  writeFileSync(join(root, 'package-lock.json'), '{"packages":{"":{},"node_modules/a":{"version":"1.0.1"}}}')
+  await install()
+  assert.equal(asked().split('\n').length, 3)
+})
+
+test('what somebody installed by hand from this lockfile is taken as it is', async () => {
+  const { root, install, asked } = scene()
+  mkdirSync(join(root, 'node_modules'))
+  writeFileSync(
+    join(root, 'node_modules/.package-lock.json'),
+    '{"packages":{"node_modules/a":{"version":"1.0.0"}}}',
+  )
+  await install()
+  assert.equal(asked(), '')
+})
+
+test('a failing npm is quoted, and leaves neither a lock nor the belief that all is well', async () => {
+  const { root, install, asked } = scene('echo "npm error E404"; exit 7')
+  const { code, output } = await install()
+  assert.equal(code, 1)
+  assert.match(output, /npm error E404\n\nnpm ci failed with status 7\./)
+  assert.equal(existsSync(join(root, '.fluxgate/install.lock')), false)
+  await install()
+  assert.equal(asked().split('\n').length, 3)
+})
+
+test('the lock of a process that died is passed over', async () => {
+  const { root, install } = scene()
+  mkdirSync(join(root, '.fluxgate/install.lock'), { recursive: true })
+  writeFileSync(join(root, '.fluxgate/install.lock/pid'), '4194304')
+  assert.equal((await install()).code, 0)
+})
+
+test('an unknown command is answered with the known ones', async () => {
+  const { bootstrap } = scene()
+  assert.deepEqual(await bootstrap('dance'), {
+    code: 1,
+    output: 'usage: bootstrap.mjs start|test|gateway|forensics [arguments]\n',
+  })
+})
+
+test('arguments choose test files by a part of their path, and flags reach the runner', async () => {
+  const { testArguments } = (await import(new URL('./bootstrap/tests.mjs', import.meta.url).href)) as {
+    testArguments: (args: readonly string[]) => string[]
+  }
+  const chosen = testArguments(['./infra/local/bootstrap', '--test-name-pattern=lock'])
+  assert.ok(chosen.includes('--test-name-pattern=lock') && chosen.includes('--test-concurrency=2'))
+  assert.deepEqual(
+    chosen.filter(arg => arg.endsWith('.ts')),
+    ['infra/local/bootstrap.test.ts'],
+  )
+  const all = testArguments([]).filter(arg => arg.endsWith('.test.ts'))
+  assert.ok(all.includes('infra/architecture.test.ts') && all.every(file => !file.includes('node_modules')))
+  assert.throws(() => testArguments(['no/such']), /no test file matches no\/such/)
+})
