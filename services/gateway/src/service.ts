@@ -4,20 +4,27 @@ import { eventMaker, type OutgoingEvent } from '@fluxgate/contracts'
 import { connectNats, EventPublisher, ensureTopology, openPenaltyBox, watchBucket } from '@fluxgate/nats'
 import { openDatabase } from '@fluxgate/read-model'
 import { createMetrics, type Log } from '@fluxgate/runtime'
+import { createSessions, LiveSessions } from '@fluxgate/session'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { monotonicFactory } from 'ulid'
 import type { GatewayConfig } from './config.ts'
 import { AcceptedKeys } from './core/accepted-keys.ts'
+import type { LiveSession } from './core/accounts/accounts.ts'
+import { ensureFirstOperator } from './core/accounts/first-operator.ts'
 import { LimitTable } from './core/limits/limit-table.ts'
 import { registerAdmin } from './in/admin/routes.ts'
 import { registerDnsQuery } from './in/dns-query.ts'
 import { drainer } from './in/drain.ts'
 import { createEdge, STRICT_SCHEMAS } from './in/edge.ts'
 import type { Exchange } from './in/exchange.ts'
+import { registerPortal } from './in/portal/portal.ts'
 import { type ProxyDeps, refuseUnknown, registerProxy, tellRest } from './in/proxy.ts'
 import { registerStatus } from './in/status.ts'
+import { openAccounts } from './out/accounts/accounts.ts'
 import { adminAccounts } from './out/accounts/admin-accounts.ts'
 import { openKeyDirectory } from './out/accounts/key-directory.ts'
+import { watchLogouts } from './out/accounts/logouts.ts'
+import { createPasswords } from './out/accounts/passwords.ts'
 import { createResolver } from './out/dns/resolver.ts'
 import { gatewayMetrics } from './out/gateway-metrics.ts'
 import { joinGossip } from './out/gossip.ts'
@@ -138,6 +145,18 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
       throttles.silentMs() < SILENCE_LIMIT_MS ? undefined : 'nothing heard of the throttles bucket',
     upstreams: () => (config.upstreamUrls.length > 0 ? undefined : 'DOWNSTREAM_AI_URLS is not set'),
   })
+  const accounts = openAccounts(db)
+  const live = new LiveSessions<LiveSession>({ find: id => accounts.findLiveSession(id, epochMs()) })
+  stack.use(watchLogouts(link, live))
+  const tools = { accounts, append, make, random: randomBytes, epochMs, passwords: await createPasswords() }
+  if (config.operator) await ensureFirstOperator(tools, config.operator)
+  await registerPortal(edge, {
+    ...tools,
+    sessions: createSessions({ secrets: config.jwtSecrets }),
+    live,
+    onKeyRevoked: directory.evictKey,
+    log,
+  })
   const admin = Fastify({ logger: false, bodyLimit: 64 * 1024, ajv: STRICT_SCHEMAS })
   await registerAdmin(admin, {
     token: config.adminToken,
@@ -148,6 +167,7 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
     tokensLeft: () => table.tokensLeft(nowMs()),
     registry,
     epochMs,
+    log,
   })
 
   const stopEdge = drainer(edge, running, limits.drainMs)
