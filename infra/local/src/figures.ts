@@ -35,9 +35,13 @@ export function statusText(now: Figures, before: Figures | undefined): string {
   return [
     `${rate('requests')} requests/s`,
     `${rate('tokens')} tokens/s`,
-    `${now.activeThrottles} active throttles`,
-    `${now.openIncidents} open incidents`,
+    counted(now.activeThrottles, 'active throttle'),
+    counted(now.openIncidents, 'open incident'),
   ].join(' · ')
+}
+
+function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`
 }
 
 function round(value: number): string {

@@ -36,7 +36,7 @@ try {
   process.exitCode = 1
 }
 await supervisor?.stop()
-if (process.connected) process.disconnect()
+signals.close()
 
 function describe(error: unknown): string {
   if (error instanceof ChildFailed) return error.message

@@ -28,6 +28,7 @@ try {
   const config = readConfig(process.env, readLocalConfig)
   const hold = (held: Supervisor) => {
     supervisor = held
+    if (stopping) throw new Error('stopped before anything was started')
   }
   await using local = await startLocal(config, process.env, notice => terminal.notice(notice), { hold })
   for (const line of banner(local.connection, local.models, process.cwd())) terminal.line(line)
@@ -42,7 +43,7 @@ try {
 }
 await supervisor?.stop()
 if (stopping) terminal.line('Stopped. The data stays for the next start.')
-if (process.connected) process.disconnect()
+signals.close()
 
 function tell(error: unknown): void {
   if (error instanceof ConfigError) for (const fault of error.faults) terminal.line(fault)

@@ -56,7 +56,10 @@ test('the block tells addresses, the login and the key, and no token', () => {
 
 test('rates come from two readings', () => {
   const figures = { atMs: 0, requests: 100, tokens: 1_000, activeThrottles: 1, openIncidents: 2 }
-  assert.match(statusText(figures, undefined), /^0 requests\/s · 0 tokens\/s · 1 active throttles · 2 open/)
+  assert.match(
+    statusText(figures, undefined),
+    /^0 requests\/s · 0 tokens\/s · 1 active throttle · 2 open incidents$/,
+  )
   const later = { ...figures, atMs: 2_000, requests: 103, tokens: 2_468 }
   assert.match(statusText(later, figures), /^1\.5 requests\/s · 734 tokens\/s/)
 })
