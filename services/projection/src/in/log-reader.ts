@@ -29,7 +29,7 @@ export class LogReader implements AsyncDisposable {
    */
   async begin(positions: ReadonlyMap<string, StoredPosition>, halted: ReadonlyMap<string, string>) {
     await Promise.all([...this.#followings.keys()].map(stream => this.halt(stream)))
-    for (const stream of positions.keys()) await this.#link.manager.streams.info(stream)
+    for (const stream of positions.keys()) await this.#mustExist(stream)
     for (const [stream, { sequence }] of positions) {
       this.#intake.begin(stream, sequence)
       if (halted.has(stream) || this.#disposed) continue
@@ -44,6 +44,14 @@ export class LogReader implements AsyncDisposable {
         stream,
         follow(this.#link, options, batch => this.#intake.offer(batch)),
       )
+    }
+  }
+
+  async #mustExist(stream: string): Promise<void> {
+    try {
+      await this.#link.manager.streams.info(stream)
+    } catch (error) {
+      throw new Error(`${stream} cannot be followed: ${(error as Error).message}`, { cause: error })
     }
   }
 
