@@ -16,8 +16,10 @@ export interface AccountRouteDeps extends VisitorDeps {
 }
 
 const Text = Type.String({ maxLength: 4_096 })
-const readCredentials = bodyReader(Type.Object({ email: Text, password: Text }))
-const readPasswords = bodyReader(Type.Object({ current: Text, next: Text }))
+const readCredentials = bodyReader(
+  Type.Object({ email: Text, password: Text }, { additionalProperties: false }),
+)
+const readPasswords = bodyReader(Type.Object({ current: Text, new: Text }, { additionalProperties: false }))
 
 /** Registration, login, logout, and what one may know and change of oneself. */
 export function routeAccounts(scope: FastifyInstance, deps: AccountRouteDeps): void {
@@ -66,7 +68,8 @@ export function routeAccounts(scope: FastifyInstance, deps: AccountRouteDeps): v
     if (!visitor.ok) return sendFault(reply, visitor.fault)
     const read = readPasswords(request.body)
     if (!read.ok) return sendFault(reply, read.fault)
-    const outcome = await changePassword(deps, visitor.value, read.value, visitOf(deps, request))
+    const { current, new: next } = read.value
+    const outcome = await changePassword(deps, visitor.value, { current, next }, visitOf(deps, request))
     if (outcome.ok) giveCookie(reply, outcome.value, deps.sessions.ttlSeconds)
     return send(reply, 200, outcome, ({ expiresAt }) => ({ expiresAt }))
   })

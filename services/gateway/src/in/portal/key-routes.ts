@@ -9,10 +9,13 @@ import { type VisitorDeps, visitorOf } from './visitor.ts'
 
 const MAX_DAYS = 3_650
 const readKey = bodyReader(
-  Type.Object({
-    name: Type.Optional(Type.String({ maxLength: 100, pattern: '^[^\\u0000-\\u001f\\u007f]*$' })),
-    expiresInDays: Type.Optional(Type.Integer({ minimum: 1, maximum: MAX_DAYS })),
-  }),
+  Type.Object(
+    {
+      name: Type.Optional(Type.String({ maxLength: 100, pattern: '^[^\\u0000-\\u001f\\u007f]*$' })),
+      expires_in_days: Type.Optional(Type.Integer({ minimum: 1, maximum: MAX_DAYS })),
+    },
+    { additionalProperties: false },
+  ),
 )
 
 /** One's own API keys; another's answer as if they were not there. */
@@ -29,7 +32,7 @@ export function routeKeys(scope: FastifyInstance, deps: VisitorDeps): void {
     if (!visitor.ok) return sendFault(reply, visitor.fault)
     const read = readKey(request.body ?? {})
     if (!read.ok) return sendFault(reply, read.fault)
-    const { name = '', expiresInDays } = read.value
+    const { name = '', expires_in_days: expiresInDays } = read.value
     const outcome = await createOwnKey(deps, visitor.value, { name, expiresInDays })
     return send(reply, 201, outcome, ({ key, record }) => ({ key, ...keyView(record) }))
   })

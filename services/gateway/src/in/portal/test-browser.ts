@@ -1,0 +1,143 @@
+import { randomBytes } from 'node:crypto'
+import { eventMaker, type FluxgateEvent, parseEvent } from '@fluxgate/contracts'
+import { type Database, migrateToLatest, openDatabase } from '@fluxgate/read-model'
+import { createSessions, LiveSessions, type Sessions } from '@fluxgate/session'
+import { createDatabase, type PostgresServer, startPostgres } from '@fluxgate/testing'
+import Fastify, { type FastifyInstance, type InjectOptions, type LightMyRequestResponse } from 'fastify'
+import { monotonicFactory } from 'ulid'
+import type { Accounts, LiveSession } from '../../core/accounts/accounts.ts'
+import { DEFAULT_GUARD_LIMITS, LoginGuard } from '../../core/accounts/login-guard.ts'
+import { openAccounts } from '../../out/accounts/accounts.ts'
+import { createPasswords } from '../../out/accounts/passwords.ts'
+import { type PortalDeps, registerPortal } from './portal.ts'
+
+export const SECRET = 'a secret that has more than thirty-two bytes'
+export const PASSWORD = 'plum wagon seldom quiet'
+export const ORIGIN = 'https://gateway.example'
+
+/** A portal on a real Postgres; what it tells is kept and checked as the log would check it. */
+export interface TestPortal extends AsyncDisposable {
+  readonly app: FastifyInstance
+  readonly db: Database
+  readonly accounts: Accounts
+  readonly sessions: Sessions
+  readonly live: LiveSessions<LiveSession>
+  readonly postgres: PostgresServer
+  readonly events: FluxgateEvent[]
+  readonly logged: unknown[]
+  readonly deps: PortalDeps
+  /** Another portal on the same accounts. */
+  portal(changes?: Partial<PortalDeps>): Promise<FastifyInstance>
+}
+
+export async function startPortal(changes: Partial<PortalDeps> = {}): Promise<TestPortal> {
+  const stack = new AsyncDisposableStack()
+  const postgres = stack.use(await startPostgres())
+  const db = stack.use(openDatabase(await createDatabase(postgres), { connectTimeoutMs: 500 }))
+  await migrateToLatest(db)
+  const accounts = openAccounts(db)
+  const sessions = createSessions({ secrets: [SECRET] })
+  const live = new LiveSessions<LiveSession>({ find: id => accounts.findLiveSession(id, Date.now()) })
+  const events: FluxgateEvent[] = []
+  const logged: unknown[] = []
+  const deps: PortalDeps = {
+    accounts,
+    passwords: await createPasswords(),
+    sessions,
+    live,
+    make: eventMaker('/gateway/test/boot', monotonicFactory(), Date.now),
+    append({ event }) {
+      const parsed = parseEvent(Buffer.from(JSON.stringify(event)))
+      if (!parsed.ok) throw new Error(parsed.reason)
+      events.push(parsed.value)
+    },
+    random: randomBytes,
+    epochMs: Date.now,
+    onKeyRevoked() {},
+    log: { warn: (...line) => logged.push(line), error: (...line) => logged.push(line) },
+    registrationMs: 0,
+    guard: patientGuard(),
+    ...changes,
+  }
+  const portal = async (more: Partial<PortalDeps> = {}) => {
+    const app = Fastify()
+    stack.defer(() => app.close())
+    await registerPortal(app, { ...deps, ...more })
+    return app
+  }
+  const app = await portal()
+  return {
+    app,
+    db,
+    accounts,
+    sessions,
+    live,
+    postgres,
+    events,
+    logged,
+    deps,
+    portal,
+    [Symbol.asyncDispose]: () => stack.disposeAsync(),
+  }
+}
+
+/** One that lets a test's own failures pass. */
+export function patientGuard(): LoginGuard {
+  const patient = { ...DEFAULT_GUARD_LIMITS.pair, freeFailures: 1_000_000 }
+  return new LoginGuard({ ...DEFAULT_GUARD_LIMITS, pair: patient, account: patient, address: patient })
+}
+
+/** A browser with its one cookie, on a page of the gateway's own. */
+export class Browser {
+  readonly #app: FastifyInstance
+  readonly #headers: Record<string, string>
+  cookie: string | undefined
+
+  constructor(app: FastifyInstance, headers: Record<string, string> = {}) {
+    this.#app = app
+    this.#headers = headers
+  }
+
+  async send(
+    method: 'GET' | 'POST' | 'DELETE',
+    path: string,
+    body?: object,
+  ): Promise<LightMyRequestResponse> {
+    const options: InjectOptions = {
+      method,
+      url: `/portal${path}`,
+      headers: {
+        host: 'gateway.example',
+        'sec-fetch-site': 'same-origin',
+        'user-agent': 'a browser',
+        ...this.#headers,
+        ...(this.cookie === undefined ? {} : { cookie: `__Host-fluxgate=${this.cookie}` }),
+      },
+      ...(body === undefined ? {} : { payload: body }),
+    }
+    const answer = await this.#app.inject(options)
+    const set = answer.cookies.find(cookie => cookie.name === '__Host-fluxgate')
+    if (set) this.cookie = set.value === '' ? undefined : set.value
+    return answer
+  }
+
+  get = (path: string) => this.send('GET', path)
+  post = (path: string, body?: object) => this.send('POST', path, body)
+  delete = (path: string) => this.send('DELETE', path)
+  register = (email: string, password = PASSWORD) => this.post('/register', { email, password })
+  logIn = (email: string, password = PASSWORD) => this.post('/login', { email, password })
+}
+
+let people = 0
+
+/** Somebody new, with an account and logged in. */
+export async function person(
+  portal: Pick<TestPortal, 'app'>,
+): Promise<{ browser: Browser; email: string; id: string }> {
+  const email = `person${++people}@example.com`
+  const browser = new Browser(portal.app)
+  await browser.register(email)
+  const answer = await browser.logIn(email)
+  if (answer.statusCode !== 200) throw new Error(answer.body)
+  return { browser, email, id: answer.json<{ user: { id: string } }>().user.id }
+}
