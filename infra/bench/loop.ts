@@ -15,7 +15,10 @@ const PROMPT = 'flood '.repeat(150)
 
 await using system = await startSystem()
 const { connection } = system
-const dispatcher = new Agent({ connect: { ca: await readFile(connection.tlsCertPath, 'utf8') } })
+const dispatcher = new Agent({
+  allowH2: false,
+  connect: { ca: await readFile(connection.tlsCertPath, 'utf8') },
+})
 await using link = await connectNats(
   { url: connection.natsUrl, name: 'bench' },
   { info() {}, warn() {}, error() {} },
@@ -72,7 +75,7 @@ async function call(key: string): Promise<number> {
     method: 'POST',
     headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
     body: JSON.stringify({
-      model: 'sim-small',
+      model: 'phi4-mini',
       max_tokens: 20,
       messages: [{ role: 'user', content: PROMPT }],
     }),

@@ -14,7 +14,7 @@ import { type Command, processesOf, runCommand, type System, startSystem } from 
 
 /** The loop of the mission, each arrow of it, on separate processes with the clients that people use. */
 const silent = { info() {}, warn() {}, error() {} }
-const MODEL = 'sim-small'
+const MODEL = 'phi4-mini'
 const SECOND_MS = 1_000
 
 let system: System
@@ -26,7 +26,10 @@ let second: Command | undefined
 
 before(async () => {
   system = await startSystem()
-  trusted = new Agent({ connect: { ca: await readFile(system.connection.tlsCertPath, 'utf8') } })
+  trusted = new Agent({
+    allowH2: false,
+    connect: { ca: await readFile(system.connection.tlsCertPath, 'utf8') },
+  })
   nats = await connectNats({ url: system.connection.natsUrl, name: 'e2e' }, silent)
   db = openDatabase(system.connection.databaseUrl, { max: 2, applicationName: 'e2e' })
   browser = await chromium.launch({

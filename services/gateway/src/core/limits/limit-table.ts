@@ -120,7 +120,11 @@ export class LimitTable {
     if (!throttle || throttle.until <= epochMs) {
       limits.penalty = undefined
     } else if (limits.penalty?.throttle !== throttle) {
-      limits.penalty = { bucket: new TokenBucket(throttle, nowMs), throttle }
+      // What was burnt and has not come back counts against the throttle too: every node knows it, so that a throttle
+      // begins alike everywhere and lets nobody start over at the next node.
+      const burnt = limits.bucket.capacity - limits.bucket.level(nowMs)
+      const left = Math.max(0, throttle.capacity - burnt)
+      limits.penalty = { bucket: new TokenBucket(throttle, nowMs, left), throttle }
     }
     return limits.penalty
   }

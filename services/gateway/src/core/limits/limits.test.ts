@@ -79,15 +79,27 @@ describe('the limit table', () => {
     assert.ok(table.admit('u.k', 'free', 80, undefined, 0, 0).ok, 'pardoned')
   })
 
+  it('begins a throttle with what was burnt before it', () => {
+    const table = new LimitTable()
+    table.admit('u.k', 'free', 60, undefined, 0, 0)
+    const later = table.admit('u.k', 'free', 41, throttle(60_000), 0, 0)
+    assert.ok(!later.ok && later.by === 'throttle')
+    assert.ok(table.admit('u.k', 'free', 40, throttle(60_000), 0, 0).ok)
+    table.debit('u.flood', 'free', 4_000, 0)
+    const flood = table.admit('u.flood', 'free', 10, throttle(60_000), 0, 0)
+    assert.ok(!flood.ok && flood.waitMs === 1_000, 'the burnt beyond the capacity is not a debt')
+  })
+
   it('takes from both buckets or from neither', () => {
     const table = new LimitTable()
-    table.admit('u.k', 'free', 4_990, undefined, 0, 0)
+    table.setPolicy({ tiers: { free: { capacity: 20, refillRate: 0 } }, identities: {} })
     const limit = throttle(60_000)
-    const refused = table.admit('u.k', 'free', 50, limit, 0, 0)
+    assert.ok(table.admit('u.k', 'free', 15, limit, 0, 0).ok)
+    const refused = table.admit('u.k', 'free', 10, limit, 0, 0)
     assert.ok(!refused.ok && refused.by === 'tier')
-    const passed = table.admit('u.k', 'free', 10, limit, 0, 0)
+    const passed = table.admit('u.k', 'free', 5, limit, 0, 0)
     assert.ok(passed.ok)
-    assert.equal(passed.bucket.level(0), 90, 'the refused call took nothing from the penalty bucket')
+    assert.equal(passed.bucket.level(0), 80, 'the refused call took nothing from the penalty bucket')
   })
 
   it('applies overrides of tiers and of identities', () => {
