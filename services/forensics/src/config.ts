@@ -1,0 +1,29 @@
+import type { EnvReader } from '@fluxgate/runtime'
+
+export interface ForensicsConfig {
+  /** Absent: the log of the system that runs with `dataDir`. */
+  readonly natsUrl: string | undefined
+  readonly dataDir: string
+  readonly limits: ForensicsLimits
+}
+
+export interface ForensicsLimits {
+  /** A log that has not answered by then counts as away. */
+  readonly connectTimeoutMs: number
+  /** Live events held while the output is slower; beyond it they are told as left out. */
+  readonly maxHeldEvents: number
+  /** Event ids remembered, so that what is sent or read twice is shown once. */
+  readonly maxSeenIds: number
+}
+
+export function readForensicsConfig(env: EnvReader): ForensicsConfig {
+  return {
+    natsUrl: env.optional('NATS_URL'),
+    dataDir: env.text('FLUXGATE_DATA_DIR', '.fluxgate'),
+    limits: {
+      connectTimeoutMs: env.durationMs('FORENSICS_CONNECT_TIMEOUT', 5_000),
+      maxHeldEvents: 50_000,
+      maxSeenIds: 100_000,
+    },
+  }
+}

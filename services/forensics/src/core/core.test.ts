@@ -1,0 +1,173 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { partitionOf, type StreamName } from '@fluxgate/contracts'
+import { matches, sourcesOf } from './event-filter.ts'
+import type { Fact, Listener, LogReader, StoredFact } from './log-reader.ts'
+import { mergeByTime } from './merge.ts'
+import { parseMoment, timeOfId } from './moment.ts'
+import { paintOf } from './paint.ts'
+import { jsonLine, plain } from './plain.ts'
+import { factJson, factLine, spanText } from './render.ts'
+import { tail } from './tail.ts'
+import { isWhole, missingOf, stepsOf } from './trace.ts'
+
+const ALL: readonly StreamName[] = ['requests', 'tokens', 'auth', 'throttles', 'incidents']
+
+function fact(type: string, atMs: number, data: object = {}, sequence = 1): StoredFact {
+  const time = new Date(atMs).toISOString()
+  const event = { id: `id-${type}-${atMs}-${sequence}`, type: `fluxgate.${type}`, subject: 'u.k', time, data }
+  return { stream: 'S', sequence, storedAtMs: atMs, subject: 'x', event: event as unknown as Fact['event'] }
+}
+
+describe('a filter', () => {
+  test('becomes one narrow subject for each stream that can hold such an event', () => {
+    assert.deepEqual(sourcesOf({ streams: ALL, fact: 'settled' }), [
+      { stream: 'tokens', subject: 'fluxgate.tokens.*.settled.*.*' },
+    ])
+    assert.deepEqual(sourcesOf({ streams: ['auth', 'incidents'], user: 'u1', key: 'k1' }), [
+      { stream: 'auth', subject: `fluxgate.auth.${partitionOf('u1')}.*.u1.k1` },
+      { stream: 'incidents', subject: 'fluxgate.incidents.*.*' },
+    ])
+  })
+
+  test('looks into the event for what subjects do not tell', () => {
+    const { event } = fact('incidents.opened', 0, { user: 'u1', key: 'k1', explanation: 'A Flood' })
+    assert.ok(matches({ streams: ALL, user: 'u1', text: 'a flood' }, event))
+    assert.ok(!matches({ streams: ALL, user: 'u2' }, event))
+    assert.ok(!matches({ streams: ALL, user: 'u1', key: 'k2' }, event))
+    assert.ok(!matches({ streams: ALL, text: 'drought' }, event))
+  })
+})
+
+describe('a moment', () => {
+  test('is a span before now or an ISO time', () => {
+    const now = Date.UTC(2026, 0, 2)
+    assert.equal(parseMoment('1.5h', now), now - 5_400_000)
+    assert.equal(parseMoment('1d', now), Date.UTC(2026, 0, 1))
+    assert.equal(parseMoment('2026-01-01T00:00Z', now), Date.UTC(2026, 0, 1))
+    for (const other of ['', '5', 'yesterday', '-5m', '2026-13-01'])
+      assert.equal(parseMoment(other, now), undefined)
+  })
+
+  test('stands in a ULID', () => {
+    assert.equal(timeOfId('req_01ARYZ6S41TSV4RRFFQ69G5FAV'), 1_469_918_176_385)
+    assert.equal(timeOfId('imposed-inc_12345678'), undefined)
+  })
+})
+
+describe('what is shown', () => {
+  test('cannot steer a terminal', () => {
+    assert.equal(plain('a\u001b[31m\u009b\r\n\u202eb'), 'a\\u001b[31m\\u009b\\u000d\\n\\u202eb')
+    const line = jsonLine({ text: '\u001b[2J\u009b2J\u202e\u2028' })
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be there
+    assert.ok(!/[\u0000-\u001f\u007f-\u009f\u202e\u2028]/.test(line))
+    assert.deepEqual(JSON.parse(line), { text: '\u001b[2J\u009b2J\u202e\u2028' })
+    const hostile = fact('requests.admitted', 0, { agent: '\u001b]0;owned\u0007 status=200' })
+    const shown = factLine(hostile, paintOf(false))
+    assert.ok(shown.includes('agent="\\u001b]0;owned\\u0007 status=200"'), shown)
+  })
+
+  test('has colours only where they are wanted', () => {
+    const failed = fact('requests.failed', 0, { code: 'refused' })
+    assert.ok(factLine(failed, paintOf(true)).includes('\u001b[31mrequests.failed'))
+    assert.ok(!factLine(failed, paintOf(false)).includes('\u001b'))
+  })
+
+  test('is one line of JSON that says where the event stands', () => {
+    const { stream, sequence, storedAt, sinceStartMs } = JSON.parse(
+      factJson(fact('tokens.settled', 5, {}, 7), { sinceStartMs: 3 }),
+    )
+    assert.deepEqual([stream, sequence, storedAt, sinceStartMs], ['S', 7, '1970-01-01T00:00:00.005Z', 3])
+    assert.deepEqual(['0 ms', '1.50 s', '2.0 min', '3.0 h'], [0, 1_500, 120_000, 10_800_000].map(spanText))
+  })
+})
+
+describe('a trace', () => {
+  const admitted = fact('requests.admitted', 10)
+  const completed = fact('requests.completed', 50)
+  const settled = fact('tokens.settled', 50)
+
+  test('is in the order of time and cause, and says what is missing', () => {
+    const steps = stepsOf([settled, completed, admitted])
+    assert.deepEqual(
+      steps.map(({ event, sinceStartMs, sinceLastMs }) => [event.type.slice(9), sinceStartMs, sinceLastMs]),
+      [
+        ['requests.admitted', 0, 0],
+        ['requests.completed', 40, 40],
+        ['tokens.settled', 40, 0],
+      ],
+    )
+    assert.deepEqual(missingOf([admitted]), ['ending', 'settlement'])
+    assert.deepEqual(missingOf([settled, completed]), ['admission'])
+    assert.deepEqual([isWhole([admitted, completed]), isWhole([admitted, completed, settled])], [false, true])
+  })
+
+  test('of a refusal is whole with it, or with the rejected key before it', () => {
+    assert.ok(isWhole([fact('requests.refused', 0, { reason: 'throttled' })]))
+    const nobody = fact('requests.refused', 0, { reason: 'unauthenticated' })
+    assert.ok(!isWhole([nobody]))
+    assert.ok(isWhole([nobody, fact('auth.key_rejected', 0)]))
+  })
+})
+
+async function* from(facts: readonly StoredFact[]): AsyncGenerator<StoredFact> {
+  yield* facts
+}
+
+test('streams are merged in the order in which they were stored', async () => {
+  const times = [[1, 4, 9], [], [2, 3, 10], [5]]
+  const merged: number[] = []
+  for await (const { storedAtMs } of mergeByTime(times.map(each => from(each.map(at => fact('x.y', at)))))) {
+    merged.push(storedAtMs)
+  }
+  assert.deepEqual(merged, [1, 2, 3, 4, 5, 9, 10])
+})
+
+describe('a tail', () => {
+  const limits = { maxHeldEvents: 3, maxSeenIds: 100 }
+
+  /** A log of one stream that a test fills and speaks for. */
+  function logOf(past: () => readonly StoredFact[]): { log: LogReader; heard(): Listener } {
+    let listener: Listener | undefined
+    const log: LogReader = {
+      history: () => from(past()),
+      at: async () => undefined,
+      async live(_sources, wanted) {
+        listener = wanted
+        return { [Symbol.dispose]() {} }
+      },
+    }
+    return { log, heard: () => listener! }
+  }
+
+  test('shows the past, then what came meanwhile, each event once, and reads again after a gap', async () => {
+    const past = [fact('tokens.settled', 1), fact('tokens.settled', 2)]
+    const { log, heard } = logOf(() => past)
+    const stop = new AbortController()
+    const notices: string[] = []
+    const options = { filter: { streams: ['tokens' as const] }, fromMs: 0, limits }
+    const shown = tail(log, { ...options, notice: text => notices.push(text) }, stop.signal)
+    const next = async () => Date.parse((await shown.next()).value?.event.time ?? '')
+    assert.equal(await next(), 1)
+    heard().fact(past[1]!)
+    heard().fact(fact('tokens.settled', 3))
+    assert.deepEqual([await next(), await next()], [2, 3])
+
+    past.push(fact('tokens.settled', 4))
+    const waiting = next()
+    heard().gap(0)
+    assert.equal(await waiting, 4)
+
+    const more = next()
+    for (let at = 5; at < 10; at++) heard().fact(fact('tokens.settled', at))
+    assert.deepEqual([await more, await next(), await next()], [5, 6, 7])
+    const end = shown.next()
+    heard().unreadable('fluxgate.x', 'not JSON')
+    stop.abort()
+    assert.equal((await end).done, true)
+    assert.deepEqual(notices, [
+      '2 events left out: they came faster than they could be shown',
+      'a message on fluxgate.x cannot be read: not JSON',
+    ])
+  })
+})

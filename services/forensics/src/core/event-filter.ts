@@ -1,0 +1,36 @@
+import { EVENTS, type FluxgateEvent, partitionOf, type StreamName } from '@fluxgate/contracts'
+import type { Source } from './log-reader.ts'
+
+/** Which events are wanted; what is left out does not matter. */
+export interface EventFilter {
+  readonly streams: readonly StreamName[]
+  readonly fact?: string | undefined
+  readonly user?: string | undefined
+  readonly key?: string | undefined
+  /** Anywhere in the event, in any case. */
+  readonly text?: string | undefined
+}
+
+/** The filter as far as subjects can tell it: one source for each stream that can hold such an event. */
+export function sourcesOf({ streams, fact, user, key }: EventFilter): Source[] {
+  return streams
+    .filter(
+      stream => fact === undefined || EVENTS.some(event => event.stream === stream && event.fact === fact),
+    )
+    .map(stream => {
+      if (stream === 'incidents') return { stream, subject: `fluxgate.incidents.${fact ?? '*'}.*` }
+      const partition = user === undefined ? '*' : partitionOf(user)
+      return {
+        stream,
+        subject: `fluxgate.${stream}.${partition}.${fact ?? '*'}.${user ?? '*'}.${key ?? '*'}`,
+      }
+    })
+}
+
+/** The rest of the filter, and all of it for incidents, whose subjects do not tell the identity. */
+export function matches({ user, key, text }: EventFilter, event: FluxgateEvent): boolean {
+  const data = event.data as { user?: string; key?: string }
+  if (user !== undefined && data.user !== user) return false
+  if (key !== undefined && data.key !== key) return false
+  return text === undefined || JSON.stringify(event).toLowerCase().includes(text.toLowerCase())
+}

@@ -1,0 +1,15 @@
+/** Exit codes, as `--help` tells them. */
+export const EXIT = Object.freeze({ done: 0, notFound: 1, usage: 2, unreachable: 3, interrupted: 130 })
+export type ExitCode = (typeof EXIT)[keyof typeof EXIT]
+
+/** Something that a person at the terminal can put right: one line says what. */
+export class Trouble extends Error {
+  readonly code = 'FLUXGATE_FORENSICS'
+  readonly exitCode: ExitCode
+
+  constructor(exitCode: ExitCode, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.name = 'Trouble'
+    this.exitCode = exitCode
+  }
+}

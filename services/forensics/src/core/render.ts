@@ -1,0 +1,89 @@
+import type { FluxgateEvent } from '@fluxgate/contracts'
+import type { Fact } from './log-reader.ts'
+import type { Mood, Paint } from './paint.ts'
+import { jsonLine, plain } from './plain.ts'
+import type { Step } from './trace.ts'
+
+const BAD = [
+  'refused',
+  'failed',
+  'interrupted',
+  'login_failed',
+  'key_rejected',
+  'key_revoked',
+  'imposed',
+  'opened',
+]
+const GOOD = ['completed', 'settled', 'login_succeeded', 'pardoned', 'closed']
+const FACT_CHARS = 21
+const SECOND_MS = 1_000
+const MINUTE_MS = 60_000
+const HOUR_MS = 3_600_000
+
+/** What `--json` prints of an event. */
+export function factJson(fact: Fact, more: object = {}): string {
+  const { stream, sequence, storedAtMs, subject, event } = fact
+  const storedAt = storedAtMs === null ? null : new Date(storedAtMs).toISOString()
+  return jsonLine({ stream, sequence, storedAt, subject, ...more, event })
+}
+
+/** One event on one line: time, fact, whom it is about, place, and the rest of its data. */
+export function factLine(fact: Fact, paint: Paint): string {
+  return `${paint.dim(fact.event.time)} ${factText(fact, paint)}`
+}
+
+/** As {@link factLine}, with the delays in place of the time. */
+export function stepLine(step: Step, paint: Paint): string {
+  const start = `+${spanText(step.sinceStartMs)}`.padStart(10)
+  const last = `(+${spanText(step.sinceLastMs)})`.padEnd(12)
+  return `${start} ${paint.dim(last)} ${factText(step, paint)}`
+}
+
+/** An event in full, on many lines. */
+export function factPage(fact: Fact, paint: Paint): string {
+  const { stream, sequence, storedAtMs, subject, event } = fact
+  const stored = storedAtMs === null ? '' : `, stored ${new Date(storedAtMs).toISOString()}`
+  const body = JSON.stringify(event, null, 2)
+    .split('\n')
+    .map(line => plain(line))
+    .join('\n')
+  return `${paint.strong(`${stream}:${sequence}`)} ${plain(subject)}${stored}\n${body}`
+}
+
+function factText({ stream, sequence, event }: Fact, paint: Paint): string {
+  const place = sequence === null ? stream : `${stream}:${sequence}`
+  return [
+    paint.mood(moodOf(event), nameOf(event).padEnd(FACT_CHARS)),
+    paint.strong(plain(event.subject)),
+    paint.dim(place),
+    dataText(event),
+  ].join(' ')
+}
+
+function dataText({ data }: FluxgateEvent): string {
+  return Object.entries(data)
+    .filter(([name]) => name !== 'user' && name !== 'key')
+    .map(([name, value]) => `${name}=${valueText(value)}`)
+    .join(' ')
+}
+
+/** Words as they are, everything else so that it cannot be taken for the next field. */
+function valueText(value: unknown): string {
+  if (typeof value === 'string' && /^[\w.:/@+-]+$/.test(value)) return value
+  return plain(JSON.stringify(value) ?? '')
+}
+
+function nameOf(event: FluxgateEvent): string {
+  return event.type.slice('fluxgate.'.length)
+}
+
+function moodOf(event: FluxgateEvent): Mood {
+  const fact = nameOf(event).split('.')[1] ?? ''
+  return BAD.includes(fact) ? 'bad' : GOOD.includes(fact) ? 'good' : 'calm'
+}
+
+export function spanText(ms: number): string {
+  if (Math.abs(ms) < SECOND_MS) return `${Math.round(ms)} ms`
+  if (Math.abs(ms) < MINUTE_MS) return `${(ms / SECOND_MS).toFixed(2)} s`
+  return Math.abs(ms) < HOUR_MS ? `${(ms / MINUTE_MS).toFixed(1)} min` : `${(ms / HOUR_MS).toFixed(1)} h`
+}

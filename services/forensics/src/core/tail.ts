@@ -1,0 +1,69 @@
+import { type EventFilter, matches, sourcesOf } from './event-filter.ts'
+import type { Fact, LogReader } from './log-reader.ts'
+import { mergeByTime } from './merge.ts'
+import { SeenIds } from './seen-ids.ts'
+
+export interface TailLimits {
+  readonly maxHeldEvents: number
+  readonly maxSeenIds: number
+}
+
+export interface TailOptions {
+  readonly filter: EventFilter
+  /** Where to begin in the past; absent: now. */
+  readonly fromMs: number | undefined
+  readonly limits: TailLimits
+  /** Told of what cannot be shown. */
+  readonly notice: (text: string) => void
+}
+
+/**
+ * The events of the log as they come, each once, until `signal` ends it. Live ones wait while the past is read: at the
+ * beginning, and again after the connection was lost.
+ */
+export async function* tail(
+  log: LogReader,
+  { filter, fromMs, limits, notice }: TailOptions,
+  signal: AbortSignal,
+): AsyncGenerator<Fact> {
+  const sources = sourcesOf(filter)
+  const seen = new SeenIds(limits.maxSeenIds)
+  let held: Fact[] = []
+  let leftOut = 0
+  let readFromMs = fromMs
+  let wake = () => {}
+  using _ = await log.live(sources, {
+    fact(fact) {
+      if (held.length < limits.maxHeldEvents) held.push(fact)
+      else leftOut++
+      wake()
+    },
+    unreadable: (subject, reason) => notice(`a message on ${subject} cannot be read: ${reason}`),
+    gap(sinceMs) {
+      readFromMs = Math.min(readFromMs ?? sinceMs, sinceMs)
+      wake()
+    },
+  })
+  signal.addEventListener('abort', () => wake())
+
+  while (!signal.aborted) {
+    if (readFromMs !== undefined) {
+      const from = readFromMs
+      readFromMs = undefined
+      for await (const fact of mergeByTime(sources.map(source => log.history(source, from, signal)))) {
+        if (matches(filter, fact.event) && seen.isNew(fact.event.id)) yield fact
+      }
+    }
+    const batch = held
+    held = []
+    for (const fact of batch) {
+      if (matches(filter, fact.event) && seen.isNew(fact.event.id)) yield fact
+    }
+    if (leftOut > 0) notice(`${leftOut} events left out: they came faster than they could be shown`)
+    leftOut = 0
+    if (held.length > 0 || readFromMs !== undefined || signal.aborted) continue
+    await new Promise<void>(resolve => {
+      wake = resolve
+    })
+  }
+}

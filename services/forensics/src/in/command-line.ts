@@ -1,0 +1,38 @@
+import { EXIT, Trouble } from '../core/fault.ts'
+import type { Command, Work } from './command.ts'
+import { show } from './commands/show.ts'
+import { tail } from './commands/tail.ts'
+import { trace } from './commands/trace.ts'
+
+const COMMANDS: readonly Command[] = [tail, show, trace]
+
+const HELP = `Usage: forensics <command> [options]
+
+Looks at the event log, and changes nothing in it.
+
+${COMMANDS.map(({ name, summary }) => `  ${name.padEnd(8)} ${summary}`).join('\n')}
+
+Each command has --help and --json (one JSON object a line).
+
+The log is the one at NATS_URL, or that of the system that npm start runs here (FLUXGATE_DATA_DIR).
+Exit codes: 0 done, 1 not found, 2 wrong arguments or environment, 3 the log cannot be reached, 130 interrupted.
+`
+
+const HELP_WORDS = ['--help', '-h', 'help']
+
+/** What the arguments ask for: a text to print, or work to do. @throws Trouble */
+export function readCommandLine(
+  args: readonly string[],
+  nowMs: number,
+): { readonly help: string } | { readonly work: Work } {
+  const [name, ...rest] = args
+  if (name === undefined) throw new Trouble(EXIT.usage, HELP.trimEnd())
+  if (HELP_WORDS.includes(name)) return { help: COMMANDS.find(each => each.name === rest[0])?.help ?? HELP }
+  const command = COMMANDS.find(each => each.name === name)
+  if (!command) {
+    const known = COMMANDS.map(each => each.name).join(', ')
+    throw new Trouble(EXIT.usage, `${name} is none of ${known} (see forensics --help)`)
+  }
+  if (rest.includes('--help') || rest.includes('-h')) return { help: command.help }
+  return { work: command.prepare(rest, nowMs) }
+}
