@@ -1,5 +1,8 @@
 import type { EnvReader } from '@fluxgate/runtime'
 
+/** The HTTP client itself gives up after five minutes without an answer. */
+const MAX_MODEL_TIMEOUT_MS = 290_000
+
 export interface ReporterConfig {
   readonly natsUrl: string
   readonly ollamaUrl: string
@@ -30,11 +33,19 @@ export function readReporterConfig(env: EnvReader): ReporterConfig {
     metricsPort: env.optional('METRICS_PORT') === undefined ? undefined : env.port('METRICS_PORT', 0),
     limits: {
       concurrency: env.integer('REPORTER_CONCURRENCY', 2, { min: 1, max: 64 }),
-      modelTimeoutMs: env.durationMs('LLM_TIMEOUT', 120_000),
+      modelTimeoutMs: readTimeout(env),
       retryMinMs: 1_000,
       retryMaxMs: 60_000,
-      failuresToRest: 5,
-      restMs: 30_000,
+      failuresToRest: 3,
+      restMs: 15_000,
     },
   }
+}
+
+function readTimeout(env: EnvReader): number {
+  const timeoutMs = env.durationMs('LLM_TIMEOUT', 60_000)
+  if (timeoutMs < 100 || timeoutMs > MAX_MODEL_TIMEOUT_MS) {
+    env.fault(`LLM_TIMEOUT must be from 100ms to ${MAX_MODEL_TIMEOUT_MS / 1_000}s`)
+  }
+  return timeoutMs
 }

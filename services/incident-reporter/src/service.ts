@@ -1,72 +1,79 @@
-import { eventMaker, factFilter, IncidentOpened, IncidentReported, STREAMS } from '@fluxgate/contracts'
-import { connectNats, consume, EventPublisher, ensureTopology } from '@fluxgate/nats'
-import { Counter, createMetrics, type Log, startStatusServer } from '@fluxgate/runtime'
+import { eventMaker, factFilter, IncidentOpened, STREAMS } from '@fluxgate/contracts'
+import { connectNats, consume, ensureTopology } from '@fluxgate/nats'
+import { type Log, startStatusServer } from '@fluxgate/runtime'
 import { monotonicFactory } from 'ulid'
 import type { ReporterConfig } from './config.ts'
 import { Breaker } from './core/breaker.ts'
-import { onOpened } from './in/on-opened.ts'
+import { askForReport, type FactsDeps, type ModelDeps, tellFacts } from './in/on-opened.ts'
 import { openCaseFile } from './out/case-files.ts'
+import { reporterMetrics } from './out/metrics.ts'
 import { openModel } from './out/model.ts'
+import { appendReport, lastReport } from './out/reports.ts'
 
-/** Deliveries before an incident is buried: with the backoff, more than a week without a model. */
-const MAX_ATTEMPTS = 12_000
+export interface Reporter extends AsyncDisposable {
+  readonly metricsPort: number | undefined
+}
+
+/** The facts have a durable of their own: they never wait for a model, however slow it is. */
+const FACTS_DURABLE = 'incident-reporter'
+const MODEL_DURABLE = 'incident-reporter-model'
+/** A reporter that ended without a word has its incidents taken over after this long. */
+const ACK_WAIT_MS = 10_000
+/** Never given up: an incident waits for its report for as long as the model is away. */
+const MAX_ATTEMPTS = Number.MAX_SAFE_INTEGER
 
 /** Works off opened incidents: a factual report at once, the model's when it comes. */
-export async function startIncidentReporter(config: ReporterConfig, log: Log): Promise<AsyncDisposable> {
+export async function startIncidentReporter(config: ReporterConfig, log: Log): Promise<Reporter> {
   await using stack = new AsyncDisposableStack()
   const { limits, model } = config
   const newId = monotonicFactory()
   const link = stack.use(await connectNats({ url: config.natsUrl, name: 'incident-reporter' }, log))
   await ensureTopology(link)
-  const publisher = stack.use(new EventPublisher(link))
   const make = eventMaker(`/incident-reporter/${newId().toLowerCase()}`, newId, Date.now)
-  const registry = createMetrics('incident-reporter')
-  const outcomes = new Counter({
-    name: 'fluxgate_incident_reports_total',
-    help: 'Answers of the model, by outcome.',
-    labelNames: ['outcome'],
-    registers: [registry],
-  })
-  const consuming = stack.use(
-    consume(
-      link,
-      {
-        stream: STREAMS.incidents,
-        durable: 'incident-reporter',
-        filter: factFilter(IncidentOpened),
-        concurrency: limits.concurrency,
-        maxAttempts: MAX_ATTEMPTS,
-      },
-      onOpened({
-        openCaseFile: (opened, incident) => openCaseFile(link, opened, incident),
-        ask: openModel(config.ollamaUrl, model, limits.modelTimeoutMs),
-        async publish({ incident }, source, report) {
-          const fact = {
-            incident,
-            source,
-            ...(source === 'model' ? { model: model.slice(0, 256) } : {}),
-            report,
-          }
-          await publisher.publish(make(IncidentReported, fact, { id: `reported-${source}-${incident}` }))
-        },
-        breaker: new Breaker(limits.failuresToRest, limits.restMs),
-        nowMs: () => performance.now(),
-        retryMinMs: limits.retryMinMs,
-        retryMaxMs: limits.retryMaxMs,
-        onModel(outcome, why) {
-          outcomes.inc({ outcome })
-          if (outcome === 'refused') log.warn({ reason: why, model }, "the model's report was refused")
-          if (outcome === 'failed') log.warn({ err: why, model }, 'the model could not be asked')
-        },
-      }),
-    ),
-  )
-  stack.use(
-    await startStatusServer(config.metricsPort, registry, {
+  const metrics = reporterMetrics()
+  const breaker = new Breaker(limits.failuresToRest, limits.restMs)
+  const ask = openModel(config.ollamaUrl, model, limits.modelTimeoutMs)
+  const facts: FactsDeps = {
+    openCaseFile: (opened, incident, signal) => openCaseFile(link, opened, incident, signal),
+    lastReport: incident => lastReport(link, incident),
+    async publish(incident, source, report, after) {
+      const by = source === 'model' ? { model } : undefined
+      const sequence = await appendReport(link, make, { incident, source, ...by, report }, after)
+      if (sequence !== undefined) metrics.reports.inc({ source })
+      return sequence
+    },
+  }
+  const asking: ModelDeps = {
+    ...facts,
+    breaker,
+    async ask(...question) {
+      const stopTimer = metrics.answerSeconds.startTimer()
+      return await ask(...question).finally(stopTimer)
+    },
+    nowMs: () => performance.now(),
+    retryMinMs: limits.retryMinMs,
+    retryMaxMs: limits.retryMaxMs,
+    onModel(outcome, why) {
+      metrics.outcomes.inc({ outcome })
+      if (outcome === 'refused') log.warn({ reason: why, model }, "the model's report was refused")
+      if (outcome === 'failed') log.warn({ err: why, model }, 'the model could not be asked')
+    },
+  }
+  const incidents = {
+    stream: STREAMS.incidents,
+    filter: factFilter(IncidentOpened),
+    concurrency: limits.concurrency,
+    ackWaitMs: ACK_WAIT_MS,
+    maxAttempts: MAX_ATTEMPTS,
+  }
+  stack.use(consume(link, { ...incidents, durable: FACTS_DURABLE }, tellFacts(facts)))
+  stack.use(consume(link, { ...incidents, durable: MODEL_DURABLE }, askForReport(asking)))
+  const status = stack.use(
+    await startStatusServer(config.metricsPort, metrics.registry, {
       nats: () => (link.isConnected() ? undefined : 'disconnected'),
     }),
   )
-  log.info({ model, handled: consuming.handled }, 'incident-reporter works')
+  log.info({ model }, 'incident-reporter works')
   const owned = stack.move()
-  return { [Symbol.asyncDispose]: () => owned.disposeAsync() }
+  return { metricsPort: status.port, [Symbol.asyncDispose]: () => owned.disposeAsync() }
 }

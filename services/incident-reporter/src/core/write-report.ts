@@ -1,24 +1,57 @@
-import type { IncidentReport } from '@fluxgate/contracts'
-import { type CaseFile, inventedReferences, type Reference } from './evidence.ts'
-import { type Message, promptFor } from './prompt.ts'
+import { IncidentReport, jsonParser, type Parsed } from '@fluxgate/contracts'
+import { type CaseFile, inventedReferences, referenceText } from './evidence.ts'
+import { type Message, promptFor, type Refused, reportFormat } from './prompt.ts'
+import { visible } from './untrusted-text.ts'
 
 export type Answer =
   | { readonly ok: true; readonly report: IncidentReport }
   | { readonly ok: false; readonly reason: string }
 
-/** Asks the model; an answer that is not a report is a reason, a model that cannot be reached an error. */
-export type AskModel = (messages: readonly Message[], signal: AbortSignal) => Promise<Answer>
+/** Asks the model and returns its words; a model that cannot be reached is an error. */
+export type AskModel = (
+  messages: readonly Message[],
+  format: Record<string, unknown>,
+  signal: AbortSignal,
+) => Promise<string>
 
-/** A report that cites what is not there is refused, and asked for again once. */
+const ASKED_TIMES = 2
+const MAX_REASON_CHARS = 300
+const MAX_TEXT_CHARS = 4_000
+const MAX_CITED_TOLD = 5
+
+const parseReport = jsonParser(IncidentReport)
+
+/** An answer that is no report, or cites what is not there, is refused with the reason and asked for again once. */
 export async function writeReport(file: CaseFile, ask: AskModel, signal: AbortSignal): Promise<Answer> {
-  let invented: Reference[] = []
-  let answer: Answer = { ok: false, reason: 'not asked' }
-  for (let tries = 0; tries < 2; tries++) {
-    answer = await ask(promptFor(file, invented), signal)
-    if (!answer.ok) continue
-    invented = inventedReferences(file, answer.report.evidence)
-    if (invented.length === 0) return answer
-    answer = { ok: false, reason: `cites ${invented.length} events that are not in evidence` }
+  let refused: Refused | undefined
+  for (let tries = 0; tries < ASKED_TIMES; tries++) {
+    const answer = await ask(promptFor(file, refused), reportFormat(file), signal)
+    const report = readReport(file, answer)
+    if (report.ok) return { ok: true, report: report.value }
+    refused = { answer, reason: visible(report.reason, MAX_REASON_CHARS) }
   }
-  return answer
+  return { ok: false, reason: refused?.reason ?? 'not asked' }
+}
+
+/** The model's words → a report that cites only what exists. Its texts are as untrusted as what they may repeat. */
+export function readReport(file: CaseFile, answer: string): Parsed<IncidentReport> {
+  const parsed = parseReport(Buffer.from(answer))
+  if (!parsed.ok) return parsed
+  const { value } = parsed
+  const invented = inventedReferences(file, value.evidence)
+  if (invented.length > 0) {
+    const names = invented.slice(0, MAX_CITED_TOLD).map(referenceText).join(', ')
+    return { ok: false, reason: `it cites ${names}, which the data do not hold` }
+  }
+  const once = new Map(value.evidence.map(reference => [referenceText(reference), reference]))
+  return {
+    ok: true,
+    value: {
+      ...value,
+      summary: visible(value.summary, MAX_TEXT_CHARS),
+      likelyCause: visible(value.likelyCause, MAX_TEXT_CHARS),
+      recommendedAction: visible(value.recommendedAction, MAX_TEXT_CHARS),
+      evidence: [...once.values()],
+    },
+  }
 }

@@ -5,11 +5,28 @@ import type { CaseFile, Incident } from '../core/evidence.ts'
 import { factualReport } from '../core/factual-report.ts'
 import { type AskModel, writeReport } from '../core/write-report.ts'
 
-export interface OpenedDeps {
-  readonly openCaseFile: (opened: LoggedEvent, incident: Incident) => Promise<CaseFile>
+export type Source = 'facts' | 'model'
+
+/** The last report of an incident and its place in the log. */
+export interface LastReport {
+  readonly source: Source
+  readonly sequence: number
+}
+
+export interface FactsDeps {
+  readonly openCaseFile: (opened: LoggedEvent, incident: Incident, signal: AbortSignal) => Promise<CaseFile>
+  readonly lastReport: (incident: string) => Promise<LastReport | undefined>
+  /** Appends the report if nothing was reported after `after`; undefined when another was first. */
+  readonly publish: (
+    incident: string,
+    source: Source,
+    report: IncidentReport,
+    after: number,
+  ) => Promise<number | undefined>
+}
+
+export interface ModelDeps extends FactsDeps {
   readonly ask: AskModel
-  /** Publishes the report once: a second one of the same incident and source is a duplicate. */
-  readonly publish: (incident: Incident, source: 'facts' | 'model', report: IncidentReport) => Promise<void>
   readonly breaker: Breaker
   readonly nowMs: () => number
   readonly retryMinMs: number
@@ -17,33 +34,69 @@ export interface OpenedDeps {
   readonly onModel: (outcome: 'reported' | 'refused' | 'failed', why?: unknown) => void
 }
 
-/** One opened incident: the facts at once, then the model's report, however long that takes. */
-export function onOpened(deps: OpenedDeps) {
-  return async (opened: LoggedEvent, attempt: number, signal: AbortSignal): Promise<Outcome> => {
+type OnOpened = (opened: LoggedEvent, attempt: number, signal: AbortSignal) => Promise<Outcome>
+
+/** One opened incident: its facts, at once. */
+export function tellFacts(deps: FactsDeps): OnOpened {
+  return async (opened, _attempt, signal) => {
     if (opened.event.type !== 'fluxgate.incidents.opened') return poison('not an opened incident')
-    const incident = opened.event.data
-    const isFirst = attempt === 1
+    const { data } = opened.event
+    await factsOf(deps, data.incident, () => deps.openCaseFile(opened, data, signal))
+    return done
+  }
+}
+
+/** One opened incident: the model's report after the facts, however long that takes. */
+export function askForReport(deps: ModelDeps): OnOpened {
+  return async (opened, attempt, signal) => {
+    if (opened.event.type !== 'fluxgate.incidents.opened') return poison('not an opened incident')
+    // The server gives repeats before new ones: they must cost little while the model rests.
     const restMs = deps.breaker.restMs(deps.nowMs())
-    // The server gives repeats before new ones: they must cost little, or a backlog would keep new incidents out.
-    if (restMs > 0 && !isFirst) return later(restMs)
-    const file = await deps.openCaseFile(opened, incident)
-    if (isFirst) await deps.publish(incident, 'facts', factualReport(file))
     if (restMs > 0) return later(restMs)
-    try {
-      const answer = await writeReport(file, deps.ask, signal)
-      deps.breaker.succeeded()
-      if (answer.ok) {
-        await deps.publish(incident, 'model', answer.report)
-        deps.onModel('reported')
-        return done
-      }
-      deps.onModel('refused', answer.reason)
-    } catch (error) {
-      if (!signal.aborted) {
-        deps.breaker.failed(deps.nowMs())
-        deps.onModel('failed', error)
-      }
+    const { data } = opened.event
+    if ((await deps.lastReport(data.incident))?.source === 'model') return done
+    const file = await deps.openCaseFile(opened, data, signal)
+    const facts = await factsOf(deps, data.incident, async () => file)
+    const report = await reportOf(deps, file, signal)
+    if (report) {
+      const isLast = await deps.publish(data.incident, 'model', report, facts.sequence)
+      // Overtaken by another reporter: the next look finds its report.
+      if (isLast === undefined) return later(0)
+      deps.onModel('reported')
+      return done
     }
     return later(Math.min(deps.retryMinMs * 2 ** (attempt - 1), deps.retryMaxMs))
   }
+}
+
+async function factsOf(
+  deps: FactsDeps,
+  incident: string,
+  open: () => Promise<CaseFile>,
+): Promise<LastReport> {
+  for (;;) {
+    const last = await deps.lastReport(incident)
+    if (last) return last
+    const sequence = await deps.publish(incident, 'facts', factualReport(await open()), 0)
+    if (sequence !== undefined) return { source: 'facts', sequence }
+  }
+}
+
+async function reportOf(
+  deps: ModelDeps,
+  file: CaseFile,
+  signal: AbortSignal,
+): Promise<IncidentReport | undefined> {
+  try {
+    const answer = await writeReport(file, deps.ask, signal)
+    deps.breaker.succeeded()
+    if (answer.ok) return answer.report
+    deps.onModel('refused', answer.reason)
+  } catch (error) {
+    if (!signal.aborted) {
+      deps.breaker.failed(deps.nowMs())
+      deps.onModel('failed', error)
+    }
+  }
+  return undefined
 }
