@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
+import { type StdioOptions, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { request as httpRequest } from 'node:http'
 import { after, before, describe, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
 import { BUCKETS, jsonParser, LoggedOut, Throttle } from '@fluxgate/contracts'
 import { Bucket } from '@fluxgate/nats'
 import { createSession, createUser, endSession } from '@fluxgate/read-model'
@@ -189,6 +191,19 @@ describe('the HTTP face', () => {
     assert.deepEqual(await (await fetch(new URL('/health', bench.url))).json(), { status: 'alive' })
     assert.deepEqual(await (await fetch(new URL('/ready', bench.url))).json(), { ready: true, missing: {} })
     assert.equal((await fetch(new URL('/metrics', bench.url))).status, 404)
+  })
+
+  test('is a process that tells its port when it is ready, and ends with a signal', async () => {
+    const main = fileURLToPath(new URL('main.ts', import.meta.url))
+    const stdio: StdioOptions = ['ignore', 'ignore', 'inherit', 'ipc']
+    const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', main], {
+      ...{ env: { ...bench.env, PATH: process.env.PATH }, stdio },
+    })
+    const [{ ready, port }] = (await once(child, 'message')) as [{ ready: boolean; port: number }]
+    assert.equal(ready, true)
+    assert.equal((await fetch(`http://127.0.0.1:${port}/health`)).status, 200)
+    child.kill('SIGTERM')
+    assert.deepEqual(await once(child, 'exit'), [0, null])
   })
 
   test('gives each caller so many calls and no more, and says when to come back', async () => {
