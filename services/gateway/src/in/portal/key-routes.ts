@@ -5,13 +5,15 @@ import type { AccountKey } from '../../core/accounts/accounts.ts'
 import { createOwnKey } from '../../core/accounts/own-keys.ts'
 import { bodyReader } from '../../core/accounts/read-body.ts'
 import { send, sendFault } from './answer.ts'
-import { type VisitorDeps, visitorOf } from './visitor.ts'
+import { ID, type VisitorDeps, visitorOf } from './visitor.ts'
 
 const MAX_DAYS = 3_650
+/** No control characters, no halves of characters, and none that turn the direction of what stands around them. */
+const NAME = '^[^\\p{Cc}\\p{Cs}\\u202a-\\u202e\\u2066-\\u2069]*$'
 const readKey = bodyReader(
   Type.Object(
     {
-      name: Type.Optional(Type.String({ maxLength: 100, pattern: '^[^\\u0000-\\u001f\\u007f]*$' })),
+      name: Type.Optional(Type.String({ maxLength: 100, pattern: NAME })),
       expires_in_days: Type.Optional(Type.Integer({ minimum: 1, maximum: MAX_DAYS })),
     },
     { additionalProperties: false },
@@ -37,14 +39,12 @@ export function routeKeys(scope: FastifyInstance, deps: VisitorDeps): void {
     return send(reply, 201, outcome, ({ key, record }) => ({ key, ...keyView(record) }))
   })
 
-  scope.delete<{ Params: { id: string } }>('/keys/:id', async (request, reply) => {
+  scope.delete<{ Params: { id: string } }>(`/keys/${ID}`, async (request, reply) => {
     const visitor = await visitorOf(deps, request)
     if (!visitor.ok) return sendFault(reply, visitor.fault)
     const { userId } = visitor.value
     const outcome = await revoke(deps, { userId, keyId: request.params.id, actor: 'self' })
-    if (!outcome.ok) return sendFault(reply, outcome.fault)
-    deps.onKeyRevoked(request.params.id)
-    return reply.code(204).send()
+    return outcome.ok ? reply.code(204).send() : sendFault(reply, outcome.fault)
   })
 }
 

@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import { refused } from '../../core/accounts/fault.ts'
 import { endAllSessions, endSession } from '../../core/accounts/visit.ts'
 import { sendFault } from './answer.ts'
-import { addressOf, takeCookie, type VisitorDeps, visitorOf } from './visitor.ts'
+import { addressOf, ID, takeCookie, type VisitorDeps, visitorOf } from './visitor.ts'
 
 const NO_SESSION = refused('not_found', 'There is no such session.')
 
@@ -20,7 +20,7 @@ export function routeSessions(scope: FastifyInstance, deps: VisitorDeps): void {
     })
   })
 
-  scope.delete<{ Params: { id: string } }>('/sessions/:id', async (request, reply) => {
+  scope.delete<{ Params: { id: string } }>(`/sessions/${ID}`, async (request, reply) => {
     const visitor = await visitorOf(deps, request)
     if (!visitor.ok) return sendFault(reply, visitor.fault)
     const { userId, id: current } = visitor.value

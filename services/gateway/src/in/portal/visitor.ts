@@ -18,6 +18,9 @@ export interface VisitorDeps extends PortalTools {
   readonly live: LiveSessions<LiveSession>
 }
 
+/** A path's part that can be an id of ours; of anything else there is nothing, and no database is asked. */
+export const ID = ':id(^[\\w-]{1,64}$)'
+
 const NOT_LOGGED_IN = refused('not_logged_in', 'Log in first.')
 /** 142 random bits (ASVS 7.2.3). */
 const SESSION_ID_CHARS = 24
