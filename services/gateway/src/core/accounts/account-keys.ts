@@ -54,6 +54,7 @@ export async function revoke(
   const nowMs = tools.epochMs()
   const revoked = await tools.accounts.revokeKey(userId, keyId, nowMs)
   if (!revoked) return NO_KEY
+  tools.onKeyRevoked?.(keyId)
   if (revoked.changed || nowMs - (revoked.key.revokedAt ?? 0) < TELL_AGAIN_MS) {
     const fact = { user: userId, key: keyId, actor, ...(reason === undefined ? {} : { reason }) }
     tools.append(

@@ -109,6 +109,9 @@ export interface AccountTools {
   /** From a cryptographic source. */
   readonly random: (size: number) => Uint8Array
   readonly epochMs: () => number
+  /** So that this node need not wait for the log to hear of it, nor for a log that is away. */
+  readonly onKeyRevoked?: (keyId: string) => void
+  readonly onTierChanged?: (userId: string) => void
 }
 
 /** `key` in all facts about a person's account. */

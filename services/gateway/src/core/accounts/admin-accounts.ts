@@ -41,6 +41,8 @@ export type AdminUser = Pick<Account, 'id' | 'role' | 'tier' | 'createdAt' | 'di
 export type AdminKey = Omit<AccountKey, 'userId'>
 
 const ACTOR = 'admin'
+/** What a user or key id can be; nothing else is asked of the database. */
+const ID = /^[\w-]{1,64}$/
 const MAX_USERS = 10_000
 
 export function administer(tools: AccountTools): AdminAccounts {
@@ -60,7 +62,7 @@ export function administer(tools: AccountTools): AdminAccounts {
     },
 
     async revokeKey(keyId, reason) {
-      const userId = await accounts.ownerOfKey(keyId)
+      const userId = ID.test(keyId) ? await accounts.ownerOfKey(keyId) : undefined
       if (userId === undefined) return undefined
       const revoked = await revoke(tools, { userId, keyId, actor: ACTOR, reason })
       return revoked.ok && revoked.value.changed ? { user: userId, key: keyId } : undefined
@@ -92,6 +94,7 @@ export function administer(tools: AccountTools): AdminAccounts {
         const found = await accounts.findKeyByHash(hashBytes(checked.hash))
         return found ? [{ user: found.userId, key: found.keyId }] : []
       }
+      if (!ID.test(identifier)) return []
       const owner = await accounts.ownerOfKey(identifier)
       if (owner !== undefined) return [{ user: owner, key: identifier }]
       const keys = await accounts.listKeys(identifier)
@@ -117,12 +120,13 @@ async function findOrMake(
 }
 
 async function changeTier(
-  { accounts, append, make }: AccountTools,
+  { accounts, append, make, onTierChanged }: AccountTools,
   user: string,
   to: TierName,
 ): Promise<{ from: TierName; to: TierName } | undefined> {
   const from = await accounts.setTier(user, to)
   if (from === undefined) return undefined
+  onTierChanged?.(user)
   if (from !== to) append(make(TierChanged, { user, key: PORTAL, from, to, actor: ACTOR }))
   return { from, to }
 }

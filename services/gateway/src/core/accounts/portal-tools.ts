@@ -13,7 +13,6 @@ export interface PortalTools extends AccountTools {
   readonly creations: Backoff
   /** This node need not wait for the log to hear of it. */
   readonly onSessionEnded: (sessionId: string) => void
-  readonly onKeyRevoked: (keyId: string) => void
   readonly log: { warn(fields: object, message: string): void }
 }
 

@@ -6,7 +6,8 @@ const MAX_TOKENS = 1e12
 const MAX_THROTTLE_SECONDS = 31 * 86_400
 const Identifier = Type.String({ minLength: 1, maxLength: 200 })
 const Amount = Type.Number({ minimum: 0, maximum: MAX_TOKENS })
-const ShortText = Type.String({ maxLength: 256 })
+/** No control characters, which Postgres cannot store and logs should not hold, and no halves of characters. */
+const ShortText = Type.String({ maxLength: 256, pattern: '^[^\\p{Cc}\\p{Cs}]*$' })
 const only = { additionalProperties: false } as const
 
 /** What the admin face takes. A field that it does not know is a mistake of the caller's, and told. */

@@ -131,6 +131,8 @@ describe('an administrator', () => {
     assert.equal(await admin().revokeKey('no-such-key', 'test'), undefined)
     assert.deepEqual(await admin().resolve('erin'), [{ user: 'erin', key: other.ok && other.value.id }])
     assert.deepEqual(await admin().resolve('nobody'), [])
+    assert.deepEqual(await admin().resolve('\u0000'), [])
+    assert.equal(await admin().revokeKey('\u0000', 'test'), undefined)
     assert.deepEqual(await admin().resolve(`${key.slice(0, -1)}x`), [])
   })
 })
