@@ -1,0 +1,99 @@
+import type { EnvReader } from '@fluxgate/runtime'
+import type { HubLimits } from './core/live-hub.ts'
+
+export interface DashboardConfig {
+  readonly host: string
+  readonly port: number
+  /** Origin that browsers see where a proxy stands in front; absent: the host they asked, over plain HTTP. */
+  readonly origin: string | undefined
+  readonly natsUrl: string
+  readonly databaseUrl: string
+  /** The one that signs, and during a rotation the one before it. */
+  readonly jwtSecrets: readonly string[]
+  readonly gatewayUrl: string
+  /** What developers are told to send their requests to. */
+  readonly gatewayPublicUrl: string
+  /** Certificate that vouches for the gateway's; absent: the system's authorities. */
+  readonly gatewayCaPath: string | undefined
+  readonly limits: DashboardLimits
+}
+
+export interface DashboardLimits extends HubLimits {
+  readonly maxBodyBytes: number
+  /** The log is read back at most this many events of a stream when the history is made. */
+  readonly maxReplayEvents: number
+  readonly heartbeatMs: number
+  /** How often an open live connection's session is looked at again. */
+  readonly sessionCheckMs: number
+  /** An order that the log has not confirmed by then is told as not confirmed. */
+  readonly orderTimeoutMs: number
+  readonly portalTimeoutMs: number
+  readonly latencyWindowMs: number
+  /** Requests looked at for the percentiles, the newest. */
+  readonly latencyRows: number
+  /** One answer serves all who ask for the overview within this time. */
+  readonly overviewAgeMs: number
+  readonly listRows: number
+  readonly maxRecentIncidents: number
+  readonly maxThrottleMs: number
+}
+
+const MINUTE_MS = 60_000
+const MIN_SECRET_BYTES = 32
+
+/** Environment of the dashboard (contract: design, section 5). */
+export function readDashboardConfig(env: EnvReader): DashboardConfig {
+  const gatewayUrl = originOf(env.url('GATEWAY_URL', ['http:', 'https:'], 'https://127.0.0.1:8443'))
+  const origin = env.optional('DASHBOARD_ORIGIN')
+  if (origin !== undefined && originOf(origin) !== origin) {
+    env.fault('DASHBOARD_ORIGIN must be an origin such as https://ops.example.com, without a path')
+  }
+  return {
+    host: env.text('DASHBOARD_HOST', '127.0.0.1'),
+    port: env.port('DASHBOARD_PORT', 3_000),
+    origin,
+    natsUrl: env.text('NATS_URL'),
+    databaseUrl: env.url('DATABASE_URL', ['postgres:', 'postgresql:']),
+    jwtSecrets: jwtSecrets(env),
+    gatewayUrl,
+    gatewayPublicUrl: originOf(env.url('GATEWAY_PUBLIC_URL', ['http:', 'https:'], gatewayUrl)),
+    gatewayCaPath: env.optional('GATEWAY_CA_PATH'),
+    limits: DEFAULT_LIMITS,
+  }
+}
+
+export const DEFAULT_LIMITS: DashboardLimits = Object.freeze({
+  historyMs: 10 * MINUTE_MS,
+  freshMs: 5 * MINUTE_MS,
+  maxActiveMs: 15 * MINUTE_MS,
+  maxActive: 200_000,
+  maxAgeMs: 10 * MINUTE_MS,
+  maxFrames: 20_000,
+  maxClients: 500,
+  maxClientBytes: 1024 * 1024,
+  retryMs: 1_000,
+  maxBodyBytes: 64 * 1024,
+  maxReplayEvents: 500_000,
+  heartbeatMs: 15_000,
+  sessionCheckMs: 5_000,
+  orderTimeoutMs: 5_000,
+  portalTimeoutMs: 30_000,
+  latencyWindowMs: 5 * MINUTE_MS,
+  latencyRows: 20_000,
+  overviewAgeMs: 1_000,
+  listRows: 50,
+  maxRecentIncidents: 500,
+  maxThrottleMs: 31 * 86_400_000,
+})
+
+function jwtSecrets(env: EnvReader): string[] {
+  const secrets = [env.secret('JWT_SECRET', MIN_SECRET_BYTES)]
+  if (env.optional('JWT_SECRET_PREVIOUS') !== undefined) {
+    secrets.push(env.secret('JWT_SECRET_PREVIOUS', MIN_SECRET_BYTES))
+  }
+  return secrets
+}
+
+function originOf(url: string): string {
+  return URL.parse(url)?.origin ?? url
+}

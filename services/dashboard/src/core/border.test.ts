@@ -1,0 +1,58 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { cookieForBrowser, cookieForGateway } from './portal-cookie.ts'
+import { isSameOrigin } from './same-origin.ts'
+
+const names = { browser: 'fluxgate', gateway: '__Host-fluxgate' }
+
+describe('the session cookie at the border', () => {
+  it('gets the name that each side takes, and nothing else crosses', () => {
+    const fromGateway = [
+      '__Host-fluxgate=abc.def=; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age=60',
+      'other=1; Path=/',
+      'x__Host-fluxgate=1',
+    ]
+    assert.deepEqual(cookieForBrowser(fromGateway, names, false), [
+      'fluxgate=abc.def=; Path=/; HttpOnly; SameSite=Strict; Max-Age=60',
+    ])
+    assert.equal(cookieForGateway('abc', names), '__Host-fluxgate=abc')
+    assert.equal(cookieForGateway(undefined, names), undefined)
+  })
+
+  it('keeps its prefix and stays secure where the dashboard is behind TLS', () => {
+    const same = { browser: '__Host-fluxgate', gateway: '__Host-fluxgate' }
+    const [cookie] = cookieForBrowser('__Host-fluxgate=a; Path=/; HttpOnly; secure', same, true)
+    assert.equal(cookie, '__Host-fluxgate=a; Path=/; HttpOnly; Secure')
+    assert.deepEqual(cookieForBrowser(undefined, same, true), [])
+  })
+})
+
+describe('a request that changes something', () => {
+  const host = 'localhost:3000'
+  const own = 'http://localhost:3000'
+
+  it("is the page's own when the browser says so and the origin is ours", () => {
+    assert.equal(isSameOrigin({ origin: own, secFetchSite: 'same-origin', host }, undefined), true)
+    assert.equal(isSameOrigin({ origin: own, secFetchSite: undefined, host }, undefined), true)
+    assert.equal(isSameOrigin({ origin: undefined, secFetchSite: 'same-origin', host }, undefined), true)
+  })
+
+  it('is refused from elsewhere, and when nobody says where it is from', () => {
+    const foreign = [
+      { origin: 'http://evil.example', secFetchSite: 'cross-site', host },
+      { origin: 'http://evil.example', secFetchSite: undefined, host },
+      { origin: 'http://localhost:4000', secFetchSite: 'same-site', host },
+      { origin: own, secFetchSite: 'none', host },
+      { origin: 'null', secFetchSite: undefined, host },
+      { origin: undefined, secFetchSite: undefined, host },
+      { origin: own, secFetchSite: undefined, host: undefined },
+    ]
+    for (const source of foreign) assert.equal(isSameOrigin(source, undefined), false, JSON.stringify(source))
+  })
+
+  it('must name the configured origin where there is one', () => {
+    const ops = 'https://ops.example'
+    assert.equal(isSameOrigin({ origin: ops, secFetchSite: 'same-origin', host: 'inner:3000' }, ops), true)
+    assert.equal(isSameOrigin({ origin: own, secFetchSite: 'same-origin', host }, ops), false)
+  })
+})

@@ -1,0 +1,125 @@
+import { IncidentId, Throttle } from '@fluxgate/contracts'
+import type { FastifyInstance } from 'fastify'
+import type { Orders, ThrottleOrder, Views } from '../core/desk.ts'
+import type { Visitor } from '../core/visitor.ts'
+import type { IncidentScope, SessionView } from '../core/wire.ts'
+import { sendFault, sendOutcome } from './answer.ts'
+import { type GateParts, requireRole, requireSameOrigin, requireVisitor, visitorOf } from './gate.ts'
+
+export interface ApiParts extends GateParts {
+  readonly views: Views
+  readonly orders: Orders
+  readonly gatewayPublicUrl: string
+}
+
+const MINUTE_MS = 60_000
+/** Windows of the list of identities; usage is kept by the minute. */
+const WINDOWS_MINUTES = [5, 60, 1_440, 43_200]
+const MAX_SECONDS = 31 * 86_400
+
+const reason = { ...Throttle.properties.reason, minLength: 1 }
+const text = { type: 'string', minLength: 1, maxLength: 4_000 }
+const identity = { type: 'string', maxLength: 129 }
+const incidentParams = body({ id: IncidentId })
+
+function body(properties: Record<string, object>) {
+  return { type: 'object', properties, required: Object.keys(properties), additionalProperties: false }
+}
+
+/** The JSON API under `/api`: views and orders for operators, and who one is for everyone with a session. */
+export function answerApi(app: FastifyInstance, parts: ApiParts): void {
+  app.decorateRequest('visitor', null)
+  app.addHook('onRequest', async (_request, reply) => {
+    reply.header('cache-control', 'no-store')
+  })
+  app.addHook('onRequest', requireSameOrigin(parts))
+  app.addHook('onRequest', requireVisitor(parts))
+  app.get('/session', async (request): Promise<SessionView> => {
+    const { session: _, ...visitor } = visitorOf(request)
+    return { ...visitor, gatewayUrl: parts.gatewayPublicUrl }
+  })
+  app.register(async scope => {
+    scope.addHook('onRequest', requireRole('operator'))
+    answerViews(scope, parts.views)
+    takeOrders(scope, parts.orders)
+  })
+}
+
+function answerViews(app: FastifyInstance, views: Views): void {
+  app.get('/overview', () => views.overview())
+  app.get('/throttles', () => views.throttles())
+  app.get('/nodes', async () => views.nodes())
+
+  const scopes: IncidentScope[] = ['open', 'closed', 'all']
+  const listQuery = {
+    type: 'object',
+    properties: { scope: { enum: scopes, default: 'open' }, before: { type: 'string', maxLength: 400 } },
+  }
+  app.get<{ Querystring: { scope: IncidentScope; before?: string } }>(
+    '/incidents',
+    { schema: { querystring: listQuery } },
+    ({ query }) => views.incidents(query.scope, query.before),
+  )
+  app.get<{ Params: { id: string } }>(
+    '/incidents/:id',
+    { schema: { params: incidentParams } },
+    async (request, reply) => {
+      const found = await views.incident(request.params.id)
+      return found ?? sendFault(reply, { code: 'not_found', message: 'There is no such incident.' })
+    },
+  )
+
+  const windowQuery = {
+    type: 'object',
+    properties: { minutes: { type: 'integer', enum: WINDOWS_MINUTES, default: 60 } },
+  }
+  app.get<{ Querystring: { minutes: number } }>(
+    '/identities/top',
+    { schema: { querystring: windowQuery } },
+    ({ query }) => views.topIdentities(query.minutes * MINUTE_MS),
+  )
+}
+
+function takeOrders(app: FastifyInstance, orders: Orders): void {
+  app.post<{ Params: { identity: string }; Body: { reason: string } }>(
+    '/throttles/:identity/pardon',
+    { schema: { params: body({ identity }), body: body({ reason }) } },
+    async (request, reply) => {
+      const { params, body: order } = request
+      return sendOutcome(
+        reply,
+        await orders.pardon(params.identity, actorOf(visitorOf(request)), order.reason),
+      )
+    },
+  )
+
+  const { capacity, refillRate } = Throttle.properties
+  const seconds = { type: 'integer', minimum: 1, maximum: MAX_SECONDS }
+  app.post<{ Body: ThrottleOrder }>(
+    '/throttles',
+    { schema: { body: body({ identity, capacity, refillRate, seconds, reason }) } },
+    async (request, reply) =>
+      sendOutcome(reply, await orders.throttle(request.body, actorOf(visitorOf(request))), 201),
+  )
+
+  app.post<{ Params: { id: string }; Body: { note: string } }>(
+    '/incidents/:id/acknowledge',
+    { schema: { params: incidentParams, body: body({ note: text }) } },
+    async (request, reply) => {
+      const { id } = request.params
+      return sendOutcome(reply, await orders.acknowledge(id, actorOf(visitorOf(request)), request.body.note))
+    },
+  )
+  app.post<{ Params: { id: string }; Body: { reason: string } }>(
+    '/incidents/:id/close',
+    { schema: { params: incidentParams, body: body({ reason: text }) } },
+    async (request, reply) => {
+      const { id } = request.params
+      return sendOutcome(reply, await orders.close(id, actorOf(visitorOf(request)), request.body.reason))
+    },
+  )
+}
+
+function actorOf(visitor: Visitor): string {
+  return `operator:${visitor.user}`
+}

@@ -1,0 +1,50 @@
+import cookie from '@fastify/cookie'
+import type { Log } from '@fluxgate/runtime'
+import fastify, {
+  type FastifyBaseLogger,
+  type FastifyError,
+  type FastifyInstance,
+  LogController,
+} from 'fastify'
+import { STATUS } from '../core/fault.ts'
+import { faultOf, sendFault } from './answer.ts'
+import { type ApiParts, answerApi } from './api.ts'
+import { type LiveParts, openLive } from './live.ts'
+import { servePage } from './page.ts'
+import { forwardPortal, type PortalParts } from './portal.ts'
+import { protect } from './protection.ts'
+import { answerStatus, type StatusParts } from './status.ts'
+
+export interface AppParts extends ApiParts, LiveParts, PortalParts, StatusParts {
+  /** Directory of the built page. */
+  readonly pageDir: string
+  readonly log: Log
+  readonly maxBodyBytes: number
+}
+
+/** The dashboard's HTTP face. */
+export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
+  const logger: FastifyBaseLogger = parts.log.child({ part: 'http' })
+  const app = fastify({
+    loggerInstance: logger,
+    logController: new LogController({ disableRequestLogging: true }),
+    bodyLimit: parts.maxBodyBytes,
+    forceCloseConnections: true,
+    routerOptions: { maxParamLength: 200 },
+  })
+  // A form of another site can send text; none can send JSON.
+  app.removeContentTypeParser('text/plain')
+  app.setErrorHandler<FastifyError>((error, request, reply) => {
+    const fault = faultOf(error)
+    if (STATUS[fault.code] >= 500) request.log.error({ err: error, url: request.url }, 'request failed')
+    return sendFault(reply, fault)
+  })
+  protect(app, parts.origin)
+  await app.register(cookie)
+  answerStatus(app, parts)
+  await app.register(async scope => answerApi(scope, parts), { prefix: '/api' })
+  await app.register(async scope => openLive(scope, parts), { prefix: '/api' })
+  await app.register(async scope => forwardPortal(scope, parts))
+  await servePage(app, parts.pageDir)
+  return app
+}

@@ -1,0 +1,86 @@
+import type { ServerResponse } from 'node:http'
+import type { FastifyInstance } from 'fastify'
+import type { LiveHub, Sink } from '../core/live-hub.ts'
+import type { Visitor } from '../core/visitor.ts'
+import { sendFault } from './answer.ts'
+import { type GateParts, requireRole, requireVisitor } from './gate.ts'
+
+export interface LiveParts extends GateParts {
+  readonly hub: LiveHub
+  readonly nowMs: () => number
+  readonly heartbeatMs: number
+  readonly sessionCheckMs: number
+}
+
+/**
+ * `GET /api/live`: Server-Sent Events for operators. A browser that comes back sends `Last-Event-ID`; a page that had to
+ * open a new connection by itself sends the same as `?after=`.
+ */
+export function openLive(app: FastifyInstance, parts: LiveParts): void {
+  const { hub, nowMs } = parts
+  app.decorateRequest('visitor', null)
+  const heartbeat = setInterval(() => hub.heartbeat(), parts.heartbeatMs)
+  app.addHook('preClose', async () => {
+    clearInterval(heartbeat)
+    hub.close()
+  })
+  app.get<{ Querystring: { after?: string } }>(
+    '/live',
+    { onRequest: [requireVisitor(parts), requireRole('operator')] },
+    async (request, reply) => {
+      const header = request.headers['last-event-id']
+      const lastId = (Array.isArray(header) ? header[0] : header) ?? request.query.after
+      if (hub.isFull) {
+        return sendFault(reply, { code: 'too_many', message: 'Too many pages are open.' })
+      }
+      for (const [name, value] of Object.entries(reply.headers(EVENT_STREAM).getHeaders())) {
+        if (value !== undefined) reply.raw.setHeader(name, value)
+      }
+      reply.hijack()
+      reply.raw.writeHead(200)
+      const leave = hub.join(sinkOf(reply.raw), lastId, nowMs())
+      const token = request.cookies[parts.cookieName]
+      const stopChecking = every(parts.sessionCheckMs, async () => {
+        if (!(await isStillOperator(parts, token))) reply.raw.end()
+      })
+      reply.raw.on('close', () => {
+        leave()
+        stopChecking()
+      })
+    },
+  )
+}
+
+const EVENT_STREAM = {
+  'content-type': 'text/event-stream; charset=utf-8',
+  'cache-control': 'no-cache, no-transform',
+  // Reverse proxies would hold the frames back.
+  'x-accel-buffering': 'no',
+}
+
+/** A session may end, and a role be taken, while its page is open. While nobody can tell, the page stays. */
+async function isStillOperator({ admit }: GateParts, token: string | undefined): Promise<boolean> {
+  let visitor: Visitor | undefined
+  try {
+    visitor = token === undefined ? undefined : await admit(token)
+  } catch {
+    return true
+  }
+  return visitor?.role === 'operator'
+}
+
+function sinkOf(response: ServerResponse): Sink {
+  return {
+    write: bytes => {
+      response.write(bytes)
+    },
+    buffered: () => response.writableLength,
+    // Without a proper end: a page that does not read would not read that either.
+    close: () => response.destroy(),
+  }
+}
+
+function every(ms: number, action: () => Promise<void>): () => void {
+  const timer = setInterval(() => void action(), ms)
+  return () => clearInterval(timer)
+}

@@ -1,0 +1,112 @@
+import { parseIdentity } from '@fluxgate/contracts'
+import type { NatsLink } from '@fluxgate/nats'
+import { type Database, listThrottles, topIdentities, usageTotal } from '@fluxgate/read-model'
+import type { Views } from '../core/desk.ts'
+import type { LiveHub } from '../core/live-hub.ts'
+import type { RecentIncidents } from '../core/recent-incidents.ts'
+import { shareFor } from '../core/share.ts'
+import type {
+  IdentityPage,
+  LiveThrottle,
+  NodeView,
+  Overview,
+  ThrottleEnd,
+  ThrottlePage,
+} from '../core/wire.ts'
+import { findIncidentView, listIncidentViews } from './incident-views.ts'
+import { latencyOf } from './latency.ts'
+import { namesOf } from './names.ts'
+import { projectionLag } from './projection-lag.ts'
+
+export interface ViewSources {
+  readonly db: Database
+  readonly link: NatsLink
+  readonly hub: LiveHub
+  readonly recent: RecentIncidents
+  readonly liveNodes: () => NodeView[]
+  readonly nowMs: () => number
+}
+
+export interface ViewLimits {
+  readonly latencyWindowMs: number
+  readonly latencyRows: number
+  readonly overviewAgeMs: number
+  readonly listRows: number
+}
+
+/** The operator's views: the read models, with what the log has said since put upon them. */
+export function openViews(sources: ViewSources, limits: ViewLimits): Views {
+  const { db, hub, recent, nowMs } = sources
+  return {
+    overview: shareFor({ ageMs: limits.overviewAgeMs, nowMs, version: () => hub.changes }, () =>
+      overview(sources, limits),
+    ),
+    nodes: sources.liveNodes,
+
+    async incidents(scope, before) {
+      const { items, next } = await listIncidentViews(db, recent, scope, { limit: limits.listRows, before })
+      return { items, names: await namesOf(db, items), ...(next === undefined ? {} : { next }) }
+    },
+
+    async incident(id) {
+      const incident = await findIncidentView(db, recent, id)
+      if (!incident) return undefined
+      const throttle = hub.throttleOf(`${incident.userId}.${incident.keyId}`, nowMs()) ?? null
+      return { incident, throttle, names: await namesOf(db, [incident]) }
+    },
+
+    throttles: () => throttles(sources, limits.listRows),
+    topIdentities: windowMs => identities(sources, windowMs, limits.listRows),
+  }
+}
+
+async function overview({ db, link, hub, recent, liveNodes, nowMs }: ViewSources, limits: ViewLimits) {
+  const now = nowMs()
+  const [latency, open, projection] = await Promise.all([
+    latencyOf(db, { windowMs: limits.latencyWindowMs, nowMs: now, maxRows: limits.latencyRows }),
+    listIncidentViews(db, recent, 'open', { limit: limits.listRows }),
+    // Without NATS nobody knows how much there is to read: unknown, and no reason to answer nothing at all.
+    link.isConnected() ? projectionLag(db, link, now) : null,
+  ])
+  const named = [...open.items, ...ownersOf(hub.throttles(now))]
+  const answer: Overview = {
+    now,
+    latency,
+    openIncidents: open.items,
+    moreIncidents: open.more,
+    projection,
+    nodes: liveNodes(),
+    names: await namesOf(db, named),
+  }
+  return answer
+}
+
+async function throttles({ db, hub, nowMs }: ViewSources, limit: number): Promise<ThrottlePage> {
+  const active = hub.throttles(nowMs())
+  const { items } = await listThrottles(db, { limit })
+  const ended = items.flatMap(({ userId, keyId, state, ...row }): ThrottleEnd[] =>
+    state === 'active' ? [] : [{ ...row, state, identity: `${userId}.${keyId}` }],
+  )
+  return { active, ended, names: await namesOf(db, [...ownersOf(active), ...items]) }
+}
+
+async function identities(
+  { db, nowMs }: ViewSources,
+  windowMs: number,
+  limit: number,
+): Promise<IdentityPage> {
+  const to = nowMs()
+  const from = to - windowMs
+  const [items, total] = await Promise.all([
+    topIdentities(db, { from, to, limit }),
+    usageTotal(db, { from, to }),
+  ])
+  return { from, to, items, totalTokens: total.totalTokens, names: await namesOf(db, items) }
+}
+
+function ownersOf(active: readonly LiveThrottle[]) {
+  return active.flatMap(({ identity }) => {
+    const owner = parseIdentity(identity)
+    return owner ? [{ userId: owner.user, keyId: owner.key }] : []
+  })
+}

@@ -1,0 +1,184 @@
+import { randomBytes } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import type { AddressInfo } from 'node:net'
+import { fileURLToPath } from 'node:url'
+import {
+  BUCKETS,
+  type EventMaker,
+  eventMaker,
+  GatewayNode,
+  jsonParser,
+  type Throttle,
+} from '@fluxgate/contracts'
+import {
+  Bucket,
+  connectNats,
+  EventPublisher,
+  type NatsLink,
+  NODE_TTL_MS,
+  openPenaltyBox,
+  type PenaltyBox,
+} from '@fluxgate/nats'
+import { type Database, openDatabase } from '@fluxgate/read-model'
+import { ConfigError, failing, type Log } from '@fluxgate/runtime'
+import { createSessions, LOGGED_OUT_SUBJECT, PLAIN_COOKIE, SESSION_COOKIE } from '@fluxgate/session'
+import { ulid } from 'ulid'
+import type { DashboardConfig } from './config.ts'
+import { LiveHub } from './core/live-hub.ts'
+import { RecentIncidents } from './core/recent-incidents.ts'
+import { type AppParts, buildApp } from './in/app.ts'
+import { watchWhenThere } from './in/bucket-watch.ts'
+import { type LogListener, startLiveFeed } from './in/live-feed.ts'
+import { openAdmission } from './out/admission.ts'
+import { findIncidentView } from './out/incident-views.ts'
+import { openOrders } from './out/orders.ts'
+import { postgresFault } from './out/readiness.ts'
+import { openViews } from './out/views.ts'
+
+export interface Dashboard extends AsyncDisposable {
+  readonly url: string
+  readonly port: number
+}
+
+export interface DashboardOverrides {
+  readonly nowMs?: () => number
+  /** Where the built page is; by default where `npm run build` puts it. */
+  readonly pageDir?: string
+}
+
+const BUILT_PAGE = fileURLToPath(new URL('../dist', import.meta.url))
+const MAX_CONNECTIONS = 6
+const CERTIFICATE_WAIT_MS = 10_000
+const CERTIFICATE_POLL_MS = 200
+
+/** Serves the dashboard until disposed. */
+export async function startDashboard(
+  config: DashboardConfig,
+  log: Log,
+  overrides: DashboardOverrides = {},
+): Promise<Dashboard> {
+  await using stack = new AsyncDisposableStack()
+  const nowMs = overrides.nowMs ?? Date.now
+  const boot = randomBytes(6).toString('hex')
+  const gatewayCa = await readCertificate(config.gatewayCaPath)
+  const db = stack.use(
+    openDatabase(config.databaseUrl, {
+      ...{ applicationName: 'dashboard', max: MAX_CONNECTIONS },
+      onConnectionError: error => log.warn({ err: error }, 'Postgres connection broke'),
+    }),
+  )
+  const link = stack.use(await connectNats({ url: config.natsUrl, name: 'dashboard' }, log))
+  const publisher = stack.use(new EventPublisher(link))
+  const make = eventMaker(`/dashboard/${boot}`, ulid, nowMs)
+  const penaltyBox = openPenaltyBox(link, publisher, make)
+  const parts = { ...{ config, log, nowMs, db, link, publisher, make, penaltyBox }, gatewayCa }
+  const picture = followLog(stack, parts, new LiveHub(boot, config.limits, nowMs()))
+
+  const app = await buildApp(appParts(stack, parts, picture, overrides.pageDir ?? BUILT_PAGE))
+  stack.defer(() => app.close())
+  await app.listen({ host: config.host, port: config.port })
+  const { port } = app.server.address() as AddressInfo
+  const owned = stack.move()
+  return {
+    port,
+    url: `http://${config.host}:${port}`,
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  }
+}
+
+interface Parts {
+  readonly config: DashboardConfig
+  readonly log: Log
+  readonly nowMs: () => number
+  readonly db: Database
+  readonly link: NatsLink
+  readonly publisher: EventPublisher
+  readonly make: EventMaker
+  readonly penaltyBox: PenaltyBox
+  readonly gatewayCa: Buffer | undefined
+}
+
+/** What the log and the buckets say now. */
+interface Picture {
+  readonly hub: LiveHub
+  readonly recent: RecentIncidents
+  readonly liveNodes: () => GatewayNode[]
+  readonly missing: () => Promise<Record<string, string>>
+}
+
+function followLog(stack: AsyncDisposableStack, parts: Parts, hub: LiveHub): Picture {
+  const { config, log, nowMs, db, link, penaltyBox } = parts
+  const recent = new RecentIncidents(config.limits.maxRecentIncidents)
+  const onThrottle = (identity: string, throttle: Throttle | undefined) =>
+    hub.throttle(identity, throttle, nowMs())
+  const throttles = stack.use(watchWhenThere(link, penaltyBox.bucket, { onChange: onThrottle }, log))
+  const nodeBucket = new Bucket(link, BUCKETS.nodes, jsonParser(GatewayNode))
+  // The bucket forgets a node that stays silent, and says nothing about it: the reconcile finds out.
+  const nodes = stack.use(watchWhenThere(link, nodeBucket, { reconcileMs: NODE_TTL_MS }, log))
+  const listener: LogListener = {
+    rewind: fromMs => hub.rewind(fromMs),
+    event: (event, storedAtMs) => {
+      recent.fold(event)
+      hub.event(event, storedAtMs)
+    },
+    tick: atMs => hub.tick(atMs),
+    feed: (connected, atMs) => hub.feed(connected, atMs),
+  }
+  const feed = stack.use(startLiveFeed(link, listener, config.limits, log))
+  return {
+    hub,
+    recent,
+    liveNodes: () =>
+      [...nodes.entries().values()]
+        .filter(node => node.heartbeat > nowMs() - NODE_TTL_MS)
+        .sort((a, b) => (a.node < b.node ? -1 : 1)),
+    missing: async () => {
+      const postgres = await postgresFault(db)
+      return failing({
+        nats: () => (link.isConnected() ? undefined : 'disconnected'),
+        log: () => (feed.isLive() ? undefined : 'being read back'),
+        throttles: () => (throttles.isThere() ? undefined : 'not there yet'),
+        postgres: () => postgres,
+      })
+    },
+  }
+}
+
+function appParts(stack: AsyncDisposableStack, parts: Parts, picture: Picture, pageDir: string): AppParts {
+  const { config, log, nowMs, db, link } = parts
+  const { hub, recent } = picture
+  const { limits, origin } = config
+  const admission = openAdmission(db, createSessions({ secrets: config.jwtSecrets, nowMs }), nowMs)
+  const logouts = link.connection.subscribe(LOGGED_OUT_SUBJECT, {
+    callback: (error, message) => {
+      if (!error) admission.heard(message.data)
+    },
+  })
+  stack.defer(() => logouts.unsubscribe())
+  const cookieName = origin?.startsWith('https:') ? SESSION_COOKIE : PLAIN_COOKIE
+  const findIncident = (id: string) => findIncidentView(db, recent, id)
+  const { maxThrottleMs, orderTimeoutMs: timeoutMs } = limits
+  return {
+    ...{ ...limits, log, hub, nowMs, origin, pageDir, missing: picture.missing },
+    ...{ admit: admission.admit, cookieName },
+    ...{ cookieNames: { browser: cookieName, gateway: SESSION_COOKIE }, gatewayUrl: config.gatewayUrl },
+    ...{ gatewayPublicUrl: config.gatewayPublicUrl, gatewayCa: parts.gatewayCa },
+    views: openViews({ db, link, hub, recent, liveNodes: picture.liveNodes, nowMs }, limits),
+    orders: openOrders({ ...parts, findIncident, timeoutMs, maxThrottleMs }),
+  }
+}
+
+/** A gateway makes its certificate when it first starts, which may be at the same time. */
+async function readCertificate(path: string | undefined): Promise<Buffer | undefined> {
+  if (path === undefined) return undefined
+  for (let waitedMs = 0; ; waitedMs += CERTIFICATE_POLL_MS) {
+    try {
+      return await readFile(path)
+    } catch (cause) {
+      if (waitedMs >= CERTIFICATE_WAIT_MS) {
+        throw new ConfigError([`GATEWAY_CA_PATH cannot be read: ${(cause as Error).message}`])
+      }
+    }
+    await new Promise(done => setTimeout(done, CERTIFICATE_POLL_MS))
+  }
+}

@@ -1,0 +1,57 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
+import { build } from 'vite'
+import { PASSWORD } from './stand.ts'
+
+const CHROMIUM = '/usr/bin/chromium'
+const FLAGS = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-dev-shm-usage',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+]
+
+export function launchBrowser(): Promise<Browser> {
+  return chromium.launch({ executablePath: CHROMIUM, args: FLAGS })
+}
+
+/** Builds the page as `npm run build` does, into a directory of the test's own. */
+export async function buildPage(): Promise<{ pageDir: string } & AsyncDisposable> {
+  const pageDir = await mkdtemp(join(tmpdir(), 'fluxgate-page-'))
+  const configFile = fileURLToPath(new URL('../../vite.config.ts', import.meta.url))
+  await build({ configFile, logLevel: 'error', build: { outDir: pageDir } })
+  return { pageDir, [Symbol.asyncDispose]: () => rm(pageDir, { recursive: true, force: true }) }
+}
+
+/** A tab, and what the browser complained about in it: errors, refused scripts and styles, broken promises. */
+export interface Tab extends AsyncDisposable {
+  readonly page: Page
+  readonly complaints: string[]
+}
+
+/** Refusals are answers too: Chromium tells of each on its console. */
+const REFUSED = /the server responded with a status of 4\d\d|ERR_CONNECTION_REFUSED|ERR_INCOMPLETE_CHUNKED/
+
+export async function openTab(browser: Browser, options: BrowserContextOptions = {}): Promise<Tab> {
+  const context = await browser.newContext({ locale: 'en-GB', timezoneId: 'Europe/Berlin', ...options })
+  const page = await context.newPage()
+  const complaints: string[] = []
+  page.on('pageerror', error => complaints.push(String(error)))
+  page.on('console', message => {
+    const text = message.text()
+    if (message.type() === 'error' && !REFUSED.test(text)) complaints.push(text)
+  })
+  return { page, complaints, [Symbol.asyncDispose]: () => context.close() }
+}
+
+export async function logInOn(page: Page, url: string, email: string): Promise<void> {
+  await page.goto(url)
+  await page.getByTestId('login-email').fill(email)
+  await page.getByTestId('login-password').fill(PASSWORD)
+  await page.getByTestId('login-submit').click()
+}

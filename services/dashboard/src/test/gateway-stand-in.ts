@@ -1,0 +1,118 @@
+import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { createSession, type Database, endSession, findUserByEmail } from '@fluxgate/read-model'
+import { createSessions, SESSION_COOKIE } from '@fluxgate/session'
+
+/** Requests as they came over the border, for tests of what crosses it. */
+export interface SeenRequest {
+  readonly method: string
+  readonly path: string
+  readonly headers: IncomingMessage['headers']
+}
+
+export interface GatewayStandIn extends AsyncDisposable {
+  readonly url: string
+  readonly seen: SeenRequest[]
+}
+
+interface Key {
+  readonly id: string
+  readonly name: string
+  readonly prefix: string
+  readonly last4: string
+  readonly createdAt: number
+  readonly expiresAt: null
+  revokedAt: number | null
+  readonly lastUsedAt: null
+}
+
+/** The portal's part of the gateway's contract, over the same sessions and accounts; every password is `correct horse`. */
+export async function startGatewayStandIn(
+  db: Database,
+  secret: string,
+  onLogout: (user: string, session: string) => void,
+): Promise<GatewayStandIn> {
+  const sessions = createSessions({ secrets: [secret] })
+  const seen: SeenRequest[] = []
+  const keys: Key[] = []
+
+  async function logIn(request: IncomingMessage, reply: ServerResponse): Promise<void> {
+    const { email, password } = (await bodyOf(request)) as { email: string; password: string }
+    const user = await findUserByEmail(db, email)
+    if (!user || password !== 'correct horse') {
+      return answer(reply, 401, {
+        error: { code: 'wrong_credentials', message: 'Wrong e-mail or password.' },
+      })
+    }
+    const { id, role } = user
+    const issued = await sessions.issue({ id: randomBytes(16).toString('hex'), user: id, role })
+    const { id: session, expiresAt } = issued
+    await createSession(db, {
+      ...{ id: session, userId: id, createdAt: Date.now(), expiresAt },
+      ...{ address: '127.0.0.1', agent: 'test' },
+    })
+    reply.setHeader('set-cookie', [
+      `${SESSION_COOKIE}=${issued.token}; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age=3600`,
+      'other=1; Path=/',
+    ])
+    answer(reply, 200, { user: id, role })
+  }
+
+  async function logOut(request: IncomingMessage, reply: ServerResponse): Promise<void> {
+    const token = new RegExp(`${SESSION_COOKIE}=([^;]+)`).exec(request.headers.cookie ?? '')?.[1]
+    const check = token === undefined ? undefined : await sessions.verify(token)
+    if (check?.ok) {
+      await endSession(db, check.session.id, Date.now())
+      onLogout(check.session.user, check.session.id)
+    }
+    reply.setHeader('set-cookie', `${SESSION_COOKIE}=; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age=0`)
+    answer(reply, 204)
+  }
+
+  async function changeKeys(request: IncomingMessage, reply: ServerResponse): Promise<void> {
+    if (request.method === 'GET') return answer(reply, 200, { keys })
+    if (request.method === 'DELETE') {
+      const key = keys.find(each => request.url?.endsWith(each.id))
+      if (key) key.revokedAt = Date.now()
+      return answer(reply, 204)
+    }
+    const { name } = (await bodyOf(request)) as { name: string }
+    const secretKey = `sk_live_${randomBytes(16).toString('hex')}`
+    const shown = { prefix: secretKey.slice(0, 12), last4: secretKey.slice(-4) }
+    const times = { createdAt: Date.now(), expiresAt: null, revokedAt: null, lastUsedAt: null }
+    keys.unshift({ id: `k_${keys.length}`, name, ...shown, ...times })
+    answer(reply, 201, { ...keys[0], key: secretKey })
+  }
+
+  const server = createServer((request, reply) => {
+    const { method = '', url = '', headers } = request
+    seen.push({ method, path: url, headers })
+    if (url === '/portal/login') void logIn(request, reply)
+    else if (url === '/portal/logout') void logOut(request, reply)
+    else if (url.startsWith('/portal/keys')) void changeKeys(request, reply)
+    else answer(reply, 404, { error: { code: 'not_found', message: 'Not found.' } })
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    seen,
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections()
+      await new Promise(done => server.close(done))
+    },
+  }
+}
+
+async function bodyOf(request: IncomingMessage): Promise<unknown> {
+  let text = ''
+  for await (const chunk of request) text += chunk
+  return JSON.parse(text)
+}
+
+function answer(reply: ServerResponse, status: number, body?: object): void {
+  reply.writeHead(status, { 'content-type': 'application/json' })
+  reply.end(body && JSON.stringify(body))
+}

@@ -1,0 +1,111 @@
+import { type EventMaker, eventMaker, GatewayNode, jsonParser, LoggedOut } from '@fluxgate/contracts'
+import {
+  Bucket,
+  connectNats,
+  EventPublisher,
+  ensureTopology,
+  type NatsLink,
+  openPenaltyBox,
+} from '@fluxgate/nats'
+import { createUser, type Database, migrateToLatest, openDatabase } from '@fluxgate/read-model'
+import { createLog } from '@fluxgate/runtime'
+import {
+  createDatabase,
+  eventually,
+  freePort,
+  type NatsServer,
+  startNatsServer,
+  startPostgres,
+} from '@fluxgate/testing'
+import { ulid } from 'ulid'
+import { type DashboardConfig, DEFAULT_LIMITS } from '../config.ts'
+import { type Dashboard, startDashboard } from '../service.ts'
+import { type GatewayStandIn, startGatewayStandIn } from './gateway-stand-in.ts'
+import { Traffic } from './traffic.ts'
+
+export const PASSWORD = 'correct horse'
+export const OPERATOR = { id: 'u_olga', email: 'olga@example.com', role: 'operator' } as const
+export const DEVELOPER = { id: 'u_dave', email: 'dave@example.com', role: 'developer' } as const
+const SECRET = 'a test secret of more than thirty-two bytes'
+
+/** A real log, a real Postgres, a stand-in for the gateway's portal, and the dashboard upon them. */
+export interface Stand extends AsyncDisposable {
+  readonly nats: NatsServer
+  readonly link: NatsLink
+  readonly db: Database
+  readonly make: EventMaker
+  readonly publisher: EventPublisher
+  readonly penaltyBox: ReturnType<typeof openPenaltyBox>
+  readonly nodes: Bucket<GatewayNode>
+  readonly traffic: Traffic
+  readonly gateway: GatewayStandIn
+  readonly url: string
+  /** Starts the dashboard on the port that it keeps, and waits until it is ready. */
+  up(): Promise<void>
+  down(): Promise<void>
+}
+
+export interface StandOptions {
+  readonly pageDir?: string
+  readonly limits?: Partial<DashboardConfig['limits']>
+}
+
+const log = createLog('test', 'silent')
+
+export async function startStand(options: StandOptions = {}): Promise<Stand> {
+  await using stack = new AsyncDisposableStack()
+  const nats = stack.use(await startNatsServer())
+  const postgres = stack.use(await startPostgres())
+  const databaseUrl = await createDatabase(postgres)
+  const db = stack.use(openDatabase(databaseUrl))
+  await migrateToLatest(db)
+  for (const user of [OPERATOR, DEVELOPER]) await createUser(db, { ...user, createdAt: Date.now() })
+  const link = stack.use(await connectNats({ url: nats.url, name: 'stand' }, log))
+  await ensureTopology(link)
+  const publisher = stack.use(new EventPublisher(link))
+  const make = eventMaker('/gateway/gw-a/1', ulid, Date.now)
+  const gateway = stack.use(
+    await startGatewayStandIn(db, SECRET, (user, session) =>
+      publisher.append(make(LoggedOut, { user, key: 'portal', session, address: '127.0.0.1' })),
+    ),
+  )
+
+  const port = await freePort()
+  const config: DashboardConfig = {
+    ...{ host: '127.0.0.1', port, origin: undefined, natsUrl: nats.url, databaseUrl },
+    ...{ jwtSecrets: [SECRET], gatewayUrl: gateway.url, gatewayPublicUrl: 'https://gateway.example:8443' },
+    ...{ gatewayCaPath: undefined, limits: { ...DEFAULT_LIMITS, ...options.limits } },
+  }
+  const url = `http://127.0.0.1:${port}`
+  let dashboard: Dashboard | undefined
+  const stand = {
+    ...{ nats, link, db, make, publisher, gateway, url },
+    penaltyBox: openPenaltyBox(link, publisher, make),
+    nodes: new Bucket(link, 'nodes', jsonParser(GatewayNode)),
+    traffic: new Traffic(publisher),
+    async up() {
+      const { pageDir } = options
+      dashboard = await startDashboard(config, log, pageDir === undefined ? {} : { pageDir })
+      await eventually(async () => (await fetch(`${url}/ready`)).status === 200)
+    },
+    async down() {
+      await dashboard?.[Symbol.asyncDispose]()
+      dashboard = undefined
+    },
+  }
+  stack.defer(() => stand.down())
+  await stand.up()
+  const owned = stack.move()
+  return { ...stand, [Symbol.asyncDispose]: () => owned.disposeAsync() }
+}
+
+/** Logs in over HTTP; returns the cookie to send. */
+export async function logIn(stand: Stand, email: string): Promise<string> {
+  const response = await fetch(`${stand.url}/portal/login`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', origin: stand.url, 'sec-fetch-site': 'same-origin' },
+    body: JSON.stringify({ email, password: PASSWORD }),
+  })
+  if (!response.ok) throw new Error(`login: ${response.status} ${await response.text()}`)
+  return response.headers.getSetCookie()[0]!.split(';', 1)[0]!
+}

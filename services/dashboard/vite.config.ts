@@ -1,0 +1,48 @@
+import { readdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { brotliCompress, constants, gzip } from 'node:zlib'
+import preact from '@preact/preset-vite'
+import { defineConfig, type Plugin } from 'vite'
+
+const HERE = fileURLToPath(new URL('.', import.meta.url))
+const COMPRESSIBLE = /\.(js|css|html|svg)$/
+
+/** Everything is compressed once, when it is built, as well as it can be. */
+function compressed(): Plugin {
+  let outDir = ''
+  return {
+    name: 'fluxgate-compressed',
+    apply: 'build',
+    configResolved: config => {
+      outDir = join(config.root, config.build.outDir)
+      if (config.build.outDir.startsWith('/')) outDir = config.build.outDir
+    },
+    closeBundle: async () => {
+      const entries = await readdir(outDir, { recursive: true, withFileTypes: true })
+      for (const entry of entries) {
+        if (!entry.isFile() || !COMPRESSIBLE.test(entry.name)) continue
+        const path = join(entry.parentPath, entry.name)
+        const content = await readFile(path)
+        const quality = { params: { [constants.BROTLI_PARAM_QUALITY]: constants.BROTLI_MAX_QUALITY } }
+        await writeFile(`${path}.br`, await promisify(brotliCompress)(content, quality))
+        await writeFile(`${path}.gz`, await promisify(gzip)(content, { level: 9 }))
+      }
+    },
+  }
+}
+
+export default defineConfig({
+  root: join(HERE, 'web'),
+  plugins: [preact({ devToolsEnabled: false }), compressed()],
+  build: {
+    outDir: '../dist',
+    emptyOutDir: true,
+    target: 'es2022',
+    cssTarget: ['chrome123', 'firefox120', 'safari17.5'],
+    // Data URLs are not allowed by the page's Content-Security-Policy.
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+  },
+})

@@ -1,0 +1,123 @@
+import type { Throttle } from '@fluxgate/contracts'
+import { mergeTicks } from '../../../src/core/series.ts'
+import type { LiveFrameName, LiveFrames, Tick } from '../../../src/core/wire.ts'
+import { forgetServerTime, hearServerTime } from './clock.ts'
+import { loadSession } from './session.ts'
+import { createStore } from './store.ts'
+
+export type Connection = 'connecting' | 'live' | 'reconnecting'
+
+export interface LiveState {
+  readonly connection: Connection
+  /** Whether the server itself hears the log. */
+  readonly feed: boolean
+  readonly ticks: readonly Tick[]
+  /** Identity → its throttle; those that have run out may still be in. */
+  readonly throttles: ReadonlyMap<string, Throttle>
+  /** Grows with each throttle and each fact about an incident: who shows what may have changed looks again. */
+  readonly changes: number
+}
+
+const NOTHING: LiveState = {
+  connection: 'connecting',
+  feed: false,
+  ticks: [],
+  throttles: new Map(),
+  changes: 0,
+}
+export const live = createStore<LiveState>(NOTHING)
+
+const KEEP_MS = 11 * 60_000
+/** Frames come every second and heartbeats every 15: after this much silence the connection is taken for dead. */
+const SILENCE_MS = 20_000
+const RETRY_MIN_MS = 500
+const RETRY_MAX_MS = 8_000
+
+const FRAMES: { readonly [Name in LiveFrameName]: (state: LiveState, data: LiveFrames[Name]) => LiveState } =
+  {
+    history: (state, { ticks, throttles }) => ({
+      ...state,
+      ticks: mergeTicks(state.ticks, ticks, KEEP_MS),
+      throttles: new Map(throttles.map(({ identity, throttle }) => [identity, throttle])),
+      changes: state.changes + 1,
+    }),
+    tick: (state, { ticks }) => ({ ...state, ticks: mergeTicks(state.ticks, ticks, KEEP_MS) }),
+    throttle: (state, { identity, throttle }) => {
+      const throttles = new Map(state.throttles)
+      if (throttle) throttles.set(identity, throttle)
+      else throttles.delete(identity)
+      return { ...state, throttles, changes: state.changes + 1 }
+    },
+    incident: state => ({ ...state, changes: state.changes + 1 }),
+    feed: (state, { connected }) => ({ ...state, feed: connected }),
+  }
+
+/**
+ * Follows `/api/live` until told to stop. A browser reconnects an EventSource by itself after a lost connection, but
+ * not after a refusal or a silence: then a new one is opened, which names the last frame it had.
+ */
+export function followLive(): () => void {
+  let source: EventSource | undefined
+  let lastId: string | undefined
+  let retryMs = RETRY_MIN_MS
+  let retry: ReturnType<typeof setTimeout> | undefined
+  let silence: ReturnType<typeof setTimeout> | undefined
+
+  function heard(): void {
+    clearTimeout(silence)
+    silence = setTimeout(again, SILENCE_MS)
+  }
+
+  function again(): void {
+    source?.close()
+    clearTimeout(silence)
+    clearTimeout(retry)
+    setConnection('reconnecting')
+    retry = setTimeout(open, retryMs)
+    retryMs = Math.min(retryMs * 2, RETRY_MAX_MS)
+  }
+
+  function take<Name extends LiveFrameName>(name: Name, event: MessageEvent<string>): void {
+    heard()
+    if (event.lastEventId !== '') lastId = event.lastEventId
+    const data = JSON.parse(event.data) as LiveFrames[Name]
+    if ('now' in data) hearServerTime(data.now)
+    live.set(FRAMES[name](live.get(), data))
+  }
+
+  function open(): void {
+    source = new EventSource(
+      lastId === undefined ? '/api/live' : `/api/live?after=${encodeURIComponent(lastId)}`,
+    )
+    for (const name of Object.keys(FRAMES) as LiveFrameName[]) {
+      source.addEventListener(name, event => take(name, event))
+    }
+    source.addEventListener('open', () => {
+      retryMs = RETRY_MIN_MS
+      forgetServerTime()
+      heard()
+      setConnection('live')
+    })
+    source.addEventListener('error', () => {
+      setConnection('reconnecting')
+      if (source?.readyState !== EventSource.CLOSED) return
+      // Refused: perhaps the session is over, perhaps the server is on its way up.
+      void loadSession()
+      again()
+    })
+    heard()
+  }
+
+  open()
+  return () => {
+    clearTimeout(silence)
+    clearTimeout(retry)
+    source?.close()
+    live.set(NOTHING)
+  }
+}
+
+function setConnection(connection: Connection): void {
+  const state = live.get()
+  if (state.connection !== connection) live.set({ ...state, connection })
+}

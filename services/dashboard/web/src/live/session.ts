@@ -1,0 +1,37 @@
+import type { SessionView } from '../../../src/core/wire.ts'
+import { get, post, type Result, whenUnauthenticated } from './api.ts'
+import { createStore } from './store.ts'
+
+/** `unknown` until the server has been asked; `away` when it cannot be. */
+export type SessionState =
+  | { readonly kind: 'unknown' | 'none' | 'away' }
+  | { readonly kind: 'here'; readonly session: SessionView }
+
+export const session = createStore<SessionState>({ kind: 'unknown' })
+
+const RETRY_MS = 2_000
+
+whenUnauthenticated(() => session.set({ kind: 'none' }))
+
+/** Asks who is here, again and again while the server cannot be reached. */
+export async function loadSession(): Promise<void> {
+  const answer = await get<SessionView>('/api/session')
+  if (answer.ok) session.set({ kind: 'here', session: answer.value })
+  else if (answer.fault.status === 401) session.set({ kind: 'none' })
+  else {
+    if (session.get().kind !== 'here') session.set({ kind: 'away' })
+    setTimeout(() => void loadSession(), RETRY_MS)
+  }
+}
+
+export async function logIn(email: string, password: string): Promise<Result<unknown>> {
+  const answer = await post('/portal/login', { email, password })
+  if (answer.ok) await loadSession()
+  return answer
+}
+
+export async function logOut(): Promise<Result<unknown>> {
+  const answer = await post('/portal/logout')
+  if (answer.ok) session.set({ kind: 'none' })
+  return answer
+}

@@ -1,0 +1,33 @@
+import type { IncidentView, Names } from '../../../src/core/wire.ts'
+import { Severity, State } from './badge.tsx'
+import { humanized } from './format.ts'
+import { Identity } from './identity.tsx'
+import { Ago } from './time.tsx'
+
+/** Incidents as rows; each is a link to its detail. */
+export function IncidentList({ items, names }: { items: readonly IncidentView[]; names: Names }) {
+  return (
+    <ul class="rows">
+      {items.map(incident => (
+        <li key={incident.id} class="row linked" data-testid="incident-row" data-incident={incident.id}>
+          <div class="row-main">
+            <p class="row-title">
+              <Severity severity={incident.severity} />
+              <a class="cover" href={`/incidents/${incident.id}`}>
+                {humanized(incident.rule)}
+              </a>
+              <State state={incident.state} />
+            </p>
+            <p class="row-note">{incident.report?.summary ?? incident.explanation}</p>
+          </div>
+          <div class="row-side">
+            <Identity user={incident.userId} apiKey={incident.keyId} names={names} />
+            <span class="row-when">
+              <Ago at={incident.openedAt} />
+            </span>
+          </div>
+        </li>
+      ))}
+    </ul>
+  )
+}

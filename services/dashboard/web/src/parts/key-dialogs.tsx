@@ -1,0 +1,122 @@
+import { useState } from 'preact/hooks'
+import { notify } from '../live/notices.ts'
+import { type ApiKey, createKey, revokeKey } from '../live/portal.ts'
+import { CopyButton } from './copy-button.tsx'
+import { Dialog } from './dialog.tsx'
+import { Snippet } from './snippet.tsx'
+
+const MAX_NAME = 100
+
+/** Asks for a name, then shows the key, this once. */
+export function CreateKeyDialog({ gatewayUrl, onClose }: { gatewayUrl: string; onClose: () => void }) {
+  const [name, setName] = useState('')
+  const [busy, setBusy] = useState(false)
+  const [fault, setFault] = useState<string>()
+  const [made, setMade] = useState<string>()
+
+  async function send(event: SubmitEvent): Promise<void> {
+    event.preventDefault()
+    setBusy(true)
+    const answer = await createKey(name.trim())
+    setBusy(false)
+    if (answer.ok) setMade(answer.value.key)
+    else setFault(answer.fault.message)
+  }
+
+  if (made !== undefined) {
+    return (
+      <Dialog title="Your new key" onClose={onClose}>
+        <p class="dialog-text">
+          Copy it now: it is shown this once and kept nowhere. Whoever has it spends your tokens.
+        </p>
+        <div class="secret">
+          <code data-testid="new-key">{made}</code>
+          <CopyButton text={made} />
+        </div>
+        <Snippet gatewayUrl={gatewayUrl} apiKey={made} />
+        <footer class="dialog-foot">
+          <button type="button" class="primary" onClick={onClose}>
+            I have it
+          </button>
+        </footer>
+      </Dialog>
+    )
+  }
+  return (
+    <Dialog title="Create a key" onClose={onClose}>
+      <form onSubmit={event => void send(event)}>
+        <label class="field">
+          <span>Name</span>
+          <input
+            required
+            maxLength={MAX_NAME}
+            placeholder="What it is for, such as: laptop"
+            data-testid="key-name"
+            value={name}
+            onInput={event => setName(event.currentTarget.value)}
+          />
+        </label>
+        <p class="field-fault" role="alert">
+          {fault}
+        </p>
+        <footer class="dialog-foot">
+          <button type="button" onClick={onClose}>
+            Cancel
+          </button>
+          <button
+            type="submit"
+            class="primary"
+            data-testid="key-confirm"
+            disabled={busy || name.trim() === ''}
+          >
+            {busy ? 'Creating…' : 'Create'}
+          </button>
+        </footer>
+      </form>
+    </Dialog>
+  )
+}
+
+export function RevokeKeyDialog({ apiKey, onClose }: { apiKey: ApiKey; onClose: () => void }) {
+  const [busy, setBusy] = useState(false)
+  const [fault, setFault] = useState<string>()
+
+  async function revoke(): Promise<void> {
+    setBusy(true)
+    const answer = await revokeKey(apiKey.id)
+    setBusy(false)
+    if (!answer.ok) return setFault(answer.fault.message)
+    notify('done', `${nameOf(apiKey)} is revoked at every gateway.`)
+    onClose()
+  }
+
+  return (
+    <Dialog title={`Revoke ${nameOf(apiKey)}?`} onClose={onClose}>
+      <p class="dialog-text">
+        Requests with <code>{`${apiKey.prefix}…${apiKey.last4}`}</code> are refused from now on, at every
+        gateway. This cannot be undone.
+      </p>
+      <p class="field-fault" role="alert">
+        {fault}
+      </p>
+      <footer class="dialog-foot">
+        <button type="button" onClick={onClose}>
+          Cancel
+        </button>
+        <button
+          type="button"
+          class="danger"
+          data-testid="revoke-confirm"
+          disabled={busy}
+          onClick={() => void revoke()}
+        >
+          Revoke
+        </button>
+      </footer>
+    </Dialog>
+  )
+}
+
+function nameOf({ name, prefix, last4 }: ApiKey): string {
+  return name || `${prefix}…${last4}`
+}

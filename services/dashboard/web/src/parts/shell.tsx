@@ -1,0 +1,79 @@
+import type { ComponentChildren } from 'preact'
+import type { SessionView } from '../../../src/core/wire.ts'
+import { notify } from '../live/notices.ts'
+import { usePlace } from '../live/route.ts'
+import { logOut } from '../live/session.ts'
+import { ConnectionState } from './connection.tsx'
+import { Icon, type IconName } from './icon.tsx'
+import { ThemeSwitch } from './theme-switch.tsx'
+
+interface Link {
+  readonly href: string
+  readonly icon: IconName
+  readonly text: string
+}
+
+const OPERATOR_LINKS: readonly Link[] = [
+  { href: '/', icon: 'overview', text: 'Overview' },
+  { href: '/incidents', icon: 'incidents', text: 'Incidents' },
+  { href: '/identities', icon: 'identities', text: 'Identities' },
+  { href: '/nodes', icon: 'nodes', text: 'Nodes' },
+  { href: '/keys', icon: 'keys', text: 'Keys' },
+]
+const DEVELOPER_LINKS: readonly Link[] = [{ href: '/keys', icon: 'keys', text: 'Keys' }]
+
+/** What stands around every view: where one can go, who one is, and whether what is shown is live. */
+export function Shell({ me, children }: { me: SessionView; children: ComponentChildren }) {
+  const { path } = usePlace()
+  const isOperator = me.role === 'operator'
+  const isHere = (href: string) =>
+    href === '/' ? path === '/' : path.startsWith(href) || (!isOperator && path === '/')
+  return (
+    <div class="shell">
+      <a class="skip" href="#content">
+        Skip to the content
+      </a>
+      <aside class="rail">
+        <a class="brand" href="/" aria-label="Fluxgate">
+          <img src="/icon.svg" width={24} height={24} alt="" />
+          <span>Fluxgate</span>
+        </a>
+        <nav aria-label="Views">
+          {(isOperator ? OPERATOR_LINKS : DEVELOPER_LINKS).map(({ href, icon, text }) => (
+            <a key={href} href={href} aria-current={isHere(href) ? 'page' : undefined}>
+              <Icon name={icon} />
+              <span>{text}</span>
+            </a>
+          ))}
+        </nav>
+        {isOperator && <ConnectionState />}
+        <div class="rail-foot">
+          <ThemeSwitch />
+          <div class="me">
+            <span class="me-name" title={me.user}>
+              {me.email ?? me.user}
+            </span>
+            <span class="me-role">{me.role}</span>
+          </div>
+          <button
+            type="button"
+            class="bare"
+            aria-label="Log out"
+            title="Log out"
+            onClick={() => void leave()}
+          >
+            <Icon name="out" />
+          </button>
+        </div>
+      </aside>
+      <main id="content" tabIndex={-1}>
+        {children}
+      </main>
+    </div>
+  )
+}
+
+async function leave(): Promise<void> {
+  const answer = await logOut()
+  if (!answer.ok) notify('fault', answer.fault.message)
+}

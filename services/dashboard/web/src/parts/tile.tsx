@@ -1,0 +1,41 @@
+import type { ComponentChildren } from 'preact'
+import type { Figure } from './format.ts'
+
+export interface TileFigure extends Partial<Figure> {
+  readonly value: string
+  readonly name?: string
+  readonly testId?: string
+}
+
+export interface TileProps {
+  readonly label: string
+  /** Beside the label, so that nothing moves when the figure gets wider; figures of changing units have their own. */
+  readonly unit?: string
+  readonly figures: readonly TileFigure[]
+  /** What the figure is taken over. */
+  readonly note: ComponentChildren
+  readonly tone?: 'warn' | 'bad' | undefined
+}
+
+export function Tile({ label, unit, figures, note, tone }: TileProps) {
+  return (
+    <div class={`tile ${tone ?? ''}`}>
+      <h3>
+        {label}
+        {unit && <span class="unit"> {unit}</span>}
+      </h3>
+      <p class="tile-figures">
+        {figures.map(({ name, value, unit: own, testId }) => (
+          <span key={name ?? ''} class="tile-figure">
+            {name && <span class="tile-name">{name} </span>}
+            <span class="tile-value num" data-testid={testId} data-value={value.replaceAll(',', '')}>
+              {value}
+            </span>
+            {own && <span class="unit"> {own}</span>}
+          </span>
+        ))}
+      </p>
+      <p class="tile-note num">{note}</p>
+    </div>
+  )
+}

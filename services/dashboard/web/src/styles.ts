@@ -1,0 +1,13 @@
+/** In the order in which they are to count. */
+import './styles/tokens.css'
+import './styles/base.css'
+import './styles/fields.css'
+import './styles/shell.css'
+import './styles/login.css'
+import './styles/panel.css'
+import './styles/feedback.css'
+import './styles/rows.css'
+import './styles/table.css'
+import './styles/overlay.css'
+import './styles/overview.css'
+import './styles/incident.css'
