@@ -1,0 +1,247 @@
+import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
+import { after, before, describe, test } from 'node:test'
+import {
+  BUCKETS,
+  eventMaker,
+  type FluxgateEvent,
+  jsonParser,
+  LimitsPolicy,
+  parseEvent,
+} from '@fluxgate/contracts'
+import {
+  Bucket,
+  connectNats,
+  EventPublisher,
+  ensureTopology,
+  type NatsLink,
+  openPenaltyBox,
+} from '@fluxgate/nats'
+import { type Database, migrateToLatest, openDatabase } from '@fluxgate/read-model'
+import { createMetrics } from '@fluxgate/runtime'
+import {
+  createDatabase,
+  type NatsServer,
+  type PostgresServer,
+  startNatsServer,
+  startPostgres,
+} from '@fluxgate/testing'
+import Fastify, { type FastifyInstance } from 'fastify'
+import { monotonicFactory } from 'ulid'
+import { adminAccounts } from '../../out/accounts/admin-accounts.ts'
+import { changeLimits, LIMITS_KEY } from '../../out/policy.ts'
+import { registerAdmin } from './routes.ts'
+
+const TOKEN = 'a token for administrators'
+const quiet = { info() {}, warn() {}, error() {} }
+const stack = new AsyncDisposableStack()
+const events: FluxgateEvent[] = []
+const logged: unknown[] = []
+let nats: NatsServer
+let postgres: PostgresServer
+let link: NatsLink
+let db: Database
+let app: FastifyInstance
+
+before(async () => {
+  nats = stack.use(await startNatsServer())
+  postgres = stack.use(await startPostgres())
+  db = stack.use(openDatabase(await createDatabase(postgres), { connectTimeoutMs: 500 }))
+  await migrateToLatest(db)
+  link = stack.use(await connectNats({ url: nats.url, name: 'admin' }, quiet))
+  await ensureTopology(link)
+  const publisher = stack.use(new EventPublisher(link))
+  const make = eventMaker('/gateway/test/boot', monotonicFactory(), Date.now)
+  const penaltyBox = openPenaltyBox(link, publisher, make)
+  app = Fastify()
+  stack.defer(() => app.close())
+  await registerAdmin(app, {
+    token: TOKEN,
+    accounts: adminAccounts({
+      db,
+      make,
+      append({ event }) {
+        const parsed = parseEvent(Buffer.from(JSON.stringify(event)))
+        assert.ok(parsed.ok, parsed.ok ? '' : parsed.reason)
+        events.push(parsed.value)
+      },
+      random: randomBytes,
+      epochMs: Date.now,
+    }),
+    penaltyBox,
+    changeLimits: change => changeLimits(link, change),
+    throttles: () =>
+      new Map([
+        ['ann.k', throttleUntil(Date.now() + 60_000)],
+        ['old.k', throttleUntil(1)],
+      ]),
+    tokensLeft: () => ({ 'ann.k': 42 }),
+    registry: createMetrics('gateway'),
+    epochMs: Date.now,
+    log: { warn: (...line) => logged.push(line), error: (...line) => logged.push(line) },
+  })
+})
+after(() => stack.disposeAsync())
+
+const throttleUntil = (until: number) => {
+  return { capacity: 1, refillRate: 1, imposedAt: 0, until, reason: 'r', rule: 'manual', actor: 'admin' }
+}
+
+async function ask(
+  method: 'GET' | 'POST' | 'DELETE',
+  url: string,
+  body?: object | string,
+  authorization = `Bearer ${TOKEN}`,
+): Promise<{ status: number; text: string; json: Record<string, never>; code: string | undefined }> {
+  const headers = { authorization, ...(body === undefined ? {} : { 'content-type': 'application/json' }) }
+  const answer = await app.inject({ method, url, headers, ...(body === undefined ? {} : { payload: body }) })
+  const isJson = String(answer.headers['content-type']).startsWith('application/json')
+  const json = isJson ? answer.json() : {}
+  return { status: answer.statusCode, text: answer.body, json, code: json.error?.code }
+}
+
+interface Made {
+  readonly key: string
+  readonly id: string
+  readonly prefix: string
+}
+const newKey = async (user: string): Promise<Made> =>
+  (await ask('POST', '/admin/keys/generate', { user_id: user })).json as unknown as Made
+
+const policy = async () =>
+  (await new Bucket(link, BUCKETS.policy, jsonParser(LimitsPolicy)).get(LIMITS_KEY))?.value.identities
+
+describe('the admin face', () => {
+  test('is for who has the token, and says of itself only that it lives', async () => {
+    const wrong = [
+      '',
+      TOKEN,
+      `Basic ${TOKEN}`,
+      `Bearer ${TOKEN}x`,
+      `Bearer ${TOKEN.slice(0, -1)}`,
+      'Bearer ',
+      'bearer',
+    ]
+    const paths = ['/admin/users', '/admin/keys?user_id=a', '/admin/metrics', '/admin/throttles', '/metrics']
+    for (const authorization of wrong) {
+      for (const path of paths) {
+        const answer = await ask('GET', path, undefined, authorization)
+        assert.deepEqual(
+          [answer.status, answer.code],
+          [401, 'invalid_admin_token'],
+          `${authorization} ${path}`,
+        )
+      }
+      const made = await ask('POST', '/admin/keys/generate', { user_id: 'eve' }, authorization)
+      assert.equal(made.status, 401)
+    }
+    assert.deepEqual((await ask('GET', '/admin/health', undefined, '')).json, { status: 'alive' })
+    assert.deepEqual(events, [])
+    assert.equal((await ask('GET', '/admin/users', undefined, `bearer ${TOKEN}`)).status, 200)
+  })
+
+  test('shows the key once, and never a hash or an address of a person', async () => {
+    const { key, id, prefix } = await newKey('ann')
+    await db
+      .updateTable('users')
+      .set({ email: 'ann@example.com', password_hash: '$argon2id$x' })
+      .where('id', '=', 'ann')
+      .execute()
+    const seen = [await ask('GET', '/admin/users'), await ask('GET', '/admin/keys?user_id=ann')].map(
+      each => each.text,
+    )
+    assert.ok(seen[0]?.includes('"ann"') && seen[1]?.includes(id) && seen[1]?.includes(prefix))
+    for (const secret of [key, key.slice(12, -4), 'argon2', 'ann@example.com', 'hash']) {
+      assert.ok(!seen.join().includes(secret), secret)
+    }
+    assert.ok(!JSON.stringify([events, logged]).includes(key))
+  })
+
+  test('changes the limits of an identity, and takes the change back', async () => {
+    const { key, id } = await newKey('bob')
+    const limit = { capacity: 10, refill_rate: 0.5 }
+    const set = await ask('POST', '/admin/rate_limit', { identifier: key, ...limit })
+    assert.deepEqual(
+      [set.status, set.json],
+      [200, { identifier: `bob.${id}`, identities: [`bob.${id}`], ...limit }],
+    )
+    assert.deepEqual((await policy())?.[`bob.${id}`], { capacity: 10, refillRate: 0.5 })
+    const another = await newKey('bob')
+    await ask('POST', '/admin/rate_limit', { identifier: 'bob', ...limit })
+    assert.deepEqual(
+      Object.keys((await policy()) ?? {}).toSorted(),
+      [`bob.${id}`, `bob.${another.id}`].toSorted(),
+    )
+    assert.equal((await ask('DELETE', `/admin/rate_limit/bob.${id}`)).status, 204)
+    assert.deepEqual(Object.keys((await policy()) ?? {}), [`bob.${another.id}`])
+    assert.equal((await ask('POST', '/admin/rate_limit', { identifier: 'nobody', ...limit })).status, 404)
+  })
+
+  test('puts all keys of a user into the penalty box, and lets them out', async () => {
+    const keys = [await newKey('carol'), await newKey('carol')]
+    const order = { identifier: 'carol', capacity: 0, refill_rate: 0, seconds: 60, reason: 'a test' }
+    const imposed = await ask('POST', '/admin/throttle', order)
+    assert.deepEqual(
+      (imposed.json as { identities?: string[] }).identities?.toSorted(),
+      keys.map(key => `carol.${key.id}`).toSorted(),
+    )
+    assert.equal((await ask('POST', '/admin/pardon', { identifier: 'carol' })).status, 200)
+    assert.deepEqual((await ask('POST', '/admin/pardon', { identifier: 'carol' })).code, 'not_found')
+  })
+
+  test('tells what is', async () => {
+    assert.deepEqual((await ask('GET', '/admin/metrics')).json, { 'ann.k': 42 })
+    const { throttles } = (await ask('GET', '/admin/throttles')).json as unknown as {
+      throttles: Array<{ identifier: string }>
+    }
+    assert.deepEqual(
+      throttles.map(each => each.identifier),
+      ['ann.k'],
+    )
+    assert.match((await ask('GET', '/metrics')).text, /process_cpu_seconds_total/)
+  })
+
+  test('takes what it knows and nothing else', async () => {
+    const bad: Array<[string, object | string]> = [
+      ['/admin/keys/generate', ''],
+      ['/admin/keys/generate', '{'],
+      ['/admin/keys/generate', []],
+      ['/admin/keys/generate', { user_id: 'a', more: 1 }],
+      ['/admin/keys/generate', { user_id: 'a', name: '\u0000' }],
+      ['/admin/keys/generate', { user_id: 'anonymous' }],
+      ['/admin/keys/generate', '{"user_id":"a","__proto__":{"tier":"pro"}}'],
+      ['/admin/rate_limit', { identifier: 'a.b', capacity: '1', refill_rate: 1 }],
+      ['/admin/rate_limit', '{"identifier":"a.b","capacity":1e999,"refill_rate":1}'],
+      ['/admin/throttle', { identifier: 'a.b', capacity: 1, refill_rate: 1, seconds: 1e9 }],
+      ['/admin/tier', { user_id: 'ann', tier: 'platinum' }],
+    ]
+    for (const [url, body] of bad) {
+      const answer = await ask('POST', url, body)
+      assert.deepEqual([answer.status, answer.code], [400, 'invalid_body'], JSON.stringify(body))
+    }
+    assert.equal((await ask('GET', '/admin/keys?user_id=a.b')).status, 400)
+    assert.equal((await ask('GET', '/admin/keys?user_id=a&user_id=b')).status, 400)
+    assert.equal((await ask('DELETE', '/admin/keys/%00')).status, 404)
+    assert.equal((await ask('GET', '/admin/nothing')).code, 'not_found')
+    assert.deepEqual(logged, [])
+  })
+
+  test('says so when Postgres is away, and when the log is', async () => {
+    const { id } = await newKey('dora')
+    await postgres.stop()
+    const noDatabase = await ask('POST', '/admin/keys/generate', { user_id: 'late' })
+    assert.deepEqual([noDatabase.status, noDatabase.code], [503, 'unavailable'])
+    await postgres.start()
+    await nats.stop()
+    const order = { identifier: `dora.${id}`, capacity: 0, refill_rate: 0 }
+    const started = performance.now()
+    const answers = await Promise.all([
+      ask('POST', '/admin/throttle', order),
+      ask('POST', '/admin/rate_limit', order),
+      ask('POST', '/admin/pardon', { identifier: `dora.${id}` }),
+    ])
+    for (const answer of answers) assert.deepEqual([answer.status, answer.code], [503, 'unavailable'])
+    assert.ok(performance.now() - started < 7_000)
+    await nats.start()
+  })
+})
