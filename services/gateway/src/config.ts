@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { isIP } from 'node:net'
 import type { EnvReader } from '@fluxgate/runtime'
 import { type Override, parseOverrides } from './core/dns/overrides.ts'
 import { parseUpstreams, type UpstreamAddress } from './core/dns/upstream-list.ts'
@@ -20,6 +21,8 @@ export interface GatewayConfig {
   readonly jwtSecrets: readonly string[]
   readonly upstreamUrls: readonly string[]
   readonly tls: boolean
+  /** Addresses, networks, or `loopback`: whose `X-Forwarded-For` tells the caller's address. */
+  readonly trustedProxies: readonly string[]
   readonly tlsFiles: { certPath: string; keyPath: string } | undefined
   readonly clusterDomain: string
   readonly dohUpstreams: readonly UpstreamAddress[]
@@ -69,6 +72,7 @@ export function readGatewayConfig(env: EnvReader): GatewayConfig {
     adminToken: env.secret('ADMIN_TOKEN', 16),
     jwtSecrets: jwtSecrets(env),
     upstreamUrls: env.urls('DOWNSTREAM_AI_URLS', ['http:', 'https:']),
+    trustedProxies: trustedProxies(env),
     tls: env.oneOf('TLS', ['on', 'off'], 'on') === 'on',
     tlsFiles: certPath !== undefined && keyPath !== undefined ? { certPath, keyPath } : undefined,
     clusterDomain: env.text('CLUSTER_DOMAIN', 'api.fluxgate.local'),
@@ -77,6 +81,19 @@ export function readGatewayConfig(env: EnvReader): GatewayConfig {
     operator: operator(env),
     limits: readLimits(env),
   }
+}
+
+/** The dashboard on this machine by default; with a balancer in front, its addresses too. */
+function trustedProxies(env: EnvReader): string[] {
+  const given = env.list('TRUSTED_PROXIES')
+  for (const entry of given) {
+    const [address = '', bits] = entry.split('/')
+    const named = ['loopback', 'linklocal', 'uniquelocal'].includes(entry)
+    if (!named && (isIP(address) === 0 || (bits !== undefined && !/^\d{1,3}$/.test(bits)))) {
+      env.fault(`TRUSTED_PROXIES: ${JSON.stringify(entry)} is no address, network or "loopback"`)
+    }
+  }
+  return given.length > 0 ? given : ['loopback']
 }
 
 /** The secret that signs, and during a rotation the one before it, which still verifies. */

@@ -134,7 +134,7 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
 
   const names = ['localhost', config.clusterDomain]
   const tls = config.tls ? await loadTls(config.tlsFiles, join(config.dataDir, 'tls'), names) : undefined
-  const edge = createEdge(limits, tls)
+  const edge = createEdge(limits, tls, config.trustedProxies)
   await registerProxy(edge, proxy)
   edge.setNotFoundHandler((request, reply) => refuseUnknown(proxy, request, reply))
   registerDnsQuery(edge, resolver, { allowPlaintext: !config.tls })

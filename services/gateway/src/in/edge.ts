@@ -24,9 +24,14 @@ const TLS_CIPHERS = [
 export const STRICT_SCHEMAS = { customOptions: { removeAdditional: false, coerceTypes: false } } as const
 
 /** The public server: HTTP/1.1 and h2 by ALPN over TLS 1.2+, or plain HTTP/1.1 behind a balancer that ends TLS. */
-export function createEdge(limits: GatewayLimits, tls: EdgeTls | undefined): FastifyInstance {
+export function createEdge(
+  limits: GatewayLimits,
+  tls: EdgeTls | undefined,
+  trustedProxies: readonly string[] = [],
+): FastifyInstance {
   const common = {
     ajv: STRICT_SCHEMAS,
+    trustProxy: [...trustedProxies],
     bodyLimit: limits.maxBodyBytes,
     requestTimeout: limits.requestTimeoutMs,
     keepAliveTimeout: limits.keepAliveTimeoutMs,
