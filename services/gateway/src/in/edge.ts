@@ -31,7 +31,6 @@ export function createEdge(
 ): FastifyInstance {
   const common = {
     ajv: STRICT_SCHEMAS,
-    trustProxy: [...trustedProxies],
     bodyLimit: limits.maxBodyBytes,
     requestTimeout: limits.requestTimeoutMs,
     keepAliveTimeout: limits.keepAliveTimeoutMs,
@@ -44,14 +43,16 @@ export function createEdge(
     exposeHeadRoutes: false,
     routerOptions: { ignoreTrailingSlash: false, maxParamLength: 256 },
   } as const
+  const trustProxy = [...trustedProxies]
   const http = { headersTimeout: limits.headersTimeoutMs, maxHeaderSize: limits.maxHeaderBytes }
   if (!tls) {
-    const app = Fastify({ ...common, http })
+    const app = Fastify({ ...common, trustProxy, http })
     app.server.maxConnections = limits.maxConnections
     return app
   }
   const app = Fastify({
     ...common,
+    trustProxy,
     http2: true,
     https: {
       ...http,
