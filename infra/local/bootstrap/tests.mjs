@@ -4,7 +4,8 @@ import { ROOT, Trouble } from './processes.mjs'
 
 const PLACES = ['shared', 'services', 'infra']
 const LEFT_OUT = new Set(['node_modules', 'dist'])
-const FILE_LIMIT_MS = 300_000
+const FILE_LIMIT = new URL('./file-limit.mjs', import.meta.url).href
+const TEST_LIMIT_MS = 240_000
 
 /**
  * Arguments for `node --test`. `args` that start with `-` go to the runner; the others choose files by a part of
@@ -19,7 +20,8 @@ export function testArguments(args) {
   return [
     '--test',
     '--test-concurrency=2',
-    `--test-timeout=${FILE_LIMIT_MS}`,
+    `--import=${FILE_LIMIT}`,
+    `--test-timeout=${TEST_LIMIT_MS}`,
     ...(flags.some(flag => flag.startsWith('--test-reporter')) ? [] : ['--test-reporter=spec']),
     ...flags,
     ...files,

@@ -1,0 +1,12 @@
+/**
+ * Preloaded into every test file's process: the runner's own time limit is per test, and a file that hangs outside of
+ * its tests, or whose tests leave something running, would hang the whole run.
+ */
+const LIMIT_MS = Number(process.env.FLUXGATE_TEST_FILE_LIMIT_MS ?? 300_000)
+
+if (process.env.NODE_TEST_CONTEXT === 'child-v8') {
+  setTimeout(() => {
+    process.stderr.write(`${process.argv[1]} did not end within ${LIMIT_MS / 1_000} s\n`)
+    process.exit(1)
+  }, LIMIT_MS).unref()
+}
