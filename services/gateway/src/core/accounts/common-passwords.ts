@@ -59,6 +59,8 @@ const WALKED_LETTERS = 'qwertyasdfgh'
 /** More digits and signs than these are worth something, whatever words stand among them. */
 const MAX_DECORATION = 8
 const SHORTEST_CONTEXT = 3
+/** Nobody tries longer ones first but repetitions; the bound keeps the search below a millisecond. */
+const MAX_SEARCHED_CHARS = 64
 const LETTER = /\p{L}/u
 
 /**
@@ -71,7 +73,8 @@ export function isCommonPassword(password: string, context: readonly string[] = 
   const text = password.toLowerCase()
   if (isRepetition(text) || isSequence(text)) return true
   const own = new Set(context.filter(word => word.length >= SHORTEST_CONTEXT).map(word => word.toLowerCase()))
-  return LETTER.test(text) && decoration(text, own) <= MAX_DECORATION
+  if (text.length > MAX_SEARCHED_CHARS || !LETTER.test(text)) return false
+  return decoration(text, own) <= MAX_DECORATION
 }
 
 /** How many digits and signs are left when the words are taken out; Infinity when a letter is. */
@@ -100,11 +103,11 @@ function decoration(text: string, own: ReadonlySet<string>): number {
   return left[text.length]!
 }
 
-const LONGEST_UNIT = 4
+const LONGEST_UNIT = 16
 
-/** `aaaaaaaaaaaa`, `abcabcabcabc`, `121212121212`: a unit of up to four characters again and again. */
+/** `aaaaaaaaaaaa`, `abcabcabcabc`, `121212121212`: a unit again and again, the last perhaps cut. */
 function isRepetition(text: string): boolean {
-  for (let unit = 1; unit <= LONGEST_UNIT; unit++) {
+  for (let unit = 1; unit <= Math.min(LONGEST_UNIT, text.length / 2); unit++) {
     let same = true
     for (let i = unit; same && i < text.length; i++) same = text[i] === text[i - unit]
     if (same) return true

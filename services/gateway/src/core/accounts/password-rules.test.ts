@@ -78,6 +78,8 @@ describe('a new password', () => {
       'fluxgate1234',
       'FluxgateAdmin1',
       'asdfasdfasdf',
+      'passwordpassword'.repeat(8),
+      'plum-wagon plum-wagon plum-wagon ',
       'hello world 123',
       '123qweasdzxc',
     ]
@@ -116,6 +118,8 @@ describe('a new password', () => {
     ]
     const started = performance.now()
     for (const password of nasty) isCommonPassword(password, ['aaaa', 'aaaaa'])
+    const long = 'x'.repeat(60).concat('-y7')
+    for (let i = 0; i < 100; i++) isCommonPassword('loveloveloveq'.repeat(4), [long])
     assert.ok(performance.now() - started < 200)
   })
 })
