@@ -13,6 +13,8 @@ const pause = (ms: number) => new Promise(resolve => setTimeout(resolve, ms))
 /** A guard as a process of its own, which a signal can end or stop at any instruction. */
 class Child implements AsyncDisposable {
   readonly process: ChildProcess
+  /** Resolves when it has started. */
+  readonly ready: Promise<unknown>
 
   constructor(bench: GuardBench, env: Record<string, string> = {}) {
     this.process = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', CHILD], {
@@ -20,11 +22,12 @@ class Child implements AsyncDisposable {
         PATH: process.env.PATH,
         NATS_URL: bench.server.url,
         LOG_LEVEL: 'fatal',
-        GUARD_LEASE: '600ms',
+        GUARD_LEASE: '1s',
         ...env,
       },
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     })
+    this.ready = once(this.process, 'message')
   }
 
   async ended(): Promise<void> {
@@ -37,11 +40,20 @@ class Child implements AsyncDisposable {
   }
 }
 
-async function terms(bench: GuardBench): Promise<number> {
+/** Waits for a leader later than `term`; a busy machine may see more than one change. */
+async function ledAfter(bench: GuardBench, term = 0): Promise<number> {
+  return await eventually(async () => {
+    const found = (await lease(bench)).term
+    assert.ok(found > term)
+    return found
+  })
+}
+
+async function lease(bench: GuardBench): Promise<{ term: number; state: { sequence: number } }> {
   const message = await bench.link.manager.streams.getMessage('KV_leases', {
     last_by_subj: '$KV.leases.guard',
   })
-  return message.json<{ term: number }>().term
+  return message.json()
 }
 
 /** Ids are forgotten by the streams at once, as after an outage that was longer than the window of duplicates. */
@@ -58,14 +70,14 @@ describe('a guard that is killed between its effects', () => {
       await using bench = await startGuardBench()
       await forgetIds(bench)
       await using first = new Child(bench, { TEST_AT: at, TEST_SIGNAL: 'SIGKILL' })
-      await eventually(async () => assert.equal(await terms(bench), 1))
+      const term = await ledAfter(bench)
       await bench.settle(ada, 300)
       await bench.settle(ada, 300)
       await bench.settle(ada, 300)
       await first.ended()
       await pause(300)
       await using _second = new Child(bench)
-      await eventually(async () => assert.equal(await terms(bench), 2))
+      await ledAfter(bench, term)
       await eventually(async () =>
         assert.deepEqual(typesOf(await bench.facts('INCIDENTS')), ['incidents.opened']),
       )
@@ -89,7 +101,7 @@ describe('a guard that is killed at any time', () => {
     await using bench = await startGuardBench()
     const identities = Array.from({ length: 150 }, (_, i) => ({ user: `user${i}`, key: 'k1' }))
     let child = new Child(bench)
-    await eventually(async () => assert.equal(await terms(bench), 1))
+    await ledAfter(bench)
     const flooding = (async () => {
       for (const identity of identities) {
         for (let i = 0; i < 5; i++) await bench.settle(identity, 150)
@@ -123,11 +135,13 @@ describe('leader and standby', () => {
   it('pass the lead within three seconds of a SIGKILL, by default', async () => {
     await using bench = await startGuardBench()
     await using leader = new Child(bench, { GUARD_LEASE: '2s' })
-    await eventually(async () => assert.equal(await terms(bench), 1))
-    await using _standby = new Child(bench, { GUARD_LEASE: '2s' })
-    await pause(1_000)
+    await ledAfter(bench)
+    await using standby = new Child(bench, { GUARD_LEASE: '2s' })
+    await standby.ready
+    await pause(500)
     await bench.settle(ada, 400)
-    assert.equal(await terms(bench), 1)
+    // Until its position is stored: what came before it is known from the window alone.
+    await eventually(async () => assert.equal((await lease(bench)).state.sequence, 1))
     leader.process.kill('SIGKILL')
     const killedAtMs = performance.now()
     await bench.settle(ada, 101)
@@ -146,12 +160,12 @@ describe('leader and standby', () => {
   it('a leader that stood still and wakes does not put back what was pardoned', async () => {
     await using bench = await startGuardBench()
     await using paused = new Child(bench, { TEST_AT: 'before:impose', TEST_SIGNAL: 'SIGSTOP' })
-    await eventually(async () => assert.equal(await terms(bench), 1))
+    await ledAfter(bench)
     await bench.settle(ada, 600)
     await pause(200)
     assert.equal(await bench.box.get(ada), undefined, 'stopped with the decision made and not carried out')
     await using _standby = new Child(bench)
-    await eventually(async () => assert.ok(await bench.box.get(ada)), { everyMs: 5 })
+    await eventually(async () => assert.equal((await bench.facts('INCIDENTS')).length, 1))
     await bench.box.pardon(ada, 'operator:o1', 'known', Date.now())
     paused.process.kill('SIGCONT')
     await pause(1_500)
