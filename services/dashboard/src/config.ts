@@ -13,6 +13,8 @@ export interface DashboardConfig {
   readonly gatewayUrl: string
   /** What developers are told to send their requests to. */
   readonly gatewayPublicUrl: string
+  /** What developers are told to try while no model has been asked. */
+  readonly model: string
   /** Certificate that vouches for the gateway's; absent: the system's authorities. */
   readonly gatewayCaPath: string | undefined
   readonly limits: DashboardLimits
@@ -33,6 +35,7 @@ export interface DashboardLimits extends HubLimits {
   readonly latencyRows: number
   /** One answer serves all who ask for the overview within this time. */
   readonly overviewAgeMs: number
+  readonly modelAgeMs: number
   readonly listRows: number
   readonly maxRecentIncidents: number
   readonly maxThrottleMs: number
@@ -57,6 +60,7 @@ export function readDashboardConfig(env: EnvReader): DashboardConfig {
     jwtSecrets: jwtSecrets(env),
     gatewayUrl,
     gatewayPublicUrl: originOf(env.url('GATEWAY_PUBLIC_URL', ['http:', 'https:'], gatewayUrl)),
+    model: env.text('LLM_MODEL', 'phi4-mini'),
     gatewayCaPath: env.optional('GATEWAY_CA_PATH'),
     limits: DEFAULT_LIMITS,
   }
@@ -81,6 +85,7 @@ export const DEFAULT_LIMITS: DashboardLimits = Object.freeze({
   latencyWindowMs: 5 * MINUTE_MS,
   latencyRows: 20_000,
   overviewAgeMs: 1_000,
+  modelAgeMs: MINUTE_MS,
   listRows: 50,
   maxRecentIncidents: 500,
   maxThrottleMs: 31 * 86_400_000,

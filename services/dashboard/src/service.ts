@@ -26,11 +26,13 @@ import { ulid } from 'ulid'
 import type { DashboardConfig } from './config.ts'
 import { LiveHub } from './core/live-hub.ts'
 import { RecentIncidents } from './core/recent-incidents.ts'
+import { shareFor } from './core/share.ts'
 import { type AppParts, buildApp } from './in/app.ts'
 import { watchWhenThere } from './in/bucket-watch.ts'
-import { type LogListener, startLiveFeed } from './in/live-feed.ts'
+import { LiveFeed, type LogListener } from './in/live-feed.ts'
 import { openAdmission } from './out/admission.ts'
 import { findIncidentView } from './out/incident-views.ts'
+import { modelToTry } from './out/model-to-try.ts'
 import { openOrders } from './out/orders.ts'
 import { postgresFault } from './out/readiness.ts'
 import { openViews } from './out/views.ts'
@@ -124,7 +126,7 @@ function followLog(stack: AsyncDisposableStack, parts: Parts, hub: LiveHub): Pic
     tick: atMs => hub.tick(atMs),
     feed: (connected, atMs) => hub.feed(connected, atMs),
   }
-  const feed = stack.use(startLiveFeed(link, listener, config.limits, log))
+  const feed = stack.use(new LiveFeed(link, listener, config.limits, log))
   return {
     hub,
     recent,
@@ -163,6 +165,9 @@ function appParts(stack: AsyncDisposableStack, parts: Parts, picture: Picture, p
     ...{ admit: admission.admit, cookieName },
     ...{ cookieNames: { browser: cookieName, gateway: SESSION_COOKIE }, gatewayUrl: config.gatewayUrl },
     ...{ gatewayPublicUrl: config.gatewayPublicUrl, gatewayCa: parts.gatewayCa },
+    modelToTry: shareFor({ ageMs: limits.modelAgeMs, nowMs, version: () => 0 }, () =>
+      modelToTry(db, nowMs(), config.model),
+    ),
     views: openViews({ db, link, hub, recent, liveNodes: picture.liveNodes, nowMs }, limits),
     orders: openOrders({ ...parts, findIncident, timeoutMs, maxThrottleMs }),
   }

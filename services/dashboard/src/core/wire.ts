@@ -51,6 +51,10 @@ export interface SessionView {
   readonly expiresAt: number
   /** Where clients send model requests. */
   readonly gatewayUrl: string
+  /** The gateway's certificate is its own: clients need it to trust the gateway, and get it from here. */
+  readonly hasOwnCertificate: boolean
+  /** A model to try: the one that was asked the most of late. */
+  readonly model: string
 }
 
 export type IncidentState = 'opened' | 'reported' | 'acknowledged' | 'closed'

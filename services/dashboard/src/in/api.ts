@@ -10,6 +10,8 @@ export interface ApiParts extends GateParts {
   readonly views: Views
   readonly orders: Orders
   readonly gatewayPublicUrl: string
+  readonly gatewayCa: Buffer | undefined
+  readonly modelToTry: () => Promise<string>
 }
 
 const MINUTE_MS = 60_000
@@ -36,7 +38,17 @@ export function answerApi(app: FastifyInstance, parts: ApiParts): void {
   app.addHook('onRequest', requireVisitor(parts))
   app.get('/session', async (request): Promise<SessionView> => {
     const { session: _, ...visitor } = visitorOf(request)
-    return { ...visitor, gatewayUrl: parts.gatewayPublicUrl }
+    return {
+      ...visitor,
+      gatewayUrl: parts.gatewayPublicUrl,
+      hasOwnCertificate: parts.gatewayCa !== undefined,
+      model: await parts.modelToTry(),
+    }
+  })
+  app.get('/gateway-certificate', async (_request, reply) => {
+    if (!parts.gatewayCa) return sendFault(reply, { code: 'not_found', message: 'There is none of its own.' })
+    reply.header('content-disposition', 'attachment; filename="fluxgate.pem"')
+    return reply.type('application/x-pem-file').send(parts.gatewayCa)
   })
   app.register(async scope => {
     scope.addHook('onRequest', requireRole('operator'))

@@ -19,10 +19,6 @@ export interface FeedLimits {
   readonly maxReplayEvents: number
 }
 
-export interface LiveFeed extends AsyncDisposable {
-  isLive(): boolean
-}
-
 const WATCHED = [STREAMS.requests, STREAMS.tokens, STREAMS.throttles, STREAMS.incidents] as const
 /** A dead connection may be noticed this late: what came meanwhile is read again. */
 const UNNOTICED_MS = 60_000
@@ -34,99 +30,124 @@ const REMEMBERED_IDS = 50_000
 const GRACE_MS = 30
 const RETRY_MS = 1_000
 
+interface Held {
+  readonly event: FluxgateEvent
+  readonly atMs: number
+}
+
 /**
  * The log as it grows: one plain subscription for the whole server, which costs the log nothing. At the start and after
  * each lost connection the streams are read back, so that nothing is missing from the picture.
  */
-export function startLiveFeed(link: NatsLink, listener: LogListener, limits: FeedLimits, log: Log): LiveFeed {
-  const stop = new AbortController()
-  const ids = new RecentIds(REMEMBERED_IDS)
+export class LiveFeed implements AsyncDisposable {
+  readonly #link: NatsLink
+  readonly #listener: LogListener
+  readonly #limits: FeedLimits
+  readonly #log: Log
+  readonly #stop = new AbortController()
+  readonly #ids = new RecentIds(REMEMBERED_IDS)
+  readonly #cleanups: Array<() => void> = []
   /** Events that came while the log is being read back; undefined while live. */
-  let held: Array<{ event: FluxgateEvent; atMs: number }> | undefined = []
-  let heardUntilMs = Date.now() - limits.historyMs
-  let catchingUp = Promise.resolve()
+  #held: Held[] | undefined = []
+  #heardUntilMs: number
+  #catchingUp = Promise.resolve()
 
-  const tell = (event: FluxgateEvent, atMs: number) => {
-    if (ids.add(event.id)) listener.event(event, atMs)
+  constructor(link: NatsLink, listener: LogListener, limits: FeedLimits, log: Log) {
+    this.#link = link
+    this.#listener = listener
+    this.#limits = limits
+    this.#log = log
+    this.#heardUntilMs = Date.now() - limits.historyMs
+    for (const stream of WATCHED) this.#subscribe(stream)
+    this.#cleanups.push(
+      link.onReconnect(() => this.#beginCatchUp()),
+      link.onDisconnect(() => this.#onDisconnect()),
+      everySecond(nowMs => {
+        if (!this.#held) listener.tick(nowMs)
+      }),
+    )
+    this.#beginCatchUp()
   }
-  const subscriptions = WATCHED.map(stream =>
-    link.connection.subscribe(`fluxgate.${stream.toLowerCase()}.>`, {
+
+  isLive(): boolean {
+    return this.#held === undefined
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort()
+    for (const cleanup of this.#cleanups) cleanup()
+    await this.#catchingUp
+  }
+
+  #subscribe(stream: string): void {
+    const subscription = this.#link.connection.subscribe(`fluxgate.${stream.toLowerCase()}.>`, {
       callback: (error, message) => {
-        if (error) return log.error({ err: error, stream }, 'the live log cannot be received')
+        if (error) return this.#log.error({ err: error, stream }, 'the live log cannot be received')
         const parsed = parseEvent(message.data)
         // The projection buries what cannot be read; a viewer only looks past it.
         if (!parsed.ok) return
-        if (held) held.push({ event: parsed.value, atMs: Date.now() })
-        else tell(parsed.value, Date.now())
+        if (this.#held) this.#held.push({ event: parsed.value, atMs: Date.now() })
+        else this.#tell(parsed.value, Date.now())
       },
-    }),
-  )
-
-  /** All that was stored before now comes from the streams; what comes from now on is held until they are read. */
-  async function readBack(): Promise<void> {
-    const live: Array<{ event: FluxgateEvent; atMs: number }> = []
-    held = live
-    await link.connection.flush()
-    const nowMs = Date.now()
-    const wantedMs = Math.max(heardUntilMs - UNNOTICED_MS, nowMs - limits.historyMs)
-    const starts = await Promise.all(
-      WATCHED.map(stream => startOf(link, stream, secondOf(wantedMs), limits.maxReplayEvents)),
-    )
-    const fromMs = Math.max(...starts.map(start => start.fromMs))
-    listener.rewind(fromMs)
-    for (const { stream, from } of starts) {
-      for await (const batch of replay(link, { stream, from, signal: stop.signal })) {
-        for (const { event, storedAtMs } of batch.events) {
-          if (storedAtMs < fromMs) continue
-          if (storedAtMs >= nowMs - CLOCKS_DIFFER_MS) ids.add(event.id)
-          listener.event(event, storedAtMs)
-        }
-      }
-    }
-    for (const { event, atMs } of live) tell(event, atMs)
-    held = undefined
+    })
+    this.#cleanups.push(() => subscription.unsubscribe())
   }
 
-  async function catchUp(): Promise<void> {
-    while (!stop.signal.aborted && link.isConnected()) {
+  #tell(event: FluxgateEvent, atMs: number): void {
+    if (this.#ids.add(event.id)) this.#listener.event(event, atMs)
+  }
+
+  #onDisconnect(): void {
+    if (!this.#held) this.#heardUntilMs = Date.now()
+    this.#held ??= []
+    this.#listener.feed(false, Date.now())
+  }
+
+  #beginCatchUp(): void {
+    this.#held ??= []
+    this.#catchingUp = this.#catchingUp.then(() => this.#catchUp())
+  }
+
+  async #catchUp(): Promise<void> {
+    const { signal } = this.#stop
+    while (!signal.aborted && this.#link.isConnected()) {
       try {
-        await readBack()
-        if (stop.signal.aborted) return
-        listener.feed(true, Date.now())
-        listener.tick(Date.now())
+        await this.#readBack()
+        if (signal.aborted) return
+        this.#listener.feed(true, Date.now())
+        this.#listener.tick(Date.now())
         return
       } catch (error) {
-        log.warn({ err: error }, 'the log cannot be read back yet')
+        this.#log.warn({ err: error }, 'the log cannot be read back yet')
         await new Promise(done => setTimeout(done, RETRY_MS))
       }
     }
   }
 
-  const beginCatchUp = () => {
-    held ??= []
-    catchingUp = catchingUp.then(catchUp)
-  }
-  const offReconnect = link.onReconnect(beginCatchUp)
-  const offDisconnect = link.onDisconnect(() => {
-    if (!held) heardUntilMs = Date.now()
-    held ??= []
-    listener.feed(false, Date.now())
-  })
-  const stopTicking = everySecond(nowMs => {
-    if (!held) listener.tick(nowMs)
-  })
-  beginCatchUp()
-
-  return {
-    isLive: () => held === undefined,
-    async [Symbol.asyncDispose]() {
-      stop.abort()
-      stopTicking()
-      offReconnect()
-      offDisconnect()
-      for (const subscription of subscriptions) subscription.unsubscribe()
-      await catchingUp
-    },
+  /** All that was stored before now comes from the streams; what comes from now on is held until they are read. */
+  async #readBack(): Promise<void> {
+    const live: Held[] = []
+    this.#held = live
+    await this.#link.connection.flush()
+    const nowMs = Date.now()
+    const { historyMs, maxReplayEvents } = this.#limits
+    const wantedMs = secondOf(Math.max(this.#heardUntilMs - UNNOTICED_MS, nowMs - historyMs))
+    const starts = await Promise.all(
+      WATCHED.map(stream => startOf(this.#link, stream, wantedMs, maxReplayEvents)),
+    )
+    const fromMs = Math.max(...starts.map(start => start.fromMs))
+    this.#listener.rewind(fromMs)
+    for (const { stream, from } of starts) {
+      for await (const { events } of replay(this.#link, { stream, from, signal: this.#stop.signal })) {
+        for (const { event, storedAtMs } of events) {
+          if (storedAtMs < fromMs) continue
+          if (storedAtMs >= nowMs - CLOCKS_DIFFER_MS) this.#ids.add(event.id)
+          this.#listener.event(event, storedAtMs)
+        }
+      }
+    }
+    for (const { event, atMs } of live) this.#tell(event, atMs)
+    this.#held = undefined
   }
 }
 

@@ -36,7 +36,7 @@ export async function startGatewayStandIn(
 ): Promise<GatewayStandIn> {
   const sessions = createSessions({ secrets: [secret] })
   const seen: SeenRequest[] = []
-  const keys: Key[] = []
+  const changeKeys = keyRoutes()
 
   async function logIn(request: IncomingMessage, reply: ServerResponse): Promise<void> {
     const { email, password } = (await bodyOf(request)) as { email: string; password: string }
@@ -71,21 +71,6 @@ export async function startGatewayStandIn(
     answer(reply, 204)
   }
 
-  async function changeKeys(request: IncomingMessage, reply: ServerResponse): Promise<void> {
-    if (request.method === 'GET') return answer(reply, 200, { keys })
-    if (request.method === 'DELETE') {
-      const key = keys.find(each => request.url?.endsWith(each.id))
-      if (key) key.revokedAt = Date.now()
-      return answer(reply, 204)
-    }
-    const { name } = (await bodyOf(request)) as { name: string }
-    const secretKey = `sk_live_${randomBytes(16).toString('hex')}`
-    const shown = { prefix: secretKey.slice(0, 12), last4: secretKey.slice(-4) }
-    const times = { createdAt: Date.now(), expiresAt: null, revokedAt: null, lastUsedAt: null }
-    keys.unshift({ id: `k_${keys.length}`, name, ...shown, ...times })
-    answer(reply, 201, { ...keys[0], key: secretKey })
-  }
-
   const server = createServer((request, reply) => {
     const { method = '', url = '', headers } = request
     seen.push({ method, path: url, headers })
@@ -103,6 +88,25 @@ export async function startGatewayStandIn(
       server.closeAllConnections()
       await new Promise(done => server.close(done))
     },
+  }
+}
+
+/** The keys that were made here, of whoever asks. */
+function keyRoutes(): (request: IncomingMessage, reply: ServerResponse) => Promise<void> {
+  const keys: Key[] = []
+  return async (request, reply) => {
+    if (request.method === 'GET') return answer(reply, 200, { keys })
+    if (request.method === 'DELETE') {
+      const key = keys.find(each => request.url?.endsWith(each.id))
+      if (key) key.revokedAt = Date.now()
+      return answer(reply, 204)
+    }
+    const { name } = (await bodyOf(request)) as { name: string }
+    const secretKey = `sk_live_${randomBytes(16).toString('hex')}`
+    const shown = { prefix: secretKey.slice(0, 12), last4: secretKey.slice(-4) }
+    const times = { createdAt: Date.now(), expiresAt: null, revokedAt: null, lastUsedAt: null }
+    keys.unshift({ id: `k_${keys.length}`, name, ...shown, ...times })
+    answer(reply, 201, { ...keys[0], key: secretKey })
   }
 }
 

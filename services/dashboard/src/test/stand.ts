@@ -74,7 +74,7 @@ export async function startStand(options: StandOptions = {}): Promise<Stand> {
   const config: DashboardConfig = {
     ...{ host: '127.0.0.1', port, origin: undefined, natsUrl: nats.url, databaseUrl },
     ...{ jwtSecrets: [SECRET], gatewayUrl: gateway.url, gatewayPublicUrl: 'https://gateway.example:8443' },
-    ...{ gatewayCaPath: undefined, limits: { ...DEFAULT_LIMITS, ...options.limits } },
+    ...{ gatewayCaPath: undefined, model: 'sim-small', limits: { ...DEFAULT_LIMITS, ...options.limits } },
   }
   const url = `http://127.0.0.1:${port}`
   let dashboard: Dashboard | undefined

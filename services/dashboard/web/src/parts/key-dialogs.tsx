@@ -1,4 +1,5 @@
 import { useState } from 'preact/hooks'
+import type { SessionView } from '../../../src/core/wire.ts'
 import { notify } from '../live/notices.ts'
 import { type ApiKey, createKey, revokeKey } from '../live/portal.ts'
 import { CopyButton } from './copy-button.tsx'
@@ -8,40 +9,49 @@ import { Snippet } from './snippet.tsx'
 const MAX_NAME = 100
 
 /** Asks for a name, then shows the key, this once. */
-export function CreateKeyDialog({ gatewayUrl, onClose }: { gatewayUrl: string; onClose: () => void }) {
+export function CreateKeyDialog({ me, onClose }: { me: SessionView; onClose: () => void }) {
+  const [made, setMade] = useState<string>()
+  return made === undefined ? (
+    <NameKey onMade={setMade} onClose={onClose} />
+  ) : (
+    <ShowKey apiKey={made} me={me} onClose={onClose} />
+  )
+}
+
+function ShowKey({ apiKey, me, onClose }: { apiKey: string; me: SessionView; onClose: () => void }) {
+  return (
+    <Dialog title="Your new key" onClose={onClose}>
+      <p class="dialog-text">
+        Copy it now: it is shown this once and kept nowhere. Whoever has it spends your tokens.
+      </p>
+      <div class="secret">
+        <code data-testid="new-key">{apiKey}</code>
+        <CopyButton text={apiKey} />
+      </div>
+      <Snippet me={me} apiKey={apiKey} />
+      <footer class="dialog-foot">
+        <button type="button" class="primary" onClick={onClose}>
+          I have it
+        </button>
+      </footer>
+    </Dialog>
+  )
+}
+
+function NameKey({ onMade, onClose }: { onMade: (key: string) => void; onClose: () => void }) {
   const [name, setName] = useState('')
   const [busy, setBusy] = useState(false)
   const [fault, setFault] = useState<string>()
-  const [made, setMade] = useState<string>()
 
   async function send(event: SubmitEvent): Promise<void> {
     event.preventDefault()
     setBusy(true)
     const answer = await createKey(name.trim())
     setBusy(false)
-    if (answer.ok) setMade(answer.value.key)
+    if (answer.ok) onMade(answer.value.key)
     else setFault(answer.fault.message)
   }
 
-  if (made !== undefined) {
-    return (
-      <Dialog title="Your new key" onClose={onClose}>
-        <p class="dialog-text">
-          Copy it now: it is shown this once and kept nowhere. Whoever has it spends your tokens.
-        </p>
-        <div class="secret">
-          <code data-testid="new-key">{made}</code>
-          <CopyButton text={made} />
-        </div>
-        <Snippet gatewayUrl={gatewayUrl} apiKey={made} />
-        <footer class="dialog-foot">
-          <button type="button" class="primary" onClick={onClose}>
-            I have it
-          </button>
-        </footer>
-      </Dialog>
-    )
-  }
   return (
     <Dialog title="Create a key" onClose={onClose}>
       <form onSubmit={event => void send(event)}>

@@ -46,9 +46,9 @@ export function Keys({ me }: { me: SessionView }) {
         </Loaded>
       </Panel>
       <Panel title="First request">
-        <Snippet gatewayUrl={me.gatewayUrl} />
+        <Snippet me={me} />
       </Panel>
-      {open?.kind === 'create' && <CreateKeyDialog gatewayUrl={me.gatewayUrl} onClose={done} />}
+      {open?.kind === 'create' && <CreateKeyDialog me={me} onClose={done} />}
       {open?.kind === 'revoke' && <RevokeKeyDialog apiKey={open.key} onClose={done} />}
     </>
   )

@@ -1,0 +1,137 @@
+import assert from 'node:assert/strict'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import { endAllSessions, setDisabled } from '@fluxgate/read-model'
+import { eventually } from '@fluxgate/testing'
+import { ApiClient } from './test/api-client.ts'
+import { DEVELOPER, logIn, OPERATOR, type Stand, startStand } from './test/stand.ts'
+
+let stand: Stand
+let api: ApiClient
+let developer: string
+let pageDir: string
+
+before(async () => {
+  pageDir = await mkdtemp(join(tmpdir(), 'fluxgate-page-'))
+  await writeFile(join(pageDir, 'index.html'), '<!doctype html><title>Fluxgate</title>')
+  stand = await startStand({ pageDir })
+  api = new ApiClient(stand, await logIn(stand, OPERATOR.email))
+  developer = await logIn(stand, DEVELOPER.email)
+})
+
+after(async () => {
+  await stand?.[Symbol.asyncDispose]()
+  await rm(pageDir, { recursive: true, force: true })
+})
+
+describe('the page', () => {
+  it('is served for every view, with headers that let nothing else in', async () => {
+    for (const path of ['/', '/incidents/inc_12345678', '/keys?x=1']) {
+      const response = await fetch(`${stand.url}${path}`)
+      assert.equal(response.status, 200)
+      assert.match(await response.text(), /<title>Fluxgate/)
+      assert.match(response.headers.get('content-security-policy') ?? '', /^default-src 'self';/)
+      assert.equal(response.headers.get('x-content-type-options'), 'nosniff')
+      assert.equal(response.headers.get('cache-control'), 'no-cache')
+    }
+    for (const path of ['/assets/gone.js', '/api/nothing', '/../package.json', '/%2e%2e/package.json']) {
+      const response = await fetch(`${stand.url}${path}`)
+      assert.doesNotMatch(await response.text(), /"name"/)
+    }
+    assert.equal((await fetch(`${stand.url}/assets/gone.js`)).status, 404)
+  })
+
+  it('tells that it is alive and ready', async () => {
+    assert.equal((await fetch(`${stand.url}/health`)).status, 200)
+    assert.deepEqual(await (await fetch(`${stand.url}/ready`)).json(), { ready: true, missing: {} })
+  })
+})
+
+describe('who may ask', () => {
+  const views = ['/api/overview', '/api/incidents', '/api/throttles', '/api/identities/top', '/api/nodes']
+
+  it('nobody without a session, and only operators for what is theirs', async () => {
+    for (const path of [...views, '/api/session', '/api/live']) {
+      assert.equal((await api.get(path, '')).status, 401, path)
+      assert.equal((await api.get(path, 'fluxgate=abc.def.ghi')).status, 401, path)
+    }
+    for (const path of [...views, '/api/live'])
+      assert.equal((await api.get(path, developer)).status, 403, path)
+    for (const path of views) assert.equal((await api.get(path)).status, 200, path)
+    const session = (await (await api.get('/api/session', developer)).json()) as object
+    assert.partialDeepStrictEqual(session, { user: DEVELOPER.id, role: 'developer', email: DEVELOPER.email })
+    assert.ok(!('session' in session), 'the session id stays here')
+  })
+
+  it('nobody whose session has ended or whose account is disabled', async () => {
+    const cookie = await logIn(stand, DEVELOPER.email)
+    await endAllSessions(stand.db, DEVELOPER.id, Date.now())
+    assert.equal((await api.get('/api/session', cookie)).status, 401)
+    const second = await logIn(stand, DEVELOPER.email)
+    await setDisabled(stand.db, DEVELOPER.id, Date.now())
+    assert.equal((await api.get('/api/session', second)).status, 401)
+    await setDisabled(stand.db, DEVELOPER.id, null)
+    developer = await logIn(stand, DEVELOPER.email)
+  })
+
+  it('no other site', async () => {
+    const path = '/api/throttles/u.k/pardon'
+    const foreign: Record<string, string>[] = [
+      { origin: 'http://evil.example', 'sec-fetch-site': 'cross-site' },
+      { origin: 'http://127.0.0.1:1', 'sec-fetch-site': 'same-site' },
+      { 'sec-fetch-site': 'none' },
+    ]
+    for (const headers of foreign) {
+      assert.equal((await api.order(path, { reason: 'r' }, headers)).status, 403, JSON.stringify(headers))
+      assert.equal((await api.order('/portal/logout', {}, headers)).status, 403, JSON.stringify(headers))
+    }
+    const asText = await api.order(path, '{"reason":"r"}', { 'content-type': 'text/plain' })
+    assert.equal(asText.status, 400)
+  })
+})
+
+describe('the portal', () => {
+  it('gets the session under its own name, an origin that is its own, and nothing more', async () => {
+    const response = await fetch(`${stand.url}/portal/keys`, {
+      method: 'POST',
+      headers: {
+        ...{ cookie: `${developer}; secret=1`, 'content-type': 'application/json' },
+        ...{ origin: stand.url, 'sec-fetch-site': 'same-origin', 'x-forwarded-for': '6.6.6.6' },
+        ...{ authorization: 'Bearer x', connection: 'close' },
+      },
+      body: '{"name":"laptop"}',
+    })
+    assert.equal(response.status, 201)
+    assert.match(((await response.json()) as { key: string }).key, /^sk_live_/)
+    assert.equal(response.headers.get('cache-control'), 'no-store')
+    const { headers } = stand.gateway.seen.at(-1)!
+    assert.equal(headers.origin, stand.gateway.url)
+    assert.match(headers.cookie ?? '', /^__Host-fluxgate=[\w.-]+$/)
+    assert.deepEqual(
+      [headers['sec-fetch-site'], headers['x-forwarded-for'], headers.authorization],
+      ['same-origin', '127.0.0.1', undefined],
+    )
+  })
+
+  it('is told of a logout, which counts here at once', async () => {
+    const cookie = await logIn(stand, DEVELOPER.email)
+    assert.equal((await api.get('/api/session', cookie)).status, 200)
+    const response = await api.order('/portal/logout', {}, { cookie })
+    assert.equal(response.status, 204)
+    assert.match(response.headers.getSetCookie()[0] ?? '', /^fluxgate=; .*HttpOnly.*Max-Age=0/)
+    const within = { timeoutMs: 1_000 }
+    await eventually(async () => assert.equal((await api.get('/api/session', cookie)).status, 401), within)
+  })
+
+  it('passes a refusal on, and says when the gateway does not answer', async () => {
+    const wrong = await api.order('/portal/login', { email: OPERATOR.email, password: 'wrong' })
+    assert.equal(wrong.status, 401)
+    assert.deepEqual(wrong.headers.getSetCookie(), [])
+    await stand.gateway[Symbol.asyncDispose]()
+    const away = await api.order('/portal/login', { email: OPERATOR.email, password: 'x' })
+    assert.equal(away.status, 502)
+    assert.equal(((await away.json()) as { error: { code: string } }).error.code, 'bad_gateway')
+  })
+})

@@ -1,0 +1,33 @@
+import type { Stand } from './stand.ts'
+
+/** Asks the dashboard as its page does, with one visitor's cookie. */
+export class ApiClient {
+  readonly #stand: Stand
+  readonly cookie: string
+
+  constructor(stand: Stand, cookie: string) {
+    this.#stand = stand
+    this.cookie = cookie
+  }
+
+  get(path: string, cookie = this.cookie): Promise<Response> {
+    return fetch(`${this.#stand.url}${path}`, { headers: { cookie } })
+  }
+
+  async read<T>(path: string): Promise<T> {
+    const response = await this.get(path)
+    if (response.status !== 200) throw new Error(`${path}: ${response.status} ${await response.text()}`)
+    return (await response.json()) as T
+  }
+
+  /** An order as this dashboard's own page sends it, unless other headers are given. */
+  order(path: string, body: object | string, headers: Record<string, string> = {}): Promise<Response> {
+    const { url } = this.#stand
+    const own = { 'content-type': 'application/json', origin: url, 'sec-fetch-site': 'same-origin' }
+    return fetch(`${url}${path}`, {
+      method: 'POST',
+      headers: { ...own, cookie: this.cookie, ...headers },
+      body: typeof body === 'string' ? body : JSON.stringify(body),
+    })
+  }
+}
