@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { eventMaker, type OutgoingEvent } from '@fluxgate/contracts'
 import { connectNats, EventPublisher, ensureTopology, openPenaltyBox, watchBucket } from '@fluxgate/nats'
-import { openDatabase } from '@fluxgate/read-model'
+import { deleteOldSessions, openDatabase } from '@fluxgate/read-model'
 import { createMetrics, type Log } from '@fluxgate/runtime'
 import { createSessions, LiveSessions } from '@fluxgate/session'
 import Fastify, { type FastifyInstance } from 'fastify'
@@ -35,6 +35,9 @@ import { openUpstreams } from './out/upstreams.ts'
 
 const DATABASE_CONNECTIONS = 8
 const FORGET_EVERY_MS = 60_000
+const SESSIONS_EVERY_MS = 3_600_000
+/** Ended sessions are kept for questions about who was there. */
+const SESSIONS_KEPT_MS = 30 * 86_400_000
 /** Throttles may have changed unseen when the bucket has been silent for longer. */
 const SILENCE_LIMIT_MS = 5_000
 
@@ -69,8 +72,7 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
   const table = new LimitTable()
   stack.use(await watchLimits(link, policy => table.setPolicy(policy)))
   const gossip = stack.use(await joinGossip(link, config.node, table, nowMs, limits.gossipIntervalMs))
-  const forgetting = setInterval(() => table.forgetFull(nowMs()), FORGET_EVERY_MS)
-  stack.defer(() => clearInterval(forgetting))
+  stack.use(every(FORGET_EVERY_MS, () => table.forgetFull(nowMs())))
 
   const directory = stack.use(openKeyDirectory(link, db, epochMs, log))
   let nodes: NodeRegistry | undefined
@@ -150,6 +152,13 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
   stack.use(watchLogouts(link, live))
   const tools = { accounts, append, make, random: randomBytes, epochMs, passwords: await createPasswords() }
   if (config.operator) await ensureFirstOperator(tools, config.operator)
+  stack.use(
+    every(SESSIONS_EVERY_MS, () =>
+      deleteOldSessions(db, epochMs() - SESSIONS_KEPT_MS).catch(error =>
+        log.warn({ err: error }, 'old sessions not deleted'),
+      ),
+    ),
+  )
   await registerPortal(edge, {
     ...tools,
     sessions: createSessions({ secrets: config.jwtSecrets }),
@@ -160,7 +169,16 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
   const admin = Fastify({ logger: false, bodyLimit: 64 * 1024, ajv: STRICT_SCHEMAS })
   await registerAdmin(admin, {
     token: config.adminToken,
-    accounts: adminAccounts({ db, append, make, random: randomBytes, epochMs }),
+    accounts: adminAccounts({
+      db,
+      append,
+      make,
+      random: randomBytes,
+      epochMs,
+      // This node need not wait for the log to hear of its own orders.
+      onKeyRevoked: directory.evictKey,
+      onTierChanged: directory.evictUser,
+    }),
     penaltyBox,
     changeLimits: change => changeLimits(link, change),
     throttles: () => throttles.entries,
@@ -191,4 +209,9 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
 function portOf(app: FastifyInstance): number | undefined {
   const address = app.server.address()
   return typeof address === 'object' ? address?.port : undefined
+}
+
+function every(ms: number, action: () => unknown): Disposable {
+  const timer = setInterval(action, ms)
+  return { [Symbol.dispose]: () => clearInterval(timer) }
 }
