@@ -34,7 +34,11 @@ describe('the configuration', () => {
   })
 
   it('tells every fault at once, and no secret', () => {
-    const wrong = { JWT_SECRET: 'short', DASHBOARD_PORT: '99999', DASHBOARD_ORIGIN: 'https://ops.example.com/x' }
+    const wrong = {
+      JWT_SECRET: 'short',
+      DASHBOARD_PORT: '99999',
+      DASHBOARD_ORIGIN: 'https://ops.example.com/x',
+    }
     assert.throws(
       () => readConfig(wrong, readDashboardConfig),
       (error: ConfigError) => {

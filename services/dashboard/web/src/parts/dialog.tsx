@@ -16,7 +16,7 @@ export function Dialog({ title, onClose, children }: DialogProps) {
     const before = document.activeElement
     dialog?.showModal()
     return () => {
-      dialog?.close()
+      // It is not closed by hand: that would tell of a closing when it only gives way to the next dialog.
       if (before instanceof HTMLElement) before.focus()
     }
   }, [])
