@@ -99,8 +99,14 @@ export function consume(
           eager: false,
           onLate: message => answer(link, message, '-NAK'),
         })
-        for (let next = await reader.next(1); next && !stop.signal.aborted; next = await reader.next(1)) {
-          const item = work(next[0]!).finally(() => working.delete(item))
+        for (;;) {
+          const [message] = (await reader.next(1)) ?? []
+          if (!message) break
+          if (stop.signal.aborted) {
+            answer(link, message, '-NAK')
+            break
+          }
+          const item = work(message).finally(() => working.delete(item))
           working.add(item)
           if (working.size >= options.concurrency) await Promise.race(working)
         }
