@@ -15,9 +15,14 @@ export function Identity({
   return (
     <span class="identity" title={`${user}.${apiKey}`}>
       <span class="identity-user">{email ?? user}</span>
-      <span class="identity-key">{key ? `${key.name} · ${key.prefix}…${key.last4}` : apiKey}</span>
+      <span class="identity-key">{key ? keyText(key) : apiKey}</span>
     </span>
   )
+}
+
+/** A key need not have a name. */
+export function keyText({ name, prefix, last4 }: Names['keys'][string]): string {
+  return [name, `${prefix}…${last4}`].filter(part => part !== '').join(' · ')
 }
 
 export function splitIdentity(identity: string): { user: string; apiKey: string } {

@@ -1,5 +1,6 @@
 import type { IncidentView, LogPlace } from '../../../src/core/wire.ts'
 import { humanized, setting } from './format.ts'
+import { Panel } from './panel.tsx'
 import { Time } from './time.tsx'
 
 const UNITS: ReadonlyArray<readonly [ending: RegExp, unit: string]> = [
@@ -31,23 +32,25 @@ export function IncidentNumbers({ numbers }: { numbers: Readonly<Record<string, 
   )
 }
 
-/** Places in the log; those that the report cites as well are marked. */
-export function IncidentEvidence(props: { evidence: readonly LogPlace[]; cited: readonly LogPlace[] }) {
-  const cited = new Set(props.cited.map(placeText))
-  const places = [...new Set([...props.evidence.map(placeText), ...cited])]
-  if (places.length === 0) return <p class="prose muted">No place in the log is cited.</p>
+/** Places in the log that the guard or the report cites; those of the report are marked. */
+export function IncidentEvidence({ incident }: { incident: IncidentView }) {
+  const cited = new Set((incident.report?.evidence ?? []).map(placeText))
+  const places = [...new Set([...incident.evidence.map(placeText), ...cited])]
   return (
-    <ul class="evidence">
-      {places.map(place => (
-        <li
-          key={place}
-          class={cited.has(place) ? 'cited' : ''}
-          title={cited.has(place) ? 'Cited by the report' : ''}
-        >
-          <code>{place}</code>
-        </li>
-      ))}
-    </ul>
+    <Panel title="Cited evidence" aside={<span class="count num">{places.length}</span>}>
+      {places.length === 0 && <p class="prose muted">No place in the log is cited.</p>}
+      <ul class="evidence">
+        {places.map(place => (
+          <li
+            key={place}
+            class={cited.has(place) ? 'cited' : ''}
+            title={cited.has(place) ? 'Cited by the report' : 'Cited by the guard'}
+          >
+            <code>{place}</code>
+          </li>
+        ))}
+      </ul>
+    </Panel>
   )
 }
 

@@ -18,7 +18,7 @@ export function IncidentList({ items, names }: { items: readonly IncidentView[];
               </a>
               <State state={incident.state} />
             </p>
-            <p class="row-note">{incident.report?.summary ?? incident.explanation}</p>
+            <p class="row-note">{inShort(incident)}</p>
           </div>
           <div class="row-side">
             <Identity user={incident.userId} apiKey={incident.keyId} names={names} />
@@ -30,4 +30,9 @@ export function IncidentList({ items, names }: { items: readonly IncidentView[];
       ))}
     </ul>
   )
+}
+
+/** A model sums up; a report from the facts only lists them, and the guard's own words are shorter. */
+function inShort({ report, reportSource, explanation }: IncidentView): string {
+  return report && reportSource === 'model' ? report.summary : explanation
 }

@@ -70,9 +70,7 @@ function Detail({ detail: { incident, names, throttle } }: { detail: IncidentDet
             <p class="prose">{incident.explanation}</p>
             <IncidentNumbers numbers={incident.numbers} />
           </Panel>
-          <Panel title="Cited evidence" aside={<span class="count num">{incident.evidence.length}</span>}>
-            <IncidentEvidence evidence={incident.evidence} cited={incident.report?.evidence ?? []} />
-          </Panel>
+          <IncidentEvidence incident={incident} />
           <Panel title="History">
             <IncidentTimeline incident={incident} />
           </Panel>
