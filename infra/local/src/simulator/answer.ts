@@ -18,14 +18,19 @@ const QUOTE_CHARS = 120
 /** Text between these is what a prompt is about; the last one that is there wins. */
 const DELIMITED = [/```[a-z]*\n?([\s\S]+?)```/g, /<([a-z][\w-]*)>([\s\S]+?)<\/\1>/gi, /"""([\s\S]+?)"""/g]
 
-/** Words from the prompt, told in an answer so that a reader sees what it was derived from. */
-export function quoteOf(prompt: string): string {
+/** What a prompt is about: the last text between delimiters, else all of it. */
+export function subjectOf(prompt: string): string {
   let about = prompt
   for (const pattern of DELIMITED) {
     const found = [...prompt.matchAll(pattern)].at(-1)
     if (found) about = found.at(-1) ?? about
   }
-  const words = about.trim().split(/\s+/)
+  return about
+}
+
+/** Words from the prompt, told in an answer so that a reader sees what it was derived from. */
+export function quoteOf(prompt: string): string {
+  const words = subjectOf(prompt).trim().split(/\s+/)
   return words.slice(0, QUOTE_WORDS).join(' ').replaceAll('"', "'").slice(0, QUOTE_CHARS)
 }
 

@@ -24,6 +24,21 @@ export function findReferences(text: string): Reference[] {
   return [...found.values()].sort((a, b) => a.at - b.at).map(({ reference }) => reference)
 }
 
+/** Those in what the prompt is about; instructions may hold examples, which count only when there are no others. */
+export function referencesFor(subject: string, prompt: string): Reference[] {
+  const found = findReferences(subject)
+  return found.length > 0 ? found : findReferences(prompt)
+}
+
+/** True unless the schema lists other values. */
+export function fits(reference: Reference, schema: Json): boolean {
+  const properties = isObject(schema.properties) ? schema.properties : {}
+  return Object.entries(reference).every(([name, value]) => {
+    const property = properties[name]
+    return !isObject(property) || !Array.isArray(property.enum) || property.enum.includes(value)
+  })
+}
+
 /** An object of exactly `stream` and `sequence`. */
 export function isReferenceSchema(schema: Json): boolean {
   if (!isObject(schema.properties)) return false

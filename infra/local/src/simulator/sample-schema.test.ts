@@ -65,3 +65,15 @@ test('references fill arrays within their bounds, each one cited once', () => {
     4,
   )
 })
+
+test('only references that the schema allows are cited, and of the text those in what it is about', () => {
+  const reference = {
+    type: 'object',
+    properties: { stream: { enum: ['TOKENS', 'AUTH'] }, sequence: { type: 'integer', enum: [9, 12] } },
+    required: ['stream', 'sequence'],
+  }
+  const prompt = 'Cite as in TOKENS:12.\n<data>\nTOKENS:1 and TOKENS:9\n</data>\nYou cited AUTH:12.'
+  assert.deepEqual(sampleSchema({ type: 'array', items: reference }, prompt), [
+    { stream: 'TOKENS', sequence: 9 },
+  ])
+})

@@ -1,5 +1,5 @@
-import { quoteOf } from './answer.ts'
-import { findReferences, isReferenceSchema, type Reference } from './references.ts'
+import { quoteOf, subjectOf } from './answer.ts'
+import { fits, isReferenceSchema, type Reference, referencesFor } from './references.ts'
 import { isObject, type Json } from './request.ts'
 
 const MAX_DEPTH = 8
@@ -16,7 +16,8 @@ interface Sampling {
 
 /** A value that conforms to the JSON schema, plainly marked as simulated wherever it is text. */
 export function sampleSchema(schema: Json, prompt: string): unknown {
-  const sampling = { root: schema, prompt, quote: quoteOf(prompt), references: findReferences(prompt) }
+  const references = referencesFor(subjectOf(prompt), prompt)
+  const sampling = { root: schema, prompt, quote: quoteOf(prompt), references }
   return sample(schema, 'answer', 0, 0, sampling)
 }
 
@@ -92,9 +93,8 @@ function chosen(values: readonly unknown[], name: string, { prompt }: Sampling):
 }
 
 function sampleObject(schema: Json, index: number, depth: number, on: Sampling): Json {
-  if (isReferenceSchema(schema) && on.references.length > 0) {
-    return { ...on.references[index % on.references.length] }
-  }
+  const references = isReferenceSchema(schema) ? on.references.filter(each => fits(each, schema)) : []
+  if (references.length > 0) return { ...references[index % references.length] }
   const required: unknown[] = Array.isArray(schema.required) ? schema.required : []
   const properties = isObject(schema.properties) ? schema.properties : {}
   const found: Json = {}
@@ -110,7 +110,7 @@ function sampleArray(schema: Json, name: string, depth: number, on: Sampling): u
   const max = numberOr(schema.maxItems, Number.MAX_SAFE_INTEGER)
   const items = resolved(schema.items, on.root)
   const wanted = isReferenceSchema(items)
-    ? Math.min(on.references.length, MAX_REFERENCES)
+    ? Math.min(on.references.filter(each => fits(each, items)).length, MAX_REFERENCES)
     : Number(depth < MAX_DEPTH)
   const length = Math.min(max, Math.max(min, wanted))
   return Array.from({ length }, (_, i) => sample(items, name, i, depth + 1, on))
