@@ -1,13 +1,14 @@
 import { readFile } from 'node:fs/promises'
-import { factFilter, parseEvent, TokensSettled } from '@fluxgate/contracts'
-import { connectNats, LIVE_PREFIX } from '@fluxgate/nats'
+import { identitySubject, parseIdentity, TokensSettled } from '@fluxgate/contracts'
+import { connectNats } from '@fluxgate/nats'
 import { Agent, fetch } from 'undici'
 import { startSystem } from '../e2e/system.ts'
 
 /**
  * The loop, `npm run bench:loop [-- runs]`: how long from the flooding request to the enforced throttle, over as many
- * fresh identities. Two clocks: `loop` from the publish of the crossing settlement to the throttle's arrival at every
- * watcher, as a NATS subscriber sees both; `client` from the end of the crossing answer to the first 429.
+ * fresh identities. `loop`: from the crossing settlement in its stream to the throttle in its bucket, both by the clock
+ * of the NATS server, which republishes the throttle to every gateway as it stores it. `client`: from the end of the
+ * crossing answer to the first 429, which also holds the calls that were let through in between.
  */
 const RUNS = Number(process.argv[2] ?? 50)
 const MAX_CALLS = 100
@@ -24,25 +25,7 @@ await using link = await connectNats(
   { info() {}, warn() {}, error() {} },
 )
 
-const lastSettledMs = new Map<string, number>()
-const loops = new Map<string, number>()
-link.connection.subscribe(factFilter(TokensSettled), {
-  callback: (_error, message) => {
-    const parsed = parseEvent(message.data)
-    if (parsed.ok && !loops.has(parsed.value.subject))
-      lastSettledMs.set(parsed.value.subject, performance.now())
-  },
-})
-const live = `${LIVE_PREFIX}.throttles.`
-link.connection.subscribe(`${live}>`, {
-  callback: (_error, message) => {
-    const identity = message.subject.slice(live.length)
-    const settledMs = lastSettledMs.get(identity)
-    if (settledMs !== undefined && !loops.has(identity)) loops.set(identity, performance.now() - settledMs)
-  },
-})
-await link.connection.flush()
-
+const loops: number[] = []
 const clients: number[] = []
 for (let run = 0; run < RUNS; run++) {
   const { key, identity } = await newKey(`bench-${run}`)
@@ -54,11 +37,23 @@ for (let run = 0; run < RUNS; run++) {
   }
   if (status !== 429) throw new Error(`run ${run} ended with ${status}`)
   clients.push(performance.now() - answeredMs)
-  if (!loops.has(identity)) throw new Error(`run ${run}: refused, but no throttle was seen`)
+  loops.push((await storedMs('KV_throttles', `$KV.throttles.${identity}`)) - (await crossingMs(identity)))
 }
-report('loop: settled published → throttle at every watcher', [...loops.values()])
+report('loop: crossing settlement stored → throttle stored and republished', loops)
 report('client: end of the crossing answer → first 429', clients)
 await dispatcher.close()
+
+/** Nothing is settled between the crossing and the throttle's end but what was already in flight: the last one counts. */
+function crossingMs(identity: string): Promise<number> {
+  return storedMs('TOKENS', identitySubject(TokensSettled, parseIdentity(identity)!))
+}
+
+/** When the stream stored the last message of a subject, in milliseconds with the server's nanoseconds. */
+async function storedMs(stream: string, subject: string): Promise<number> {
+  const { timestamp } = await link.manager.streams.getMessage(stream, { last_by_subj: subject })
+  const [seconds, fraction = '0'] = timestamp.replace('Z', '').split('.')
+  return Date.parse(`${seconds}Z`) + Number(`0.${fraction}`) * 1_000
+}
 
 async function newKey(user: string): Promise<{ key: string; identity: string }> {
   const response = await fetch(`${connection.adminUrl}/admin/keys/generate`, {
