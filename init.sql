@@ -218,6 +218,11 @@ create index incidents_opened on incidents (opened_at, id);
 create index incidents_state on incidents (state, opened_at, id);
 create index incidents_user on incidents (user_id, opened_at);
 
+-- 0003_tiers
+-- Tiers are data of the limits policy: any name of the contract's form.
+alter table users drop constraint users_tier_check;
+alter table users add constraint users_tier_check check (tier ~ '^[a-z][a-z0-9_-]{0,31}$');
+
 -- What the migrator knows
 create table kysely_migration (
   name varchar(255) not null primary key,
@@ -231,6 +236,7 @@ insert into kysely_migration_lock (id, is_locked) values ('migration_lock', 0);
 
 insert into kysely_migration (name, timestamp) values
   ('0001_accounts', '2026-01-01T00:00:00.000Z'),
-  ('0002_projections', '2026-01-01T00:00:00.000Z');
+  ('0002_projections', '2026-01-01T00:00:00.000Z'),
+  ('0003_tiers', '2026-01-01T00:00:00.000Z');
 
 commit;

@@ -9,7 +9,7 @@ import { eventMaker } from './maker.ts'
 import { jsonParser, parseEvent } from './parse.ts'
 import { Throttle } from './state.ts'
 import { factFilter, parseSubject } from './subject.ts'
-import { upcast } from './upcast.ts'
+import { UPCASTERS, upcast } from './upcast.ts'
 
 const settled = {
   request: 'req_00000001',
@@ -60,7 +60,7 @@ describe('events', () => {
     assert.deepEqual(parsed.value, event)
     assert.equal(event.specversion, '1.0')
     assert.equal(event.type, 'fluxgate.tokens.settled')
-    assert.equal(event.dataschema, 'urn:fluxgate:tokens.settled:1')
+    assert.equal(event.dataschema, 'urn:fluxgate:tokens.settled:2')
     assert.equal(event.time, '2023-11-14T22:13:20.000Z')
     assert.equal(subject, `fluxgate.tokens.${partitionOf('u1')}.settled.u1.k1`)
   })
@@ -147,6 +147,16 @@ describe('upcasters', () => {
     assert.ok(up.ok)
     assert.deepEqual(up.value.data, { one: 1, two: 2, three: 3 })
     assert.equal(up.value.dataschema, definition.dataschema)
+  })
+
+  it('read what version 1 of every widened event wrote', () => {
+    const { event } = make(TokensSettled, settled)
+    const parsed = parseEvent(bytes({ ...event, dataschema: 'urn:fluxgate:tokens.settled:1' }))
+    assert.ok(parsed.ok)
+    assert.deepEqual(parsed.value.data, settled)
+    for (const definition of EVENTS) {
+      assert.equal(UPCASTERS[definition.name]?.length ?? 0, definition.version - 1, definition.name)
+    }
   })
 })
 

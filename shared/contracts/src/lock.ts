@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { EVENTS } from './catalog.ts'
 import { envelopeAttributes } from './envelope.ts'
-import { GatewayNode, GuardPolicy, LimitsPolicy, Throttle } from './state.ts'
+import { GatewayNode, GuardPolicy, LimitsPolicy, PriceList, Throttle } from './state.ts'
 
 /**
  * The lock: a hash per schema that has been written to a log or a bucket. A changed schema is a new version with an
@@ -15,7 +15,13 @@ export type Lock = Record<string, string>
 export function currentLock(): Lock {
   const lock: Lock = { envelope: hashOf(envelopeAttributes) }
   for (const event of EVENTS) lock[`${event.name}:${event.version}`] = hashOf(event.data)
-  for (const [name, schema] of Object.entries({ Throttle, GatewayNode, GuardPolicy, LimitsPolicy })) {
+  for (const [name, schema] of Object.entries({
+    Throttle,
+    GatewayNode,
+    GuardPolicy,
+    LimitsPolicy,
+    PriceList,
+  })) {
     lock[`state.${name}`] = hashOf(schema)
   }
   return lock

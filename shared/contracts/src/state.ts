@@ -18,6 +18,8 @@ export const Throttle = Type.Object(
     reason: ShortText,
     rule: ShortText,
     actor: Actor,
+    /** End the streams that run when it arrives, too. */
+    endStreams: Type.Optional(Type.Boolean()),
     incident: Type.Optional(IncidentId),
   },
   { additionalProperties: false },
@@ -60,6 +62,7 @@ export const GuardPolicy = Type.Object(
         capacity: Type.Number({ minimum: 0 }),
         refillRate: Type.Number({ minimum: 0 }),
         durationMs: Type.Integer({ minimum: 1_000, maximum: 31 * 86_400_000 }),
+        endStreams: Type.Optional(Type.Boolean()),
       },
       { additionalProperties: false },
     ),
@@ -70,12 +73,54 @@ export const GuardPolicy = Type.Object(
 )
 export type GuardPolicy = Static<typeof GuardPolicy>
 
-/** Tier overrides. Value of bucket `policy` under `limits`; what it leaves out keeps its default. */
+/**
+ * A budget of settled tokens, of money, or of both. `each` says who holds one: every key, every user, every tier, or all
+ * together; `only` narrows it to one of them. Periods are UTC; weeks begin on Monday (ISO 8601).
+ */
+export const Budget = Type.Object(
+  {
+    name: Type.String({ pattern: '^[A-Za-z0-9_-]{1,64}$' }),
+    each: Type.Union([Type.Literal('key'), Type.Literal('user'), Type.Literal('tier'), Type.Literal('all')]),
+    only: Type.Optional(Type.String({ minLength: 1, maxLength: 129 })),
+    period: Type.Union([Type.Literal('day'), Type.Literal('week'), Type.Literal('month')]),
+    tokens: Type.Optional(Type.Integer({ minimum: 0 })),
+    /** US dollars, by the price list. */
+    usd: Type.Optional(Type.Number({ minimum: 0 })),
+    /** Part of the limit at which a warning is told, in an event and a header. */
+    warnAt: Type.Optional(Type.Number({ exclusiveMinimum: 0, maximum: 1 })),
+    /** `warn` only tells; `refuse` answers with the status. */
+    action: Type.Union([Type.Literal('warn'), Type.Literal('refuse')]),
+    status: Type.Optional(Type.Union([Type.Literal(402), Type.Literal(429)])),
+  },
+  { additionalProperties: false },
+)
+export type Budget = Static<typeof Budget>
+
+/** Tiers, overrides and budgets. Value of bucket `policy` under `limits`; what it leaves out keeps its default. */
 export const LimitsPolicy = Type.Object(
   {
-    tiers: Type.Partial(Type.Object({ free: Tier, pro: Tier })),
+    tiers: Type.Record(TierName, Tier),
     identities: Type.Record(Type.String({ maxLength: 129 }), Type.Union([Tier, TierName])),
+    budgets: Type.Optional(Type.Array(Budget, { maxItems: 1_000 })),
   },
   { additionalProperties: false },
 )
 export type LimitsPolicy = Static<typeof LimitsPolicy>
+
+/** US dollars per million tokens. `cachedInput` is what the upstream read from its prompt cache; by default as `input`. */
+export const Price = Type.Object(
+  {
+    input: Type.Number({ minimum: 0 }),
+    output: Type.Number({ minimum: 0 }),
+    cachedInput: Type.Optional(Type.Number({ minimum: 0 })),
+  },
+  { additionalProperties: false },
+)
+export type Price = Static<typeof Price>
+
+/** Value of bucket `policy` under `prices`: model → price. A name may end in `*`; the longest match wins. */
+export const PriceList = Type.Object(
+  { models: Type.Record(Type.String({ minLength: 1, maxLength: 256 }), Price) },
+  { additionalProperties: false },
+)
+export type PriceList = Static<typeof PriceList>

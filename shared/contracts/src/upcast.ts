@@ -5,7 +5,23 @@ import type { Parsed } from './parse.ts'
 export type Upcaster = (data: unknown) => unknown
 
 /** `<stream>.<fact>` → upcasters from version 1 on. An event whose schema changes gets a new version and an entry here. */
-export const UPCASTERS: Readonly<Record<string, readonly Upcaster[]>> = Object.freeze({})
+export const UPCASTERS: Readonly<Record<string, readonly Upcaster[]>> = Object.freeze({
+  // Version 2 only widens: any tier name, more reasons, and fields that may be absent.
+  'requests.admitted': [unchanged],
+  'requests.refused': [unchanged],
+  'requests.completed': [unchanged],
+  'requests.failed': [unchanged],
+  'requests.interrupted': [unchanged],
+  'tokens.progressed': [unchanged],
+  'tokens.settled': [unchanged],
+  'auth.registered': [unchanged],
+  'auth.tier_changed': [unchanged],
+  'throttles.imposed': [unchanged],
+})
+
+function unchanged(data: unknown): unknown {
+  return data
+}
 
 /** Brings a raw event to its definition's current version; a version from the future is a fault, not a guess. */
 export function upcast(

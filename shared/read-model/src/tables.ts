@@ -9,7 +9,7 @@ type Json<T> = ColumnType<T, string, string>
 type OptionalJson<T> = ColumnType<T | null, string | null | undefined, string | null>
 
 export type UserRole = 'developer' | 'operator'
-export type UserTier = 'free' | 'pro'
+export type UserTier = string
 
 export interface UsersTable {
   id: string

@@ -9,6 +9,10 @@ export interface Refusal {
   readonly code: string
   readonly message: string
   readonly retryAfterMs?: number
+  /** Which limit said no; see the fact `requests.refused`. */
+  readonly limit?: string
+  /** Instead of the reason's own status, where a policy chooses one. */
+  readonly status?: number
 }
 
 interface Terms {
@@ -30,6 +34,10 @@ export const REFUSAL_TERMS: Readonly<Record<RefusalReason, Terms>> = Object.free
   throttled: { status: 429, openai: 'rate_limit_error', anthropic: 'rate_limit_error' },
   overloaded: { status: 503, openai: 'server_error', anthropic: 'overloaded_error' },
   unavailable: { status: 503, openai: 'server_error', anthropic: 'api_error' },
+  over_budget: { status: 429, openai: 'insufficient_quota', anthropic: 'billing_error' },
+  unsupported: { status: 415, openai: 'invalid_request_error', anthropic: 'invalid_request_error' },
+  method_not_allowed: { status: 405, openai: 'invalid_request_error', anthropic: 'invalid_request_error' },
+  timeout: { status: 408, openai: 'invalid_request_error', anthropic: 'timeout_error' },
 })
 
 /** Clients wait out any `retry-after`; beyond this they should ask their user instead. */

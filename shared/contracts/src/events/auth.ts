@@ -1,7 +1,7 @@
 import Type from 'typebox'
 import { defineEvent } from '../envelope.ts'
 import { TierName } from '../tier.ts'
-import { Actor, EpochMs, identityFields, RequestId, record, ShortText } from './fields.ts'
+import { Actor, EpochMs, identityFields, LongText, RequestId, record, ShortText } from './fields.ts'
 
 export const Role = Type.Union([Type.Literal('developer'), Type.Literal('operator')])
 /** SHA-256 of the normalised e-mail, first 32 hex digits: the log counts by account and holds no address of a person. */
@@ -11,7 +11,7 @@ const Account = Type.String({ pattern: '^[0-9a-f]{32}$' })
 export const UserRegistered = defineEvent(
   'auth',
   'registered',
-  1,
+  2,
   record({ ...identityFields, role: Role, tier: TierName, actor: Actor, address: ShortText }),
 )
 export const LoginSucceeded = defineEvent(
@@ -88,6 +88,48 @@ export const KeyRejected = defineEvent(
 export const TierChanged = defineEvent(
   'auth',
   'tier_changed',
-  1,
+  2,
   record({ ...identityFields, from: TierName, to: TierName, actor: Actor }),
+)
+
+/** A person changed the password; every session but the one that did it has ended. */
+export const PasswordChanged = defineEvent(
+  'auth',
+  'password_changed',
+  1,
+  record({ ...identityFields, actor: Actor, address: ShortText }),
+)
+
+/** From here on none of the user's keys and sessions is accepted. */
+export const UserDisabled = defineEvent(
+  'auth',
+  'user_disabled',
+  1,
+  record({ ...identityFields, actor: Actor, reason: ShortText }),
+)
+
+export const UserEnabled = defineEvent(
+  'auth',
+  'user_enabled',
+  1,
+  record({ ...identityFields, actor: Actor, reason: ShortText }),
+)
+
+/**
+ * A policy was changed by a person or a service. Where the change is about one identity the fields name it; else `user`
+ * is `all` and `key` the policy. `from` and `to` are JSON texts, absent where nothing stood or stands.
+ */
+export const PolicyChanged = defineEvent(
+  'auth',
+  'policy_changed',
+  1,
+  record({
+    ...identityFields,
+    policy: ShortText,
+    actor: Actor,
+    changes: Type.Array(
+      record({ path: ShortText, from: Type.Optional(LongText), to: Type.Optional(LongText) }),
+      { minItems: 1, maxItems: 100 },
+    ),
+  }),
 )

@@ -7,7 +7,7 @@ import { Dialect, DurationMs, identityFields, RequestId, record, ShortText, Toke
 export const RequestAdmitted = defineEvent(
   'requests',
   'admitted',
-  1,
+  2,
   record({
     request: RequestId,
     ...identityFields,
@@ -35,13 +35,17 @@ export const RefusalReason = Type.Union([
   Type.Literal('throttled'),
   Type.Literal('overloaded'),
   Type.Literal('unavailable'),
+  Type.Literal('over_budget'),
+  Type.Literal('unsupported'),
+  Type.Literal('method_not_allowed'),
+  Type.Literal('timeout'),
 ])
 
 /** A request was turned away before any upstream saw it. */
 export const RequestRefused = defineEvent(
   'requests',
   'refused',
-  1,
+  2,
   record({
     request: RequestId,
     ...identityFields,
@@ -53,6 +57,8 @@ export const RequestRefused = defineEvent(
     reason: RefusalReason,
     status: Type.Integer({ minimum: 400, maximum: 599 }),
     retryAfterMs: Type.Optional(DurationMs),
+    /** Which limit said no: `tokens`, `requests`, `streams`, `throttle` or `budget:<name>`. */
+    limit: Type.Optional(ShortText),
   }),
 )
 
@@ -66,16 +72,18 @@ const ending = {
   /** Time to the first byte of the upstream's body; absent when none came. */
   firstByteMs: Type.Optional(DurationMs),
   bytes: Tokens,
+  /** Upstreams tried, when more than one. */
+  attempts: Type.Optional(Type.Integer({ minimum: 1 })),
 }
 
 /** The client got the whole answer of the upstream (an upstream's 4xx is a complete answer too). */
-export const RequestCompleted = defineEvent('requests', 'completed', 1, record(ending))
+export const RequestCompleted = defineEvent('requests', 'completed', 2, record(ending))
 
 /** The upstream refused, broke or timed out. */
 export const RequestFailed = defineEvent(
   'requests',
   'failed',
-  1,
+  2,
   record({
     ...ending,
     phase: Type.Union([Type.Literal('connect'), Type.Literal('response'), Type.Literal('stream')]),
@@ -88,7 +96,7 @@ export const RequestFailed = defineEvent(
 export const RequestInterrupted = defineEvent(
   'requests',
   'interrupted',
-  1,
+  2,
   record({
     ...ending,
     by: Type.Union([

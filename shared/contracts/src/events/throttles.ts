@@ -6,7 +6,7 @@ import { Actor, EpochMs, IncidentId, identityFields, record, ShortText } from '.
 export const ThrottleImposed = defineEvent(
   'throttles',
   'imposed',
-  1,
+  2,
   record({
     ...identityFields,
     capacity: Type.Number({ minimum: 0 }),
@@ -15,6 +15,8 @@ export const ThrottleImposed = defineEvent(
     reason: ShortText,
     rule: ShortText,
     actor: Actor,
+    /** Streams that run when it arrives are ended too. */
+    endStreams: Type.Optional(Type.Boolean()),
     incident: Type.Optional(IncidentId),
   }),
 )

@@ -1,5 +1,5 @@
 import type { LimitsPolicy, Throttle, Tier, TierName } from '@fluxgate/contracts'
-import { DEFAULT_TIERS } from '@fluxgate/contracts'
+import { DEFAULT_TIERS, FALLBACK_TIER } from '@fluxgate/contracts'
 import { TokenBucket } from './token-bucket.ts'
 
 export type Admission =
@@ -36,10 +36,10 @@ export class LimitTable {
   }
 
   tierOf(identity: string, name: TierName): Tier {
-    const override = this.#policy?.identities[identity]
+    const override = own(this.#policy?.identities, identity)
     if (typeof override === 'object') return override
     const tier = override ?? name
-    return this.#policy?.tiers[tier] ?? DEFAULT_TIERS[tier]
+    return own(this.#policy?.tiers, tier) ?? own(DEFAULT_TIERS, tier) ?? DEFAULT_TIERS[FALLBACK_TIER]
   }
 
   /** Takes a reservation from both buckets, or from neither. `epochMs` is the wall clock, for `until`. */
@@ -128,4 +128,9 @@ export class LimitTable {
     }
     return limits.penalty
   }
+}
+
+/** Names come from outside: what an object inherits is not a tier. */
+function own<V>(record: Readonly<Record<string, V>> | undefined, name: string): V | undefined {
+  return record && Object.hasOwn(record, name) ? record[name] : undefined
 }
