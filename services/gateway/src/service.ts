@@ -3,10 +3,9 @@ import { join } from 'node:path'
 import { eventMaker, type OutgoingEvent } from '@fluxgate/contracts'
 import { connectNats, EventPublisher, ensureTopology, openPenaltyBox, watchBucket } from '@fluxgate/nats'
 import { deleteOldSessions, openDatabase } from '@fluxgate/read-model'
-import { createMetrics, type Log } from '@fluxgate/runtime'
+import { createIds, createMetrics, type Log } from '@fluxgate/runtime'
 import { createSessions, LiveSessions } from '@fluxgate/session'
 import Fastify, { type FastifyInstance } from 'fastify'
-import { monotonicFactory } from 'ulid'
 import type { GatewayConfig } from './config.ts'
 import { AcceptedKeys } from './core/accepted-keys.ts'
 import type { LiveSession } from './core/accounts/accounts.ts'
@@ -51,7 +50,7 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
   await using stack = new AsyncDisposableStack()
   const nowMs = () => performance.now()
   const epochMs = Date.now
-  const newId = monotonicFactory()
+  const newId = createIds()
   const { limits } = config
 
   const link = stack.use(await connectNats({ url: config.natsUrl, name: `gateway ${config.node}` }, log))

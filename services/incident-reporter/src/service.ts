@@ -1,7 +1,6 @@
 import { eventMaker, factFilter, IncidentOpened, STREAMS } from '@fluxgate/contracts'
 import { connectNats, consume, ensureTopology } from '@fluxgate/nats'
-import { type Log, startStatusServer } from '@fluxgate/runtime'
-import { monotonicFactory } from 'ulid'
+import { createIds, type Log, startStatusServer } from '@fluxgate/runtime'
 import type { ReporterConfig } from './config.ts'
 import { Breaker } from './core/breaker.ts'
 import { askForReport, type FactsDeps, type ModelDeps, tellFacts } from './in/on-opened.ts'
@@ -26,7 +25,7 @@ const MAX_ATTEMPTS = Number.MAX_SAFE_INTEGER
 export async function startIncidentReporter(config: ReporterConfig, log: Log): Promise<Reporter> {
   await using stack = new AsyncDisposableStack()
   const { limits, model } = config
-  const newId = monotonicFactory()
+  const newId = createIds()
   const link = stack.use(await connectNats({ url: config.natsUrl, name: 'incident-reporter' }, log))
   await ensureTopology(link)
   const make = eventMaker(`/incident-reporter/${newId().toLowerCase()}`, newId, Date.now)

@@ -1,4 +1,5 @@
 export { ConfigError, type Environment, EnvReader, readConfig } from './config.ts'
+export { createIds } from './ids.ts'
 export { createLog, type Log } from './log.ts'
 export { Counter, createMetrics, Gauge, Histogram, type Registry } from './metrics.ts'
 export { run, type ServiceDefinition } from './run.ts'
