@@ -5,7 +5,7 @@ import { RequestAdmitted, RequestRefused } from './events/requests.ts'
 import { TokensSettled } from './events/tokens.ts'
 import { identityText, PARTITIONS, parseIdentity, partitionOf } from './identity.ts'
 import { broken, currentLock, storedLock } from './lock.ts'
-import { eventMaker } from './maker.ts'
+import { encodeEvent, eventMaker } from './maker.ts'
 import { jsonParser, parseEvent } from './parse.ts'
 import { Throttle } from './state.ts'
 import { factFilter, parseSubject } from './subject.ts'
@@ -55,7 +55,7 @@ describe('events', () => {
     const { subject, event } = make(TokensSettled, settled, {
       traceparent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`,
     })
-    const parsed = parseEvent(bytes(event))
+    const parsed = parseEvent(encodeEvent(event))
     assert.ok(parsed.ok)
     assert.deepEqual(parsed.value, event)
     assert.equal(event.specversion, '1.0')
@@ -63,6 +63,13 @@ describe('events', () => {
     assert.equal(event.dataschema, 'urn:fluxgate:tokens.settled:2')
     assert.equal(event.time, '2023-11-14T22:13:20.000Z')
     assert.equal(subject, `fluxgate.tokens.${partitionOf('u1')}.settled.u1.k1`)
+  })
+
+  it('are encoded as JSON whatever stands in their data', () => {
+    for (const text of ['"', '\\', '\n\u0000', 'é漢😀', '\ud800', '</script>']) {
+      const { event } = make(TokensSettled, { ...settled, model: text })
+      assert.deepEqual(JSON.parse(encodeEvent(event).toString('utf8')), JSON.parse(JSON.stringify(event)))
+    }
   })
 
   it('count their source from 1 without a gap', () => {

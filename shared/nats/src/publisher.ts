@@ -1,4 +1,4 @@
-import type { OutgoingEvent } from '@fluxgate/contracts'
+import { encodeEvent, type OutgoingEvent } from '@fluxgate/contracts'
 import type { Msg, MsgHdrs, Subscription } from 'nats'
 import type { NatsLink } from './link.ts'
 
@@ -26,7 +26,7 @@ export interface StoredAt {
 interface Held {
   readonly subject: string
   readonly id: string
-  readonly payload: string
+  readonly payload: Uint8Array
   readonly stored: ((at: StoredAt) => void) | undefined
   sentAtMs: number
 }
@@ -98,7 +98,7 @@ export class EventPublisher implements AsyncDisposable {
     const held: Held = {
       subject: outgoing.subject,
       id: outgoing.event.id,
-      payload: JSON.stringify(outgoing.event),
+      payload: encodeEvent(outgoing.event),
       stored,
       sentAtMs: 0,
     }
