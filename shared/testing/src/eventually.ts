@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 
-const TIMEOUT_MS = 10_000
+/** Only a failing test waits for so long; a passing one on a busy machine may need most of it. */
+const TIMEOUT_MS = 30_000
 const EVERY_MS = 20
 
 /**
