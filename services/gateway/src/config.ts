@@ -4,6 +4,8 @@ import type { EnvReader } from '@fluxgate/runtime'
 import { type Override, parseOverrides } from './core/dns/overrides.ts'
 import { parseUpstreams, type UpstreamAddress } from './core/dns/upstream-list.ts'
 import type { EstimateLimits } from './core/limits/estimate.ts'
+import type { DrainLimits } from './in/drain.ts'
+import type { EdgeLimits } from './in/edge/limits.ts'
 import type { UpstreamLimits } from './out/upstreams.ts'
 
 export interface GatewayConfig {
@@ -23,6 +25,8 @@ export interface GatewayConfig {
   readonly tls: boolean
   /** Addresses, networks, or `loopback`: whose `X-Forwarded-For` tells the caller's address. */
   readonly trustedProxies: readonly string[]
+  /** Whose pages may call models from a browser. */
+  readonly corsOrigins: readonly string[]
   readonly tlsFiles: { certPath: string; keyPath: string } | undefined
   readonly clusterDomain: string
   readonly dohUpstreams: readonly UpstreamAddress[]
@@ -31,19 +35,10 @@ export interface GatewayConfig {
   readonly limits: GatewayLimits
 }
 
-export interface GatewayLimits extends EstimateLimits, UpstreamLimits {
-  readonly maxBodyBytes: number
-  readonly maxHeaderBytes: number
-  readonly maxConnections: number
-  /** To receive a whole request; answers may take as long as they need. */
-  readonly requestTimeoutMs: number
-  readonly headersTimeoutMs: number
-  readonly keepAliveTimeoutMs: number
+export interface GatewayLimits extends EdgeLimits, DrainLimits, EstimateLimits, UpstreamLimits {
   readonly gossipIntervalMs: number
   /** A key's acceptance from one address is told once in this time, with the count. */
   readonly acceptedEveryMs: number
-  /** How long a stopping node lets streams finish. */
-  readonly drainMs: number
 }
 
 const MIN_SECRET_BYTES = 32
@@ -73,6 +68,7 @@ export function readGatewayConfig(env: EnvReader): GatewayConfig {
     jwtSecrets: jwtSecrets(env),
     upstreamUrls: env.urls('DOWNSTREAM_AI_URLS', ['http:', 'https:']),
     trustedProxies: trustedProxies(env),
+    corsOrigins: corsOrigins(env),
     tls: env.oneOf('TLS', ['on', 'off'], 'on') === 'on',
     tlsFiles: certPath !== undefined && keyPath !== undefined ? { certPath, keyPath } : undefined,
     clusterDomain: env.text('CLUSTER_DOMAIN', 'api.fluxgate.local'),
@@ -125,12 +121,7 @@ function operator(env: EnvReader): { email: string; password: string } | undefin
 
 function readLimits(env: EnvReader): GatewayLimits {
   return {
-    maxBodyBytes: env.integer('MAX_BODY_BYTES', 10 * 1024 * 1024, { min: 1_024 }),
-    maxHeaderBytes: 16 * 1024,
-    maxConnections: env.integer('MAX_CONNECTIONS', 16_384, { min: 1 }),
-    requestTimeoutMs: 60_000,
-    headersTimeoutMs: 10_000,
-    keepAliveTimeoutMs: 65_000,
+    ...readEdgeLimits(env),
     defaultCompletionTokens: 256,
     maxCompletionTokens: 32_768,
     connectTimeoutMs: env.durationMs('UPSTREAM_CONNECT_TIMEOUT', 5_000),
@@ -141,5 +132,48 @@ function readLimits(env: EnvReader): GatewayLimits {
     gossipIntervalMs: env.durationMs('GOSSIP_INTERVAL', 25),
     acceptedEveryMs: 60_000,
     drainMs: env.durationMs('DRAIN_TIMEOUT', 10_000),
+    drainDelayMs: env.durationMs('DRAIN_DELAY', 0),
   }
+}
+
+const MIB = 1024 * 1024
+
+function readEdgeLimits(env: EnvReader): EdgeLimits {
+  const maxBodyBytes = env.integer('MAX_BODY_BYTES', 10 * MIB, { min: 1_024 })
+  return {
+    maxBodyBytes,
+    maxBodiesBytes: env.integer('MAX_BODIES_BYTES', 512 * MIB, { min: maxBodyBytes }),
+    maxUrlBytes: 8 * 1024,
+    maxHeaders: 100,
+    maxHeaderBytes: 16 * 1024,
+    maxConnections: env.integer('MAX_CONNECTIONS', 16_384, { min: 1 }),
+    maxConnectionsPerAddress: env.integer('MAX_CONNECTIONS_PER_ADDRESS', 1_024),
+    maxRequestsPerConnection: env.integer('MAX_REQUESTS_PER_CONNECTION', 10_000),
+    maxStreamsPerConnection: 250,
+    maxResets: 400,
+    resetsPerSecond: 40,
+    maxControlFrames: 200,
+    streamWindowBytes: 256 * 1024,
+    connectionWindowBytes: MIB,
+    handshakeTimeoutMs: 10_000,
+    requestTimeoutMs: env.durationMs('REQUEST_TIMEOUT', 60_000),
+    headersTimeoutMs: 10_000,
+    keepAliveTimeoutMs: env.durationMs('KEEP_ALIVE_TIMEOUT', 65_000),
+    writeStallMs: env.durationMs('WRITE_STALL_TIMEOUT', 60_000),
+    lingerMs: 2_000,
+    checkEveryMs: 1_000,
+    maxLoopDelayMs: env.durationMs('MAX_LOOP_DELAY', 250),
+    maxHeapShare: 0.9,
+  }
+}
+
+/** `https://app.example`, as browsers write their `Origin`, or `*` for every page. */
+function corsOrigins(env: EnvReader): string[] {
+  const given = env.list('CORS_ORIGINS')
+  for (const origin of given) {
+    if (origin !== '*' && URL.parse(origin)?.origin !== origin) {
+      env.fault(`CORS_ORIGINS: ${JSON.stringify(origin)} is no origin such as https://app.example`)
+    }
+  }
+  return given
 }

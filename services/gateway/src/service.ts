@@ -13,8 +13,10 @@ import { ensureFirstOperator } from './core/accounts/first-operator.ts'
 import { LimitTable } from './core/limits/limit-table.ts'
 import { registerAdmin } from './in/admin/routes.ts'
 import { registerDnsQuery } from './in/dns-query.ts'
-import { drainer } from './in/drain.ts'
-import { createEdge, STRICT_SCHEMAS } from './in/edge.ts'
+import { drainOf } from './in/drain.ts'
+import { Bodies } from './in/edge/bodies.ts'
+import { createEdge, STRICT_SCHEMAS } from './in/edge/edge.ts'
+import { watchOverload } from './in/edge/overload.ts'
 import type { Exchange } from './in/exchange.ts'
 import { registerPortal } from './in/portal/portal.ts'
 import { type ProxyDeps, refuseUnknown, registerProxy, tellRest } from './in/proxy.ts'
@@ -87,6 +89,7 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
   const lookup = config.dohUpstreams.length > 0 ? resolver.lookup : undefined
   const upstreams = stack.use(openUpstreams(config.upstreamUrls, limits, lookup))
   const running = new Set<Exchange>()
+  const overload = stack.use(watchOverload(limits))
   const registry = createMetrics('gateway')
   const metrics = gatewayMetrics(registry, {
     publisher,
@@ -118,7 +121,8 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
     limits: table,
     estimates: limits,
     accepted: new AcceptedKeys(limits.acceptedEveryMs),
-    maxBodyBytes: limits.maxBodyBytes,
+    bodies: stack.use(new Bodies(limits)),
+    overloaded: () => overload.reason !== undefined,
     append,
     make,
     logFull: () => publisher.full,
@@ -135,11 +139,21 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
 
   const names = ['localhost', config.clusterDomain]
   const tls = config.tls ? await loadTls(config.tlsFiles, join(config.dataDir, 'tls'), names) : undefined
-  const edge = createEdge(limits, tls, config.trustedProxies)
-  await registerProxy(edge, proxy)
-  edge.setNotFoundHandler((request, reply) => refuseUnknown(proxy, request, reply))
-  registerDnsQuery(edge, resolver, { allowPlaintext: !config.tls })
-  registerStatus(edge, {
+  const edge = createEdge({
+    limits,
+    tls,
+    trustedProxies: config.trustedProxies,
+    corsOrigins: config.corsOrigins,
+    hsts: config.tlsFiles !== undefined,
+    overloaded: () => overload.reason !== undefined,
+  })
+  const drain = drainOf(edge, running, limits)
+  await registerProxy(edge.app, proxy)
+  edge.app.setNotFoundHandler((request, reply) => refuseUnknown(proxy, request, reply))
+  registerDnsQuery(edge.app, resolver, { allowPlaintext: !config.tls })
+  registerStatus(edge.app, {
+    drain: () => (drain.begun ? 'the node is stopping' : undefined),
+    load: () => overload.reason,
     log: () => (publisher.full ? publisher.fault : undefined),
     nats: () => (link.isConnected() ? undefined : 'disconnected'),
     throttles: () =>
@@ -158,14 +172,19 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
       ),
     ),
   )
-  await registerPortal(edge, {
+  await registerPortal(edge.app, {
     ...tools,
     sessions: createSessions({ secrets: config.jwtSecrets }),
     live,
     onKeyRevoked: directory.evictKey,
     log,
   })
-  const admin = Fastify({ logger: false, bodyLimit: 64 * 1024, ajv: STRICT_SCHEMAS })
+  const admin = Fastify({
+    logger: false,
+    bodyLimit: 64 * 1024,
+    ajv: STRICT_SCHEMAS,
+    forceCloseConnections: true,
+  })
   await registerAdmin(admin, {
     token: config.adminToken,
     accounts: adminAccounts({
@@ -187,16 +206,13 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
     log,
   })
 
-  const stopEdge = drainer(edge, running, limits.drainMs)
-  const stopAdmin = drainer(admin, new Set(), 0)
-
   // From here on requests come in; stopping begins with what comes last.
   stack.defer(() => tellRest(proxy))
-  stack.defer(stopAdmin)
+  stack.defer(() => admin.close())
   await admin.listen({ host: config.adminHost, port: config.adminPort })
-  stack.defer(stopEdge)
-  await edge.listen({ host: config.publicHost, port: config.publicPort })
-  const publicPort = portOf(edge) ?? config.publicPort
+  stack.defer(() => drain.stop())
+  await edge.app.listen({ host: config.publicHost, port: config.publicPort })
+  const publicPort = portOf(edge.app) ?? config.publicPort
   const adminPort = portOf(admin) ?? config.adminPort
   const self = { node: config.node, address: config.advertiseAddress, port: publicPort, started: epochMs() }
   nodes = stack.use(await joinNodes(link, self, epochMs))

@@ -1,5 +1,4 @@
 import type { DataOf, Identity, KeyRejected, Throttle, TierName } from '@fluxgate/contracts'
-import type { Call } from './exchange/call.ts'
 import type { Admission } from './limits/limit-table.ts'
 import type { Refusal } from './refusal.ts'
 
@@ -52,11 +51,11 @@ export const BAD_MODEL: Refusal = Object.freeze({
   message: 'The model name is longer than 256 characters.',
 })
 
-export function unknownRoute(call: Call): Refusal {
+export function unknownRoute(method: string, path: string): Refusal {
   return {
     reason: 'not_found',
     code: 'unknown_url',
-    message: `Unknown request URL: ${call.method} ${call.path}`,
+    message: `Unknown request URL: ${method} ${path}`,
   }
 }
 

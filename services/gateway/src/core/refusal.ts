@@ -11,6 +11,8 @@ export interface Refusal {
   readonly retryAfterMs?: number
   /** Which limit said no; see the fact `requests.refused`. */
   readonly limit?: string
+  /** What else the answer says (`allow`, `accept-encoding`). */
+  readonly headers?: Readonly<Record<string, string>>
   /** Instead of the reason's own status, where a policy chooses one. */
   readonly status?: number
 }

@@ -1,43 +1,59 @@
-import type { EventEmitter } from 'node:events'
-import type { Socket } from 'node:net'
-import type { FastifyInstance } from 'fastify'
+import type { Edge } from './edge/edge.ts'
 
 /** Something that can be told to end now. */
 interface Interruptible {
   interrupt(by: 'drain', message: string): void
 }
 
+export interface DrainLimits {
+  /** A stopping node still takes requests for so long, so that balancers see `/ready` say no first. */
+  readonly drainDelayMs: number
+  /** How long answers in flight may take to finish. */
+  readonly drainMs: number
+}
+
+export interface Drain {
+  /** True from the first moment of the stop. */
+  readonly begun: boolean
+  stop(): Promise<void>
+}
+
 const LOOK_EVERY_MS = 20
-const LAST_WRITES_MS = 200
+/** For the error frames of what did not finish in time. */
+const LAST_WRITES_MS = 2_000
 
 /**
- * Prepares an orderly stop: no new connections, then answers in flight get up to `limitMs` to finish, then they are
- * ended with an error frame, and at last every connection is closed.
+ * An orderly stop: every answer says that it is its connection's last; then no new connections and GOAWAY on the old ones;
+ * then what runs has `drainMs` to finish, is ended with an error frame in its dialect, and at last everything is closed.
  */
-export function drainer(
-  app: FastifyInstance,
-  running: ReadonlySet<Interruptible>,
-  limitMs: number,
-): () => Promise<void> {
-  const sockets = new Set<Socket>()
-  const remember = (socket: Socket): void => {
-    sockets.add(socket)
-    socket.once('close', () => sockets.delete(socket))
-  }
-  const server: EventEmitter = app.server
-  // Node's TLS server tells of its sockets by this name, after the handshake.
-  server.on('secureConnection', remember)
-  server.on('connection', remember)
-
-  return async () => {
-    const closed = app.close()
+export function drainOf(
+  { app, connections, sessions }: Edge,
+  running: Set<Interruptible>,
+  limits: DrainLimits,
+): Drain {
+  let begun = false
+  const isDone = (): boolean => connections.endIdle() && sessions.idle && running.size === 0
+  const waitUntilDone = async (limitMs: number): Promise<void> => {
     const deadlineMs = performance.now() + limitMs
-    while (running.size > 0 && performance.now() < deadlineMs) await sleep(LOOK_EVERY_MS)
-    for (const exchange of running) exchange.interrupt('drain', 'The gateway is stopping.')
-    for (const socket of sockets) socket.destroySoon()
-    await Promise.race([closed, sleep(LAST_WRITES_MS)])
-    for (const socket of sockets) socket.destroy()
-    await closed
+    while (!isDone() && performance.now() < deadlineMs) await sleep(LOOK_EVERY_MS)
+  }
+  return {
+    get begun() {
+      return begun
+    },
+    async stop() {
+      begun = true
+      connections.drain()
+      if (limits.drainDelayMs > 0) await sleep(limits.drainDelayMs)
+      if (app.server.listening) app.server.close()
+      sessions.drain()
+      await waitUntilDone(limits.drainMs)
+      for (const exchange of running) exchange.interrupt('drain', 'The gateway is stopping.')
+      await waitUntilDone(LAST_WRITES_MS)
+      sessions.destroyAll()
+      connections.destroyAll()
+      await app.close()
+    },
   }
 }
 

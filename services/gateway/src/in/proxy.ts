@@ -22,11 +22,11 @@ import {
   limitHeaders,
   overLimit,
   rejection,
-  tooLarge,
   unknownRoute,
 } from '../core/admission.ts'
 import type { ReadCall } from '../core/dialect/dialect.ts'
 import { dialectOf } from '../core/dialect/of-path.ts'
+import { gateRefusal } from '../core/edge/gate.ts'
 import { type AdmittedCall, type Call, shortText } from '../core/exchange/call.ts'
 import { admitted, refused } from '../core/exchange/facts.ts'
 import { requestHeaders, traceparentOf } from '../core/exchange/headers.ts'
@@ -35,6 +35,7 @@ import { type EstimateLimits, estimate } from '../core/limits/estimate.ts'
 import type { LimitTable } from '../core/limits/limit-table.ts'
 import type { Refusal } from '../core/refusal.ts'
 import { REFUSAL_TERMS } from '../core/refusal.ts'
+import { type Bodies, BodyRefused, type BodyShare } from './edge/bodies.ts'
 import { Exchange, type ExchangeDeps } from './exchange.ts'
 import type { RawReply } from './raw-reply.ts'
 import { answerRefusal } from './refuse.ts'
@@ -47,7 +48,9 @@ export interface ProxyDeps {
   readonly limits: LimitTable
   readonly estimates: EstimateLimits
   readonly accepted: AcceptedKeys
-  readonly maxBodyBytes: number
+  readonly bodies: Bodies
+  /** True when this node has more to do than it can. */
+  readonly overloaded: () => boolean
   readonly append: (event: OutgoingEvent) => void
   readonly make: EventMaker
   /** True when the log can take no new work. */
@@ -69,34 +72,68 @@ export async function registerProxy(app: FastifyInstance, deps: ProxyDeps): Prom
   await app.register(async scope => {
     // Bodies stay bytes: they are read once by their dialect and sent on as they are.
     scope.removeAllContentTypeParsers()
-    scope.addContentTypeParser(
-      '*',
-      { parseAs: 'buffer', bodyLimit: deps.maxBodyBytes },
-      (_request, body, done) => done(null, body),
-    )
+    scope.decorateRequest<BodyShare | undefined>('bodyShare', undefined)
+    scope.addContentTypeParser('*', (request, payload, done) => {
+      deps.bodies.read(payload, declaredLength(request), request.bodyShare, done)
+    })
+    scope.addHook('onRequest', (request, reply, next) => {
+      const encoding = request.headers['content-encoding']
+      const refusal = gateRefusal(request.method, pathOf(request.url), encoding, deps.overloaded())
+      if (refusal) {
+        refuseAnonymous(deps, request, reply, refusal)
+        return
+      }
+      if (BODY_METHODS.has(request.method) && deps.bodies.isCounted(declaredLength(request))) {
+        const share = { bytes: 0 }
+        request.bodyShare = share
+        reply.raw.once('close', () => deps.bodies.release(share))
+      }
+      next()
+    })
     const handler = (request: FastifyRequest, reply: FastifyReply): void => {
       reply.hijack()
       handle(deps, request, reply.raw as RawReply)
     }
     scope.all('/v1/*', handler)
     scope.all('/api/*', handler)
-    scope.setErrorHandler<Error & { statusCode?: number }>((error, request, reply) => {
-      reply.hijack()
-      const call = callOf(deps, request)
-      const big = error.statusCode === 413
-      const refusal: Refusal = big
-        ? tooLarge(deps.maxBodyBytes)
-        : { reason: 'invalid_request', code: 'invalid_body', message: error.message }
-      refuse(deps, reply.raw as RawReply, call, anonymous(call.address), refusal)
+    scope.setErrorHandler<Error>((error, request, reply) => {
+      const refusal: Refusal =
+        error instanceof BodyRefused
+          ? error.refusal
+          : { reason: 'invalid_request', code: 'invalid_body', message: error.message }
+      refuseAnonymous(deps, request, reply, refusal)
     })
   })
 }
 
-/** A path that no route takes: refused in the dialect that it looks like. */
-export function refuseUnknown(deps: ProxyDeps, request: FastifyRequest, reply: FastifyReply): void {
+declare module 'fastify' {
+  interface FastifyRequest {
+    bodyShare: BodyShare | undefined
+  }
+}
+
+const BODY_METHODS = new Set(['POST', 'PUT', 'PATCH', 'DELETE'])
+
+/** NaN when it is not told. */
+function declaredLength(request: FastifyRequest): number {
+  return Number(request.headers['content-length'] ?? NaN)
+}
+
+/** Before anybody has asked who it is. */
+function refuseAnonymous(
+  deps: ProxyDeps,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  refusal: Refusal,
+): void {
   reply.hijack()
   const call = callOf(deps, request)
-  refuse(deps, reply.raw as RawReply, call, anonymous(call.address), unknownRoute(call))
+  refuse(deps, reply.raw as RawReply, call, anonymous(call.address), refusal)
+}
+
+/** A path that no route takes: refused in the dialect that it looks like. */
+export function refuseUnknown(deps: ProxyDeps, request: FastifyRequest, reply: FastifyReply): void {
+  refuseAnonymous(deps, request, reply, unknownRoute(request.method, pathOf(request.url)))
 }
 
 function handle(deps: ProxyDeps, request: FastifyRequest, reply: RawReply): void {
@@ -150,7 +187,7 @@ function admit(
 ): Refusal | undefined {
   if (deps.logFull()) return LOG_FULL
   if (call.dialect.name === 'ollama' && !OLLAMA_PATHS.has(call.path.slice('/api/'.length)))
-    return unknownRoute(call)
+    return unknownRoute(call.method, call.path)
   const body = request.body as Buffer | undefined
   const read = readBody(call, body)
   if (!read.ok) return { reason: 'invalid_request', code: 'invalid_json', message: read.message }
@@ -235,9 +272,7 @@ function refuse(deps: ProxyDeps, reply: RawReply, call: Call, identity: Identity
 }
 
 function callOf(deps: ProxyDeps, request: FastifyRequest): Call {
-  const url = request.url
-  const query = url.indexOf('?')
-  const path = query === -1 ? url : url.slice(0, query)
+  const path = pathOf(request.url)
   const agent = request.headers['user-agent']
   return {
     id: deps.newRequestId(),
@@ -250,6 +285,11 @@ function callOf(deps: ProxyDeps, request: FastifyRequest): Call {
     startedMs: deps.nowMs(),
     model: '',
   }
+}
+
+function pathOf(url: string): string {
+  const query = url.indexOf('?')
+  return query === -1 ? url : url.slice(0, query)
 }
 
 /** `Authorization: Bearer` (RFC 6750 section 2.1), or Anthropic's `x-api-key`. Never the query: it would be logged. */

@@ -4,7 +4,7 @@ import type { Http2ServerResponse } from 'node:http2'
 /** Node's own response object, of HTTP/1.1 or HTTP/2: the hot path writes to it without Fastify in between. */
 export type RawReply = Pick<
   ServerResponse | Http2ServerResponse,
-  'headersSent' | 'destroyed' | 'writableEnded' | 'end' | 'destroy'
+  'req' | 'headersSent' | 'destroyed' | 'writableEnded' | 'end' | 'destroy'
 > & {
   writeHead(status: number, headers: Record<string, string | string[] | number>): unknown
   write(chunk: Buffer): boolean

@@ -1,5 +1,6 @@
 import type { Call } from '../core/exchange/call.ts'
 import { REFUSAL_TERMS, type Refusal, retryHeaders } from '../core/refusal.ts'
+import { hasUnreadBody } from './edge/answer.ts'
 import type { RawReply } from './raw-reply.ts'
 
 /** Answers a call with an error in its own dialect; returns the status. */
@@ -9,10 +10,12 @@ export function answerRefusal(
   refusal: Refusal,
   extra: Readonly<Record<string, string>> = {},
 ): number {
-  const { status, openai, anthropic } = REFUSAL_TERMS[refusal.reason]
+  const { openai, anthropic, ...terms } = REFUSAL_TERMS[refusal.reason]
+  const status = refusal.status ?? terms.status
   const type = call.dialect.name === 'anthropic' ? anthropic : openai
   answerError(reply, call, status, type, refusal.code, refusal.message, {
     ...retryHeaders(refusal),
+    ...refusal.headers,
     ...extra,
   })
   return status
@@ -35,6 +38,7 @@ export function answerError(
     'x-request-id': call.id,
     // Anthropic's clients read the id under this name.
     'request-id': call.id,
+    ...(reply.req.httpVersionMajor === 1 && hasUnreadBody(reply.req) ? { connection: 'close' } : {}),
     ...extra,
   })
   reply.end(body)

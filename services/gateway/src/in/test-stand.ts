@@ -8,11 +8,12 @@ import {
   parseEvent,
   type Throttle,
 } from '@fluxgate/contracts'
-import Fastify from 'fastify'
+import Fastify, { type FastifyInstance } from 'fastify'
 import { AcceptedKeys } from '../core/accepted-keys.ts'
 import type { KeyAnswer } from '../core/admission.ts'
 import { LimitTable } from '../core/limits/limit-table.ts'
 import { openUpstreams } from '../out/upstreams.ts'
+import { Bodies } from './edge/bodies.ts'
 import type { Exchange } from './exchange.ts'
 import { type ProxyDeps, refuseUnknown, registerProxy } from './proxy.ts'
 
@@ -40,7 +41,11 @@ const ANSWERS = new Map<string, KeyAnswer | Promise<KeyAnswer>>([
   ['no-database', { kind: 'unavailable' }],
 ])
 
-export async function startStand(upstream: Upstream, overrides: Partial<ProxyDeps> = {}): Promise<TestStand> {
+export async function startStand(
+  upstream: Upstream,
+  overrides: Partial<ProxyDeps> = {},
+  makeApp: () => FastifyInstance = () => Fastify(),
+): Promise<TestStand> {
   const server = createServer(async (request, response) => {
     let body = ''
     for await (const chunk of request) body += chunk
@@ -70,6 +75,12 @@ export async function startStand(upstream: Upstream, overrides: Partial<ProxyDep
     maxUpstreamConnections: 64,
     restMs: 1_000,
   })
+  const bodies = new Bodies({
+    maxBodyBytes: 100_000,
+    maxBodiesBytes: 10_000_000,
+    requestTimeoutMs: 10_000,
+    checkEveryMs: 1_000,
+  })
   const deps: ProxyDeps = {
     exchange: {
       append,
@@ -84,7 +95,8 @@ export async function startStand(upstream: Upstream, overrides: Partial<ProxyDep
     limits,
     estimates: { defaultCompletionTokens: 100, maxCompletionTokens: 1_000 },
     accepted: new AcceptedKeys(60_000),
-    maxBodyBytes: 100_000,
+    bodies,
+    overloaded: () => false,
     append,
     make,
     logFull: () => false,
@@ -96,7 +108,7 @@ export async function startStand(upstream: Upstream, overrides: Partial<ProxyDep
     running,
     ...overrides,
   }
-  const app = Fastify()
+  const app = makeApp()
   await registerProxy(app, deps)
   app.setNotFoundHandler((request, reply) => refuseUnknown(deps, request, reply))
   const url = await app.listen({ port: 0, host: '127.0.0.1' })
@@ -112,8 +124,9 @@ export async function startStand(upstream: Upstream, overrides: Partial<ProxyDep
           event.type === `fluxgate.${name}`,
       ),
     async [Symbol.asyncDispose]() {
-      app.server.closeAllConnections()
+      app.server.closeAllConnections?.()
       await app.close()
+      bodies[Symbol.dispose]()
       await upstreams[Symbol.asyncDispose]()
       server.closeAllConnections()
       server.close()

@@ -11,7 +11,7 @@ import type { FastifyInstance } from 'fastify'
 import { readGatewayConfig } from '../../config.ts'
 import { LoginGuard } from '../../core/accounts/login-guard.ts'
 import { loadTls } from '../../out/tls.ts'
-import { createEdge } from '../edge.ts'
+import { createEdge } from '../edge/edge.ts'
 import { registerPortal } from './portal.ts'
 import { Browser, PASSWORD, person, SECRET, startPortal, type TestPortal } from './test-browser.ts'
 
@@ -38,7 +38,8 @@ describe('on the public face', () => {
   let origin: string
   before(async () => {
     directory = await mkdtemp(join(tmpdir(), 'fluxgate-portal-'))
-    edge = createEdge(LIMITS, await loadTls(undefined, directory, ['localhost']))
+    const tls = await loadTls(undefined, directory, ['localhost'])
+    edge = createEdge({ limits: LIMITS, tls }).app
     await registerPortal(edge, portal.deps)
     edge.post('/outside', request => ({
       length: JSON.stringify(request.body).length,

@@ -1,0 +1,168 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { Http2ServerRequest, type Http2ServerResponse } from 'node:http2'
+import type { Socket } from 'node:net'
+import { type CorsPolicy, corsHeaders, preflightHeaders } from '../../core/edge/cors.ts'
+import { allowedMethods } from '../../core/edge/gate.ts'
+import { type EdgeFault, headFault, originForm } from '../../core/edge/request-head.ts'
+import type { RawReply } from '../raw-reply.ts'
+import { answerFault, faultBytes } from './answer.ts'
+import type { Connections } from './connections.ts'
+import type { EdgeLimits } from './limits.ts'
+
+export type Request = IncomingMessage | Http2ServerRequest
+export type Response = ServerResponse | Http2ServerResponse
+export type Handler = (request: Request, response: Response) => void
+
+export interface DoorOptions {
+  readonly limits: EdgeLimits
+  readonly connections: Connections
+  readonly cors: CorsPolicy | undefined
+  /** Tell browsers to come by TLS only (RFC 6797); not for a certificate that they must be told to accept. */
+  readonly hsts: boolean
+  readonly overloaded: () => boolean
+  readonly onRefused: (code: string) => void
+}
+
+const HSTS = 'max-age=31536000'
+const BUSY: EdgeFault = Object.freeze({
+  status: 503,
+  code: 'overloaded',
+  message: 'This gateway node has more to do than it can. Please try again.',
+  headers: Object.freeze({ 'retry-after': '2' }),
+})
+const NO_EXPECTATION: EdgeFault = Object.freeze({
+  status: 417,
+  code: 'unknown_expectation',
+  message: 'The only expectation that can be met is 100-continue.',
+})
+const NO_TUNNEL: EdgeFault = Object.freeze({
+  status: 405,
+  code: 'method_not_allowed',
+  message: 'This is not a proxy for CONNECT.',
+  headers: Object.freeze({ allow: 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS' }),
+})
+
+const BAD_VERSION: EdgeFault = Object.freeze({
+  status: 505,
+  code: 'bad_version',
+  message: 'This is a server of HTTP/1.1 and HTTP/2.',
+})
+
+/** Node's parser gave up: by its error's code. */
+const PARSE_FAULTS: Readonly<Record<string, EdgeFault>> = Object.freeze({
+  HPE_HEADER_OVERFLOW: { status: 431, code: 'headers_too_large', message: 'The headers are too large.' },
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: {
+    status: 413,
+    code: 'chunk_extensions_too_large',
+    message: 'The chunk extensions are too large.',
+  },
+  ERR_HTTP_REQUEST_TIMEOUT: {
+    status: 408,
+    code: 'request_timeout',
+    message: 'The request did not arrive in time.',
+  },
+})
+const BAD_REQUEST: EdgeFault = Object.freeze({
+  status: 400,
+  code: 'bad_request',
+  message: 'The request is not valid HTTP.',
+})
+
+/** Every request comes in here, before the router: what must be refused of HTTP itself is refused at the door. */
+export function openDoor(options: DoorOptions, handler: Handler) {
+  return {
+    request: (request: Request, response: Response): void => {
+      if (admit(options, request, response)) handler(request, response)
+    },
+    /** `Expect: 100-continue`: a body that would be refused for its length is not asked for. */
+    checkContinue: (request: Request, response: Response): void => {
+      if (!admit(options, request, response)) return
+      // Node takes the word anywhere in the field.
+      if (request.headers.expect?.toLowerCase() !== '100-continue') {
+        refuse(options, request, response, NO_EXPECTATION)
+        return
+      }
+      const declared = Number(request.headers['content-length'] ?? 0)
+      if (declared <= options.limits.maxBodyBytes) response.writeContinue()
+      handler(request, response)
+    },
+    checkExpectation: (request: Request, response: Response): void => {
+      if (admit(options, request, response)) refuse(options, request, response, NO_EXPECTATION)
+    },
+    /** Over HTTP/1.1 there is only the socket left; over HTTP/2 a response is given instead. */
+    connect: (_request: Request, response: Socket | Http2ServerResponse): void => {
+      options.onRefused(NO_TUNNEL.code)
+      if ('writeHead' in response) answerFault(response as RawReply, NO_TUNNEL, '', false)
+      else response.end(faultBytes(NO_TUNNEL))
+    },
+    clientError: (error: NodeJS.ErrnoException, socket: Socket): void => {
+      // What comes after a connection's last request is nobody's: the answer to that request is still due.
+      if (error.code === 'HPE_CLOSED_CONNECTION' && options.connections.isAnswering(socket)) return
+      const fault = PARSE_FAULTS[error.code ?? ''] ?? BAD_REQUEST
+      if (error.code !== 'ECONNRESET') options.onRefused(fault.code)
+      options.connections.refuse(socket, fault)
+    },
+  }
+}
+
+function admit(options: DoorOptions, request: Request, response: Response): boolean {
+  const { connections, limits, cors } = options
+  if (!(request instanceof Http2ServerRequest)) {
+    if (!connections.take(request, response as ServerResponse)) return false
+    // Node's parser lets a request line name versions that are not spoken in such lines.
+    if (request.httpVersionMajor !== 1) return refuse(options, request, response, BAD_VERSION)
+  }
+  const fault = headFault(request, limits)
+  if (fault) return refuse(options, request, response, fault)
+  if (request.url!.charCodeAt(0) !== SLASH && request.url !== '*') {
+    const target = originForm(request)
+    if (!target.ok) return refuse(options, request, response, target.fault)
+    request.url = target.url
+  }
+  const url = request.url!
+  if (url.startsWith('/v1/') || url.startsWith('/api/')) {
+    if (request.method === 'OPTIONS') return answerOptions(response, request, cors)
+    const { origin } = request.headers
+    if (cors && typeof origin === 'string') setHeaders(response, corsHeaders(cors, origin))
+    return true
+  }
+  if (url === '*') return answerOptions(response, request, undefined)
+  response.setHeader('x-content-type-options', 'nosniff')
+  if (options.hsts) response.setHeader('strict-transport-security', HSTS)
+  // Calls of models are refused later, with a fact; a balancer's questions are always answered.
+  if (options.overloaded() && !ALWAYS.has(url)) return refuse(options, request, response, BUSY)
+  return true
+}
+
+const SLASH = 47
+const ALWAYS = new Set(['/', '/health', '/ready'])
+
+function refuse(options: DoorOptions, request: Request, response: Response, fault: EdgeFault): false {
+  options.onRefused(fault.code)
+  const http1 = !(request instanceof Http2ServerRequest)
+  if (http1) options.connections.endAfter(request.socket)
+  answerFault(response as RawReply, fault, request.url ?? '', http1)
+  return false
+}
+
+/** What a path takes; to a page of a listed origin also that it may (a CORS preflight). */
+function answerOptions(response: Response, request: Request, cors: CorsPolicy | undefined): false {
+  const { url = '', headers } = request
+  const query = url.indexOf('?')
+  const allow = allowedMethods(query === -1 ? url : url.slice(0, query))
+  const { origin } = headers
+  const granted = cors && typeof origin === 'string' ? corsHeaders(cors, origin) : undefined
+  const asked = headers['access-control-request-headers']
+  const reply = response as RawReply
+  reply.writeHead(204, {
+    allow,
+    ...granted,
+    ...(granted ? preflightHeaders(allow, typeof asked === 'string' ? asked : undefined) : {}),
+  })
+  reply.end()
+  return false
+}
+
+function setHeaders(response: Response, headers: Record<string, string> | undefined): void {
+  for (const name in headers) response.setHeader(name, headers[name]!)
+}

@@ -1,0 +1,110 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Http2SecureServer, ServerHttp2Session } from 'node:http2'
+import { BlockList, isIPv6, type Socket } from 'node:net'
+import type { TLSSocket } from 'node:tls'
+import Fastify, { type FastifyInstance } from 'fastify'
+import { corsPolicy } from '../../core/edge/cors.ts'
+import type { TlsPair } from '../../core/edge/tls-pair.ts'
+import { Connections } from './connections.ts'
+import { openDoor } from './door.ts'
+import type { EdgeLimits } from './limits.ts'
+import { plainServer, secureServer, tlsOptions } from './server.ts'
+import { Sessions } from './sessions.ts'
+
+export interface EdgeOptions {
+  readonly limits: EdgeLimits
+  /** Without it HTTP/1.1 in plain text, for a balancer that ends TLS. */
+  readonly tls?: TlsPair | undefined
+  readonly trustedProxies?: readonly string[]
+  /** Origins whose pages may call the proxied paths; `*` for any. */
+  readonly corsOrigins?: readonly string[]
+  readonly hsts?: boolean
+  readonly overloaded?: () => boolean
+  readonly onRefused?: (code: string) => void
+}
+
+export interface Edge {
+  readonly app: FastifyInstance
+  readonly connections: Connections
+  readonly sessions: Sessions
+  /** New connections get the new certificate; throws when certificate and key do not belong together. */
+  renewTls(pair: TlsPair): void
+}
+
+/** A field too many is a mistake to be told of, not one to be dropped in silence. */
+export const STRICT_SCHEMAS = { customOptions: { removeAdditional: false, coerceTypes: false } } as const
+
+/** The public server: HTTP/1.1 and h2 by ALPN over TLS 1.2+, or plain HTTP/1.1 behind a balancer that ends TLS. */
+export function createEdge(options: EdgeOptions): Edge {
+  const { limits, tls, trustedProxies = [], corsOrigins = [] } = options
+  const connections = new Connections(limits, isTrusted(trustedProxies))
+  const sessions = new Sessions(limits)
+  const server = tls ? secureServer(limits, tls) : plainServer(limits)
+  const app = Fastify({
+    ajv: STRICT_SCHEMAS,
+    bodyLimit: limits.maxBodyBytes,
+    trustProxy: [...trustedProxies],
+    onProtoPoisoning: 'error',
+    onConstructorPoisoning: 'error',
+    // Ids are ours: an id that a client chooses could be another's.
+    requestIdHeader: false,
+    return503OnClosing: true,
+    logger: false,
+    exposeHeadRoutes: false,
+    routerOptions: { ignoreTrailingSlash: false, maxParamLength: 256 },
+    // Errors of connections are answered at the door.
+    clientErrorHandler: () => {},
+    serverFactory(handler) {
+      const door = openDoor(
+        {
+          limits,
+          connections,
+          cors: corsPolicy(corsOrigins),
+          hsts: options.hsts ?? false,
+          overloaded: options.overloaded ?? (() => false),
+          onRefused: options.onRefused ?? (() => {}),
+        },
+        (request, response) => handler(request as IncomingMessage, response as ServerResponse),
+      )
+      for (const event of Object.keys(door) as Array<keyof typeof door>) server.on(event, door[event])
+      return server as never
+    },
+  }) as unknown as FastifyInstance
+  server.on('connection', (socket: Socket) => {
+    connections.accept(socket)
+    if (!tls) connections.open(socket)
+  })
+  server.on('secureConnection', (socket: TLSSocket) => {
+    if (socket.alpnProtocol !== 'h2') connections.open(socket)
+  })
+  server.on('session', (session: ServerHttp2Session) => sessions.open(session))
+  app.addHook('onClose', async () => {
+    connections[Symbol.dispose]()
+    sessions[Symbol.dispose]()
+  })
+  return {
+    app,
+    connections,
+    sessions,
+    renewTls: pair => (server as Http2SecureServer).setSecureContext(tlsOptions(pair)),
+  }
+}
+
+/** The networks behind the names that Fastify's `trustProxy` knows. */
+const NAMED: Readonly<Record<string, readonly string[]>> = Object.freeze({
+  loopback: ['127.0.0.0/8', '::1/128'],
+  linklocal: ['169.254.0.0/16', 'fe80::/10'],
+  uniquelocal: ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', 'fc00::/7'],
+})
+
+/** Through a trusted proxy come the connections of many clients. */
+function isTrusted(proxies: readonly string[]): (address: string) => boolean {
+  const list = new BlockList()
+  for (const network of proxies.flatMap(proxy => NAMED[proxy] ?? [proxy])) {
+    const [address = '', bits] = network.split('/')
+    const family = isIPv6(address) ? 'ipv6' : 'ipv4'
+    if (bits === undefined) list.addAddress(address, family)
+    else list.addSubnet(address, Number(bits), family)
+  }
+  return address => list.check(address, isIPv6(address) ? 'ipv6' : 'ipv4')
+}
