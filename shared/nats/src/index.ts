@@ -1,3 +1,4 @@
+export type { StoredAt } from './backlog.ts'
 export { Bucket, type Change, type Entry, RevisionConflict } from './bucket.ts'
 export { type ConsumeOptions, type Consuming, consume, done, later, type Outcome, poison } from './consume.ts'
 export { DEAD_LETTER_HEADERS } from './dead-letter.ts'
@@ -12,9 +13,14 @@ export {
 export { acquireLease, Lease, type LeaseOptions } from './lease.ts'
 export { connectNats, type LinkLog, type NatsLink, type NatsSettings } from './link.ts'
 export { openPenaltyBox, type PenaltyBox } from './penalty-box.ts'
-export { EventPublisher, type PublisherLimits, type StoredAt } from './publisher.ts'
+export { EventPublisher, type PublisherLimits } from './publisher.ts'
 export type { Position, ReadOptions } from './read.ts'
 export { readEvent } from './read-event.ts'
+export type { Adopted } from './spool/adopt.ts'
+export { type OpenedSpool, openSpool, type SpoolSettings } from './spool/open.ts'
+export type { SpoolEvent, SpoolRecord } from './spool/record.ts'
+export { DEFAULT_SPOOL_LIMITS, type Spool, type SpoolFigures, type SpoolLimits } from './spool/spool.ts'
+export { findStored } from './spool/stored.ts'
 export {
   DEFAULT_TOPOLOGY,
   ensureTopology,

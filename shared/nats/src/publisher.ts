@@ -1,35 +1,27 @@
 import { encodeEvent, type OutgoingEvent } from '@fluxgate/contracts'
 import type { Msg, MsgHdrs, Subscription } from 'nats'
+import { type Backlog, type Held, MemoryBacklog, type StoredAt } from './backlog.ts'
 import type { NatsLink } from './link.ts'
+import { findStored } from './spool/stored.ts'
+import { DEDUPE_WINDOW_MS } from './topology.ts'
 
 export interface PublisherLimits {
   /** Events sent and not yet acknowledged. */
   readonly maxOutstanding: number
-  /** Events held in all; beyond it {@link EventPublisher.full} asks callers to take no new work. */
+  /** Events held in all; beyond it {@link EventPublisher.full} asks callers to take no new work. A spool has its own limit. */
   readonly maxBuffered: number
   /** After this long without an acknowledgement an event is sent again under the same id. */
   readonly ackTimeoutMs: number
+  /** An event whose first copy is older is looked up before it is sent again: its stream may not know the copy. */
+  readonly lookUpAfterMs: number
 }
 
 export const DEFAULT_PUBLISHER_LIMITS: PublisherLimits = Object.freeze({
   maxOutstanding: 4_096,
   maxBuffered: 65_536,
   ackTimeoutMs: 500,
+  lookUpAfterMs: DEDUPE_WINDOW_MS / 2,
 })
-
-export interface StoredAt {
-  readonly stream: string
-  readonly sequence: number
-  readonly duplicate: boolean
-}
-
-interface Held {
-  readonly subject: string
-  readonly id: string
-  readonly payload: Uint8Array
-  readonly stored: ((at: StoredAt) => void) | undefined
-  sentAtMs: number
-}
 
 const RETRY_SCAN_MS = 100
 const REFUSED_BACKOFF_MS = 250
@@ -38,8 +30,9 @@ const ACK_PREFIX = 123 // '{'
 /**
  * Appends events to JetStream: pipelined publishes with one shared acknowledgement subscription and a bounded window.
  * Events leave once per turn of the event loop: one write for all that the turn has brought, instead of one each.
- * An event stays here until a stream has acknowledged it; it is sent again after a timeout, a refusal or a reconnect,
- * and the stream drops the copy by its `Nats-Msg-Id`. Order is kept unless an event has to be sent again.
+ * An event stays in the backlog (memory, or a spool on disk) until a stream has acknowledged it; it is sent again after
+ * a timeout, a refusal or a reconnect, and the stream drops the copy by its `Nats-Msg-Id`. Order is kept unless an
+ * event has to be sent again.
  */
 export class EventPublisher implements AsyncDisposable {
   readonly #link: NatsLink
@@ -47,15 +40,19 @@ export class EventPublisher implements AsyncDisposable {
   readonly #inbox: string
   readonly #subscription: Subscription
   readonly #outstanding = new Map<number, Held>()
-  #waiting: Held[] = []
-  #waitingFrom = 0
+  readonly #backlog: Backlog
+  readonly #inMemory: boolean
+  /** What this turn of the event loop has brought. */
+  #batch: Held[] = []
+  #callbacks: Array<() => void> = []
   #nextToken = 0
   #refusedUntilMs = 0
   #idle: Array<() => void> = []
   #turn: NodeJS.Immediate | undefined
-  #afterTurn: Array<() => void> = []
   readonly #header = new MessageId()
   #fault: string | undefined
+  /** Set while events are looked up that may be stored already: nothing is sent meanwhile. */
+  #lookingUp: AbortController | undefined
   readonly #timer: NodeJS.Timeout
   readonly #unsubscribe: () => void
   acknowledged = 0
@@ -63,8 +60,10 @@ export class EventPublisher implements AsyncDisposable {
   resent = 0
   refused = 0
 
-  constructor(link: NatsLink, limits: Partial<PublisherLimits> = {}) {
+  constructor(link: NatsLink, limits: Partial<PublisherLimits> = {}, backlog?: Backlog) {
     this.#link = link
+    this.#backlog = backlog ?? new MemoryBacklog()
+    this.#inMemory = backlog === undefined
     this.#limits = { ...DEFAULT_PUBLISHER_LIMITS, ...limits }
     this.#inbox = link.newInbox()
     this.#subscription = link.connection.subscribe(`${this.#inbox}.*`, {
@@ -73,42 +72,51 @@ export class EventPublisher implements AsyncDisposable {
         else this.#onAck(message)
       },
     })
-    this.#timer = setInterval(() => this.#resendOverdue(), RETRY_SCAN_MS)
+    this.#timer = setInterval(() => this.#tick(), RETRY_SCAN_MS)
     this.#timer.unref()
     this.#unsubscribe = link.onReconnect(() => this.#resendAll())
+    if (this.#backlog.waiting > 0) this.#turn = setImmediate(this.#endTurn)
   }
 
   /** Events held: waiting or sent and not acknowledged. */
   get buffered(): number {
-    return this.#outstanding.size + this.#waiting.length - this.#waitingFrom
+    return this.#outstanding.size + this.#backlog.waiting + this.#batch.length
   }
 
   /** True when callers should refuse new work; what is in flight may still append. */
   get full(): boolean {
-    return this.buffered >= this.#limits.maxBuffered
+    return this.#backlog.full || (this.#inMemory && this.buffered >= this.#limits.maxBuffered)
   }
 
-  /** Why events are not being stored just now (a full stream, a lost connection), or undefined. */
+  /** Why events are not being stored just now (a full stream or disk, a lost connection), or undefined. */
   get fault(): string | undefined {
+    if (this.#backlog.fault !== undefined) return this.#backlog.fault
     return this.#fault ?? (this.#link.isConnected() ? undefined : 'NATS is disconnected')
   }
 
   /** Hot path: takes responsibility for the event and returns at once. */
   append(outgoing: OutgoingEvent, stored?: (at: StoredAt) => void): void {
-    const held: Held = {
+    this.#batch.push({
       subject: outgoing.subject,
       id: outgoing.event.id,
       payload: encodeEvent(outgoing.event),
       stored,
+      heldAtMs: 0,
       sentAtMs: 0,
-    }
-    this.#waiting.push(held)
+      firstSentAtMs: 0,
+      segment: undefined,
+      position: 0,
+      commit: undefined,
+    })
     this.#turn ??= setImmediate(this.#endTurn)
   }
 
-  /** Calls back at the end of this turn, when everything appended so far has left. Keeps the order of the calls. */
-  afterTurn(callback: () => void): void {
-    this.#afterTurn.push(callback)
+  /**
+   * Calls back when everything appended so far is safe: in the spool, or, without one, on its way at the end of this
+   * turn of the event loop. Keeps the order of the calls.
+   */
+  committed(callback: () => void): void {
+    this.#callbacks.push(callback)
     this.#turn ??= setImmediate(this.#endTurn)
   }
 
@@ -128,11 +136,16 @@ export class EventPublisher implements AsyncDisposable {
     await Promise.race([this.flush(), new Promise(done => setTimeout(done, limitMs).unref())])
     clearInterval(this.#timer)
     clearImmediate(this.#turn)
+    if (this.#turn) this.#endTurn()
+    this.#lookingUp?.abort()
     this.#unsubscribe()
     this.#subscription.unsubscribe()
     const left = this.buffered
-    if (left > 0)
-      this.#link.log.error({ events: left, fault: this.fault }, 'publisher closed with events not stored')
+    const { log } = this.#link
+    if (left > 0 && this.#inMemory)
+      log.error({ events: left, fault: this.fault }, 'publisher closed with events not stored')
+    else if (left > 0) log.warn({ events: left, fault: this.fault }, 'events stay in the spool')
+    this.#backlog.close(this.#outstanding.values())
     return left
   }
 
@@ -142,15 +155,19 @@ export class EventPublisher implements AsyncDisposable {
 
   readonly #endTurn = (): void => {
     this.#turn = undefined
+    const batch = this.#batch
+    const callbacks = this.#callbacks
+    this.#batch = []
+    this.#callbacks = []
+    this.#backlog.add(batch)
     this.#sendWaiting()
-    const callbacks = this.#afterTurn
-    this.#afterTurn = []
-    for (const callback of callbacks) callback()
+    this.#backlog.commit(callbacks)
   }
 
   #maySend(): boolean {
     return (
       this.#outstanding.size < this.#limits.maxOutstanding &&
+      this.#lookingUp === undefined &&
       this.#link.isConnected() &&
       (this.#refusedUntilMs === 0 || performance.now() >= this.#refusedUntilMs)
     )
@@ -159,6 +176,7 @@ export class EventPublisher implements AsyncDisposable {
   #send(held: Held): void {
     const token = this.#nextToken++
     held.sentAtMs = performance.now()
+    if (held.firstSentAtMs === 0) held.firstSentAtMs = held.sentAtMs
     this.#outstanding.set(token, held)
     this.#header.id = held.id
     this.#link.connection.publish(held.subject, held.payload, {
@@ -168,16 +186,12 @@ export class EventPublisher implements AsyncDisposable {
   }
 
   #sendWaiting(): void {
-    while (this.#waitingFrom < this.#waiting.length && this.#maySend()) {
-      this.#send(this.#waiting[this.#waitingFrom++]!)
+    while (this.#maySend()) {
+      const held = this.#backlog.next()
+      if (!held) break
+      this.#send(held)
     }
-    if (this.#waitingFrom === this.#waiting.length) {
-      this.#waiting = []
-      this.#waitingFrom = 0
-    } else if (this.#waitingFrom > 4_096) {
-      this.#waiting = this.#waiting.slice(this.#waitingFrom)
-      this.#waitingFrom = 0
-    }
+    if (this.#idle.length > 0 && this.buffered === 0) for (const resolve of this.#idle.splice(0)) resolve()
   }
 
   #onAck(message: Msg): void {
@@ -190,13 +204,17 @@ export class EventPublisher implements AsyncDisposable {
       return
     }
     this.#outstanding.delete(token)
-    this.acknowledged++
     if (ack.duplicate) this.duplicates++
     this.#fault = undefined
     this.#refusedUntilMs = 0
-    held.stored?.(ack)
+    this.#onStored(held, ack)
     this.#sendWaiting()
-    if (this.buffered === 0) for (const resolve of this.#idle.splice(0)) resolve()
+  }
+
+  #onStored(held: Held, at: StoredAt): void {
+    this.acknowledged++
+    this.#backlog.acknowledged(held)
+    held.stored?.(at)
   }
 
   /** A stream said no (full, no leader) or none listens: keep the event, tell, and try again a little later. */
@@ -212,8 +230,13 @@ export class EventPublisher implements AsyncDisposable {
     held.sentAtMs = this.#refusedUntilMs - this.#limits.ackTimeoutMs
   }
 
+  #tick(): void {
+    this.#backlog.tick(this.#outstanding.values())
+    this.#resendOverdue()
+  }
+
   #resendOverdue(): void {
-    if (!this.#link.isConnected()) return
+    if (!this.#link.isConnected() || this.#lookingUp) return
     const now = performance.now()
     const overdue = now - this.#limits.ackTimeoutMs
     for (const [token, held] of this.#outstanding) {
@@ -226,8 +249,36 @@ export class EventPublisher implements AsyncDisposable {
   }
 
   #resendAll(): void {
+    const oldestMs = Math.min(...Array.from(this.#outstanding.values(), held => held.firstSentAtMs))
+    if (performance.now() - oldestMs > this.#limits.lookUpAfterMs) {
+      this.#lookUp(oldestMs)
+      return
+    }
     for (const held of this.#outstanding.values()) held.sentAtMs = 0
     this.#resendOverdue()
+  }
+
+  /** After a long outage: what was stored just before it is no longer known to the stream as a copy. */
+  #lookUp(oldestMs: number): void {
+    this.#lookingUp?.abort()
+    const mine = new AbortController()
+    this.#lookingUp = mine
+    const fromMs = Date.now() - (performance.now() - oldestMs)
+    findStored(this.#link, this.#outstanding.values(), fromMs, Date.now(), mine.signal).then(
+      found => {
+        this.#lookingUp = undefined
+        for (const [token, held] of this.#outstanding) {
+          held.sentAtMs = 0
+          const at = found.get(held.id)
+          if (!at) continue
+          this.#outstanding.delete(token)
+          this.#onStored(held, at)
+        }
+        this.#resendOverdue()
+      },
+      // Aborted by the next reconnect, or by the end.
+      () => {},
+    )
   }
 }
 

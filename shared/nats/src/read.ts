@@ -10,6 +10,8 @@ export interface ReadOptions {
   /** One subject filter (nats-server 2.9 takes no more). */
   readonly filter?: string
   readonly from: Position
+  /** Leaves the payloads out: for a look at ids and times. */
+  readonly headersOnly?: boolean
   /** Messages handed over at once, at the most. */
   readonly maxBatch?: number
   /** Messages fetched ahead of the caller, at the most. */
@@ -83,6 +85,7 @@ function consumerConfig(options: ReadOptions, position: Position): Partial<Consu
     mem_storage: true,
     num_replicas: 1,
     ...(options.filter === undefined ? {} : { filter_subject: options.filter }),
+    ...(options.headersOnly ? { headers_only: true } : {}),
     ...startAt(position),
   }
 }

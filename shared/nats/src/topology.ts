@@ -14,7 +14,8 @@ export const DEFAULT_TOPOLOGY: TopologyOptions = Object.freeze({ replicas: 1, st
 const DAY_MS = 86_400_000
 /** Live copies of every KV change, on core NATS: what gateways watch. */
 export const LIVE_PREFIX = 'fluxgate.live'
-const DEDUPE_WINDOW_MS = 30_000
+/** For so long a stream drops a second copy of an event. */
+export const DEDUPE_WINDOW_MS = 30_000
 /** A node that has not renewed its record for this long is gone. */
 export const NODE_TTL_MS = 10_000
 const POLICY_HISTORY = 64

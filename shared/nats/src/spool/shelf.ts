@@ -1,0 +1,125 @@
+import { renameSync, rmSync, unlink } from 'node:fs'
+import { basename, join } from 'node:path'
+import type { Held } from '../backlog.ts'
+import type { LinkLog } from '../link.ts'
+import type { Adopted } from './adopt.ts'
+import type { Cursor } from './cursor.ts'
+import type { Home } from './home.ts'
+import { giveUp } from './owner.ts'
+import type { Segment } from './segment.ts'
+
+export const DAMAGED = 'damaged'
+
+/** The segments on disk, in the order of publishing: those of dead processes first, then our own. */
+export class Shelf {
+  readonly #root: string
+  readonly #own: Home
+  readonly #homes: Set<Home>
+  readonly #segments = new Set<Segment>()
+  readonly #log: LinkLog
+  #last: Segment | undefined
+  #keepAdopted: boolean
+  bytes = 0
+
+  constructor(root: string, own: Home, adopted: readonly Adopted[], log: LinkLog) {
+    this.#root = root
+    this.#own = own
+    this.#log = log
+    this.#homes = new Set([...adopted.map(each => each.home), own])
+    this.#keepAdopted = adopted.length > 0
+    for (const { segments } of adopted) for (const segment of segments) this.add(segment, segment.bytes)
+  }
+
+  get first(): Segment | undefined {
+    return this.#segments.values().next().value
+  }
+
+  get unacknowledged(): number {
+    let events = 0
+    for (const segment of this.#segments) events += segment.unacknowledged
+    return events
+  }
+
+  /** A segment that has grown by so many bytes; a new one comes last. */
+  add(segment: Segment, bytes: number): void {
+    this.bytes += bytes
+    if (segment === this.#last) return
+    this.#segments.add(segment)
+    if (this.#last) this.#last.next = segment
+    this.#last = segment
+  }
+
+  /** From now on what dead processes left is deleted when it is stored. */
+  releaseAdopted(): void {
+    this.#keepAdopted = false
+  }
+
+  /**
+   * Writes down how far each directory is stored.
+   * @param held sent or waiting in memory
+   * @param next position of the next event of our own directory
+   */
+  mark(held: Iterable<Held>, cursor: Cursor | undefined, next: number): void {
+    for (const home of this.#homes) home.oldest = Number.POSITIVE_INFINITY
+    this.#own.oldest = next
+    for (const { segment, position } of held) {
+      if (segment && position < segment.home.oldest) segment.home.oldest = position
+    }
+    if (cursor) {
+      const { home } = cursor.segment
+      home.oldest = Math.min(home.oldest, cursor.position)
+      for (let later = cursor.segment.next; later; later = later.next) {
+        if (later.home !== home) later.home.oldest = 0
+      }
+    }
+    for (const home of this.#homes) if (Number.isFinite(home.oldest)) home.acknowledged(home.oldest)
+  }
+
+  /** Deletes what is stored, up to the segment that the cursor is in. */
+  removeStored(cursor: Cursor | undefined): void {
+    for (const segment of this.#segments) {
+      if (segment === cursor?.segment) break
+      if (!segment.sealed || segment.unacknowledged > 0) continue
+      if (this.#keepAdopted && segment.home !== this.#own) continue
+      this.#segments.delete(segment)
+      if (segment === this.#last) this.#last = undefined
+      this.bytes -= segment.bytes
+      if (segment.damaged) this.#setAside(segment)
+      else unlink(segment.path, error => this.#onUnlinked(error, segment))
+    }
+    if (!this.#keepAdopted && this.#homes.size > 1) this.#removeEmptyHomes()
+  }
+
+  /** @param keep leave our own directory for the next process, whatever is in it */
+  close(keep: boolean): void {
+    for (const home of this.#homes) home[Symbol.dispose]()
+    if (!keep && this.unacknowledged === 0 && !this.#keepAdopted) {
+      rmSync(this.#own.path, { recursive: true, force: true })
+    } else {
+      giveUp(this.#own.path)
+    }
+  }
+
+  #removeEmptyHomes(): void {
+    const used = new Set([...this.#segments].map(segment => segment.home))
+    for (const home of this.#homes) {
+      if (home === this.#own || used.has(home)) continue
+      this.#homes.delete(home)
+      home[Symbol.dispose]()
+      rmSync(home.path, { recursive: true, force: true })
+    }
+  }
+
+  #setAside(segment: Segment): void {
+    const name = `${basename(segment.home.path)}-${basename(segment.path)}.damaged`
+    const path = join(this.#root, DAMAGED, name)
+    renameSync(segment.path, path)
+    this.#log.error({ path }, 'a damaged spool segment was set aside; what could be read of it is published')
+  }
+
+  #onUnlinked(error: NodeJS.ErrnoException | null, segment: Segment): void {
+    if (error && error.code !== 'ENOENT') {
+      this.#log.warn({ err: error, path: segment.path }, 'a spool segment could not be deleted')
+    }
+  }
+}
