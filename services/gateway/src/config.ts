@@ -4,9 +4,10 @@ import type { EnvReader } from '@fluxgate/runtime'
 import { type Override, parseOverrides } from './core/dns/overrides.ts'
 import { parseUpstreams, type UpstreamAddress } from './core/dns/upstream-list.ts'
 import type { EstimateLimits } from './core/limits/estimate.ts'
+import type { UpstreamDefaults } from './core/routing/upstream-spec.ts'
 import type { DrainLimits } from './in/drain.ts'
 import type { EdgeLimits } from './in/edge/limits.ts'
-import type { UpstreamLimits } from './out/upstreams.ts'
+import type { UpstreamsFileConfig } from './out/upstreams/upstreams.ts'
 
 export interface GatewayConfig {
   readonly node: string
@@ -22,6 +23,7 @@ export interface GatewayConfig {
   readonly adminToken: string
   readonly jwtSecrets: readonly string[]
   readonly upstreamUrls: readonly string[]
+  readonly upstreamsFile: UpstreamsFileConfig | undefined
   readonly tls: boolean
   /** Addresses, networks, or `loopback`: whose `X-Forwarded-For` tells the caller's address. */
   readonly trustedProxies: readonly string[]
@@ -35,7 +37,7 @@ export interface GatewayConfig {
   readonly limits: GatewayLimits
 }
 
-export interface GatewayLimits extends EdgeLimits, DrainLimits, EstimateLimits, UpstreamLimits {
+export interface GatewayLimits extends EdgeLimits, DrainLimits, EstimateLimits, UpstreamDefaults {
   readonly gossipIntervalMs: number
   /** A key's acceptance from one address is told once in this time, with the count. */
   readonly acceptedEveryMs: number
@@ -67,6 +69,7 @@ export function readGatewayConfig(env: EnvReader): GatewayConfig {
     adminToken: env.secret('ADMIN_TOKEN', 16),
     jwtSecrets: jwtSecrets(env),
     upstreamUrls: env.urls('DOWNSTREAM_AI_URLS', ['http:', 'https:']),
+    upstreamsFile: upstreamsFile(env),
     trustedProxies: trustedProxies(env),
     corsOrigins: corsOrigins(env),
     tls: env.oneOf('TLS', ['on', 'off'], 'on') === 'on',
@@ -77,6 +80,11 @@ export function readGatewayConfig(env: EnvReader): GatewayConfig {
     operator: operator(env),
     limits: readLimits(env),
   }
+}
+
+function upstreamsFile(env: EnvReader): UpstreamsFileConfig | undefined {
+  const path = env.optional('UPSTREAMS_FILE')
+  return path === undefined ? undefined : { path, env: name => env.optional(name), pollMs: 2_000 }
 }
 
 /** The dashboard on this machine by default; with a balancer in front, its addresses too. */
@@ -128,7 +136,6 @@ function readLimits(env: EnvReader): GatewayLimits {
     firstByteTimeoutMs: env.durationMs('UPSTREAM_FIRST_BYTE_TIMEOUT', 300_000),
     idleTimeoutMs: env.durationMs('UPSTREAM_IDLE_TIMEOUT', 120_000),
     maxUpstreamConnections: env.integer('UPSTREAM_CONNECTIONS', 1_024, { min: 1 }),
-    restMs: 5_000,
     gossipIntervalMs: env.durationMs('GOSSIP_INTERVAL', 25),
     acceptedEveryMs: 60_000,
     drainMs: env.durationMs('DRAIN_TIMEOUT', 10_000),

@@ -32,7 +32,7 @@ import { joinGossip } from './out/gossip.ts'
 import { joinNodes, type NodeRegistry } from './out/node-registry.ts'
 import { changeLimits, watchLimits } from './out/policy.ts'
 import { loadTls } from './out/tls.ts'
-import { openUpstreams } from './out/upstreams.ts'
+import { openUpstreams } from './out/upstreams/upstreams.ts'
 
 const DATABASE_CONNECTIONS = 8
 const FORGET_EVERY_MS = 60_000
@@ -87,7 +87,12 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
   )
   // With resolvers of our own, no name is asked of the system's.
   const lookup = config.dohUpstreams.length > 0 ? resolver.lookup : undefined
-  const upstreams = stack.use(openUpstreams(config.upstreamUrls, limits, lookup))
+  const upstreams = stack.use(
+    await openUpstreams(
+      { urls: config.upstreamUrls, file: config.upstreamsFile, defaults: limits },
+      { lookup, log, nowMs, epochMs },
+    ),
+  )
   const running = new Set<Exchange>()
   const overload = stack.use(watchOverload(limits))
   const registry = createMetrics('gateway')
@@ -98,6 +103,7 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
     throttles: () => throttles.entries.size,
     throttleSilenceMs: throttles.silentMs,
     cachedKeys: () => directory.cached,
+    routing: upstreams.report,
   })
 
   const proxy: ProxyDeps = {
@@ -151,15 +157,22 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
   await registerProxy(edge.app, proxy)
   edge.app.setNotFoundHandler((request, reply) => refuseUnknown(proxy, request, reply))
   registerDnsQuery(edge.app, resolver, { allowPlaintext: !config.tls })
-  registerStatus(edge.app, {
-    drain: () => (drain.begun ? 'the node is stopping' : undefined),
-    load: () => overload.reason,
-    log: () => (publisher.full ? publisher.fault : undefined),
-    nats: () => (link.isConnected() ? undefined : 'disconnected'),
-    throttles: () =>
-      throttles.silentMs() < SILENCE_LIMIT_MS ? undefined : 'nothing heard of the throttles bucket',
-    upstreams: () => (config.upstreamUrls.length > 0 ? undefined : 'DOWNSTREAM_AI_URLS is not set'),
-  })
+  registerStatus(
+    edge.app,
+    {
+      drain: () => (drain.begun ? 'the node is stopping' : undefined),
+      load: () => overload.reason,
+      log: () => (publisher.full ? publisher.fault : undefined),
+      nats: () => (link.isConnected() ? undefined : 'disconnected'),
+      throttles: () =>
+        throttles.silentMs() < SILENCE_LIMIT_MS ? undefined : 'nothing heard of the throttles bucket',
+      upstreams: () =>
+        upstreams.report().upstreams.length > 0
+          ? undefined
+          : 'neither DOWNSTREAM_AI_URLS nor UPSTREAMS_FILE names a model server',
+    },
+    { upstreams: upstreams.fileFault },
+  )
   const accounts = openAccounts(db)
   const live = new LiveSessions<LiveSession>({ find: id => accounts.findLiveSession(id, epochMs()) })
   stack.use(watchLogouts(link, live))
@@ -201,6 +214,7 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
     changeLimits: change => changeLimits(link, change),
     throttles: () => throttles.entries,
     tokensLeft: () => table.tokensLeft(nowMs()),
+    routing: upstreams.report,
     registry,
     epochMs,
     log,

@@ -59,6 +59,15 @@ export function unknownRoute(method: string, path: string): Refusal {
   }
 }
 
+/** Every upstream lists its models, and none lists this one; or none speaks this API ('': no model was named). */
+export function unknownModel(model: string): Refusal {
+  const message =
+    model === ''
+      ? 'No model server that is configured here speaks this API.'
+      : `The model ${JSON.stringify(model)} does not exist, or is not served in this API.`
+  return { reason: 'not_found', code: 'model_not_found', message }
+}
+
 export function tooLarge(maxBytes: number): Refusal {
   return {
     reason: 'too_large',

@@ -13,6 +13,7 @@ import type { AdmittedCall } from '../core/exchange/call.ts'
 import { ended, settled } from '../core/exchange/facts.ts'
 import { responseHeaders } from '../core/exchange/headers.ts'
 import { type Settlement, settle } from '../core/exchange/settle.ts'
+import { isEncoded, unreadTap } from '../core/exchange/unread-tap.ts'
 import type {
   ResponseHeaders,
   UpstreamControl,
@@ -21,7 +22,7 @@ import type {
 } from '../core/exchange/upstream.ts'
 import type { UsageTap } from '../core/usage/tap.ts'
 import type { RawReply } from './raw-reply.ts'
-import { answerError } from './refuse.ts'
+import { answerError, answerRefusal } from './refuse.ts'
 
 export interface ExchangeDeps {
   readonly append: (event: OutgoingEvent) => void
@@ -50,6 +51,9 @@ export class Exchange implements UpstreamListener {
   readonly #limitHeaders: Readonly<Record<string, string>>
   #control: UpstreamControl | undefined
   #upstream = ''
+  #attempts = 0
+  /** Set when another model than the one asked for answers. */
+  #fallback: string | undefined
   #tap: UsageTap | undefined
   #contentType = ''
   #status = 0
@@ -85,10 +89,14 @@ export class Exchange implements UpstreamListener {
     return this.#upstream
   }
 
-  onSent(control: UpstreamControl, upstream: string): void {
+  onSending(control: UpstreamControl): void {
     this.#control = control
+  }
+
+  onAttempt(upstream: string, model: string | undefined): void {
     this.#upstream = upstream
-    if (this.#ended) control.abort(new Error('the client left'))
+    this.#attempts++
+    this.#fallback = model
   }
 
   onStart(status: number, incoming: ResponseHeaders): void {
@@ -96,7 +104,7 @@ export class Exchange implements UpstreamListener {
     const contentType = incoming['content-type']
     this.#status = status
     this.#contentType = typeof contentType === 'string' ? contentType : ''
-    this.#tap = this.call.dialect.tap(this.#contentType, this.#stripUsage)
+    this.#tap = isEncoded(incoming) ? unreadTap() : this.call.dialect.tap(this.#contentType, this.#stripUsage)
     const streamed = this.#contentType.startsWith('text/event-stream')
     const headers = responseHeaders(incoming, !this.#stripUsage || NO_CONTENT_STATUSES.has(status))
     headers['x-request-id'] = this.call.id
@@ -106,6 +114,7 @@ export class Exchange implements UpstreamListener {
       headers['cache-control'] = 'no-cache, no-transform'
       headers['x-accel-buffering'] = 'no'
     }
+    if (this.#fallback !== undefined) headers['x-fluxgate-model'] = encodeURI(this.#fallback)
     this.#progressedAtMs = this.#deps.nowMs()
     this.#reply.writeHead(status, headers)
   }
@@ -133,7 +142,9 @@ export class Exchange implements UpstreamListener {
     if (!this.#reply.headersSent) this.#status = error.status
     this.#finish('failed', error)
     if (!this.#reply.headersSent) {
-      answerError(this.#reply, this.call, error.status, 'server_error', error.code, error.message)
+      const { reason, code, message, status, retryAfterMs } = error
+      const again = retryAfterMs === undefined ? {} : { retryAfterMs }
+      answerRefusal(this.#reply, this.call, { reason, code, message, status, ...again })
       return
     }
     const frame = this.call.dialect.errorFrame(this.#contentType, error.code, error.message, this.call.id)
@@ -208,6 +219,7 @@ export class Exchange implements UpstreamListener {
       durationMs: this.#deps.nowMs() - call.startedMs,
       firstByteMs: this.#firstByteMs,
       bytes: this.#bytes,
+      attempts: this.#attempts,
     })
     if (outcome === 'completed') this.#append(RequestCompleted, ending)
     else if (outcome === 'interrupted') this.#append(RequestInterrupted, { ...ending, by })

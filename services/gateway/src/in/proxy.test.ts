@@ -92,7 +92,7 @@ describe('a plain call', () => {
   it('may have no body and then costs nothing', async () => {
     await using stand = await startStand((_request, response) => response.end('{"data":[]}'))
     const response = await fetch(`${stand.url}/v1/models`, { headers: { authorization: `Bearer ${KEY}` } })
-    assert.deepEqual(await response.json(), { data: [] })
+    assert.deepEqual(await response.json(), { object: 'list', data: [] })
     assert.equal(stand.named('tokens.settled')[0]!.data.total, 0)
     assertConserved(stand)
   })
@@ -256,7 +256,7 @@ describe('an upstream', () => {
       assert.equal(response.status, 504, path)
       assert.match(
         (code as (body: unknown) => string)(await bodyOf(response)),
-        /upstream_timeout|server_error|did not answer/,
+        /upstream_timeout|api_error|did not answer/,
       )
     }
     assertConserved(stand)
@@ -264,13 +264,16 @@ describe('an upstream', () => {
 
   it('that cannot be reached is a 502', async () => {
     await using good = await startStand(unary)
-    const { openUpstreams } = await import('../out/upstreams.ts')
-    await using nowhere = openUpstreams(['http://127.0.0.1:1'], {
-      connectTimeoutMs: 300,
-      firstByteTimeoutMs: 300,
-      idleTimeoutMs: 300,
-      maxUpstreamConnections: 1,
-      restMs: 100,
+    const { openUpstreams } = await import('../out/upstreams/upstreams.ts')
+    await using nowhere = await openUpstreams({
+      urls: ['http://127.0.0.1:1'],
+      file: undefined,
+      defaults: {
+        connectTimeoutMs: 300,
+        firstByteTimeoutMs: 300,
+        idleTimeoutMs: 300,
+        maxUpstreamConnections: 1,
+      },
     })
     await using stand = await startStand(unary, { upstreams: nowhere })
     const response = await post(stand, CHAT, {})

@@ -22,6 +22,7 @@ import {
   limitHeaders,
   overLimit,
   rejection,
+  unknownModel,
   unknownRoute,
 } from '../core/admission.ts'
 import type { ReadCall } from '../core/dialect/dialect.ts'
@@ -37,6 +38,7 @@ import type { Refusal } from '../core/refusal.ts'
 import { REFUSAL_TERMS } from '../core/refusal.ts'
 import { type Bodies, BodyRefused, type BodyShare } from './edge/bodies.ts'
 import { Exchange, type ExchangeDeps } from './exchange.ts'
+import { answerModelList, dialectOfList, isModelList } from './models.ts'
 import type { RawReply } from './raw-reply.ts'
 import { answerRefusal } from './refuse.ts'
 
@@ -194,6 +196,7 @@ function admit(
   const { facts } = read.call
   if (facts.model.length > 256) return BAD_MODEL
   call.model = facts.model
+  if (!deps.upstreams.serves(facts.model, call.dialect.name)) return unknownModel(facts.model)
 
   const nowMs = deps.nowMs()
   const { prompt, reserved } = body ? estimate(facts, deps.estimates) : NO_TOKENS
@@ -233,6 +236,10 @@ function admit(
     limitHeaders(admission, nowMs),
   )
   deps.running.add(exchange)
+  if (isModelList(call)) {
+    answerModelList(deps.upstreams, call, exchange)
+    return undefined
+  }
   deps.upstreams.send(
     {
       method: call.method,
@@ -240,6 +247,7 @@ function admit(
       headers: requestHeaders(request.headers, call.id),
       body: body && read.call.body,
       model: call.model,
+      dialect: call.dialect.name,
     },
     exchange,
   )
@@ -278,7 +286,7 @@ function callOf(deps: ProxyDeps, request: FastifyRequest): Call {
     id: deps.newRequestId(),
     method: request.method,
     path,
-    dialect: dialectOf(path),
+    dialect: dialectOfList(request, path) ?? dialectOf(path),
     address: shortText(request.ip),
     agent: agent === undefined ? undefined : shortText(agent),
     traceparent: traceparentOf(request.headers.traceparent),

@@ -12,7 +12,7 @@ import Fastify, { type FastifyInstance } from 'fastify'
 import { AcceptedKeys } from '../core/accepted-keys.ts'
 import type { KeyAnswer } from '../core/admission.ts'
 import { LimitTable } from '../core/limits/limit-table.ts'
-import { openUpstreams } from '../out/upstreams.ts'
+import { openUpstreams } from '../out/upstreams/upstreams.ts'
 import { Bodies } from './edge/bodies.ts'
 import type { Exchange } from './exchange.ts'
 import { type ProxyDeps, refuseUnknown, registerProxy } from './proxy.ts'
@@ -68,12 +68,15 @@ export async function startStand(
   }
   const make = eventMaker('/gateway/test/1', () => `event-${String(++ids).padStart(12, '0')}`, Date.now)
   const nowMs = () => performance.now()
-  const upstreams = openUpstreams([`http://127.0.0.1:${port}/base`], {
-    connectTimeoutMs: 500,
-    firstByteTimeoutMs: 1_500,
-    idleTimeoutMs: 1_500,
-    maxUpstreamConnections: 64,
-    restMs: 1_000,
+  const upstreams = await openUpstreams({
+    urls: [`http://127.0.0.1:${port}/base`],
+    file: undefined,
+    defaults: {
+      connectTimeoutMs: 500,
+      firstByteTimeoutMs: 1_500,
+      idleTimeoutMs: 1_500,
+      maxUpstreamConnections: 64,
+    },
   })
   const bodies = new Bodies({
     maxBodyBytes: 100_000,

@@ -1,5 +1,7 @@
 import type { EventPublisher } from '@fluxgate/nats'
 import { Counter, Gauge, Histogram, type Registry } from '@fluxgate/runtime'
+import type { RoutingReport } from '../core/routing/upstream-status.ts'
+import { upstreamMetrics } from './upstreams/metrics.ts'
 
 export interface GatewayMetrics {
   admitted(): void
@@ -14,6 +16,7 @@ export interface GatewayGauges {
   readonly throttles: () => number
   readonly throttleSilenceMs: () => number
   readonly cachedKeys: () => number
+  readonly routing: () => RoutingReport
 }
 
 const SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300]
@@ -59,6 +62,7 @@ export function gatewayMetrics(registry: Registry, gauges: GatewayGauges): Gatew
         this.set(read())
       },
     })
+  upstreamMetrics(registry, gauges.routing)
   const { publisher } = gauges
   gauge('fluxgate_active_requests', 'Requests in flight.', gauges.activeRequests)
   gauge('fluxgate_live_buckets', 'Token buckets held in memory.', gauges.liveBuckets)

@@ -58,6 +58,8 @@ export interface Ending {
   readonly durationMs: number
   readonly firstByteMs: number | undefined
   readonly bytes: number
+  /** Upstreams tried. */
+  readonly attempts: number
 }
 
 /** What `completed`, `failed` and `interrupted` have in common. */
@@ -72,6 +74,7 @@ export function ended(call: AdmittedCall, ending: Ending): DataOf<typeof Request
     durationMs: rounded(ending.durationMs),
     ...(ending.firstByteMs === undefined ? {} : { firstByteMs: rounded(ending.firstByteMs) }),
     bytes: ending.bytes,
+    ...(ending.attempts > 1 ? { attempts: ending.attempts } : {}),
   }
 }
 

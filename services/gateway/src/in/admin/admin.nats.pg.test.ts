@@ -34,6 +34,7 @@ import { registerAdmin } from './routes.ts'
 
 const TOKEN = 'a token for administrators'
 const quiet = { info() {}, warn() {}, error() {} }
+const ROUTING = { upstreams: [], waiting: 0, retries: 1, fallbacks: 0, retriesSpared: 0, file: null }
 const stack = new AsyncDisposableStack()
 const events: FluxgateEvent[] = []
 const logged: unknown[] = []
@@ -76,6 +77,7 @@ before(async () => {
         ['old.k', throttleUntil(1)],
       ]),
     tokensLeft: () => ({ 'ann.k': 42 }),
+    routing: () => ROUTING,
     registry: createMetrics('gateway'),
     epochMs: Date.now,
     log: { warn: (...line) => logged.push(line), error: (...line) => logged.push(line) },
@@ -122,7 +124,14 @@ describe('the admin face', () => {
       'Bearer ',
       'bearer',
     ]
-    const paths = ['/admin/users', '/admin/keys?user_id=a', '/admin/metrics', '/admin/throttles', '/metrics']
+    const paths = [
+      '/admin/users',
+      '/admin/keys?user_id=a',
+      '/admin/metrics',
+      '/admin/upstreams',
+      '/admin/throttles',
+      '/metrics',
+    ]
     for (const authorization of wrong) {
       for (const path of paths) {
         const answer = await ask('GET', path, undefined, authorization)
@@ -191,6 +200,7 @@ describe('the admin face', () => {
 
   test('tells what is', async () => {
     assert.deepEqual((await ask('GET', '/admin/metrics')).json, { 'ann.k': 42 })
+    assert.deepEqual((await ask('GET', '/admin/upstreams')).json, ROUTING)
     const { throttles } = (await ask('GET', '/admin/throttles')).json as unknown as {
       throttles: Array<{ identifier: string }>
     }

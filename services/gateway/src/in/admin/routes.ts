@@ -3,6 +3,7 @@ import type { PenaltyBox } from '@fluxgate/nats'
 import type { Registry } from '@fluxgate/runtime'
 import type { FastifyInstance } from 'fastify'
 import type { AdminAccounts } from '../../core/accounts/admin-accounts.ts'
+import type { RoutingReport } from '../../core/routing/upstream-status.ts'
 import { type FaultLog, faultOf, sendFault } from '../portal/answer.ts'
 import { requireToken } from './authorize.ts'
 import { routeKeys } from './key-routes.ts'
@@ -18,6 +19,7 @@ export interface AdminDeps {
   readonly changeLimits: (change: (policy: LimitsPolicy) => LimitsPolicy) => Promise<void>
   readonly throttles: () => ReadonlyMap<string, Throttle>
   readonly tokensLeft: () => Record<string, number>
+  readonly routing: () => RoutingReport
   readonly registry: Registry
   readonly epochMs: () => number
   readonly log?: FaultLog
@@ -46,6 +48,7 @@ export async function registerAdmin(app: FastifyInstance, deps: AdminDeps): Prom
       reply.type(deps.registry.contentType).send(await deps.registry.metrics()),
     )
     scope.get('/admin/metrics', () => deps.tokensLeft())
+    scope.get('/admin/upstreams', () => deps.routing())
     routeKeys(scope, deps)
     routeLimits(scope, deps)
     routeThrottles(scope, deps)

@@ -1,0 +1,78 @@
+import type { FastifyRequest } from 'fastify'
+import { anthropic } from '../core/dialect/anthropic.ts'
+import type { Dialect } from '../core/dialect/dialect.ts'
+import type { Call } from '../core/exchange/call.ts'
+import { UpstreamError, type UpstreamListener, type Upstreams } from '../core/exchange/upstream.ts'
+import { listBody, modelBody } from '../core/routing/model-lists.ts'
+
+const LIST = '/v1/models'
+const ONE = '/v1/models/'
+const TAGS = '/api/tags'
+/** Named in the facts of calls that the gateway answers itself. */
+const SELF = 'gateway'
+
+/** Lists of models are merged over the upstreams instead of being asked of one. */
+export function isModelList({ method, path }: Pick<Call, 'method' | 'path'>): boolean {
+  return method === 'GET' && (path === LIST || path === TAGS || path.startsWith(ONE))
+}
+
+/** `/v1/models` is a route of both APIs: Anthropic's clients name a version of theirs. */
+export function dialectOfList(request: FastifyRequest, path: string): Dialect | undefined {
+  const isShared = path === LIST || path.startsWith(ONE)
+  return isShared && request.headers['anthropic-version'] !== undefined ? anthropic : undefined
+}
+
+/** Answers `GET /v1/models`, `/v1/models/{id}` and `/api/tags` as an upstream would: the listener hears one answer. */
+export function answerModelList(
+  upstreams: Upstreams,
+  call: Pick<Call, 'path' | 'dialect'>,
+  listener: UpstreamListener,
+): void {
+  let isLeft = false
+  listener.onSending({
+    abort() {
+      isLeft = true
+    },
+    pause() {},
+    resume() {},
+  })
+  listener.onAttempt(SELF, undefined)
+  void answer(upstreams, call).then(
+    body => {
+      if (isLeft) return
+      const bytes = Buffer.from(JSON.stringify(body))
+      listener.onStart(200, { 'content-type': 'application/json', 'content-length': String(bytes.length) })
+      listener.onData(bytes)
+      listener.onEnd()
+    },
+    (error: unknown) => {
+      if (!isLeft) listener.onError(asUpstreamError(error))
+    },
+  )
+}
+
+async function answer(
+  upstreams: Upstreams,
+  { path, dialect }: Pick<Call, 'path' | 'dialect'>,
+): Promise<object> {
+  const models = await upstreams.listModels(dialect.name)
+  if (!path.startsWith(ONE)) return listBody(models, dialect.name)
+  const id = decoded(path.slice(ONE.length))
+  const model = models.find(each => each.id === id)
+  if (model) return modelBody(model, dialect.name)
+  const message = `The model ${JSON.stringify(id.slice(0, 256))} does not exist.`
+  throw new UpstreamError('model_not_found', 'response', 404, message, { reason: 'not_found' })
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
+}
+
+function asUpstreamError(cause: unknown): UpstreamError {
+  if (cause instanceof UpstreamError) return cause
+  return new UpstreamError('internal', 'response', 502, 'The models cannot be listed.', { cause })
+}

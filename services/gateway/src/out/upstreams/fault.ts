@@ -1,0 +1,51 @@
+import { errors } from 'undici'
+import { unknownModel as refusalOf } from '../../core/admission.ts'
+import { UpstreamError } from '../../core/exchange/upstream.ts'
+import { REFUSAL_TERMS } from '../../core/refusal.ts'
+
+/**
+ * What went wrong, by where it went wrong: before a connection had the request, before the answer's headers, or in the
+ * middle of the answer.
+ */
+export function describe(cause: Error, phase: UpstreamError['phase']): UpstreamError {
+  const fault = (code: string, status: number, message: string) =>
+    new UpstreamError(code, phase, status, message, { cause })
+  if (phase === 'connect') return fault('upstream_unreachable', 502, 'The model server cannot be reached.')
+  if (cause instanceof errors.HeadersTimeoutError) {
+    return fault('upstream_timeout', 504, 'The model server did not answer in time.')
+  }
+  if (cause instanceof errors.BodyTimeoutError) {
+    return fault('upstream_stalled', 504, 'The model server stopped in the middle.')
+  }
+  if (cause instanceof errors.HeadersOverflowError) {
+    return fault('upstream_headers', 502, 'The model server answered with too many headers.')
+  }
+  return fault('upstream_broken', 502, 'The model server broke off its answer.')
+}
+
+export const REDIRECTED = () =>
+  new UpstreamError(
+    'upstream_redirect',
+    'response',
+    502,
+    'The model server answered with a redirect, which is not followed.',
+  )
+
+export function unknownModel(model: string): UpstreamError {
+  const { code, message, reason } = refusalOf(model)
+  return new UpstreamError(code, 'connect', REFUSAL_TERMS[reason].status, message, { reason })
+}
+
+export const NO_UPSTREAM = () =>
+  new UpstreamError('no_upstream', 'connect', 503, 'No model server is configured.')
+
+/** @param retryAfterMs until one of them may be tried again */
+export function allAway(retryAfterMs: number): UpstreamError {
+  const message = 'No model server for this model is healthy right now. Please try again.'
+  return new UpstreamError('no_healthy_upstream', 'connect', 503, message, { retryAfterMs })
+}
+
+export function allFull(retryAfterMs: number): UpstreamError {
+  const message = 'All model servers for this model are busy. Please try again.'
+  return new UpstreamError('overloaded', 'connect', 503, message, { reason: 'overloaded', retryAfterMs })
+}

@@ -1,0 +1,152 @@
+import type { LookupFunction } from 'node:net'
+import { type Dispatcher, Pool } from 'undici'
+import type { UpstreamError } from '../../core/exchange/upstream.ts'
+import type { Load } from '../../core/routing/choose.ts'
+import { Circuit, type FailureKind } from '../../core/routing/circuit.ts'
+import { type ModelNames, modelNames } from '../../core/routing/model-names.ts'
+import type { CircuitPolicy } from '../../core/routing/policy.ts'
+import type { UpstreamSpec } from '../../core/routing/upstream-spec.ts'
+import type { UpstreamStatus } from '../../core/routing/upstream-status.ts'
+import { HealthCheck } from './health-check.ts'
+
+const MAX_HEADER_BYTES = 32 * 1024
+const KEEP_ALIVE_MS = 30_000
+/** Connections beyond the calls' own, so that health checks and lists do not wait for them. */
+const SPARE_CONNECTIONS = 2
+/** Weight of the newest call in the latency. */
+const LATENCY_WEIGHT = 0.2
+/** A `retry-after` longer than this rests an upstream no longer. */
+const MAX_REST_MS = 60_000
+
+export interface LiveDeps {
+  readonly lookup: LookupFunction | undefined
+  readonly nowMs: () => number
+  readonly epochMs: () => number
+  readonly random: () => number
+}
+
+/** One upstream with its connections, its circuit and its counts. */
+export class LiveUpstream implements Load {
+  readonly spec: UpstreamSpec
+  readonly names: ModelNames
+  readonly weight: number
+  readonly pool: Pool
+  /** True when the spec sets headers of its own. */
+  readonly hasHeaders: boolean
+  inFlight = 0
+  /** Calls of it that rest: it asked to be left alone, and others may serve. */
+  #restUntilMs = 0
+  readonly #circuit: Circuit
+  readonly #health: HealthCheck | undefined
+  readonly #deps: LiveDeps
+  #latencyMs: number | undefined
+  #calls = 0
+  #failures = 0
+  #lastError: UpstreamStatus['lastError'] = null
+
+  constructor(spec: UpstreamSpec, circuit: CircuitPolicy, deps: LiveDeps) {
+    this.spec = spec
+    this.weight = spec.weight
+    this.hasHeaders = Object.keys(spec.headers).length > 0
+    this.names = modelNames(spec)
+    this.#deps = deps
+    this.#circuit = new Circuit(circuit)
+    this.pool = new Pool(spec.origin, {
+      // Aborting several h2 requests with unsent bodies at once makes Node frame empty DATA for ever (undici 8.12).
+      allowH2: false,
+      connect: { timeout: spec.connectTimeoutMs, ...(deps.lookup ? { lookup: deps.lookup } : {}) },
+      connections: spec.maxInFlight + SPARE_CONNECTIONS,
+      pipelining: 1,
+      headersTimeout: spec.firstByteTimeoutMs,
+      bodyTimeout: spec.idleTimeoutMs,
+      keepAliveTimeout: KEEP_ALIVE_MS,
+      maxHeaderSize: MAX_HEADER_BYTES,
+    })
+    this.#health = spec.health && new HealthCheck(this.pool, spec, spec.health, deps.random)
+  }
+
+  /** Whether it may be asked at all; it may still be full. */
+  isUp(nowMs: number): boolean {
+    return this.#health?.healthy !== false && this.#circuit.allows(nowMs)
+  }
+
+  get full(): boolean {
+    return this.inFlight >= this.spec.maxInFlight
+  }
+
+  isResting(nowMs: number): boolean {
+    return nowMs < this.#restUntilMs
+  }
+
+  rest(forMs: number, nowMs: number): void {
+    this.#restUntilMs = Math.max(this.#restUntilMs, nowMs + Math.min(forMs, MAX_REST_MS))
+  }
+
+  /** Until it may be asked again, as far as that is known. */
+  backInMs(nowMs: number): number {
+    return Math.max(1_000, this.#circuit.opensInMs(nowMs))
+  }
+
+  /** Takes a place. @returns whether the call is the probe of a half-open circuit */
+  began(): boolean {
+    this.inFlight++
+    this.#calls++
+    return this.#circuit.started()
+  }
+
+  succeeded(isProbe: boolean, latencyMs: number): void {
+    this.#circuit.succeeded(isProbe, this.#deps.nowMs())
+    this.#latencyMs =
+      this.#latencyMs === undefined
+        ? latencyMs
+        : this.#latencyMs + LATENCY_WEIGHT * (latencyMs - this.#latencyMs)
+  }
+
+  failed(kind: FailureKind, isProbe: boolean, error: Pick<UpstreamError, 'code' | 'message'>): void {
+    const { nowMs, epochMs, random } = this.#deps
+    this.#circuit.failed(kind, isProbe, nowMs(), random)
+    this.#failures++
+    this.#lastError = { code: error.code, message: error.message, at: epochMs() }
+  }
+
+  abandoned(isProbe: boolean): void {
+    this.#circuit.abandoned(isProbe)
+  }
+
+  dispatch(options: Omit<Dispatcher.DispatchOptions, 'origin'>, handler: Dispatcher.DispatchHandler): void {
+    this.pool.dispatch(options, handler)
+  }
+
+  /** It is not in the plan any more: its calls end in their own time, new ones do not come. */
+  async retire(): Promise<void> {
+    this.#health?.[Symbol.dispose]()
+    await this.pool.close()
+  }
+
+  /** Ends its calls. */
+  async destroy(): Promise<void> {
+    this.#health?.[Symbol.dispose]()
+    await this.pool.destroy()
+  }
+
+  status(): UpstreamStatus {
+    const { spec } = this
+    const nowMs = this.#deps.nowMs()
+    return {
+      name: spec.name,
+      url: spec.origin + spec.prefix,
+      healthy: this.#health?.healthy !== false,
+      circuit: this.#circuit.state(nowMs),
+      opensInMs: Math.ceil(this.#circuit.opensInMs(nowMs)),
+      inFlight: this.inFlight,
+      maxInFlight: spec.maxInFlight,
+      weight: spec.weight,
+      dialects: spec.dialects,
+      models: this.names.unlisted ? null : [...(spec.models ?? []), ...Object.keys(spec.aliases)],
+      latencyMs: this.#latencyMs === undefined ? null : Math.round(this.#latencyMs * 100) / 100,
+      calls: this.#calls,
+      failures: this.#failures,
+      lastError: this.#lastError ?? this.#health?.lastError ?? null,
+    }
+  }
+}
