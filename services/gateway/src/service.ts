@@ -27,15 +27,19 @@ import { openKeyDirectory } from './out/accounts/key-directory.ts'
 import { watchLogouts } from './out/accounts/logouts.ts'
 import { createPasswords } from './out/accounts/passwords.ts'
 import { createResolver } from './out/dns/resolver.ts'
+import { edgeMetrics } from './out/edge-metrics.ts'
 import { gatewayMetrics } from './out/gateway-metrics.ts'
 import { joinGossip } from './out/gossip.ts'
 import { joinNodes, type NodeRegistry } from './out/node-registry.ts'
 import { changeLimits, watchLimits } from './out/policy.ts'
 import { loadTls } from './out/tls.ts'
+import { watchTls } from './out/tls-watch.ts'
 import { openUpstreams } from './out/upstreams/upstreams.ts'
 
 const DATABASE_CONNECTIONS = 8
 const FORGET_EVERY_MS = 60_000
+/** A ticket's key that leaks opens the recorded connections of this time only. */
+const TICKETS_EVERY_MS = 6 * 3_600_000
 const SESSIONS_EVERY_MS = 3_600_000
 /** Ended sessions are kept for questions about who was there. */
 const SESSIONS_KEPT_MS = 30 * 86_400_000
@@ -95,6 +99,7 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
   )
   const running = new Set<Exchange>()
   const overload = stack.use(watchOverload(limits))
+  const bodies = stack.use(new Bodies(limits))
   const registry = createMetrics('gateway')
   const metrics = gatewayMetrics(registry, {
     publisher,
@@ -127,7 +132,7 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
     limits: table,
     estimates: limits,
     accepted: new AcceptedKeys(limits.acceptedEveryMs),
-    bodies: stack.use(new Bodies(limits)),
+    bodies,
     overloaded: () => overload.reason !== undefined,
     append,
     make,
@@ -152,6 +157,21 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
     corsOrigins: config.corsOrigins,
     hsts: config.tlsFiles !== undefined,
     overloaded: () => overload.reason !== undefined,
+    onRefused: code => refusedAtEdge(code),
+  })
+  const tlsFiles =
+    tls && config.tlsFiles
+      ? stack.use(watchTls({ files: config.tlsFiles, pair: tls, renew: edge.renewTls, log }))
+      : undefined
+  if (tls) stack.use(every(TICKETS_EVERY_MS, edge.renewTickets))
+  const refusedAtEdge = edgeMetrics(registry, {
+    connections: () => edge.connections.size,
+    sessions: () => edge.sessions.size,
+    connectionsRefused: () => edge.connections.refused,
+    stalled: () => edge.connections.stalled + edge.sessions.stalled,
+    floods: () => edge.sessions.flooded,
+    bodyBytes: () => bodies.heldBytes,
+    tls: () => tlsFiles,
   })
   const drain = drainOf(edge, running, limits)
   await registerProxy(edge.app, proxy)
@@ -161,7 +181,6 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
     edge.app,
     {
       drain: () => (drain.begun ? 'the node is stopping' : undefined),
-      load: () => overload.reason,
       log: () => (publisher.full ? publisher.fault : undefined),
       nats: () => (link.isConnected() ? undefined : 'disconnected'),
       throttles: () =>
@@ -171,7 +190,7 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
           ? undefined
           : 'neither DOWNSTREAM_AI_URLS nor UPSTREAMS_FILE names a model server',
     },
-    { upstreams: upstreams.fileFault },
+    { upstreams: upstreams.fileFault, load: () => overload.reason, tls: () => tlsFiles?.fault },
   )
   const accounts = openAccounts(db)
   const live = new LiveSessions<LiveSession>({ find: id => accounts.findLiveSession(id, epochMs()) })

@@ -1,11 +1,7 @@
 import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { generate } from 'selfsigned'
-
-export interface TlsPair {
-  readonly cert: string
-  readonly key: string
-}
+import type { TlsPair } from '../core/edge/tls-pair.ts'
 
 const VALID_DAYS = 825
 const DAY_MS = 86_400_000
@@ -16,11 +12,11 @@ export async function loadTls(
   directory: string,
   names: readonly string[],
 ): Promise<TlsPair> {
-  if (files) return read(files.certPath, files.keyPath)
+  if (files) return readPair(files.certPath, files.keyPath)
   const certPath = join(directory, 'cert.pem')
   const keyPath = join(directory, 'key.pem')
   try {
-    return await read(certPath, keyPath)
+    return await readPair(certPath, keyPath)
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
   }
@@ -57,7 +53,7 @@ export async function loadTls(
   return { cert: made.cert, key: made.private }
 }
 
-async function read(certPath: string, keyPath: string): Promise<TlsPair> {
+export async function readPair(certPath: string, keyPath: string): Promise<TlsPair> {
   const [cert, key] = await Promise.all([readFile(certPath, 'utf8'), readFile(keyPath, 'utf8')])
   return { cert, key }
 }
@@ -66,7 +62,7 @@ async function retryRead(certPath: string, keyPath: string): Promise<TlsPair> {
   const TRIES = 20
   for (let tries = 1; ; tries++) {
     try {
-      return await read(certPath, keyPath)
+      return await readPair(certPath, keyPath)
     } catch (error) {
       if (tries === TRIES) throw error
       await new Promise(resolve => setTimeout(resolve, 50))

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Http2SecureServer, ServerHttp2Session } from 'node:http2'
 import { BlockList, isIPv6, type Socket } from 'node:net'
@@ -29,7 +30,11 @@ export interface Edge {
   readonly sessions: Sessions
   /** New connections get the new certificate; throws when certificate and key do not belong together. */
   renewTls(pair: TlsPair): void
+  /** Sessions of before are not resumed (RFC 9325 section 3.4). */
+  renewTickets(): void
 }
+
+const TICKET_KEY_BYTES = 48
 
 /** A field too many is a mistake to be told of, not one to be dropped in silence. */
 export const STRICT_SCHEMAS = { customOptions: { removeAdditional: false, coerceTypes: false } } as const
@@ -87,6 +92,7 @@ export function createEdge(options: EdgeOptions): Edge {
     connections,
     sessions,
     renewTls: pair => (server as Http2SecureServer).setSecureContext(tlsOptions(pair)),
+    renewTickets: () => (server as Http2SecureServer).setTicketKeys(randomBytes(TICKET_KEY_BYTES)),
   }
 }
 
