@@ -1,10 +1,10 @@
 import { run } from '@fluxgate/runtime'
 import { readDashboardConfig } from './config.ts'
-import { type Dashboard, startDashboard } from './service.ts'
+import { startDashboard } from './service.ts'
 
 await run(process.env, {
   name: 'dashboard',
   readConfig: readDashboardConfig,
   start: startDashboard,
-  describe: service => ({ url: (service as Dashboard).url, port: (service as Dashboard).port }),
+  describe: service => ({ url: service.url, port: service.port }),
 })

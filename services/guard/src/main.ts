@@ -1,10 +1,10 @@
 import { run } from '@fluxgate/runtime'
 import { readGuardConfig } from './config.ts'
-import { type Guard, startGuard } from './service.ts'
+import { startGuard } from './service.ts'
 
 await run(process.env, {
   name: 'guard',
   readConfig: readGuardConfig,
   start: startGuard,
-  describe: guard => ({ metricsPort: (guard as Guard).metricsPort }),
+  describe: guard => ({ metricsPort: guard.metricsPort }),
 })

@@ -1,10 +1,10 @@
 import { run } from '@fluxgate/runtime'
 import { readReporterConfig } from './config.ts'
-import { type Reporter, startIncidentReporter } from './service.ts'
+import { startIncidentReporter } from './service.ts'
 
 await run(process.env, {
   name: 'incident-reporter',
   readConfig: readReporterConfig,
   start: startIncidentReporter,
-  describe: reporter => ({ metricsPort: (reporter as Reporter).metricsPort }),
+  describe: reporter => ({ metricsPort: reporter.metricsPort }),
 })

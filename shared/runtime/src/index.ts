@@ -1,6 +1,6 @@
 export { ConfigError, type Environment, EnvReader, readConfig } from './config.ts'
 export { createIds } from './ids.ts'
-export { createLog, type Log } from './log.ts'
+export { createLog, type Log, type LogLevel } from './log.ts'
 export { Counter, createMetrics, Gauge, Histogram, type Registry } from './metrics.ts'
 export { run, type ServiceDefinition } from './run.ts'
 export { failing, type ReadinessCheck, startStatusServer } from './status.ts'
