@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
 import fc from 'fast-check'
-import { spliceText } from './splice-model.ts'
+import { spliceText, withModel } from './splice-model.ts'
 
 const splice = (text: string, name: string, value: string) =>
   spliceText(Buffer.from(text), name, value).toString()
@@ -35,4 +35,11 @@ it('does to any object what parsing, setting and printing does', () => {
     }),
     { numRuns: 2_000 },
   )
+})
+
+it("knows Ollama's older name for the model", () => {
+  const named = (body: string) => withModel(Buffer.from(body), 'x', 'ollama').toString()
+  assert.equal(named('{"name":"m"}'), '{"name":"x"}')
+  assert.equal(named('{"name":"n","model":"m"}'), '{"name":"n","model":"x"}')
+  assert.equal(withModel(Buffer.from('{"name":"m"}'), 'x', 'openai').toString(), '{"name":"m"}')
 })

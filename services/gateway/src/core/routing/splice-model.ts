@@ -1,6 +1,15 @@
+import type { DialectName } from './upstream-spec.ts'
+
 const QUOTE = 0x22
 const BACKSLASH = 0x5c
 const COLON = 0x3a
+
+/** A call's body with another name of the model in it, every other byte kept. */
+export function withModel(body: Buffer, model: string, dialect: DialectName): Buffer {
+  const renamed = spliceText(body, 'model', model)
+  // Ollama's older form; `model` wins where both stand.
+  return dialect === 'ollama' && renamed === body ? spliceText(body, 'name', model) : renamed
+}
 
 /**
  * A JSON object with the value of its top-level member `name` replaced by a string, every other byte kept. Of members

@@ -6,7 +6,7 @@ import type {
   UpstreamRequest,
 } from '../../core/exchange/upstream.ts'
 import { backoffMs, isRepeatable, isRetryableAnswer, retryAfterMsOf } from '../../core/routing/retry.ts'
-import { spliceText } from '../../core/routing/splice-model.ts'
+import { withModel } from '../../core/routing/splice-model.ts'
 import { Attempt, type AttemptOwner } from './attempt.ts'
 import { Decoder, decodedHeaders, decodingOf } from './decoder.ts'
 import { allFull, REDIRECTED } from './fault.ts'
@@ -170,29 +170,21 @@ export class Delivery implements UpstreamControl, AttemptOwner, Waiting {
 
   #send(upstream: LiveUpstream): void {
     const { spec, names } = upstream
-    const { method, path, headers, body } = this.#request
+    const { method, path, headers, body, model: asked, dialect } = this.#request
+    const own = names.ownName(this.#model) ?? this.#model
     this.#attempts++
     const attempt = new Attempt(this, this.#fleet, upstream)
     this.#attempt = attempt
-    this.#listener.onAttempt(spec.name, this.#model === this.#request.model ? undefined : this.#model)
+    this.#listener.onAttempt(spec.name, this.#model === asked ? undefined : this.#model)
     upstream.dispatch(
       {
         path: spec.prefix + path,
         method,
         headers: upstream.hasHeaders ? { ...headers, ...spec.headers } : headers,
-        body: body === undefined ? null : this.#bodyFor(body, names.ownName(this.#model) ?? this.#model),
+        body: body === undefined || own === asked ? (body ?? null) : withModel(body, own, dialect),
       },
       attempt,
     )
-  }
-
-  /** The client's body with the upstream's own name of the model in it. */
-  #bodyFor(body: Buffer, ownName: string): Buffer {
-    const { model, dialect } = this.#request
-    if (ownName === model) return body
-    const renamed = spliceText(body, 'model', ownName)
-    // Ollama's older form; `model` wins where both stand.
-    return dialect === 'ollama' && renamed === body ? spliceText(body, 'name', ownName) : renamed
   }
 
   /** After a failed attempt: plans another one, at the same model or a fallback. @returns false when there is to be none */

@@ -34,7 +34,7 @@ export class LiveUpstream implements Load {
   /** True when the spec sets headers of its own. */
   readonly hasHeaders: boolean
   inFlight = 0
-  /** Calls of it that rest: it asked to be left alone, and others may serve. */
+  /** Until then others are asked first: it said how long it wants to be left alone. */
   #restUntilMs = 0
   readonly #circuit: Circuit
   readonly #health: HealthCheck | undefined
