@@ -80,33 +80,75 @@ export function topology(options: TopologyOptions): Partial<StreamConfig>[] {
   ]
 }
 
-/** Creates what is missing and updates what differs; safe to run from many processes at once. */
+/**
+ * Creates what is missing and updates what differs; safe to run from many processes at once. Replicas and room are only
+ * ever raised: processes that were told different figures agree on the largest whatever order they start in, and
+ * lowering, which can delete facts, stays an operator's own act.
+ */
 export async function ensureTopology(
   link: NatsLink,
-  options: TopologyOptions = DEFAULT_TOPOLOGY,
+  stated: { readonly [Option in keyof TopologyOptions]?: TopologyOptions[Option] | undefined } = {},
 ): Promise<void> {
-  for (const config of topology(options)) await ensureStream(link, config)
+  const options = {
+    replicas: stated.replicas ?? DEFAULT_TOPOLOGY.replicas,
+    storageBytes: stated.storageBytes ?? DEFAULT_TOPOLOGY.storageBytes,
+  }
+  for (const wanted of topology(options)) {
+    const kept = await ensureStream(link, wanted)
+    if (kept.replicas && stated.replicas !== undefined) {
+      link.log.warn({ stream: wanted.name }, 'the stream keeps more replicas than NATS_REPLICAS says')
+    }
+    if (kept.bytes && stated.storageBytes !== undefined) {
+      link.log.warn({ stream: wanted.name }, 'the stream keeps more room than NATS_STORAGE says')
+    }
+  }
 }
 
 const STREAM_NOT_FOUND = 10059
 const STREAM_NAME_IN_USE = 10058
 
-async function ensureStream(link: NatsLink, wanted: Partial<StreamConfig>): Promise<void> {
+interface Kept {
+  readonly replicas: boolean
+  readonly bytes: boolean
+}
+
+async function ensureStream(link: NatsLink, wanted: Partial<StreamConfig>): Promise<Kept> {
   const { streams } = link.manager
   const name = wanted.name!
+  let have: StreamConfig
   try {
-    const { config } = await streams.info(name)
-    if (differs(config, wanted)) await streams.update(name, wanted)
+    have = (await streams.info(name)).config
   } catch (error) {
     if (!isApiError(error, STREAM_NOT_FOUND)) throw error
     try {
       await streams.add(wanted)
+      return { replicas: false, bytes: false }
     } catch (raced) {
       // Another process made it in between, perhaps with other limits: the next look settles it.
       if (!isApiError(raced, STREAM_NAME_IN_USE)) throw raced
-      await streams.update(name, wanted)
+      have = (await streams.info(name)).config
     }
   }
+  const { config, kept } = raised(have, wanted)
+  if (differs(have, config)) await streams.update(name, config)
+  return kept
+}
+
+function raised(
+  have: StreamConfig,
+  wanted: Partial<StreamConfig>,
+): { config: Partial<StreamConfig>; kept: Kept } {
+  const kept = {
+    replicas: have.num_replicas > (wanted.num_replicas ?? 1),
+    // Less than one byte means without a limit.
+    bytes: have.max_bytes < 1 || have.max_bytes > (wanted.max_bytes ?? 0),
+  }
+  const config = {
+    ...wanted,
+    ...(kept.replicas ? { num_replicas: have.num_replicas } : {}),
+    ...(kept.bytes ? { max_bytes: have.max_bytes } : {}),
+  }
+  return { config, kept }
 }
 
 function differs(have: StreamConfig, want: Partial<StreamConfig>): boolean {

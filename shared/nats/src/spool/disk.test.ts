@@ -1,0 +1,50 @@
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { it } from 'node:test'
+import { eventually } from '@fluxgate/testing'
+import { die, fill, held, numberOf, open, range, take, temporaryRoot } from './test-spool.ts'
+
+const DISK_BYTES = 2 * 1024 ** 2
+
+/** A small file system of its own; undefined where none may be mounted. */
+function smallDisk(root: string): Disposable | undefined {
+  const run = (...args: string[]) => spawnSync(args[0]!, args.slice(1)).status === 0
+  if (!run('mount', '-t', 'tmpfs', '-o', `size=${DISK_BYTES}`, 'tmpfs', root)) return undefined
+  return { [Symbol.dispose]: () => run('umount', '-l', root) }
+}
+
+it('a full disk: new work is refused, work in flight is kept, and all is well when there is room again', async t => {
+  using place = temporaryRoot()
+  using disk = smallDisk(place.root)
+  if (!disk) return t.skip('file systems cannot be mounted here')
+  const { spool } = open(place.root, { limits: { commitWaitMs: 60_000 } })
+  fill(spool, 0, 100)
+  const ballast = join(place.root, 'damaged', 'ballast')
+  assert.throws(() => {
+    for (;;) writeFileSync(ballast, Buffer.alloc(4_096), { flag: 'a' })
+  }, /ENOSPC/)
+  let answered = 0
+  for (const number of [100, 101]) {
+    spool.add([held(number, 8_000)])
+    spool.commit([() => answered++])
+  }
+  assert.match(spool.fault ?? '', /ENOSPC/)
+  assert.ok(spool.full)
+  assert.equal(answered, 0)
+  spool.tick([])
+  assert.ok(spool.full, 'the disk is looked at again only after a while')
+
+  rmSync(ballast)
+  await eventually(() => {
+    spool.tick([])
+    assert.equal(spool.full, false)
+  })
+  assert.equal(answered, 2, 'what was in memory is on the disk now')
+  assert.equal(spool.figures.uncertain, 0)
+  fill(spool, 102, 110)
+  die(place.root)
+  assert.deepEqual(take(open(place.root).spool).map(numberOf), range(0, 110))
+  assert.deepEqual(take(spool).map(numberOf), range(0, 110))
+})
