@@ -66,6 +66,8 @@ export function responseHeaders(
   for (const name in incoming) {
     const value = incoming[name]
     if (value === undefined || NOT_RETURNED.has(name) || named?.has(name)) continue
+    // Whose pages may read answers is this gateway's to say.
+    if (name.startsWith('access-control-')) continue
     if (name === 'content-length' && !withLength) continue
     headers[name] = value
   }
