@@ -5,13 +5,13 @@ import { connect } from 'node:net'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { DEFAULT_TOPOLOGY } from '@fluxgate/nats'
-import { ConfigError, type Environment } from '@fluxgate/runtime'
+import { ConfigError, type Environment, readConfig, readLogStorage } from '@fluxgate/runtime'
 import type { ChildSpec } from './supervisor/life.ts'
 
 const run = promisify(execFile)
 const READY_LIMIT_MS = 60_000
 const PROBE_LIMIT_MS = 1_000
-/** Room for the streams' reservations and for more, where the disk has it. */
+/** Room for the streams' reservations and for more, where the disk has it; at least twice what they reserve. */
 const MAX_FILE_BYTES = 16 * 1024 ** 3
 const MAX_MEMORY_BYTES = 256 * 1024 ** 2
 /** A full disk stops the server; a full limit is an error that publishers see. */
@@ -28,11 +28,12 @@ export async function natsChild(
   const storeDir = join(directory, 'store')
   const configFile = join(directory, 'server.conf')
   await mkdir(storeDir, { recursive: true })
-  const maxFileBytes = await fileLimit(storeDir, configFile)
-  if (maxFileBytes < DEFAULT_TOPOLOGY.storageBytes) {
+  const storageBytes = readConfig(env, readLogStorage).storageBytes ?? DEFAULT_TOPOLOGY.storageBytes
+  const maxFileBytes = await fileLimit(storeDir, configFile, Math.max(MAX_FILE_BYTES, 2 * storageBytes))
+  if (maxFileBytes < storageBytes) {
     throw new ConfigError([
-      `The disk of ${dataDir} has too little room: the streams reserve ${gib(DEFAULT_TOPOLOGY.storageBytes)}, and ` +
-        `${gib(maxFileBytes)} can be had. Free some, or set FLUXGATE_DATA_DIR to a directory on another disk.`,
+      `The disk of ${dataDir} has too little room: the streams reserve ${gib(storageBytes)}, and ` +
+        `${gib(maxFileBytes)} can be had. Free some, set FLUXGATE_DATA_DIR to a directory on another disk, or NATS_STORAGE to less.`,
     ])
   }
   await writeFile(configFile, configText(port, storeDir, maxFileBytes))
@@ -63,13 +64,13 @@ export async function requireNatsServer(): Promise<void> {
  * JetStream's limit for all file streams. It never shrinks: what streams have reserved must still fit at the next
  * start, or the server would not load them.
  */
-async function fileLimit(storeDir: string, configFile: string): Promise<number> {
+async function fileLimit(storeDir: string, configFile: string, wantedBytes: number): Promise<number> {
   const { bavail, bsize } = await statfs(storeDir)
   const room = Math.floor((bavail * bsize + (await bytesIn(storeDir))) * DISK_SHARE)
   const earlier = existsSync(configFile)
     ? /max_file_store: (\d+)/.exec(await readFile(configFile, 'utf8'))?.[1]
     : undefined
-  return Math.max(Number(earlier ?? 0), Math.min(room, MAX_FILE_BYTES))
+  return Math.max(Number(earlier ?? 0), Math.min(room, wantedBytes))
 }
 
 function gib(bytes: number): string {

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { isIP } from 'node:net'
-import type { EnvReader } from '@fluxgate/runtime'
+import { type EnvReader, type LogStorage, readLogStorage } from '@fluxgate/runtime'
 import { type Override, parseOverrides } from './core/dns/overrides.ts'
 import { parseUpstreams, type UpstreamAddress } from './core/dns/upstream-list.ts'
 import type { EstimateLimits } from './core/limits/estimate.ts'
@@ -12,6 +12,7 @@ import type { UpstreamsFileConfig } from './out/upstreams/upstreams.ts'
 export interface GatewayConfig {
   readonly node: string
   readonly natsUrl: string
+  readonly logStorage: LogStorage
   readonly databaseUrl: string
   readonly dataDir: string
   readonly publicHost: string
@@ -59,6 +60,7 @@ export function readGatewayConfig(env: EnvReader): GatewayConfig {
   return {
     node,
     natsUrl: env.text('NATS_URL'),
+    logStorage: readLogStorage(env),
     databaseUrl: env.url('DATABASE_URL', ['postgres:', 'postgresql:']),
     dataDir: env.text('FLUXGATE_DATA_DIR', '.fluxgate'),
     publicHost,

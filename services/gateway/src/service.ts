@@ -60,7 +60,7 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
   const { limits } = config
 
   const link = stack.use(await connectNats({ url: config.natsUrl, name: `gateway ${config.node}` }, log))
-  await ensureTopology(link)
+  await ensureTopology(link, config.logStorage)
   const db = stack.use(
     openDatabase(config.databaseUrl, {
       max: DATABASE_CONNECTIONS,

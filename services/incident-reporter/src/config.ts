@@ -1,10 +1,11 @@
-import type { EnvReader } from '@fluxgate/runtime'
+import { type EnvReader, type LogStorage, readLogStorage } from '@fluxgate/runtime'
 
 /** The HTTP client itself gives up after five minutes without an answer. */
 const MAX_MODEL_TIMEOUT_MS = 290_000
 
 export interface ReporterConfig {
   readonly natsUrl: string
+  readonly logStorage: LogStorage
   readonly ollamaUrl: string
   readonly model: string
   /** For `/health`, `/ready` and `/metrics`; absent: none. */
@@ -28,6 +29,7 @@ export interface ReporterLimits {
 export function readReporterConfig(env: EnvReader): ReporterConfig {
   return {
     natsUrl: env.text('NATS_URL'),
+    logStorage: readLogStorage(env),
     ollamaUrl: env.url('OLLAMA_URL', ['http:', 'https:'], 'http://127.0.0.1:11434'),
     model: env.text('LLM_MODEL', 'phi4-mini'),
     metricsPort: env.optional('METRICS_PORT') === undefined ? undefined : env.port('METRICS_PORT', 0),

@@ -27,7 +27,7 @@ export async function startIncidentReporter(config: ReporterConfig, log: Log): P
   const { limits, model } = config
   const newId = createIds()
   const link = stack.use(await connectNats({ url: config.natsUrl, name: 'incident-reporter' }, log))
-  await ensureTopology(link)
+  await ensureTopology(link, config.logStorage)
   const make = eventMaker(`/incident-reporter/${newId().toLowerCase()}`, newId, Date.now)
   const metrics = reporterMetrics()
   const breaker = new Breaker(limits.failuresToRest, limits.restMs)

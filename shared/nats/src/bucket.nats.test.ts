@@ -7,7 +7,6 @@ import { replay } from './follow.ts'
 import { openPenaltyBox } from './penalty-box.ts'
 import { EventPublisher } from './publisher.ts'
 import { make, startBench } from './test-bench.ts'
-import { ensureTopology } from './topology.ts'
 import { watchBucket } from './watch.ts'
 
 const throttle = (until: number): Throttle => ({
@@ -95,63 +94,6 @@ describe('a watch', () => {
     await new Promise(resolve => setTimeout(resolve, 2_500))
     assert.ok(one.silentMs() > 2_000, 'a paused server is noticed')
     await bench.server.stop('SIGKILL')
-  })
-})
-
-describe('the topology', () => {
-  it('is made once, and again changes nothing', async () => {
-    await using bench = await startBench()
-    const before = await bench.link.manager.streams.info('REQUESTS')
-    await Promise.all([ensureTopology(bench.link), ensureTopology(await bench.connect())])
-    const after = await bench.link.manager.streams.info('REQUESTS')
-    assert.deepEqual(after.config, before.config)
-  })
-
-  it('is only ever raised, so that processes that were told different figures do not undo each other', async () => {
-    await using bench = await startBench(4 * GIB)
-    const room = async () => (await bench.link.manager.streams.info('REQUESTS')).config.max_bytes
-    const share = 0.42
-    await ensureTopology(bench.link, { storageBytes: 6 * GIB })
-    assert.equal(await room(), Math.floor(6 * GIB * share))
-    const warnings: string[] = []
-    const log = { ...silent, warn: (_fields: object, message: string) => warnings.push(message) }
-    await using other = await connectNats({ url: bench.server.url, name: 'other' }, log)
-    await ensureTopology(other, { storageBytes: 2 * GIB })
-    assert.equal(await room(), Math.floor(6 * GIB * share))
-    assert.deepEqual(new Set(warnings), new Set(['the stream keeps more room than NATS_STORAGE says']))
-    // A changed setting of another kind is updated, and what was raised stays.
-    const { config } = await bench.link.manager.streams.info('REQUESTS')
-    await bench.link.manager.streams.update('REQUESTS', { ...config, max_age: 1_000_000_000_000 })
-    await ensureTopology(other, { storageBytes: 2 * GIB })
-    const { max_age, max_bytes } = (await bench.link.manager.streams.info('REQUESTS')).config
-    assert.deepEqual([max_age, max_bytes], [config.max_age, Math.floor(6 * GIB * share)])
-  })
-
-  it('has three replicas where a cluster was asked for, and keeps them when another says one', async () => {
-    await using cluster = await startCluster()
-    await using link = await connectNats({ url: cluster.url, name: 'test' }, silent)
-    const replicas = async () => {
-      const infos = await Promise.all(
-        ['TOKENS', 'KV_throttles'].map(name => link.manager.streams.info(name)),
-      )
-      return infos.map(({ config }) => config.num_replicas)
-    }
-    // The cluster may still be choosing who leads it.
-    await eventually(() => ensureTopology(link, { storageBytes: GIB / 8 }), { timeoutMs: 60_000 })
-    assert.deepEqual(await replicas(), [1, 1])
-    await ensureTopology(link, { replicas: 3, storageBytes: GIB / 8 })
-    assert.deepEqual(await replicas(), [3, 3])
-    await ensureTopology(link, { replicas: 1 })
-    await ensureTopology(link)
-    assert.deepEqual(await replicas(), [3, 3])
-  })
-
-  it('keeps incidents for good', async () => {
-    await using bench = await startBench()
-    const { streams } = bench.link.manager
-    await bench.link.jetstream.publish('fluxgate.incidents.opened.inc_00000001', '{}')
-    await assert.rejects(streams.deleteMessage('INCIDENTS', 1))
-    await assert.rejects(streams.purge('INCIDENTS'))
   })
 })
 

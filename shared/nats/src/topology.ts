@@ -1,5 +1,14 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { BUCKETS, DEADLETTER_STREAM, STREAMS } from '@fluxgate/contracts'
-import { DiscardPolicy, NatsError, nanos, RetentionPolicy, StorageType, type StreamConfig } from 'nats'
+import {
+  DiscardPolicy,
+  ErrorCode,
+  NatsError,
+  nanos,
+  RetentionPolicy,
+  StorageType,
+  type StreamConfig,
+} from 'nats'
 import type { NatsLink } from './link.ts'
 
 export interface TopologyOptions {
@@ -93,8 +102,9 @@ export async function ensureTopology(
     replicas: stated.replicas ?? DEFAULT_TOPOLOGY.replicas,
     storageBytes: stated.storageBytes ?? DEFAULT_TOPOLOGY.storageBytes,
   }
+  const deadlineMs = performance.now() + LEADERS_LIMIT_MS
   for (const wanted of topology(options)) {
-    const kept = await ensureStream(link, wanted)
+    const kept = await whileLeaderless(() => ensureStream(link, wanted), deadlineMs)
     if (kept.replicas && stated.replicas !== undefined) {
       link.log.warn({ stream: wanted.name }, 'the stream keeps more replicas than NATS_REPLICAS says')
     }
@@ -102,6 +112,27 @@ export async function ensureTopology(
       link.log.warn({ stream: wanted.name }, 'the stream keeps more room than NATS_STORAGE says')
     }
   }
+}
+
+/** A cluster that starts, or a stream that gets more replicas, has no leader for some seconds. */
+const LEADERS_LIMIT_MS = 30_000
+const LEADERS_RETRY_MS = 500
+
+async function whileLeaderless<T>(ask: () => Promise<T>, deadlineMs: number): Promise<T> {
+  for (;;) {
+    try {
+      return await ask()
+    } catch (error) {
+      if (!isLeaderless(error) || performance.now() > deadlineMs) throw error
+      await sleep(LEADERS_RETRY_MS)
+    }
+  }
+}
+
+function isLeaderless(error: unknown): boolean {
+  if (!(error instanceof NatsError)) return false
+  const { code, api_error } = error
+  return code === ErrorCode.Timeout || code === ErrorCode.NoResponders || api_error?.code === 503
 }
 
 const STREAM_NOT_FOUND = 10059

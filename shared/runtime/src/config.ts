@@ -76,6 +76,18 @@ export class EnvReader {
     return Math.round(Number(match[1]) * unit)
   }
 
+  /** Bytes with an optional unit, by 1,000 or by 1,024: `4096`, `500MB`, `8GiB`. Undefined when it is unset. */
+  bytes(name: string, { min = 0, max = Number.MAX_SAFE_INTEGER }: Bounds = {}): number | undefined {
+    const text = this.optional(name)
+    if (text === undefined) return undefined
+    const [, digits, prefix, binary] = /^(\d+(?:\.\d+)?) ?(?:([KMGT])(i)?)?B?$/i.exec(text) ?? []
+    const power = prefix === undefined ? 0 : 'KMGT'.indexOf(prefix.toUpperCase()) + 1
+    const value = Math.round(Number(digits) * (binary === undefined ? 1_000 : 1_024) ** power)
+    if (value >= min && value <= max) return value
+    const range = min > 0 ? `, at least ${min}` : ''
+    return this.#fault(`${name}=${quoted(text)} must be a size such as 500MB or 8GiB${range}`, undefined)
+  }
+
   oneOf<const T extends string>(name: string, values: readonly T[], fallback: T): T {
     const text = this.optional(name) ?? fallback
     const found = values.find(v => v === text)
@@ -122,6 +134,25 @@ export function readConfig<T>(env: Environment, read: (env: EnvReader) => T): T 
   const config = read(reader)
   if (reader.faults.length > 0) throw new ConfigError(reader.faults)
   return config
+}
+
+/** What the streams may take; absent: whatever they have, or the defaults where there are none yet. */
+export interface LogStorage {
+  readonly replicas: 1 | 3 | undefined
+  /** On each server, for all streams together. */
+  readonly storageBytes: number | undefined
+}
+
+const MIN_STORAGE_BYTES = 64 * 1024 ** 2
+
+/** The one reading of `NATS_REPLICAS` and `NATS_STORAGE`, for every service that makes the streams. */
+export function readLogStorage(env: EnvReader): LogStorage {
+  const replicas = env.optional('NATS_REPLICAS')
+  if (replicas !== undefined) env.oneOf('NATS_REPLICAS', ['1', '3'], '1')
+  return {
+    replicas: replicas === undefined ? undefined : replicas === '3' ? 3 : 1,
+    storageBytes: env.bytes('NATS_STORAGE', { min: MIN_STORAGE_BYTES }),
+  }
 }
 
 function quoted(text: string | undefined): string {

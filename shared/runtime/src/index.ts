@@ -1,4 +1,11 @@
-export { ConfigError, type Environment, EnvReader, readConfig } from './config.ts'
+export {
+  ConfigError,
+  type Environment,
+  EnvReader,
+  type LogStorage,
+  readConfig,
+  readLogStorage,
+} from './config.ts'
 export { createIds } from './ids.ts'
 export { createLog, type Log, type LogLevel } from './log.ts'
 export { Counter, createMetrics, Gauge, Histogram, type Registry } from './metrics.ts'
