@@ -12,6 +12,7 @@ interface Line {
   last: ServerResponse | undefined
   /** Nothing more is taken from this connection: its last answer is on its way. */
   ended: boolean
+  requests: number
   /** Bytes that the system had taken at the last look, and since when it has taken no more. */
   flushed: number
   stalledSinceMs: number
@@ -19,7 +20,7 @@ interface Line {
 
 type ConnectionLimits = Pick<
   EdgeLimits,
-  'maxConnectionsPerAddress' | 'lingerMs' | 'writeStallMs' | 'checkEveryMs'
+  'maxConnectionsPerAddress' | 'maxRequestsPerConnection' | 'lingerMs' | 'writeStallMs' | 'checkEveryMs'
 >
 
 /** The connections of HTTP/1.1 over TCP or TLS: who they come from, how they end, and which of them hold up. */
@@ -76,7 +77,7 @@ export class Connections implements Disposable {
 
   /** A connection on which HTTP/1.1 is spoken; over TLS its socket is not the one that was accepted. */
   open(socket: Socket): void {
-    const line: Line = { socket, last: undefined, ended: false, flushed: 0, stalledSinceMs: 0 }
+    const line: Line = { socket, last: undefined, ended: false, requests: 0, flushed: 0, stalledSinceMs: 0 }
     this.#lines.set(socket, line)
     socket.once('close', () => this.#lines.delete(socket))
     // Node ends a connection after its last answer by this call. Ending it with bytes unread makes the system send a
@@ -95,7 +96,7 @@ export class Connections implements Disposable {
     if (line === undefined) return true
     if (line.ended) return false
     line.last = response
-    if (this.#draining) {
+    if (++line.requests === this.#limits.maxRequestsPerConnection || this.#draining) {
       line.ended = true
       response.setHeader('connection', 'close')
     }

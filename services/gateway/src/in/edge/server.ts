@@ -90,7 +90,6 @@ function bound(server: Server | Http2SecureServer, limits: EdgeLimits): void {
   Object.assign(server, http1, {
     connectionsCheckingInterval,
     requireHostHeader,
-    maxRequestsPerSocket: limits.maxRequestsPerConnection,
     maxConnections: limits.maxConnections,
   })
 }
