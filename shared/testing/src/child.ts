@@ -4,8 +4,9 @@ import { connect, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 const OUTPUT_KEPT_CHARS = 8_000
-const READY_LIMIT_MS = 60_000
-const STOP_LIMIT_MS = 10_000
+const READY_LIMIT_MS = 120_000
+/** An orderly end of a busy server on a busy machine; what is killed before it loses nothing but the order. */
+const STOP_LIMIT_MS = 30_000
 const POLL_MS = 10
 
 /** Who runs it; absent: the user of this process. */

@@ -10,6 +10,7 @@ const [dataDir, port] = process.argv.slice(2)
 if (!dataDir || !port) throw new Error('usage: pglite-main <data directory> <port>')
 
 const databases = new Map<string, PGlite>()
+let isClosing = false
 // A new database is a copy of this empty one: initdb takes seconds.
 const template = join(dataDir, '.template')
 await mkdir(dataDir, { recursive: true })
@@ -50,7 +51,10 @@ async function create(name: string): Promise<void> {
   }
 }
 
+/** Once: a signal's closing ends the channel to the parent, which would ask for it again. */
 async function close(): Promise<void> {
+  if (isClosing) return
+  isClosing = true
   await server[Symbol.asyncDispose]()
   await Promise.all([...databases.values()].map(database => database.close()))
   if (process.connected) process.disconnect()

@@ -1,12 +1,7 @@
 import { once } from 'node:events'
-import { mkdtemp } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type Child, startChild, untilReady } from './child.ts'
-import { freePort } from './free-port.ts'
-import type { PostgresOptions, PostgresServer } from './postgres.ts'
-import { startWatchdog, type Watchdog } from './watchdog.ts'
+import type { PostgresKind } from './postgres-process.ts'
 
 const MAIN = fileURLToPath(new URL('./pglite-main.ts', import.meta.url))
 
@@ -14,57 +9,19 @@ const MAIN = fileURLToPath(new URL('./pglite-main.ts', import.meta.url))
 export type PgliteReport = { readonly ready: true } | { readonly created: string; readonly fault?: string }
 
 /** PGlite on disk in a process of its own, behind the Postgres wire protocol. */
-export async function startPglite(options: PostgresOptions): Promise<PostgresServer> {
-  const dataDir = options.dataDir ?? (await mkdtemp(join(tmpdir(), 'fluxgate-pglite-')))
-  const watchdog = startWatchdog(options.dataDir === undefined ? dataDir : undefined)
-  try {
-    const port = options.port ?? (await freePort())
-    const launchHere = () => launch(dataDir, port, watchdog)
-    return serverHandle(port, dataDir, watchdog, launchHere, await launchHere())
-  } catch (error) {
-    await watchdog.release()
-    throw error
-  }
-}
+export const PGLITE: PostgresKind = Object.freeze({
+  kind: 'pglite',
+  stopSignal: 'SIGTERM',
+  endSignal: 'SIGKILL',
+  async prepare() {},
+  launch,
+  createDatabase: makeDatabase,
+})
 
-function serverHandle(
-  port: number,
-  dataDir: string,
-  watchdog: Watchdog,
-  launchHere: () => Promise<Child>,
-  first: Child,
-): PostgresServer {
-  let child: Child | undefined = first
-  const stop = async (signal: NodeJS.Signals = 'SIGTERM') => {
-    await child?.stop(signal)
-    child = undefined
-    watchdog.guard(undefined)
-  }
-  return {
-    url: urlOf(port, 'postgres'),
-    port,
-    kind: 'pglite',
-    dataDir,
-    stop,
-    async start() {
-      child ??= await launchHere()
-    },
-    async create(name) {
-      if (!child) throw new Error('the server is stopped')
-      await makeDatabase(child, name)
-      return urlOf(port, name)
-    },
-    async [Symbol.asyncDispose]() {
-      await stop('SIGKILL')
-      await watchdog.release()
-    },
-  }
-}
-
-async function launch(dataDir: string, port: number, watchdog: Watchdog): Promise<Child> {
+async function launch(dataDir: string, port: number, onSpawn: (pid: number) => void): Promise<Child> {
   const args = ['--disable-warning=ExperimentalWarning', MAIN, dataDir, String(port)]
   const child = startChild(process.execPath, args, { ipc: true })
-  watchdog.guard(child.pid)
+  onSpawn(child.pid)
   let ready = false
   child.process.on('message', (report: PgliteReport) => {
     ready ||= 'ready' in report
@@ -86,8 +43,4 @@ async function makeDatabase(child: Child, name: string): Promise<void> {
   } finally {
     child.process.channel?.unref()
   }
-}
-
-function urlOf(port: number, database: string): string {
-  return `postgres://postgres@127.0.0.1:${port}/${database}`
 }

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
-import { startPglite } from './pglite.ts'
-import { findPostgresql, startPostgresql } from './postgresql.ts'
+import { PGLITE } from './pglite.ts'
+import { startPostgresProcess } from './postgres-process.ts'
+import { findPostgresql, postgresqlOf } from './postgresql.ts'
 
 export interface PostgresOptions {
   /** Absent: PostgreSQL where its binaries are installed, else PGlite. */
@@ -27,11 +28,11 @@ export interface PostgresServer extends AsyncDisposable {
 /** A real Postgres for tests: it forgets nothing when it is stopped, but a machine's crash may lose data. */
 export async function startPostgres(options: PostgresOptions = {}): Promise<PostgresServer> {
   const binaries = options.kind === 'pglite' ? undefined : await findPostgresql()
-  if (binaries) return startPostgresql(binaries, options)
+  if (binaries) return startPostgresProcess(await postgresqlOf(binaries), options)
   if (options.kind === 'postgresql') {
     throw new Error('PostgreSQL is not installed: no directory with initdb and postgres was found')
   }
-  return startPglite(options)
+  return startPostgresProcess(PGLITE, options)
 }
 
 /** A fresh empty database in the server, one for each test file; returns its URL. */

@@ -1,14 +1,11 @@
 import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { chown, mkdir, mkdtemp, readdir } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { chown, mkdir, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import pg from 'pg'
 import { type Child, ChildEnded, type Owner, startChild, untilReady } from './child.ts'
-import { freePort } from './free-port.ts'
-import type { PostgresOptions, PostgresServer } from './postgres.ts'
-import { startWatchdog, type Watchdog } from './watchdog.ts'
+import { databaseUrl, type PostgresKind } from './postgres-process.ts'
 
 const run = promisify(execFile)
 const DEBIAN_ROOT = '/usr/lib/postgresql'
@@ -44,74 +41,34 @@ export async function findPostgresql(): Promise<string | undefined> {
   )
 }
 
-export async function startPostgresql(binaries: string, options: PostgresOptions): Promise<PostgresServer> {
+export async function postgresqlOf(binaries: string): Promise<PostgresKind> {
   const owner = await postgresOwner()
-  const dataDir = options.dataDir ?? (await mkdtemp(join(tmpdir(), 'fluxgate-postgresql-')))
-  const watchdog = startWatchdog(options.dataDir === undefined ? dataDir : undefined)
-  try {
-    await mkdir(dataDir, { recursive: true, mode: 0o700 })
-    if (owner) await chown(dataDir, owner.uid, owner.gid)
-    if (!existsSync(join(dataDir, 'PG_VERSION'))) {
-      const init = [
-        '-D',
-        dataDir,
-        '-U',
-        'postgres',
-        '-A',
-        'trust',
-        '-E',
-        'UTF8',
-        '--locale=C.UTF-8',
-        '--no-sync',
-      ]
-      await run(join(binaries, 'initdb'), init, { ...owner, cwd: dataDir })
-    }
-    const port = options.port ?? (await freePort())
-    const launchHere = () => launch(binaries, dataDir, port, owner, watchdog)
-    return serverHandle(port, dataDir, watchdog, launchHere, await launchHere())
-  } catch (error) {
-    await watchdog.release()
-    throw error
+  return {
+    kind: 'postgresql',
+    // Postgres' fast shutdown; SIGTERM would wait for the clients to leave.
+    stopSignal: 'SIGINT',
+    endSignal: 'SIGQUIT',
+    prepare: dataDir => initialize(binaries, dataDir, owner),
+    launch: (dataDir, port, onSpawn) => launch(binaries, dataDir, port, owner, onSpawn),
+    createDatabase,
   }
 }
 
-function serverHandle(
-  port: number,
-  dataDir: string,
-  watchdog: Watchdog,
-  launchHere: () => Promise<Child>,
-  first: Child,
-): PostgresServer {
-  let child: Child | undefined = first
-  // SIGINT is Postgres' fast shutdown; SIGTERM would wait for the clients to leave.
-  const stop = async (signal: NodeJS.Signals = 'SIGINT') => {
-    await child?.stop(signal)
-    child = undefined
-    watchdog.guard(undefined)
-  }
-  return {
-    url: urlOf(port, 'postgres'),
-    port,
-    kind: 'postgresql',
-    dataDir,
-    stop,
-    async start() {
-      child ??= await launchHere()
-    },
-    async create(name) {
-      const client = new pg.Client(urlOf(port, 'postgres'))
-      await client.connect()
-      try {
-        await client.query(`create database ${client.escapeIdentifier(name)}`)
-      } finally {
-        await client.end()
-      }
-      return urlOf(port, name)
-    },
-    async [Symbol.asyncDispose]() {
-      await stop('SIGQUIT')
-      await watchdog.release()
-    },
+async function initialize(binaries: string, dataDir: string, owner: Owner | undefined): Promise<void> {
+  await mkdir(dataDir, { recursive: true, mode: 0o700 })
+  if (owner) await chown(dataDir, owner.uid, owner.gid)
+  if (existsSync(join(dataDir, 'PG_VERSION'))) return
+  const options = ['-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--locale=C.UTF-8', '--no-sync']
+  await run(join(binaries, 'initdb'), ['-D', dataDir, ...options], { ...owner, cwd: dataDir })
+}
+
+async function createDatabase(_child: Child, name: string, port: number): Promise<void> {
+  const client = new pg.Client(databaseUrl(port, 'postgres'))
+  await client.connect()
+  try {
+    await client.query(`create database ${client.escapeIdentifier(name)}`)
+  } finally {
+    await client.end()
   }
 }
 
@@ -120,7 +77,7 @@ async function launch(
   dataDir: string,
   port: number,
   owner: Owner | undefined,
-  watchdog: Watchdog,
+  onSpawn: (pid: number) => void,
 ): Promise<Child> {
   const settings = Object.entries({ ...SETTINGS, port }).flatMap(([name, value]) => [
     '-c',
@@ -128,9 +85,9 @@ async function launch(
   ])
   for (let tries = 1; ; tries++) {
     const child = startChild(join(binaries, 'postgres'), ['-D', dataDir, ...settings], { owner })
-    watchdog.guard(child.pid)
+    onSpawn(child.pid)
     try {
-      await untilReady(child, () => accepts(urlOf(port, 'postgres')))
+      await untilReady(child, () => accepts(databaseUrl(port, 'postgres')))
       return child
     } catch (error) {
       // After SIGKILL the orphaned backends need a moment to notice and to let go of the shared memory.
@@ -159,8 +116,4 @@ async function postgresOwner(): Promise<Owner | undefined> {
   if (process.getuid?.() !== 0) return undefined
   const id = async (flag: string) => Number((await run('id', [flag, 'postgres'])).stdout)
   return { uid: await id('-u'), gid: await id('-g') }
-}
-
-function urlOf(port: number, database: string): string {
-  return `postgres://postgres@127.0.0.1:${port}/${database}`
 }
