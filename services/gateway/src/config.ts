@@ -35,6 +35,7 @@ export interface GatewayConfig {
   readonly dohUpstreams: readonly UpstreamAddress[]
   readonly dohOverrides: readonly Override[]
   readonly operator: { email: string; password: string } | undefined
+  readonly spool: { readonly maxBytes: number; readonly fsync: 'off' | 'commit' }
   readonly limits: GatewayLimits
 }
 
@@ -80,6 +81,10 @@ export function readGatewayConfig(env: EnvReader): GatewayConfig {
     dohUpstreams: dohUpstreams(env),
     dohOverrides: dohOverrides(env),
     operator: operator(env),
+    spool: {
+      maxBytes: env.integer('SPOOL_BYTES', 1024 ** 3, { min: 4 * 1024 ** 2 }),
+      fsync: env.oneOf('SPOOL_FSYNC', ['off', 'commit'], 'off'),
+    },
     limits: readLimits(env),
   }
 }

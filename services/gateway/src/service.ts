@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
-import { eventMaker, type OutgoingEvent } from '@fluxgate/contracts'
+import { eventMaker, type OutgoingEvent, type TierName } from '@fluxgate/contracts'
 import { connectNats, EventPublisher, ensureTopology, openPenaltyBox, watchBucket } from '@fluxgate/nats'
 import { deleteOldSessions, openDatabase } from '@fluxgate/read-model'
 import { createIds, createMetrics, type Log } from '@fluxgate/runtime'
@@ -11,6 +11,7 @@ import { AcceptedKeys } from './core/accepted-keys.ts'
 import type { LiveSession } from './core/accounts/accounts.ts'
 import { ensureFirstOperator } from './core/accounts/first-operator.ts'
 import { LimitTable } from './core/limits/limit-table.ts'
+import { OpenRequests } from './core/recovery/open-requests.ts'
 import { registerAdmin } from './in/admin/routes.ts'
 import { registerDnsQuery } from './in/dns-query.ts'
 import { drainOf } from './in/drain.ts'
@@ -32,6 +33,8 @@ import { gatewayMetrics } from './out/gateway-metrics.ts'
 import { joinGossip } from './out/gossip.ts'
 import { joinNodes, type NodeRegistry } from './out/node-registry.ts'
 import { changeLimits, watchLimits } from './out/policy.ts'
+import { openNodeSpool, settleLeft } from './out/spool.ts'
+import { spoolMetrics } from './out/spool-metrics.ts'
 import { loadTls } from './out/tls.ts'
 import { watchTls } from './out/tls-watch.ts'
 import { openUpstreams } from './out/upstreams/upstreams.ts'
@@ -68,9 +71,17 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
       onConnectionError: error => log.warn({ err: error }, 'Postgres connection lost'),
     }),
   )
-  const publisher = stack.use(new EventPublisher(link))
-  const make = eventMaker(`/gateway/${config.node}/${newId().toLowerCase()}`, newId, epochMs)
-  const append = (event: OutgoingEvent) => publisher.append(event)
+  const boot = newId()
+  const open = new OpenRequests()
+  const files = { ...config.spool, root: join(config.dataDir, 'spool'), node: config.node, boot }
+  const { spool, left } = await openNodeSpool(link, files, open, log)
+  const publisher = stack.use(new EventPublisher(link, {}, spool))
+  const make = eventMaker(`/gateway/${config.node}/${boot.toLowerCase()}`, newId, epochMs)
+  const append = (event: OutgoingEvent) => {
+    publisher.append(event)
+    open.apply(event)
+  }
+  const committed = (callback: () => void) => publisher.committed(callback)
   const penaltyBox = openPenaltyBox(link, publisher, make)
   const throttles = stack.use(await watchBucket(link, penaltyBox.bucket, { heartbeat: true }))
 
@@ -111,9 +122,16 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
     routing: upstreams.report,
   })
 
+  spoolMetrics(
+    registry,
+    () => spool.figures,
+    () => spool.waiting,
+  )
+
   const proxy: ProxyDeps = {
     exchange: {
       append,
+      committed,
       make,
       nowMs,
       correct(call, used) {
@@ -174,6 +192,7 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
     tls: () => tlsFiles,
   })
   const drain = drainOf(edge, running, limits)
+  answerAfter(committed, edge.app)
   await registerProxy(edge.app, proxy)
   edge.app.setNotFoundHandler((request, reply) => refuseUnknown(proxy, request, reply))
   registerDnsQuery(edge.app, resolver, { allowPlaintext: !config.tls })
@@ -217,6 +236,7 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
     ajv: STRICT_SCHEMAS,
     forceCloseConnections: true,
   })
+  answerAfter(committed, admin)
   await registerAdmin(admin, {
     token: config.adminToken,
     accounts: adminAccounts({
@@ -239,6 +259,10 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
     log,
   })
 
+  const refillRateOf = (identity: string, tier: TierName) => table.tierOf(identity, tier).refillRate
+  await settleLeft(left, { link, make, append, refillRateOf, log })
+  committed(() => spool.releaseAdopted())
+
   // From here on requests come in; stopping begins with what comes last.
   stack.defer(() => tellRest(proxy))
   stack.defer(() => admin.close())
@@ -252,6 +276,14 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
   log.info({ node: config.node, publicPort, adminPort, tls: config.tls }, 'gateway listens')
   const owned = stack.move()
   return { publicPort, adminPort, [Symbol.asyncDispose]: () => owned.disposeAsync() }
+}
+
+/** What was asked to change something is answered when its facts are safe; model calls see to that themselves. */
+function answerAfter(committed: (callback: () => void) => void, app: FastifyInstance): void {
+  app.addHook('onSend', (request, _reply, payload, done) => {
+    if (request.method === 'GET') done(null, payload)
+    else committed(() => done(null, payload))
+  })
 }
 
 function portOf(app: FastifyInstance): number | undefined {

@@ -12,6 +12,7 @@ import {
 import type { AdmittedCall } from '../core/exchange/call.ts'
 import { ended, settled } from '../core/exchange/facts.ts'
 import { responseHeaders } from '../core/exchange/headers.ts'
+import { endsStream } from '../core/exchange/last-frame.ts'
 import { type Settlement, settle } from '../core/exchange/settle.ts'
 import { isEncoded, unreadTap } from '../core/exchange/unread-tap.ts'
 import type {
@@ -20,12 +21,14 @@ import type {
   UpstreamError,
   UpstreamListener,
 } from '../core/exchange/upstream.ts'
-import type { UsageTap } from '../core/usage/tap.ts'
+import { NOTHING, type UsageTap } from '../core/usage/tap.ts'
 import type { RawReply } from './raw-reply.ts'
 import { answerError, answerRefusal } from './refuse.ts'
 
 export interface ExchangeDeps {
   readonly append: (event: OutgoingEvent) => void
+  /** Calls back when all that was appended is safe; see `EventPublisher.committed`. */
+  readonly committed: (callback: () => void) => void
   readonly make: EventMaker
   readonly nowMs: () => number
   /** Corrects the bucket by the difference between what was taken and what was used. */
@@ -40,8 +43,8 @@ const NO_CONTENT_STATUSES = new Set([204, 304])
 
 /**
  * One admitted call from the upstream's first byte to the settlement. Whatever ends it (a whole answer, a broken
- * upstream, a client that leaves, a stopping node), exactly one ending and one settlement are appended, and that
- * before the client sees the end of its answer.
+ * upstream, a client that leaves, a stopping node), exactly one ending and one settlement are appended and safe before
+ * the client sees the end of its answer: the last bytes are held back until then.
  */
 export class Exchange implements UpstreamListener {
   readonly call: AdmittedCall
@@ -60,6 +63,8 @@ export class Exchange implements UpstreamListener {
   #sentMs: number
   #firstByteMs: number | undefined
   #bytes = 0
+  /** Bytes of the whole answer, where the upstream has said so. */
+  #length = Number.NaN
   #progressedAtMs = 0
   #progressed = 0
   #ended = false
@@ -103,6 +108,7 @@ export class Exchange implements UpstreamListener {
     if (this.#ended) return
     const contentType = incoming['content-type']
     this.#status = status
+    this.#length = Number(incoming['content-length'] ?? Number.NaN)
     this.#contentType = typeof contentType === 'string' ? contentType : ''
     this.#tap = isEncoded(incoming) ? unreadTap() : this.call.dialect.tap(this.#contentType, this.#stripUsage)
     const streamed = this.#contentType.startsWith('text/event-stream')
@@ -124,16 +130,17 @@ export class Exchange implements UpstreamListener {
     this.#firstByteMs ??= this.#deps.nowMs() - this.call.startedMs
     this.#bytes += chunk.length
     const forward = this.#tap.write(chunk)
+    if (this.#bytes >= this.#length || (this.call.stream && endsStream(this.call.dialect.name, chunk))) {
+      this.#complete(this.#tap, forward)
+      return
+    }
     if (forward.length > 0 && !this.#reply.write(forward)) this.#waitForDrain()
     if (this.call.stream) this.#tellProgress(this.#tap)
   }
 
   onEnd(): void {
     if (this.#ended || !this.#tap) return
-    const rest = this.#tap.end()
-    this.#finish('completed')
-    if (rest.length > 0) this.#reply.end(rest)
-    else this.#reply.end()
+    this.#complete(this.#tap, NOTHING)
   }
 
   onError(error: UpstreamError): void {
@@ -144,13 +151,12 @@ export class Exchange implements UpstreamListener {
     if (!this.#reply.headersSent) {
       const { reason, code, message, status, retryAfterMs } = error
       const again = retryAfterMs === undefined ? {} : { retryAfterMs }
-      answerRefusal(this.#reply, this.call, { reason, code, message, status, ...again })
+      this.#deps.committed(() =>
+        answerRefusal(this.#reply, this.call, { reason, code, message, status, ...again }),
+      )
       return
     }
-    const frame = this.call.dialect.errorFrame(this.#contentType, error.code, error.message, this.call.id)
-    // A body without frames can only be cut off, so that it is not taken for whole.
-    if (frame === '') this.#reply.destroy()
-    else this.#reply.end(frame)
+    this.#breakOff(error.code, error.message)
   }
 
   /** The node stops and will not wait any longer. */
@@ -160,12 +166,33 @@ export class Exchange implements UpstreamListener {
     this.#finish('interrupted', undefined, by)
     this.#control?.abort(new Error(message))
     if (!this.#reply.headersSent) {
-      answerError(this.#reply, this.call, 503, 'server_error', 'interrupted', message, { 'retry-after': '1' })
+      this.#deps.committed(() =>
+        answerError(this.#reply, this.call, 503, 'server_error', 'interrupted', message, {
+          'retry-after': '1',
+        }),
+      )
       return
     }
-    const frame = this.call.dialect.errorFrame(this.#contentType, 'interrupted', message, this.call.id)
-    if (frame === '') this.#reply.destroy()
-    else this.#reply.end(frame)
+    this.#breakOff('interrupted', message)
+  }
+
+  #complete(tap: UsageTap, last: Buffer): void {
+    const rest = tap.end()
+    const end = rest.length === 0 ? last : Buffer.concat([last, rest])
+    this.#finish('completed')
+    this.#deps.committed(() => {
+      if (end.length > 0) this.#reply.end(end)
+      else this.#reply.end()
+    })
+  }
+
+  #breakOff(code: string, message: string): void {
+    const frame = this.call.dialect.errorFrame(this.#contentType, code, message, this.call.id)
+    this.#deps.committed(() => {
+      // A body without frames can only be cut off, so that it is not taken for whole.
+      if (frame === '') this.#reply.destroy()
+      else this.#reply.end(frame)
+    })
   }
 
   #onClientGone(): void {

@@ -140,6 +140,10 @@ export function refuseUnknown(deps: ProxyDeps, request: FastifyRequest, reply: F
 
 function handle(deps: ProxyDeps, request: FastifyRequest, reply: RawReply): void {
   const call = callOf(deps, request)
+  if (deps.logFull()) {
+    refuse(deps, reply, call, anonymous(call.address), LOG_FULL)
+    return
+  }
   const key = keyOf(request)
   const answer = key === undefined ? MISSING : deps.lookupKey(key)
   // A cached key is answered at once; only a look-up in the database waits.
@@ -187,7 +191,6 @@ function admit(
   call: Call,
   caller: Caller,
 ): Refusal | undefined {
-  if (deps.logFull()) return LOG_FULL
   if (call.dialect.name === 'ollama' && !OLLAMA_PATHS.has(call.path.slice('/api/'.length)))
     return unknownRoute(call.method, call.path)
   const body = request.body as Buffer | undefined
@@ -271,12 +274,19 @@ function readBody(call: Call, body: Buffer | undefined) {
 }
 
 function refuse(deps: ProxyDeps, reply: RawReply, call: Call, identity: Identity, refusal: Refusal): void {
+  deps.onRefused(refusal)
+  if (deps.logFull()) {
+    // What room is left is for the endings of what is in flight.
+    answerRefusal(reply, call, refusal)
+    return
+  }
   const { status } = REFUSAL_TERMS[refusal.reason]
   deps.append(
-    deps.make(RequestRefused, refused(call, identity, refusal, status), { traceparent: call.traceparent }),
+    deps.make(RequestRefused, refused(call, identity, refusal, refusal.status ?? status), {
+      traceparent: call.traceparent,
+    }),
   )
-  deps.onRefused(refusal)
-  answerRefusal(reply, call, refusal)
+  deps.exchange.committed(() => answerRefusal(reply, call, refusal))
 }
 
 function callOf(deps: ProxyDeps, request: FastifyRequest): Call {

@@ -87,6 +87,7 @@ export async function startStand(
   const deps: ProxyDeps = {
     exchange: {
       append,
+      committed: callback => setImmediate(callback),
       make,
       nowMs,
       correct: (call, used) => limits.debit(call.identityText, call.tier, used - call.reserved, nowMs()),

@@ -154,7 +154,10 @@ async function startWire(port: number) {
   const sockets = new Set<Socket>()
   let broken = false
   const wire = createServer(client => {
-    if (broken) return client.destroy()
+    if (broken) {
+      client.destroy()
+      return
+    }
     const server = connect(port, '127.0.0.1')
     for (const socket of [client, server]) {
       sockets.add(socket)

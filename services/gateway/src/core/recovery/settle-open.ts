@@ -1,0 +1,56 @@
+import {
+  type EventMaker,
+  type OutgoingEvent,
+  RequestInterrupted,
+  type TierName,
+  TokensSettled,
+} from '@fluxgate/contracts'
+import type { OpenRequest } from './open-requests.ts'
+
+/**
+ * The missing facts of a request that a killed node has left: interrupted by the node, and settled at what was
+ * progressed. A call that had told no progress (it ran for less than a second, or its answer was not streamed) is
+ * settled at nothing: its client has got no answer. Ids come from the request, so that recovering twice doubles nothing.
+ */
+export function settleOpen(
+  open: OpenRequest,
+  make: EventMaker,
+  refillRateOf: (identityText: string, tier: TierName) => number,
+): OutgoingEvent[] {
+  const { request, user, key, tier, model, reserved } = open.admitted.event.data
+  const progress = open.progressed?.event.data
+  const about = { request, user, key, model, upstream: '' }
+  const { traceparent } = open.admitted.event
+  const events: OutgoingEvent[] = []
+  if (!open.ended) {
+    const ending = {
+      ...about,
+      status: 0,
+      durationMs: progress?.elapsedMs ?? 0,
+      bytes: 0,
+      by: 'node' as const,
+    }
+    events.push(make(RequestInterrupted, ending, { id: `interrupted-${request}`, traceparent }))
+  }
+  if (!open.settled) {
+    const { prompt, completion } = progress ?? { prompt: 0, completion: 0 }
+    const total = prompt + completion
+    const refillRate = progress?.refillRate ?? refillRateOf(`${user}.${key}`, tier)
+    const settlement = {
+      prompt,
+      completion,
+      total,
+      reserved,
+      progressed: total,
+      source: 'estimated' as const,
+    }
+    events.push(
+      make(
+        TokensSettled,
+        { ...about, tier, refillRate, ...settlement },
+        { id: `settled-${request}`, traceparent },
+      ),
+    )
+  }
+  return events
+}

@@ -1,0 +1,88 @@
+import {
+  type EventMaker,
+  encodeEvent,
+  type OutgoingEvent,
+  parseEvent,
+  type TierName,
+} from '@fluxgate/contracts'
+import { findStored, type NatsLink, openSpool, type Spool, type SpoolRecord } from '@fluxgate/nats'
+import type { Log } from '@fluxgate/runtime'
+import { isFolded, OpenRequests } from '../core/recovery/open-requests.ts'
+import { settleOpen } from '../core/recovery/settle-open.ts'
+import { findTold } from './spool-told.ts'
+
+export interface SpoolConfig {
+  readonly root: string
+  readonly node: string
+  /** Of this process; sorts by time. */
+  readonly boot: string
+  readonly maxBytes: number
+  readonly fsync: 'off' | 'commit'
+}
+
+export interface NodeSpool {
+  readonly spool: Spool
+  /** Requests that dead nodes had admitted and not told to their end. */
+  readonly left: OpenRequests
+}
+
+/** This node's spool, with those of dead nodes in its data directory; their events go out first, each once. */
+export async function openNodeSpool(
+  link: NatsLink,
+  config: SpoolConfig,
+  running: OpenRequests,
+  log: Log,
+): Promise<NodeSpool> {
+  const left = new OpenRequests()
+  let unreadable = 0
+  const onRecord = ({ subject, payload }: SpoolRecord) => {
+    if (!isFolded(subject)) return
+    const parsed = parseEvent(payload)
+    if (parsed.ok) left.apply({ subject, event: parsed.value })
+    else unreadable++
+  }
+  const { spool, adopted } = openSpool({
+    root: config.root,
+    node: config.node,
+    boot: config.boot,
+    fsync: config.fsync,
+    limits: { maxBytes: config.maxBytes },
+    carry: () => contextOf(running),
+    onRecord,
+    log,
+  })
+  if (unreadable > 0)
+    log.error({ events: unreadable }, 'events of a dead node do not parse; they are published')
+  const stored = new Map<string, unknown>()
+  for (const { uncertain, fromMs, untilMs } of adopted) {
+    if (uncertain.length === 0) continue
+    for (const [id, at] of await findStored(link, uncertain, fromMs, untilMs)) stored.set(id, at)
+  }
+  spool.skip(stored)
+  return { spool, left }
+}
+
+function* contextOf(running: OpenRequests) {
+  for (const { subject, event } of running.context()) {
+    yield { subject, id: event.id, payload: encodeEvent(event) }
+  }
+}
+
+export interface RecoveryDeps {
+  readonly link: NatsLink
+  readonly make: EventMaker
+  readonly append: (event: OutgoingEvent) => void
+  readonly refillRateOf: (identityText: string, tier: TierName) => number
+  readonly log: Log
+}
+
+/** Appends the missing endings and settlements of dead nodes. A node that had lost its disk may have told them itself. */
+export async function settleLeft(left: OpenRequests, deps: RecoveryDeps): Promise<void> {
+  if (left.size === 0) return
+  const found = left.size
+  for await (const event of findTold(deps.link, left.values())) left.apply(event)
+  for (const open of left.values()) {
+    for (const event of settleOpen(open, deps.make, deps.refillRateOf)) deps.append(event)
+  }
+  deps.log.warn({ found, settled: left.size }, 'requests of a dead node are interrupted and settled')
+}
