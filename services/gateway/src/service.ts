@@ -139,9 +139,9 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
         table.debit(call.identityText, call.tier, difference, nowMs())
         gossip.debit(call.identityText, call.tier, difference)
       },
-      onEnd(exchange, outcome) {
+      onEnd(exchange, end) {
         running.delete(exchange)
-        metrics.ended(outcome, nowMs() - exchange.call.startedMs, exchange.firstByteMs)
+        metrics.ended(end.outcome, end.ending.durationMs, end.ending.firstByteMs)
       },
     },
     upstreams,
@@ -162,7 +162,7 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
       metrics.admitted()
       gossip.debit(call.identityText, call.tier, call.reserved)
     },
-    onRefused: refusal => metrics.refused(refusal.reason),
+    onRefused: (_call, _identity, refusal) => metrics.refused(refusal.reason),
     running,
   }
 

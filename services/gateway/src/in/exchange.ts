@@ -10,10 +10,12 @@ import {
   TokensSettled,
 } from '@fluxgate/contracts'
 import type { AdmittedCall } from '../core/exchange/call.ts'
-import { ended, settled } from '../core/exchange/facts.ts'
+import type { CallEnd, Outcome } from '../core/exchange/call-end.ts'
+import { type Ending, ended, settled } from '../core/exchange/facts.ts'
 import { responseHeaders } from '../core/exchange/headers.ts'
 import { endsStream } from '../core/exchange/last-frame.ts'
 import { type Settlement, settle } from '../core/exchange/settle.ts'
+import { modelIn } from '../core/exchange/trace.ts'
 import { isEncoded, unreadTap } from '../core/exchange/unread-tap.ts'
 import type {
   ResponseHeaders,
@@ -33,10 +35,8 @@ export interface ExchangeDeps {
   readonly nowMs: () => number
   /** Corrects the bucket by the difference between what was taken and what was used. */
   readonly correct: (call: AdmittedCall, used: number) => void
-  readonly onEnd: (exchange: Exchange, outcome: Outcome) => void
+  readonly onEnd: (exchange: Exchange, end: CallEnd) => void
 }
-
-export type Outcome = 'completed' | 'failed' | 'interrupted'
 
 const PROGRESS_EVERY_MS = 1_000
 const NO_CONTENT_STATUSES = new Set([204, 304])
@@ -62,6 +62,7 @@ export class Exchange implements UpstreamListener {
   #status = 0
   #sentMs: number
   #firstByteMs: number | undefined
+  #answeredModel: string | undefined
   #bytes = 0
   /** Bytes of the whole answer, where the upstream has said so. */
   #length = Number.NaN
@@ -83,11 +84,6 @@ export class Exchange implements UpstreamListener {
     this.#limitHeaders = limitHeaders
     this.#sentMs = deps.nowMs()
     reply.once('close', () => this.#onClientGone())
-  }
-
-  /** Time to the first byte in milliseconds, once there was one. */
-  get firstByteMs(): number | undefined {
-    return this.#firstByteMs
   }
 
   get upstream(): string {
@@ -127,7 +123,10 @@ export class Exchange implements UpstreamListener {
 
   onData(chunk: Buffer): void {
     if (this.#ended || !this.#tap) return
-    this.#firstByteMs ??= this.#deps.nowMs() - this.call.startedMs
+    if (this.#firstByteMs === undefined) {
+      this.#firstByteMs = this.#deps.nowMs() - this.call.startedMs
+      if (this.call.trace?.isSampled) this.#answeredModel = modelIn(chunk)
+    }
     this.#bytes += chunk.length
     const forward = this.#tap.write(chunk)
     if (this.#bytes >= this.#length || (this.call.stream && endsStream(this.call.dialect.name, chunk))) {
@@ -240,24 +239,31 @@ export class Exchange implements UpstreamListener {
   ): void {
     this.#ended = true
     const { call } = this
-    const ending = ended(call, {
+    const ending: Ending = {
       upstream: this.#upstream,
       status: this.#status,
       durationMs: this.#deps.nowMs() - call.startedMs,
       firstByteMs: this.#firstByteMs,
       bytes: this.#bytes,
       attempts: this.#attempts,
-    })
-    if (outcome === 'completed') this.#append(RequestCompleted, ending)
-    else if (outcome === 'interrupted') this.#append(RequestInterrupted, { ...ending, by })
-    else {
+    }
+    const fact = ended(call, ending)
+    let errorType: string | undefined
+    if (outcome === 'completed') this.#append(RequestCompleted, fact)
+    else if (outcome === 'interrupted') {
+      errorType = `interrupted_by_${by}`
+      this.#append(RequestInterrupted, { ...fact, by })
+    } else {
       const { code, phase, message } = error ?? { code: 'unknown', phase: 'response' as const, message: '' }
-      this.#append(RequestFailed, { ...ending, code, phase, message })
+      errorType = code
+      this.#append(RequestFailed, { ...fact, code, phase, message })
     }
     const settlement: Settlement = settle(this.#tap, this.#status, call)
     this.#append(TokensSettled, settled(call, this.#upstream, settlement, this.#progressed))
     this.#deps.correct(call, settlement.total)
-    this.#deps.onEnd(this, outcome)
+    const overheadMs = this.#sentMs - call.startedMs
+    const answeredModel = this.#answeredModel
+    this.#deps.onEnd(this, { outcome, ending, settlement, overheadMs, errorType, answeredModel })
   }
 
   #append<D extends EventDefinition>(definition: D, data: DataOf<D>): void {

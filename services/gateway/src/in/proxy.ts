@@ -31,6 +31,7 @@ import { gateRefusal } from '../core/edge/gate.ts'
 import { type AdmittedCall, type Call, shortText } from '../core/exchange/call.ts'
 import { admitted, refused } from '../core/exchange/facts.ts'
 import { requestHeaders, traceparentOf } from '../core/exchange/headers.ts'
+import { type CallTrace, traceparentTo } from '../core/exchange/trace.ts'
 import type { Upstreams } from '../core/exchange/upstream.ts'
 import { type EstimateLimits, estimate } from '../core/limits/estimate.ts'
 import type { LimitTable } from '../core/limits/limit-table.ts'
@@ -61,7 +62,9 @@ export interface ProxyDeps {
   readonly nowMs: () => number
   readonly epochMs: () => number
   readonly onReserved: (call: AdmittedCall) => void
-  readonly onRefused: (refusal: Refusal) => void
+  readonly onRefused: (call: Call, identity: Identity, refusal: Refusal, status: number) => void
+  /** Absent while tracing is off. */
+  readonly beginTrace?: ((traceparent: string | undefined) => CallTrace) | undefined
   /** Exchanges in flight, for draining. */
   readonly running: Set<Exchange>
 }
@@ -247,7 +250,7 @@ function admit(
     {
       method: call.method,
       path: request.url,
-      headers: requestHeaders(request.headers, call.id),
+      headers: upstreamHeaders(request, call),
       body: body && read.call.body,
       model: call.model,
       dialect: call.dialect.name,
@@ -255,6 +258,16 @@ function admit(
     exchange,
   )
   return undefined
+}
+
+function upstreamHeaders(request: FastifyRequest, call: Call): Record<string, string> {
+  const headers = requestHeaders(request.headers, call.id)
+  if (call.trace) {
+    headers.traceparent = traceparentTo(call.trace)
+    // Whatever it said belonged to a trace that ours does not go on with.
+    if (call.trace.parentSpanId === undefined) delete headers.tracestate
+  }
+  return headers
 }
 
 const NO_TOKENS = Object.freeze({ prompt: 0, reserved: 0 })
@@ -274,17 +287,15 @@ function readBody(call: Call, body: Buffer | undefined) {
 }
 
 function refuse(deps: ProxyDeps, reply: RawReply, call: Call, identity: Identity, refusal: Refusal): void {
-  deps.onRefused(refusal)
+  const status = refusal.status ?? REFUSAL_TERMS[refusal.reason].status
+  deps.onRefused(call, identity, refusal, status)
   if (deps.logFull()) {
     // What room is left is for the endings of what is in flight.
     answerRefusal(reply, call, refusal)
     return
   }
-  const { status } = REFUSAL_TERMS[refusal.reason]
   deps.append(
-    deps.make(RequestRefused, refused(call, identity, refusal, refusal.status ?? status), {
-      traceparent: call.traceparent,
-    }),
+    deps.make(RequestRefused, refused(call, identity, refusal, status), { traceparent: call.traceparent }),
   )
   deps.exchange.committed(() => answerRefusal(reply, call, refusal))
 }
@@ -292,6 +303,7 @@ function refuse(deps: ProxyDeps, reply: RawReply, call: Call, identity: Identity
 function callOf(deps: ProxyDeps, request: FastifyRequest): Call {
   const path = pathOf(request.url)
   const agent = request.headers['user-agent']
+  const traceparent = traceparentOf(request.headers.traceparent)
   return {
     id: deps.newRequestId(),
     method: request.method,
@@ -299,7 +311,8 @@ function callOf(deps: ProxyDeps, request: FastifyRequest): Call {
     dialect: dialectOfList(request, path) ?? dialectOf(path),
     address: shortText(request.ip),
     agent: agent === undefined ? undefined : shortText(agent),
-    traceparent: traceparentOf(request.headers.traceparent),
+    traceparent,
+    trace: deps.beginTrace?.(traceparent),
     startedMs: deps.nowMs(),
     model: '',
   }

@@ -1,5 +1,6 @@
 import type { Identity, TierName } from '@fluxgate/contracts'
 import type { Dialect } from '../dialect/dialect.ts'
+import type { CallTrace } from './trace.ts'
 
 /** One request as it goes through the gateway: what every fact about it repeats. */
 export interface Call {
@@ -10,6 +11,8 @@ export interface Call {
   readonly address: string
   readonly agent: string | undefined
   readonly traceparent: string | undefined
+  /** Absent while tracing is off. */
+  readonly trace: CallTrace | undefined
   /** Monotonic milliseconds. */
   readonly startedMs: number
   model: string

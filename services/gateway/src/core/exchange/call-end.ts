@@ -1,0 +1,17 @@
+import type { Ending } from './facts.ts'
+import type { Settlement } from './settle.ts'
+
+export type Outcome = 'completed' | 'failed' | 'interrupted'
+
+/** How an admitted call ended: what metrics and traces are made of. */
+export interface CallEnd {
+  readonly outcome: Outcome
+  readonly ending: Ending
+  readonly settlement: Settlement
+  /** Our own part before the upstream was called, in milliseconds. */
+  readonly overheadMs: number
+  /** An error's code, or who ended the call early. */
+  readonly errorType: string | undefined
+  /** As the answer named it; known of traced calls only. */
+  readonly answeredModel: string | undefined
+}
