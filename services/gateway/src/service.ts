@@ -37,6 +37,7 @@ import { openNodeSpool, settleLeft } from './out/spool.ts'
 import { spoolMetrics } from './out/spool-metrics.ts'
 import { loadTls } from './out/tls.ts'
 import { watchTls } from './out/tls-watch.ts'
+import { openTracing } from './out/tracing.ts'
 import { openUpstreams } from './out/upstreams/upstreams.ts'
 
 const DATABASE_CONNECTIONS = 8
@@ -108,6 +109,9 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
       { lookup, log, nowMs, epochMs },
     ),
   )
+  const tracing = config.tracing
+    ? stack.use(openTracing(config.tracing, { originOf: upstreams.originOf, log, nowMs, epochMs }))
+    : undefined
   const running = new Set<Exchange>()
   const overload = stack.use(watchOverload(limits))
   const bodies = stack.use(new Bodies(limits))
@@ -142,6 +146,7 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
       onEnd(exchange, end) {
         running.delete(exchange)
         metrics.ended(end.outcome, end.ending.durationMs, end.ending.firstByteMs)
+        tracing?.ended(exchange.call, end)
       },
     },
     upstreams,
@@ -162,7 +167,11 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
       metrics.admitted()
       gossip.debit(call.identityText, call.tier, call.reserved)
     },
-    onRefused: (_call, _identity, refusal) => metrics.refused(refusal.reason),
+    onRefused(call, identity, refusal, status) {
+      metrics.refused(refusal.reason)
+      tracing?.refused(call, identity, refusal.code, status)
+    },
+    beginTrace: tracing?.begin,
     running,
   }
 
@@ -235,6 +244,7 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
     bodyLimit: 64 * 1024,
     ajv: STRICT_SCHEMAS,
     forceCloseConnections: true,
+    requestTimeout: limits.requestTimeoutMs,
   })
   answerAfter(committed, admin)
   await registerAdmin(admin, {

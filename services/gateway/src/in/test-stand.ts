@@ -75,7 +75,7 @@ export async function startStand(
       connectTimeoutMs: 500,
       firstByteTimeoutMs: 1_500,
       idleTimeoutMs: 1_500,
-      maxUpstreamConnections: 64,
+      maxUpstreamConnections: 512,
     },
   })
   const bodies = new Bodies({

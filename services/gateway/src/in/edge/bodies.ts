@@ -112,14 +112,15 @@ export class Bodies implements Disposable {
       const total = length + chunk.length
       if (total > maxBodyBytes) return tooLarge(maxBodyBytes)
       if (++pieces > MANY_PIECES && total / pieces < MIN_PIECE_BYTES) return SHREDDED
-      if (buffer === undefined && total === declared) {
+      if (buffer === undefined) {
+        // Most bodies come in one piece.
         buffer = chunk
       } else {
-        if (buffer === undefined || total > buffer.length) {
+        if (total > buffer.length) {
           const size = nextSize(total, declared, maxBodyBytes)
           if (share && !this.#reserve(share, size)) return NO_ROOM
           const larger = Buffer.allocUnsafeSlow(size)
-          buffer?.copy(larger, 0, 0, length)
+          buffer.copy(larger, 0, 0, length)
           buffer = larger
         }
         chunk.copy(buffer, length)
@@ -131,7 +132,10 @@ export class Bodies implements Disposable {
       const refusal = take(chunk)
       if (refusal) fail(refusal)
     }
-    const onEnd = (): void => finish(null, buffer?.subarray(0, length) ?? Buffer.alloc(0))
+    const onEnd = (): void => {
+      if (share && length <= COUNTED_BYTES) this.release(share)
+      finish(null, buffer ? trimmed(buffer, length) : Buffer.alloc(0))
+    }
     const onError = (): void => fail(BROKEN)
     const onClose = (): void => finish(new BodyRefused(BROKEN))
     const reading: Reading = { startedMs: this.#nowMs(), fail }
@@ -166,4 +170,10 @@ function nextSize(total: number, declared: number, most: number): number {
   let size = FIRST_BUFFER_BYTES
   while (size < total) size *= 2
   return Math.min(size, Number.isNaN(declared) ? most : Math.max(declared, total))
+}
+
+/** The body alone: it is held for as long as its answer streams, and may be a small part of what was read at once. */
+function trimmed(buffer: Buffer, length: number): Buffer {
+  const body = buffer.subarray(0, length)
+  return body.buffer.byteLength > 2 * length + FIRST_BUFFER_BYTES ? Buffer.from(body) : body
 }

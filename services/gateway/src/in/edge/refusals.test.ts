@@ -183,6 +183,19 @@ describe('over HTTP/1.1', () => {
     assert.deepEqual(refusedFacts(stand), Array(3).fill(['unsupported', 415]))
   })
 
+  it('a body that would poison prototypes changes nothing but is passed on as it is', async () => {
+    await using stand = await startEdge()
+    const body =
+      '{"model":"m","__proto__":{"stream":true,"max_tokens":9},"constructor":{"prototype":{"stream":true}}}'
+    assert.equal((await sendRaw(stand.port, chat([], body))).answers[0]!.status, 200)
+    assert.equal(stand.seen[0]!.body, body)
+    const plain = '{"model":"m"}'
+    await sendRaw(stand.port, chat([], plain))
+    const [poisoned, other] = stand.stand.named('requests.admitted')
+    assert.deepEqual([poisoned!.data.stream, poisoned!.data.reserved], [false, other!.data.reserved])
+    assert.equal(({} as { stream?: unknown }).stream, undefined)
+  })
+
   it('asks for a body only when it would take it', async () => {
     await using stand = await startEdge()
     const socket = openRaw(stand.port)

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import type { IncomingHttpHeaders } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { ReadinessCheck } from '@fluxgate/runtime'
 import type { TlsPair } from '../../../core/edge/tls-pair.ts'
 import { loadTls } from '../../../out/tls.ts'
 import type { ProxyDeps } from '../../proxy.ts'
@@ -53,6 +54,8 @@ export interface EdgeStand extends AsyncDisposable {
   readonly seen: Seen[]
   /** Codes of what the edge itself refused. */
   readonly refused: string[]
+  /** What `/ready` asks; a test adds its own. */
+  readonly checks: Record<string, ReadinessCheck>
 }
 
 export interface EdgeStandOptions extends Partial<Omit<EdgeOptions, 'limits'>> {
@@ -70,6 +73,7 @@ export async function startEdge(options: EdgeStandOptions = {}): Promise<EdgeSta
     options.upstream ??
     ((_request, response) => response.setHeader('content-type', 'application/json').end('{"answered":true}'))
   const bodies = new Bodies(limits)
+  const checks: Record<string, ReadinessCheck> = {}
   let edge!: Edge
   const stand = await startStand(
     (request, response, body) => {
@@ -79,7 +83,7 @@ export async function startEdge(options: EdgeStandOptions = {}): Promise<EdgeSta
     { bodies, ...options.proxy },
     () => {
       edge = createEdge({ ...options, limits, onRefused: code => refused.push(code) })
-      registerStatus(edge.app, {})
+      registerStatus(edge.app, checks)
       return edge.app
     },
   )
@@ -89,6 +93,7 @@ export async function startEdge(options: EdgeStandOptions = {}): Promise<EdgeSta
     stand,
     seen,
     refused,
+    checks,
     async [Symbol.asyncDispose]() {
       edge.sessions.destroyAll()
       edge.connections.destroyAll()
