@@ -7,7 +7,9 @@ import type { EstimateLimits } from './core/limits/estimate.ts'
 import type { UpstreamDefaults } from './core/routing/upstream-spec.ts'
 import type { DrainLimits } from './in/drain.ts'
 import type { EdgeLimits } from './in/edge/limits.ts'
+import type { TracingConfig } from './out/tracing.ts'
 import type { UpstreamsFileConfig } from './out/upstreams/upstreams.ts'
+import { readTracingConfig } from './tracing-config.ts'
 
 export interface GatewayConfig {
   readonly node: string
@@ -36,6 +38,10 @@ export interface GatewayConfig {
   readonly dohOverrides: readonly Override[]
   readonly operator: { email: string; password: string } | undefined
   readonly spool: { readonly maxBytes: number; readonly fsync: 'off' | 'commit' }
+  /** A log line for each call, beside its events. */
+  readonly accessLog: boolean
+  /** Absent: nothing is traced. */
+  readonly tracing: TracingConfig | undefined
   readonly limits: GatewayLimits
 }
 
@@ -85,6 +91,8 @@ export function readGatewayConfig(env: EnvReader): GatewayConfig {
       maxBytes: env.integer('SPOOL_BYTES', 1024 ** 3, { min: 4 * 1024 ** 2 }),
       fsync: env.oneOf('SPOOL_FSYNC', ['off', 'commit'], 'off'),
     },
+    accessLog: env.oneOf('ACCESS_LOG', ['on', 'off'], 'off') === 'on',
+    tracing: readTracingConfig(env, node),
     limits: readLimits(env),
   }
 }

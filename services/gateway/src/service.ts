@@ -22,6 +22,7 @@ import type { Exchange } from './in/exchange.ts'
 import { registerPortal } from './in/portal/portal.ts'
 import { type ProxyDeps, refuseUnknown, registerProxy, tellRest } from './in/proxy.ts'
 import { registerStatus } from './in/status.ts'
+import { openAccessLog } from './out/access-log.ts'
 import { openAccounts } from './out/accounts/accounts.ts'
 import { adminAccounts } from './out/accounts/admin-accounts.ts'
 import { openKeyDirectory } from './out/accounts/key-directory.ts'
@@ -112,6 +113,7 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
   const tracing = config.tracing
     ? stack.use(openTracing(config.tracing, { originOf: upstreams.originOf, log, nowMs, epochMs }))
     : undefined
+  const accessLog = config.accessLog ? openAccessLog(log, nowMs) : undefined
   const running = new Set<Exchange>()
   const overload = stack.use(watchOverload(limits))
   const bodies = stack.use(new Bodies(limits))
@@ -147,6 +149,7 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
         running.delete(exchange)
         metrics.ended(end.outcome, end.ending.durationMs, end.ending.firstByteMs)
         tracing?.ended(exchange.call, end)
+        accessLog?.ended(exchange.call, exchange.call.identity, end)
       },
     },
     upstreams,
@@ -170,6 +173,7 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
     onRefused(call, identity, refusal, status) {
       metrics.refused(refusal.reason)
       tracing?.refused(call, identity, refusal.code, status)
+      accessLog?.refused(call, identity, refusal.code, status)
     },
     beginTrace: tracing?.begin,
     running,

@@ -2,14 +2,13 @@ import type { FastifyRequest } from 'fastify'
 import { anthropic } from '../core/dialect/anthropic.ts'
 import type { Dialect } from '../core/dialect/dialect.ts'
 import type { Call } from '../core/exchange/call.ts'
+import { SELF } from '../core/exchange/call-end.ts'
 import { UpstreamError, type UpstreamListener, type Upstreams } from '../core/exchange/upstream.ts'
 import { listBody, modelBody } from '../core/routing/model-lists.ts'
 
 const LIST = '/v1/models'
 const ONE = '/v1/models/'
 const TAGS = '/api/tags'
-/** Named in the facts of calls that the gateway answers itself. */
-const SELF = 'gateway'
 
 /** Lists of models are merged over the upstreams instead of being asked of one. */
 export function isModelList({ method, path }: Pick<Call, 'method' | 'path'>): boolean {

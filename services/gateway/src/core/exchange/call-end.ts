@@ -3,6 +3,9 @@ import type { Settlement } from './settle.ts'
 
 export type Outcome = 'completed' | 'failed' | 'interrupted'
 
+/** Stands for the upstream in calls that the gateway answers itself. */
+export const SELF = 'gateway'
+
 /** How an admitted call ended: what metrics and traces are made of. */
 export interface CallEnd {
   readonly outcome: Outcome

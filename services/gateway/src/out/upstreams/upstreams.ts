@@ -40,6 +40,8 @@ export interface UpstreamsDeps {
 
 export interface OpenUpstreams extends Upstreams {
   report(): RoutingReport
+  /** Scheme, host and port of an upstream of the plan in force. */
+  originOf(name: string): string | undefined
   /** Why `UPSTREAMS_FILE` as it is now is not in force. */
   fileFault(): string | undefined
 }
@@ -111,6 +113,7 @@ export async function openUpstreams(
       ...fleet.counts,
       file: status,
     }),
+    originOf: name => fleet.live.find(({ spec }) => spec.name === name)?.spec.origin,
     fileFault: () => status?.fault ?? undefined,
     async [Symbol.asyncDispose]() {
       watcher?.[Symbol.dispose]()
