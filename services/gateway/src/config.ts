@@ -7,7 +7,7 @@ import type { EstimateLimits } from './core/limits/estimate.ts'
 import type { UpstreamDefaults } from './core/routing/upstream-spec.ts'
 import type { DrainLimits } from './in/drain.ts'
 import type { EdgeLimits } from './in/edge/limits.ts'
-import type { TracingConfig } from './out/tracing.ts'
+import type { TelemetryConfig } from './out/telemetry.ts'
 import type { UpstreamsFileConfig } from './out/upstreams/upstreams.ts'
 import { readTracingConfig } from './tracing-config.ts'
 
@@ -38,10 +38,7 @@ export interface GatewayConfig {
   readonly dohOverrides: readonly Override[]
   readonly operator: { email: string; password: string } | undefined
   readonly spool: { readonly maxBytes: number; readonly fsync: 'off' | 'commit' }
-  /** A log line for each call, beside its events. */
-  readonly accessLog: boolean
-  /** Absent: nothing is traced. */
-  readonly tracing: TracingConfig | undefined
+  readonly telemetry: TelemetryConfig
   readonly limits: GatewayLimits
 }
 
@@ -91,8 +88,10 @@ export function readGatewayConfig(env: EnvReader): GatewayConfig {
       maxBytes: env.integer('SPOOL_BYTES', 1024 ** 3, { min: 4 * 1024 ** 2 }),
       fsync: env.oneOf('SPOOL_FSYNC', ['off', 'commit'], 'off'),
     },
-    accessLog: env.oneOf('ACCESS_LOG', ['on', 'off'], 'off') === 'on',
-    tracing: readTracingConfig(env, node),
+    telemetry: {
+      accessLog: env.oneOf('ACCESS_LOG', ['on', 'off'], 'off') === 'on',
+      tracing: readTracingConfig(env, node),
+    },
     limits: readLimits(env),
   }
 }
@@ -159,6 +158,7 @@ function readLimits(env: EnvReader): GatewayLimits {
 }
 
 const MIB = 1024 * 1024
+const MIN_LIMIT_MS = 1_000
 
 function readEdgeLimits(env: EnvReader): EdgeLimits {
   const maxBodyBytes = env.integer('MAX_BODY_BYTES', 10 * MIB, { min: 1_024 })
@@ -178,15 +178,22 @@ function readEdgeLimits(env: EnvReader): EdgeLimits {
     streamWindowBytes: 256 * 1024,
     connectionWindowBytes: MIB,
     handshakeTimeoutMs: 10_000,
-    requestTimeoutMs: env.durationMs('REQUEST_TIMEOUT', 60_000),
+    requestTimeoutMs: limitMs(env, 'REQUEST_TIMEOUT', 60_000),
     headersTimeoutMs: 10_000,
-    keepAliveTimeoutMs: env.durationMs('KEEP_ALIVE_TIMEOUT', 65_000),
-    writeStallMs: env.durationMs('WRITE_STALL_TIMEOUT', 60_000),
+    keepAliveTimeoutMs: limitMs(env, 'KEEP_ALIVE_TIMEOUT', 65_000),
+    writeStallMs: limitMs(env, 'WRITE_STALL_TIMEOUT', 60_000),
     lingerMs: 2_000,
     checkEveryMs: 1_000,
     maxLoopDelayMs: env.durationMs('MAX_LOOP_DELAY', 250),
     maxHeapShare: 0.9,
   }
+}
+
+/** A time limit of the edge; none of them may be switched off. */
+function limitMs(env: EnvReader, name: string, fallbackMs: number): number {
+  const ms = env.durationMs(name, fallbackMs)
+  if (ms < MIN_LIMIT_MS) env.fault(`${name} must be at least ${MIN_LIMIT_MS} ms`)
+  return ms
 }
 
 /** `https://app.example`, as browsers write their `Origin`, or `*` for every page. */

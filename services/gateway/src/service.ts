@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { eventMaker, type OutgoingEvent, type TierName } from '@fluxgate/contracts'
 import { connectNats, EventPublisher, ensureTopology, openPenaltyBox, watchBucket } from '@fluxgate/nats'
-import { deleteOldSessions, openDatabase } from '@fluxgate/read-model'
+import { deleteOldSessions, openDatabase, type PoolFigures } from '@fluxgate/read-model'
 import { createIds, createMetrics, type Log } from '@fluxgate/runtime'
 import { createSessions, LiveSessions } from '@fluxgate/session'
 import Fastify, { type FastifyInstance } from 'fastify'
@@ -22,7 +22,6 @@ import type { Exchange } from './in/exchange.ts'
 import { registerPortal } from './in/portal/portal.ts'
 import { type ProxyDeps, refuseUnknown, registerProxy, tellRest } from './in/proxy.ts'
 import { registerStatus } from './in/status.ts'
-import { openAccessLog } from './out/access-log.ts'
 import { openAccounts } from './out/accounts/accounts.ts'
 import { adminAccounts } from './out/accounts/admin-accounts.ts'
 import { openKeyDirectory } from './out/accounts/key-directory.ts'
@@ -36,9 +35,9 @@ import { joinNodes, type NodeRegistry } from './out/node-registry.ts'
 import { changeLimits, watchLimits } from './out/policy.ts'
 import { openNodeSpool, settleLeft } from './out/spool.ts'
 import { spoolMetrics } from './out/spool-metrics.ts'
+import { openTelemetry } from './out/telemetry.ts'
 import { loadTls } from './out/tls.ts'
 import { watchTls } from './out/tls-watch.ts'
-import { openTracing } from './out/tracing.ts'
 import { openUpstreams } from './out/upstreams/upstreams.ts'
 
 const DATABASE_CONNECTIONS = 8
@@ -66,9 +65,13 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
 
   const link = stack.use(await connectNats({ url: config.natsUrl, name: `gateway ${config.node}` }, log))
   await ensureTopology(link, config.logStorage)
+  let pool: PoolFigures | undefined
   const db = stack.use(
     openDatabase(config.databaseUrl, {
       max: DATABASE_CONNECTIONS,
+      onPool: figures => {
+        pool = figures
+      },
       applicationName: 'gateway',
       onConnectionError: error => log.warn({ err: error }, 'Postgres connection lost'),
     }),
@@ -110,21 +113,24 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
       { lookup, log, nowMs, epochMs },
     ),
   )
-  const tracing = config.tracing
-    ? stack.use(openTracing(config.tracing, { originOf: upstreams.originOf, log, nowMs, epochMs }))
-    : undefined
-  const accessLog = config.accessLog ? openAccessLog(log, nowMs) : undefined
   const running = new Set<Exchange>()
   const overload = stack.use(watchOverload(limits))
   const bodies = stack.use(new Bodies(limits))
   const registry = createMetrics('gateway')
-  const metrics = gatewayMetrics(registry, {
+  const telemetry = stack.use(
+    openTelemetry(config.telemetry, registry, { originOf: upstreams.originOf, log, nowMs, epochMs }),
+  )
+  gatewayMetrics(registry, {
     publisher,
+    link,
+    spans: telemetry.spans,
+    keys: directory,
+    pool: () => pool,
+    dns: resolver.stats,
     activeRequests: () => running.size,
     liveBuckets: () => table.size,
     throttles: () => throttles.entries.size,
     throttleSilenceMs: throttles.silentMs,
-    cachedKeys: () => directory.cached,
     routing: upstreams.report,
   })
 
@@ -147,9 +153,7 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
       },
       onEnd(exchange, end) {
         running.delete(exchange)
-        metrics.ended(end.outcome, end.ending.durationMs, end.ending.firstByteMs)
-        tracing?.ended(exchange.call, end)
-        accessLog?.ended(exchange.call, exchange.call.identity, end)
+        telemetry.ended(exchange.call, end)
       },
     },
     upstreams,
@@ -167,15 +171,11 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
     nowMs,
     epochMs,
     onReserved(call) {
-      metrics.admitted()
+      telemetry.admitted()
       gossip.debit(call.identityText, call.tier, call.reserved)
     },
-    onRefused(call, identity, refusal, status) {
-      metrics.refused(refusal.reason)
-      tracing?.refused(call, identity, refusal.code, status)
-      accessLog?.refused(call, identity, refusal.code, status)
-    },
-    beginTrace: tracing?.begin,
+    onRefused: telemetry.refused,
+    beginTrace: telemetry.beginTrace,
     running,
   }
 

@@ -26,6 +26,8 @@ export const DEFAULT_PUBLISHER_LIMITS: PublisherLimits = Object.freeze({
 const RETRY_SCAN_MS = 100
 const REFUSED_BACKOFF_MS = 250
 const ACK_PREFIX = 123 // '{'
+/** One acknowledgement in so many is timed: a look at the clock for each would cost more than it tells. */
+const TIMED_EVERY = 16
 
 /**
  * Appends events to JetStream: pipelined publishes with one shared acknowledgement subscription and a bounded window.
@@ -59,6 +61,8 @@ export class EventPublisher implements AsyncDisposable {
   duplicates = 0
   resent = 0
   refused = 0
+  /** Told how long an event waited for its acknowledgement, of some events. */
+  onAckDelay: ((ms: number) => void) | undefined
 
   constructor(link: NatsLink, limits: Partial<PublisherLimits> = {}, backlog?: Backlog) {
     this.#link = link
@@ -204,6 +208,7 @@ export class EventPublisher implements AsyncDisposable {
       return
     }
     this.#outstanding.delete(token)
+    if (token % TIMED_EVERY === 0) this.onAckDelay?.(performance.now() - held.sentAtMs)
     if (ack.duplicate) this.duplicates++
     this.#fault = undefined
     this.#refusedUntilMs = 0

@@ -17,6 +17,15 @@ export interface DatabaseOptions {
   readonly asynchronousCommit?: boolean
   /** Told of connections that break while nobody waits for them; those that break in a query fail the query. */
   readonly onConnectionError?: (error: Error) => void
+  /** Given the pool's figures once, to be read at any time. */
+  readonly onPool?: (figures: PoolFigures) => void
+}
+
+export interface PoolFigures {
+  readonly totalCount: number
+  readonly idleCount: number
+  /** Queries that wait for a connection. */
+  readonly waitingCount: number
 }
 
 const MAX_CONNECTIONS = 10
@@ -38,6 +47,7 @@ export function openDatabase(url: string, options: DatabaseOptions = {}): Databa
     options: `-c TimeZone=UTC${options.asynchronousCommit ? ' -c synchronous_commit=off' : ''}`,
     types: { getTypeParser: parserOf },
   })
+  options.onPool?.(pool)
   pool.on('error', report)
   // A checked-out connection that breaks between two queries would otherwise end the process.
   pool.on('connect', client => client.on('error', report))

@@ -31,7 +31,7 @@ export {
   type User,
   type UserCreation,
 } from './accounts/users.ts'
-export { type Database, type DatabaseOptions, openDatabase } from './database.ts'
+export { type Database, type DatabaseOptions, openDatabase, type PoolFigures } from './database.ts'
 export { migrateToLatest, readMigrations, runScript } from './migrations.ts'
 export { type AsOf, asOf } from './queries/as-of.ts'
 export { type AuthEvent, type AuthEventFilter, authEvents } from './queries/auth-events.ts'

@@ -47,6 +47,9 @@ export class CachedKeys implements KeyDirectory {
   /** What was checked before is not trusted without another check. */
   #trustedFromMs = Number.NEGATIVE_INFINITY
   #evictions = 0
+  lookups = 0
+  /** Questions asked of Postgres; the other lookups were answered from memory. */
+  questions = 0
   /** While Postgres is away: when it is to be asked next. */
   #probeAtMs: number | undefined
 
@@ -74,6 +77,7 @@ export class CachedKeys implements KeyDirectory {
 
   lookup(hash: KeyHash): KeyFinding | Promise<KeyFinding> {
     const nowMs = this.#nowMs()
+    this.lookups++
     const known = this.#cache.get(hash)
     if (known) {
       const ageMs = nowMs - known.checkedAtMs
@@ -112,6 +116,7 @@ export class CachedKeys implements KeyDirectory {
   }
 
   #ask(hash: KeyHash): Promise<KeyFinding> {
+    this.questions++
     const asked = this.#askUntilCurrent(hash).finally(() => this.#asking.delete(hash))
     this.#asking.set(hash, asked)
     return asked

@@ -13,6 +13,9 @@ export interface OpenKeyDirectory extends Omit<KeyDirectory, 'lookup'>, AsyncDis
   /** What a gateway answers to a key's text: at once for a key that is remembered, else a promise. */
   lookup(key: string): KeyAnswer | Promise<KeyAnswer>
   readonly cached: number
+  readonly lookups: number
+  /** Lookups that memory could not answer. */
+  readonly questions: number
 }
 
 /** Keys from Postgres, remembered, corrected by the log as it is written; their last uses on the way back. */
@@ -41,6 +44,12 @@ export function openKeyDirectory(
     recheckAll: () => keys.recheckAll(),
     get cached() {
       return keys.size
+    },
+    get lookups() {
+      return keys.lookups
+    },
+    get questions() {
+      return keys.questions
     },
     async [Symbol.asyncDispose]() {
       revocations[Symbol.dispose]()

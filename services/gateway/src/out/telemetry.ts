@@ -1,0 +1,52 @@
+import type { Identity } from '@fluxgate/contracts'
+import type { Log, Registry } from '@fluxgate/runtime'
+import type { AdmittedCall, Call } from '../core/exchange/call.ts'
+import type { CallEnd } from '../core/exchange/call-end.ts'
+import type { Refusal } from '../core/refusal.ts'
+import { openAccessLog } from './access-log.ts'
+import { requestMetrics } from './request-metrics.ts'
+import { openTracing, type Tracing, type TracingConfig, type TracingDeps } from './tracing.ts'
+
+export interface TelemetryConfig {
+  /** A log line for each call, beside its events. */
+  readonly accessLog: boolean
+  /** Absent: nothing is traced. */
+  readonly tracing: TracingConfig | undefined
+}
+
+/** What is told of each call beside its events: metrics always, spans and log lines where they are asked for. */
+export interface Telemetry extends AsyncDisposable {
+  readonly beginTrace: Tracing['begin'] | undefined
+  readonly spans: Pick<Tracing, 'exported' | 'lost'> | undefined
+  admitted(): void
+  ended(call: AdmittedCall, end: CallEnd): void
+  refused(call: Call, identity: Identity, refusal: Refusal, status: number): void
+}
+
+export function openTelemetry(
+  config: TelemetryConfig,
+  registry: Registry,
+  deps: TracingDeps & { readonly log: Pick<Log, 'info' | 'warn'> },
+): Telemetry {
+  const metrics = requestMetrics(registry)
+  const tracing = config.tracing && openTracing(config.tracing, deps)
+  const accessLog = config.accessLog ? openAccessLog(deps.log, deps.nowMs) : undefined
+  return {
+    beginTrace: tracing?.begin,
+    spans: tracing,
+    admitted: metrics.admitted,
+    ended(call, end) {
+      metrics.ended(call, end)
+      tracing?.ended(call, end)
+      accessLog?.ended(call, call.identity, end)
+    },
+    refused(call, identity, refusal, status) {
+      metrics.refused(call, refusal.reason)
+      tracing?.refused(call, identity, refusal.code, status)
+      accessLog?.refused(call, identity, refusal.code, status)
+    },
+    async [Symbol.asyncDispose]() {
+      await tracing?.[Symbol.asyncDispose]()
+    },
+  }
+}
