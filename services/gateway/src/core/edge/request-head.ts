@@ -1,4 +1,4 @@
-import { isIPv6 } from 'node:net'
+import { isIP } from 'node:net'
 
 /** What is asked of a request before any route sees it: a server's part of RFC 9112 sections 3 and 6. */
 export interface RequestHead {
@@ -105,7 +105,7 @@ function isHost(value: string | string[] | undefined): boolean {
   const match = HOST.exec(value)
   if (!match) return false
   const [, address, port] = match
-  return (address === undefined || isIPv6(address)) && (port === undefined || Number(port) <= 65_535)
+  return (address === undefined || isIP(address) === 6) && (port === undefined || Number(port) <= 65_535)
 }
 
 /** Characters that no target may hold: controls, space, fragments, backslashes, and what is not ASCII. */
