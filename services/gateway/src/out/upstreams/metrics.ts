@@ -1,35 +1,21 @@
-import { Gauge, type Registry } from '@fluxgate/runtime'
+import { expose, type Registry } from '@fluxgate/runtime'
 import type { RoutingReport, UpstreamStatus } from '../../core/routing/upstream-status.ts'
 
 const CIRCUIT_VALUES = Object.freeze({ closed: 0, half_open: 1, open: 2 })
 
 /** Prometheus metrics of the upstreams: their names are the operator's, so that their number is bounded. */
 export function upstreamMetrics(registry: Registry, report: () => RoutingReport): void {
-  const registers = [registry]
+  const typeOf = (name: string) => (name.endsWith('_total') ? 'counter' : 'gauge')
   const perUpstream = (name: string, help: string, read: (status: UpstreamStatus) => number | null) =>
-    new Gauge({
-      name,
-      help,
-      labelNames: ['upstream'],
-      registers,
-      collect() {
-        // One that is not in the plan any more goes.
-        this.reset()
-        for (const status of report().upstreams) {
-          const value = read(status)
-          if (value !== null) this.set({ upstream: status.name }, value)
-        }
-      },
-    })
+    // One that is not in the plan any more goes.
+    expose(registry, typeOf(name), { name, help }, () =>
+      report().upstreams.flatMap(status => {
+        const value = read(status)
+        return value === null ? [] : [[{ upstream: status.name }, value] as const]
+      }),
+    )
   const inAll = (name: string, help: string, read: (all: RoutingReport) => number) =>
-    new Gauge({
-      name,
-      help,
-      registers,
-      collect() {
-        this.set(read(report()))
-      },
-    })
+    expose(registry, typeOf(name), { name, help }, () => [[{}, read(report())]])
   perUpstream('fluxgate_upstream_healthy', 'Whether its health checks succeed.', each => Number(each.healthy))
   perUpstream('fluxgate_upstream_in_flight', 'Calls in flight at an upstream.', each => each.inFlight)
   perUpstream(
