@@ -1,5 +1,5 @@
 import type { Identity } from '@fluxgate/contracts'
-import type { Log, Registry } from '@fluxgate/runtime'
+import type { Registry } from '@fluxgate/runtime'
 import type { AdmittedCall, Call } from '../core/exchange/call.ts'
 import type { CallEnd } from '../core/exchange/call-end.ts'
 import type { Refusal } from '../core/refusal.ts'
@@ -23,11 +23,7 @@ export interface Telemetry extends AsyncDisposable {
   refused(call: Call, identity: Identity, refusal: Refusal, status: number): void
 }
 
-export function openTelemetry(
-  config: TelemetryConfig,
-  registry: Registry,
-  deps: TracingDeps & { readonly log: Pick<Log, 'info' | 'warn'> },
-): Telemetry {
+export function openTelemetry(config: TelemetryConfig, registry: Registry, deps: TracingDeps): Telemetry {
   const metrics = requestMetrics(registry)
   const tracing = config.tracing && openTracing(config.tracing, deps)
   const accessLog = config.accessLog ? openAccessLog(deps.log, deps.nowMs) : undefined
