@@ -58,9 +58,8 @@ export function sendRaw(port: number, bytes: string | Buffer, options: RawOption
       if (answers.length > 0) quiet = setTimeout(() => finish(false), quietMs)
     })
     socket.on('error', error => {
-      reset ||= (error as NodeJS.ErrnoException).code === 'ECONNRESET'
+      reset ||= ['ECONNRESET', 'EPIPE'].includes((error as NodeJS.ErrnoException).code ?? '')
     })
-    socket.on('end', () => finish(true))
     socket.on('close', () => finish(true))
     socket.once(tls ? 'secureConnect' : 'connect', () => socket.write(bytes))
   })

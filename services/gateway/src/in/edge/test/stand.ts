@@ -33,7 +33,7 @@ export const QUICK_LIMITS: EdgeLimits = Object.freeze({
   headersTimeoutMs: 1_000,
   keepAliveTimeoutMs: 60_000,
   writeStallMs: 60_000,
-  lingerMs: 500,
+  lingerMs: 10_000,
   checkEveryMs: 100,
   maxLoopDelayMs: 0,
   maxHeapShare: 1,
