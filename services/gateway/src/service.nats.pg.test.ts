@@ -233,7 +233,7 @@ describe('the admin face', () => {
     const bad: Array<[string, object]> = [
       ['/admin/keys/generate', {}],
       ['/admin/keys/generate', { user_id: 'a.b' }],
-      ['/admin/keys/generate', { user_id: 'a', tier: 'gold' }],
+      ['/admin/keys/generate', { user_id: 'a', tier: 'no tier' }],
       ['/admin/keys/generate', { user_id: 'a', extra: 1 }],
       ['/admin/rate_limit', { identifier: 'a.b', capacity: -1, refill_rate: 1 }],
       ['/admin/throttle', { identifier: 'a.b', capacity: 1, refill_rate: 1, seconds: 0 }],

@@ -52,12 +52,12 @@ export function eventMaker(source: string, newId: () => string, nowMs: () => num
   }
 }
 
-/** The event's bytes as they stand in the log: UTF-8 JSON. Only `data` holds text from outside that may need escapes. */
-export function encodeEvent(event: FluxgateEvent): Buffer {
+/** The event as it stands in the log: JSON, whose bytes are UTF-8. Only `data` holds text from outside that may need escapes. */
+export function encodeEvent(event: FluxgateEvent): string {
   const trace = event.traceparent === undefined ? '' : `,"traceparent":"${event.traceparent}"`
-  return Buffer.from(
+  return (
     `{"specversion":"1.0","id":"${event.id}","source":${JSON.stringify(event.source)},"type":"${event.type}",` +
-      `"subject":"${event.subject}","time":"${event.time}","dataschema":"${event.dataschema}",` +
-      `"sequence":${event.sequence}${trace},"data":${JSON.stringify(event.data)}}`,
+    `"subject":"${event.subject}","time":"${event.time}","dataschema":"${event.dataschema}",` +
+    `"sequence":${event.sequence}${trace},"data":${JSON.stringify(event.data)}}`
   )
 }

@@ -103,7 +103,7 @@ export class EventPublisher implements AsyncDisposable {
     this.#batch.push({
       subject: outgoing.subject,
       id: outgoing.event.id,
-      payload: encodeEvent(outgoing.event),
+      payload: Buffer.from(encodeEvent(outgoing.event)),
       stored,
       heldAtMs: 0,
       sentAtMs: 0,

@@ -12,8 +12,11 @@ export async function readEvent(
   try {
     return (await link.manager.streams.getMessage(stream, { seq: sequence })).data
   } catch (error) {
-    if (isApiError(error, NO_MESSAGE_FOUND) || (error as Error).message === 'no message found')
-      return undefined
+    if (isNotFound(error)) return undefined
     throw error
   }
+}
+
+export function isNotFound(error: unknown): boolean {
+  return isApiError(error, NO_MESSAGE_FOUND) || (error as Error).message === 'no message found'
 }

@@ -64,7 +64,7 @@ export async function openNodeSpool(
 
 function* contextOf(running: OpenRequests) {
   for (const { subject, event } of running.context()) {
-    yield { subject, id: event.id, payload: encodeEvent(event) }
+    yield { subject, id: event.id, payload: Buffer.from(encodeEvent(event)) }
   }
 }
 

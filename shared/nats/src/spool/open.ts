@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { LinkLog } from '../link.ts'
 import { type Adopted, readAdopted } from './adopt.ts'
@@ -86,7 +86,7 @@ function takeDead(root: string, own: string): string[] {
     const path = join(root, entry.name)
     if (!entry.isDirectory() || entry.name === DAMAGED || path === own || isOwned(path)) continue
     if (entry.name.startsWith('.')) {
-      rmSync(path, { recursive: true, force: true }) // it died before it was claimed
+      rmSync(path, { recursive: true, force: true }) // not claimed yet, or removed but for this
       continue
     }
     take(root, entry.name)
@@ -94,7 +94,7 @@ function takeDead(root: string, own: string): string[] {
   // What they had taken over themselves, and not finished.
   for (let i = 0; i < taken.length; i++) {
     const from = join(taken[i]!, FROM)
-    for (const name of readdirSync(from)) take(from, name)
+    if (existsSync(from)) for (const name of readdirSync(from)) take(from, name)
   }
   const boot = (path: string) => path.slice(path.lastIndexOf('-') + 1)
   return taken.sort((a, b) => (boot(a) < boot(b) ? -1 : 1))

@@ -75,12 +75,14 @@ export class Shelf {
     for (const home of this.#homes) if (Number.isFinite(home.oldest)) home.acknowledged(home.oldest)
   }
 
-  /** Deletes what is stored, up to the segment that the cursor is in. */
+  /**
+   * Deletes what is stored, in order: a later segment may tell the end of a request that an earlier one has begun.
+   * What the cursor has not passed stays.
+   */
   removeStored(cursor: Cursor | undefined): void {
     for (const segment of this.#segments) {
-      if (segment === cursor?.segment) break
-      if (!segment.sealed || segment.unacknowledged > 0) continue
-      if (this.#keepAdopted && segment.home !== this.#own) continue
+      if (segment === cursor?.segment || !segment.sealed || segment.unacknowledged > 0) break
+      if (this.#keepAdopted && segment.home !== this.#own) break
       this.#segments.delete(segment)
       if (segment === this.#last) this.#last = undefined
       this.bytes -= segment.bytes
@@ -94,7 +96,7 @@ export class Shelf {
   close(keep: boolean): void {
     for (const home of this.#homes) home[Symbol.dispose]()
     if (!keep && this.unacknowledged === 0 && !this.#keepAdopted) {
-      rmSync(this.#own.path, { recursive: true, force: true })
+      this.#remove(this.#own)
     } else {
       giveUp(this.#own.path)
     }
@@ -106,8 +108,15 @@ export class Shelf {
       if (home === this.#own || used.has(home)) continue
       this.#homes.delete(home)
       home[Symbol.dispose]()
-      rmSync(home.path, { recursive: true, force: true })
+      this.#remove(home)
     }
+  }
+
+  /** Out of sight first: a process that is killed meanwhile leaves nothing that looks like a spool. */
+  #remove(home: Home): void {
+    const hidden = join(this.#root, `.${basename(home.path)}`)
+    renameSync(home.path, hidden)
+    rmSync(hidden, { recursive: true, force: true })
   }
 
   #setAside(segment: Segment): void {

@@ -1,0 +1,27 @@
+/**
+ * A settlement that a node could not know to be stored may stand in the log twice. Two of one request that lie no
+ * further apart than this many messages count once: far more than the log takes while a node waits to send again.
+ */
+export const SEEN_WINDOW = 50_000
+
+/** Requests by the sequence of their settlement, over the last {@link SEEN_WINDOW} messages of the log. */
+export class SeenRequests {
+  readonly #sequences = new Map<string, number>()
+
+  /** @returns true when another message has settled the request already */
+  isRepeated(request: string, sequence: number): boolean {
+    const before = this.#sequences.get(request)
+    if (before !== undefined) return before !== sequence
+    this.#sequences.set(request, sequence)
+    for (const [old, at] of this.#sequences) {
+      if (at >= sequence - SEEN_WINDOW) break
+      this.#sequences.delete(old)
+    }
+    return false
+  }
+
+  /** The log is read again from an earlier message. */
+  clear(): void {
+    this.#sequences.clear()
+  }
+}
