@@ -35,6 +35,7 @@ export const EVENTS = [
   throttles.ThrottleExpired,
   incidents.IncidentOpened,
   incidents.IncidentReported,
+  incidents.IncidentJoined,
   incidents.IncidentAcknowledged,
   incidents.IncidentClosed,
 ] as const

@@ -69,6 +69,22 @@ export const IncidentReported = defineEvent(
     report: IncidentReport,
   }),
 )
+
+/** Another finding of a rule about an identity that has a young incident by the same rule: that one grows instead. */
+export const IncidentJoined = defineEvent(
+  'incidents',
+  'joined',
+  1,
+  record({
+    incident: IncidentId,
+    ...identityFields,
+    rule: ShortText,
+    /** The incident that has grown. */
+    into: IncidentId,
+    /** Findings that it holds now, itself and this one among them. */
+    findings: Type.Integer({ minimum: 2 }),
+  }),
+)
 export const IncidentAcknowledged = defineEvent(
   'incidents',
   'acknowledged',
