@@ -29,6 +29,8 @@ export interface EventBatch {
 export interface FollowOptions extends ReadOptions {
   /** Who reads; stands in dead letters and logs. */
   readonly name: string
+  /** What cannot be read goes to the dead letters, or is passed over by one who only looks. Default: bury. */
+  readonly unreadable?: 'bury' | 'skip'
 }
 
 export interface Following extends AsyncDisposable {
@@ -55,7 +57,7 @@ export function follow(
   const running = (async () => {
     for await (const messages of readStored(link, { ...options, signal: stop.signal })) {
       const { events, unreadable } = parseAll(messages)
-      for (const { message, reason } of unreadable) {
+      for (const { message, reason } of options.unreadable === 'skip' ? [] : unreadable) {
         await buryMessage(link, options.name, message, reason, stop.signal)
         counts.buried++
       }
