@@ -60,6 +60,15 @@ describe('the house', () => {
     assert.deepEqual(wrong, [])
   })
 
+  it('has a core of the guard that knows the contracts and nothing else', () => {
+    const wrong = imports.filter(each => {
+      if (packageOf(each.from) !== 'shared/guard-core' || isTest(each.from)) return false
+      const isOwn = each.target.startsWith('.') && targetPackage(each) === 'shared/guard-core'
+      return !isOwn && each.target !== '@fluxgate/contracts' && each.target !== 'node:crypto'
+    })
+    assert.deepEqual(wrong, [])
+  })
+
   it('is entered by one door per package', () => {
     const inside = imports.filter(each => each.target.startsWith('@fluxgate/') && !packages.has(each.target))
     assert.deepEqual(inside, [])
@@ -94,7 +103,7 @@ describe('the house', () => {
 
   it('has a pure core: no clock, no chance, no input or output', () => {
     const impure = files
-      .filter(file => /^services\/[^/]+\/src\/core\//.test(file) && !isTest(file))
+      .filter(file => /^(services\/[^/]+\/src\/core|shared\/guard-core)\//.test(file) && !isTest(file))
       .filter(file => {
         // Types and `isIP` are pure, wherever they come from.
         const text = readFileSync(join(root, file), 'utf8').replace(/import type .*|import { isIP } .*/g, '')

@@ -4,8 +4,7 @@ import { once } from 'node:events'
 import { describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { eventually } from '@fluxgate/testing'
-import { ada } from './core/test-facts.ts'
-import { type GuardBench, startGuardBench, typesOf } from './test-bench.ts'
+import { ada, type GuardBench, startGuardBench, typesOf } from './test-bench.ts'
 
 const CHILD = fileURLToPath(new URL('./test-child.ts', import.meta.url))
 const pause = (ms: number) => new Promise(resolve => setTimeout(resolve, ms))

@@ -2,8 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { Bucket, DEAD_LETTER_HEADERS, ensureTopology } from '@fluxgate/nats'
 import { eventually } from '@fluxgate/testing'
-import { ada, bob, POLICY } from './core/test-facts.ts'
-import { type GuardBench, LEASE_TTL_MS, startGuardBench, typesOf } from './test-bench.ts'
+import { ada, bob, type GuardBench, LEASE_TTL_MS, POLICY, startGuardBench, typesOf } from './test-bench.ts'
 
 const pause = (ms: number) => new Promise(resolve => setTimeout(resolve, ms))
 const throttleOf = (bench: GuardBench, identity = ada) => bench.box.get(identity).then(entry => entry?.value)

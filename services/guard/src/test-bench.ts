@@ -21,9 +21,16 @@ import { createLog } from '@fluxgate/runtime'
 import { eventually, type NatsServer, startNatsServer } from '@fluxgate/testing'
 import { ulid } from 'ulid'
 import type { GuardConfig } from './config.ts'
-import { POLICY } from './core/test-facts.ts'
 import { type Guard, type GuardOverrides, startGuard } from './service.ts'
 
+/** The seed policy, and the free tier's 100 tokens a second: the allowance is 500 tokens in two seconds. */
+export const POLICY: GuardPolicy = {
+  rules: { contextFlood: { enabled: true, windowMs: 2_000, thresholdTokens: 300 } },
+  penalty: { capacity: 100, refillRate: 10, durationMs: 60_000 },
+  graceMs: 300_000,
+}
+export const ada: Identity = { user: 'ada', key: 'k1' }
+export const bob: Identity = { user: 'bob', key: 'k1' }
 export const log = createLog('guard', 'silent')
 /** The time that a test's leader may be silent: short, so that a takeover is soon seen. */
 export const LEASE_TTL_MS = 800

@@ -1,5 +1,5 @@
 import type { Throttle } from '@fluxgate/contracts'
-import type { Decision } from './decide.ts'
+import type { Decision } from '@fluxgate/guard-core'
 
 /**
  * What became of a throttle: in force; or not put, because another's is in force, because it was lifted after the

@@ -1,7 +1,6 @@
 import { type GuardPolicy, STREAMS } from '@fluxgate/contracts'
+import type { Decision, Fold } from '@fluxgate/guard-core'
 import { type EventBatch, follow, type NatsLink } from '@fluxgate/nats'
-import type { Decision } from '../core/decide.ts'
-import type { Fold } from '../core/fold.ts'
 import type { Position } from '../core/position.ts'
 import type { Restored } from './restore.ts'
 

@@ -1,8 +1,8 @@
 import { factFilter, type GuardPolicy, IncidentOpened, STREAMS } from '@fluxgate/contracts'
+import type { Fold } from '@fluxgate/guard-core'
+import { memoryMs } from '@fluxgate/guard-core'
 import { type EventBatch, type NatsLink, replay } from '@fluxgate/nats'
-import type { Fold } from '../core/fold.ts'
 import type { Position } from '../core/position.ts'
-import { memoryMs } from '../core/rules.ts'
 
 /** Where to go on. */
 export interface Restored {

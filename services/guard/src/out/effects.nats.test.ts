@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { eventMaker, type Throttle } from '@fluxgate/contracts'
+import type { Decision } from '@fluxgate/guard-core'
 import { ulid } from 'ulid'
-import type { Decision } from '../core/decide.ts'
-import { ada } from '../core/test-facts.ts'
-import { type GuardBench, startGuardBench, typesOf } from '../test-bench.ts'
+import { ada, type GuardBench, startGuardBench, typesOf } from '../test-bench.ts'
 import { openEffects } from './effects.ts'
 
 const make = eventMaker('/guard/test', ulid, Date.now)

@@ -13,9 +13,9 @@ import {
   ThrottleExpired,
   ThrottleImposed,
 } from '@fluxgate/contracts'
+import type { Decision } from '@fluxgate/guard-core'
 import { type Bucket, type NatsLink, RevisionConflict } from '@fluxgate/nats'
 import { type Effects, type Imposed, remark } from '../core/carry-out.ts'
-import type { Decision } from '../core/decide.ts'
 import { append, lastMessage } from './log-writer.ts'
 
 const MAX_EXPLANATION_CHARS = 4_000

@@ -1,10 +1,10 @@
 import { parseEvent } from '@fluxgate/contracts'
-import { Fold } from '../src/core/fold.ts'
-import { Log, POLICY } from '../src/core/test-facts.ts'
+import { Fold } from '../src/fold.ts'
+import { Log, POLICY } from '../src/test-facts.ts'
 
 /**
  * Speed and memory of the fold: 100,000 identities, each live in the window, events spread over them by turns.
- * `node --expose-gc services/guard/test/core-throughput.ts`
+ * `node --expose-gc shared/guard-core/test/core-throughput.ts`
  */
 const IDENTITIES = 100_000
 const ROUNDS = 20

@@ -1,0 +1,6 @@
+export { type Decision, incidentId } from './decide.ts'
+export type { Fact, Reference } from './fact.ts'
+export { Fold } from './fold.ts'
+export type { Finding, Rule } from './rule.ts'
+export { memoryMs, RULES } from './rules.ts'
+export { emptyState, GUARD_ACTOR, type GuardState } from './state.ts'
