@@ -1,4 +1,5 @@
 import { type EnvReader, type LogStorage, readLogStorage } from '@fluxgate/runtime'
+import { webhookSecret } from './core/notification.ts'
 
 /** The HTTP client itself gives up after five minutes without an answer. */
 const MAX_MODEL_TIMEOUT_MS = 290_000
@@ -10,6 +11,8 @@ export interface ReporterConfig {
   readonly model: string
   /** For `/health`, `/ready` and `/metrics`; absent: none. */
   readonly metricsPort: number | undefined
+  /** Who is told of incidents besides standard output. */
+  readonly webhook: { readonly url: string; readonly secret: Uint8Array } | undefined
   readonly limits: ReporterLimits
 }
 
@@ -24,6 +27,14 @@ export interface ReporterLimits {
   /** Failures in a row after which the model is left alone for `restMs`. */
   readonly failuresToRest: number
   readonly restMs: number
+  /** A finding of the same identity and rule this long after the one before joins its incident. */
+  readonly groupWindowMs: number
+  /** Earlier incidents remembered for grouping and for reports. */
+  readonly maxIncidents: number
+  /** For one answer of the webhook's receiver. */
+  readonly webhookTimeoutMs: number
+  /** Tries of one notification before it goes to the dead letters: about a day. */
+  readonly webhookTries: number
 }
 
 export function readReporterConfig(env: EnvReader): ReporterConfig {
@@ -33,6 +44,7 @@ export function readReporterConfig(env: EnvReader): ReporterConfig {
     ollamaUrl: env.url('OLLAMA_URL', ['http:', 'https:'], 'http://127.0.0.1:11434'),
     model: env.text('LLM_MODEL', 'phi4-mini'),
     metricsPort: env.optional('METRICS_PORT') === undefined ? undefined : env.port('METRICS_PORT', 0),
+    webhook: readWebhook(env),
     limits: {
       concurrency: env.integer('REPORTER_CONCURRENCY', 2, { min: 1, max: 64 }),
       modelTimeoutMs: readTimeout(env),
@@ -40,6 +52,10 @@ export function readReporterConfig(env: EnvReader): ReporterConfig {
       retryMaxMs: 60_000,
       failuresToRest: 3,
       restMs: 15_000,
+      groupWindowMs: env.durationMs('INCIDENT_GROUP_WINDOW', 600_000),
+      maxIncidents: 20_000,
+      webhookTimeoutMs: 10_000,
+      webhookTries: 1_500,
     },
   }
 }
@@ -50,4 +66,12 @@ function readTimeout(env: EnvReader): number {
     env.fault(`LLM_TIMEOUT must be from 100ms to ${MAX_MODEL_TIMEOUT_MS / 1_000}s`)
   }
   return timeoutMs
+}
+
+function readWebhook(env: EnvReader): ReporterConfig['webhook'] {
+  if (env.optional('NOTIFY_WEBHOOK_URL') === undefined) return undefined
+  const url = env.url('NOTIFY_WEBHOOK_URL', ['http:', 'https:'])
+  const secret = webhookSecret(env.text('NOTIFY_WEBHOOK_SECRET'))
+  if (!secret) env.fault('NOTIFY_WEBHOOK_SECRET must be whsec_ followed by 24 to 64 bytes as Base64')
+  return { url, secret: secret ?? new Uint8Array() }
 }

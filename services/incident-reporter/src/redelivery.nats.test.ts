@@ -59,7 +59,7 @@ describe('an incident that is delivered again', () => {
     await using _one = await desk.start()
     await using _two = await desk.start()
     const incidents = Array.from({ length: 10 }, (_, i) => `inc_0000002${i}`)
-    for (const incident of incidents) await desk.open(incident)
+    for (const incident of incidents) await desk.open(incident, `rule of ${incident}`)
     for (const incident of incidents) await reportedBy(desk, incident, ['facts', 'model'])
   })
 })
@@ -69,7 +69,7 @@ describe('the facts', () => {
     await using desk = await startDesk(silent, { LLM_TIMEOUT: '20s' })
     await using _reporter = await desk.start()
     const incidents = Array.from({ length: 10 }, (_, i) => `inc_0000003${i}`)
-    for (const incident of incidents) await desk.open(incident)
+    for (const incident of incidents) await desk.open(incident, `rule of ${incident}`)
     await eventually(
       async () => {
         for (const incident of incidents) assert.equal((await desk.reports(incident)).length, 1)

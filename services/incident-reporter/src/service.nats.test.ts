@@ -84,7 +84,7 @@ describe('the incident-reporter', () => {
     const incidents = Array.from({ length: 12 }, (_, i) => `inc_0000001${String.fromCharCode(97 + i)}`)
     {
       await using _reporter = await desk.start()
-      for (const incident of incidents) await desk.open(incident)
+      for (const incident of incidents) await desk.open(incident, `rule of ${incident}`)
       for (const incident of incidents) await reportedBy(desk, incident, ['facts'])
     }
     desk.model.reply = answer(good)

@@ -1,13 +1,26 @@
-import { eventMaker, factFilter, IncidentOpened, STREAMS } from '@fluxgate/contracts'
-import { connectNats, consume, ensureTopology } from '@fluxgate/nats'
+import {
+  eventMaker,
+  factFilter,
+  IncidentClosed,
+  IncidentJoined,
+  IncidentOpened,
+  STREAMS,
+  ThrottlePardoned,
+} from '@fluxgate/contracts'
+import { connectNats, consume, ensureTopology, type NatsLink } from '@fluxgate/nats'
 import { createIds, type Log, startStatusServer } from '@fluxgate/runtime'
 import type { ReporterConfig } from './config.ts'
 import { Breaker } from './core/breaker.ts'
+import { notify } from './in/on-incident.ts'
 import { askForReport, type FactsDeps, type ModelDeps, tellFacts } from './in/on-opened.ts'
+import { closePardoned, type PardonDeps } from './in/on-pardoned.ts'
+import { appendOnce } from './out/append-once.ts'
 import { openCaseFile } from './out/case-files.ts'
-import { reporterMetrics } from './out/metrics.ts'
+import { followIncidents } from './out/incident-book.ts'
+import { type ReporterMetrics, reporterMetrics } from './out/metrics.ts'
 import { openModel } from './out/model.ts'
 import { appendReport, lastReport } from './out/reports.ts'
+import { openWebhook, WebhookGone } from './out/webhook.ts'
 
 export interface Reporter extends AsyncDisposable {
   readonly metricsPort: number | undefined
@@ -16,6 +29,10 @@ export interface Reporter extends AsyncDisposable {
 /** The facts have a durable of their own: they never wait for a model, however slow it is. */
 const FACTS_DURABLE = 'incident-reporter'
 const MODEL_DURABLE = 'incident-reporter-model'
+const PARDONS_DURABLE = 'incident-reporter-pardons'
+const PRINT_DURABLE = 'incident-reporter-print'
+const WEBHOOK_DURABLE = 'incident-reporter-webhook'
+const NEVER_FAILS = { isGone: () => false, onFailed() {} }
 /** A reporter that ended without a word has its incidents taken over after this long. */
 const ACK_WAIT_MS = 10_000
 /** Never given up: an incident waits for its report for as long as the model is away. */
@@ -32,8 +49,21 @@ export async function startIncidentReporter(config: ReporterConfig, log: Log): P
   const metrics = reporterMetrics()
   const breaker = new Breaker(limits.failuresToRest, limits.restMs)
   const ask = openModel(config.ollamaUrl, model, limits.modelTimeoutMs)
+  const book = stack.use(followIncidents(link, limits))
+  const joinedInto: FactsDeps['joinedInto'] = async ({ event, sequence }, signal) =>
+    (await book.upTo(sequence, signal)).joined(event.subject)
   const facts: FactsDeps = {
-    openCaseFile: (opened, incident, signal) => openCaseFile(link, opened, incident, signal),
+    joinedInto,
+    async appendJoined(incident, { into, findings }) {
+      const { user, key, rule } = incident
+      const fact = { incident: incident.incident, user, key, rule, into, findings }
+      const event = make(IncidentJoined, fact, { id: `joined-${incident.incident}` })
+      if ((await appendOnce(link, event, 0)) !== undefined) metrics.joined.inc()
+    },
+    async openCaseFile(opened, incident, signal) {
+      const similar = (await book.upTo(opened.sequence, signal)).similar(incident)
+      return openCaseFile(link, opened, incident, similar, signal)
+    },
     lastReport: incident => lastReport(link, incident),
     async publish(incident, source, report, after) {
       const by = source === 'model' ? { model } : undefined
@@ -58,15 +88,17 @@ export async function startIncidentReporter(config: ReporterConfig, log: Log): P
       if (outcome === 'failed') log.warn({ err: why, model }, 'the model could not be asked')
     },
   }
-  const incidents = {
-    stream: STREAMS.incidents,
-    filter: factFilter(IncidentOpened),
-    concurrency: limits.concurrency,
-    ackWaitMs: ACK_WAIT_MS,
-    maxAttempts: MAX_ATTEMPTS,
+  const work = { concurrency: limits.concurrency, ackWaitMs: ACK_WAIT_MS, maxAttempts: MAX_ATTEMPTS }
+  const opened = { ...work, stream: STREAMS.incidents, filter: factFilter(IncidentOpened) }
+  stack.use(consume(link, { ...opened, durable: FACTS_DURABLE }, tellFacts(facts)))
+  stack.use(consume(link, { ...opened, durable: MODEL_DURABLE }, askForReport(asking)))
+  const pardoned = { ...work, stream: STREAMS.throttles, filter: factFilter(ThrottlePardoned) }
+  const close: PardonDeps['close'] = async (incident, actor, reason) => {
+    const event = make(IncidentClosed, { incident, actor, reason }, { id: `closed-${incident}` })
+    await appendOnce(link, event, 0)
   }
-  stack.use(consume(link, { ...incidents, durable: FACTS_DURABLE }, tellFacts(facts)))
-  stack.use(consume(link, { ...incidents, durable: MODEL_DURABLE }, askForReport(asking)))
+  stack.use(consume(link, { ...pardoned, durable: PARDONS_DURABLE }, closePardoned({ close })))
+  tellPeople(stack, { link, config, joinedInto, metrics, log })
   const status = stack.use(
     await startStatusServer(config.metricsPort, metrics.registry, {
       nats: () => (link.isConnected() ? undefined : 'disconnected'),
@@ -75,4 +107,37 @@ export async function startIncidentReporter(config: ReporterConfig, log: Log): P
   log.info({ model }, 'incident-reporter works')
   const owned = stack.move()
   return { metricsPort: status.port, [Symbol.asyncDispose]: () => owned.disposeAsync() }
+}
+
+interface Speaker {
+  readonly link: NatsLink
+  readonly config: ReporterConfig
+  readonly joinedInto: FactsDeps['joinedInto']
+  readonly metrics: ReporterMetrics
+  readonly log: Log
+}
+
+/** From the first start on: each fact of an incident on standard output, and to the webhook if there is one. */
+function tellPeople(stack: AsyncDisposableStack, { link, config, joinedInto, metrics, log }: Speaker): void {
+  const { limits, webhook } = config
+  const told = { stream: STREAMS.incidents, begin: 'new', concurrency: limits.concurrency } as const
+  const deps = { joinedInto, retryMinMs: limits.retryMinMs, retryMaxMs: limits.retryMaxMs }
+  const print = notify({ ...deps, send: async ({ type, data }) => log.info(data, type), ...NEVER_FAILS })
+  stack.use(consume(link, { ...told, durable: PRINT_DURABLE }, print))
+  if (!webhook) return
+  const post = openWebhook({ ...webhook, timeoutMs: limits.webhookTimeoutMs }, Date.now)
+  const handler = notify({
+    ...deps,
+    async send(notification, signal) {
+      await post(notification, signal)
+      metrics.notifications.inc({ outcome: 'taken' })
+    },
+    isGone: error => error instanceof WebhookGone,
+    onFailed(error, { id, type }) {
+      metrics.notifications.inc({ outcome: 'failed' })
+      log.warn({ err: error, notification: id, type }, 'the webhook could not be told')
+    },
+  })
+  const tries = { ackWaitMs: ACK_WAIT_MS + limits.webhookTimeoutMs, maxAttempts: limits.webhookTries }
+  stack.use(consume(link, { ...told, ...tries, durable: WEBHOOK_DURABLE }, handler))
 }

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict'
 import {
+  type EventName,
   type EventNamed,
   eventMaker,
   IncidentOpened,
   type IncidentReport,
   RequestAdmitted,
+  ThrottlePardoned,
   TokensSettled,
 } from '@fluxgate/contracts'
 import { connectNats, EventPublisher, ensureTopology, type NatsLink, replay } from '@fluxgate/nats'
@@ -38,7 +40,11 @@ export interface Desk extends AsyncDisposable {
   readonly model: TestModel
   readonly link: NatsLink
   start(): Promise<AsyncDisposable>
-  open(incident: string): Promise<void>
+  open(incident: string, rule?: string): Promise<void>
+  closings(): Promise<Array<EventNamed<'incidents.closed'>['data']>>
+  /** A person ends the throttle of an incident. */
+  pardon(incident: string): Promise<void>
+  joined(): Promise<Array<EventNamed<'incidents.joined'>['data']>>
   reports(incident: string): Promise<Array<EventNamed<'incidents.reported'>['data']>>
 }
 
@@ -97,12 +103,12 @@ export async function startDesk(reply: Reply, env: Record<string, string> = {}):
     model,
     link,
     start: () => startIncidentReporter(config, log),
-    async open(incident) {
+    async open(incident, rule = 'context_flood') {
       await publisher.publish(
         make(IncidentOpened, {
           incident,
           ...identity,
-          rule: 'context_flood',
+          rule,
           severity: 'high',
           explanation: '900 tokens in 2 s',
           numbers: { tokens: 900 },
@@ -115,16 +121,15 @@ export async function startDesk(reply: Reply, env: Record<string, string> = {}):
         }),
       )
     },
-    async reports(incident) {
-      const found: Array<EventNamed<'incidents.reported'>['data']> = []
-      for await (const batch of replay(link, { stream: 'INCIDENTS', from: 'first' })) {
-        for (const { event } of batch.events) {
-          if (event.type === 'fluxgate.incidents.reported' && event.data.incident === incident)
-            found.push(event.data)
-        }
-      }
-      return found
+    async pardon(incident) {
+      await publisher.publish(
+        make(ThrottlePardoned, { ...identity, incident, actor: 'operator:ann', reason: 'known' }),
+      )
     },
+    reports: async incident =>
+      (await facts(link, 'incidents.reported')).filter(data => data.incident === incident),
+    closings: () => facts(link, 'incidents.closed'),
+    joined: () => facts(link, 'incidents.joined'),
     [Symbol.asyncDispose]: () => stack.disposeAsync(),
   }
 }
@@ -141,5 +146,18 @@ export async function reportedBy(desk: Desk, incident: string, sources: string[]
     },
     { timeoutMs: 15_000 },
   )
+  return found
+}
+
+async function facts<Name extends EventName>(
+  link: NatsLink,
+  name: Name,
+): Promise<Array<EventNamed<Name>['data']>> {
+  const found: Array<EventNamed<Name>['data']> = []
+  for await (const batch of replay(link, { stream: 'INCIDENTS', from: 'first' })) {
+    for (const { event } of batch.events) {
+      if (event.type === `fluxgate.${name}`) found.push(event.data as EventNamed<Name>['data'])
+    }
+  }
   return found
 }

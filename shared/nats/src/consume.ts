@@ -21,6 +21,8 @@ export interface ConsumeOptions {
   /** Name of the durable; instances of one service share it and divide the work. */
   readonly durable: string
   readonly filter?: string
+  /** Where a durable begins that is not there yet: at the first message, or at what comes from now on. */
+  readonly begin?: 'first' | 'new'
   /** Events worked on at once. */
   readonly concurrency: number
   /** Without an answer for this long the server gives the event to another; work in progress renews it by itself. */
@@ -139,7 +141,7 @@ async function ensureDurable(link: NatsLink, options: ConsumeOptions, ackWaitMs:
   await link.manager.consumers.add(options.stream, {
     durable_name: options.durable,
     ack_policy: AckPolicy.Explicit,
-    deliver_policy: DeliverPolicy.All,
+    deliver_policy: options.begin === 'new' ? DeliverPolicy.New : DeliverPolicy.All,
     ack_wait: nanos(ackWaitMs),
     // Also counts those that asked for later; they must not keep new ones out.
     max_ack_pending: MAX_UNANSWERED,

@@ -1,5 +1,6 @@
 import type { EventNamed, FluxgateEvent, LogReference } from '@fluxgate/contracts'
 import type { Static } from 'typebox'
+import type { PastIncident } from './incident-book.ts'
 
 export type Incident = EventNamed<'incidents.opened'>['data']
 export type Reference = Static<typeof LogReference>
@@ -25,6 +26,8 @@ export interface History {
   }
   /** Throttles imposed, pardoned and expired before the incident, the latest last. */
   readonly throttles: readonly Evidence[]
+  /** Earlier incidents of the identity, then of the rule; the latest first. */
+  readonly incidents: readonly PastIncident[]
 }
 
 /** All that a report may rest on. */
@@ -45,7 +48,11 @@ export function referenceText({ stream, sequence }: Reference): string {
 
 /** What a report about the case may cite. */
 export function citable({ reference, evidence, history }: CaseFile): Reference[] {
-  return [reference, ...evidence, ...history.throttles].map(({ stream, sequence }) => ({ stream, sequence }))
+  const past = history.incidents.map(each => each.reference)
+  return [reference, ...evidence, ...history.throttles, ...past].map(({ stream, sequence }) => ({
+    stream,
+    sequence,
+  }))
 }
 
 /** The references among `claimed` that are not in the case file: a report with any of them is refused. */

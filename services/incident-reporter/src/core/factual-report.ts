@@ -28,7 +28,10 @@ export function factualReport(file: CaseFile): IncidentReport {
       .slice(0, MAX_TEXT_CHARS),
     likelyCause: `${pattern(file)} The facts alone do not tell whether it was meant.`,
     recommendedAction: recommendedAction(file),
-    evidence: citable({ ...file, history: { ...file.history, throttles: [] } }).slice(0, MAX_EVIDENCE),
+    evidence: citable({ ...file, history: { ...file.history, throttles: [], incidents: [] } }).slice(
+      0,
+      MAX_EVIDENCE,
+    ),
   }
 }
 
@@ -57,7 +60,17 @@ function requestSentences({ history }: CaseFile): string[] {
   ]
 }
 
-function pastSentence({ history }: CaseFile): string {
+function pastSentence({ incident, history }: CaseFile): string {
+  const own = history.incidents.filter(({ identity }) => identity === identityText(incident))
+  const last = own[0]
+  const verdict = last?.verdict === undefined ? '' : `, judged ${last.verdict}`
+  const incidents = last
+    ? ` Earlier incidents: ${own.length}, the last ${last.incident} (${last.rule}${verdict}).`
+    : ''
+  return throttleSentence(history) + incidents
+}
+
+function throttleSentence(history: CaseFile['history']): string {
   const times = (fact: string) =>
     history.throttles.filter(({ event }) => event.type === `fluxgate.throttles.${fact}`).length
   return times('imposed') === 0

@@ -7,6 +7,7 @@ import {
   referenceText,
   type Tally,
 } from './evidence.ts'
+import type { PastIncident } from './incident-book.ts'
 import { inline } from './untrusted-text.ts'
 
 export interface Message {
@@ -42,7 +43,7 @@ const MAX_REFUSED_CHARS = 2_000
 /** The conversation that asks for a report; after a refused answer, with that answer and what was wrong with it. */
 export function promptFor(file: CaseFile, refused?: Refused): Message[] {
   const { incident, openedAt, reference, evidence, missing, history } = file
-  const { requests, throttles } = history
+  const { requests, throttles, incidents } = history
   const lines = [
     `incident ${incident.incident} (${referenceText(reference)}) opened ${openedAt}`,
     `identity ${identityText(incident)}`,
@@ -57,6 +58,7 @@ export function promptFor(file: CaseFile, refused?: Refused): Message[] {
     ...tallyLine('addresses', requests.addresses),
     ...tallyLine('paths', requests.paths),
     ...throttles.map(eventLine),
+    ...incidents.map(past => pastLine(past, identityText(incident))),
   ]
   const messages: Message[] = [
     { role: 'system', content: systemText(reference) },
@@ -121,6 +123,16 @@ function eventLine({ stream, sequence, event }: Evidence): string {
     return `${name}=${typeof value === 'string' ? inline(value) : String(value)}`
   })
   return `event ${stream}:${sequence} at ${event.time} ${event.type} ${shown.join(' ')}`
+}
+
+function pastLine(past: PastIncident, identity: string): string {
+  const { reference, openedAt, rule, severity, findings, verdict, closedBecause } = past
+  return [
+    `earlier incident ${referenceText(reference)} of ${past.identity === identity ? 'the same' : 'another'} identity`,
+    `opened ${openedAt} rule ${inline(rule)} severity ${severity} findings ${findings}`,
+    ...(verdict === undefined ? [] : [`verdict ${verdict}`]),
+    ...(closedBecause === undefined ? [] : [`closed: ${inline(closedBecause)}`]),
+  ].join(' ')
 }
 
 /** The guard's own words, in pieces of the length to which text is cut. */

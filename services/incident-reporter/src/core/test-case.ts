@@ -86,6 +86,7 @@ export function caseFile(change: Partial<CaseFile> = {}): CaseFile {
         exhibit('THROTTLES', 3, ThrottleImposed, { ...who, ...earlier }),
         exhibit('THROTTLES', 4, ThrottlePardoned, { ...who, actor: 'admin', reason: 'known' }),
       ],
+      incidents: [],
     },
     ...change,
   }

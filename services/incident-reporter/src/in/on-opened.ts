@@ -3,6 +3,7 @@ import { done, type LoggedEvent, later, type Outcome, poison } from '@fluxgate/n
 import type { Breaker } from '../core/breaker.ts'
 import type { CaseFile, Incident } from '../core/evidence.ts'
 import { factualReport } from '../core/factual-report.ts'
+import type { Joined } from '../core/incident-book.ts'
 import { type AskModel, writeReport } from '../core/write-report.ts'
 
 export type Source = 'facts' | 'model'
@@ -14,6 +15,10 @@ export interface LastReport {
 }
 
 export interface FactsDeps {
+  /** Which earlier incident a finding joins, undefined when it is one of its own. */
+  readonly joinedInto: (opened: LoggedEvent, signal: AbortSignal) => Promise<Joined | undefined>
+  /** Says so in the log, once. */
+  readonly appendJoined: (incident: Incident, joined: Joined) => Promise<void>
   readonly openCaseFile: (opened: LoggedEvent, incident: Incident, signal: AbortSignal) => Promise<CaseFile>
   readonly lastReport: (incident: string) => Promise<LastReport | undefined>
   /** Appends the report if nothing was reported after `after`; undefined when another was first. */
@@ -36,11 +41,16 @@ export interface ModelDeps extends FactsDeps {
 
 type OnOpened = (opened: LoggedEvent, attempt: number, signal: AbortSignal) => Promise<Outcome>
 
-/** One opened incident: its facts, at once. */
+/** One opened incident: its facts, at once. A finding that joins an earlier incident is no incident of its own. */
 export function tellFacts(deps: FactsDeps): OnOpened {
   return async (opened, _attempt, signal) => {
     if (opened.event.type !== 'fluxgate.incidents.opened') return poison('not an opened incident')
     const { data } = opened.event
+    const joined = await deps.joinedInto(opened, signal)
+    if (joined) {
+      await deps.appendJoined(data, joined)
+      return done
+    }
     await factsOf(deps, data.incident, () => deps.openCaseFile(opened, data, signal))
     return done
   }
@@ -54,6 +64,7 @@ export function askForReport(deps: ModelDeps): OnOpened {
     const restMs = deps.breaker.restMs(deps.nowMs())
     if (restMs > 0) return later(restMs)
     const { data } = opened.event
+    if (await deps.joinedInto(opened, signal)) return done
     if ((await deps.lastReport(data.incident))?.source === 'model') return done
     const file = await deps.openCaseFile(opened, data, signal)
     const facts = await factsOf(deps, data.incident, async () => file)

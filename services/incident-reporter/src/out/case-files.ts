@@ -29,6 +29,7 @@ export async function openCaseFile(
   link: NatsLink,
   opened: LoggedEvent,
   incident: Incident,
+  incidents: History['incidents'],
   signal: AbortSignal,
 ): Promise<CaseFile> {
   const [found, requests, throttles] = await Promise.all([
@@ -43,7 +44,7 @@ export async function openCaseFile(
     reference: { stream: opened.stream, sequence: opened.sequence },
     evidence,
     missing: found.length - evidence.length,
-    history: { requests, throttles },
+    history: { requests, throttles, incidents },
   }
 }
 

@@ -7,9 +7,9 @@ import {
   STREAMS,
 } from '@fluxgate/contracts'
 import type { NatsLink } from '@fluxgate/nats'
+import { appendOnce } from './append-once.ts'
 
 const NO_MESSAGE_FOUND = 10037
-const WRONG_LAST_SEQUENCE = 10071
 const MAX_MODEL_CHARS = 256
 
 /** The last report of an incident; all of one incident share a subject. */
@@ -31,10 +31,7 @@ export async function lastReport(
   }
 }
 
-/**
- * Appends a report right after the one that its maker saw, or not at all (undefined): so there is one from the facts
- * and one from the model for good. The stream's window of duplicates is shorter than a redelivery may take.
- */
+/** Appends a report after the one that its maker saw: there is one from the facts and one from the model for good. */
 export async function appendReport(
   link: NatsLink,
   make: EventMaker,
@@ -44,14 +41,7 @@ export async function appendReport(
   const { model, ...rest } = fact
   const by = model === undefined ? undefined : { model: model.slice(0, MAX_MODEL_CHARS) }
   const id = `reported-${fact.source}-${fact.incident}`
-  const { subject, event } = make(IncidentReported, { ...rest, ...by }, { id })
-  try {
-    const expect = { lastSubjectSequence: after }
-    return (await link.jetstream.publish(subject, JSON.stringify(event), { msgID: id, expect })).seq
-  } catch (error) {
-    if (errorCode(error) === WRONG_LAST_SEQUENCE) return undefined
-    throw error
-  }
+  return appendOnce(link, make(IncidentReported, { ...rest, ...by }, { id }), after)
 }
 
 function errorCode(error: unknown): number | undefined {

@@ -1,0 +1,17 @@
+import { done, type LoggedEvent, type Outcome, poison } from '@fluxgate/nats'
+
+export interface PardonDeps {
+  /** Appends the closing if the incident has none. */
+  readonly close: (incident: string, actor: string, reason: string) => Promise<void>
+}
+
+/** A pardon ends the incident whose throttle it ended. */
+export function closePardoned(deps: PardonDeps): (pardoned: LoggedEvent) => Promise<Outcome> {
+  return async ({ event }) => {
+    if (event.type !== 'fluxgate.throttles.pardoned') return poison('not a pardon')
+    const { incident, actor, reason } = event.data
+    if (incident !== undefined)
+      await deps.close(incident, actor, reason === '' ? 'pardoned' : `pardoned: ${reason}`)
+    return done
+  }
+}
