@@ -11,7 +11,7 @@ import { anyOf, operatorToken } from './in/authenticate.ts'
 import { startHttp } from './in/http-face.ts'
 import { buildServer } from './in/mcp-server.ts'
 import { toolRunner } from './in/run-tool.ts'
-import { serveStdio } from './in/stdio.ts'
+import { openStdio } from './in/stdio.ts'
 import { TOOLBOX } from './in/toolbox.ts'
 import { openControl } from './out/control.ts'
 import { openLogView } from './out/log-view.ts'
@@ -60,7 +60,7 @@ export async function startMcp(config: McpConfig, log: LinkLog, overrides: McpOv
 
   if (config.http === undefined) {
     const { input = process.stdin, output = process.stdout } = overrides
-    const face = stack.use(await serveStdio(serverFor(OPERATOR), input, output, limits))
+    const face = stack.use(openStdio(() => serverFor(OPERATOR), input, output, limits))
     return mcp(stack.move(), undefined, face.ended)
   }
   const ways = [operatorToken(config.http.adminToken)]

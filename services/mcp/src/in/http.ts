@@ -1,8 +1,11 @@
 import type { LinkLog } from '@fluxgate/nats'
 import { failing, type ReadinessCheck } from '@fluxgate/runtime'
-import type { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js'
-import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js'
-import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js'
+import {
+  type AuthInfo,
+  createMcpHandler,
+  type McpHttpHandler,
+  type McpServer,
+} from '@modelcontextprotocol/server'
 import fastify, {
   type FastifyError,
   type FastifyInstance,
@@ -39,6 +42,9 @@ const METADATA_PATH = '/.well-known/oauth-protected-resource'
 /** Streamable HTTP without sessions: each POST is answered by a server object of its own, on its own stream. */
 export function buildHttp(parts: HttpParts): FastifyInstance {
   const { limits } = parts
+  const handler = createMcpHandler(({ authInfo }) => parts.serverFor(callerOf(authInfo)), {
+    onerror: error => parts.log.warn({ err: error }, 'MCP request refused'),
+  })
   const app = fastify({
     bodyLimit: limits.maxBodyBytes,
     requestTimeout: limits.requestTimeoutMs,
@@ -52,6 +58,7 @@ export function buildHttp(parts: HttpParts): FastifyInstance {
   })
   app.setErrorHandler<FastifyError>((error, request, reply) => answerError(parts, error, request, reply))
   app.setNotFoundHandler((_request, reply) => reply.code(404).send({ error: 'not found' }))
+  app.addHook('onClose', () => handler.close())
   answerStatus(app, parts.checks)
 
   app.register(async scope => {
@@ -75,7 +82,7 @@ export function buildHttp(parts: HttpParts): FastifyInstance {
       guarded.all(PATH, (request, reply) => {
         const caller = callers.get(request)
         if (!caller) throw new Error('a request without a caller has passed')
-        return answerRpc(parts, caller, request, reply)
+        return answerRpc(handler, caller, request, reply)
       })
     })
   })
@@ -130,22 +137,34 @@ function originOf({ headers, host }: FastifyRequest): string {
   return `${headers['x-forwarded-proto'] === 'https' ? 'https' : 'http'}://${host}`
 }
 
-async function answerRpc(parts: HttpParts, caller: Caller, request: FastifyRequest, reply: FastifyReply) {
-  reply.hijack()
-  const server = parts.serverFor(caller)
-  const transport = new StreamableHTTPServerTransport()
-  // A stream that its client has closed is a call cancelled.
-  reply.raw.once('close', () => void server.close())
-  try {
-    // The class is what it claims to be, but for `| undefined` in its accessors.
-    await server.connect(transport as Transport)
-    await transport.handleRequest(request.raw, reply.raw, request.body)
-  } catch (error) {
-    parts.log.error({ err: error }, 'request failed')
-    await server.close()
-    if (!reply.raw.headersSent) reply.raw.writeHead(500)
-    reply.raw.end()
-  }
+/** From Fastify's request to a web request, and back. A stream that its client has closed is a call cancelled. */
+async function answerRpc(
+  handler: McpHttpHandler,
+  caller: Caller,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<Response> {
+  const gone = new AbortController()
+  reply.raw.once('close', () => gone.abort())
+  const { method, headers, body: parsedBody } = request
+  const lines = Object.entries(headers).flatMap(([name, value]) =>
+    value === undefined || name.startsWith(':') ? [] : [[name, String(value)] as [string, string]],
+  )
+  const web = new Request(new URL(request.url, originOf(request)), {
+    ...{ method, headers: lines, signal: gone.signal },
+  })
+  return handler.fetch(web, { parsedBody, authInfo: authInfoOf(caller) })
+}
+
+/** The token stays here: what tools get to know is who calls. */
+function authInfoOf(caller: Caller): AuthInfo {
+  return { token: '', clientId: caller.actor, scopes: [], extra: { caller } }
+}
+
+function callerOf(authInfo: AuthInfo | undefined): Caller {
+  const caller = authInfo?.extra?.caller
+  if (!caller) throw new Error('a request without a caller has passed')
+  return caller as Caller
 }
 
 function answerError({ log }: HttpParts, error: FastifyError, request: FastifyRequest, reply: FastifyReply) {

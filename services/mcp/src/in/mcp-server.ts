@@ -1,4 +1,4 @@
-import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js'
+import { McpServer } from '@modelcontextprotocol/server'
 import manifest from '../../package.json' with { type: 'json' }
 import type { Caller } from '../core/caller.ts'
 import type { ToolRunner } from './run-tool.ts'
@@ -26,7 +26,7 @@ export function buildServer(tools: readonly Tool[], caller: Caller, runner: Tool
     server.registerTool(
       tool.name,
       { title, description, annotations, inputSchema: tool.input, outputSchema: tool.output },
-      (args, { signal }) => runner.run(tool, args, caller, signal),
+      (args, { mcpReq }) => runner.run(tool, args, caller, mcpReq.signal),
     )
   }
   return server

@@ -1,10 +1,10 @@
-import { ErrorCode } from '@modelcontextprotocol/sdk/types.js'
+import { ProtocolErrorCode } from '@modelcontextprotocol/server'
 import type { FastifyReply } from 'fastify'
 
 /** What JSON-RPC calls it; other statuses are the transport's own errors. */
 const CODES: Readonly<Record<number, number>> = Object.freeze({
-  400: ErrorCode.ParseError,
-  500: ErrorCode.InternalError,
+  400: ProtocolErrorCode.ParseError,
+  500: ProtocolErrorCode.InternalError,
 })
 const TRANSPORT_ERROR = -32_000
 

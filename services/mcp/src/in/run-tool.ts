@@ -1,5 +1,5 @@
 import type { LinkLog } from '@fluxgate/nats'
-import type { CallToolResult } from '@modelcontextprotocol/sdk/types.js'
+import type { CallToolResult } from '@modelcontextprotocol/server'
 import { type Answer, problem } from '../core/answer.ts'
 import { type BudgetLimits, CallBudget } from '../core/call-budget.ts'
 import type { Caller } from '../core/caller.ts'

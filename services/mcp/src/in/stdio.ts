@@ -1,9 +1,8 @@
 import { once } from 'node:events'
-import type { Readable, Writable } from 'node:stream'
+import { PassThrough, type Readable, type Writable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js'
-import { StdioServerTransport } from '@modelcontextprotocol/sdk/server/stdio.js'
-import type { JSONRPCMessage, RequestId } from '@modelcontextprotocol/sdk/types.js'
+import type { JSONRPCMessage, McpServer, RequestId } from '@modelcontextprotocol/server'
+import { StdioServerTransport, serveStdio } from '@modelcontextprotocol/server/stdio'
 
 export interface StdioFace extends AsyncDisposable {
   /** Resolves when the client has gone: it asks nothing more, and what it had asked is answered. */
@@ -16,19 +15,22 @@ export interface StdioLimits {
 }
 
 /** Messages by line on these streams; nothing else may be written to `output`. */
-export async function serveStdio(
-  server: McpServer,
+export function openStdio(
+  serverFor: () => McpServer,
   input: Readable,
   output: Writable,
   limits: StdioLimits,
-): Promise<StdioFace> {
-  const transport = new StdioServerTransport(input, output, { maxBufferSize: limits.maxBodyBytes })
+): StdioFace {
+  // The transport answers nothing after the end of its input: it hears of that when all is answered.
+  const heard = new PassThrough()
+  input.pipe(heard, { end: false })
+  const transport = new StdioServerTransport(heard, output, { maxBufferSize: limits.maxBodyBytes })
   const stop = new AbortController()
   const { signal } = stop
   // A client that reads no more is answered no more.
   const broken = once(output, 'error', { signal })
   const closed = Promise.race([once(input, 'end', { signal }), once(input, 'close', { signal })])
-  await server.connect(transport)
+  const server = serveStdio(serverFor, { transport })
   const answered = unanswered(transport)
   const drained = closed.then(() =>
     Promise.race([answered(), sleep(limits.drainMs, undefined, { ref: false })]),
@@ -40,6 +42,7 @@ export async function serveStdio(
     ),
     async [Symbol.asyncDispose]() {
       stop.abort()
+      input.unpipe(heard)
       await server.close()
     },
   }
