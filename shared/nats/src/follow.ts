@@ -96,6 +96,13 @@ export function follow(
  * skipped: replays look, they do not bury.
  */
 export async function* replay(link: NatsLink, options: ReadOptions): AsyncGenerator<EventBatch> {
+  for await (const messages of replayStored(link, options)) {
+    yield eventBatch(options.stream, messages, parseAll(messages).events)
+  }
+}
+
+/** As {@link replay}, with the messages as they are stored: for who has to see what cannot be read, or copies bytes. */
+export async function* replayStored(link: NatsLink, options: ReadOptions): AsyncGenerator<StoredMessage[]> {
   const last = await lastSequence(link, options)
   if (last === undefined) return
   const stop = new AbortController()
@@ -107,7 +114,7 @@ export async function* replay(link: NatsLink, options: ReadOptions): AsyncGenera
   try {
     for await (const all of readStored(link, { ...options, signal, onStart })) {
       const messages = all.filter(message => message.sequence <= last)
-      if (messages.length > 0) yield eventBatch(options.stream, messages, parseAll(messages).events)
+      if (messages.length > 0) yield messages
       const end = all[all.length - 1]!
       if (end.sequence >= last || (exact && end.pending === 0)) return
     }

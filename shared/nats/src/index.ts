@@ -9,11 +9,13 @@ export {
   follow,
   type LoggedEvent,
   replay,
+  replayStored,
 } from './follow.ts'
 export { acquireLease, Lease, type LeaseOptions } from './lease.ts'
 export { connectNats, type LinkLog, type NatsLink, type NatsSettings } from './link.ts'
 export { openPenaltyBox, type PenaltyBox } from './penalty-box.ts'
 export { EventPublisher, type PublisherLimits } from './publisher.ts'
+export type { StoredMessage } from './pull.ts'
 export type { Position, ReadOptions } from './read.ts'
 export { readEvent } from './read-event.ts'
 export type { Adopted } from './spool/adopt.ts'

@@ -1,4 +1,4 @@
-import type { Price, PriceList } from '@fluxgate/contracts'
+import type { Price, PriceList } from './state.ts'
 
 /** What is paid for: `cached` is the part of the prompt that the upstream read from its cache. */
 export interface Billed {
