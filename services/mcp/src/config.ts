@@ -78,6 +78,10 @@ export function readStdioConfig(env: EnvReader): McpConfig {
       maxScannedEvents: env.integer('MCP_SCANNED_EVENTS', 50_000, { min: 1, max: 10_000_000 }),
       readyCheckMs: 2_000,
       drainMs: 5_000,
+      maxSessions: env.integer('MCP_SESSIONS', 256, { min: 1, max: 100_000 }),
+      maxSessionsOfCaller: env.integer('MCP_SESSIONS_OF_CALLER', 64, { min: 1, max: 100_000 }),
+      sessionIdleMs: env.durationMs('MCP_SESSION_IDLE', 1_800_000),
+      sessionMaxMs: env.durationMs('MCP_SESSION_MAX', 86_400_000),
     },
   }
 }

@@ -151,12 +151,41 @@ describe('the HTTP face', () => {
     }
   })
 
-  test('keeps no sessions: GET and DELETE are not there', async () => {
-    for (const method of ['GET', 'DELETE', 'PUT', 'OPTIONS']) {
-      const answer = await fetch(bench.url, { method, headers: { ...HEADERS, 'mcp-session-id': 'made-up' } })
+  test('keeps a session for a client that begins one, for that client alone, until it ends it', async () => {
+    const params = {
+      protocolVersion: '2025-11-25',
+      capabilities: {},
+      clientInfo: { name: 't', version: '1' },
+    }
+    const hello = await post(HEADERS, { jsonrpc: '2.0', id: 1, method: 'initialize', params })
+    const id = hello.headers.get('mcp-session-id') ?? ''
+    assert.match(id, /^[!-~]{36}$/)
+    await hello.text()
+    const headers = { ...HEADERS, 'mcp-session-id': id, 'mcp-protocol-version': '2025-11-25' }
+    assert.match(await (await post(headers)).text(), /get_gateway_metrics/)
+    const { 'content-type': _, ...bodyless } = headers
+    const ask = (method: string, session = id) =>
+      fetch(bench.url, { method, headers: { ...bodyless, 'mcp-session-id': session } })
+    const stream = await ask('GET')
+    assert.deepEqual([stream.status, stream.headers.get('content-type')], [200, 'text/event-stream'])
+    await stream.body!.cancel()
+    assert.equal((await ask('GET', 'made-up')).status, 404)
+    assert.equal((await ask('DELETE', 'made-up')).status, 404)
+    assert.equal((await ask('DELETE')).status, 200)
+    assert.equal((await post(headers)).status, 404)
+  })
+
+  test('needs no session, and knows no other methods', async () => {
+    assert.equal((await post(HEADERS)).headers.get('mcp-session-id'), null)
+    const { 'content-type': _, ...headers } = HEADERS
+    for (const method of ['GET', 'DELETE']) {
+      const answer = await fetch(bench.url, { method, headers })
       assert.deepEqual([answer.status, answer.headers.get('allow')], [405, 'POST'], method)
     }
-    assert.equal((await post(HEADERS)).headers.get('mcp-session-id'), null)
+    for (const method of ['PUT', 'OPTIONS']) {
+      const answer = await fetch(bench.url, { method, headers })
+      assert.deepEqual([answer.status, answer.headers.get('allow')], [405, 'POST, GET, DELETE'], method)
+    }
   })
 
   test('speaks the revisions of its SDK, and refuses others', async () => {

@@ -3,6 +3,7 @@ import { eventMaker } from '@fluxgate/contracts'
 import { connectNats, EventPublisher, type LinkLog, openPenaltyBox } from '@fluxgate/nats'
 import { openDatabase } from '@fluxgate/read-model'
 import { createSessions } from '@fluxgate/session'
+import { InMemoryServerEventBus } from '@modelcontextprotocol/server'
 import { ulid } from 'ulid'
 import type { McpConfig } from './config.ts'
 import { type Caller, OPERATOR } from './core/caller.ts'
@@ -71,7 +72,7 @@ export async function startMcp(config: McpConfig, log: LinkLog, overrides: McpOv
   const watch = stack.use(watchTables(tables, limits.readyCheckMs))
   const face = stack.use(
     await startHttp(config.http, {
-      ...{ serverFor, limits, log, allowed: config.http.allowed },
+      ...{ serverFor, bus: new InMemoryServerEventBus(), limits, log, allowed: config.http.allowed },
       authenticate: anyOf(ways),
       checks: {
         nats: () => (link.isConnected() ? undefined : 'disconnected'),

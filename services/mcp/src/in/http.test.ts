@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { InMemoryServerEventBus } from '@modelcontextprotocol/server'
 import { z } from 'zod'
 import { LOOPBACK_HOSTS } from '../core/allowed-source.ts'
 import { answered } from '../core/answer.ts'
@@ -16,7 +17,14 @@ const TOKEN = 'a-token-of-the-tests'
 const LIMITS = {
   ...{ callsPerMinute: 600, callBurst: 100, maxRunningCalls: 4, callTimeoutMs: 5_000 },
   ...{ maxBodyBytes: 10_000, maxHeaderBytes: 16_384, maxConnections: 10 },
-  ...{ requestTimeoutMs: 5_000, headersTimeoutMs: 5_000 },
+  ...{
+    requestTimeoutMs: 5_000,
+    maxSessions: 2,
+    maxSessionsOfCaller: 2,
+    sessionIdleMs: 60_000,
+    sessionMaxMs: 60_000,
+    headersTimeoutMs: 5_000,
+  },
 }
 
 test('a client that closes its stream cancels its call; a face that stops lets calls finish', async () => {
@@ -38,6 +46,7 @@ test('a client that closes its stream cancels its call; a face that stops lets c
     {
       ...{ limits: LIMITS, log, checks: {}, authenticate: operatorToken(TOKEN) },
       allowed: { hosts: new Set(LOOPBACK_HOSTS), origins: new Set<string>() },
+      bus: new InMemoryServerEventBus(),
       serverFor: caller => buildServer([slow], caller, runner),
     },
   )

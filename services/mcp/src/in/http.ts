@@ -1,11 +1,8 @@
+import { pipeline, Readable } from 'node:stream'
+import type { ReadableStream } from 'node:stream/web'
 import type { LinkLog } from '@fluxgate/nats'
 import { failing, type ReadinessCheck } from '@fluxgate/runtime'
-import {
-  type AuthInfo,
-  createMcpHandler,
-  type McpHttpHandler,
-  type McpServer,
-} from '@modelcontextprotocol/server'
+import type { McpServer, ServerEventBus } from '@modelcontextprotocol/server'
 import fastify, {
   type FastifyError,
   type FastifyInstance,
@@ -16,9 +13,11 @@ import { type AllowedSources, isAllowedHost, isAllowedOrigin } from '../core/all
 import type { Caller } from '../core/caller.ts'
 import { Fault } from '../core/fault.ts'
 import { type Authenticate, bearerToken } from './authenticate.ts'
+import { openRpc, type Rpc } from './rpc.ts'
 import { sendRpcError } from './rpc-error.ts'
+import type { SessionLimits } from './sessions.ts'
 
-export interface HttpLimits {
+export interface HttpLimits extends SessionLimits {
   readonly maxBodyBytes: number
   readonly maxHeaderBytes: number
   readonly maxConnections: number
@@ -31,19 +30,24 @@ export interface HttpParts {
   readonly allowed: AllowedSources
   readonly authenticate: Authenticate
   readonly serverFor: (caller: Caller) => McpServer
+  /** Changes that clients may listen to. */
+  readonly bus: ServerEventBus
   readonly checks: Readonly<Record<string, ReadinessCheck>>
   readonly limits: HttpLimits
   readonly log: LinkLog
 }
 
 const PATH = '/mcp'
+const METHODS = new Set(['POST', 'GET', 'DELETE'])
+const ALLOW = [...METHODS].join(', ')
 const METADATA_PATH = '/.well-known/oauth-protected-resource'
 
-/** Streamable HTTP without sessions: each POST is answered by a server object of its own, on its own stream. */
+/** Who may ask, and from where; what is asked is {@link openRpc}'s. */
 export function buildHttp(parts: HttpParts): FastifyInstance {
   const { limits } = parts
-  const handler = createMcpHandler(({ authInfo }) => parts.serverFor(callerOf(authInfo)), {
-    onerror: error => parts.log.warn({ err: error }, 'MCP request refused'),
+  const rpc = openRpc({
+    ...{ serverFor: parts.serverFor, bus: parts.bus, limits, nowMs: () => performance.now() },
+    onRefused: error => parts.log.warn({ err: error }, 'MCP request refused'),
   })
   const app = fastify({
     bodyLimit: limits.maxBodyBytes,
@@ -58,7 +62,7 @@ export function buildHttp(parts: HttpParts): FastifyInstance {
   })
   app.setErrorHandler<FastifyError>((error, request, reply) => answerError(parts, error, request, reply))
   app.setNotFoundHandler((_request, reply) => reply.code(404).send({ error: 'not found' }))
-  app.addHook('onClose', () => handler.close())
+  app.addHook('preClose', () => rpc[Symbol.asyncDispose]())
   answerStatus(app, parts.checks)
 
   app.register(async scope => {
@@ -73,16 +77,15 @@ export function buildHttp(parts: HttpParts): FastifyInstance {
         const caller = token === undefined ? 'unknown' : await parts.authenticate(token)
         if (caller === 'forbidden') return sendRpcError(reply, 403, 'This is for operators.')
         if (caller === 'unknown') return challenge(request, reply, token !== undefined)
-        // No session, so nothing to listen to (GET) and nothing to end (DELETE).
-        if (request.method !== 'POST') {
-          return sendRpcError(reply.header('allow', 'POST'), 405, 'This server keeps no sessions: use POST.')
+        if (!METHODS.has(request.method)) {
+          return sendRpcError(reply.header('allow', ALLOW), 405, 'This method is not for MCP.')
         }
         callers.set(request, caller)
       })
       guarded.all(PATH, (request, reply) => {
         const caller = callers.get(request)
         if (!caller) throw new Error('a request without a caller has passed')
-        return answerRpc(handler, caller, request, reply)
+        return answerRpc(rpc, caller, request, reply)
       })
     })
   })
@@ -138,33 +141,38 @@ function originOf({ headers, host }: FastifyRequest): string {
 }
 
 /** From Fastify's request to a web request, and back. A stream that its client has closed is a call cancelled. */
-async function answerRpc(
-  handler: McpHttpHandler,
-  caller: Caller,
-  request: FastifyRequest,
-  reply: FastifyReply,
-): Promise<Response> {
+async function answerRpc(rpc: Rpc, caller: Caller, request: FastifyRequest, reply: FastifyReply) {
   const gone = new AbortController()
   reply.raw.once('close', () => gone.abort())
-  const { method, headers, body: parsedBody } = request
-  const lines = Object.entries(headers).flatMap(([name, value]) =>
-    value === undefined || name.startsWith(':') ? [] : [[name, String(value)] as [string, string]],
+  const headers = Object.entries(request.headers).flatMap(([name, value]) =>
+    value === undefined ? [] : [[name, String(value)] as [string, string]],
   )
-  const web = new Request(new URL(request.url, originOf(request)), {
-    ...{ method, headers: lines, signal: gone.signal },
-  })
-  return handler.fetch(web, { parsedBody, authInfo: authInfoOf(caller) })
+  const { method } = request
+  const web = new Request(new URL(request.url, originOf(request)), { method, headers, signal: gone.signal })
+  const answer = await rpc.answer(web, request.body, caller)
+  if (answer instanceof Response) return isStream(answer) ? sendStream(answer, reply) : answer
+  switch (answer.kind) {
+    case 'unknown_session':
+      return sendRpcError(reply, 404, 'This session is over or was never yours: initialize again.')
+    case 'no_session':
+      return sendRpcError(reply.header('allow', 'POST'), 405, 'Without a session there is only POST.')
+    case 'too_many_sessions':
+      return sendRpcError(reply.header('retry-after', '60'), 503, 'Too many sessions are open.')
+  }
 }
 
-/** The token stays here: what tools get to know is who calls. */
-function authInfoOf(caller: Caller): AuthInfo {
-  return { token: '', clientId: caller.actor, scopes: [], extra: { caller } }
+function isStream(answer: Response): boolean {
+  return answer.headers.get('content-type')?.startsWith('text/event-stream') ?? false
 }
 
-function callerOf(authInfo: AuthInfo | undefined): Caller {
-  const caller = authInfo?.extra?.caller
-  if (!caller) throw new Error('a request without a caller has passed')
-  return caller as Caller
+/** The client waits for the headers of a stream, on which there may be nothing to say for long. */
+function sendStream(answer: Response, reply: FastifyReply): FastifyReply {
+  reply.hijack()
+  reply.raw.writeHead(answer.status, Object.fromEntries(answer.headers))
+  reply.raw.flushHeaders()
+  if (answer.body) pipeline(Readable.fromWeb(answer.body as ReadableStream), reply.raw, () => {})
+  else reply.raw.end()
+  return reply
 }
 
 function answerError({ log }: HttpParts, error: FastifyError, request: FastifyRequest, reply: FastifyReply) {

@@ -1,0 +1,75 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { InMemoryServerEventBus, McpServer } from '@modelcontextprotocol/server'
+import { type Session, Sessions } from './sessions.ts'
+
+const ANN = { actor: 'mcp:ann' }
+const BOB = { actor: 'mcp:bob' }
+const limits = { maxSessions: 3, maxSessionsOfCaller: 2, sessionIdleMs: 1_000, sessionMaxMs: 5_000 }
+
+function scene() {
+  let now = 0
+  const sessions = new Sessions(limits, {
+    serverFor: () => new McpServer({ name: 'test', version: '1' }, { capabilities: { resources: {} } }),
+    bus: new InMemoryServerEventBus(),
+    nowMs: () => now,
+  })
+  return {
+    sessions,
+    wait: (ms: number) => {
+      now += ms
+    },
+    begin: async (caller: typeof ANN) => {
+      const session = await sessions.open(caller)
+      return session && (await initialize(session))
+    },
+  }
+}
+
+async function initialize({ transport }: Session): Promise<string> {
+  const params = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 't', version: '1' } }
+  const request = new Request('http://localhost/mcp', {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', accept: 'application/json, text/event-stream' },
+    body: JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'initialize', params }),
+  })
+  await (await transport.handleRequest(request)).text()
+  return transport.sessionId!
+}
+
+describe('sessions', () => {
+  it('belong to who began them', async () => {
+    const { sessions, begin } = scene()
+    await using _all = sessions
+    const id = (await begin(ANN))!
+    assert.ok(sessions.find(id, ANN))
+    assert.equal(sessions.find(id, BOB), undefined)
+  })
+
+  it('are no more than may be, of one caller and of all', async () => {
+    const { sessions, begin } = scene()
+    await using _all = sessions
+    assert.ok(await begin(ANN))
+    assert.ok(await begin(ANN))
+    assert.equal(await begin(ANN), undefined)
+    assert.ok(await begin(BOB))
+    assert.equal(await begin({ actor: 'mcp:eve' }), undefined)
+    assert.equal(sessions.size, 3)
+  })
+
+  it('end when they are not used, and at last although they are', async () => {
+    const { sessions, begin, wait } = scene()
+    await using _all = sessions
+    const idle = (await begin(ANN))!
+    const used = (await begin(ANN))!
+    for (let i = 0; i < 5; i++) {
+      wait(900)
+      assert.ok(sessions.find(used, ANN))
+    }
+    assert.equal(sessions.find(idle, ANN), undefined)
+    assert.equal(sessions.size, 1)
+    wait(600)
+    assert.equal(sessions.find(used, ANN), undefined)
+    assert.equal(sessions.size, 0)
+  })
+})

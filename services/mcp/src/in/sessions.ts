@@ -1,0 +1,125 @@
+import { randomUUID } from 'node:crypto'
+import {
+  type McpServer,
+  type ServerEventBus,
+  WebStandardStreamableHTTPServerTransport,
+} from '@modelcontextprotocol/server'
+import type { Caller } from '../core/caller.ts'
+
+export interface SessionLimits {
+  /** Sessions at once, of all callers and of one. */
+  readonly maxSessions: number
+  readonly maxSessionsOfCaller: number
+  /** A session that is not used for so long is ended. */
+  readonly sessionIdleMs: number
+  /** A session ends after so long, however much it is used. */
+  readonly sessionMaxMs: number
+}
+
+export interface Session {
+  readonly transport: WebStandardStreamableHTTPServerTransport
+}
+
+interface Kept extends Session {
+  readonly actor: string
+  readonly server: McpServer
+  readonly begunMs: number
+  usedMs: number
+}
+
+interface Tools {
+  readonly serverFor: (caller: Caller) => McpServer
+  readonly bus: ServerEventBus
+  readonly nowMs: () => number
+}
+
+/**
+ * Sessions of clients that speak a revision before 2026-07-28 (MCP 2025-11-25, "Session Management"). A session is its
+ * caller's own: for anybody else it does not exist.
+ */
+export class Sessions implements AsyncDisposable {
+  readonly #limits: SessionLimits
+  readonly #tools: Tools
+  readonly #kept = new Map<string, Kept>()
+
+  readonly #timer = setInterval(() => this.endOld(), END_OLD_EVERY_MS).unref()
+
+  constructor(limits: SessionLimits, tools: Tools) {
+    this.#limits = limits
+    this.#tools = tools
+  }
+
+  get size(): number {
+    return this.#kept.size
+  }
+
+  /** Undefined when there are as many as may be. The session is kept once its client has initialized it. */
+  async open(caller: Caller): Promise<Session | undefined> {
+    const { maxSessions, maxSessionsOfCaller } = this.#limits
+    this.endOld()
+    const own = [...this.#kept.values()].filter(({ actor }) => actor === caller.actor).length
+    if (this.#kept.size >= maxSessions || own >= maxSessionsOfCaller) return undefined
+    const server = this.#tools.serverFor(caller)
+    const now = this.#tools.nowMs()
+    const transport = new WebStandardStreamableHTTPServerTransport({
+      sessionIdGenerator: randomUUID,
+      onsessioninitialized: id => {
+        const kept = { transport, actor: caller.actor, server, begunMs: now, usedMs: now }
+        this.#kept.set(id, kept)
+      },
+    })
+    const unfollow = followResources(server, this.#tools.bus)
+    server.server.onclose = () => {
+      unfollow()
+      if (transport.sessionId !== undefined) this.#kept.delete(transport.sessionId)
+    }
+    await server.connect(transport)
+    return { transport }
+  }
+
+  /** The caller's session of this id; one that is over is as unknown as one that never was. */
+  find(id: string, caller: Caller): Session | undefined {
+    this.endOld()
+    const kept = this.#kept.get(id)
+    if (kept?.actor !== caller.actor) return undefined
+    kept.usedMs = this.#tools.nowMs()
+    return kept
+  }
+
+  endOld(): void {
+    const now = this.#tools.nowMs()
+    const { sessionIdleMs, sessionMaxMs } = this.#limits
+    for (const { server, usedMs, begunMs } of this.#kept.values()) {
+      if (now - usedMs > sessionIdleMs || now - begunMs > sessionMaxMs) void server.close()
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    clearInterval(this.#timer)
+    await Promise.all(Array.from(this.#kept.values(), ({ server }) => server.close()))
+  }
+}
+
+/** `resources/subscribe` and what follows of it. @returns how to stop */
+function followResources({ server }: McpServer, bus: ServerEventBus): () => void {
+  if (!server.getCapabilities().resources) return () => {}
+  const watched = new Set<string>()
+  server.registerCapabilities({ resources: { subscribe: true } })
+  server.setRequestHandler('resources/subscribe', ({ params }) => {
+    if (watched.size < MAX_WATCHED) watched.add(params.uri)
+    return {}
+  })
+  server.setRequestHandler('resources/unsubscribe', ({ params }) => {
+    watched.delete(params.uri)
+    return {}
+  })
+  return bus.subscribe(event => {
+    if (event.kind !== 'resource_updated' || !watched.has(event.uri)) return
+    // A client that does not listen misses it, as the specification has it.
+    server.sendResourceUpdated({ uri: event.uri }).catch(() => {})
+  })
+}
+
+const END_OLD_EVERY_MS = 60_000
+/** Resources that one session may watch. */
+const MAX_WATCHED = 200
