@@ -1,13 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { BUCKETS, eventMaker, jsonParser, Throttle } from '@fluxgate/contracts'
-import type { Fold } from '@fluxgate/guard-core'
+import { wholePolicy } from '@fluxgate/guard-core'
 import { Bucket, connectNats, type Lease } from '@fluxgate/nats'
 import { type Log, startStatusServer } from '@fluxgate/runtime'
 import { ulid } from 'ulid'
 import type { GuardConfig } from './config.ts'
 import type { Effects } from './core/carry-out.ts'
-import { type Position, readPosition } from './core/position.ts'
+import type { Verdict } from './core/folds.ts'
+import { type Positions, readPositions } from './core/position.ts'
 import { campaign } from './in/campaign.ts'
+import { type Follower, startFollower } from './in/follower.ts'
 import { lead } from './in/lead.ts'
 import { type LivePolicy, watchPolicy } from './in/policy.ts'
 import { openEffects } from './out/effects.ts'
@@ -38,10 +40,10 @@ export async function startGuard(
   const boot = ulid()
   const stop = new AbortController()
   let policy: LivePolicy | undefined
-  let leading: { fold: Fold } | undefined
+  let leading: { follower: Follower } | undefined
   let pending = 0
   const metrics = guardMetrics(
-    () => [...(leading?.fold.state.memories.values() ?? [])].reduce((sum, { size }) => sum + size, 0),
+    () => leading?.follower.folds.live.sizes() ?? new Map(),
     () => pending,
   )
 
@@ -53,12 +55,13 @@ export async function startGuard(
     link,
     throttles,
     nowMs,
-    policy: () => policy?.current() ?? config.policy,
+    policies: () => policy?.current() ?? { live: wholePolicy(config.policy), shadow: undefined },
     effects(leads: () => boolean) {
       const real = openEffects(link, throttles, make, { nowMs, leads, onImposed })
       return overrides.effects?.(real) ?? real
     },
-    onCarriedOut: ({ rule }: { rule: string }, outcome: string) => metrics.decisions.inc({ rule, outcome }),
+    onCarriedOut: ({ decision: { rule } }: Verdict, outcome: string) =>
+      metrics.decisions.inc({ rule, outcome }),
     onFolded(batch: { stream: string; events: readonly unknown[]; pending: number }) {
       metrics.folded.inc({ stream: batch.stream }, batch.events.length)
       pending = batch.pending
@@ -68,8 +71,9 @@ export async function startGuard(
   function onImposed(throttle: Throttle): void {
     metrics.loopSeconds.observe((nowMs() - throttle.imposedAt) / 1_000)
   }
-  async function leadWhile(lease: Lease<Position>): Promise<AsyncDisposable> {
-    const leader = await lead(lease, parts)
+  const standBy = (signal: AbortSignal) => startFollower(link, parts.policies, undefined, nowMs(), signal)
+  async function leadWhile(lease: Lease<Positions>, standby?: Follower): Promise<AsyncDisposable> {
+    const leader = await lead(lease, standby, parts)
     leading = leader
     metrics.leader.set(1)
     return {
@@ -92,8 +96,8 @@ export async function startGuard(
         await sleep(RETRY_MS, undefined, { signal: stop.signal }).catch(() => {})
       }
     }
-    const lease = { name: LEASE, holder: boot, readState: readPosition, ttlMs: config.leaseTtlMs }
-    await campaign(link, lease, leadWhile, log, stop.signal)
+    const lease = { name: LEASE, holder: boot, readState: readPositions, ttlMs: config.leaseTtlMs }
+    await campaign(link, lease, { standBy, lead: leadWhile }, log, stop.signal)
     await policy?.[Symbol.asyncDispose]()
   })()
   stack.defer(async () => {

@@ -5,7 +5,7 @@ import { startGuard } from './service.ts'
 
 /**
  * A guard for tests that sends itself TEST_SIGNAL around the effect named by TEST_AT: `before:impose`, `after:impose`,
- * `after:tellImposed`, `after:tellOpened`. The first time only: a process that was stopped goes on. An effect whose
+ * `after:tellImposed`, `after:tellOpened`, `after:tellExpired`. The first time only: a process that was stopped goes on. An effect whose
  * answer was late is tried again, and the last of them shows only as an incident that is open already.
  */
 const [when, method] = (process.env.TEST_AT ?? '').split(':')
@@ -37,7 +37,9 @@ function disturbed(real: Effects): Effects {
     impose: around('impose', real.impose),
     tellImposed: around('tellImposed', real.tellImposed),
     tellOpened: around('tellOpened', real.tellOpened),
-    expire: around('expire', real.expire),
+    tellShadowed: around('tellShadowed', real.tellShadowed),
+    tellExpired: around('tellExpired', real.tellExpired),
+    removeExpired: around('removeExpired', real.removeExpired),
   }
 }
 

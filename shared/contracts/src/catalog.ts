@@ -33,6 +33,7 @@ export const EVENTS = [
   throttles.ThrottleImposed,
   throttles.ThrottlePardoned,
   throttles.ThrottleExpired,
+  throttles.ThrottleShadowed,
   incidents.IncidentOpened,
   incidents.IncidentReported,
   incidents.IncidentJoined,

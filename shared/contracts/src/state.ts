@@ -40,23 +40,92 @@ export const GatewayNode = Type.Object(
 )
 export type GatewayNode = Static<typeof GatewayNode>
 
-/** The guard's thresholds, as data. Value of bucket `policy` under `guard`. */
+/** What follows from a finding. What is absent is as in the policy's `penalty`; `block` is a throttle that lets nothing pass. */
+export const GuardAction = Type.Object(
+  {
+    kind: Type.Union([Type.Literal('observe'), Type.Literal('throttle'), Type.Literal('block')]),
+    /** Tokens. */
+    capacity: Type.Optional(Type.Number({ minimum: 0 })),
+    /** Tokens per second. */
+    refillRate: Type.Optional(Type.Number({ minimum: 0 })),
+    durationMs: Type.Optional(Type.Integer({ minimum: 1_000, maximum: 31 * 86_400_000 })),
+    /** End the streams that run when it arrives, too. */
+    endStreams: Type.Optional(Type.Boolean()),
+  },
+  { additionalProperties: false },
+)
+export type GuardAction = Static<typeof GuardAction>
+
+function guardRule<P extends Record<string, Type.TSchema>>(thresholds: P) {
+  return Type.Object(
+    {
+      enabled: Type.Boolean(),
+      windowMs: Type.Integer({ minimum: 100, maximum: 3_600_000 }),
+      action: Type.Optional(GuardAction),
+      ...thresholds,
+    },
+    { additionalProperties: false },
+  )
+}
+/** Events of a window that are still allowed. */
+const Count = Type.Integer({ minimum: 1, maximum: 1_000_000_000 })
+/** Different things of a window that are still allowed: each of them is remembered. */
+const Distinct = Type.Integer({ minimum: 1, maximum: 1_000 })
+
+/**
+ * The guard's thresholds, as data. Value of bucket `policy` under `guard`, and under `guard-shadow` for a second one
+ * whose decisions are told and not enforced. What is left out has a default: see the README.
+ */
 export const GuardPolicy = Type.Object(
   {
     rules: Type.Object(
       {
         /** Tokens burnt in a window beyond what the tier refills in it. */
-        contextFlood: Type.Object(
-          {
-            enabled: Type.Boolean(),
-            windowMs: Type.Integer({ minimum: 100, maximum: 3_600_000 }),
-            thresholdTokens: Type.Integer({ minimum: 1 }),
-          },
-          { additionalProperties: false },
+        contextFlood: guardRule({ thresholdTokens: Type.Integer({ minimum: 1 }) }),
+        /** Tokens of a window beyond the identity's own baseline: the median of its active windows before. */
+        tokenDrain: Type.Optional(
+          guardRule({
+            /** How many windows before the present one are the baseline. */
+            baselineWindows: Type.Integer({ minimum: 3, maximum: 60 }),
+            /** No judgement before so many of them were active. */
+            warmUpWindows: Type.Integer({ minimum: 2, maximum: 60 }),
+            /** Allowed robust z-score, of the logarithm of tokens. */
+            deviations: Type.Number({ minimum: 1, maximum: 100 }),
+            /** Less than this in a window is never a drain. */
+            minTokens: Type.Integer({ minimum: 1 }),
+          }),
         ),
+        /** Calls of one identity, admitted or refused. */
+        requestFlood: Type.Optional(guardRule({ threshold: Count })),
+        /** Wrong passwords for one account, from wherever. */
+        failedLoginsAccount: Type.Optional(guardRule({ threshold: Count })),
+        /** Wrong passwords from one address, for whatever account. */
+        failedLoginsAddress: Type.Optional(guardRule({ threshold: Count })),
+        /** Unknown or malformed keys from one address. */
+        keyGuessing: Type.Optional(guardRule({ threshold: Count })),
+        /** Addresses that one key is used from. */
+        keySharing: Type.Optional(guardRule({ threshold: Distinct })),
+        /** Streams of one identity that run at once; one that began more than a window ago counts as ended. */
+        concurrentStreams: Type.Optional(guardRule({ threshold: Distinct })),
+        /** Calls answered with a client error, and different models that are not served. */
+        errorProbing: Type.Optional(
+          guardRule({
+            thresholdErrors: Count,
+            /** Part of all calls in the window that has to be errors before they count as a storm. */
+            minShare: Type.Number({ minimum: 0, maximum: 1 }),
+            thresholdModels: Distinct,
+          }),
+        ),
+        /** Prompts of more tokens (estimated) than `promptTokens`, and bodies that were too large. */
+        oversizedPrompts: Type.Optional(
+          guardRule({ promptTokens: Type.Integer({ minimum: 1 }), threshold: Count }),
+        ),
+        /** Revoked or expired keys used from one address. */
+        deadKeys: Type.Optional(guardRule({ threshold: Count })),
       },
       { additionalProperties: false },
     ),
+    /** The throttle of every rule whose `action` does not say otherwise. */
     penalty: Type.Object(
       {
         capacity: Type.Number({ minimum: 0 }),
@@ -66,8 +135,33 @@ export const GuardPolicy = Type.Object(
       },
       { additionalProperties: false },
     ),
+    /** Each further incident of the same rule about the same identity within the window lasts `factor` times as long. */
+    repeat: Type.Optional(
+      Type.Object(
+        {
+          windowMs: Type.Integer({ minimum: 0, maximum: 31 * 86_400_000 }),
+          factor: Type.Number({ minimum: 1, maximum: 100 }),
+          maxDurationMs: Type.Integer({ minimum: 1_000, maximum: 31 * 86_400_000 }),
+        },
+        { additionalProperties: false },
+      ),
+    ),
     /** After a pardon by a person the same rule leaves the identity alone for this long. */
     graceMs: Type.Integer({ minimum: 0, maximum: 86_400_000 }),
+    /** Never found guilty: users, `<user>.<key>`, and addresses. */
+    allow: Type.Optional(
+      Type.Object(
+        {
+          identities: Type.Optional(
+            Type.Array(Type.String({ minLength: 1, maxLength: 129 }), { maxItems: 10_000 }),
+          ),
+          addresses: Type.Optional(
+            Type.Array(Type.String({ minLength: 1, maxLength: 64 }), { maxItems: 10_000 }),
+          ),
+        },
+        { additionalProperties: false },
+      ),
+    ),
   },
   { additionalProperties: false },
 )

@@ -130,6 +130,7 @@ describe('context flood: false positives', () => {
     const log = new Log()
     log.settled(0, 50_000)
     const contextFlood = { ...POLICY.rules.contextFlood, enabled: false }
-    assert.deepEqual(decisionsOver(log.facts, { ...POLICY, rules: { contextFlood } }), [])
+    const rules = { ...POLICY.rules, contextFlood }
+    assert.deepEqual(decisionsOver(log.facts, { ...POLICY, rules }), [])
   })
 })

@@ -1,9 +1,11 @@
-import { type GuardPolicy, identityText, type Severity, STREAMS } from '@fluxgate/contracts'
-import type { Fact } from './fact.ts'
-import type { Rule } from './rule.ts'
-import { slotMs, TokenWindow } from './token-window.ts'
+import { type Severity, STREAMS } from '@fluxgate/contracts'
+import { identityOf } from './accused.ts'
+import { MAX_EVIDENCE, type Rule } from './rule.ts'
+import { SlidingWindow, slotMs } from './sliding-window.ts'
+import { burntBy, rounded, spendingOf } from './spending.ts'
+import type { WholePolicy } from './whole-policy.ts'
 
-const MAX_EVIDENCE = 50
+const SHAPE = { slots: 50, keptPerSlot: 8 }
 /** Severity by how many times the allowance was burnt. */
 const SEVERITIES: ReadonlyArray<{ above: number; severity: Severity }> = [
   { above: 20, severity: 'critical' },
@@ -15,31 +17,31 @@ const SEVERITIES: ReadonlyArray<{ above: number; severity: Severity }> = [
  * Tokens burnt in a window beyond what the tier gives back in it plus the policy's threshold. `progressed` counts too,
  * so a runaway stream is caught before it ends; its settlement adds only what was not told yet.
  */
-export const contextFlood: Rule<TokenWindow> = {
+export const contextFlood: Rule<SlidingWindow> = {
   name: 'contextFlood',
+  stream: STREAMS.tokens,
 
-  keyOf({ event }) {
-    const isSpending = event.type === 'fluxgate.tokens.settled' || event.type === 'fluxgate.tokens.progressed'
-    return isSpending && burntBy(event.data) > 0 ? identityText(event.data) : undefined
+  keyOf(fact) {
+    const spending = spendingOf(fact)
+    return spending && burntBy(spending) > 0 ? fact.event.subject : undefined
   },
 
-  evolve(memory = new TokenWindow(), fact, policy) {
+  evolve(memory = new SlidingWindow(SHAPE), fact, policy) {
     const { windowMs } = policy.rules.contextFlood
-    memory.add(fact.storedAtMs, burntBy(spendingOf(fact)), fact.sequence, windowMs)
+    memory.add(fact.storedAtMs, burntBy(spendingOf(fact)!), fact.sequence, windowMs)
     return memory
   },
 
   crossedBy(memory, fact, policy) {
-    const { user, key, refillRate } = spendingOf(fact)
-    const { enabled } = policy.rules.contextFlood
-    return enabled && memory.tokens > allowanceOf(refillRate, policy) ? { user, key } : undefined
+    const spending = spendingOf(fact)!
+    return memory.sum > allowanceOf(spending.refillRate, policy) ? identityOf(spending) : undefined
   },
 
   explain(memory, fact, policy) {
     const { windowMs, thresholdTokens } = policy.rules.contextFlood
-    const { refillRate } = spendingOf(fact)
+    const { refillRate } = spendingOf(fact)!
     const allowance = allowanceOf(refillRate, policy)
-    const burnt = memory.tokens
+    const burnt = memory.sum
     const times = rounded(burnt / allowance)
     const events = memory.events === 1 ? 'one event' : `${memory.events} events`
     return {
@@ -65,34 +67,11 @@ export const contextFlood: Rule<TokenWindow> = {
 
   memoryMs(policy) {
     const { windowMs } = policy.rules.contextFlood
-    return windowMs + slotMs(windowMs)
+    return windowMs + slotMs(windowMs, SHAPE)
   },
 }
 
-interface Spending {
-  readonly user: string
-  readonly key: string
-  readonly refillRate: number
-  readonly total?: number
-  readonly progressed?: number
-  readonly delta?: number
-}
-
-function spendingOf({ event }: Fact): Spending {
-  if (event.type === 'fluxgate.tokens.settled' || event.type === 'fluxgate.tokens.progressed')
-    return event.data
-  throw new TypeError(`${event.type} spends no tokens`)
-}
-
-function burntBy(data: Spending): number {
-  return data.delta ?? Math.max(0, (data.total ?? 0) - (data.progressed ?? 0))
-}
-
-function allowanceOf(refillRate: number, policy: GuardPolicy): number {
+function allowanceOf(refillRate: number, policy: WholePolicy): number {
   const { windowMs, thresholdTokens } = policy.rules.contextFlood
   return (refillRate * windowMs) / 1_000 + thresholdTokens
-}
-
-function rounded(value: number): number {
-  return Math.round(value * 100) / 100
 }

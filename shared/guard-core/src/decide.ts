@@ -1,72 +1,114 @@
 import { createHash } from 'node:crypto'
-import { type GuardPolicy, type Identity, identityText, type Throttle } from '@fluxgate/contracts'
+import { type GuardAction, type Identity, identityText, type Throttle } from '@fluxgate/contracts'
 import type { Fact } from './fact.ts'
 import type { Finding } from './rule.ts'
-import { GUARD_ACTOR, type GuardState } from './state.ts'
+import { offencesAt, penaltyMs } from './standing.ts'
+import { GUARD_ACTOR, type GuardState, type Standing } from './state.ts'
+import type { RuleName, WholePolicy } from './whole-policy.ts'
 
 const INCIDENT_DIGITS = 24
 const MAX_REASON_CHARS = 256
+const MAX_EXPLANATION_CHARS = 3_900
 
 /** What is to be done about a finding: an incident to open, and the throttle that answers it. */
 export interface Decision extends Finding {
   /** The same rule, identity and crossing event are the same incident, whoever decides and how often. */
   readonly incident: string
   readonly identity: Identity
-  readonly rule: string
-  /** Position of the event that crossed the threshold. */
+  readonly rule: RuleName
+  /** Position of the event that crossed the threshold: stream, sequence, and when it was stored. */
+  readonly stream: string
   readonly sequence: number
-  readonly throttle: Throttle
+  readonly atMs: number
+  readonly action: GuardAction['kind']
+  /** The rule leaves the identity alone until then: the end of the throttle, where there is one. */
+  readonly untilMs: number
+  /** Absent when the policy only observes. */
+  readonly throttle: Throttle | undefined
 }
 
 /** Looks at what `fact` changed, as of its own time. Nothing else than state, policy and fact has a say. */
-export function decide(state: GuardState, policy: GuardPolicy, fact: Fact): Decision[] {
-  const decisions: Decision[] = []
-  for (const rule of state.rules) {
-    const key = rule.keyOf(fact)
-    const memory = key === undefined ? undefined : state.memories.get(rule.name)!.get(key)
+export function decide(state: GuardState, policy: WholePolicy, fact: Fact): Decision[] {
+  let decisions: Decision[] | undefined
+  for (const { rule, memories, standings } of state) {
+    if (!policy.rules[rule.name].enabled) continue
+    const key = rule.keyOf(fact, policy)
+    const memory = key === undefined ? undefined : memories.get(key)
     const identity = memory === undefined ? undefined : rule.crossedBy(memory, fact, policy)
-    if (!identity || isLeftAlone(state, rule.name, identity, fact)) continue
+    if (!identity || isAllowed(policy, identity, fact)) continue
+    const standing = standings.get(identityText(identity))
     const incident = incidentId(rule.name, identity, fact.event.id)
-    const finding = rule.explain(memory, fact, policy)
-    const throttle = throttleOf(policy, finding.explanation, rule.name, incident, fact.storedAtMs)
-    decisions.push({ ...finding, incident, identity, rule: rule.name, sequence: fact.sequence, throttle })
+    if (standing && isLeftAlone(standing, incident, fact.storedAtMs)) continue
+    const offences = offencesAt(standing, fact.storedAtMs, policy)
+    decisions ??= []
+    decisions.push(
+      decisionOf(rule.explain(memory, fact, policy), rule.name, identity, incident, offences, policy, fact),
+    )
   }
-  return decisions
+  return decisions ?? NONE
 }
+
+const NONE: Decision[] = []
 
 export function incidentId(rule: string, identity: Identity, crossingEventId: string): string {
   const hash = createHash('sha256').update(`${rule}\n${identityText(identity)}\n${crossingEventId}`)
   return `inc_${hash.digest('hex').slice(0, INCIDENT_DIGITS)}`
 }
 
-function isLeftAlone(state: GuardState, rule: string, identity: Identity, fact: Fact): boolean {
-  const standing = state.standings.get(identityText(identity))
-  if (!standing) return false
-  const { quiet, grace, clearedAtMs } = standing
-  const atMs = fact.storedAtMs
-  if (atMs <= clearedAtMs) return true
-  if (grace && atMs < grace.untilMs && (grace.rule ?? rule) === rule) return true
-  if (!quiet || atMs >= quiet.untilMs || atMs < quiet.sinceMs) return false
-  if (atMs > quiet.sinceMs) return true
-  // The crossing event itself, read again after a restart, leads to its incident again: carrying it out is idempotent.
-  return quiet.incident !== incidentId(rule, identity, fact.event.id)
+function isAllowed(policy: WholePolicy, identity: Identity, { event }: Fact): boolean {
+  const { allowedIdentities, allowedAddresses } = policy
+  if (allowedIdentities.has(identity.user) || allowedIdentities.has(identityText(identity))) return true
+  const { address } = event.data as { address?: string }
+  return address !== undefined && allowedAddresses.has(address)
 }
 
-function throttleOf(
-  { penalty }: GuardPolicy,
-  explanation: string,
-  rule: string,
+function isLeftAlone(standing: Standing, incident: string, atMs: number): boolean {
+  if (atMs <= standing.clearedAtMs || atMs < standing.graceUntilMs) return true
+  // The crossing event itself, read again after a restart, leads to its incident again: carrying it out is idempotent.
+  return standing.told.some(
+    told =>
+      told.sinceMs <= atMs && atMs < told.untilMs && !(told.sinceMs === atMs && told.incident === incident),
+  )
+}
+
+function decisionOf(
+  finding: Finding,
+  rule: RuleName,
+  identity: Identity,
   incident: string,
-  imposedAt: number,
-): Throttle {
+  offences: number,
+  policy: WholePolicy,
+  { stream, sequence, storedAtMs: atMs }: Fact,
+): Decision {
+  const { action } = policy.rules[rule]
+  const durationMs = penaltyMs(policy, rule, offences)
+  const untilMs = atMs + durationMs
+  const explanation = (finding.explanation + (offences > 0 ? again(offences, durationMs, policy) : '')).slice(
+    0,
+    MAX_EXPLANATION_CHARS,
+  )
+  const numbers = offences > 0 ? { ...finding.numbers, offencesBefore: offences } : finding.numbers
+  const endStreams = action.endStreams ?? policy.penalty.endStreams
+  const throttle: Throttle | undefined =
+    action.kind === 'observe'
+      ? undefined
+      : {
+          capacity: action.kind === 'block' ? 0 : (action.capacity ?? policy.penalty.capacity),
+          refillRate: action.kind === 'block' ? 0 : (action.refillRate ?? policy.penalty.refillRate),
+          ...{ imposedAt: atMs, until: untilMs, reason: explanation.slice(0, MAX_REASON_CHARS), rule },
+          ...(endStreams === undefined ? {} : { endStreams }),
+          ...{ actor: GUARD_ACTOR, incident },
+        }
   return {
-    capacity: penalty.capacity,
-    refillRate: penalty.refillRate,
-    imposedAt,
-    until: imposedAt + penalty.durationMs,
-    reason: explanation.slice(0, MAX_REASON_CHARS),
-    rule,
-    actor: GUARD_ACTOR,
-    incident,
+    ...{ ...finding, explanation, numbers, incident, identity, rule, stream, sequence, atMs },
+    ...{ action: action.kind, untilMs, throttle },
   }
+}
+
+function again(offences: number, durationMs: number, { repeat }: WholePolicy): string {
+  const times = offences === 1 ? 'once' : `${offences} times`
+  return (
+    ` Found ${times} before within ${repeat.windowMs / 3_600_000} h, so the penalty is ` +
+    `${durationMs / 1_000} s.`
+  )
 }

@@ -1,6 +1,8 @@
-import { type GuardPolicy, type Identity, identityText } from '@fluxgate/contracts'
+import { type EventNamed, type Identity, identityText } from '@fluxgate/contracts'
 import type { Fact } from './fact.ts'
-import { GUARD_ACTOR, type GuardState, type Quiet, type Standing } from './state.ts'
+import { isOver, offencesAt, penaltyMs, quieten, standingOf } from './standing.ts'
+import { GUARD_ACTOR, type GuardState, type RuleState } from './state.ts'
+import type { WholePolicy } from './whole-policy.ts'
 
 /** Memories looked at for idleness with each fact: enough to go round faster than new ones come. */
 const SWEPT_PER_FACT = 2
@@ -11,68 +13,71 @@ const SERVICES: ReadonlySet<string> = new Set([GUARD_ACTOR, 'system'])
  * State and event → state. The state given is changed and returned: a copy for each event would cost more than all the
  * rest. The policy says how long memory reaches; nothing is decided here.
  */
-export function evolve(state: GuardState, fact: Fact, policy: GuardPolicy): GuardState {
-  const { event, storedAtMs } = fact
+export function evolve(state: GuardState, fact: Fact, policy: WholePolicy): GuardState {
+  const { event } = fact
   if (event.type === 'fluxgate.throttles.pardoned') {
-    pardon(state, event.data, event.data.actor, storedAtMs, policy)
-  } else if (event.type === 'fluxgate.incidents.opened') {
-    const { incident, rule, until } = event.data
-    // The event's own time is that of the event that crossed the threshold.
-    const sinceMs = Date.parse(event.time)
-    const untilMs = until ?? sinceMs + policy.penalty.durationMs
-    quieten(state, event.data, { incident, rule, sinceMs, untilMs })
+    for (const each of state) pardon(each, event.data, fact.storedAtMs, policy)
+  } else if (event.type === 'fluxgate.incidents.opened' || event.type === 'fluxgate.throttles.shadowed') {
+    for (const each of state) if (each.rule.name === event.data.rule) recall(each, event, policy)
   } else {
-    remember(state, fact, policy)
+    for (const each of state) remember(each, fact, policy)
   }
   return state
 }
 
-/** After an incident the same identity is left alone for a time; a throttle holds it meanwhile. */
-export function quieten(state: GuardState, identity: Identity, quiet: Quiet): void {
-  standingOf(state, identity).quiet = quiet
+function remember(state: RuleState, fact: Fact, policy: WholePolicy): void {
+  const { rule, memories } = state
+  if (!policy.rules[rule.name].enabled) return
+  const key = rule.keyOf(fact, policy)
+  if (key === undefined) return
+  const atMs = fact.storedAtMs
+  if (atMs > (state.standings.get(key)?.clearedAtMs ?? Number.NEGATIVE_INFINITY)) {
+    const before = memories.get(key)
+    const memory = rule.evolve(before, fact, policy)
+    if (memory === undefined) {
+      if (before !== undefined) memories.delete(key)
+    } else if (memory !== before) memories.set(key, memory)
+  }
+  forgetIdle(state, atMs, policy)
 }
 
-function remember(state: GuardState, fact: Fact, policy: GuardPolicy): void {
-  const atMs = fact.storedAtMs
-  for (const rule of state.rules) {
-    const key = rule.keyOf(fact)
-    if (key === undefined) continue
-    const memories = state.memories.get(rule.name)!
-    if (atMs > (state.standings.get(key)?.clearedAtMs ?? Number.NEGATIVE_INFINITY)) {
-      const before = memories.get(key)
-      const memory = rule.evolve(before, fact, policy)
-      if (memory !== before) memories.set(key, memory)
-    }
-    memories.forgetIdle(memory => rule.isIdle(memory, atMs), SWEPT_PER_FACT)
+function forgetIdle({ rule, memories, standings }: RuleState, atMs: number, policy: WholePolicy): void {
+  for (let i = 0; i < SWEPT_PER_FACT; i++) {
+    const memory = memories.next()
+    if (memory && rule.isIdle(memory[1], atMs, policy)) memories.delete(memory[0])
+    const standing = standings.next()
+    if (standing && isOver(standing[1], atMs, policy)) standings.delete(standing[0])
   }
-  state.standings.forgetIdle(standing => isOver(standing, atMs), SWEPT_PER_FACT)
+}
+
+/** An incident that was told before a restart. Its event's own time is that of the fact that crossed the threshold. */
+function recall(
+  state: RuleState,
+  event: EventNamed<'incidents.opened' | 'throttles.shadowed'>,
+  policy: WholePolicy,
+): void {
+  const { incident, until } = event.data
+  const key = identityText(event.data)
+  const sinceMs = Date.parse(event.time)
+  const offences = offencesAt(state.standings.get(key), sinceMs, policy)
+  const untilMs = until ?? sinceMs + penaltyMs(policy, state.rule.name, offences)
+  quieten(state, key, { incident, sinceMs, untilMs })
 }
 
 function pardon(
-  state: GuardState,
-  identity: Identity,
-  actor: string,
+  state: RuleState,
+  pardoned: Identity & { actor: string; incident?: string },
   atMs: number,
-  policy: GuardPolicy,
+  policy: WholePolicy,
 ): void {
-  const standing = standingOf(state, identity)
-  const ended = standing.quiet && standing.quiet.sinceMs <= atMs ? standing.quiet : undefined
-  if (ended) standing.quiet = undefined
+  const key = identityText(pardoned)
+  const standing = standingOf(state, key)
+  const running = standing.told.filter(({ sinceMs, untilMs }) => sinceMs <= atMs && atMs < untilMs)
+  for (const told of running) told.untilMs = atMs
   standing.clearedAtMs = Math.max(standing.clearedAtMs, atMs)
-  if (!SERVICES.has(actor)) standing.grace = { rule: ended?.rule, untilMs: atMs + policy.graceMs }
-  for (const memories of state.memories.values()) memories.delete(identityText(identity))
-}
-
-function standingOf(state: GuardState, identity: Identity): Standing {
-  const key = identityText(identity)
-  let standing = state.standings.get(key)
-  if (!standing) {
-    standing = { quiet: undefined, clearedAtMs: Number.NEGATIVE_INFINITY, grace: undefined }
-    state.standings.set(key, standing)
+  if (!SERVICES.has(pardoned.actor)) {
+    standing.forgivenAtMs = atMs
+    if (running.length > 0 || pardoned.incident === undefined) standing.graceUntilMs = atMs + policy.graceMs
   }
-  return standing
-}
-
-function isOver({ quiet, grace, clearedAtMs }: Standing, atMs: number): boolean {
-  return (quiet?.untilMs ?? 0) <= atMs && (grace?.untilMs ?? 0) <= atMs && clearedAtMs < atMs
+  state.memories.delete(key)
 }

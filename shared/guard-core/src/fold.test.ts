@@ -1,10 +1,33 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { Decision } from './decide.ts'
+import type { Fact } from './fact.ts'
 import { Fold } from './fold.ts'
-import { memoryMs } from './rules.ts'
-import { emptyState } from './state.ts'
-import { ada, bob, decisionsOver, Log, POLICY, T0 } from './test-facts.ts'
+import { memoryMs, RULE_STREAMS, RULES } from './rules.ts'
+import { ada, bob, decisionsOver, Log, POLICY, SEED, T0 } from './test-facts.ts'
+import { wholePolicy } from './whole-policy.ts'
+
+/** Thresholds that a small log crosses. */
+const { rules } = POLICY
+const EVERY_RULE = wholePolicy({
+  ...SEED,
+  rules: {
+    contextFlood: rules.contextFlood,
+    tokenDrain: { ...rules.tokenDrain, windowMs: 20_000, warmUpWindows: 3, deviations: 3, minTokens: 100 },
+    requestFlood: { ...rules.requestFlood, threshold: 20 },
+    failedLoginsAccount: { ...rules.failedLoginsAccount, windowMs: 60_000 },
+    failedLoginsAddress: { ...rules.failedLoginsAddress, windowMs: 60_000, threshold: 10 },
+    keyGuessing: { ...rules.keyGuessing, threshold: 10 },
+    keySharing: { ...rules.keySharing, windowMs: 60_000, threshold: 8 },
+    concurrentStreams: { ...rules.concurrentStreams, windowMs: 60_000, threshold: 6 },
+    errorProbing: { ...rules.errorProbing, thresholdErrors: 8, thresholdModels: 5, minShare: 0.3 },
+    oversizedPrompts: { ...rules.oversizedPrompts, threshold: 3 },
+    deadKeys: { ...rules.deadKeys, windowMs: 60_000 },
+  },
+  penalty: { capacity: 100, refillRate: 10, durationMs: 10_000 },
+  repeat: { windowMs: 120_000, factor: 2, maxDurationMs: 40_000 },
+  graceMs: 20_000,
+})
 
 describe('a throttled identity', () => {
   it('gets no second incident until its time is over, and then another one', () => {
@@ -12,7 +35,7 @@ describe('a throttled identity', () => {
     for (let s = 0; s <= 120; s++) log.settled(s * 1_000, 600)
     const decisions = decisionsOver(log.facts)
     assert.deepEqual(
-      decisions.map(d => (d.throttle.imposedAt - T0) / 1_000),
+      decisions.map(d => (d.atMs - T0) / 1_000),
       [0, 60, 120],
     )
     assert.equal(new Set(decisions.map(d => d.incident)).size, 3)
@@ -36,7 +59,7 @@ describe('a pardon', () => {
     log.settled(301_000, 200)
     const decisions = decisionsOver(log.facts)
     assert.deepEqual(
-      decisions.map(d => d.throttle.imposedAt - T0),
+      decisions.map(d => d.atMs - T0),
       [0, 301_000],
     )
     assert.equal(decisions[1]!.numbers.burntTokens, 600, 'what came in the time of grace is remembered')
@@ -49,7 +72,7 @@ describe('a pardon', () => {
     log.settled(1_500, 500)
     log.settled(1_600, 1)
     assert.deepEqual(
-      decisionsOver(log.facts).map(d => d.throttle.imposedAt - T0),
+      decisionsOver(log.facts).map(d => d.atMs - T0),
       [0, 1_600],
     )
   })
@@ -73,7 +96,7 @@ describe('a pardon', () => {
     log.settled(0, 600)
     log.settled(1_500, 600)
     assert.deepEqual(
-      decisionsOver(log.facts).map(d => d.throttle.imposedAt - T0),
+      decisionsOver(log.facts).map(d => d.atMs - T0),
       [0],
     )
     assert.equal(log.facts[0], pardon)
@@ -91,7 +114,27 @@ describe('determinism', () => {
         const last = log.facts[cut]!
         const expected = whole.filter(d => d.sequence > last.sequence)
         const told = whole.filter(d => d.sequence <= last.sequence)
-        const { decisions } = restarted(log, told, last.sequence)
+        const decisions = restarted(log, told, fact => fact.sequence <= last.sequence)
+        assert.deepEqual(ids(decisions), ids(expected), `cut at ${cut}`)
+      }
+    })
+  }
+
+  for (const seed of [1, 2, 3]) {
+    it(`holds for every rule and all streams, with penalties that grow (seed ${seed})`, () => {
+      const log = mixedLog(seed)
+      const whole = decisionsOver(log.facts, EVERY_RULE)
+      assert.deepEqual(
+        new Set(whole.map(d => d.rule)),
+        new Set(RULES.map(rule => rule.name)),
+        'each rule has something to decide',
+      )
+      for (let cut = 0; cut < log.facts.length; cut += 311) {
+        const done = new Set(log.facts.slice(0, cut))
+        const before = new Set(decisionsOver(log.facts.slice(0, cut), EVERY_RULE).map(d => d.incident))
+        const told = whole.filter(d => before.has(d.incident))
+        const expected = whole.filter(d => !before.has(d.incident))
+        const decisions = restarted(log, told, fact => done.has(fact), EVERY_RULE)
         assert.deepEqual(ids(decisions), ids(expected), `cut at ${cut}`)
       }
     })
@@ -102,11 +145,12 @@ describe('determinism', () => {
     const whole = decisionsOver(log.facts)
     const lost = whole[7]!
     // The position was stored before the crossing event; the throttle is in force, `opened` was not written.
-    const { decisions } = restarted(log, whole.slice(0, 7), lost.sequence - 1)
+    const isDone = (fact: Fact) => fact.sequence < lost.sequence
+    const decisions = restarted(log, whole.slice(0, 7), isDone)
     assert.deepEqual(ids(decisions), ids(whole.slice(7)))
     // The same with `opened` written: the decision comes again under its own id, to be found done.
-    const again = restarted(log, whole.slice(0, 8), lost.sequence - 1)
-    assert.deepEqual(ids(again.decisions), ids(whole.slice(7)))
+    const again = restarted(log, whole.slice(0, 8), isDone)
+    assert.deepEqual(ids(again), ids(whole.slice(7)))
   })
 })
 
@@ -116,16 +160,17 @@ describe('memory', () => {
     const fold = new Fold()
     for (let i = 0; i < 20_000; i++) log.settled(i, 10, { user: `user${i}`, key: 'k' })
     decisionsOver(log.facts, POLICY, fold)
-    const { size } = fold.state.memories.get('contextFlood')!
-    assert.ok(size < 4_500, `${size} identities remembered of the 2000 that count`)
+    const { keys } = fold.sizes().get('contextFlood')!
+    assert.ok(keys < 4_500, `${keys} identities remembered of the 2000 that count`)
   })
 
   it('has a hard limit', () => {
     const log = new Log()
-    const fold = new Fold(emptyState(undefined, 100))
+    const fold = new Fold(RULES, 100)
     for (let i = 0; i < 1_000; i++) log.settled(0, 10, { user: `user${i}`, key: 'k' })
     decisionsOver(log.facts, POLICY, fold)
-    assert.equal(fold.state.memories.get('contextFlood')!.size, 100)
+    for (const [rule, { keys }] of fold.sizes()) assert.ok(keys <= 100, rule)
+    assert.equal(fold.sizes().get('contextFlood')!.keys, 100)
   })
 
   it('forgets standings that are over', () => {
@@ -134,45 +179,81 @@ describe('memory', () => {
     for (let i = 0; i < 500; i++) log.settled(i, 600, { user: `user${i}`, key: 'k' })
     for (let i = 0; i < 1_000; i++) log.settled(100_000 + i * 1_000, 10)
     assert.equal(decisionsOver(log.facts, POLICY, fold).length, 500)
-    assert.equal(fold.state.standings.size, 0)
+    assert.equal(fold.sizes().get('contextFlood')!.standings, 0)
   })
 })
 
-/** What a new leader decides: it knows what was opened, replays its window, and goes on after `position`. */
-function restarted(log: Log, told: readonly Decision[], position: number) {
+/** What a new leader decides: it knows what was opened, replays its windows, and goes on after where it was. */
+function restarted(log: Log, told: readonly Decision[], isDone: (fact: Fact) => boolean, policy = POLICY) {
   const fold = new Fold()
-  const tokens = log.facts.filter(fact => fact.stream === 'TOKENS')
-  const fromMs = (tokens.find(fact => fact.sequence === position)?.storedAtMs ?? T0) - memoryMs(POLICY)
   const side = new Log()
-  for (const decision of told) fold.remember(side.opened(decision), POLICY)
-  for (const fact of log.facts) if (fact.stream === 'THROTTLES') fold.hold(fact, POLICY)
-  for (const fact of tokens) {
-    if (fact.storedAtMs >= fromMs && fact.sequence <= position) fold.remember(fact, POLICY)
+  for (const decision of told) fold.remember(side.opened(decision), policy)
+  for (const fact of log.facts) if (fact.stream === 'THROTTLES') fold.remember(fact, policy)
+  for (const stream of RULE_STREAMS) {
+    const facts = log.facts.filter(fact => fact.stream === stream)
+    const position = facts.findLast(isDone)?.storedAtMs ?? T0
+    const fromMs = position - memoryMs(policy, stream)
+    for (const fact of facts) if (fact.storedAtMs >= fromMs && isDone(fact)) fold.remember(fact, policy)
   }
-  return {
-    decisions: tokens.filter(fact => fact.sequence > position).flatMap(fact => fold.fold(fact, POLICY)),
+  const rest = log.facts.filter(fact => fact.stream !== 'THROTTLES' && !isDone(fact))
+  return rest.flatMap(fact => fold.fold(fact, policy))
+}
+
+function random(seed: number): (below: number) => number {
+  let state = seed
+  return below => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
+    return Math.floor((state / 2 ** 32) * below)
   }
 }
 
 /** Six identities with quiet and wild times, some pardons, and times that collide. */
 function randomLog(seed: number): Log {
   const log = new Log()
-  let state = seed
-  const random = (below: number) => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
-    return Math.floor((state / 2 ** 32) * below)
-  }
+  const pick = random(seed)
   let atMs = 0
   for (let i = 0; i < 3_000; i++) {
-    atMs += random(5) === 0 ? random(900) : random(20)
-    const identity = { user: `user${random(6)}`, key: 'k' }
-    if (random(400) === 0) log.pardoned(atMs, identity, random(2) === 0 ? 'admin' : 'system')
-    else if (random(10) === 0) log.progressed(atMs, random(200), identity)
-    else log.settled(atMs, random(40) === 0 ? random(2_000) : random(60), identity)
+    atMs += pick(5) === 0 ? pick(900) : pick(20)
+    const identity = { user: `user${pick(6)}`, key: 'k' }
+    if (pick(400) === 0) log.pardoned(atMs, identity, pick(2) === 0 ? 'admin' : 'system')
+    else if (pick(10) === 0) log.progressed(atMs, pick(200), identity)
+    else log.settled(atMs, pick(40) === 0 ? pick(2_000) : pick(60), identity)
+  }
+  return log
+}
+
+/** The same over all streams, with everything that a rule looks at. */
+function mixedLog(seed: number): Log {
+  const log = new Log()
+  const pick = random(seed)
+  const running: Array<{ request: string; user: string }> = []
+  let atMs = 0
+  for (let i = 0; i < 6_000; i++) {
+    atMs += pick(300) === 0 ? pick(60_000) : pick(60)
+    const identity = { user: `user${pick(4)}`, key: 'k' }
+    const address = `10.0.0.${pick(40)}`
+    const kind = pick(100)
+    if (kind === 0) log.pardoned(atMs, identity, pick(2) === 0 ? 'admin' : 'system')
+    else if (kind < 25) log.settled(atMs, pick(40) === 0 ? pick(90_000) : pick(60), identity)
+    else if (kind < 50) {
+      const stream = pick(3) > 0
+      const promptEstimate = pick(8) === 0 ? 200_000 : 10
+      const { data } = log.admitted(atMs, identity, { stream, promptEstimate }).event
+      const { request } = data as { request: string }
+      if (stream) running.push({ request, user: identity.user })
+    } else if (kind < 70 && running.length > 0) {
+      const [ended] = running.splice(pick(running.length), 1)
+      log.completed(atMs, ended!.request, { user: ended!.user, key: 'k' }, pick(2) === 0 ? 200 : 404)
+    } else if (kind < 80) log.refused(atMs, 'not_found', identity, `model${pick(100)}`)
+    else if (kind < 87) log.keyAccepted(atMs, address, identity)
+    else if (kind < 92) log.loginFailed(atMs, pick(3), `10.0.0.${pick(3)}`)
+    else log.keyRejected(atMs, pick(2) === 0 ? 'unknown' : 'revoked', `10.0.0.${pick(3)}`)
   }
   return log
 }
 
 function ids(decisions: readonly Decision[]): string[] {
-  return decisions.map(d => `${d.sequence} ${d.incident} ${d.numbers.burntTokens}`)
+  return decisions.map(
+    d => `${d.sequence} ${d.incident} ${JSON.stringify(d.numbers)} ${JSON.stringify(d.evidence)}`,
+  )
 }

@@ -1,55 +1,99 @@
-import type { GuardPolicy } from '@fluxgate/contracts'
+import { identityText } from '@fluxgate/contracts'
 import { type Decision, decide } from './decide.ts'
-import { evolve, quieten } from './evolve.ts'
+import { evolve } from './evolve.ts'
 import type { Fact } from './fact.ts'
+import type { Rule } from './rule.ts'
+import { RULES } from './rules.ts'
+import { quieten } from './standing.ts'
 import { emptyState, type GuardState } from './state.ts'
+import type { WholePolicy } from './whole-policy.ts'
 
-/** Pardons that wait for their turn, at the most. */
+/** Pardons and incidents that wait for their turn in one stream, at the most. */
 const MAX_HELD = 10_000
+/** Keys that one rule remembers, at the most. */
+const MAX_KEYS = 200_000
+
+interface Held {
+  readonly fact: Fact
+  /** From here on it counts. */
+  readonly atMs: number
+}
+
+/** The rules of one stream, and what other streams told that is ahead of it, in the order of time. */
+interface Lane {
+  readonly state: GuardState
+  readonly held: Held[]
+}
 
 /**
- * Folds the spending of tokens in the order of its stream, with the pardons of the other stream put in by time. Without
- * that order a restart, which reads one stream far behind the other, would decide otherwise than was decided before.
+ * Folds each stream in its own order, with the pardons put in by time. Streams may be read at different paces: no rule
+ * looks at two of them. Without that order a restart, which reads one stream far behind the other, would decide
+ * otherwise than was decided before.
  */
 export class Fold {
-  #state: GuardState
-  #held: Fact[] = []
+  readonly #lanes: ReadonlyMap<string, Lane>
 
-  constructor(state: GuardState = emptyState()) {
-    this.#state = state
+  constructor(rules: readonly Rule[] = RULES, maxKeys = MAX_KEYS) {
+    const streams = new Set(rules.map(rule => rule.stream))
+    this.#lanes = new Map(
+      [...streams].map(stream => {
+        const reading = rules.filter(rule => rule.stream === stream)
+        return [stream, { state: emptyState(reading, maxKeys), held: [] }]
+      }),
+    )
   }
 
-  get state(): GuardState {
-    return this.#state
-  }
-
-  /** A fact of another stream, in that stream's order: it counts from its own time on. */
-  hold(fact: Fact, policy: GuardPolicy): void {
-    if (fact.event.type !== 'fluxgate.throttles.pardoned') return
-    this.#held.push(fact)
-    if (this.#held.length > MAX_HELD) this.#state = evolve(this.#state, this.#held.shift()!, policy)
+  /** Rule → keys that it remembers, and identities that it has a standing of. */
+  sizes(): Map<string, { keys: number; standings: number }> {
+    const states = [...this.#lanes.values()].flatMap(({ state }) => state)
+    return new Map(
+      states.map(({ rule, memories, standings }) => [
+        rule.name,
+        { keys: memories.size, standings: standings.size },
+      ]),
+    )
   }
 
   /** Remembers a fact and decides nothing: for what was decided before a restart. */
-  remember(fact: Fact, policy: GuardPolicy): void {
-    this.#release(fact.storedAtMs, policy)
-    this.#state = evolve(this.#state, fact, policy)
+  remember(fact: Fact, policy: WholePolicy): void {
+    const { event } = fact
+    if (event.type === 'fluxgate.throttles.pardoned') this.#hold({ fact, atMs: fact.storedAtMs }, policy)
+    else if (event.type === 'fluxgate.incidents.opened' || event.type === 'fluxgate.throttles.shadowed') {
+      // Its own time is that of the fact that crossed the threshold.
+      this.#hold({ fact, atMs: Date.parse(event.time) }, policy)
+    } else {
+      const lane = this.#lanes.get(fact.stream)
+      if (lane) this.#remember(lane, fact, policy)
+    }
   }
 
-  /** Remembers a fact and decides about it. */
-  fold(fact: Fact, policy: GuardPolicy): Decision[] {
-    this.remember(fact, policy)
-    const decisions = decide(this.#state, policy, fact)
-    for (const { identity, incident, rule, throttle } of decisions) {
-      const quiet = { incident, rule, sinceMs: throttle.imposedAt, untilMs: throttle.until }
-      quieten(this.#state, identity, quiet)
+  /** Remembers a fact and decides about it. A pardon counts from its own time on, in each stream. */
+  fold(fact: Fact, policy: WholePolicy): Decision[] {
+    const lane = this.#lanes.get(fact.stream)
+    if (!lane) {
+      if (fact.event.type === 'fluxgate.throttles.pardoned') this.remember(fact, policy)
+      return []
+    }
+    this.#remember(lane, fact, policy)
+    const decisions = decide(lane.state, policy, fact)
+    for (const { identity, incident, rule, atMs, untilMs } of decisions) {
+      const state = lane.state.find(each => each.rule.name === rule)!
+      quieten(state, identityText(identity), { incident, sinceMs: atMs, untilMs })
     }
     return decisions
   }
 
-  #release(atMs: number, policy: GuardPolicy): void {
-    while (this.#held.length > 0 && this.#held[0]!.storedAtMs <= atMs) {
-      this.#state = evolve(this.#state, this.#held.shift()!, policy)
+  #remember({ state, held }: Lane, fact: Fact, policy: WholePolicy): void {
+    while (held.length > 0 && held[0]!.atMs <= fact.storedAtMs) evolve(state, held.shift()!.fact, policy)
+    evolve(state, fact, policy)
+  }
+
+  #hold(waiting: Held, policy: WholePolicy): void {
+    for (const { state, held } of this.#lanes.values()) {
+      let place = held.length
+      while (place > 0 && held[place - 1]!.atMs > waiting.atMs) place--
+      held.splice(place, 0, waiting)
+      if (held.length > MAX_HELD) evolve(state, held.shift()!.fact, policy)
     }
   }
 }

@@ -1,5 +1,9 @@
-import type { GuardPolicy, Identity, Severity } from '@fluxgate/contracts'
+import type { Identity, Severity } from '@fluxgate/contracts'
 import type { Fact, Reference } from './fact.ts'
+import type { RuleName, WholePolicy } from './whole-policy.ts'
+
+/** Events that an incident names, at the most. */
+export const MAX_EVIDENCE = 50
 
 /** What a rule found, in figures and in words. */
 export interface Finding {
@@ -10,20 +14,23 @@ export interface Finding {
 }
 
 /**
- * One way to recognise abuse; one file each. A rule counts by a key of its own choice (an identity, an address, an
- * account) and the fold keeps one memory for each key. `Memory` may be changed in place: it has one owner.
+ * One way to recognise abuse; one file each. A rule reads one stream, so that what it decides does not depend on how far
+ * another one was read. It counts by a key of its own choice (an identity, an address, an account) and the fold keeps
+ * one memory for each key. `Memory` may be changed in place: it has one owner.
  */
 export interface Rule<Memory = unknown> {
-  readonly name: string
+  readonly name: RuleName
+  readonly stream: string
   /** What the fact is counted under, or undefined when the rule does not look at it. */
-  keyOf(fact: Fact): string | undefined
-  evolve(memory: Memory | undefined, fact: Fact, policy: GuardPolicy): Memory
+  keyOf(fact: Fact, policy: WholePolicy): string | undefined
+  /** @returns undefined when there is nothing to remember */
+  evolve(memory: Memory | undefined, fact: Fact, policy: WholePolicy): Memory | undefined
   /** Who is over the thresholds, looking at the memory right after `fact` was added. Asked for every fact. */
-  crossedBy(memory: Memory, fact: Fact, policy: GuardPolicy): Identity | undefined
+  crossedBy(memory: Memory, fact: Fact, policy: WholePolicy): Identity | undefined
   /** Asked once somebody is over them and not left alone. */
-  explain(memory: Memory, fact: Fact, policy: GuardPolicy): Finding
+  explain(memory: Memory, fact: Fact, policy: WholePolicy): Finding
   /** True when the memory can be forgotten: it will not matter at this time or later. */
-  isIdle(memory: Memory, atMs: number): boolean
+  isIdle(memory: Memory, atMs: number, policy: WholePolicy): boolean
   /** How far back a restart has to read so that the memory is whole again. */
-  memoryMs(policy: GuardPolicy): number
+  memoryMs(policy: WholePolicy): number
 }

@@ -1,11 +1,28 @@
-import type { GuardPolicy } from '@fluxgate/contracts'
+import { concurrentStreams } from './concurrent-streams.ts'
 import { contextFlood } from './context-flood.ts'
+import { deadKeys } from './dead-keys.ts'
+import { errorProbing } from './error-probing.ts'
+import { failedLoginsAccount } from './failed-logins-account.ts'
+import { failedLoginsAddress } from './failed-logins-address.ts'
+import { keyGuessing } from './key-guessing.ts'
+import { keySharing } from './key-sharing.ts'
+import { oversizedPrompts } from './oversized-prompts.ts'
+import { requestFlood } from './request-flood.ts'
 import type { Rule } from './rule.ts'
+import { tokenDrain } from './token-drain.ts'
+import type { WholePolicy } from './whole-policy.ts'
 
 /** Every rule of the guard, in the order in which they are asked. */
-export const RULES: readonly Rule[] = [contextFlood]
+export const RULES: readonly Rule[] = [
+  ...[contextFlood, tokenDrain, requestFlood, concurrentStreams, errorProbing, oversizedPrompts],
+  ...[failedLoginsAccount, failedLoginsAddress, keyGuessing, keySharing, deadKeys],
+] as readonly Rule[]
 
-/** How far back the memory of all rules reaches under a policy. */
-export function memoryMs(policy: GuardPolicy, rules: readonly Rule[] = RULES): number {
-  return Math.max(...rules.map(rule => rule.memoryMs(policy)))
+/** The streams that the rules read, and so the guard. */
+export const RULE_STREAMS: readonly string[] = [...new Set(RULES.map(rule => rule.stream))]
+
+/** How far back the memory of a stream's rules reaches under a policy. */
+export function memoryMs(policy: WholePolicy, stream: string, rules: readonly Rule[] = RULES): number {
+  const reading = rules.filter(rule => rule.stream === stream && policy.rules[rule.name].enabled)
+  return Math.max(0, ...reading.map(rule => rule.memoryMs(policy)))
 }

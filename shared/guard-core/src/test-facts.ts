@@ -1,23 +1,36 @@
 import {
+  type DataOf,
+  type EventDefinition,
   eventMaker,
   type GuardPolicy,
   type Identity,
   IncidentOpened,
+  KeyAccepted,
+  KeyRejected,
+  LoginFailed,
   type OutgoingEvent,
+  RequestAdmitted,
+  RequestCompleted,
+  RequestRefused,
+  STREAMS,
   ThrottlePardoned,
   TokensProgressed,
   TokensSettled,
 } from '@fluxgate/contracts'
+import { addressIdentity } from './accused.ts'
 import type { Decision } from './decide.ts'
 import type { Fact } from './fact.ts'
 import { Fold } from './fold.ts'
+import { wholePolicy } from './whole-policy.ts'
 
 /** The seed policy, and the free tier's 100 tokens a second: the allowance is 500 tokens in two seconds. */
-export const POLICY: GuardPolicy = {
+export const SEED: GuardPolicy = {
   rules: { contextFlood: { enabled: true, windowMs: 2_000, thresholdTokens: 300 } },
   penalty: { capacity: 100, refillRate: 10, durationMs: 60_000 },
   graceMs: 300_000,
 }
+/** Every rule on, and penalties that do not grow. */
+export const POLICY = wholePolicy({ ...SEED, repeat: { windowMs: 0, factor: 1, maxDurationMs: 60_000 } })
 export const REFILL = 100
 export const ALLOWANCE = 500
 /** Midnight, so that offsets read well. */
@@ -42,42 +55,68 @@ export class Log {
     identity = ada,
     more: { progressed?: number; refillRate?: number } = {},
   ) {
-    return this.#append(
-      'TOKENS',
-      atMs,
-      this.#make(TokensSettled, { ...spending(identity), ...settlement(total), ...more }),
-    )
+    return this.#append(atMs, TokensSettled, { ...spending(identity), ...settlement(total), ...more })
   }
 
   progressed(atMs: number, delta: number, identity = ada) {
     const counted = { prompt: 0, completion: delta, delta, elapsedMs: 1_000 }
-    return this.#append('TOKENS', atMs, this.#make(TokensProgressed, { ...spending(identity), ...counted }))
+    return this.#append(atMs, TokensProgressed, { ...spending(identity), ...counted })
   }
 
-  pardoned(atMs: number, identity = ada, actor = 'operator:o1') {
-    const fact = { ...identity, actor, reason: 'a mistake' }
-    return this.#append('THROTTLES', atMs, this.#make(ThrottlePardoned, fact))
+  admitted(atMs: number, identity = ada, more: Partial<DataOf<typeof RequestAdmitted>> = {}) {
+    return this.#append(atMs, RequestAdmitted, {
+      ...{ request: `req_${String(this.facts.length).padStart(8, '0')}`, ...identity, tier: 'free' },
+      ...{ dialect: 'openai' as const, method: 'POST', path: '/v1/chat/completions', model: 'test' },
+      ...{ stream: false, address: '10.0.0.1', promptChars: 40, promptEstimate: 10, reserved: 20 },
+      ...more,
+    })
+  }
+
+  completed(atMs: number, request: string, identity = ada, status = 200) {
+    const data = { request, ...identity, model: 'test', upstream: 'test', status, durationMs: 1, bytes: 1 }
+    return this.#append(atMs, RequestCompleted, data)
+  }
+
+  refused(atMs: number, reason: DataOf<typeof RequestRefused>['reason'], identity = ada, model = 'test') {
+    return this.#append(atMs, RequestRefused, {
+      ...{ request: 'req_00000001', ...identity, method: 'POST', path: '/v1/chat/completions', model },
+      ...{ address: '10.0.0.1', reason, status: 400 },
+    })
+  }
+
+  loginFailed(atMs: number, account: number, address = '10.0.0.1', user = `user${account}`) {
+    return this.#append(atMs, LoginFailed, {
+      ...{ user, key: 'portal', account: account.toString(16).padStart(2, '0').padEnd(32, '0'), address },
+      reason: 'wrong_credentials' as const,
+    })
+  }
+
+  keyRejected(atMs: number, reason: DataOf<typeof KeyRejected>['reason'], address = '10.0.0.1') {
+    const data = { ...addressIdentity(address), request: 'req_00000001', address, reason }
+    return this.#append(atMs, KeyRejected, data)
+  }
+
+  keyAccepted(atMs: number, address: string, identity = ada) {
+    return this.#append(atMs, KeyAccepted, { ...identity, address, count: 1 })
+  }
+
+  pardoned(atMs: number, identity = ada, actor = 'operator:o1', incident?: string) {
+    const fact = { ...identity, actor, reason: 'a mistake', ...(incident ? { incident } : {}) }
+    return this.#append(atMs, ThrottlePardoned, fact)
   }
 
   /** What the guard says when it has carried a decision out. */
-  opened({ incident, identity, rule, throttle }: Decision) {
-    const data = {
-      ...{
-        incident,
-        ...identity,
-        rule,
-        severity: 'low' as const,
-        explanation: '',
-        numbers: {},
-        evidence: [],
-      },
-      ...{ action: 'throttled' as const, until: throttle.until },
-    }
-    const timeMs = throttle.imposedAt
-    return this.#append('INCIDENTS', timeMs - T0, this.#make(IncidentOpened, data, { timeMs }))
+  opened({ incident, identity, rule, atMs, throttle }: Decision) {
+    const finding = { severity: 'low' as const, explanation: '', numbers: {}, evidence: [] }
+    const done = throttle
+      ? { action: 'throttled' as const, until: throttle.until }
+      : { action: 'observed' as const }
+    return this.#append(atMs - T0, IncidentOpened, { incident, ...identity, rule, ...finding, ...done }, atMs)
   }
 
-  #append(stream: string, atMs: number, { event }: OutgoingEvent): Fact {
+  #append<D extends EventDefinition>(atMs: number, definition: D, data: DataOf<D>, timeMs = T0): Fact {
+    const { event }: OutgoingEvent = this.#make(definition, data, { timeMs })
+    const stream = STREAMS[definition.stream]
     const sequence = (this.#sequences[stream] ?? 0) + 1
     this.#sequences[stream] = sequence
     const fact = { stream, sequence, storedAtMs: T0 + atMs, event }
@@ -88,11 +127,7 @@ export class Log {
 
 /** What the guard decides over the whole of a log. */
 export function decisionsOver(facts: readonly Fact[], policy = POLICY, fold = new Fold()): Decision[] {
-  return facts.flatMap(fact => {
-    if (fact.stream === 'TOKENS') return fold.fold(fact, policy)
-    fold.hold(fact, policy)
-    return []
-  })
+  return facts.flatMap(fact => fold.fold(fact, policy))
 }
 
 function spending(identity: Identity) {

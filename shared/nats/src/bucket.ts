@@ -47,15 +47,21 @@ export class Bucket<T> {
   }
 
   async get(key: string): Promise<Entry<T> | undefined> {
+    const { before: value, lastRevision: revision } = await this.last(key)
+    return value === undefined ? undefined : { value, revision }
+  }
+
+  /** The value, and the revision that an `update` has to go over: that of the deletion when there is no value, else 0. */
+  async last(key: string): Promise<{ before: T | undefined; lastRevision: number }> {
     try {
       const message = await this.#link.manager.streams.getMessage(this.stream, {
         last_by_subj: this.#subject(key),
       })
-      const value = this.read(key, message.data, message.header.get('KV-Operation'))
-      return value === undefined ? undefined : { value, revision: message.seq }
+      const before = this.read(key, message.data, message.header.get('KV-Operation'))
+      return { before, lastRevision: message.seq }
     } catch (error) {
       if (isApiError(error, NO_MESSAGE_FOUND) || (error as Error).message === 'no message found')
-        return undefined
+        return { before: undefined, lastRevision: 0 }
       throw error
     }
   }
@@ -104,6 +110,35 @@ export class Bucket<T> {
       if (value !== undefined && !key.startsWith('_')) found.set(key, { value, revision })
     }
     return found
+  }
+
+  /**
+   * Removes what deletions left behind, when it is older than that: nobody needs to hear of them any more, and a bucket
+   * would keep one for every key there ever was. A value that came meanwhile stays. @returns how many
+   */
+  async purgeDeleted(storedBeforeMs: number, max: number, signal: AbortSignal): Promise<number> {
+    const stop = new AbortController()
+    const onStart = (pending: number) => {
+      if (pending === 0) stop.abort()
+    }
+    let purged = 0
+    for await (const messages of readStored(this.#link, {
+      stream: this.stream,
+      filter: `$KV.${this.name}.>`,
+      from: 'latest',
+      headersOnly: true,
+      signal: AbortSignal.any([signal, stop.signal]),
+      onStart,
+    })) {
+      for (const { subject, sequence, storedAtMs, headers } of messages) {
+        const operation = headers?.get('KV-Operation')
+        if (storedAtMs >= storedBeforeMs || (operation !== 'DEL' && operation !== 'PURGE')) continue
+        await this.#link.manager.streams.purge(this.stream, { filter: subject, seq: sequence + 1 })
+        if (++purged === max) return purged
+      }
+      if (messages[messages.length - 1]!.pending === 0) break
+    }
+    return purged
   }
 
   change(message: StoredMessage): Change<T> {

@@ -14,6 +14,13 @@ export {
 export { acquireLease, Lease, type LeaseOptions } from './lease.ts'
 export { connectNats, type LinkLog, type NatsLink, type NatsSettings } from './link.ts'
 export { openPenaltyBox, type PenaltyBox } from './penalty-box.ts'
+export {
+  GUARD_POLICY_KEYS,
+  type GuardPolicyKey,
+  openPolicyBook,
+  type PolicyBook,
+  type PolicyOutcome,
+} from './policy-book.ts'
 export { EventPublisher, type PublisherLimits } from './publisher.ts'
 export type { StoredMessage } from './pull.ts'
 export type { Position, ReadOptions } from './read.ts'

@@ -1,21 +1,29 @@
 import type { Throttle } from '@fluxgate/contracts'
 import type { Decision } from '@fluxgate/guard-core'
+import type { Verdict } from './folds.ts'
 
 /**
- * What became of a throttle: in force; or not put, because another's is in force, because it was lifted after the
- * event that asks for it, or because its time is over.
+ * What became of a throttle: in force; not wanted, because the policy only observes; or not put, because another's is in
+ * force, because it was lifted after the event that asks for it, or because its time is over.
  */
-export type Imposed = 'imposed' | 'outranked' | 'lifted' | 'late'
+export type Imposed = 'imposed' | 'observed' | 'outranked' | 'lifted' | 'late'
+
+/** A decision whose policy asks for a throttle. */
+export type Enforced = Decision & { readonly throttle: Throttle }
 
 /** What the guard can do to the world. Every method is idempotent, and throws when this process leads no more. */
 export interface Effects {
   /** Has this incident been opened before? Its `opened` event is the last effect, so then all are done. */
   isOpened(incident: string): Promise<boolean>
-  impose(decision: Decision): Promise<Imposed>
-  tellImposed(decision: Decision): Promise<void>
+  impose(decision: Enforced): Promise<Imposed>
+  tellImposed(decision: Enforced): Promise<void>
   tellOpened(decision: Decision, imposed: Imposed): Promise<void>
-  /** Ends a throttle whose time is over. */
-  expire(key: string, throttle: Throttle, revision: number): Promise<void>
+  /** Says what the shadow policy would have done. */
+  tellShadowed(decision: Decision): Promise<void>
+  /** Says that a throttle's time is over; false when it is not the one in the bucket any more. */
+  tellExpired(key: string, throttle: Throttle, revision: number): Promise<boolean>
+  /** Takes the throttle of that revision out of the bucket, unless another is there by now. */
+  removeExpired(key: string, revision: number): Promise<void>
 }
 
 /**
@@ -25,14 +33,28 @@ export interface Effects {
  */
 export async function carryOut(
   effects: Effects,
-  decision: Decision,
+  { decision, isShadow }: Verdict,
   again: boolean,
-): Promise<Imposed | undefined> {
+): Promise<Imposed | 'shadowed' | undefined> {
+  if (isShadow) {
+    await effects.tellShadowed(decision)
+    return 'shadowed'
+  }
   if (again && (await effects.isOpened(decision.incident))) return undefined
-  const imposed = await effects.impose(decision)
-  if (imposed === 'imposed') await effects.tellImposed(decision)
+  const imposed = isEnforced(decision) ? await effects.impose(decision) : 'observed'
+  if (imposed === 'imposed') await effects.tellImposed(decision as Enforced)
   await effects.tellOpened(decision, imposed)
   return imposed
+}
+
+/** Ends a throttle whose time is over: told first, because after its removal nobody would know that it is to be told. */
+export async function expire(
+  effects: Effects,
+  key: string,
+  throttle: Throttle,
+  revision: number,
+): Promise<void> {
+  if (await effects.tellExpired(key, throttle, revision)) await effects.removeExpired(key, revision)
 }
 
 /** Words for an incident whose throttle did not come into force. */
@@ -40,4 +62,8 @@ export function remark(imposed: Imposed): string {
   if (imposed === 'outranked') return ' Another throttle was in force already and stays.'
   if (imposed === 'lifted') return ' The throttle was lifted by a person before this was told.'
   return imposed === 'late' ? ' Found after the time of its throttle was over: nothing was imposed.' : ''
+}
+
+function isEnforced(decision: Decision): decision is Enforced {
+  return decision.throttle !== undefined
 }

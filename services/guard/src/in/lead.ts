@@ -1,13 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { GuardPolicy, Throttle } from '@fluxgate/contracts'
-import type { Decision } from '@fluxgate/guard-core'
-import { Fold } from '@fluxgate/guard-core'
+import type { Throttle } from '@fluxgate/contracts'
+import { RULE_STREAMS } from '@fluxgate/guard-core'
 import type { Bucket, EventBatch, Lease, NatsLink } from '@fluxgate/nats'
-import { carryOut, type Effects, type Imposed } from '../core/carry-out.ts'
-import type { Position } from '../core/position.ts'
+import { carryOut, type Effects, expire, type Imposed } from '../core/carry-out.ts'
+import type { Policies, Verdict } from '../core/folds.ts'
+import type { Positions } from '../core/position.ts'
 import { startExpiryClock } from './expiry-clock.ts'
-import { followLog } from './live-log.ts'
-import { restore } from './restore.ts'
+import { type Follower, type LeaderHooks, startFollower } from './follower.ts'
 
 const RETRY_MIN_MS = 50
 const RETRY_MAX_MS = 2_000
@@ -16,70 +15,82 @@ export interface LeaderParts {
   readonly link: NatsLink
   readonly throttles: Bucket<Throttle>
   readonly nowMs: () => number
-  policy(): GuardPolicy
+  policies(): Policies
   /** The effects of a leader that lives as long as `leads` says so. */
   effects(leads: () => boolean): Effects
-  onCarriedOut(decision: Decision, imposed: Imposed): void
+  onCarriedOut(verdict: Verdict, outcome: Imposed | 'shadowed'): void
   onFolded(batch: EventBatch): void
   onExpired(): void
 }
 
-/** What a leader does for as long as it is one: remember the window, then follow, decide, and end throttles in time. */
+/**
+ * What a leader does for as long as it is one: decide, and end throttles in time. It goes on with what it folded while
+ * it stood by, if that reaches back to where the leader before it was; else it reads the window first.
+ */
 export async function lead(
-  lease: Lease<Position>,
+  lease: Lease<Positions>,
+  standby: Follower | undefined,
   parts: LeaderParts,
-): Promise<AsyncDisposable & { readonly fold: Fold }> {
+): Promise<AsyncDisposable & { readonly follower: Follower }> {
   const { link, nowMs } = parts
   const leads = () => lease.isHeld()
   const effects = parts.effects(leads)
-  const fold = new Fold()
-  const restored = await restore(link, fold, lease.state, parts.policy(), nowMs(), lease.lost)
-  // Before the first event: a crash without a stored position would forget what came since.
-  await lease.store(restored.position)
-
   await using stack = new AsyncDisposableStack()
+  const isWarm = standby?.covers(lease.state ?? {}) ?? false
+  const follower = isWarm
+    ? standby!
+    : stack.use(await startFollower(link, parts.policies, lease.state, nowMs(), lease.lost))
+  // Before the first event: a crash without a stored position would forget what came since.
+  const from = lease.state ?? follower.positions()
+  if (!lease.state) await lease.store(from)
+  const heads: Record<string, number> = {}
+  for (const stream of RULE_STREAMS) heads[stream] = (await link.manager.streams.info(stream)).state.last_seq
+
   stack.use(
     await startExpiryClock(link, parts.throttles, nowMs, async (key, throttle, revision) => {
       if (!leads()) return
-      await effects.expire(key, throttle, revision)
+      await expire(effects, key, throttle, revision)
       parts.onExpired()
     }),
   )
-  const hooks = {
+  const hooks: LeaderHooks = {
     leads,
-    policy: parts.policy,
-    async carryOut(decision: Decision, again: boolean) {
-      const imposed = await carriedOut(effects, decision, again, link.log, lease.lost)
-      if (imposed) parts.onCarriedOut(decision, imposed)
+    async carryOut(verdict, again) {
+      const outcome = await carriedOut(effects, verdict, again, link.log, lease.lost)
+      if (outcome) parts.onCarriedOut(verdict, outcome)
     },
-    folded(batch: EventBatch, position: Position, decisions: number) {
+    folded(batch, positions, verdicts) {
       parts.onFolded(batch)
       // Not awaited: a position that is a little old leads to decisions that are carried out already.
-      if (decisions > 0) void lease.store(position)
-      else lease.keep(position)
+      if (verdicts > 0) void lease.store(positions)
+      else lease.keep(positions)
     },
   }
-  stack.use(followLog(link, fold, restored, hooks))
-  link.log.info({ term: lease.term, from: restored.position, head: restored.headSequence }, 'leading')
+  await follower.takeOver(hooks, from, heads)
+  void lease.store(follower.positions())
+  link.log.info({ term: lease.term, from, heads, isWarm }, 'leading')
   const owned = stack.move()
-  return { fold, [Symbol.asyncDispose]: () => owned.disposeAsync() }
+  return { follower, [Symbol.asyncDispose]: () => owned.disposeAsync() }
 }
 
 /** Tries until it is done or `lost` says that it is another's to do; undefined when it was done before. */
 async function carriedOut(
   effects: Effects,
-  decision: Decision,
+  verdict: Verdict,
   again: boolean,
   log: NatsLink['log'],
   lost: AbortSignal,
-): Promise<Imposed | undefined> {
+): Promise<Imposed | 'shadowed' | undefined> {
   let repeated = again
   for (let waitMs = RETRY_MIN_MS; !lost.aborted; waitMs = Math.min(waitMs * 2, RETRY_MAX_MS)) {
     try {
-      return await carryOut(effects, decision, repeated)
+      return await carryOut(effects, verdict, repeated)
     } catch (error) {
       if (lost.aborted) break
-      log.error({ err: error, incident: decision.incident, waitMs }, 'decision not carried out, again')
+      log.error(
+        { err: error, incident: verdict.decision.incident, waitMs },
+        'decision not carried out, again',
+      )
       repeated = true
       await sleep(waitMs, undefined, { signal: lost }).catch(() => {})
     }

@@ -1,18 +1,19 @@
 import { BUCKETS, GuardPolicy, jsonParser } from '@fluxgate/contracts'
-import { Bucket, type NatsLink, watchBucket } from '@fluxgate/nats'
+import { wholePolicy } from '@fluxgate/guard-core'
+import { Bucket, GUARD_POLICY_KEYS, type NatsLink, watchBucket } from '@fluxgate/nats'
 import type { Log } from '@fluxgate/runtime'
+import type { Policies } from '../core/folds.ts'
 
-const KEY = 'guard'
 const parsePolicy = jsonParser(GuardPolicy)
 
 export interface LivePolicy extends AsyncDisposable {
-  /** The policy in force now. */
-  current(): GuardPolicy
+  /** The policies in force now. */
+  current(): Policies
 }
 
 /**
- * The policy that operators keep in the bucket, over the one of the environment. One that is not valid is refused and
- * told, and the one before stays; a deleted one brings the environment's back.
+ * The policies that operators keep in the bucket: the live one over that of the environment, and the shadow one, if any.
+ * One that is not valid is refused and told, and the one before stays; a deleted one brings the environment's back.
  */
 export async function watchPolicy(
   link: NatsLink,
@@ -20,24 +21,28 @@ export async function watchPolicy(
   log: Log,
   onRefused: () => void,
 ): Promise<LivePolicy> {
-  // The bucket holds other policies too, of other shapes: only ours is read.
+  // The bucket holds other policies too, of other shapes: only ours are read.
   const bucket = new Bucket(link, BUCKETS.policy, bytes => ({ ok: true, value: bytes }))
-  let policy = fallback
+  let policies: Policies = { live: wholePolicy(fallback), shadow: undefined }
   const watch = await watchBucket(link, bucket, {
     onChange(key, bytes, revision) {
-      if (key !== KEY) return
-      const parsed = bytes === undefined ? { ok: true as const, value: fallback } : parsePolicy(bytes)
-      if (parsed.ok) {
-        policy = parsed.value
-        log.info({ policy, revision }, 'policy in force')
-      } else {
+      const isShadow = key === GUARD_POLICY_KEYS.shadow
+      if (!isShadow && key !== GUARD_POLICY_KEYS.live) return
+      const parsed = bytes === undefined ? undefined : parsePolicy(bytes)
+      if (parsed?.ok === false) {
         onRefused()
-        log.error({ reason: parsed.reason, revision }, 'policy refused, the one before stays in force')
+        log.error({ key, reason: parsed.reason, revision }, 'policy refused, the one before stays in force')
+        return
       }
+      const policy = parsed?.value
+      policies = isShadow
+        ? { ...policies, shadow: policy && wholePolicy(policy) }
+        : { ...policies, live: wholePolicy(policy ?? fallback) }
+      log.info({ key, policy, revision }, 'policy in force')
     },
   })
   return {
-    current: () => policy,
+    current: () => policies,
     [Symbol.asyncDispose]: () => watch[Symbol.asyncDispose](),
   }
 }

@@ -1,61 +1,71 @@
-import { factFilter, type GuardPolicy, IncidentOpened, STREAMS } from '@fluxgate/contracts'
-import type { Fold } from '@fluxgate/guard-core'
-import { memoryMs } from '@fluxgate/guard-core'
+import { factFilter, IncidentOpened, STREAMS } from '@fluxgate/contracts'
+import { memoryMs, RULE_STREAMS, standingMs } from '@fluxgate/guard-core'
 import { type EventBatch, type NatsLink, replay } from '@fluxgate/nats'
-import type { Position } from '../core/position.ts'
+import type { Folds, Policies } from '../core/folds.ts'
+import type { Position, Positions } from '../core/position.ts'
 
 /** Where to go on. */
 export interface Restored {
-  readonly position: Position
-  /** Up to here the log may have been decided about before, by a leader that did not store its position. */
-  readonly headSequence: number
+  readonly positions: Positions
   readonly throttlesHead: number
 }
 
 /**
- * Reads back what the memory needs and decides nothing: incidents that are still quiet, pardons that still give grace,
- * and the window of tokens up to `stored`. Without a stored position the guard begins at the end of the log.
+ * Reads back what the memory needs and decides nothing: incidents and pardons that still count, and of each stream the
+ * window up to its stored position. In a stream without one the guard begins at the end.
  */
 export async function restore(
   link: NatsLink,
-  fold: Fold,
-  stored: Position | undefined,
-  policy: GuardPolicy,
+  folds: Folds,
+  stored: Positions | undefined,
+  policies: Policies,
   nowMs: number,
   signal: AbortSignal,
 ): Promise<Restored> {
-  const { state } = await link.manager.streams.info(STREAMS.tokens)
-  let position = stored ?? { sequence: state.last_seq, storedAtMs: nowMs }
-  if (position.sequence > state.last_seq) {
-    link.log.error(
-      { stream: STREAMS.tokens, position, last: state.last_seq },
-      'the stream ends before the stored position: events were lost, going on from its end',
-    )
-    position = { sequence: state.last_seq, storedAtMs: nowMs }
-  }
-  const windowMs = memoryMs(policy)
-  const pardonsMs = policy.graceMs + windowMs
+  const positions: Record<string, Position> = {}
+  for (const stream of RULE_STREAMS)
+    positions[stream] = await beginning(link, stream, stored?.[stream], nowMs)
+  const present = policies.shadow ? [policies.live, policies.shadow] : [policies.live]
+  const windowMs = (stream: string) => Math.max(...present.map(policy => memoryMs(policy, stream)))
 
-  const opened = {
-    stream: STREAMS.incidents,
-    filter: factFilter(IncidentOpened),
-    from: { timeMs: position.storedAtMs - policy.penalty.durationMs - pardonsMs },
-    signal,
-  }
-  for await (const fact of factsOf(replay(link, opened))) fold.remember(fact, policy)
-
-  const throttles = { stream: STREAMS.throttles, from: { timeMs: position.storedAtMs - pardonsMs }, signal }
+  const oldestMs = Math.min(...Object.values(positions).map(({ storedAtMs }) => storedAtMs))
+  const longestMs = Math.max(...RULE_STREAMS.map(windowMs))
+  const from = { timeMs: oldestMs - longestMs - Math.max(...present.map(standingMs)) }
+  const opened = { stream: STREAMS.incidents, filter: factFilter(IncidentOpened), from, signal }
+  for await (const fact of factsOf(replay(link, opened))) folds.remember(fact, policies)
   const throttlesHead = (await link.manager.streams.info(STREAMS.throttles)).state.last_seq
-  for await (const fact of factsOf(replay(link, throttles))) {
-    if (fact.sequence <= throttlesHead) fold.hold(fact, policy)
+  for await (const fact of factsOf(replay(link, { stream: STREAMS.throttles, from, signal }))) {
+    if (fact.sequence <= throttlesHead) folds.remember(fact, policies)
   }
 
-  const tokens = { stream: STREAMS.tokens, from: { timeMs: position.storedAtMs - windowMs }, signal }
-  for await (const fact of factsOf(replay(link, tokens))) {
-    if (fact.sequence > position.sequence) break
-    fold.remember(fact, policy)
-  }
-  return { position, headSequence: state.last_seq, throttlesHead }
+  await Promise.all(
+    RULE_STREAMS.map(async stream => {
+      const { sequence, storedAtMs } = positions[stream]!
+      const window = { stream, from: { timeMs: storedAtMs - windowMs(stream) }, signal }
+      for await (const fact of factsOf(replay(link, window))) {
+        if (fact.sequence > sequence) break
+        folds.remember(fact, policies)
+      }
+    }),
+  )
+  return { positions, throttlesHead }
+}
+
+async function beginning(
+  link: NatsLink,
+  stream: string,
+  stored: Position | undefined,
+  nowMs: number,
+): Promise<Position> {
+  const { state } = await link.manager.streams.info(stream)
+  const end = { sequence: state.last_seq, storedAtMs: nowMs }
+  if (!stored) return end
+  if (stored.sequence <= state.last_seq) return stored
+  link.log.error(
+    { stream, position: stored, last: state.last_seq },
+    'the stream ends before the stored position: events were lost, going on from its end',
+  )
+  return end
 }
 
 async function* factsOf(batches: AsyncIterable<EventBatch>): AsyncGenerator<EventBatch['events'][number]> {

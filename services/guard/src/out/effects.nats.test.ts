@@ -1,20 +1,22 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { eventMaker, type Throttle } from '@fluxgate/contracts'
-import type { Decision } from '@fluxgate/guard-core'
 import { ulid } from 'ulid'
+import { type Enforced, expire } from '../core/carry-out.ts'
 import { ada, type GuardBench, startGuardBench, typesOf } from '../test-bench.ts'
 import { openEffects } from './effects.ts'
 
 const make = eventMaker('/guard/test', ulid, Date.now)
 
-function decision(imposedAt: number, incident: string, durationMs = 60_000): Decision {
+function decision(imposedAt: number, incident: string, durationMs = 60_000): Enforced {
   const throttle: Throttle = {
     ...{ capacity: 100, refillRate: 10, imposedAt, until: imposedAt + durationMs, reason: 'r' },
     ...{ rule: 'contextFlood', actor: 'guard', incident },
   }
   const finding = { severity: 'low' as const, explanation: 'e', numbers: {}, evidence: [] }
-  return { ...finding, incident, identity: ada, rule: 'contextFlood', sequence: 1, throttle }
+  const place = { stream: 'TOKENS', sequence: 1, atMs: imposedAt, untilMs: imposedAt + durationMs }
+  const rule = 'contextFlood' as const
+  return { ...finding, ...place, incident, identity: ada, rule, action: 'throttle', throttle }
 }
 
 function effectsOf(bench: GuardBench, leads = () => true) {
@@ -72,11 +74,11 @@ describe('the effects', () => {
     const effects = effectsOf(bench)
     const over = decision(Date.now() - 1_000, 'inc_00000001', 500).throttle
     const revision = await bench.throttles.put('ada.k1', over)
-    for (let i = 0; i < 2; i++) await effects.expire('ada.k1', over, revision)
+    for (let i = 0; i < 2; i++) await expire(effects, 'ada.k1', over, revision)
     assert.equal(await bench.box.get(ada), undefined)
     // Its marker is newer than an event that crossed in between, and is not taken for a pardon.
     assert.equal(await effects.impose(decision(Date.now() - 400, 'inc_00000002')), 'imposed')
-    await effectsOf(bench).expire('ada.k1', over, revision)
+    await expire(effectsOf(bench), 'ada.k1', over, revision)
     assert.ok(await bench.box.get(ada))
     assert.deepEqual(typesOf(await bench.facts('THROTTLES')), ['throttles.expired'])
   })
@@ -88,7 +90,7 @@ describe('the effects', () => {
     await assert.rejects(effects.impose(wanted), { code: 'FLUXGATE_LEADERSHIP_LOST' })
     await assert.rejects(effects.tellImposed(wanted), { code: 'FLUXGATE_LEADERSHIP_LOST' })
     await assert.rejects(effects.tellOpened(wanted, 'imposed'), { code: 'FLUXGATE_LEADERSHIP_LOST' })
-    await assert.rejects(effects.expire('ada.k1', wanted.throttle, 1), { code: 'FLUXGATE_LEADERSHIP_LOST' })
+    await assert.rejects(expire(effects, 'ada.k1', wanted.throttle, 1), { code: 'FLUXGATE_LEADERSHIP_LOST' })
     assert.deepEqual([await bench.facts('THROTTLES'), await bench.facts('INCIDENTS')], [[], []])
   })
 })

@@ -12,6 +12,7 @@ import {
   Throttle,
   ThrottleExpired,
   ThrottleImposed,
+  ThrottleShadowed,
 } from '@fluxgate/contracts'
 import type { Decision } from '@fluxgate/guard-core'
 import { type Bucket, type NatsLink, RevisionConflict } from '@fluxgate/nats'
@@ -105,11 +106,20 @@ export function openEffects(
       await append(link, openedEvent(make, decision, imposed), 0)
     },
 
-    async expire(key, throttle, revision) {
+    async tellShadowed(decision) {
+      mustLead()
+      await append(link, shadowedEvent(make, decision))
+    },
+
+    async tellExpired(key, throttle, revision) {
       mustLead()
       const present = await lastMessage(link, bucket.stream, `$KV.${bucket.name}.${key}`)
-      if (present?.sequence !== revision) return
+      if (present?.sequence !== revision) return false
       await tellExpired(key, throttle, revision)
+      return true
+    },
+
+    async removeExpired(key, revision) {
       mustLead()
       try {
         expired.set(key, await bucket.delete(key, revision))
@@ -143,7 +153,7 @@ export function openEffects(
 }
 
 function openedEvent(make: EventMaker, decision: Decision, imposed: Imposed) {
-  const { incident, identity, rule, severity, numbers, evidence, throttle } = decision
+  const { incident, identity, rule, severity, numbers, evidence, atMs, untilMs } = decision
   const throttled = imposed === 'imposed'
   return make(
     IncidentOpened,
@@ -156,9 +166,24 @@ function openedEvent(make: EventMaker, decision: Decision, imposed: Imposed) {
       numbers: { ...numbers },
       evidence: [...evidence],
       action: throttled ? 'throttled' : 'observed',
-      ...(throttled ? { until: throttle.until } : undefined),
+      ...(throttled ? { until: untilMs } : undefined),
     },
-    { id: `opened-${incident}`, timeMs: throttle.imposedAt },
+    { id: `opened-${incident}`, timeMs: atMs },
+  )
+}
+
+/** Told again after a crash under the same id: whoever reads it knows it by that. */
+function shadowedEvent(make: EventMaker, decision: Decision) {
+  const { incident, identity, rule, severity, explanation, numbers, evidence, atMs, untilMs } = decision
+  const { action, throttle } = decision
+  const limits = throttle && { capacity: throttle.capacity, refillRate: throttle.refillRate }
+  return make(
+    ThrottleShadowed,
+    {
+      ...{ ...identity, incident, rule, severity, explanation, numbers: { ...numbers } },
+      ...{ evidence: [...evidence], action, ...limits, until: untilMs },
+    },
+    { id: `shadowed-${incident}`, timeMs: atMs },
   )
 }
 

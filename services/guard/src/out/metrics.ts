@@ -13,15 +13,20 @@ export interface GuardMetrics {
   readonly policyRefused: Counter
 }
 
-export function guardMetrics(remembered: () => number, pending: () => number): GuardMetrics {
+export function guardMetrics(
+  remembered: () => ReadonlyMap<string, { keys: number }>,
+  pending: () => number,
+): GuardMetrics {
   const registry = createMetrics('guard')
   const registers = [registry]
   new Gauge({
     name: 'fluxgate_guard_keys_remembered',
-    help: 'Identities in the memory of the rules',
+    help: 'Identities, addresses and accounts in the memory of each rule',
+    labelNames: ['rule'],
     registers,
     collect() {
-      this.set(remembered())
+      this.reset()
+      for (const [rule, { keys }] of remembered()) this.set({ rule }, keys)
     },
   })
   new Gauge({

@@ -1,6 +1,16 @@
 import Type from 'typebox'
 import { defineEvent } from '../envelope.ts'
-import { Actor, EpochMs, IncidentId, identityFields, record, ShortText } from './fields.ts'
+import {
+  Actor,
+  EpochMs,
+  IncidentId,
+  identityFields,
+  LogReference,
+  LongText,
+  record,
+  ShortText,
+} from './fields.ts'
+import { Severity } from './incidents.ts'
 
 /** A penalty-box limit was put on an identity. */
 export const ThrottleImposed = defineEvent(
@@ -33,4 +43,27 @@ export const ThrottleExpired = defineEvent(
   'expired',
   1,
   record({ ...identityFields, until: EpochMs, incident: Type.Optional(IncidentId) }),
+)
+
+/** What the guard's shadow policy would have done. Nothing was: neither a throttle nor an incident followed from it. */
+export const ThrottleShadowed = defineEvent(
+  'throttles',
+  'shadowed',
+  1,
+  record({
+    ...identityFields,
+    /** The incident that it would have been. */
+    incident: IncidentId,
+    rule: ShortText,
+    severity: Severity,
+    explanation: LongText,
+    numbers: Type.Record(Type.String({ maxLength: 64 }), Type.Number()),
+    evidence: Type.Array(LogReference, { maxItems: 50 }),
+    action: Type.Union([Type.Literal('observe'), Type.Literal('throttle'), Type.Literal('block')]),
+    /** Of the throttle, when the action is one. */
+    capacity: Type.Optional(Type.Number({ minimum: 0 })),
+    refillRate: Type.Optional(Type.Number({ minimum: 0 })),
+    /** Until when the rule would have left the identity alone. */
+    until: EpochMs,
+  }),
 )

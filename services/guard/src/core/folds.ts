@@ -1,0 +1,40 @@
+import { type Decision, type Fact, Fold, type WholePolicy } from '@fluxgate/guard-core'
+
+export interface Policies {
+  readonly live: WholePolicy
+  /** Decided by beside the live one, and not enforced. */
+  readonly shadow: WholePolicy | undefined
+}
+
+/** A decision of the live policy, or of the shadow policy. */
+export interface Verdict {
+  readonly decision: Decision
+  readonly isShadow: boolean
+}
+
+/** The live fold and, for as long as there is a shadow policy, another one beside it that knows nothing of the first. */
+export class Folds {
+  readonly live = new Fold()
+  #shadow: Fold | undefined
+
+  /** What was decided before: incidents of the live policy, `shadowed` of the other; all else concerns both. */
+  remember(fact: Fact, policies: Policies): void {
+    const shadow = this.#shadowOf(policies)
+    const { type } = fact.event
+    if (type !== 'fluxgate.throttles.shadowed') this.live.remember(fact, policies.live)
+    if (shadow && type !== 'fluxgate.incidents.opened') shadow.remember(fact, policies.shadow!)
+  }
+
+  fold(fact: Fact, policies: Policies, verdicts: Verdict[]): void {
+    for (const decision of this.live.fold(fact, policies.live)) verdicts.push({ decision, isShadow: false })
+    const shadow = this.#shadowOf(policies)
+    if (!shadow) return
+    for (const decision of shadow.fold(fact, policies.shadow!)) verdicts.push({ decision, isShadow: true })
+  }
+
+  #shadowOf(policies: Policies): Fold | undefined {
+    if (!policies.shadow) this.#shadow = undefined
+    else this.#shadow ??= new Fold()
+    return this.#shadow
+  }
+}

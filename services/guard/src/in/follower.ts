@@ -1,0 +1,113 @@
+import { STREAMS } from '@fluxgate/contracts'
+import { RULE_STREAMS } from '@fluxgate/guard-core'
+import { type EventBatch, follow, type NatsLink } from '@fluxgate/nats'
+import { Folds, type Policies, type Verdict } from '../core/folds.ts'
+import type { Position, Positions } from '../core/position.ts'
+import { restore } from './restore.ts'
+
+/** Events folded before their decisions are carried out, at the most: about a millisecond of folding. */
+const MAX_BATCH = 256
+/** Decisions that a standby keeps in case that the leader did not carry them out. */
+const MAX_WAITING = 10_000
+
+export interface LeaderHooks {
+  /** Asked again after every wait: once false nothing is folded any more. */
+  leads(): boolean
+  /**
+   * Resolves when the decision is carried out, or when this process leads no more.
+   * @param again true when a leader before us may have decided it
+   */
+  carryOut(verdict: Verdict, again: boolean): Promise<void>
+  /** A batch is folded, and all that followed from it is done. */
+  folded(batch: EventBatch, positions: Positions, verdicts: number): void
+}
+
+/**
+ * Follows the log and decides. Standing by, it keeps its decisions to itself: who leads carries out the same ones, since
+ * the same events lead to them. So that a takeover has no window to replay, and is as fast under load as without.
+ */
+export interface Follower extends AsyncDisposable {
+  readonly folds: Folds
+  positions(): Positions
+  /** Whether every event after `positions` was decided about here. */
+  covers(positions: Positions): boolean
+  /**
+   * Carries out what was decided after `from`, and from now on what is decided.
+   * @param heads up to here the leader before us may have carried decisions out
+   */
+  takeOver(hooks: LeaderHooks, from: Positions, heads: Readonly<Record<string, number>>): Promise<void>
+}
+
+/** @param stored where to begin to decide; without it at the end of the log */
+export async function startFollower(
+  link: NatsLink,
+  policies: () => Policies,
+  stored: Positions | undefined,
+  nowMs: number,
+  signal: AbortSignal,
+): Promise<Follower> {
+  const folds = new Folds()
+  const restored = await restore(link, folds, stored, policies(), nowMs, signal)
+  const begun: Record<string, Position> = { ...restored.positions }
+  const positions: Record<string, Position> = { ...restored.positions }
+  let waiting: Verdict[] = []
+  let leading: { hooks: LeaderHooks; heads: Readonly<Record<string, number>> } | undefined
+
+  function keep(verdicts: readonly Verdict[]): void {
+    for (const verdict of verdicts) waiting.push(verdict)
+    if (waiting.length <= MAX_WAITING) return
+    for (const { decision } of waiting.splice(0, waiting.length - MAX_WAITING)) {
+      begun[decision.stream] = { sequence: decision.sequence, storedAtMs: decision.atMs }
+    }
+  }
+
+  async function take(batch: EventBatch): Promise<void> {
+    const leader = leading
+    if (leader && !leader.hooks.leads()) return
+    const present = policies()
+    const verdicts: Verdict[] = []
+    for (const fact of batch.events) folds.fold(fact, present, verdicts)
+    if (!leader) keep(verdicts)
+    else if (verdicts.length > 0) {
+      const { hooks, heads } = leader
+      const head = heads[batch.stream] ?? 0
+      await Promise.all(verdicts.map(verdict => hooks.carryOut(verdict, verdict.decision.sequence <= head)))
+      if (!hooks.leads()) return
+    }
+    positions[batch.stream] = { sequence: batch.lastSequence, storedAtMs: batch.lastStoredAtMs }
+    leader?.hooks.folded(batch, { ...positions }, verdicts.length)
+  }
+
+  const stack = new AsyncDisposableStack()
+  // The same name for leader and standby, so that what both cannot read is buried once.
+  const name = 'guard'
+  const throttles = { name, stream: STREAMS.throttles, from: { sequence: restored.throttlesHead + 1 } }
+  stack.use(
+    follow(link, throttles, async batch => {
+      for (const fact of batch.events) folds.remember(fact, policies())
+    }),
+  )
+  for (const stream of RULE_STREAMS) {
+    const from = { sequence: begun[stream]!.sequence + 1 }
+    stack.use(follow(link, { name, stream, from, maxBatch: MAX_BATCH }, take))
+  }
+
+  return {
+    folds,
+    positions: () => ({ ...positions }),
+    covers: wanted =>
+      Object.entries(wanted).every(([stream, { sequence }]) => sequence >= (begun[stream]?.sequence ?? 0)),
+    async takeOver(hooks, from, heads) {
+      while (waiting.length > 0 && hooks.leads()) {
+        const verdicts = waiting.filter(
+          ({ decision: { stream, sequence } }) =>
+            sequence > Math.min(from[stream]?.sequence ?? 0, heads[stream] ?? 0),
+        )
+        waiting = []
+        await Promise.all(verdicts.map(verdict => hooks.carryOut(verdict, true)))
+      }
+      leading = { hooks, heads }
+    },
+    [Symbol.asyncDispose]: () => stack.disposeAsync(),
+  }
+}

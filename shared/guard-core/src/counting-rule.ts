@@ -1,0 +1,59 @@
+import type { Identity, Severity } from '@fluxgate/contracts'
+import type { Fact } from './fact.ts'
+import { MAX_EVIDENCE, type Rule } from './rule.ts'
+import { SlidingWindow, slotMs } from './sliding-window.ts'
+import type { RuleName, WholePolicy } from './whole-policy.ts'
+
+const SHAPE = { slots: 20, keptPerSlot: 3 }
+
+/** Rules whose thresholds are "more than so many in so long". */
+type CountingName = {
+  [Name in RuleName]: WholePolicy['rules'][Name] extends { threshold: number } ? Name : never
+}[RuleName]
+
+interface Counting {
+  readonly name: CountingName
+  readonly stream: string
+  readonly severity: Severity
+  keyOf(fact: Fact, policy: WholePolicy): string | undefined
+  accused(fact: Fact): Identity
+  /** What was counted, after the number: `calls`, `wrong passwords from one address`. */
+  describe(fact: Fact, policy: WholePolicy): string
+}
+
+/** A rule that counts events of one kind in a window. */
+export function countingRule(counting: Counting): Rule<SlidingWindow> {
+  const { name, stream, severity } = counting
+  return {
+    name,
+    stream,
+    keyOf: counting.keyOf,
+
+    evolve(memory = new SlidingWindow(SHAPE), fact, policy) {
+      memory.add(fact.storedAtMs, 1, fact.sequence, policy.rules[name].windowMs)
+      return memory
+    },
+
+    crossedBy(memory, fact, policy) {
+      return memory.events > policy.rules[name].threshold ? counting.accused(fact) : undefined
+    },
+
+    explain(memory, fact, policy) {
+      const { windowMs, threshold } = policy.rules[name]
+      const what = counting.describe(fact, policy)
+      return {
+        severity,
+        explanation: `${memory.events} ${what} within ${windowMs / 1_000} s. The policy allows ${threshold}.`,
+        numbers: { count: memory.events, threshold, windowMs },
+        evidence: memory.largest(MAX_EVIDENCE).map(sequence => ({ stream, sequence })),
+      }
+    },
+
+    isIdle: (memory, atMs) => memory.isIdle(atMs),
+
+    memoryMs(policy) {
+      const { windowMs } = policy.rules[name]
+      return windowMs + slotMs(windowMs, SHAPE)
+    },
+  }
+}

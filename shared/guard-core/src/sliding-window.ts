@@ -1,0 +1,128 @@
+/** How a window is counted: in so many parts, each of which names so many of its largest events as evidence. */
+export interface WindowShape {
+  /** What is older than the window leaves it in steps of one part. */
+  readonly slots: number
+  readonly keptPerSlot: number
+}
+
+/** Numbers that stand for one slot, and for one kept event. */
+const SLOT = 3
+const KEPT = 3
+
+/**
+ * A sum over a sliding window. Slots are aligned to the epoch, so the sum at a time depends on the events of the window
+ * alone and not on where the counting began: a restart that replays the window decides the same. Memory is bounded by
+ * the shape, whatever the rate of events; it is flat arrays of numbers, because there are hundreds of thousands of
+ * windows. A slot counts while all of it is inside the window.
+ */
+export class SlidingWindow {
+  readonly #shape: WindowShape
+  #windowMs = 0
+  #slotMs = 1
+  /** Slot number, sum, events; oldest first. */
+  #slots: number[] = []
+  /** Slot number, sequence, amount; oldest slot first. */
+  #kept: number[] = []
+  #sum = 0
+  #events = 0
+
+  constructor(shape: WindowShape) {
+    this.#shape = shape
+  }
+
+  /** Adds an event; a window of another length than before begins empty. */
+  add(atMs: number, amount: number, sequence: number, windowMs: number): void {
+    if (windowMs !== this.#windowMs) this.#resize(windowMs)
+    this.#dropBefore(atMs)
+    const number = Math.floor(atMs / this.#slotMs)
+    const slots = this.#slots
+    // The clock of a stream may step back when its leader changes: such an event counts as now.
+    if (slots.length === 0) this.#slots = [number, amount, 1]
+    else if (number > slots[slots.length - SLOT]!) slots.push(number, amount, 1)
+    else {
+      slots[slots.length - 2]! += amount
+      slots[slots.length - 1]! += 1
+    }
+    this.#sum += amount
+    this.#events++
+    if (this.#shape.keptPerSlot > 0) this.#keep(this.#slots[this.#slots.length - SLOT]!, sequence, amount)
+  }
+
+  /** Sum and events of the window that ended with the last event added. */
+  get sum(): number {
+    return this.#sum
+  }
+
+  get events(): number {
+    return this.#events
+  }
+
+  /** Sequences of the largest events, in the order of the log. */
+  largest(max: number): number[] {
+    const kept: Array<{ sequence: number; amount: number }> = []
+    for (let i = 0; i < this.#kept.length; i += KEPT) {
+      kept.push({ sequence: this.#kept[i + 1]!, amount: this.#kept[i + 2]! })
+    }
+    return kept
+      .sort((a, b) => b.amount - a.amount || a.sequence - b.sequence)
+      .slice(0, max)
+      .map(each => each.sequence)
+      .sort((a, b) => a - b)
+  }
+
+  /** True when nothing of it can matter at this time. */
+  isIdle(atMs: number): boolean {
+    const { length } = this.#slots
+    return length === 0 || this.#slots[length - SLOT]! * this.#slotMs <= atMs - this.#windowMs
+  }
+
+  #resize(windowMs: number): void {
+    this.#windowMs = windowMs
+    this.#slotMs = slotMs(windowMs, this.#shape)
+    this.#slots = []
+    this.#kept = []
+    this.#sum = 0
+    this.#events = 0
+  }
+
+  #dropBefore(atMs: number): void {
+    const slots = this.#slots
+    const oldest = atMs - this.#windowMs
+    let gone = 0
+    for (; gone < slots.length && slots[gone]! * this.#slotMs <= oldest; gone += SLOT) {
+      this.#sum -= slots[gone + 1]!
+      this.#events -= slots[gone + 2]!
+    }
+    if (gone === 0) return
+    if (gone === slots.length) {
+      this.#slots = []
+      this.#kept = []
+      return
+    }
+    slots.splice(0, gone)
+    let first = 0
+    while (first < this.#kept.length && this.#kept[first]! < slots[0]!) first += KEPT
+    this.#kept.splice(0, first)
+  }
+
+  #keep(number: number, sequence: number, amount: number): void {
+    const kept = this.#kept
+    let first = kept.length
+    while (first > 0 && kept[first - KEPT] === number) first -= KEPT
+    if (kept.length - first < this.#shape.keptPerSlot * KEPT) {
+      if (kept.length === 0) this.#kept = [number, sequence, amount]
+      else kept.push(number, sequence, amount)
+      return
+    }
+    let least = first
+    for (let i = first; i < kept.length; i += KEPT) if (kept[i + 2]! < kept[least + 2]!) least = i
+    if (amount > kept[least + 2]!) {
+      kept[least + 1] = sequence
+      kept[least + 2] = amount
+    }
+  }
+}
+
+export function slotMs(windowMs: number, { slots }: WindowShape): number {
+  return Math.max(1, Math.ceil(windowMs / slots))
+}

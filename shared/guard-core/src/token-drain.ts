@@ -1,0 +1,143 @@
+import { STREAMS } from '@fluxgate/contracts'
+import { identityOf } from './accused.ts'
+import { MAX_EVIDENCE, type Rule } from './rule.ts'
+import { burntBy, rounded, spendingOf } from './spending.ts'
+import type { RulePolicy } from './whole-policy.ts'
+
+/** The median of absolute deviations times this is the standard deviation of a normal distribution. */
+const MAD_TO_SIGMA = 1.4826
+/** Nobody is so steady that a quarter more is out of the ordinary: the median deviation is at least this, in logarithms. */
+const MIN_MAD = 0.25
+/** Largest events of the present window that are named. */
+const KEPT = 8
+
+interface Present {
+  number: number
+  tokens: number
+  /** Over this it is a drain; worked out when the window first holds enough to be one. */
+  limit: number | undefined
+  /** Sequence, tokens. */
+  readonly largest: number[]
+}
+
+interface Drain {
+  windowMs: number
+  /** Window number, tokens; the active windows before the present one, oldest first. */
+  readonly past: number[]
+  readonly present: Present
+}
+
+/**
+ * Tokens of one window far beyond the identity's own baseline. The measure is a robust z-score of the logarithm: what
+ * people and programs burn is spread over orders of magnitude, and one wild window must not move the baseline, as it
+ * would a mean. Windows without any use say nothing about how much is usual, so only active ones count.
+ */
+export const tokenDrain: Rule<Drain> = {
+  name: 'tokenDrain',
+  stream: STREAMS.tokens,
+
+  keyOf(fact) {
+    const spending = spendingOf(fact)
+    return spending && burntBy(spending) > 0 ? fact.event.subject : undefined
+  },
+
+  evolve(memory, fact, policy) {
+    const { windowMs, baselineWindows } = policy.rules.tokenDrain
+    const number = Math.floor(fact.storedAtMs / windowMs)
+    const drain = memory?.windowMs === windowMs ? memory : begin(windowMs, number)
+    const { past, present } = drain
+    if (number > present.number) {
+      past.push(present.number, present.tokens)
+      present.number = number
+      present.tokens = 0
+      present.limit = undefined
+      present.largest.length = 0
+    }
+    let gone = 0
+    while (gone < past.length && past[gone]! < number - baselineWindows) gone += 2
+    if (gone > 0) past.splice(0, gone)
+    const tokens = burntBy(spendingOf(fact)!)
+    present.tokens += tokens
+    keep(present.largest, fact.sequence, tokens)
+    return drain
+  },
+
+  crossedBy({ past, present }, fact, policy) {
+    const { minTokens } = policy.rules.tokenDrain
+    if (present.tokens <= minTokens) return undefined
+    present.limit ??= Math.max(minTokens, limitOf(past, policy.rules.tokenDrain))
+    return present.tokens > present.limit ? identityOf(spendingOf(fact)!) : undefined
+  },
+
+  explain({ past, present }, _, policy) {
+    const { windowMs, deviations, minTokens } = policy.rules.tokenDrain
+    const { median, sigma } = baseline(past)
+    const z = rounded((Math.log(present.tokens) - median) / sigma)
+    const usual = Math.round(Math.exp(median))
+    const activeWindows = past.length / 2
+    return {
+      severity: z > 2 * deviations ? 'high' : 'medium',
+      explanation:
+        `Burnt ${present.tokens} tokens in a window of ${windowMs / 1_000} s. Its own baseline is ${usual}, the ` +
+        `median of the ${activeWindows} active windows before: a robust z-score of ${z}, and the policy allows ` +
+        `${deviations}, which is ${Math.round(present.limit ?? 0)} tokens.`,
+      numbers: {
+        ...{ burntTokens: present.tokens, baselineTokens: usual, zScore: z, deviations, minTokens },
+        ...{ limitTokens: Math.round(present.limit ?? 0), activeWindows, windowMs },
+      },
+      evidence: sequencesOf(present.largest)
+        .slice(0, MAX_EVIDENCE)
+        .map(sequence => ({ stream: STREAMS.tokens, sequence })),
+    }
+  },
+
+  isIdle({ windowMs, present }, atMs, policy) {
+    return (present.number + 1 + policy.rules.tokenDrain.baselineWindows) * windowMs <= atMs
+  },
+
+  memoryMs(policy) {
+    const { windowMs, baselineWindows } = policy.rules.tokenDrain
+    return (baselineWindows + 1) * windowMs
+  },
+}
+
+function begin(windowMs: number, number: number): Drain {
+  return { windowMs, past: [], present: { number, tokens: 0, limit: undefined, largest: [] } }
+}
+
+function limitOf(past: readonly number[], policy: RulePolicy<'tokenDrain'>): number {
+  if (past.length / 2 < policy.warmUpWindows) return Number.POSITIVE_INFINITY
+  const { median, sigma } = baseline(past)
+  return Math.exp(median + policy.deviations * sigma)
+}
+
+/** Of the logarithms of tokens. */
+function baseline(past: readonly number[]): { median: number; sigma: number } {
+  const logs = past.filter((_, i) => i % 2 === 1).map(Math.log)
+  const median = medianOf(logs)
+  const mad = medianOf(logs.map(each => Math.abs(each - median)))
+  return { median, sigma: MAD_TO_SIGMA * Math.max(mad, MIN_MAD) }
+}
+
+function medianOf(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b)
+  const middle = sorted.length >> 1
+  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2
+}
+
+function keep(largest: number[], sequence: number, tokens: number): void {
+  if (largest.length < 2 * KEPT) {
+    largest.push(sequence, tokens)
+    return
+  }
+  let least = 0
+  for (let i = 2; i < largest.length; i += 2) if (largest[i + 1]! < largest[least + 1]!) least = i
+  if (tokens > largest[least + 1]!) {
+    largest[least] = sequence
+    largest[least + 1] = tokens
+  }
+}
+
+function sequencesOf(largest: readonly number[]): number[] {
+  return largest.filter((_, i) => i % 2 === 0).sort((a, b) => a - b)
+}
