@@ -52,7 +52,7 @@ for (const kind of [undefined, 'pglite'] as const) {
   })
 }
 
-/** Everything that migrations make: tables, columns, constraints, indexes, and the rows they put there. */
+/** Everything that migrations make: tables, columns, constraints, indexes, functions, grants, and the rows they put there. */
 async function catalog(url: string): Promise<unknown> {
   await using db = openDatabase(url)
   const rows = (text: string) => runScript(db, text)
@@ -69,6 +69,14 @@ async function catalog(url: string): Promise<unknown> {
     relations: await rows(`
       select relname, relkind, reloptions from pg_class
       where relnamespace = 'public'::regnamespace order by 1`),
+    functions: await rows(`
+      select proname, prosrc, prosecdef, proconfig, proacl::text from pg_proc
+      where pronamespace = 'public'::regnamespace order by 1`),
+    grants: await rows(`
+      select relname, coalesce(relacl, acldefault('r', relowner))::text as grants from pg_class
+      where relnamespace = 'public'::regnamespace and relkind in ('r', 'p') order by 1`),
+    partitions: await rows(`
+      select inhrelid::regclass::text as child, inhparent::regclass::text as parent from pg_inherits order by 1`),
     migrations: await rows('select name from kysely_migration order by 1'),
     lock: await rows('select * from kysely_migration_lock'),
     totals: await rows('select * from request_totals'),

@@ -19,7 +19,7 @@ export interface ProjectionConfig {
   /** How often the server is asked how far the streams go. */
   readonly lagEveryMs: number
   readonly statementTimeoutMs: number
-  /** How long rows stay, and how often older ones are deleted (0: never). */
+  /** How long rows stay, and how often older ones are deleted and days made ahead (0: never). */
   readonly requestsKeptMs: number
   readonly usageKeptMs: number
   readonly authKeptMs: number
@@ -42,7 +42,7 @@ export function readProjectionConfig(env: EnvReader): ProjectionConfig {
     retryMaxMs: env.durationMs('PROJECTION_RETRY_MAX', 5_000),
     lagEveryMs: env.durationMs('PROJECTION_LAG_EVERY', 2_000),
     statementTimeoutMs: env.durationMs('PROJECTION_STATEMENT_TIMEOUT', 60_000),
-    requestsKeptMs: env.number('REQUESTS_KEPT_DAYS', 30, { min: 1 }) * DAY_MS,
+    requestsKeptMs: env.integer('RETENTION_DAYS', 30, { min: 1, max: 3_660 }) * DAY_MS,
     usageKeptMs: env.number('USAGE_KEPT_DAYS', 400, { min: 1 }) * DAY_MS,
     authKeptMs: env.number('AUTH_KEPT_DAYS', 90, { min: 1 }) * DAY_MS,
     pruneEveryMs: env.durationMs('PROJECTION_PRUNE_EVERY', 3_600_000),

@@ -1,15 +1,19 @@
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
 import { STREAMS } from '@fluxgate/contracts'
 import { connectNats, EventPublisher, ensureTopology } from '@fluxgate/nats'
-import { asOf, migrateToLatest, openDatabase, runScript } from '@fluxgate/read-model'
+import { asOf, type Database, migrateToLatest, openDatabase, runScript } from '@fluxgate/read-model'
 import { createLog, readConfig } from '@fluxgate/runtime'
 import { createDatabase, eventually, startNatsServer, startPostgres } from '@fluxgate/testing'
 import { dumpTables, naiveFold, readTables } from '../test/naive.ts'
 import { workload } from '../test/workload.ts'
 import { readProjectionConfig } from './config.ts'
 import { prune } from './out/prune.ts'
-import { rebuild } from './rebuild.ts'
+import { openRequestDays } from './out/request-days.ts'
+import { type RebuildProgress, rebuild } from './rebuild.ts'
 import { startProjection } from './service.ts'
 
 const log = createLog('projection', 'silent')
@@ -57,7 +61,7 @@ for (const kind of [undefined, 'pglite'] as const) {
       rebuild({ ...config, acceptLoss: false }, log),
       publish(events.slice(3_000)),
     ])
-    assert.ok(rebuilt.get('REQUESTS')!.rebuilt >= 1_000)
+    assert.ok(rebuilt!.get('REQUESTS')!.rebuilt >= 1_000)
     await untilDone()
     await eventually(async () => assert.deepEqual(await readTables(db), naiveFold(events)), {
       timeoutMs: 60_000,
@@ -86,6 +90,75 @@ for (const kind of [undefined, 'pglite'] as const) {
   })
 }
 
+test('a killed rebuild goes on where it stopped; readers see the old rows, then the new', async () => {
+  await using nats = await startNatsServer()
+  await using postgres = await startPostgres()
+  await using link = await connectNats({ url: nats.url, name: 'test' }, log)
+  await ensureTopology(link)
+  await using publisher = new EventPublisher(link)
+  const events = workload({ requests: 6_000 })
+  for (const event of events) publisher.append(event)
+  await publisher.flush()
+  await using db = openDatabase(postgres.url)
+  await migrateToLatest(db)
+  const env = {
+    DATABASE_URL: postgres.url,
+    NATS_URL: nats.url,
+    PROJECTION_PRUNE_EVERY: '0',
+    RETENTION_DAYS: '3660',
+  }
+  const config = readConfig(env, readProjectionConfig)
+  await using projection = await startProjection(config, log)
+  const read = () => Object.values(STREAMS).reduce((sum, stream) => sum + projection.positionOf(stream), 0)
+  await eventually(() => read() === events.length, { timeoutMs: 60_000 })
+  const live = await dumpTables(db)
+  await runScript(db, `update requests set path = '/old'`)
+
+  const main = fileURLToPath(new URL('./rebuild-main.ts', import.meta.url))
+  const slow = {
+    PROJECTION_BATCH_EVENTS: '100',
+    PROJECTION_READ_EVENTS: '50',
+    PROJECTION_BUFFER_EVENTS: '200',
+  }
+  const child = spawn(process.execPath, [main], { env: { ...process.env, ...env, ...slow }, stdio: 'ignore' })
+  const folded = async () => {
+    const checkpoints = 'projection_rebuild.projection_checkpoints'
+    const [there] = await runScript(db, `select to_regclass('${checkpoints}') is not null as yes`)
+    if (!(there as { yes: boolean }).yes) return 0
+    const [sum] = await runScript(db, `select coalesce(sum(sequence), 0)::int8 as n from ${checkpoints}`)
+    return (sum as { n: number }).n
+  }
+  await eventually(async () => (await folded()) > 1_000, { timeoutMs: 60_000, everyMs: 5 })
+  child.kill('SIGKILL')
+  await once(child, 'exit')
+  const stoppedAt = await folded()
+  assert.ok(stoppedAt < events.length)
+  assert.equal(await countOf(db, `path = '/old'`), 6_000)
+
+  const seen = new Set<string>()
+  const reading = new AbortController()
+  const reader = (async () => {
+    while (!reading.signal.aborted)
+      seen.add(`${await countOf(db, `path = '/old'`)} of ${await countOf(db, 'true')}`)
+  })()
+  const progress: RebuildProgress[] = []
+  await rebuild({ ...config, acceptLoss: false }, log, { onProgress: each => progress.push(each) })
+  reading.abort()
+  await reader
+  assert.ok(progress[0]!.done >= stoppedAt, 'resumed')
+  assert.deepEqual(progress.at(-1), { done: events.length, total: events.length })
+  assert.deepEqual(
+    [...seen].filter(each => !/^(0|6000) of 6000$/.test(each)),
+    [],
+  )
+  assert.deepEqual(await dumpTables(db), live)
+})
+
+async function countOf(db: Database, condition: string): Promise<number> {
+  const [row] = await runScript(db, `select count(*) as n from requests where ${condition}`)
+  return (row as { n: number }).n
+}
+
 test('a log that no longer begins at its beginning is not rebuilt from unasked; old rows go by their age', async () => {
   await using nats = await startNatsServer()
   await using postgres = await startPostgres()
@@ -105,10 +178,18 @@ test('a log that no longer begins at its beginning is not rebuilt from unasked; 
 
   const nowMs = Date.parse(events[0]!.event.time) + 200_000
   const retention = { requestsKeptMs: 100_000, usageKeptMs: 60_000, authKeptMs: 1e12 }
-  const deleted = await prune(db, retention, nowMs, new AbortController().signal)
-  const [left] = await runScript(db, 'select count(*) as n from requests')
-  assert.ok(deleted.requests! >= 90 && deleted.requests! <= 101, `${deleted.requests}`)
+  const days = openRequestDays(db, 'public', retention.requestsKeptMs, () => nowMs)
+  const deleted = await prune(db, 'public', days, retention, nowMs, new AbortController().signal)
   assert.ok(deleted.usage_minutes! > 0)
   assert.equal(deleted.auth_events, 0)
-  assert.ok((left as { n: number }).n > 190)
+  const [kept] = await runScript(db, 'select count(*) as n from requests')
+  assert.ok((kept as { n: number }).n > 290, 'a day goes as a whole')
+  const later = nowMs + 86_400_000
+  const { request_days } = await prune(db, 'public', days, retention, later, new AbortController().signal)
+  assert.ok(request_days! >= 1)
+  assert.deepEqual(await runScript(db, 'select 1 from requests'), [])
+  const [totals] = await runScript(db, 'select admitted + refused as n from request_totals')
+  const told = events.map(({ event }) => event.type).filter(type => type.startsWith('fluxgate.requests.'))
+  const decided = told.slice(9).filter(type => /admitted|refused/.test(type)).length
+  assert.deepEqual(totals, { n: decided }, 'sums stay')
 })

@@ -1,13 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { connectNats } from '@fluxgate/nats'
-import { openDatabase } from '@fluxgate/read-model'
+import { connectNats, type NatsLink } from '@fluxgate/nats'
+import { type Database, openDatabase } from '@fluxgate/read-model'
 import type { EnvReader, Log } from '@fluxgate/runtime'
 import { type ProjectionConfig, readProjectionConfig } from './config.ts'
-import { type Positions, prepareRebuild, REBUILD_SCHEMA, trySwap } from './out/rebuild.ts'
-import { OWNER, PROJECTED_STREAMS, startProjection } from './service.ts'
+import { prune } from './out/prune.ts'
+import { type Positions, positionsIn, prepareRebuild, REBUILD_SCHEMA, trySwap } from './out/rebuild.ts'
+import { openRequestDays } from './out/request-days.ts'
+import { OWNER, PROJECTED_STREAMS, type Projection, startProjection } from './service.ts'
 
-const TRY_EVERY_MS = 500
-const LOCK_NOT_AVAILABLE = '55P03'
+const PROGRESS_EVERY_MS = 500
+/** Postgres' codes of a swap that readers kept from its locks. */
+const LOCKED: readonly unknown[] = ['55P03', '40P01']
 
 export interface RebuildConfig extends ProjectionConfig {
   /** Go on although the log no longer reaches back to its beginning: older rows will be gone. */
@@ -19,34 +22,99 @@ export function readRebuildConfig(env: EnvReader): RebuildConfig {
   return { ...readProjectionConfig(env), acceptLoss }
 }
 
+/** Messages of the log, as it stands now, that are folded. */
+export interface RebuildProgress {
+  readonly done: number
+  readonly total: number
+}
+
+export interface RebuildOptions {
+  /** Told twice a second. */
+  readonly onProgress?: (progress: RebuildProgress) => void
+  /** Ends the work; the next rebuild goes on where it stopped, as after a kill. */
+  readonly signal?: AbortSignal
+}
+
 /**
  * Folds the whole log again beside the live tables and swaps them in when they have caught up; the live projection and
  * all readers go on meanwhile. The way to new columns, and to tables that are right again after a fault in the fold.
+ * @returns where the tables stood at the swap; undefined when the signal came first
  */
-export async function rebuild(config: RebuildConfig, log: Log): Promise<Positions> {
+export async function rebuild(
+  config: RebuildConfig,
+  log: Log,
+  { onProgress, signal = new AbortController().signal }: RebuildOptions = {},
+): Promise<Positions | undefined> {
   await using db = openDatabase(config.databaseUrl, {
     max: 2,
     applicationName: 'rebuild',
     statementTimeoutMs: 0,
   })
   await using link = await connectNats({ url: config.natsUrl, name: 'rebuild' }, log)
-  for (const stream of PROJECTED_STREAMS) {
-    const { state } = await link.manager.streams.info(stream)
-    if (state.first_seq <= 1 || config.acceptLoss) continue
-    throw new Error(`${stream} begins at ${state.first_seq}: a rebuild would lose what came before`)
+  const begun = await prepareRebuild(db, OWNER)
+  const from = await positionsIn(db, REBUILD_SCHEMA, OWNER)
+  const lost = await lostStreams(db, link, from)
+  if (!config.acceptLoss && lost.size > 0) {
+    throw new Error(`a rebuild would lose rows: ${[...lost.values()].join('; ')}`)
   }
-  await prepareRebuild(db)
-  await using _projection = await startProjection(
+  log.info({ begun, lost: Object.fromEntries(lost) }, 'rebuilding')
+  await using projection = await startProjection(
     { ...config, metricsPort: undefined, pruneEveryMs: 0 },
     log,
     { schema: REBUILD_SCHEMA },
   )
-  for (;;) {
-    await sleep(TRY_EVERY_MS)
-    const { swapped, positions } = await unlessLocked(trySwap(db, OWNER))
-    log.info({ swapped, positions: Object.fromEntries(positions) }, swapped ? 'swapped' : 'catching up')
-    if (swapped) return positions
+  while (!signal.aborted) {
+    const progress = await progressOf(link, projection, from)
+    onProgress?.(progress)
+    if (progress.done >= progress.total) {
+      await tidy(db, config, signal)
+      const { swapped, positions } = await unlessLocked(trySwap(db, OWNER, lost))
+      if (swapped) return positions
+    }
+    await sleep(PROGRESS_EVERY_MS)
   }
+  return undefined
+}
+
+/** Stream → what the live tables hold and the log no longer does. */
+async function lostStreams(
+  db: Database,
+  link: NatsLink,
+  from: ReadonlyMap<string, number>,
+): Promise<Map<string, string>> {
+  const live = await positionsIn(db, 'public', OWNER)
+  const lost = new Map<string, string>()
+  for (const stream of PROJECTED_STREAMS) {
+    const { state } = await link.manager.streams.info(stream)
+    const next = (from.get(stream) ?? 0) + 1
+    if (state.first_seq > next) lost.set(stream, `${stream} begins at ${state.first_seq}, not at ${next}`)
+    const end = live.get(stream) ?? 0
+    if (state.last_seq < end) lost.set(stream, `${stream} ends at ${state.last_seq}, the tables at ${end}`)
+  }
+  return lost
+}
+
+async function progressOf(
+  link: NatsLink,
+  projection: Projection,
+  from: ReadonlyMap<string, number>,
+): Promise<RebuildProgress> {
+  let done = 0
+  let total = 0
+  for (const stream of PROJECTED_STREAMS) {
+    const { last_seq: last } = (await link.manager.streams.info(stream)).state
+    // The projection knows its position only when it has asked Postgres.
+    done += Math.min(Math.max(projection.positionOf(stream), from.get(stream) ?? 0), last)
+    total += last
+  }
+  return { done, total }
+}
+
+/** What retention has taken from the live tables goes from the rebuilt ones too, and the next days are there. */
+async function tidy(db: Database, config: ProjectionConfig, signal: AbortSignal): Promise<void> {
+  const days = openRequestDays(db, REBUILD_SCHEMA, config.requestsKeptMs, Date.now)
+  await days.ensureAhead()
+  await prune(db, REBUILD_SCHEMA, days, config, Date.now(), signal)
 }
 
 /** A reader that holds a table for long must not end a rebuild: the swap is tried again. */
@@ -54,7 +122,7 @@ async function unlessLocked(attempt: ReturnType<typeof trySwap>): ReturnType<typ
   try {
     return await attempt
   } catch (error) {
-    if ((error as { code?: unknown }).code !== LOCK_NOT_AVAILABLE) throw error
+    if (!LOCKED.includes((error as { code?: unknown }).code)) throw error
     return { swapped: false, positions: new Map() }
   }
 }

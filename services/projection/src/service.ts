@@ -10,6 +10,7 @@ import { type ProjectorHooks, pause, project, retried } from './in/projector.ts'
 import { type WatchHooks, watchStreams } from './in/stream-watch.ts'
 import { type Metrics, projectionMetrics } from './out/metrics.ts'
 import { prune } from './out/prune.ts'
+import { openRequestDays } from './out/request-days.ts'
 import { openStore, type Store } from './out/store.ts'
 
 /** Whose checkpoints these are. Another version of the fold is another version here, and needs a rebuild. */
@@ -52,7 +53,9 @@ export async function startProjection(
     }),
   )
   const link = stack.use(await connectNats({ url: config.natsUrl, name: 'projection' }, log))
-  const store = openStore(db, OWNER, PROJECTED_STREAMS, overrides.schema ?? 'public')
+  const schema = overrides.schema ?? 'public'
+  const days = openRequestDays(db, schema, config.requestsKeptMs, nowMs)
+  const store = openStore(db, OWNER, PROJECTED_STREAMS, schema, days)
   const intake = new Intake(config)
   const reader = stack.use(new LogReader(link, intake, config))
   const parts: Parts = { log, metrics, progress, health, reader, store, nowMs }
@@ -61,14 +64,17 @@ export async function startProjection(
   const running = (async () => {
     await retried(hooks.restart, config, hooks.failed, stop.signal)
     const watching = watchStreams(link, PROJECTED_STREAMS, config.lagEveryMs, watchHooks(parts), stop.signal)
-    const pruning = keepPruned(
-      () => prune(db, config, nowMs(), stop.signal),
+    const tidying = keepTidy(
+      async () => {
+        await days.ensureAhead()
+        return prune(db, schema, days, config, nowMs(), stop.signal)
+      },
       config.pruneEveryMs,
       log,
       stop.signal,
     )
     await project(intake, config, hooks, stop.signal)
-    await Promise.all([watching, pruning])
+    await Promise.all([watching, tidying])
   })()
   stack.defer(async () => {
     stop.abort()
@@ -91,7 +97,7 @@ export async function startProjection(
   }
 }
 
-async function keepPruned(
+async function keepTidy(
   work: () => Promise<Record<string, number>>,
   everyMs: number,
   log: Log,

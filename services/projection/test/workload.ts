@@ -52,12 +52,21 @@ export function workload(options: WorkloadOptions): OutgoingEvent[] {
     nowMs = startMs + Math.floor((i * 1_000) / requestsPerSecond)
     const user = `user_${Math.floor(random() ** 2 * users)}`
     const identity = { user, key: `key_${user}_${Math.floor(random() * 2)}` }
-    addRequest(add, `req_${String(i).padStart(20, '0')}`, identity, nowMs, random)
+    addRequest(add, requestId(nowMs, i), identity, nowMs, random)
     if (i % 97 === 0) add(KeyAccepted, { ...identity, address: '10.0.0.9', count: 1 + (i % 5) })
     if (i % 293 === 0) addLoginFailure(add, i)
     if (i % 499 === 0) addIncident(add, identity, i, nowMs)
   }
   return found.sort((a, b) => a.atMs - b.atMs).map(entry => entry.outgoing)
+}
+
+/** As gateways make them: the time in the first ten characters of a ULID. */
+export function requestId(atMs: number, i: number): string {
+  let time = ''
+  for (let left = atMs, digits = 0; digits < 10; digits++, left = Math.floor(left / 32)) {
+    time = `${'0123456789ABCDEFGHJKMNPQRSTVWXYZ'[left % 32]}${time}`
+  }
+  return `req_${time}${String(i).padStart(16, '0')}`
 }
 
 type Add = ReturnType<typeof eventMaker>
@@ -119,9 +128,10 @@ function addRequest(add: Add, request: string, identity: Identity, atMs: number,
     add(RequestFailed, { ...ending, ...failure, status: 502 }, { timeMs: endMs })
   } else add(RequestInterrupted, { ...ending, by: 'client', status: 200 }, { timeMs: endMs })
   const count = { prompt, completion, total: prompt + completion, reserved, progressed }
+  const price = { cached: prompt >> 2, costMicros: prompt * 3 + completion * 12 }
   add(
     TokensSettled,
-    { ...common, ...about, ...count, upstream: ending.upstream, source: 'reported' },
+    { ...common, ...about, ...count, ...price, upstream: ending.upstream, source: 'reported' },
     { timeMs: endMs },
   )
 }

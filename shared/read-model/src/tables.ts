@@ -4,6 +4,8 @@ import type { ColumnType, Insertable, Selectable } from 'kysely'
 /** Read as epoch milliseconds; written as a Date or ISO text. */
 type Time = ColumnType<number, Date | string, Date | string>
 type OptionalTime = ColumnType<number | null, Date | string | null | undefined, Date | string | null>
+/** May be left out of an insert. */
+type Defaulted<T> = ColumnType<T, T | undefined, T>
 /** Written as JSON text. */
 type Json<T> = ColumnType<T, string, string>
 type OptionalJson<T> = ColumnType<T | null, string | null | undefined, string | null>
@@ -76,16 +78,20 @@ export interface RequestsTable {
   phase: string | null
   message: string | null
   retry_after_ms: number | null
+  refused_by: string | null
   ended_at: OptionalTime
   duration_ms: number | null
   first_byte_ms: number | null
   bytes: number | null
+  attempts: number | null
   prompt_chars: number | null
   prompt_estimate: number | null
   reserved: number | null
   prompt_tokens: number | null
   completion_tokens: number | null
   total_tokens: number | null
+  cached_tokens: number | null
+  cost_micros: number | null
   token_source: string | null
   settled_at: OptionalTime
   decided_sequence: number | null
@@ -105,10 +111,11 @@ export interface RequestTotalsTable {
   completion_tokens: number
   total_tokens: number
   repeated: number
+  cached_tokens: Defaulted<number>
+  cost_micros: Defaulted<number>
 }
 
-export interface UsageMinutesTable {
-  minute: Time
+interface UsageTable {
   user_id: string
   key_id: string
   model: string
@@ -126,6 +133,40 @@ export interface UsageMinutesTable {
   first_byte_ms_sum: number
   first_byte_count: number
   bytes: number
+  cached_tokens: Defaulted<number>
+  cost_micros: Defaulted<number>
+}
+
+export interface UsageMinutesTable extends UsageTable {
+  minute: Time
+}
+
+export interface UsageHoursTable extends UsageTable {
+  hour: Time
+}
+
+export interface UsageDaysTable extends UsageTable {
+  day: Time
+}
+
+interface LatencyTable {
+  model: string
+  upstream: string
+  measure: 'duration' | 'first_byte'
+  bucket: number
+  count: number
+}
+
+export interface LatencyMinutesTable extends LatencyTable {
+  minute: Time
+}
+
+export interface LatencyHoursTable extends LatencyTable {
+  hour: Time
+}
+
+export interface LatencyDaysTable extends LatencyTable {
+  day: Time
 }
 
 export interface AuthEventsTable {
@@ -160,6 +201,7 @@ export interface ThrottlesTable {
   ended_at: OptionalTime
   ended_by: string | null
   end_reason: string | null
+  end_streams: Defaulted<boolean>
   sequence: number
 }
 
@@ -189,6 +231,32 @@ export interface IncidentsTable {
   closed_at: OptionalTime
   closed_by: string | null
   close_reason: string | null
+  joined_into: string | null
+  findings: Defaulted<number>
+}
+
+export interface ProjectionHeadsTable {
+  stream: string
+  sequence: number
+  seen_at: Time
+}
+
+export interface BudgetCrossingsTable {
+  event_id: string
+  sequence: number
+  at: Time
+  user_id: string
+  key_id: string
+  request_id: string
+  budget: string
+  each: string
+  holder: string
+  period: string
+  period_start: Time
+  level: 'soft' | 'hard'
+  unit: string
+  limit_amount: number
+  used_amount: number
 }
 
 export interface Tables {
@@ -199,6 +267,13 @@ export interface Tables {
   requests: RequestsTable
   request_totals: RequestTotalsTable
   usage_minutes: UsageMinutesTable
+  usage_hours: UsageHoursTable
+  usage_days: UsageDaysTable
+  latency_minutes: LatencyMinutesTable
+  latency_hours: LatencyHoursTable
+  latency_days: LatencyDaysTable
+  budget_crossings: BudgetCrossingsTable
+  projection_heads: ProjectionHeadsTable
   auth_events: AuthEventsTable
   throttles: ThrottlesTable
   incidents: IncidentsTable

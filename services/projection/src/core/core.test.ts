@@ -46,6 +46,7 @@ const ending = {
   durationMs: 12.6,
   firstByteMs: 3.2,
   bytes: 99,
+  attempts: 2,
 }
 const completed = make(RequestCompleted, ending, { timeMs: T + 13 })
 const spent = {
@@ -59,7 +60,7 @@ const spent = {
 } as const
 const settled = make(
   TokensSettled,
-  { ...spent, reserved: 70, progressed: 0, source: 'reported' },
+  { ...spent, reserved: 70, progressed: 0, cached: 5, costMicros: 77, source: 'reported' },
   { timeMs: T + 14 },
 )
 const progressed = make(
@@ -91,11 +92,21 @@ test('the order of the facts makes no difference', () => {
         phase: null,
         message: null,
         retryAfterMs: null,
+        refusedBy: null,
         endedAtMs: T + 13,
         durationMs: 12.6,
       },
-      ...{ firstByteMs: 3.2, bytes: 99, promptChars: 40, promptEstimate: 10, reserved: 70, promptTokens: 8 },
-      ...{ completionTokens: 4, totalTokens: 12, tokenSource: 'reported', settledAtMs: T + 14 },
+      ...{
+        firstByteMs: 3.2,
+        bytes: 99,
+        attempts: 2,
+        promptChars: 40,
+        promptEstimate: 10,
+        reserved: 70,
+        promptTokens: 8,
+      },
+      ...{ completionTokens: 4, totalTokens: 12, cachedTokens: 5, costMicros: 77, tokenSource: 'reported' },
+      settledAtMs: T + 14,
       ...{ decidedSequence: sequenceOf(admitted), endedSequence: sequenceOf(completed) },
       settledSequence: sequenceOf(settled),
     },
@@ -104,6 +115,7 @@ test('the order of the facts makes no difference', () => {
     assert.deepEqual(other.patches, expected!.patches)
     assert.deepEqual(other.totals, expected!.totals)
     assert.deepEqual(sorted(other.usage), sorted(expected!.usage))
+    assert.deepEqual(sorted(other.latency), sorted(expected!.latency))
   }
 })
 

@@ -1,4 +1,5 @@
 import { type AuthRow, foldAuth } from './auth.ts'
+import { type BudgetCrossingRow, foldBudgets } from './budgets.ts'
 import { foldIncidents, type IncidentChanges } from './incidents.ts'
 import type { LogEntry, Slice } from './log.ts'
 import type { KnownRequest } from './request-patch.ts'
@@ -21,6 +22,7 @@ export interface Changes {
   readonly auth: AuthRow[]
   readonly throttles: ThrottleRow[]
   readonly incidents: IncidentChanges
+  readonly budgets: BudgetCrossingRow[]
 }
 
 export function wanted(slices: readonly Slice[]): Wanted {
@@ -48,6 +50,7 @@ export function fold(slices: readonly Slice[], known: Known): Changes {
     auth: foldAuth(entries),
     throttles: foldThrottles(entries, known.throttles),
     incidents: foldIncidents(entries),
+    budgets: foldBudgets(entries),
   }
 }
 

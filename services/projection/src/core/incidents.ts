@@ -34,6 +34,8 @@ export interface IncidentPatch {
   closedAtMs: number | null
   closedBy: string | null
   closeReason: string | null
+  joinedInto: string | null
+  findings: number | null
 }
 
 export interface IncidentChanges {
@@ -53,6 +55,13 @@ export function foldIncidents(entries: Iterable<LogEntry>): IncidentChanges {
       case 'fluxgate.incidents.reported':
         report(patchFor(patches, event.data.incident), timeOf(entry), event)
         break
+      case 'fluxgate.incidents.joined': {
+        const { incident, into, findings } = event.data
+        patchFor(patches, incident).joinedInto ??= into
+        const grown = patchFor(patches, into)
+        grown.findings = Math.max(grown.findings ?? 1, findings)
+        break
+      }
       case 'fluxgate.incidents.acknowledged': {
         const patch = patchFor(patches, event.data.incident)
         if (patch.acknowledgedAtMs !== null) break
@@ -120,6 +129,8 @@ function patchFor(patches: Map<string, IncidentPatch>, id: string): IncidentPatc
       closedAtMs: null,
       closedBy: null,
       closeReason: null,
+      joinedInto: null,
+      findings: null,
     }
     patches.set(id, patch)
   }

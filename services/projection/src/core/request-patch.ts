@@ -29,16 +29,20 @@ export interface RequestPatch {
   phase: string | null
   message: string | null
   retryAfterMs: number | null
+  refusedBy: string | null
   endedAtMs: number | null
   durationMs: number | null
   firstByteMs: number | null
   bytes: number | null
+  attempts: number | null
   promptChars: number | null
   promptEstimate: number | null
   reserved: number | null
   promptTokens: number | null
   completionTokens: number | null
   totalTokens: number | null
+  cachedTokens: number | null
+  costMicros: number | null
   tokenSource: string | null
   settledAtMs: number | null
   decidedSequence: number | null
@@ -68,16 +72,20 @@ export function emptyPatch(id: string, user: string, key: string, atMs: number):
     phase: null,
     message: null,
     retryAfterMs: null,
+    refusedBy: null,
     endedAtMs: null,
     durationMs: null,
     firstByteMs: null,
     bytes: null,
+    attempts: null,
     promptChars: null,
     promptEstimate: null,
     reserved: null,
     promptTokens: null,
     completionTokens: null,
     totalTokens: null,
+    cachedTokens: null,
+    costMicros: null,
     tokenSource: null,
     settledAtMs: null,
     decidedSequence: null,

@@ -1,4 +1,5 @@
 import type { EventNamed } from '@fluxgate/contracts'
+import { type LatencyDelta, LatencyDeltas } from './latency.ts'
 import { type LogEntry, timeOf } from './log.ts'
 import { emptyPatch, type KnownRequest, type RequestPatch } from './request-patch.ts'
 import { cleanName, cleanText } from './text.ts'
@@ -7,6 +8,14 @@ import { noTotals, type TotalsDelta, type UsageDelta, UsageDeltas, wholeMs } fro
 export interface RequestChanges {
   readonly patches: RequestPatch[]
   readonly usage: UsageDelta[]
+  readonly latency: LatencyDelta[]
+  readonly totals: TotalsDelta
+}
+
+/** What the facts of a batch add beside the requests' own rows. */
+interface Sums {
+  readonly usage: UsageDeltas
+  readonly latency: LatencyDeltas
   readonly totals: TotalsDelta
 }
 
@@ -41,8 +50,8 @@ export function foldRequests(
   known: ReadonlyMap<string, KnownRequest>,
 ): RequestChanges {
   const patches = new Map<string, RequestPatch>()
-  const usage = new UsageDeltas()
-  const totals = noTotals()
+  const sums: Sums = { usage: new UsageDeltas(), latency: new LatencyDeltas(), totals: noTotals() }
+  const { totals } = sums
   for (const entry of entries) {
     const { event } = entry
     if (requestOf(entry) === undefined) continue
@@ -52,7 +61,7 @@ export function foldRequests(
       case 'fluxgate.requests.refused': {
         const patch = patchFor(patches, atMs, event.data)
         if (known.get(patch.id)?.decided || patch.decidedSequence !== null) totals.repeated++
-        else decide(patch, entry.sequence, atMs, event, usage, totals)
+        else decide(patch, entry.sequence, atMs, event, sums)
         break
       }
       case 'fluxgate.requests.completed':
@@ -60,13 +69,13 @@ export function foldRequests(
       case 'fluxgate.requests.interrupted': {
         const patch = patchFor(patches, atMs, event.data)
         if (known.get(patch.id)?.ended || patch.endedSequence !== null) totals.repeated++
-        else end(patch, entry.sequence, atMs, event, usage, totals)
+        else end(patch, entry.sequence, atMs, event, sums)
         break
       }
       case 'fluxgate.tokens.settled': {
         const patch = patchFor(patches, atMs, event.data)
         if (known.get(patch.id)?.settled || patch.settledSequence !== null) totals.repeated++
-        else settle(patch, entry.sequence, atMs, event, usage, totals)
+        else settle(patch, entry.sequence, atMs, event, sums)
         break
       }
       case 'fluxgate.tokens.progressed':
@@ -80,7 +89,12 @@ export function foldRequests(
       }
     }
   }
-  return { patches: [...patches.values()], usage: usage.list(), totals }
+  return {
+    patches: [...patches.values()],
+    usage: sums.usage.list(),
+    latency: sums.latency.list(),
+    totals,
+  }
 }
 
 function decide(
@@ -88,8 +102,7 @@ function decide(
   sequence: number,
   atMs: number,
   event: EventNamed<'requests.admitted'> | EventNamed<'requests.refused'>,
-  usage: UsageDeltas,
-  totals: TotalsDelta,
+  { usage, totals }: Sums,
 ): void {
   const { data } = event
   patch.decidedSequence = sequence
@@ -106,6 +119,7 @@ function decide(
     patch.status ??= event.data.status
     patch.reason ??= event.data.reason
     patch.retryAfterMs = event.data.retryAfterMs ?? null
+    patch.refusedBy = event.data.limit === undefined ? null : cleanName(event.data.limit)
     delta.refused++
     totals.refused++
     return
@@ -126,8 +140,7 @@ function end(
   sequence: number,
   atMs: number,
   event: Ending,
-  usage: UsageDeltas,
-  totals: TotalsDelta,
+  { usage, latency, totals }: Sums,
 ): void {
   const { data } = event
   const model = cleanName(data.model)
@@ -141,6 +154,7 @@ function end(
   patch.durationMs = data.durationMs
   patch.firstByteMs = data.firstByteMs ?? null
   patch.bytes = data.bytes
+  patch.attempts = data.attempts ?? 1
   if (event.type === 'fluxgate.requests.failed') {
     patch.reason = cleanText(event.data.code)
     patch.phase = event.data.phase
@@ -157,6 +171,7 @@ function end(
     delta.firstByteMsSum += wholeMs(data.firstByteMs)
     delta.firstByteCount++
   }
+  latency.add(atMs, model, patch.upstream, data.durationMs, data.firstByteMs)
 }
 
 function settle(
@@ -164,8 +179,7 @@ function settle(
   sequence: number,
   atMs: number,
   event: EventNamed<'tokens.settled'>,
-  usage: UsageDeltas,
-  totals: TotalsDelta,
+  { usage, totals }: Sums,
 ): void {
   const { data } = event
   const model = cleanName(data.model)
@@ -181,16 +195,18 @@ function settle(
   patch.promptTokens = data.prompt
   patch.completionTokens = data.completion
   patch.totalTokens = data.total
+  patch.cachedTokens = data.cached ?? null
+  patch.costMicros = data.costMicros ?? null
   patch.tokenSource = data.source
   const delta = usage.at(atMs, data.user, data.key, model, upstream)
-  delta.settled++
-  delta.promptTokens += data.prompt
-  delta.completionTokens += data.completion
-  delta.totalTokens += data.total
-  totals.settled++
-  totals.promptTokens += data.prompt
-  totals.completionTokens += data.completion
-  totals.totalTokens += data.total
+  for (const sum of [delta, totals]) {
+    sum.settled++
+    sum.promptTokens += data.prompt
+    sum.completionTokens += data.completion
+    sum.totalTokens += data.total
+    sum.cachedTokens += data.cached ?? 0
+    sum.costMicros += data.costMicros ?? 0
+  }
 }
 
 function progress(patch: RequestPatch, { data }: EventNamed<'tokens.progressed'>): void {

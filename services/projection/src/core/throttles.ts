@@ -14,6 +14,7 @@ export interface ThrottleRow {
   readonly rule: string
   readonly reason: string
   readonly actor: string
+  readonly endStreams: boolean
   readonly incident: string | null
   readonly imposedAtMs: number
   readonly untilMs: number
@@ -95,6 +96,7 @@ function imposedRow(entry: LogEntry, { id, data }: EventNamed<'throttles.imposed
     rule: cleanText(data.rule),
     reason: cleanText(data.reason),
     actor: cleanText(data.actor),
+    endStreams: data.endStreams ?? false,
     incident: data.incident ?? null,
     imposedAtMs: timeOf(entry),
     untilMs: epochMs(data.until),

@@ -34,10 +34,20 @@ const PATCHED: ReadonlyArray<Column<IncidentPatch>> = [
   { name: 'closed_at', type: 'time', of: row => row.closedAtMs },
   { name: 'closed_by', type: 'text', of: row => row.closedBy },
   { name: 'close_reason', type: 'text', of: row => row.closeReason },
+  { name: 'joined_into', type: 'text', of: row => row.joinedInto },
+  { name: 'findings', type: 'integer', of: row => row.findings },
 ]
 
 const REPORT = ['report', 'report_source', 'report_model', 'reported_at']
-const FIRST = ['acknowledged_at', 'acknowledged_by', 'note', 'closed_at', 'closed_by', 'close_reason']
+const FIRST = [
+  'acknowledged_at',
+  'acknowledged_by',
+  'note',
+  'closed_at',
+  'closed_by',
+  'close_reason',
+  'joined_into',
+]
 
 /** The report: a model's supersedes one from the facts, a later one of a kind the earlier. All else: the first counts. */
 export const patchIncidents = manyRows(PATCHED, source => {
@@ -47,6 +57,7 @@ export const patchIncidents = manyRows(PATCHED, source => {
   const sets = [
     ...REPORT.map(name => `${name} = case when ${supersedes} then new.${name} else old.${name} end`),
     ...FIRST.map(name => `${name} = coalesce(old.${name}, new.${name})`),
+    'findings = greatest(old.findings, new.findings)',
     `state = case when coalesce(old.closed_at, new.closed_at) is not null then 'closed'
       when coalesce(old.acknowledged_at, new.acknowledged_at) is not null then 'acknowledged'
       when coalesce(old.report, new.report) is not null then 'reported' else 'opened' end`,

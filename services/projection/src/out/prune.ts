@@ -1,9 +1,12 @@
 import type { Database } from '@fluxgate/read-model'
 import { CompiledQuery } from 'kysely'
+import type { RequestDays } from './request-days.ts'
 
-/** How long rows are kept after their time. Incidents, throttles and the totals stay. */
+/** How long rows are kept after their time. Incidents, throttles, budget crossings and the totals stay. */
 export interface Retention {
+  /** Requests, and what is counted by the minute. */
   readonly requestsKeptMs: number
+  /** What is counted by the hour and by the day. */
   readonly usageKeptMs: number
   readonly authKeptMs: number
 }
@@ -11,19 +14,30 @@ export interface Retention {
 /** Rows of one delete, so that none locks the projection out for long. */
 const ROWS_AT_ONCE = 5_000
 
-/** Deletes what is older than its retention; returns how many rows of each table. */
+/** Drops and deletes what is older than its retention; returns how many days of requests, and rows of each table. */
 export async function prune(
   db: Database,
-  retention: Retention,
+  schema: string,
+  days: RequestDays,
+  { requestsKeptMs, usageKeptMs, authKeptMs }: Retention,
   nowMs: number,
   signal: AbortSignal,
 ): Promise<Record<string, number>> {
-  const { requestsKeptMs, usageKeptMs, authKeptMs } = retention
-  return {
-    requests: await pruneTable(db, 'requests', 'at', nowMs - requestsKeptMs, signal),
-    usage_minutes: await pruneTable(db, 'usage_minutes', 'minute', nowMs - usageKeptMs, signal),
-    auth_events: await pruneTable(db, 'auth_events', 'at', nowMs - authKeptMs, signal),
+  const deleted: Record<string, number> = { request_days: await days.dropBefore(nowMs - requestsKeptMs) }
+  const kept = [
+    ['requests_default', 'at', requestsKeptMs],
+    ['usage_minutes', 'minute', requestsKeptMs],
+    ['latency_minutes', 'minute', requestsKeptMs],
+    ['usage_hours', 'hour', usageKeptMs],
+    ['latency_hours', 'hour', usageKeptMs],
+    ['usage_days', 'day', usageKeptMs],
+    ['latency_days', 'day', usageKeptMs],
+    ['auth_events', 'at', authKeptMs],
+  ] as const
+  for (const [table, column, keptMs] of kept) {
+    deleted[table] = await pruneTable(db, `${schema}.${table}`, column, nowMs - keptMs, signal)
   }
+  return deleted
 }
 
 async function pruneTable(

@@ -1,22 +1,36 @@
+import { createHash } from 'node:crypto'
 import { type Database, readMigrations, runScript, type Tables } from '@fluxgate/read-model'
-import { CompiledQuery, type Transaction } from 'kysely'
+import { CompiledQuery, type Kysely, type Transaction } from 'kysely'
 import type { Owner } from './checkpoints.ts'
 
 /** Where a rebuild makes its tables. */
 export const REBUILD_SCHEMA = 'projection_rebuild'
 const REPLACED_SCHEMA = 'projection_replaced'
-const LOCK_WAIT = '5s'
+/** Readers queue behind a swap that waits: it gives up soon, and is tried again. */
+const LOCK_WAIT = '2s'
 
 /** Stream → live and rebuilt position. */
 export type Positions = ReadonlyMap<string, { readonly live: number; readonly rebuilt: number }>
 
-/** Makes empty tables beside the live ones, out of the same migrations; what an earlier rebuild left goes. */
-export async function prepareRebuild(db: Database): Promise<void> {
+/**
+ * Makes empty tables beside the live ones, out of the same migrations, or finds those of a rebuild that did not finish:
+ * their checkpoints say where it goes on. What another version of the fold or of the tables has left goes.
+ */
+export async function prepareRebuild(db: Database, owner: Owner): Promise<'begun' | 'resumed'> {
   const migrations = (await readMigrations()).filter(isOfProjections)
-  await db.transaction().execute(async trx => {
+  const hash = createHash('sha256').update(migrations.map(({ text }) => text).join('\n'))
+  const mark = `${owner.projection} ${owner.version} ${hash.digest('hex')}`
+  return db.transaction().execute(async trx => {
+    const [left] = await runScript(
+      trx,
+      `select obj_description(to_regnamespace('${REBUILD_SCHEMA}')::oid, 'pg_namespace') as mark`,
+    )
+    if ((left as { mark: string | null }).mark === mark) return 'resumed'
     await runScript(trx, `drop schema if exists ${REBUILD_SCHEMA} cascade; create schema ${REBUILD_SCHEMA}`)
     await runScript(trx, `set local search_path to ${REBUILD_SCHEMA}`)
     for (const { text } of migrations) await runScript(trx, text)
+    await runScript(trx, `comment on schema ${REBUILD_SCHEMA} is '${mark}'`)
+    return 'begun'
   })
 }
 
@@ -28,20 +42,22 @@ function isOfProjections({ name }: { name: string }): boolean {
 /**
  * Puts the rebuilt tables in the place of the live ones, in one transaction, if they are as far on; the live projection
  * waits meanwhile and then goes on with the new tables. Returns the positions, and whether the tables were swapped.
+ * @param lost streams of which the live tables hold more than the log: for these nothing can catch up
  */
 export async function trySwap(
   db: Database,
   owner: Owner,
+  lost: ReadonlyMap<string, string>,
 ): Promise<{ swapped: boolean; positions: Positions }> {
   return db.transaction().execute(async trx => {
     await runScript(trx, `set local lock_timeout to '${LOCK_WAIT}'`)
     // The same first lock as the projection takes, so that neither waits for the other in a circle.
-    const live = await lockPositions(trx, 'public', owner.projection)
-    const rebuilt = await lockPositions(trx, REBUILD_SCHEMA, owner.projection)
+    const live = await positionsIn(trx, 'public', owner, 'for update')
+    const rebuilt = await positionsIn(trx, REBUILD_SCHEMA, owner, 'for update')
     const positions = new Map(
       [...rebuilt].map(([stream, position]) => [stream, { live: live.get(stream) ?? 0, rebuilt: position }]),
     )
-    const behind = [...positions.values()].some(position => position.rebuilt < position.live)
+    const behind = [...positions].some(([stream, at]) => at.rebuilt < at.live && !lost.has(stream))
     if (behind || positions.size === 0) return { swapped: false, positions }
     await swap(trx)
     return { swapped: true, positions }
@@ -50,31 +66,57 @@ export async function trySwap(
 
 async function swap(trx: Transaction<Tables>): Promise<void> {
   await runScript(trx, `drop schema if exists ${REPLACED_SCHEMA} cascade; create schema ${REPLACED_SCHEMA}`)
-  const { rows } = await trx.executeQuery(
-    CompiledQuery.raw(
-      `select relname as name from pg_class where relnamespace = $1::regnamespace and relkind = 'r' order by 1`,
-      [REBUILD_SCHEMA],
-    ) as CompiledQuery<{ name: string }>,
-  )
-  for (const { name } of rows) {
-    const grants = await grantsOn(trx, name)
+  const rebuilt = await tablesIn(trx, REBUILD_SCHEMA)
+  const live = new Set(await tablesIn(trx, 'public'))
+  const replaced = rebuilt.filter(name => live.has(name))
+  const grants: string[] = []
+  for (const name of replaced) grants.push(...(await grantsOn(trx, name)))
+  const days = (await daysOf(trx)).filter(name => !replaced.includes(name))
+  for (const name of [...replaced, ...days]) {
     await runScript(trx, `alter table public.${name} set schema ${REPLACED_SCHEMA}`)
-    await runScript(trx, `alter table ${REBUILD_SCHEMA}.${name} set schema public`)
-    for (const grant of grants) await runScript(trx, grant)
   }
+  for (const name of rebuilt) await runScript(trx, `alter table ${REBUILD_SCHEMA}.${name} set schema public`)
+  for (const grant of grants) await runScript(trx, grant)
   await runScript(trx, `drop schema ${REPLACED_SCHEMA} cascade; drop schema ${REBUILD_SCHEMA}`)
 }
 
-async function lockPositions(
-  trx: Transaction<Tables>,
+async function tablesIn(trx: Transaction<Tables>, schema: string): Promise<string[]> {
+  return names(
+    await runScript(
+      trx,
+      `select relname as name from pg_class
+       where relnamespace = '${schema}'::regnamespace and relkind in ('r', 'p') order by 1`,
+    ),
+  )
+}
+
+/** Partitions of the live requests: a rebuild need not have the same days. */
+async function daysOf(trx: Transaction<Tables>): Promise<string[]> {
+  return names(
+    await runScript(
+      trx,
+      `select relname as name from pg_inherits join pg_class on pg_class.oid = inhrelid
+       where inhparent = 'public.requests'::regclass order by 1`,
+    ),
+  )
+}
+
+function names(rows: unknown[]): string[] {
+  return rows.map(row => (row as { name: string }).name)
+}
+
+/** Stream → position, of any version of the projection. */
+export async function positionsIn(
+  db: Kysely<Tables>,
   schema: string,
-  projection: string,
+  owner: Owner,
+  lock: 'for update' | '' = '',
 ): Promise<Map<string, number>> {
-  const { rows } = await trx.executeQuery(
+  const { rows } = await db.executeQuery(
     CompiledQuery.raw(
       `select stream, sequence from ${schema}.projection_checkpoints where projection = $1
-       order by version, stream for update`,
-      [projection],
+       order by version, stream ${lock}`,
+      [owner.projection],
     ) as CompiledQuery<{ stream: string; sequence: number }>,
   )
   return new Map(rows.map(row => [row.stream, row.sequence]))

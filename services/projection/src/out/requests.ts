@@ -1,6 +1,5 @@
 import { CompiledQuery } from 'kysely'
 import type { KnownRequest, RequestPatch } from '../core/request-patch.ts'
-import type { TotalsDelta, UsageDelta } from '../core/usage.ts'
 import { type Column, manyRows, textArray } from './rows.ts'
 
 export interface KnownRow {
@@ -44,16 +43,20 @@ const PATCH_COLUMNS: ReadonlyArray<Column<RequestPatch>> = [
   { name: 'phase', type: 'text', of: patch => patch.phase },
   { name: 'message', type: 'text', of: patch => patch.message },
   { name: 'retry_after_ms', type: 'float8', of: patch => patch.retryAfterMs },
+  { name: 'refused_by', type: 'text', of: patch => patch.refusedBy },
   { name: 'ended_at', type: 'time', of: patch => patch.endedAtMs },
   { name: 'duration_ms', type: 'float8', of: patch => patch.durationMs },
   { name: 'first_byte_ms', type: 'float8', of: patch => patch.firstByteMs },
   { name: 'bytes', type: 'bigint', of: patch => patch.bytes },
+  { name: 'attempts', type: 'integer', of: patch => patch.attempts },
   { name: 'prompt_chars', type: 'bigint', of: patch => patch.promptChars },
   { name: 'prompt_estimate', type: 'bigint', of: patch => patch.promptEstimate },
   { name: 'reserved', type: 'bigint', of: patch => patch.reserved },
   { name: 'prompt_tokens', type: 'bigint', of: patch => patch.promptTokens },
   { name: 'completion_tokens', type: 'bigint', of: patch => patch.completionTokens },
   { name: 'total_tokens', type: 'bigint', of: patch => patch.totalTokens },
+  { name: 'cached_tokens', type: 'bigint', of: patch => patch.cachedTokens },
+  { name: 'cost_micros', type: 'bigint', of: patch => patch.costMicros },
   { name: 'token_source', type: 'text', of: patch => patch.tokenSource },
   { name: 'settled_at', type: 'time', of: patch => patch.settledAtMs },
   { name: 'decided_sequence', type: 'bigint', of: patch => patch.decidedSequence },
@@ -107,51 +110,3 @@ export const upsertRequests = manyRows(PATCH_COLUMNS, (source, names) => {
   return `insert into requests as old (${names}) ${source}
     on conflict (request_id) do update set ${merges.join(', ')}`
 })
-
-const COUNTS = [
-  ['admitted', 'admitted'],
-  ['refused', 'refused'],
-  ['completed', 'completed'],
-  ['failed', 'failed'],
-  ['interrupted', 'interrupted'],
-  ['settled', 'settled'],
-  ['prompt_tokens', 'promptTokens'],
-  ['completion_tokens', 'completionTokens'],
-  ['total_tokens', 'totalTokens'],
-] as const
-
-const USAGE_COUNTS = [
-  ...COUNTS,
-  ['duration_ms_sum', 'durationMsSum'],
-  ['first_byte_ms_sum', 'firstByteMsSum'],
-  ['first_byte_count', 'firstByteCount'],
-  ['bytes', 'bytes'],
-] as const
-
-const USAGE_COLUMNS: ReadonlyArray<Column<UsageDelta>> = [
-  { name: 'minute', type: 'time', of: delta => delta.minuteMs },
-  { name: 'user_id', type: 'text', of: delta => delta.user },
-  { name: 'key_id', type: 'text', of: delta => delta.key },
-  { name: 'model', type: 'text', of: delta => delta.model },
-  { name: 'upstream', type: 'text', of: delta => delta.upstream },
-  ...USAGE_COUNTS.map(
-    ([name, field]): Column<UsageDelta> => ({ name, type: 'bigint', of: delta => delta[field] }),
-  ),
-]
-
-export const addUsage = manyRows(
-  USAGE_COLUMNS,
-  (source, names) => `insert into usage_minutes as old (${names}) ${source}
-    on conflict (minute, user_id, key_id, model, upstream) do update set
-    ${USAGE_COUNTS.map(([name]) => `${name} = old.${name} + excluded.${name}`).join(', ')}`,
-)
-
-const TOTAL_COUNTS = [...COUNTS, ['repeated', 'repeated']] as const
-
-export function addTotals(delta: TotalsDelta): CompiledQuery {
-  const sums = TOTAL_COUNTS.map(([name], i) => `${name} = ${name} + $${i + 1}`)
-  return CompiledQuery.raw(
-    `update request_totals set ${sums.join(', ')} where id = 1`,
-    TOTAL_COUNTS.map(([, field]) => delta[field]),
-  )
-}

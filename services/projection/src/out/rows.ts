@@ -5,7 +5,7 @@ type Cell = string | number | boolean | null
 /** A column and where its values come from. `time` is epoch milliseconds, `jsonb` JSON text. */
 export interface Column<Row> {
   readonly name: string
-  readonly type: 'text' | 'integer' | 'bigint' | 'float8' | 'boolean' | 'time' | 'jsonb'
+  readonly type: 'text' | 'smallint' | 'integer' | 'bigint' | 'float8' | 'boolean' | 'time' | 'jsonb'
   readonly of: (row: Row) => Cell
 }
 

@@ -8,6 +8,8 @@ import { randomSlices, sliceOf, streamsOf } from '../../test/slices.ts'
 import { workload } from '../../test/workload.ts'
 import type { LogEntry } from '../core/log.ts'
 import { DataFault, PositionLost } from '../core/outcome.ts'
+import { DAY_MS } from '../core/request-days.ts'
+import { openRequestDays } from './request-days.ts'
 import { openStore, type Store } from './store.ts'
 
 const streams = Object.values(STREAMS)
@@ -25,7 +27,7 @@ for (const kind of [undefined, 'pglite'] as const) {
     async function freshStore(): Promise<Store> {
       db = openDatabase(await createDatabase(server), { max: 4, asynchronousCommit: true })
       await migrateToLatest(db)
-      const store = openStore(db, { projection: 'p', version: 1 }, streams, 'public')
+      const store = openStore(db, { projection: 'p', version: 1 }, streams, 'public', daysOf(db))
       await store.positions()
       return store
     }
@@ -53,7 +55,7 @@ for (const kind of [undefined, 'pglite'] as const) {
       const facts = log.filter(({ event }) => requestIn(event.data) === requestIn(wanted)).slice(-4)
       const rows: unknown[] = []
       for (const [i, order] of permutations(facts).entries()) {
-        const store = openStore(db, { projection: `p${i}`, version: 1 }, streams, 'public')
+        const store = openStore(db, { projection: `p${i}`, version: 1 }, streams, 'public', daysOf(db))
         await store.positions()
         const id = `permutation_${i}`
         for (const [stream, entries] of inOrder(order.map(fact => renamed(fact, id)))) {
@@ -78,7 +80,7 @@ for (const kind of [undefined, 'pglite'] as const) {
 
     test('two projections at once, and slices told again, count once', async () => {
       const store = await freshStore()
-      const second = openStore(db, { projection: 'p', version: 1 }, streams, 'public')
+      const second = openStore(db, { projection: 'p', version: 1 }, streams, 'public', daysOf(db))
       const slices = randomSlices(streamsOf(log), 200)
       const run = async (projection: Store) => {
         let skipped = 0
@@ -106,11 +108,15 @@ for (const kind of [undefined, 'pglite'] as const) {
       }
       assert.equal((await store.positions()).get('REQUESTS')?.sequence, 0)
       assert.equal((await requestTotals(db)).admitted, 0)
-      const newer = openStore(db, { projection: 'p', version: 2 }, streams, 'public')
+      const newer = openStore(db, { projection: 'p', version: 2 }, streams, 'public', daysOf(db))
       await assert.rejects(newer.positions(), /folded by version 1, not 2: rebuild them/)
       await db.destroy()
     })
   })
+}
+
+function daysOf(db: Database) {
+  return openRequestDays(db, 'public', 30 * DAY_MS, () => Date.UTC(2026, 10, 24))
 }
 
 function requestIn(data: object): string | undefined {

@@ -1,9 +1,10 @@
 import type { Database, Tables } from '@fluxgate/read-model'
-import { CompiledQuery, type Transaction } from 'kysely'
-import { type Changes, fold, type Known, wanted } from '../core/fold.ts'
+import { CompiledQuery, type QueryResult, type Transaction } from 'kysely'
+import { type Changes, fold, type Known, type Wanted, wanted } from '../core/fold.ts'
 import { type Slice, sliceAfter, timeOf } from '../core/log.ts'
 import { type Applied, DataFault, PositionLost, type StoredPosition } from '../core/outcome.ts'
 import { insertAuthEvents } from './auth.ts'
+import { insertBudgetCrossings } from './budgets.ts'
 import {
   createCheckpoints,
   lockCheckpoints,
@@ -13,8 +14,10 @@ import {
   selectCheckpoints,
 } from './checkpoints.ts'
 import { insertIncidents, patchIncidents } from './incidents.ts'
-import { addTotals, addUsage, knownRequests, selectKnown, upsertRequests } from './requests.ts'
+import type { RequestDays } from './request-days.ts'
+import { knownRequests, selectKnown, upsertRequests } from './requests.ts'
 import { selectThrottles, upsertThrottles } from './throttles.ts'
+import { addLatency, addTotals, addUsage } from './usage.ts'
 
 export interface Store {
   /** Where each stream goes on, and the time of the last event that the tables hold. */
@@ -23,8 +26,17 @@ export interface Store {
   apply(slices: readonly Slice[]): Promise<Applied>
 }
 
-/** @param schema where the tables are: `public`, or a rebuild's own */
-export function openStore(db: Database, owner: Owner, streams: readonly string[], schema: string): Store {
+/**
+ * @param schema where the tables are: `public`, or a rebuild's own
+ * @param days the partitions there
+ */
+export function openStore(
+  db: Database,
+  owner: Owner,
+  streams: readonly string[],
+  schema: string,
+  days: RequestDays,
+): Store {
   const inSchema = <T>(work: (trx: Transaction<Tables>) => Promise<T>) =>
     db.transaction().execute(async trx => {
       if (schema !== 'public') await trx.executeQuery(CompiledQuery.raw(`set local search_path to ${schema}`))
@@ -45,7 +57,9 @@ export function openStore(db: Database, owner: Owner, streams: readonly string[]
       }),
     async apply(slices) {
       try {
-        return await inSchema(trx => applyIn(trx, owner, slices))
+        const ids = wanted(slices)
+        await days.ensureFor(ids.requests)
+        return await inSchema(trx => applyIn(trx, owner, slices, ids))
       } catch (error) {
         throw isDataFault(error) ? new DataFault((error as Error).message, { cause: error }) : error
       }
@@ -53,7 +67,12 @@ export function openStore(db: Database, owner: Owner, streams: readonly string[]
   }
 }
 
-async function applyIn(trx: Transaction<Tables>, owner: Owner, slices: readonly Slice[]): Promise<Applied> {
+async function applyIn(
+  trx: Transaction<Tables>,
+  owner: Owner,
+  slices: readonly Slice[],
+  ids: Wanted,
+): Promise<Applied> {
   const { rows } = await trx.executeQuery(lockCheckpoints(owner))
   const stored = new Map(rows.map(row => [row.stream, row.sequence]))
   const fresh = slices.map(slice => {
@@ -62,7 +81,7 @@ async function applyIn(trx: Transaction<Tables>, owner: Owner, slices: readonly 
     return sliceAfter(slice, position)
   })
   const moving = fresh.filter(slice => slice.last > slice.after)
-  const changes = folded(moving, await readKnown(trx, moving))
+  const changes = folded(moving, await readKnown(trx, ids))
   await write(trx, changes)
   if (moving.length > 0) {
     const moves = moving.map(slice => ({
@@ -93,8 +112,7 @@ function folded(slices: readonly Slice[], known: Known): Changes {
   }
 }
 
-async function readKnown(trx: Transaction<Tables>, slices: readonly Slice[]): Promise<Known> {
-  const { requests, throttles } = wanted(slices)
+async function readKnown(trx: Transaction<Tables>, { requests, throttles }: Wanted): Promise<Known> {
   return {
     requests: knownRequests(
       requests.length === 0 ? [] : (await trx.executeQuery(selectKnown(requests))).rows,
@@ -103,18 +121,29 @@ async function readKnown(trx: Transaction<Tables>, slices: readonly Slice[]): Pr
   }
 }
 
-async function write(trx: Transaction<Tables>, changes: Changes): Promise<void> {
-  const { patches, usage, totals } = changes.requests
-  const queries = [
-    ...(patches.length > 0 ? [upsertRequests(patches)] : []),
-    ...(usage.length > 0 ? [addUsage(usage)] : []),
-    ...(Object.values(totals).some(gain => gain !== 0) ? [addTotals(totals)] : []),
-    ...(changes.auth.length > 0 ? [insertAuthEvents(changes.auth)] : []),
-    ...upsertThrottles(changes.throttles),
-    ...(changes.incidents.opened.length > 0 ? [insertIncidents(changes.incidents.opened)] : []),
-    ...(changes.incidents.patches.length > 0 ? [patchIncidents(changes.incidents.patches)] : []),
+/** Makes each statement while Postgres works on the one before. */
+async function write(trx: Transaction<Tables>, { requests, ...changes }: Changes): Promise<void> {
+  const { patches, usage, latency, totals } = requests
+  const some = <Row>(rows: readonly Row[], statement: (rows: readonly Row[]) => CompiledQuery) =>
+    rows.length > 0 ? [() => statement(rows)] : []
+  const statements = [
+    ...some(patches, upsertRequests),
+    ...some(usage, addUsage),
+    ...some(latency, addLatency),
+    ...(Object.values(totals).some(gain => gain !== 0) ? [() => addTotals(totals)] : []),
+    ...some(changes.auth, insertAuthEvents),
+    ...some(changes.budgets, insertBudgetCrossings),
+    ...upsertThrottles(changes.throttles).map(query => () => query),
+    ...some(changes.incidents.opened, insertIncidents),
+    ...some(changes.incidents.patches, patchIncidents),
   ]
-  for (const query of queries) await trx.executeQuery(query)
+  let running: Promise<QueryResult<unknown>> | undefined
+  for (const statement of statements) {
+    const query = statement()
+    await running
+    running = trx.executeQuery(query)
+  }
+  await running
 }
 
 /** SQLSTATE classes 22 (data), 23 (constraint) and 54 (program limit): the rows' fault, which no retry mends. */

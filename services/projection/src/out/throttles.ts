@@ -7,7 +7,7 @@ import { type Column, manyRows, textArray } from './rows.ts'
 export function selectThrottles({ ids, users, keys }: Wanted['throttles']): CompiledQuery<ThrottleRow> {
   return CompiledQuery.raw(
     `select id, user_id as "user", key_id as "key", state, capacity, refill_rate as "refillRate", rule, reason, actor,
-       incident_id as incident, imposed_at as "imposedAtMs", until as "untilMs", ended_at as "endedAtMs",
+       end_streams as "endStreams", incident_id as incident, imposed_at as "imposedAtMs", until as "untilMs", ended_at as "endedAtMs",
        ended_by as "endedBy", end_reason as "endReason", sequence
      from throttles
      where id = any($1::text[])
@@ -26,6 +26,7 @@ const COLUMNS: ReadonlyArray<Column<ThrottleRow>> = [
   { name: 'rule', type: 'text', of: row => row.rule },
   { name: 'reason', type: 'text', of: row => row.reason },
   { name: 'actor', type: 'text', of: row => row.actor },
+  { name: 'end_streams', type: 'boolean', of: row => row.endStreams },
   { name: 'incident_id', type: 'text', of: row => row.incident },
   { name: 'imposed_at', type: 'time', of: row => row.imposedAtMs },
   { name: 'until', type: 'time', of: row => row.untilMs },
