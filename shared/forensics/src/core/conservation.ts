@@ -1,0 +1,292 @@
+import type { StoredFact } from './fact.ts'
+import type { Offence, Offender, Place } from './offence.ts'
+import { Seen } from './seen.ts'
+import { timeOfId } from './ulid-time.ts'
+
+/** What a number of requests came to. Tokens are those of the settlements. */
+export interface Sums {
+  admitted: number
+  refused: number
+  completed: number
+  failed: number
+  interrupted: number
+  /** Admitted, and not ended where the reading ends. */
+  inFlight: number
+  settled: number
+  promptTokens: number
+  completionTokens: number
+  totalTokens: number
+}
+
+export interface ConservationLimits {
+  /** A request of which nothing was heard for longer has been lost, and is not in flight. */
+  readonly silenceMs: number
+  /** Within so long an ending and its settlement reach their streams, one after the other. */
+  readonly closingMs: number
+  /** Whole requests remembered, so that a second ending is seen as such. */
+  readonly maxRemembered: number
+}
+
+export const DEFAULT_CONSERVATION_LIMITS: ConservationLimits = Object.freeze({
+  silenceMs: 600_000,
+  closingMs: 60_000,
+  maxRemembered: 1_000_000,
+})
+
+/** Clocks of nodes and of the log's server differ by less than this, as a rule. */
+export const CLOCK_SLACK_MS = 5_000
+
+type Step = 'admitted' | 'ended' | 'settled'
+type Ending = 'completed' | 'failed' | 'interrupted'
+
+/** A fact of a request, where it stands and whom it names. */
+interface Told {
+  readonly place: Place
+  readonly identity: string
+  readonly storedAtMs: number
+}
+
+interface Ended extends Told {
+  readonly ending: Ending
+  readonly startedMs: number
+}
+
+interface Settled extends Told {
+  readonly prompt: number
+  readonly completion: number
+  readonly total: number
+}
+
+/** A request of which something is still to be told. */
+interface Known {
+  readonly request: string
+  heardMs: number
+  admitted: Told | undefined
+  ended: Ended | undefined
+  settled: Settled | undefined
+}
+
+/**
+ * The conservation check, as a fold: every request admitted in the range has at most one ending and one settlement, none
+ * of them comes from nowhere, and admitted = completed + failed + interrupted + in flight for each identity. Facts come
+ * in any order across streams. Those shortly before and after the range are given too, so that a request is not torn
+ * apart at its edges; they are not counted.
+ */
+export class Conservation {
+  readonly #fromMs: number
+  readonly #toMs: number
+  readonly #limits: ConservationLimits
+  readonly #open = new Map<string, Known>()
+  readonly #whole: Seen
+  readonly #refused: Seen
+  readonly #sums = new Map<string, Sums>()
+  readonly #offenders: Offender[] = []
+  /** Endings in the range of requests that were admitted before it. */
+  endedOfBefore = 0
+
+  constructor(range: { fromMs: number; toMs: number }, limits = DEFAULT_CONSERVATION_LIMITS) {
+    this.#fromMs = range.fromMs
+    this.#toMs = range.toMs
+    this.#limits = limits
+    this.#whole = new Seen(limits.maxRemembered)
+    this.#refused = new Seen(limits.maxRemembered)
+  }
+
+  /** @returns true when the fact is a request's first settlement, and stands in the range: one that the tables hold */
+  add(fact: StoredFact): boolean {
+    const { event } = fact
+    switch (event.type) {
+      case 'fluxgate.requests.admitted': {
+        const known = this.#known('admitted', fact, event.data)
+        if (!known) break
+        known.admitted = toldOf(fact, event.data)
+        if (this.#refused.has(known.request)) {
+          this.#accuse('refused_and_admitted', known.request, 'admitted, and refused before', [
+            known.admitted,
+          ])
+        }
+        this.#closeIfWhole(known)
+        break
+      }
+      case 'fluxgate.requests.refused':
+        if (this.#isJudged(fact)) this.#refuse(fact, event.data)
+        break
+      case 'fluxgate.requests.completed':
+      case 'fluxgate.requests.failed':
+      case 'fluxgate.requests.interrupted': {
+        const known = this.#known('ended', fact, event.data)
+        if (!known) break
+        const ending = event.type.slice('fluxgate.requests.'.length) as Ending
+        const startedMs = Date.parse(event.time) - event.data.durationMs
+        known.ended = { ...toldOf(fact, event.data), ending, startedMs }
+        this.#closeIfWhole(known)
+        break
+      }
+      case 'fluxgate.tokens.progressed': {
+        const known = this.#open.get(event.data.request)
+        if (known) known.heardMs = Math.max(known.heardMs, fact.storedAtMs)
+        break
+      }
+      case 'fluxgate.tokens.settled': {
+        const known = this.#known('settled', fact, event.data)
+        if (!known) return false
+        const { prompt, completion, total } = event.data
+        known.settled = { ...toldOf(fact, event.data), prompt, completion, total }
+        this.#closeIfWhole(known)
+        return this.#isJudged(fact)
+      }
+    }
+    return false
+  }
+
+  /** @param endMs up to when the log was read, by its own clock */
+  finish(endMs: number): { whole: Sums; identities: Map<string, Sums>; offenders: Offender[] } {
+    for (const known of this.#open.values()) {
+      this.#judgeOpen(known, endMs)
+      this.#count(known)
+    }
+    this.#open.clear()
+    const whole = noSums()
+    for (const [identity, sums] of this.#sums) {
+      const { admitted, completed, failed, interrupted, inFlight } = sums
+      if (admitted !== completed + failed + interrupted + inFlight) {
+        const detail =
+          `${admitted} admitted, but ${completed} completed, ${failed} failed, ${interrupted} interrupted and ` +
+          `${inFlight} in flight`
+        this.#offenders.push({ offence: 'unbalanced', detail, identity, places: [] })
+      }
+      for (const name of Object.keys(whole) as Array<keyof Sums>) whole[name] += sums[name]
+    }
+    return { whole, identities: this.#sums, offenders: this.#offenders }
+  }
+
+  #refuse(fact: StoredFact, data: { request: string; user: string; key: string }): void {
+    const told = toldOf(fact, data)
+    this.#sumsOf(told.identity).refused++
+    this.#refused.add(data.request)
+    const known = this.#open.get(data.request)
+    if (known || this.#whole.has(data.request)) {
+      this.#accuse('refused_and_admitted', data.request, 'refused, and admitted before', [told])
+    }
+  }
+
+  /** The record of a request; undefined, and an accusation, when this step of it was told before. */
+  #known(
+    step: Step,
+    fact: StoredFact,
+    data: { request: string; user: string; key: string },
+  ): Known | undefined {
+    const { request } = data
+    const told = toldOf(fact, data)
+    let known = this.#open.get(request)
+    if (!known) {
+      if (this.#whole.has(request)) {
+        this.#accuse(`${step}_twice`, request, `${step} again when all of it was told`, [told])
+        return undefined
+      }
+      known = { request, heardMs: 0, admitted: undefined, ended: undefined, settled: undefined }
+      this.#open.set(request, known)
+    }
+    const before = known[step]
+    if (before) {
+      const detail = `${step} at ${placeText(before)} and again at ${placeText(told)}`
+      this.#accuse(`${step}_twice`, known.request, detail, [before, told])
+      return undefined
+    }
+    const other = toldsOf(known).find(({ identity }) => identity !== told.identity)
+    if (other) {
+      const detail = `${step} for ${told.identity}, and ${other.identity} stands at ${placeText(other)}`
+      this.#accuse('identity_changed', known.request, detail, [other, told])
+    }
+    known.heardMs = Math.max(known.heardMs, fact.storedAtMs)
+    return known
+  }
+
+  #closeIfWhole(known: Known): void {
+    if (!known.admitted || !known.ended || !known.settled) return
+    this.#count(known)
+    this.#open.delete(known.request)
+    this.#whole.add(known.request)
+  }
+
+  /** What is half told where the reading ends: still on its way, begun before the range, or an offence. */
+  #judgeOpen(known: Known, endMs: number): void {
+    const { admitted, ended, settled } = known
+    if (!admitted) {
+      const told = toldsOf(known)
+      const startedMs = timeOfId(known.request) ?? ended?.startedMs ?? Number.NEGATIVE_INFINITY
+      const isJudged = startedMs >= this.#fromMs + CLOCK_SLACK_MS && told.some(each => this.#isJudged(each))
+      if (isJudged) this.#accuse('never_admitted', known.request, 'told of, and never admitted', told)
+      return
+    }
+    if (!this.#isJudged(admitted)) return
+    const silentMs = endMs - known.heardMs
+    if (ended && !settled && silentMs > this.#limits.closingMs) {
+      this.#accuse('never_settled', known.request, `${ended.ending}, and never settled`, [admitted, ended])
+    } else if (settled && !ended && silentMs > this.#limits.closingMs) {
+      this.#accuse('never_ended', known.request, 'settled, and never ended', [admitted, settled])
+    } else if (!settled && !ended && silentMs > this.#limits.silenceMs) {
+      const detail = `admitted, and nothing was heard of it for ${Math.round(silentMs / 1_000)} s`
+      this.#accuse('never_ended', known.request, detail, [admitted])
+    }
+  }
+
+  #count({ admitted, ended, settled }: Known): void {
+    if (!admitted || admitted.storedAtMs < this.#fromMs) {
+      if (ended && this.#isJudged(ended)) this.endedOfBefore++
+      return
+    }
+    if (!this.#isJudged(admitted)) return
+    this.#sumsOf(admitted.identity).admitted++
+    if (ended && this.#isJudged(ended)) this.#sumsOf(ended.identity)[ended.ending]++
+    else this.#sumsOf(admitted.identity).inFlight++
+    if (!settled || !this.#isJudged(settled)) return
+    const sums = this.#sumsOf(settled.identity)
+    sums.settled++
+    sums.promptTokens += settled.prompt
+    sums.completionTokens += settled.completion
+    sums.totalTokens += settled.total
+  }
+
+  #accuse(offence: Offence, request: string, detail: string, told: readonly Told[]): void {
+    const { identity } = told[0]!
+    const places = told.map(({ place }) => place)
+    this.#offenders.push({ offence, detail, identity, request, places })
+  }
+
+  /** Stands in the range, and not at its edges. */
+  #isJudged({ storedAtMs }: { readonly storedAtMs: number }): boolean {
+    return storedAtMs >= this.#fromMs && storedAtMs <= this.#toMs
+  }
+
+  #sumsOf(identity: string): Sums {
+    let sums = this.#sums.get(identity)
+    if (!sums) {
+      sums = noSums()
+      this.#sums.set(identity, sums)
+    }
+    return sums
+  }
+}
+
+function toldOf(
+  { stream, sequence, storedAtMs }: StoredFact,
+  { user, key }: { user: string; key: string },
+): Told {
+  return { place: { stream, sequence }, identity: `${user}.${key}`, storedAtMs }
+}
+
+function toldsOf({ admitted, ended, settled }: Known): Told[] {
+  return [admitted, ended, settled].filter(told => told !== undefined)
+}
+
+function placeText({ place }: Told): string {
+  return `${place.stream}:${place.sequence}`
+}
+
+function noSums(): Sums {
+  return {
+    ...{ admitted: 0, refused: 0, completed: 0, failed: 0, interrupted: 0, inFlight: 0 },
+    ...{ settled: 0, promptTokens: 0, completionTokens: 0, totalTokens: 0 },
+  }
+}

@@ -1,0 +1,35 @@
+import type { FluxgateEvent, StreamName } from '@fluxgate/contracts'
+
+/** An event and its place in the log. */
+export interface StoredFact {
+  /** JetStream stream name. */
+  readonly stream: string
+  readonly sequence: number
+  readonly storedAtMs: number
+  readonly subject: string
+  readonly event: FluxgateEvent
+}
+
+/** A message that stands in the log and is no event: it came around the publishers, or from a newer version. */
+export interface Unreadable {
+  readonly stream: string
+  readonly sequence: number
+  readonly storedAtMs: number
+  readonly subject: string
+  readonly reason: string
+}
+
+/** A part of the log by the time at which it was stored, epoch milliseconds, both ends included. */
+export interface Range {
+  /** Absent: from the first message that retention has left. */
+  readonly fromMs?: number | undefined
+  /** Absent: up to what stands in the log when the reading begins. */
+  readonly toMs?: number | undefined
+}
+
+/** Every stream of events, in the order in which messages of one millisecond are put. */
+export const ALL_STREAMS: readonly StreamName[] = ['auth', 'requests', 'tokens', 'throttles', 'incidents']
+
+export function requestOf(event: FluxgateEvent): string | undefined {
+  return 'request' in event.data ? event.data.request : undefined
+}

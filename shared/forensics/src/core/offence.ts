@@ -1,0 +1,41 @@
+/** Where in the log something stands. */
+export interface Place {
+  readonly stream: string
+  readonly sequence: number
+}
+
+/** What a log that lost, doubled or changed a fact is guilty of. */
+export type Offence =
+  /** A request admitted, ended or settled more than once. */
+  | 'admitted_twice'
+  | 'ended_twice'
+  | 'settled_twice'
+  /** Ended or settled, and never admitted. */
+  | 'never_admitted'
+  /** Admitted and settled, or silent for too long. */
+  | 'never_ended'
+  /** Ended, and never settled. */
+  | 'never_settled'
+  | 'refused_and_admitted'
+  /** Its facts name different identities. */
+  | 'identity_changed'
+  /** The sums of an identity do not add up. */
+  | 'unbalanced'
+  /** Messages that a stream had numbered and does not hold. */
+  | 'deleted_from_stream'
+  /** Numbers that a publisher had given and no stream holds. */
+  | 'missing_from_source'
+  | 'unreadable'
+  | 'dead_letter'
+  /** The tables hold another sum than the log, or hold more than the log. */
+  | 'projected_otherwise'
+  | 'tables_ahead_of_log'
+
+export interface Offender {
+  readonly offence: Offence
+  /** In one sentence. */
+  readonly detail: string
+  readonly identity?: string
+  readonly request?: string
+  readonly places: readonly Place[]
+}

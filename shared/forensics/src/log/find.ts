@@ -1,0 +1,125 @@
+import { type Identity, partitionOf, STREAMS, type StreamName } from '@fluxgate/contracts'
+import { type NatsLink, replayStored } from '@fluxgate/nats'
+import { ALL_STREAMS, requestOf, type StoredFact } from '../core/fact.ts'
+import { isLastOfItsStream, isWhole } from '../core/trace.ts'
+import { factOf, LogUnreadable, readFacts, type Source } from './read.ts'
+
+/** Clocks of nodes and server differ by less than this, as a rule; an event is never stored much before its time. */
+const SLACK_MS = 5_000
+
+export interface Found<T> {
+  readonly items: T[]
+  /** Events looked at. */
+  readonly scanned: number
+  /** The limit was reached before all was found that may be there. */
+  readonly cut: boolean
+}
+
+export interface RequestSearch {
+  readonly request: string
+  /** Narrows the search to the subjects of one identity. */
+  readonly identity?: Identity | undefined
+  /** Where to begin, epoch milliseconds; absent: at the beginning of the log. */
+  readonly fromMs?: number | undefined
+  /** Events looked at in each stream, at the most. */
+  readonly maxScanned?: number
+}
+
+/** Every event of one request, in no order; the streams are read beside each other, until it is whole. */
+export async function findRequest(
+  link: NatsLink,
+  { request, identity, fromMs, maxScanned = Number.POSITIVE_INFINITY }: RequestSearch,
+  signal?: AbortSignal,
+): Promise<Found<StoredFact>> {
+  const facts: StoredFact[] = []
+  const counts = await scan(link, sourcesOf(['auth', 'requests', 'tokens'], identity), fromMs, signal, {
+    maxScanned,
+    judge(fact) {
+      if (requestOf(fact.event) !== request) return 'more'
+      facts.push(fact)
+      if (isWhole(facts)) return 'enough'
+      return isLastOfItsStream(fact) ? 'enough of this stream' : 'more'
+    },
+  })
+  return { items: facts, scanned: counts.scanned, cut: counts.cut && !isWhole(facts) }
+}
+
+/** The event of that id, wherever it is. */
+export async function findEvent(
+  link: NatsLink,
+  id: string,
+  fromMs: number | undefined,
+  signal?: AbortSignal,
+): Promise<StoredFact | undefined> {
+  let found: StoredFact | undefined
+  await scan(link, sourcesOf(ALL_STREAMS), fromMs, signal, {
+    maxScanned: Number.POSITIVE_INFINITY,
+    judge(fact) {
+      if (fact.event.id === id) found = fact
+      return found ? 'enough' : 'more'
+    },
+  })
+  return found
+}
+
+/** Undefined when nothing readable stands there (any more). */
+export async function eventAt(
+  link: NatsLink,
+  stream: StreamName,
+  sequence: number,
+  signal?: AbortSignal,
+): Promise<StoredFact | undefined> {
+  const options = { stream: STREAMS[stream], from: { sequence }, maxBatch: 1, maxBuffered: 2 }
+  try {
+    for await (const [message] of replayStored(link, signal ? { ...options, signal } : options)) {
+      if (message?.sequence !== sequence) return undefined
+      const fact = factOf(message)
+      return 'event' in fact ? fact : undefined
+    }
+    return undefined
+  } catch (cause) {
+    throw new LogUnreadable(STREAMS[stream], cause)
+  }
+}
+
+function sourcesOf(streams: readonly StreamName[], identity?: Identity): Source[] {
+  if (!identity) return streams.map(stream => ({ stream }))
+  const { user, key } = identity
+  return streams.map(stream => ({
+    stream,
+    subject: `fluxgate.${stream}.${partitionOf(user)}.*.${user}.${key}`,
+  }))
+}
+
+type Verdict = 'more' | 'enough of this stream' | 'enough'
+
+async function scan(
+  link: NatsLink,
+  sources: readonly Source[],
+  fromMs: number | undefined,
+  signal: AbortSignal | undefined,
+  look: { maxScanned: number; judge(fact: StoredFact): Verdict },
+): Promise<{ scanned: number; cut: boolean }> {
+  const enough = new AbortController()
+  const until = signal ? AbortSignal.any([signal, enough.signal]) : enough.signal
+  const range = { fromMs: fromMs === undefined ? undefined : fromMs - SLACK_MS }
+  let scanned = 0
+  let cut = false
+  const scanOne = async (source: Source) => {
+    let here = 0
+    for await (const facts of readFacts(link, [source], range, { signal: until })) {
+      for (const fact of facts) {
+        scanned++
+        const verdict = look.judge(fact)
+        if (verdict === 'enough') enough.abort()
+        if (verdict !== 'more' || until.aborted) return
+        if (++here >= look.maxScanned) {
+          cut = true
+          return
+        }
+      }
+    }
+  }
+  await Promise.all(sources.map(scanOne))
+  return { scanned, cut }
+}

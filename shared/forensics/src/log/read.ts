@@ -1,0 +1,153 @@
+import { parseEvent, STREAMS, type StreamName } from '@fluxgate/contracts'
+import { type NatsLink, type ReadOptions, replayStored, type StoredMessage } from '@fluxgate/nats'
+import type { Range, StoredFact, Unreadable } from '../core/fact.ts'
+import { mergeByTime } from '../core/merge.ts'
+
+/** A part of the log: one stream, perhaps one subject filter in it, perhaps a range of its own. */
+export interface Source extends Range {
+  readonly stream: StreamName
+  readonly subject?: string
+}
+
+export interface Reading {
+  readonly signal?: AbortSignal | undefined
+  /** Told now and then how far the reading is, in positions. */
+  readonly onProgress?: ((read: number, of: number) => void) | undefined
+  /** Leaves the payloads out: for a look at ids and times. */
+  readonly headersOnly?: boolean
+}
+
+/** The end of a range is looked for so far beyond it: a stream's clock may step back when its leader changes. */
+const CLOCK_STEP_MS = 10_000
+
+/** There is no such stream, or it cannot be read. */
+export class LogUnreadable extends Error {
+  readonly code = 'FLUXGATE_LOG_UNREADABLE'
+  constructor(stream: string, cause: unknown) {
+    const { message } = cause as Error
+    super(
+      message.includes('stream not found')
+        ? `there is no stream ${stream}: has a gateway ever run on it?`
+        : `stream ${stream} cannot be read: ${message}`,
+      { cause },
+    )
+    this.name = 'LogUnreadable'
+  }
+}
+
+/**
+ * Messages as they are stored, of several sources as one, by the time at which they were stored; ends where the log ended
+ * when the reading began. Nothing is acknowledged, written or buried.
+ * @throws LogUnreadable
+ */
+export async function* readMessages(
+  link: NatsLink,
+  sources: readonly Source[],
+  range: Range,
+  reading: Reading = {},
+): AsyncGenerator<StoredMessage[]> {
+  const progress = new Progress(reading.onProgress)
+  const parts = sources.map(source => readSource(link, { ...range, ...source }, reading, progress))
+  for await (const messages of mergeByTime(parts)) {
+    if (reading.signal?.aborted) return
+    yield messages
+  }
+}
+
+/** As {@link readMessages}, as facts; what cannot be read is told to `onUnreadable`, or left out. */
+export async function* readFacts(
+  link: NatsLink,
+  sources: readonly Source[],
+  range: Range,
+  reading: Reading & { onUnreadable?: (message: Unreadable) => void } = {},
+): AsyncGenerator<StoredFact[]> {
+  for await (const messages of readMessages(link, sources, range, reading)) {
+    const facts: StoredFact[] = []
+    for (const message of messages) {
+      const fact = factOf(message)
+      if ('event' in fact) facts.push(fact)
+      else reading.onUnreadable?.(fact)
+    }
+    yield facts
+  }
+}
+
+export function factOf({
+  stream,
+  sequence,
+  storedAtMs,
+  subject,
+  data,
+}: StoredMessage): StoredFact | Unreadable {
+  const parsed = parseEvent(data)
+  const place = { stream, sequence, storedAtMs, subject }
+  return parsed.ok ? { ...place, event: parsed.value } : { ...place, reason: parsed.reason }
+}
+
+async function* readSource(
+  link: NatsLink,
+  { stream: name, subject, fromMs, toMs }: Source,
+  { signal, headersOnly = false }: Reading,
+  progress: Progress,
+): AsyncGenerator<StoredMessage[]> {
+  const stream = STREAMS[name]
+  const options: ReadOptions = {
+    ...{ stream, headersOnly },
+    from: fromMs === undefined || fromMs <= 0 ? 'first' : { timeMs: Math.ceil(fromMs) },
+    ...(subject === undefined ? {} : { filter: subject }),
+    ...(signal === undefined ? {} : { signal }),
+  }
+  try {
+    const { state } = await link.manager.streams.info(stream)
+    const part = progress.part(state.last_seq)
+    const end = toMs ?? Number.POSITIVE_INFINITY
+    for await (const messages of replayStored(link, options)) {
+      const last = messages[messages.length - 1]!
+      part.at(messages[0]!.sequence, last.sequence)
+      const inRange = last.storedAtMs <= end ? messages : messages.filter(each => each.storedAtMs <= end)
+      if (inRange.length > 0) yield inRange
+      if (last.storedAtMs > end + CLOCK_STEP_MS) break
+    }
+    part.done()
+  } catch (cause) {
+    throw new LogUnreadable(stream, cause)
+  }
+}
+
+/** How far all sources together are. A source's share is known once its first message has come. */
+class Progress {
+  readonly #tell: Reading['onProgress']
+  readonly #parts: Array<{ read: number; of: number }> = []
+
+  constructor(tell: Reading['onProgress']) {
+    this.#tell = tell
+  }
+
+  part(lastSequence: number) {
+    const part = { read: 0, of: 0 }
+    this.#parts.push(part)
+    let firstSequence: number | undefined
+    return {
+      at: (first: number, last: number) => {
+        firstSequence ??= first
+        part.read = last - firstSequence + 1
+        part.of = Math.max(part.read, lastSequence - firstSequence + 1)
+        this.#told()
+      },
+      done: () => {
+        part.of = part.read
+        this.#told()
+      },
+    }
+  }
+
+  #told(): void {
+    let read = 0
+    let of = 0
+    for (const part of this.#parts) {
+      read += part.read
+      of += part.of
+    }
+    this.#tell?.(read, of)
+  }
+}

@@ -1,0 +1,46 @@
+import { partitionOf } from '@fluxgate/contracts'
+import type { NatsLink } from '@fluxgate/nats'
+import type { Range, StoredFact } from '../core/fact.ts'
+import { type Reading, readFacts, type Source } from './read.ts'
+
+/** A user, or one of its keys. */
+export interface Whom {
+  readonly user: string
+  readonly key?: string | undefined
+}
+
+/** Everything that the log tells of a user or key, in the order in which it was stored. */
+export async function* timeline(
+  link: NatsLink,
+  whom: Whom,
+  range: Range,
+  reading: Reading = {},
+): AsyncGenerator<StoredFact[]> {
+  const { user, key = '*' } = whom
+  const place = `${partitionOf(user)}.*.${user}.${key}`
+  const sources: Source[] = [
+    ...(['auth', 'requests', 'tokens', 'throttles'] as const).map(stream => ({
+      stream,
+      subject: `fluxgate.${stream}.${place}`,
+    })),
+    // Subjects of incidents do not tell the identity, and their later facts not even the event: read from the beginning.
+    { stream: 'incidents', fromMs: undefined },
+  ]
+  const incidents = new Set<string>()
+  for await (const facts of readFacts(link, sources, range, reading)) {
+    const theirs = facts.filter(
+      fact => isAbout(fact, whom, incidents) && fact.storedAtMs >= (range.fromMs ?? 0),
+    )
+    if (theirs.length > 0) yield theirs
+  }
+}
+
+function isAbout({ event }: StoredFact, whom: Whom, incidents: Set<string>): boolean {
+  if (!('incident' in event.data) || !event.type.startsWith('fluxgate.incidents.')) return true
+  const { incident } = event.data
+  if (event.type === 'fluxgate.incidents.opened') {
+    const { user, key } = event.data
+    if (user === whom.user && (whom.key === undefined || key === whom.key)) incidents.add(incident!)
+  }
+  return incidents.has(incident!)
+}

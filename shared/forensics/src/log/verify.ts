@@ -1,0 +1,190 @@
+import { parseIdentity, partitionOf, STREAMS } from '@fluxgate/contracts'
+import type { NatsLink } from '@fluxgate/nats'
+import { Conservation, type ConservationLimits, DEFAULT_CONSERVATION_LIMITS } from '../core/conservation.ts'
+import { ALL_STREAMS, type Range, type StoredFact, type Unreadable } from '../core/fact.ts'
+import type { Offender } from '../core/offence.ts'
+import { SequenceGaps } from '../core/sequence-gaps.ts'
+import { differences, SettledSums } from '../core/settled-sums.ts'
+import { StreamHoles } from '../core/stream-holes.ts'
+import type { DroppedPart, ProjectedVerdict, ProjectedView, Verdict } from '../core/verdict.ts'
+import { type DeadLetter, deadLetters } from './dead-letters.ts'
+import { factOf, type Reading, readFacts, readMessages } from './read.ts'
+import { type Kept, retention } from './retention.ts'
+
+export interface VerifyOptions {
+  readonly range: Range
+  /** Compared with, when there are tables. */
+  readonly projected?: ProjectedView | undefined
+  readonly limits?: Partial<ConservationLimits>
+  readonly nowMs: number
+}
+
+/** Checks a range of the log for every promise that it makes, and names what breaks one. Reads it once. */
+export async function verify(
+  link: NatsLink,
+  { range, projected, limits: some, nowMs }: VerifyOptions,
+  reading: Reading = {},
+): Promise<Verdict> {
+  const limits = { ...DEFAULT_CONSERVATION_LIMITS, ...some }
+  // The tables are asked first: what they hold then, the log holds all the more.
+  const positions = await projected?.positions()
+  const kept = await retention(link)
+  const fromMs = judgedFrom(range, kept)
+  const toMs = Math.min(range.toMs ?? nowMs, nowMs)
+  const through = positions?.get(STREAMS.tokens) ?? 0
+  const fold = new VerifyFold({ fromMs, toMs }, limits, new SettledSums(through, projected?.keptFromMs ?? 0))
+  const edges = { fromMs: fromMs - limits.closingMs, toMs: toMs + limits.closingMs }
+  const sources = ALL_STREAMS.map(stream => ({ stream }))
+  for await (const messages of readMessages(link, sources, edges, reading)) {
+    for (const message of messages) fold.add(factOf(message))
+  }
+  for (const letter of await deadLetters(link, { fromMs, toMs }, reading.signal)) fold.addDeadLetter(letter)
+
+  const told = fold.finish(Math.min(nowMs, edges.toMs))
+  const offenders = [...told.offenders, ...behindTables(kept, positions)]
+  let compared: ProjectedVerdict | undefined
+  if (projected && !reading.signal?.aborted) {
+    const found = await compare(link, projected, fold.settled, reading)
+    compared = found.verdict
+    offenders.push(...found.offenders)
+  }
+  return {
+    ...{ holds: offenders.length === 0, fromMs: Number.isFinite(fromMs) ? fromMs : null, toMs },
+    ...{ dropped: droppedFrom(range, kept), whole: told.whole, identities: told.identities },
+    ...{ endedOfBefore: told.endedOfBefore, projected: compared, facts: fold.facts, offenders },
+  }
+}
+
+/** Of a range that reaches back further than a stream does, only the part is judged that all of them hold. */
+function judgedFrom({ fromMs = Number.NEGATIVE_INFINITY }: Range, kept: readonly Kept[]): number {
+  const begins = kept
+    .filter(({ dropped }) => dropped > 0)
+    .map(({ firstStoredAtMs }) => firstStoredAtMs ?? fromMs)
+  return Math.max(fromMs, ...begins)
+}
+
+function droppedFrom({ fromMs = Number.NEGATIVE_INFINITY }: Range, kept: readonly Kept[]): DroppedPart[] {
+  return kept
+    .filter(
+      ({ dropped, firstStoredAtMs }) => dropped > 0 && (firstStoredAtMs ?? Number.POSITIVE_INFINITY) > fromMs,
+    )
+    .map(({ stream, dropped, firstStoredAtMs }) => ({ stream, messages: dropped, firstStoredAtMs }))
+}
+
+function behindTables(kept: readonly Kept[], positions: ReadonlyMap<string, number> | undefined): Offender[] {
+  return kept.flatMap(({ stream, lastSequence }) => {
+    const position = positions?.get(stream) ?? 0
+    if (position <= lastSequence) return []
+    const detail = `the tables hold ${stream} up to ${position}, and it ends at ${lastSequence}: its end was lost`
+    return [{ offence: 'tables_ahead_of_log' as const, detail, places: [{ stream, sequence: position }] }]
+  })
+}
+
+/** All folds of one reading. */
+class VerifyFold {
+  readonly #range: { fromMs: number; toMs: number }
+  readonly #requests: Conservation
+  readonly #gaps = new SequenceGaps()
+  readonly #holes = new StreamHoles()
+  readonly #offenders: Offender[] = []
+  readonly settled: SettledSums
+  facts = 0
+
+  constructor(range: { fromMs: number; toMs: number }, limits: ConservationLimits, settled: SettledSums) {
+    this.#range = range
+    this.#requests = new Conservation(range, limits)
+    this.settled = settled
+  }
+
+  add(fact: StoredFact | Unreadable): void {
+    const { stream, sequence, storedAtMs } = fact
+    const isInRange = storedAtMs >= this.#range.fromMs && storedAtMs <= this.#range.toMs
+    if (isInRange) {
+      this.facts++
+      this.#holes.add(stream, sequence)
+    }
+    if (!('event' in fact)) {
+      if (isInRange)
+        this.#accuse('unreadable', `${stream}:${sequence} is no event: ${fact.reason}`, stream, sequence)
+      return
+    }
+    const { event } = fact
+    this.#gaps.add(event.source, event.sequence)
+    const isFirst = this.#requests.add(fact)
+    if (isFirst && event.type === 'fluxgate.tokens.settled') {
+      this.settled.add(event.subject, event.data.total, sequence, storedAtMs)
+    }
+  }
+
+  addDeadLetter({ stream, streamSequence, consumer, reason }: DeadLetter): void {
+    this.#accuse('dead_letter', `put aside by ${consumer}: ${reason}`, stream, streamSequence)
+  }
+
+  finish(endMs: number) {
+    const { whole, identities, offenders } = this.#requests.finish(endMs)
+    const gaps = this.#gaps.list(this.#range.fromMs).map(({ source, first, last }): Offender => {
+      const which = first === last ? `number ${first}` : `numbers ${first} to ${last}`
+      return {
+        offence: 'missing_from_source',
+        detail: `${source} gave ${which}, and no stream holds it`,
+        places: [],
+      }
+    })
+    const all = [...offenders, ...gaps, ...this.#holes.offenders, ...this.#offenders]
+    return { whole, identities, offenders: all, endedOfBefore: this.#requests.endedOfBefore }
+  }
+
+  #accuse(offence: 'unreadable' | 'dead_letter', detail: string, stream: string, sequence: number): void {
+    this.#offenders.push({ offence, detail, places: [{ stream, sequence }] })
+  }
+}
+
+/** Σ settled = Σ projected, for each identity; where it is not, the requests that make the difference. */
+async function compare(
+  link: NatsLink,
+  projected: ProjectedView,
+  settled: SettledSums,
+  reading: Reading,
+): Promise<{ verdict: ProjectedVerdict; offenders: Offender[] }> {
+  const { fromSequence, toSequence, all: inLog, notCompared } = settled
+  const tables = await projected.sums(fromSequence, toSequence)
+  const inTables = { settled: 0, totalTokens: 0 }
+  for (const sum of tables.values()) {
+    inTables.settled += sum.settled
+    inTables.totalTokens += sum.totalTokens
+  }
+  const offenders: Offender[] = []
+  for (const identity of settled.differing(tables)) {
+    const log = await settledOf(link, identity, fromSequence, toSequence, reading)
+    const rows = await projected.requests(identity, fromSequence, toSequence)
+    offenders.push(...differences(identity, log, rows, STREAMS.tokens))
+  }
+  return { verdict: { fromSequence, toSequence, inLog, inTables, notCompared }, offenders }
+}
+
+/** Request → its first settlement in a part of TOKENS, of one identity. */
+async function settledOf(
+  link: NatsLink,
+  text: string,
+  fromSequence: number,
+  toSequence: number,
+  { signal }: Reading,
+): Promise<Map<string, { total: number; sequence: number }>> {
+  const found = new Map<string, { total: number; sequence: number }>()
+  const identity = parseIdentity(text)
+  if (!identity) return found
+  const { user, key } = identity
+  const source = {
+    stream: 'tokens' as const,
+    subject: `fluxgate.tokens.${partitionOf(user)}.settled.${user}.${key}`,
+  }
+  for await (const facts of readFacts(link, [source], {}, { signal })) {
+    for (const { event, sequence } of facts) {
+      if (sequence < fromSequence || sequence > toSequence || event.type !== 'fluxgate.tokens.settled')
+        continue
+      const { request, total } = event.data
+      if (!found.has(request)) found.set(request, { total, sequence })
+    }
+  }
+  return found
+}

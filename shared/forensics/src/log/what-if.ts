@@ -1,0 +1,38 @@
+import { type GuardPolicy, STREAMS, type StreamName } from '@fluxgate/contracts'
+import { memoryMs, RULE_STREAMS, wholePolicy } from '@fluxgate/guard-core'
+import type { NatsLink } from '@fluxgate/nats'
+import type { Range } from '../core/fact.ts'
+import { WhatIf, type WhatIfResult } from '../core/what-if.ts'
+import { type Reading, readFacts, type Source } from './read.ts'
+import { type Kept, retention } from './retention.ts'
+
+/** An incident is stored so long after the fact that crossed the threshold, at the most, unless the guard was away. */
+const DECIDED_WITHIN_MS = 60_000
+
+/** What the guard would have decided in a range under another policy. The same log, policy and range give the same result. */
+export async function whatIf(
+  link: NatsLink,
+  policy: GuardPolicy,
+  range: Range,
+  reading: Reading = {},
+): Promise<{ result: WhatIfResult; kept: Kept[] }> {
+  const kept = await retention(link)
+  const whole = wholePolicy(policy)
+  const fromMs = range.fromMs ?? Number.NEGATIVE_INFINITY
+  const toMs = range.toMs ?? Number.POSITIVE_INFINITY
+  const before = (ms: number) => (range.fromMs === undefined ? undefined : range.fromMs - ms)
+  const standingMs = Math.max(whole.graceMs, whole.repeat.windowMs, whole.penalty.durationMs)
+  const sources: Source[] = [
+    // Standings come first, so that those of one millisecond are known before it is decided.
+    { stream: 'incidents', fromMs: before(standingMs), toMs: range.toMs && range.toMs + DECIDED_WITHIN_MS },
+    { stream: 'throttles', fromMs: before(standingMs) },
+    ...RULE_STREAMS.map(name => ({ stream: streamOf(name), fromMs: before(memoryMs(whole, name)) })),
+  ]
+  const fold = new WhatIf(whole, { fromMs, toMs })
+  for await (const facts of readFacts(link, sources, range, reading)) for (const fact of facts) fold.add(fact)
+  return { result: fold.finish(), kept }
+}
+
+function streamOf(name: string): StreamName {
+  return (Object.keys(STREAMS) as StreamName[]).find(stream => STREAMS[stream] === name)!
+}
