@@ -7,6 +7,8 @@ import type { EstimateLimits } from './core/limits/estimate.ts'
 import type { UpstreamDefaults } from './core/routing/upstream-spec.ts'
 import type { DrainLimits } from './in/drain.ts'
 import type { EdgeLimits } from './in/edge/limits.ts'
+import { readOidcConfig } from './oidc-config.ts'
+import type { OidcConfig } from './out/oidc/open-callers.ts'
 import type { TelemetryConfig } from './out/telemetry.ts'
 import type { UpstreamsFileConfig } from './out/upstreams/upstreams.ts'
 import { readTracingConfig } from './tracing-config.ts'
@@ -25,6 +27,8 @@ export interface GatewayConfig {
   readonly adminPort: number
   readonly adminToken: string
   readonly jwtSecrets: readonly string[]
+  /** An issuer whose tokens are taken beside our own. */
+  readonly oidc: OidcConfig | undefined
   readonly upstreamUrls: readonly string[]
   readonly upstreamsFile: UpstreamsFileConfig | undefined
   readonly tls: boolean
@@ -74,6 +78,7 @@ export function readGatewayConfig(env: EnvReader): GatewayConfig {
     adminPort: env.port('ADMIN_PORT', 9090),
     adminToken: env.secret('ADMIN_TOKEN', 16),
     jwtSecrets: jwtSecrets(env),
+    oidc: readOidcConfig(env),
     upstreamUrls: env.urls('DOWNSTREAM_AI_URLS', ['http:', 'https:']),
     upstreamsFile: upstreamsFile(env),
     trustedProxies: trustedProxies(env),

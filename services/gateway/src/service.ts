@@ -1,7 +1,14 @@
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
-import { eventMaker, type OutgoingEvent, type TierName } from '@fluxgate/contracts'
-import { connectNats, EventPublisher, ensureTopology, openPenaltyBox, watchBucket } from '@fluxgate/nats'
+import { eventMaker, identityText, type OutgoingEvent, type TierName } from '@fluxgate/contracts'
+import {
+  connectNats,
+  EventPublisher,
+  ensureTopology,
+  openPenaltyBox,
+  openPolicyBook,
+  watchBucket,
+} from '@fluxgate/nats'
 import { deleteOldSessions, openDatabase, type PoolFigures } from '@fluxgate/read-model'
 import { createIds, createMetrics, type Log } from '@fluxgate/runtime'
 import { createSessions, LiveSessions } from '@fluxgate/session'
@@ -9,7 +16,9 @@ import Fastify, { type FastifyInstance } from 'fastify'
 import type { GatewayConfig } from './config.ts'
 import { AcceptedKeys } from './core/accepted-keys.ts'
 import type { LiveSession } from './core/accounts/accounts.ts'
+import { barredMs } from './core/accounts/barred-address.ts'
 import { ensureFirstOperator } from './core/accounts/first-operator.ts'
+import { callerGate } from './core/callers/caller-gate.ts'
 import { LimitTable } from './core/limits/limit-table.ts'
 import { OpenRequests } from './core/recovery/open-requests.ts'
 import { registerAdmin } from './in/admin/routes.ts'
@@ -20,7 +29,7 @@ import { createEdge, STRICT_SCHEMAS } from './in/edge/edge.ts'
 import { watchOverload } from './in/edge/overload.ts'
 import type { Exchange } from './in/exchange.ts'
 import { registerPortal } from './in/portal/portal.ts'
-import { type ProxyDeps, refuseUnknown, registerProxy, tellRest } from './in/proxy.ts'
+import { anonymous, type ProxyDeps, refuseUnknown, registerProxy, tellRest } from './in/proxy.ts'
 import { registerStatus } from './in/status.ts'
 import { openAccounts } from './out/accounts/accounts.ts'
 import { adminAccounts } from './out/accounts/admin-accounts.ts'
@@ -32,6 +41,7 @@ import { edgeMetrics } from './out/edge-metrics.ts'
 import { gatewayMetrics } from './out/gateway-metrics.ts'
 import { joinGossip } from './out/gossip.ts'
 import { joinNodes, type NodeRegistry } from './out/node-registry.ts'
+import { openCallers } from './out/oidc/open-callers.ts'
 import { changeLimits, watchLimits } from './out/policy.ts'
 import { openNodeSpool, settleLeft } from './out/spool.ts'
 import { spoolMetrics } from './out/spool-metrics.ts'
@@ -96,6 +106,10 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
   stack.use(every(FORGET_EVERY_MS, () => table.forgetFull(nowMs())))
 
   const directory = stack.use(openKeyDirectory(link, db, epochMs, log))
+  const accounts = openAccounts(db)
+  const live = new LiveSessions<LiveSession>({ find: id => accounts.findLiveSession(id, epochMs()) })
+  stack.use(watchLogouts(link, live))
+  const sessions = createSessions({ secrets: config.jwtSecrets })
   let nodes: NodeRegistry | undefined
   const resolver = stack.use(
     createResolver({
@@ -113,6 +127,7 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
       { lookup, log, nowMs, epochMs },
     ),
   )
+  const tokens = stack.use(openCallers(config.oidc, { sessions, live, lookup, log, nowMs, epochMs }))
   const running = new Set<Exchange>()
   const overload = stack.use(watchOverload(limits))
   const bodies = stack.use(new Bodies(limits))
@@ -157,7 +172,7 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
       },
     },
     upstreams,
-    lookupKey: directory.lookup,
+    lookupKey: callerGate(directory.lookup, token => tokens.lookup(token)),
     throttleOf: identity => throttles.entries.get(identity),
     limits: table,
     estimates: limits,
@@ -224,9 +239,6 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
     },
     { upstreams: upstreams.fileFault, load: () => overload.reason, tls: () => tlsFiles?.fault },
   )
-  const accounts = openAccounts(db)
-  const live = new LiveSessions<LiveSession>({ find: id => accounts.findLiveSession(id, epochMs()) })
-  stack.use(watchLogouts(link, live))
   const tools = { accounts, append, make, random: randomBytes, epochMs, passwords: await createPasswords() }
   if (config.operator) await ensureFirstOperator(tools, config.operator)
   stack.use(
@@ -238,9 +250,10 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
   )
   await registerPortal(edge.app, {
     ...tools,
-    sessions: createSessions({ secrets: config.jwtSecrets }),
+    sessions,
     live,
     onKeyRevoked: directory.evictKey,
+    barredMs: address => barredMs(throttles.entries.get(identityText(anonymous(address))), epochMs()),
     log,
   })
   const admin = Fastify({
@@ -264,6 +277,7 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
       onTierChanged: directory.evictUser,
     }),
     penaltyBox,
+    policyBook: openPolicyBook(link, event => publisher.publish(event), make),
     changeLimits: change => changeLimits(link, change),
     throttles: () => throttles.entries,
     tokensLeft: () => table.tokensLeft(nowMs()),

@@ -8,6 +8,7 @@ export {
   type PortalSession,
   SESSION_AUDIENCE,
   SESSION_ISSUER,
+  SESSION_TOKEN_TYPE,
   type SessionCheck,
   type SessionFault,
   type SessionRole,

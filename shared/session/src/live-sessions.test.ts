@@ -40,6 +40,19 @@ describe('live sessions', () => {
     assert.equal(await live.find('s1'), undefined)
   })
 
+  test('are told without asking while the answer is young', async () => {
+    assert.equal(live.known('s1'), undefined)
+    await live.find('s1')
+    await live.find('gone')
+    assert.deepEqual([live.known('s1')?.value, live.known('gone')?.value], ['ann', undefined])
+    assert.ok(live.known('gone'))
+    nowMs = 5_000
+    assert.equal(live.known('s1'), undefined)
+    await live.find('s1')
+    live.evict('s1')
+    assert.equal(live.known('s1'), undefined)
+  })
+
   test('have no age above five seconds, whatever is asked for', async () => {
     const patient = new LiveSessions({ find: async id => rows.get(id), nowMs: () => nowMs, maxAgeMs: 60_000 })
     await patient.find('s1')

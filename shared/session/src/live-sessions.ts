@@ -19,6 +19,7 @@ export const LOGGED_OUT_SUBJECT = factFilter(LoggedOut)
 const MAX_AGE_MS = 5_000
 const MAX_SESSIONS = 10_000
 
+/** `value` is undefined for a session that does not live. */
 interface Known<T> {
   readonly value: T | undefined
   readonly atMs: number
@@ -53,9 +54,15 @@ export class LiveSessions<T> {
     return this.#known.size
   }
 
-  async find(sessionId: string): Promise<T | undefined> {
+  /** What can be told without asking; undefined when it has to be asked. */
+  known(sessionId: string): { readonly value: T | undefined } | undefined {
     const known = this.#known.get(sessionId)
-    if (known && this.#nowMs() - known.atMs < this.#maxAgeMs) return known.value
+    return known && this.#nowMs() - known.atMs < this.#maxAgeMs ? known : undefined
+  }
+
+  async find(sessionId: string): Promise<T | undefined> {
+    const known = this.known(sessionId)
+    if (known) return known.value
     const flight = this.#flights.get(sessionId)
     return flight && !flight.evicted ? flight.answer : this.#ask(sessionId)
   }

@@ -54,10 +54,11 @@ export interface Sessions {
 
 export const SESSION_ISSUER = 'fluxgate'
 export const SESSION_AUDIENCE = 'fluxgate-portal'
+/** `typ` of our tokens, which no other kind of token has (RFC 8725 section 3.11). */
+export const SESSION_TOKEN_TYPE = 'fluxgate-session+jwt'
 export const DEFAULT_SESSION_TTL_SECONDS = 12 * 3_600
 
 const ALGORITHM = 'HS256'
-const TYPE = 'fluxgate-session+jwt'
 const MIN_SECRET_BYTES = 32
 /** Ours are below 500. */
 const MAX_TOKEN_CHARS = 2_048
@@ -90,7 +91,7 @@ export function createSessions(settings: SessionSettings): Sessions {
       const iat = Math.floor(nowMs() / 1_000)
       const exp = iat + ttlSeconds
       const token = await new SignJWT({ iss: issuer, aud: audience, exp, iat, sub: user, jti: id, role })
-        .setProtectedHeader({ alg: ALGORITHM, typ: TYPE, kid: signing.kid })
+        .setProtectedHeader({ alg: ALGORITHM, typ: SESSION_TOKEN_TYPE, kid: signing.kid })
         .sign(signing.key)
       return { id, user, role, expiresAt: exp * 1_000, token }
     },
@@ -101,7 +102,7 @@ export function createSessions(settings: SessionSettings): Sessions {
         // `kid` is only looked up among our own: it is never a path, a query or an address (RFC 8725 section 3.10).
         const { payload } = await jwtVerify(token, ({ kid }) => ownKey(keyOf, kid), {
           algorithms: [ALGORITHM],
-          typ: TYPE,
+          typ: SESSION_TOKEN_TYPE,
           issuer,
           audience,
           requiredClaims: [...CLAIMS],

@@ -13,7 +13,8 @@ export interface Caller {
 
 export type KeyAnswer =
   | { readonly kind: 'accepted'; readonly caller: Caller }
-  | { readonly kind: 'rejected'; readonly reason: RejectionReason }
+  /** `credential`: what was presented, where it was no key. */
+  | { readonly kind: 'rejected'; readonly reason: RejectionReason; readonly credential?: 'token' }
   /** The key is not in the cache and the database cannot be asked. */
   | { readonly kind: 'unavailable' }
 
@@ -26,8 +27,17 @@ const REJECTIONS: Readonly<Record<RejectionReason, string>> = Object.freeze({
   disabled: 'This account is disabled.',
 })
 
-export function rejection(reason: RejectionReason): Refusal {
-  return { reason: 'unauthenticated', code: 'invalid_api_key', message: REJECTIONS[reason] }
+const TOKEN_REJECTIONS: Readonly<Record<RejectionReason, string>> = Object.freeze({
+  ...REJECTIONS,
+  malformed: 'Incorrect token provided: it is no signed token that can be read.',
+  unknown: 'Incorrect token provided: it is of no issuer, key or audience that is accepted here.',
+  revoked: 'The session of this token has ended.',
+  expired: 'This token has expired.',
+})
+
+export function rejection({ reason, credential }: Extract<KeyAnswer, { kind: 'rejected' }>): Refusal {
+  const messages = credential === 'token' ? TOKEN_REJECTIONS : REJECTIONS
+  return { reason: 'unauthenticated', code: 'invalid_api_key', message: messages[reason] }
 }
 
 export const KEYS_UNAVAILABLE: Refusal = Object.freeze({

@@ -2,7 +2,9 @@ import { createHash } from 'node:crypto'
 import {
   ANONYMOUS,
   type EventMaker,
+  FALLBACK_TIER,
   type Identity,
+  identityText,
   KeyAccepted,
   KeyRejected,
   type OutgoingEvent,
@@ -152,11 +154,11 @@ function handle(deps: ProxyDeps, request: FastifyRequest, reply: RawReply): void
   // A cached key is answered at once; only a look-up in the database waits.
   if (answer instanceof Promise) {
     answer.then(
-      found => authenticated(deps, request, reply, call, found),
-      () => authenticated(deps, request, reply, call, UNAVAILABLE),
+      found => authenticated(deps, request, reply, call, found, true),
+      () => authenticated(deps, request, reply, call, UNAVAILABLE, true),
     )
   } else {
-    authenticated(deps, request, reply, call, answer)
+    authenticated(deps, request, reply, call, answer, false)
   }
 }
 
@@ -169,7 +171,16 @@ function authenticated(
   reply: RawReply,
   call: Call,
   answer: KeyAnswer,
+  isNew: boolean,
 ): void {
+  // A key that this node knows is let through: not all who share an address with a guesser are one.
+  if (answer.kind !== 'accepted' || isNew) {
+    const barred = addressBarred(deps, call)
+    if (barred) {
+      refuse(deps, reply, call, anonymous(call.address), barred)
+      return
+    }
+  }
   if (answer.kind === 'accepted') {
     const refusal = admit(deps, request, reply, call, answer.caller)
     if (refusal) refuse(deps, reply, call, answer.caller.identity, refusal)
@@ -183,7 +194,16 @@ function authenticated(
   const { reason } = answer
   const fact = { request: call.id, ...identity, address: call.address, reason }
   deps.append(deps.make(KeyRejected, fact, { traceparent: call.traceparent }))
-  refuse(deps, reply, call, identity, rejection(reason))
+  refuse(deps, reply, call, identity, rejection(answer))
+}
+
+/** An address in the penalty box, from which keys were guessed: each try costs it a token, whatever the key is worth. */
+function addressBarred(deps: ProxyDeps, call: Call): Refusal | undefined {
+  const address = identityText(anonymous(call.address))
+  const throttle = deps.throttleOf(address)
+  if (!throttle) return undefined
+  const admission = deps.limits.admit(address, FALLBACK_TIER, 1, throttle, deps.nowMs(), deps.epochMs())
+  return admission.ok ? undefined : overLimit(admission, 1)
 }
 
 /** Throttle and bucket, reservation, then off to an upstream. @returns a refusal, or undefined when it is on its way */
