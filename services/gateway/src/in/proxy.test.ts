@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { eventually } from '@fluxgate/testing'
+import { anonymous } from './proxy.ts'
 import { KEY, startStand, type TestStand, type Upstream } from './test-stand.ts'
 
 const USAGE = { prompt_tokens: 10, completion_tokens: 5, total_tokens: 15 }
@@ -350,6 +351,22 @@ describe('a refusal', () => {
     assert.match(error.message, /too many tokens/)
     stand.throttles.delete('u1.k1')
     assert.equal((await post(stand, CHAT, {})).status, 200, 'pardoned')
+  })
+
+  it('bars an address from which keys were guessed, for every key that is not known here, right or wrong', async () => {
+    await using stand = await startStand(unary)
+    const block = { capacity: 0, refillRate: 0, imposedAt: 0, reason: 'guessing', rule: 'r', actor: 'guard' }
+    const { user, key } = anonymous('127.0.0.1')
+    stand.throttles.set(`${user}.${key}`, { ...block, until: Date.now() + 60_000 })
+    for (const given of ['sk_live_wrong', 'slow-key']) {
+      const response = await post(stand, CHAT, {}, { authorization: `Bearer ${given}` })
+      assert.deepEqual([response.status, (await bodyOf(response)).error.code], [429, 'throttled'], given)
+    }
+    assert.deepEqual(stand.named('auth.key_rejected'), [])
+    assert.equal((await post(stand, CHAT, {})).status, 200, 'a key that this node knows')
+    stand.throttles.set(`${user}.${key}`, { ...block, until: Date.now() - 1 })
+    const after = await post(stand, CHAT, {}, { authorization: 'Bearer sk_live_wrong' })
+    assert.equal(after.status, 401)
   })
 
   it('because the log is full loses no fact', async () => {

@@ -16,6 +16,8 @@ import {
   ensureTopology,
   type NatsLink,
   openPenaltyBox,
+  openPolicyBook,
+  replay,
 } from '@fluxgate/nats'
 import { type Database, migrateToLatest, openDatabase } from '@fluxgate/read-model'
 import { createMetrics } from '@fluxgate/runtime'
@@ -70,6 +72,7 @@ before(async () => {
       epochMs: Date.now,
     }),
     penaltyBox,
+    policyBook: openPolicyBook(link, event => publisher.publish(event), make),
     changeLimits: change => changeLimits(link, change),
     throttles: () =>
       new Map([
@@ -90,7 +93,7 @@ const throttleUntil = (until: number) => {
 }
 
 async function ask(
-  method: 'GET' | 'POST' | 'DELETE',
+  method: 'GET' | 'POST' | 'PUT' | 'DELETE',
   url: string,
   body?: object | string,
   authorization = `Bearer ${TOKEN}`,
@@ -209,6 +212,47 @@ describe('the admin face', () => {
       ['ann.k'],
     )
     assert.match((await ask('GET', '/metrics')).text, /process_cpu_seconds_total/)
+  })
+
+  test('changes the policies of the guard, each with a fact that says what and who; a bad one is refused', async () => {
+    const penalty = { capacity: 100, refillRate: 10, durationMs: 60_000 }
+    const contextFlood = { enabled: true, windowMs: 2_000, thresholdTokens: 300 }
+    const first = { rules: { contextFlood }, penalty, graceMs: 1_000 }
+    for (const key of ['guard', 'guard-shadow']) {
+      const path = `/admin/policy/${key}`
+      assert.equal((await ask('GET', path)).status, 404)
+      assert.equal((await ask('PUT', path, first)).status, 200)
+      assert.deepEqual((await ask('PUT', path, first)).json, { changes: [] })
+      const second = { ...first, penalty: { ...penalty, capacity: 7 }, allow: { identities: ['ann'] } }
+      const changes = [
+        { path: '/penalty/capacity', from: '100', to: '7' },
+        { path: '/allow', to: '{"identities":["ann"]}' },
+      ]
+      assert.deepEqual((await ask('PUT', path, second)).json, { changes })
+
+      const bad = await ask('PUT', path, { ...second, penalty: { ...penalty, capacity: -1 } })
+      assert.deepEqual([bad.status, bad.code], [400, 'invalid_body'])
+      assert.match(bad.text, /penalty\/capacity must be >= 0/)
+      for (const wrong of ['', '{', 'null', [], { ...second, rules: {} }, { ...second, more: 1 }]) {
+        assert.equal((await ask('PUT', path, wrong)).status, 400, JSON.stringify(wrong))
+      }
+      assert.deepEqual((await ask('GET', path)).json.policy, second)
+      assert.equal((await ask('DELETE', path)).status, 200)
+      assert.equal((await ask('DELETE', path)).status, 404)
+
+      const facts: FluxgateEvent[] = []
+      for await (const batch of replay(link, { stream: 'AUTH', from: 'first' })) {
+        for (const { event } of batch.events) {
+          if (event.type === 'fluxgate.auth.policy_changed' && event.data.policy === key) facts.push(event)
+        }
+      }
+      assert.deepEqual(
+        facts.map(({ data }) => (data as { actor: string }).actor),
+        ['admin', 'admin', 'admin'],
+      )
+      assert.deepEqual((facts[1]!.data as { changes: unknown }).changes, changes)
+    }
+    assert.equal((await ask('PUT', '/admin/policy/limits', first)).status, 404)
   })
 
   test('takes what it knows and nothing else', async () => {

@@ -1,11 +1,12 @@
 import type { LimitsPolicy, Throttle } from '@fluxgate/contracts'
-import type { PenaltyBox } from '@fluxgate/nats'
+import type { PenaltyBox, PolicyBook } from '@fluxgate/nats'
 import type { Registry } from '@fluxgate/runtime'
 import type { FastifyInstance } from 'fastify'
 import type { AdminAccounts } from '../../core/accounts/admin-accounts.ts'
 import type { RoutingReport } from '../../core/routing/upstream-status.ts'
 import { type FaultLog, faultOf, sendFault } from '../portal/answer.ts'
 import { requireToken } from './authorize.ts'
+import { routeGuardPolicy } from './guard-policy-routes.ts'
 import { routeKeys } from './key-routes.ts'
 import { routeLimits } from './limit-routes.ts'
 import { isUnconfirmed, UNCONFIRMED } from './order.ts'
@@ -15,6 +16,7 @@ export interface AdminDeps {
   readonly token: string
   readonly accounts: AdminAccounts
   readonly penaltyBox: PenaltyBox
+  readonly policyBook: PolicyBook
   /** Changes the limits policy; a concurrent change is not lost. */
   readonly changeLimits: (change: (policy: LimitsPolicy) => LimitsPolicy) => Promise<void>
   readonly throttles: () => ReadonlyMap<string, Throttle>
@@ -52,5 +54,6 @@ export async function registerAdmin(app: FastifyInstance, deps: AdminDeps): Prom
     routeKeys(scope, deps)
     routeLimits(scope, deps)
     routeThrottles(scope, deps)
+    routeGuardPolicy(scope, deps)
   })
 }

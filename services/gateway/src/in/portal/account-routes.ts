@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyInstance } from 'fastify'
 import Type from 'typebox'
 import type { Account, LiveSession } from '../../core/accounts/accounts.ts'
+import { refused } from '../../core/accounts/fault.ts'
 import { logIn } from '../../core/accounts/login.ts'
 import { changePassword } from '../../core/accounts/password-change.ts'
 import { bodyReader } from '../../core/accounts/read-body.ts'
@@ -13,7 +14,11 @@ import { addressOf, giveCookie, takeCookie, type VisitorDeps, visitOf, visitorOf
 export interface AccountRouteDeps extends VisitorDeps {
   /** A registration is not answered before: whether a row was written takes less than what is left of it. */
   readonly registrationMs: number
+  /** How long an address has to wait before it may log in, beyond what its own failures ask for. */
+  readonly barredMs?: (address: string) => number
 }
+
+const BARRED = 'Too many wrong passwords came from this address. Wait a little.'
 
 const Text = Type.String({ maxLength: 4_096 })
 const readCredentials = bodyReader(
@@ -38,6 +43,8 @@ export function routeAccounts(scope: FastifyInstance, deps: AccountRouteDeps): v
   scope.post('/login', async (request, reply) => {
     const read = readCredentials(request.body)
     if (!read.ok) return sendFault(reply, read.fault)
+    const barredMs = deps.barredMs?.(addressOf(request)) ?? 0
+    if (barredMs > 0) return sendFault(reply, refused('too_many_attempts', BARRED, barredMs).fault)
     // A new login ends the session that the browser had (ASVS 7.2.4).
     const before = await visitorOf(deps, request)
     const outcome = await logIn(deps, read.value, visitOf(deps, request))

@@ -22,6 +22,8 @@ export interface PortalDeps extends Omit<VisitorDeps, Made>, Partial<Pick<Portal
   readonly origins?: readonly string[]
   /** Registrations are answered after this time, whether they made an account or not. */
   readonly registrationMs?: number
+  /** How long the guard keeps an address from logging in. */
+  readonly barredMs?: (address: string) => number
 }
 
 const BODY_BYTES = 16 * 1024

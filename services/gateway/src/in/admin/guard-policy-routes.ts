@@ -1,0 +1,46 @@
+import { GUARD_POLICY_KEYS, type GuardPolicyKey, type PolicyBook } from '@fluxgate/nats'
+import type { FastifyInstance } from 'fastify'
+import { refused } from '../../core/accounts/fault.ts'
+import { sendFault } from '../portal/answer.ts'
+import { inTime } from './order.ts'
+
+const ACTOR = 'admin'
+const ABSENT = refused('not_found', 'There is no such policy: the guard goes by its environment.').fault
+const KEYS: ReadonlySet<string> = new Set(Object.values(GUARD_POLICY_KEYS))
+
+export interface GuardPolicyDeps {
+  readonly policyBook: PolicyBook
+}
+
+/** The guard's policy, and the shadow policy that it decides by without enforcing anything. */
+export function routeGuardPolicy(scope: FastifyInstance, { policyBook }: GuardPolicyDeps): void {
+  const path = '/admin/policy/:key'
+
+  scope.get<{ Params: { key: string } }>(path, async (request, reply) => {
+    const { key } = request.params
+    const found = isKey(key) ? await inTime(policyBook.get(key)) : undefined
+    return found ? { policy: found.value, revision: found.revision } : sendFault(reply, ABSENT)
+  })
+
+  scope.put<{ Params: { key: string } }>(path, async (request, reply) => {
+    const { key } = request.params
+    if (!isKey(key)) return sendFault(reply, ABSENT)
+    const outcome = await inTime(policyBook.change(key, request.body ?? null, ACTOR))
+    if (outcome.ok) return { changes: outcome.changes }
+    const message = `The policy is refused, and the one before stays in force: ${outcome.reason}.`
+    return sendFault(reply, refused('invalid_body', message).fault)
+  })
+
+  scope.delete<{ Params: { key: string } }>(path, async (request, reply) => {
+    const { key } = request.params
+    if (!isKey(key)) return sendFault(reply, ABSENT)
+    const outcome = await inTime(policyBook.change(key, undefined, ACTOR))
+    if (outcome.ok)
+      return outcome.changes.length > 0 ? { changes: outcome.changes } : sendFault(reply, ABSENT)
+    return sendFault(reply, refused('conflict', `The policy stays: ${outcome.reason}.`).fault)
+  })
+}
+
+function isKey(key: string): key is GuardPolicyKey {
+  return KEYS.has(key)
+}
