@@ -3,7 +3,16 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import {
+  type DataOf,
+  type Identity,
+  type IncidentOpened,
+  KeyRejected,
+  RequestRefused,
+} from '@fluxgate/contracts'
+import { addressIdentity } from '@fluxgate/guard-core'
 import { eventually } from '@fluxgate/testing'
+import type { Positions } from './core/position.ts'
 import { ada, type GuardBench, startGuardBench, typesOf } from './test-bench.ts'
 
 const CHILD = fileURLToPath(new URL('./test-child.ts', import.meta.url))
@@ -61,7 +70,7 @@ async function ledAfter(bench: GuardBench, term = 0): Promise<number> {
   })
 }
 
-async function lease(bench: GuardBench): Promise<{ term: number; state?: { sequence: number } }> {
+async function lease(bench: GuardBench): Promise<{ term: number; state?: Partial<Positions> }> {
   const message = await bench.link.manager.streams.getMessage('KV_leases', {
     last_by_subj: '$KV.leases.guard',
   })
@@ -107,6 +116,26 @@ describe('a guard that is killed between its effects', { concurrency: true }, ()
   }
 })
 
+describe('a guard that is killed while it ends a throttle', { concurrency: true }, () => {
+  for (const at of ['before:tellExpired', 'after:tellExpired', 'after:removeExpired']) {
+    it(`neither loses nor doubles its end (${at})`, async () => {
+      await using bench = await startGuardBench()
+      await forgetIds(bench)
+      await using first = new Child(bench, { TEST_AT: at, TEST_SIGNAL: 'SIGKILL', PENALTY_SECONDS: '1s' })
+      await ledAfter(bench)
+      await bench.settle(ada, 600)
+      await first.killedItself()
+      await using _second = new Child(bench)
+      await eventually(async () => {
+        assert.deepEqual(typesOf(await bench.facts('THROTTLES')), ['throttles.imposed', 'throttles.expired'])
+        assert.equal(await bench.box.get(ada), undefined)
+      })
+      await pause(800)
+      assert.equal((await bench.facts('THROTTLES')).length, 2)
+    })
+  }
+})
+
 describe('a guard that is killed at any time', () => {
   it('has each of 150 floods answered exactly once', async () => {
     await using bench = await startGuardBench()
@@ -140,7 +169,64 @@ describe('a guard that is killed at any time', () => {
     assert.equal(new Set(incidents.map(each => each.subject)).size, 150)
     assert.equal(incidents.length, 150)
   })
+
+  it('has each finding of several rules, over three streams, answered exactly once', async () => {
+    await using bench = await startGuardBench()
+    const addresses = Array.from({ length: 40 }, (_, i) => `10.0.0.${i}`)
+    let child = new Child(bench, { PENALTY_SECONDS: '1h' })
+    await ledAfter(bench)
+    const abusing = (async () => {
+      for (const [i, address] of addresses.entries()) {
+        const identity = { user: `user${i}`, key: 'k1' }
+        await Promise.all([
+          ...Array.from({ length: 31 }, () => bench.publish(KeyRejected, rejection(address))),
+          ...Array.from({ length: 21 }, (_, m) => bench.publish(RequestRefused, refusal(identity, `m${m}`))),
+          bench.settle(identity, 700),
+        ])
+        await pause(60)
+      }
+    })()
+    for (const livesMs of [700, 950, 1_300]) {
+      await pause(livesMs)
+      await child[Symbol.asyncDispose]()
+      child = new Child(bench, { PENALTY_SECONDS: '1h' })
+    }
+    await using _last = child
+    await abusing
+    const found = await eventually(
+      async () => {
+        const incidents = (await bench.facts('INCIDENTS')).map(
+          each => each.data as DataOf<typeof IncidentOpened>,
+        )
+        assert.equal(incidents.length, 120)
+        return incidents
+      },
+      { timeoutMs: 60_000 },
+    )
+    await pause(500)
+    const told = found.map(({ rule, user, key }) => `${rule} ${user}.${key}`)
+    assert.equal(new Set(told).size, 120, 'each rule about each of them once')
+    for (const rule of ['contextFlood', 'errorProbing', 'keyGuessing']) {
+      assert.equal(told.filter(each => each.startsWith(rule)).length, 40, rule)
+    }
+    assert.equal((await bench.facts('INCIDENTS')).length, 120)
+    const throttles = await bench.throttles.entries()
+    assert.equal(throttles.size, 80, 'two rules accuse the same identity, which is throttled once')
+    const imposed = (await bench.facts('THROTTLES')).map(each => each.subject)
+    assert.deepEqual(imposed.toSorted(), [...throttles.keys()].toSorted())
+  })
 })
+
+function rejection(address: string): DataOf<typeof KeyRejected> {
+  return { ...addressIdentity(address), request: 'req_00000001', address, reason: 'unknown' }
+}
+
+function refusal(identity: Identity, model: string): DataOf<typeof RequestRefused> {
+  return {
+    ...{ request: 'req_00000001', ...identity, method: 'POST', path: '/v1/chat/completions', model },
+    ...{ address: '10.1.0.1', reason: 'not_found', status: 404 },
+  }
+}
 
 /** From the death of a leader, by default settings, to the throttle that its standby imposes. */
 async function takeoverMs(): Promise<number> {
@@ -154,7 +240,7 @@ async function takeoverMs(): Promise<number> {
   await pause(500)
   await bench.settle(ada, 2_000)
   // Until its position is stored: what came before it is known from the window alone.
-  await eventually(async () => assert.equal((await lease(bench)).state?.sequence, 1))
+  await eventually(async () => assert.equal((await lease(bench)).state?.TOKENS?.sequence, 1))
   leader.process.kill('SIGKILL')
   const killedAtMs = performance.now()
   await bench.settle(ada, 301)
@@ -176,6 +262,37 @@ describe('leader and standby', { concurrency: true }, () => {
     let tookMs = Number.POSITIVE_INFINITY
     for (let tries = 0; tries < 3 && tookMs >= 3_000; tries++) tookMs = await takeoverMs()
     assert.ok(tookMs < 3_000, `${tookMs} ms`)
+  })
+
+  it('the standby remembers what it folded, so that nothing has to be read again', async () => {
+    await using bench = await startGuardBench()
+    const leader = await bench.lead()
+    const standby = await bench.start()
+    await bench.settle(ada, 300)
+    await eventually(async () => assert.equal((await lease(bench)).state?.TOKENS?.sequence, 1))
+    await pause(300)
+    await bench.link.manager.streams.purge('TOKENS')
+    await leader[Symbol.asyncDispose]()
+    await eventually(() => standby.isLeader(), { everyMs: 5 })
+    await bench.settle(ada, 300)
+    await eventually(async () => {
+      const [opened] = await bench.facts('INCIDENTS')
+      assert.equal((opened?.data as DataOf<typeof IncidentOpened>).numbers.burntTokens, 600)
+    })
+  })
+
+  it('the standby carries out what it had decided and the leader had not', async () => {
+    await using bench = await startGuardBench()
+    await using stuck = new Child(bench, { TEST_AT: 'before:impose', TEST_SIGNAL: 'SIGKILL' })
+    await ledAfter(bench)
+    const standby = await bench.start()
+    await pause(500)
+    await bench.settle(ada, 600)
+    await stuck.killedItself()
+    await bench.link.manager.streams.purge('TOKENS')
+    await eventually(() => standby.isLeader())
+    await eventually(async () => assert.ok(await bench.box.get(ada)))
+    await eventually(async () => assert.equal((await bench.facts('INCIDENTS')).length, 1))
   })
 
   it('a leader that stood still and wakes does not put back what was pardoned', async () => {

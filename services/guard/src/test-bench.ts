@@ -1,4 +1,6 @@
 import {
+  type DataOf,
+  type EventDefinition,
   eventMaker,
   type FluxgateEvent,
   type GuardPolicy,
@@ -48,6 +50,7 @@ export interface GuardBench extends AsyncDisposable {
   /** The same, and it leads already. */
   lead(policy?: Partial<GuardPolicy>, overrides?: GuardOverrides): Promise<Guard>
   settle(identity: Identity, total: number): Promise<void>
+  publish<D extends EventDefinition>(definition: D, data: DataOf<D>): Promise<void>
   /** Every event of a stream so far. */
   facts(stream: string): Promise<FluxgateEvent[]>
 }
@@ -78,6 +81,9 @@ export async function startGuardBench(): Promise<GuardBench> {
     },
     async settle(identity, total) {
       await publisher.publish(make(TokensSettled, settlement(identity, total)))
+    },
+    async publish(definition, data) {
+      await publisher.publish(make(definition, data))
     },
     async facts(stream) {
       const events: FluxgateEvent[] = []
