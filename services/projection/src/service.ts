@@ -161,7 +161,7 @@ function projectorHooks({ log, metrics, progress, health, reader, store }: Parts
   }
 }
 
-function watchHooks({ log, progress, reader, nowMs }: Parts): WatchHooks {
+function watchHooks({ log, progress, reader, store, nowMs }: Parts): WatchHooks {
   const missing = new Map<string, number>()
   return {
     position: stream => progress.sequenceOf(stream),
@@ -177,6 +177,13 @@ function watchHooks({ log, progress, reader, nowMs }: Parts): WatchHooks {
         log.error({ stream, messages: gone }, 'the stream dropped messages that were not yet projected')
       }
       missing.set(stream, gone)
+    },
+    async looked(heads) {
+      try {
+        await store.storeHeads(heads, nowMs())
+      } catch (error) {
+        log.debug({ err: error }, 'heads of the streams not stored')
+      }
     },
     failed: (stream, error) => log.warn({ stream, err: error }, 'cannot ask how far the stream goes'),
   }

@@ -35,8 +35,16 @@ export { type Database, type DatabaseOptions, openDatabase, type PoolFigures } f
 export { migrateToLatest, readMigrations, runScript } from './migrations.ts'
 export { type AsOf, asOf } from './queries/as-of.ts'
 export { type AuthEvent, type AuthEventFilter, authEvents } from './queries/auth-events.ts'
+export { type BudgetCrossing, type BudgetFilter, budgetCrossings } from './queries/budgets.ts'
 export { CursorError, MAX_LIMIT, type Page } from './queries/cursor.ts'
 export { getIncident, type Incident, type IncidentFilter, listIncidents } from './queries/incidents.ts'
+export {
+  type LatencyPoint,
+  type LatencyScope,
+  type LatencySummary,
+  latencySeries,
+  latencyTotal,
+} from './queries/latency.ts'
 export { type GatewayMetrics, gatewayMetrics, requestTotals, type Totals } from './queries/metrics.ts'
 export { getRequest, listRequests, type Request, type RequestFilter } from './queries/requests.ts'
 export {

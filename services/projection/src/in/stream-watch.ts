@@ -7,6 +7,8 @@ export interface WatchHooks {
   position(stream: string): number
   saw(stream: string, head: StreamHead, asked: number): void
   failed(stream: string, error: unknown): void
+  /** All were asked: stream → its last sequence, where it is known. */
+  looked(heads: ReadonlyMap<string, number>): Promise<void>
 }
 
 /** Asks the server again and again how far each stream goes, until the signal. */
@@ -18,6 +20,7 @@ export async function watchStreams(
   signal: AbortSignal,
 ): Promise<void> {
   while (!signal.aborted) {
+    const heads = new Map<string, number>()
     for (const stream of streams) {
       if (signal.aborted || !link.isConnected()) break
       const asked = hooks.position(stream)
@@ -28,11 +31,13 @@ export async function watchStreams(
           lastSequence: state.last_seq,
           createdMs: Date.parse(created),
         }
+        heads.set(stream, head.lastSequence)
         if (!signal.aborted) hooks.saw(stream, head, asked)
       } catch (error) {
         if (!signal.aborted) hooks.failed(stream, error)
       }
     }
+    if (heads.size > 0 && !signal.aborted) await hooks.looked(heads)
     await pause(everyMs, signal)
   }
 }

@@ -64,3 +64,21 @@ export const moveCheckpoints = manyRows(
     from (${source}) as new
     where (old.projection, old.version, old.stream) = (new.projection, new.version, new.stream)`,
 )
+
+interface Head {
+  readonly stream: string
+  readonly sequence: number
+  readonly atMs: number
+}
+
+const HEAD_COLUMNS: ReadonlyArray<Column<Head>> = [
+  { name: 'stream', type: 'text', of: row => row.stream },
+  { name: 'sequence', type: 'bigint', of: row => row.sequence },
+  { name: 'seen_at', type: 'time', of: row => row.atMs },
+]
+
+export const upsertHeads = manyRows(
+  HEAD_COLUMNS,
+  (source, names) => `insert into projection_heads (${names}) ${source}
+    on conflict (stream) do update set sequence = excluded.sequence, seen_at = excluded.seen_at`,
+)

@@ -12,6 +12,7 @@ import {
   type Owner,
   otherVersions,
   selectCheckpoints,
+  upsertHeads,
 } from './checkpoints.ts'
 import { insertIncidents, patchIncidents } from './incidents.ts'
 import type { RequestDays } from './request-days.ts'
@@ -24,6 +25,8 @@ export interface Store {
   positions(): Promise<ReadonlyMap<string, StoredPosition>>
   /** Folds the slices into the tables; rows and positions in one transaction. Parts that are in already are skipped. */
   apply(slices: readonly Slice[]): Promise<Applied>
+  /** Stores how far the streams went at this time: with the positions, the lag of every read. */
+  storeHeads(heads: ReadonlyMap<string, number>, atMs: number): Promise<void>
 }
 
 /**
@@ -55,6 +58,10 @@ export function openStore(
         const { rows } = await trx.executeQuery(selectCheckpoints(owner))
         return new Map(rows.map(row => [row.stream, row]))
       }),
+    async storeHeads(heads, atMs) {
+      const rows = [...heads].map(([stream, sequence]) => ({ stream, sequence, atMs }))
+      await inSchema(trx => trx.executeQuery(upsertHeads(rows)))
+    },
     async apply(slices) {
       try {
         const ids = wanted(slices)

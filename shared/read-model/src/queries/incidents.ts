@@ -32,6 +32,10 @@ export interface Incident {
   readonly closedAt: number | null
   readonly closedBy: string | null
   readonly closeReason: string | null
+  /** The incident that grew by this finding. */
+  readonly joinedInto: string | null
+  /** Findings that it holds, itself among them. */
+  readonly findings: number
 }
 
 export interface IncidentFilter {
@@ -87,5 +91,7 @@ function incidentOf(row: Row<'incidents'>): Incident {
     closedAt: row.closed_at,
     closedBy: row.closed_by,
     closeReason: row.close_reason,
+    joinedInto: row.joined_into,
+    findings: row.findings,
   }
 }

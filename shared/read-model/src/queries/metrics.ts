@@ -14,6 +14,9 @@ export interface Totals {
   readonly promptTokens: number
   readonly completionTokens: number
   readonly totalTokens: number
+  readonly cachedTokens: number
+  /** Millionths of a US dollar. */
+  readonly costMicros: number
   /** Facts told more than once in the log, counted once. */
   readonly repeated: number
 }
@@ -62,6 +65,8 @@ export async function requestTotals(db: Database): Promise<Totals> {
     promptTokens: row.prompt_tokens,
     completionTokens: row.completion_tokens,
     totalTokens: row.total_tokens,
+    cachedTokens: row.cached_tokens,
+    costMicros: row.cost_micros,
     repeated: row.repeated,
   }
 }

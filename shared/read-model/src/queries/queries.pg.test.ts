@@ -10,6 +10,8 @@ import {
   gatewayMetrics,
   getIncident,
   getRequest,
+  latencySeries,
+  latencyTotal,
   listIncidents,
   listRequests,
   listThrottles,
@@ -17,8 +19,10 @@ import {
   type NewRow,
   openDatabase,
   type RequestFilter,
+  runScript,
   topIdentities,
   usageSeries,
+  usageTotal,
 } from '../index.ts'
 
 const HOUR_MS = 3_600_000
@@ -73,6 +77,7 @@ for (const kind of [undefined, 'pglite'] as const) {
           .values([usageRow(at, 'u1', 'k1', 'm1', 100 + minute), usageRow(at, 'u2', 'k2', 'm2', 10)])
           .execute()
       }
+      await rollUp(db, 'usage', SUMMED)
       const scope = { from: T, to: T + 2 * HOUR_MS }
       const hours = await usageSeries(db, { ...scope, bucket: 'hour', by: 'model' })
       assert.deepEqual(
@@ -107,6 +112,95 @@ for (const kind of [undefined, 'pglite'] as const) {
       )
     })
 
+    test('a range out of days, hours and minutes is what the minutes alone tell', async () => {
+      const rows = [-26 * 60, -61, -1, 0, 59, 60, 25 * 60, 49 * 60 + 7].map(minute =>
+        usageRow(T + minute * 60_000, 'u9', 'k9', 'm9', 1_000 + minute),
+      )
+      for (const row of rows) {
+        await db
+          .insertInto('usage_minutes')
+          .values(row)
+          .onConflict(each => each.doNothing())
+          .execute()
+      }
+      await rollUp(db, 'usage', SUMMED)
+      const ranges = [-30 * 60, -90, -60, -1, 0, 1, 30, 60, 61, 24 * 60, 50 * 60]
+      for (const from of ranges) {
+        for (const to of ranges.filter(each => each > from)) {
+          const scope = { from: T + from * 60_000, to: T + to * 60_000, user: 'u9' }
+          const within = rows.filter(row => {
+            const at = (row.minute as Date).getTime()
+            return at >= scope.from && at < scope.to
+          })
+          const tokens = within.reduce((sum, row) => sum + row.total_tokens, 0)
+          const total = await usageTotal(db, scope)
+          assert.deepEqual(
+            [total.totalTokens, total.costMicros],
+            [tokens, within.length * 7],
+            `${from} to ${to}`,
+          )
+          for (const bucket of ['minute', 'hour', 'day'] as const) {
+            const points = await usageSeries(db, { ...scope, bucket })
+            assert.equal(
+              points.reduce((sum, point) => sum + point.totalTokens, 0),
+              tokens,
+            )
+          }
+        }
+      }
+      await db.deleteFrom('usage_minutes').where('user_id', '=', 'u9').execute()
+      await rollUp(db, 'usage', SUMMED)
+    })
+
+    test('percentiles of long ranges are within the stated error', async () => {
+      // 10 ms to 100 s, evenly in logarithm, over three days; first bytes at a tenth.
+      const took = Array.from({ length: 3_000 }, (_, i) => 10 ** (1 + (i * 4) / 3_000))
+      const counts = new Map<string, NewRow<'latency_minutes'>>()
+      for (const [i, ms] of took.entries()) {
+        const minute = new Date(T + ((i * 7_919) % (3 * 1_440)) * 60_000)
+        for (const [measure, value] of [['duration', ms] as const, ['first_byte', ms / 10] as const]) {
+          const bucket = value <= 1 ? 0 : Math.ceil(8 * Math.log2(value))
+          const place = `${minute.getTime()} ${measure} ${bucket}`
+          const row = { minute, model: `m${i % 2}`, upstream: 'up', measure, bucket, count: 0 }
+          counts.set(place + row.model, { ...row, count: (counts.get(place + row.model)?.count ?? 0) + 1 })
+        }
+      }
+      await db
+        .insertInto('latency_minutes')
+        .values([...counts.values()])
+        .execute()
+      await rollUp(db, 'latency', ['count'])
+      const scope = { from: T - 40 * HOUR_MS, to: T + 80 * HOUR_MS }
+      const summary = await latencyTotal(db, scope)
+      assert.deepEqual([summary.count, summary.firstByteCount], [3_000, 3_000])
+      const near = (value: number | null, rank: number, times = 1) => {
+        const exact = took[Math.ceil(rank * 3_000) - 1]! * times
+        assert.ok(Math.abs(value! / exact - 1) <= 0.045, `${value} for ${exact}`)
+      }
+      near(summary.p50Ms, 0.5)
+      near(summary.p95Ms, 0.95)
+      near(summary.p99Ms, 0.99)
+      near(summary.firstByteP50Ms, 0.5, 0.1)
+      near(summary.firstByteP95Ms, 0.95, 0.1)
+      const one = await latencyTotal(db, { ...scope, model: 'm1', upstream: 'up' })
+      assert.equal(one.count, 1_500)
+      const none = await latencyTotal(db, { ...scope, upstream: 'other' })
+      assert.deepEqual([none.count, none.p50Ms, none.firstByteP95Ms], [0, null, null])
+      for (const bucket of ['minute', 'hour', 'day'] as const) {
+        const points = await latencySeries(db, { ...scope, bucket, by: 'model' })
+        assert.equal(
+          points.reduce((sum, point) => sum + point.count, 0),
+          3_000,
+          bucket,
+        )
+      }
+      const days = await latencySeries(db, { ...scope, bucket: 'day' })
+      assert.deepEqual(
+        days.map(point => point.at),
+        [0, 1, 2, 3].map(day => Date.UTC(2026, 10, 23 + day)),
+      )
+    })
+
     test('the metrics tell window, totals and how fresh they are', async () => {
       const empty = await gatewayMetrics(db, { windowMs: 60_000, nowMs: T - HOUR_MS })
       assert.deepEqual([empty.window.admitted, empty.window.meanDurationMs, empty.asOf], [0, 0, []])
@@ -131,8 +225,18 @@ for (const kind of [undefined, 'pglite'] as const) {
         ['m1', 'm2'],
       )
       assert.equal(metrics.totals.inFlight, 1)
-      assert.deepEqual(metrics.asOf, [{ ...checkpoint, eventAt: T, updatedAt: T + 5 }])
+      const unseen = { seenAt: null, lagMessages: null, lagMs: null }
+      assert.deepEqual(metrics.asOf, [{ ...checkpoint, eventAt: T, updatedAt: T + 5, ...unseen }])
       assert.deepEqual(await asOf(db), metrics.asOf)
+      await db
+        .insertInto('projection_heads')
+        .values({ stream: 'REQUESTS', sequence: 45, seen_at: new Date(T + 2_000) })
+        .execute()
+      const [behind] = await asOf(db)
+      assert.deepEqual([behind?.lagMessages, behind?.lagMs, behind?.seenAt], [3, 2_000, T + 2_000])
+      await db.updateTable('projection_checkpoints').set({ sequence: 45 }).execute()
+      const [level] = await asOf(db)
+      assert.deepEqual([level?.lagMessages, level?.lagMs], [0, 0])
     })
 
     test('incidents, throttles and auth events', async () => {
@@ -247,6 +351,33 @@ function usageRow(
     ...{ minute: new Date(at), user_id: user, key_id: key, model, upstream: 'up' },
     ...{ admitted: 2, refused: 1, completed: 1, failed: 0, interrupted: 1, settled: 2 },
     ...{ prompt_tokens: tokens - 4, completion_tokens: 4, total_tokens: tokens },
-    ...{ duration_ms_sum: 10, first_byte_ms_sum: 6, first_byte_count: 2, bytes: 100 },
+    ...{ duration_ms_sum: 10, first_byte_ms_sum: 6, first_byte_count: 2, bytes: 100, cost_micros: 7 },
+  }
+}
+
+const SUMMED = [
+  ...['admitted', 'refused', 'completed', 'failed', 'interrupted', 'settled', 'prompt_tokens'],
+  ...[
+    'completion_tokens',
+    'total_tokens',
+    'duration_ms_sum',
+    'first_byte_ms_sum',
+    'first_byte_count',
+    'bytes',
+  ],
+  ...['cached_tokens', 'cost_micros'],
+]
+
+/** Hours and days out of the minutes, as the projection has them. */
+async function rollUp(db: Database, table: 'usage' | 'latency', summed: readonly string[]): Promise<void> {
+  const place = table === 'usage' ? 'user_id, key_id, model, upstream' : 'model, upstream, measure, bucket'
+  const sums = summed.map(name => `sum(${name})`).join(', ')
+  for (const grain of ['hour', 'day']) {
+    await runScript(
+      db,
+      `delete from ${table}_${grain}s;
+       insert into ${table}_${grain}s (${grain}, ${place}, ${summed.join(', ')})
+       select date_trunc('${grain}', minute, 'UTC'), ${place}, ${sums} from ${table}_minutes group by 1, 2, 3, 4, 5`,
+    )
   }
 }

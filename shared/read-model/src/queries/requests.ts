@@ -30,10 +30,14 @@ export interface Request {
   readonly phase: string | null
   readonly message: string | null
   readonly retryAfterMs: number | null
+  /** Which limit refused it: `tokens`, `requests`, `streams`, `throttle` or `budget:<name>`. */
+  readonly refusedBy: string | null
   readonly endedAt: number | null
   readonly durationMs: number | null
   readonly firstByteMs: number | null
   readonly bytes: number | null
+  /** Upstreams tried. */
+  readonly attempts: number | null
   readonly promptChars: number | null
   readonly promptEstimate: number | null
   /** Tokens taken at admission. */
@@ -42,6 +46,10 @@ export interface Request {
   readonly promptTokens: number | null
   readonly completionTokens: number | null
   readonly totalTokens: number | null
+  /** Part of the prompt that came from the upstream's cache. */
+  readonly cachedTokens: number | null
+  /** Millionths of a US dollar; null for a model without a price. */
+  readonly costMicros: number | null
   /** `reported`, `counted` or `estimated`; null until settled. */
   readonly tokenSource: string | null
   readonly settledAt: number | null
@@ -111,16 +119,20 @@ function requestOf(row: Row<'requests'>): Request {
     phase: row.phase,
     message: row.message,
     retryAfterMs: row.retry_after_ms,
+    refusedBy: row.refused_by,
     endedAt: row.ended_at,
     durationMs: row.duration_ms,
     firstByteMs: row.first_byte_ms,
     bytes: row.bytes,
+    attempts: row.attempts,
     promptChars: row.prompt_chars,
     promptEstimate: row.prompt_estimate,
     reserved: row.reserved,
     promptTokens: row.prompt_tokens,
     completionTokens: row.completion_tokens,
     totalTokens: row.total_tokens,
+    cachedTokens: row.cached_tokens,
+    costMicros: row.cost_micros,
     tokenSource: row.token_source,
     settledAt: row.settled_at,
     decidedSequence: row.decided_sequence,

@@ -18,6 +18,8 @@ export interface ThrottleRecord {
   readonly reason: string
   readonly actor: string
   readonly incidentId: string | null
+  /** Streams that ran when it was imposed were ended too. */
+  readonly endStreams: boolean
   readonly imposedAt: number
   readonly until: number
   readonly endedAt: number | null
@@ -76,6 +78,7 @@ function throttleOf(row: Row<'throttles'>): ThrottleRecord {
     reason: row.reason,
     actor: row.actor,
     incidentId: row.incident_id,
+    endStreams: row.end_streams,
     imposedAt: row.imposed_at,
     until: row.until,
     endedAt: row.ended_at,

@@ -1,6 +1,7 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { Database } from '../database.ts'
 import { pageLimit } from './cursor.ts'
+import { type Grain, piecesOf, rowsOf } from './grains.ts'
 
 /** Sums over requests. Durations are milliseconds, tokens as settled. */
 export interface Usage {
@@ -13,6 +14,10 @@ export interface Usage {
   readonly promptTokens: number
   readonly completionTokens: number
   readonly totalTokens: number
+  /** Part of the prompts that came from upstreams' caches. */
+  readonly cachedTokens: number
+  /** Millionths of a US dollar, of the models that have a price. */
+  readonly costMicros: number
   /** Over all that ended; 0 when none did. */
   readonly meanDurationMs: number
   /** Over all that had a first byte. */
@@ -20,7 +25,7 @@ export interface Usage {
   readonly bytes: number
 }
 
-export type UsageBucket = 'minute' | 'hour' | 'day'
+export type UsageBucket = Grain
 export type UsageGroup = 'user' | 'key' | 'identity' | 'model' | 'upstream'
 
 export interface UsageScope {
@@ -51,10 +56,16 @@ const SUMS = sql.raw(`
   sum(admitted)::bigint as admitted, sum(refused)::bigint as refused, sum(completed)::bigint as completed,
   sum(failed)::bigint as failed, sum(interrupted)::bigint as interrupted, sum(settled)::bigint as settled,
   sum(prompt_tokens)::bigint as "promptTokens", sum(completion_tokens)::bigint as "completionTokens",
-  sum(total_tokens)::bigint as "totalTokens", sum(bytes)::bigint as bytes,
+  sum(total_tokens)::bigint as "totalTokens", sum(cached_tokens)::bigint as "cachedTokens",
+  sum(cost_micros)::bigint as "costMicros", sum(bytes)::bigint as bytes,
   coalesce(sum(duration_ms_sum)::float8 / nullif(sum(completed + failed + interrupted), 0), 0)::float8
     as "meanDurationMs",
   coalesce(sum(first_byte_ms_sum)::float8 / nullif(sum(first_byte_count), 0), 0)::float8 as "meanFirstByteMs"`)
+
+const COLUMNS =
+  sql.raw(`user_id, key_id, model, upstream, admitted, refused, completed, failed, interrupted, settled,
+  prompt_tokens, completion_tokens, total_tokens, cached_tokens, cost_micros, bytes, duration_ms_sum, first_byte_ms_sum,
+  first_byte_count`)
 
 const GROUPS: Readonly<Record<UsageGroup, RawBuilder<string>>> = {
   user: sql`user_id`,
@@ -71,8 +82,8 @@ export async function usageSeries(
 ): Promise<UsagePoint[]> {
   const group = options.by === undefined ? sql<null>`null::text` : GROUPS[options.by]
   const { rows } = await sql<UsagePoint>`
-    select date_trunc(${options.bucket}, minute) as at, ${group} as "group", ${SUMS}
-    from usage_minutes where ${within(options)}
+    select date_trunc(${options.bucket}, at, 'UTC') as at, ${group} as "group", ${SUMS}
+    from ${within(options, options.bucket)}
     group by 1, 2 order by 1, 2 limit ${MAX_POINTS}`.execute(db)
   return rows
 }
@@ -80,7 +91,7 @@ export async function usageSeries(
 /** One sum for the scope. */
 export async function usageTotal(db: Database, scope: UsageScope): Promise<Usage> {
   const { rows } = await sql<Record<keyof Usage, number | null>>`
-    select ${SUMS} from usage_minutes where ${within(scope)}`.execute(db)
+    select ${SUMS} from ${within(scope, 'day')}`.execute(db)
   return Object.fromEntries(
     Object.entries(rows[0]!).map(([name, value]) => [name, value ?? 0]),
   ) as unknown as Usage
@@ -89,7 +100,7 @@ export async function usageTotal(db: Database, scope: UsageScope): Promise<Usage
 /** Sums by model, most tokens first. */
 export async function usageByModel(db: Database, scope: UsageScope & { limit: number }) {
   const { rows } = await sql<Usage & { model: string }>`
-    select model, ${SUMS} from usage_minutes where ${within(scope)}
+    select model, ${SUMS} from ${within(scope, 'day')}
     group by model order by sum(total_tokens) desc, model limit ${pageLimit(scope.limit)}`.execute(db)
   return rows
 }
@@ -100,20 +111,19 @@ export async function topIdentities(
   scope: UsageScope & { limit: number },
 ): Promise<IdentityUsage[]> {
   const { rows } = await sql<IdentityUsage>`
-    select user_id as "userId", key_id as "keyId", ${SUMS} from usage_minutes where ${within(scope)}
+    select user_id as "userId", key_id as "keyId", ${SUMS} from ${within(scope, 'day')}
     group by user_id, key_id
     order by sum(total_tokens) desc, sum(admitted + refused) desc, user_id, key_id
     limit ${pageLimit(scope.limit)}`.execute(db)
   return rows
 }
 
-function within(scope: UsageScope): RawBuilder<boolean> {
-  const conditions = [
-    sql`minute >= date_trunc('minute', ${new Date(scope.from).toISOString()}::timestamptz)`,
-    sql`minute < ${new Date(scope.to).toISOString()}::timestamptz`,
-  ]
+/** The rows of a scope, out of the rollups. */
+function within(scope: UsageScope, coarsest: Grain): RawBuilder<unknown> {
+  const conditions = [sql<boolean>`true`]
   if (scope.user !== undefined) conditions.push(sql`user_id = ${scope.user}`)
   if (scope.key !== undefined) conditions.push(sql`key_id = ${scope.key}`)
   if (scope.model !== undefined) conditions.push(sql`model = ${scope.model}`)
-  return sql<boolean>`${sql.join(conditions, sql` and `)}`
+  const where = sql<boolean>`${sql.join(conditions, sql` and `)}`
+  return rowsOf('usage', piecesOf(scope.from, scope.to, coarsest), COLUMNS, where)
 }
