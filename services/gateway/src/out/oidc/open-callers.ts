@@ -3,7 +3,7 @@ import { SESSION_TOKEN_TYPE, type Sessions } from '@fluxgate/session'
 import { verifyByKind } from '../../core/callers/caller-gate.ts'
 import { CallerTokens, type SessionRows } from '../../core/callers/caller-tokens.ts'
 import { sessionVerifier } from '../accounts/session-verifier.ts'
-import { type IssuerAddress, IssuerKeys } from './issuer-keys.ts'
+import { type IssuerAddress, IssuerKeys, type IssuerKeysLimits } from './issuer-keys.ts'
 import { type OidcRules, oidcVerifier } from './verify-oidc.ts'
 
 export interface OidcConfig extends OidcRules, IssuerAddress {}
@@ -20,8 +20,12 @@ export interface CallersDeps {
 }
 
 /** Callers with tokens: the portal's own and, when one is configured, an external issuer's. */
-export function openCallers(oidc: OidcConfig | undefined, deps: CallersDeps): CallerTokens & AsyncDisposable {
-  const issuer = oidc && new IssuerKeys(oidc, deps)
+export function openCallers(
+  oidc: OidcConfig | undefined,
+  deps: CallersDeps,
+  limits: Partial<IssuerKeysLimits> = {},
+): CallerTokens & AsyncDisposable {
+  const issuer = oidc && new IssuerKeys(oidc, deps, limits)
   const verify = verifyByKind({
     sessionType: SESSION_TOKEN_TYPE,
     session: sessionVerifier(deps.sessions),
