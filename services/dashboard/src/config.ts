@@ -30,6 +30,8 @@ export interface DashboardLimits extends HubLimits {
   /** An order that the log has not confirmed by then is told as not confirmed. */
   readonly orderTimeoutMs: number
   readonly portalTimeoutMs: number
+  /** For the playground's models: to the first byte, and between two pieces. */
+  readonly modelTimeoutMs: number
   readonly latencyWindowMs: number
   /** Requests looked at for the percentiles, the newest. */
   readonly latencyRows: number
@@ -82,6 +84,7 @@ export const DEFAULT_LIMITS: DashboardLimits = Object.freeze({
   sessionCheckMs: 5_000,
   orderTimeoutMs: 5_000,
   portalTimeoutMs: 30_000,
+  modelTimeoutMs: 300_000,
   latencyWindowMs: 5 * MINUTE_MS,
   latencyRows: 20_000,
   overviewAgeMs: 1_000,

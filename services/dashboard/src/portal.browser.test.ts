@@ -56,7 +56,8 @@ describe('a developer', () => {
     const { page } = tab
     await logInOn(page, `${stand.url}/nodes`, DEVELOPER.email)
     await page.getByRole('heading', { name: 'Nothing here' }).waitFor()
-    assert.deepEqual(await page.locator('nav[aria-label="Views"] a').allTextContents(), ['Keys'])
+    const links = await page.locator('nav[aria-label="Views"] a').allTextContents()
+    assert.deepEqual(links, ['Keys', 'Playground'])
   })
 })
 
@@ -137,7 +138,7 @@ describe('the page', () => {
       await using tab = await openTab(browser, { viewport: { width, height: 800 } })
       const { page } = tab
       await logInOn(page, stand.url, OPERATOR.email)
-      for (const path of ['/', '/incidents', '/identities', '/nodes', '/keys']) {
+      for (const path of ['/', '/incidents', '/identities', '/nodes', '/keys', '/playground']) {
         await page.goto(stand.url + path)
         await page.locator('h1').waitFor()
         const over = await page.evaluate<number>(TOO_WIDE)

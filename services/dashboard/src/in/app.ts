@@ -11,11 +11,12 @@ import { faultOf, sendFault } from './answer.ts'
 import { type ApiParts, answerApi } from './api.ts'
 import { type LiveParts, openLive } from './live.ts'
 import { servePage } from './page.ts'
+import { forwardPlay, type PlayParts } from './play.ts'
 import { forwardPortal, type PortalParts } from './portal.ts'
 import { protect } from './protection.ts'
 import { answerStatus, type StatusParts } from './status.ts'
 
-export interface AppParts extends ApiParts, LiveParts, PortalParts, StatusParts {
+export interface AppParts extends ApiParts, LiveParts, PlayParts, PortalParts, StatusParts {
   /** Directory of the built page. */
   readonly pageDir: string
   readonly log: Log
@@ -45,6 +46,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
   await app.register(async scope => answerApi(scope, parts), { prefix: '/api' })
   await app.register(async scope => openLive(scope, parts), { prefix: '/api' })
   await app.register(async scope => forwardPortal(scope, parts))
+  await app.register(async scope => forwardPlay(scope, parts), { prefix: '/play' })
   await servePage(app, parts.pageDir)
   return app
 }

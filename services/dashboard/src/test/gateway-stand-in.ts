@@ -2,7 +2,8 @@ import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { createSession, type Database, endSession, findUserByEmail } from '@fluxgate/read-model'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { createSession, createUser, type Database, endSession, findUserByEmail } from '@fluxgate/read-model'
 import { createSessions, SESSION_COOKIE } from '@fluxgate/session'
 
 /** Requests as they came over the border, for tests of what crosses it. */
@@ -15,6 +16,7 @@ export interface SeenRequest {
 export interface GatewayStandIn extends AsyncDisposable {
   readonly url: string
   readonly seen: SeenRequest[]
+  readonly model: ModelStandIn
 }
 
 interface Key {
@@ -37,6 +39,7 @@ export async function startGatewayStandIn(
   const sessions = createSessions({ secrets: [secret] })
   const seen: SeenRequest[] = []
   const changeKeys = keyRoutes()
+  const model = new ModelStandIn()
 
   async function logIn(request: IncomingMessage, reply: ServerResponse): Promise<void> {
     const { email, password } = (await bodyOf(request)) as { email: string; password: string }
@@ -60,6 +63,17 @@ export async function startGatewayStandIn(
     answer(reply, 200, { user: id, role })
   }
 
+  async function register(request: IncomingMessage, reply: ServerResponse): Promise<void> {
+    const { email } = (await bodyOf(request)) as { email: string }
+    await createUser(db, {
+      id: `u_${randomBytes(4).toString('hex')}`,
+      email,
+      role: 'developer',
+      createdAt: Date.now(),
+    })
+    answer(reply, 201, { email })
+  }
+
   async function logOut(request: IncomingMessage, reply: ServerResponse): Promise<void> {
     const token = new RegExp(`${SESSION_COOKIE}=([^;]+)`).exec(request.headers.cookie ?? '')?.[1]
     const check = token === undefined ? undefined : await sessions.verify(token)
@@ -75,8 +89,11 @@ export async function startGatewayStandIn(
     const { method = '', url = '', headers } = request
     seen.push({ method, path: url, headers })
     if (url === '/portal/login') void logIn(request, reply)
+    else if (url === '/portal/register') void register(request, reply)
     else if (url === '/portal/logout') void logOut(request, reply)
     else if (url.startsWith('/portal/keys')) void changeKeys(request, reply)
+    else if (url === '/v1/models') answer(reply, 200, { object: 'list', data: MODELS })
+    else if (url === '/v1/chat/completions') void model.chat(request, reply)
     else answer(reply, 404, { error: { code: 'not_found', message: 'Not found.' } })
   })
   server.listen(0, '127.0.0.1')
@@ -84,10 +101,45 @@ export async function startGatewayStandIn(
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     seen,
+    model,
     async [Symbol.asyncDispose]() {
       server.closeAllConnections()
       await new Promise(done => server.close(done))
     },
+  }
+}
+
+const MODELS = [
+  { id: 'sim-small', object: 'model' },
+  { id: 'sim-large', object: 'model' },
+]
+const PIECE_MS = 5
+
+/** Chats as the gateway streams them: so many pieces, then the usage. */
+export class ModelStandIn {
+  pieces = 3
+  /** Calls whose client left before the end. */
+  left = 0
+  readonly asked: unknown[] = []
+
+  async chat(request: IncomingMessage, reply: ServerResponse): Promise<void> {
+    this.asked.push(await bodyOf(request))
+    reply.on('close', () => {
+      if (!reply.writableEnded) this.left++
+    })
+    const headers = { 'content-type': 'text/event-stream', 'x-request-id': 'req_stand_in' }
+    reply.writeHead(200, {
+      ...headers,
+      'x-ratelimit-remaining-tokens': '4711',
+      'x-secret': 'of the upstream',
+    })
+    const say = (data: object) => reply.write(`data: ${JSON.stringify(data)}\n\n`)
+    for (let i = 0; i < this.pieces && !reply.destroyed; i++) {
+      say({ choices: [{ index: 0, delta: { content: `piece ${i} ` } }] })
+      await sleep(PIECE_MS)
+    }
+    say({ choices: [], usage: { prompt_tokens: 12, completion_tokens: this.pieces } })
+    reply.end('data: [DONE]\n\n')
   }
 }
 

@@ -15,6 +15,7 @@ import { Login } from './views/login.tsx'
 import { Missing } from './views/missing.tsx'
 import { Nodes } from './views/nodes.tsx'
 import { Overview } from './views/overview.tsx'
+import { Playground } from './views/playground.tsx'
 
 interface View {
   readonly path: string
@@ -60,6 +61,7 @@ function Inside({ me }: { me: SessionView }) {
 function ViewAt({ path, me }: { path: string; me: SessionView }) {
   const isOperator = me.role === 'operator'
   if (path === '/keys' || (!isOperator && path === '/')) return <Keys me={me} />
+  if (path === '/playground') return <Playground me={me} />
   for (const view of isOperator ? OPERATOR_VIEWS : []) {
     const found = matchPath(view.path, path)
     if (found) return <>{view.show(found)}</>

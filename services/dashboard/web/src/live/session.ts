@@ -30,6 +30,12 @@ export async function logIn(email: string, password: string): Promise<Result<unk
   return answer
 }
 
+/** Makes an account and enters it. */
+export async function register(email: string, password: string): Promise<Result<unknown>> {
+  const answer = await post('/portal/register', { email, password })
+  return answer.ok ? logIn(email, password) : answer
+}
+
 export async function logOut(): Promise<Result<unknown>> {
   const answer = await post('/portal/logout')
   if (answer.ok) session.set({ kind: 'none' })

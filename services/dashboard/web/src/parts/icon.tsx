@@ -15,6 +15,9 @@ const PATHS = {
   right: 'm9 5 7 7-7 7',
   left: 'm15 5-7 7 7 7',
   cross: 'm6 6 12 12M18 6 6 18',
+  play: 'M7 4v16l13-8L7 4Z',
+  stop: 'M6 6h12v12H6V6Z',
+  search: 'M11 18a7 7 0 1 0 0-14 7 7 0 0 0 0 14Zm5-2 5 5',
 } as const
 
 export type IconName = keyof typeof PATHS

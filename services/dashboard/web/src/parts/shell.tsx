@@ -1,10 +1,11 @@
 import type { ComponentChildren } from 'preact'
 import type { SessionView } from '../../../src/core/wire.ts'
 import { notify } from '../live/notices.ts'
-import { usePlace } from '../live/route.ts'
+import { navigate, usePlace } from '../live/route.ts'
 import { logOut } from '../live/session.ts'
 import { ConnectionState } from './connection.tsx'
 import { Icon, type IconName } from './icon.tsx'
+import { type Command, Palette } from './palette.tsx'
 import { ThemeSwitch } from './theme-switch.tsx'
 
 interface Link {
@@ -18,14 +19,17 @@ const OPERATOR_LINKS: readonly Link[] = [
   { href: '/incidents', icon: 'incidents', text: 'Incidents' },
   { href: '/identities', icon: 'identities', text: 'Identities' },
   { href: '/nodes', icon: 'nodes', text: 'Nodes' },
-  { href: '/keys', icon: 'keys', text: 'Keys' },
 ]
-const DEVELOPER_LINKS: readonly Link[] = [{ href: '/keys', icon: 'keys', text: 'Keys' }]
+const DEVELOPER_LINKS: readonly Link[] = [
+  { href: '/keys', icon: 'keys', text: 'Keys' },
+  { href: '/playground', icon: 'play', text: 'Playground' },
+]
 
 /** What stands around every view: where one can go, who one is, and whether what is shown is live. */
 export function Shell({ me, children }: { me: SessionView; children: ComponentChildren }) {
   const { path } = usePlace()
   const isOperator = me.role === 'operator'
+  const links = isOperator ? [...OPERATOR_LINKS, ...DEVELOPER_LINKS] : DEVELOPER_LINKS
   const isHere = (href: string) =>
     href === '/' ? path === '/' : path.startsWith(href) || (!isOperator && path === '/')
   return (
@@ -39,7 +43,7 @@ export function Shell({ me, children }: { me: SessionView; children: ComponentCh
           <span>Fluxgate</span>
         </a>
         <nav aria-label="Views">
-          {(isOperator ? OPERATOR_LINKS : DEVELOPER_LINKS).map(({ href, icon, text }) => (
+          {links.map(({ href, icon, text }) => (
             <a key={href} href={href} aria-current={isHere(href) ? 'page' : undefined}>
               <Icon name={icon} />
               <span>{text}</span>
@@ -47,6 +51,7 @@ export function Shell({ me, children }: { me: SessionView; children: ComponentCh
           ))}
         </nav>
         {isOperator && <ConnectionState />}
+        <Palette commands={commandsOf(links)} />
         <div class="rail-foot">
           <ThemeSwitch />
           <div class="me">
@@ -71,6 +76,13 @@ export function Shell({ me, children }: { me: SessionView; children: ComponentCh
       </main>
     </div>
   )
+}
+
+function commandsOf(links: readonly Link[]): Command[] {
+  return [
+    ...links.map(({ href, text }) => ({ name: text, hint: 'view', run: () => navigate(href) })),
+    { name: 'Log out', run: () => void leave() },
+  ]
 }
 
 async function leave(): Promise<void> {

@@ -20,10 +20,10 @@ export interface TileProps {
 export function Tile({ label, unit, figures, note, tone }: TileProps) {
   return (
     <div class={`tile ${tone ?? ''}`}>
-      <h3>
+      <h2>
         {label}
         {unit && <span class="unit"> {unit}</span>}
-      </h3>
+      </h2>
       <p class="tile-figures">
         {figures.map(({ name, value, unit: own, testId }) => (
           <span key={name ?? ''} class="tile-figure">

@@ -1,20 +1,21 @@
 import { useEffect, useState } from 'preact/hooks'
-import { logIn } from '../live/session.ts'
+import { logIn, register } from '../live/session.ts'
 
 export function Login() {
+  const [isNew, setNew] = useState(false)
   const [email, setEmail] = useState('')
   const [password, setPassword] = useState('')
   const [busy, setBusy] = useState(false)
   const [fault, setFault] = useState<string>()
   useEffect(() => {
-    document.title = 'Log in · Fluxgate'
-  }, [])
+    document.title = `${isNew ? 'Register' : 'Log in'} · Fluxgate`
+  }, [isNew])
 
   async function send(event: SubmitEvent): Promise<void> {
     event.preventDefault()
     setBusy(true)
     setFault(undefined)
-    const answer = await logIn(email, password)
+    const answer = await (isNew ? register : logIn)(email, password)
     setBusy(false)
     if (!answer.ok) setFault(answer.fault.message)
   }
@@ -44,7 +45,7 @@ export function Login() {
           <input
             type="password"
             name="password"
-            autoComplete="current-password"
+            autoComplete={isNew ? 'new-password' : 'current-password'}
             required
             data-testid="login-password"
             value={password}
@@ -55,7 +56,18 @@ export function Login() {
           {fault}
         </p>
         <button type="submit" class="primary wide" data-testid="login-submit" disabled={busy}>
-          {busy ? 'Logging in…' : 'Log in'}
+          {busy ? 'One moment…' : isNew ? 'Register' : 'Log in'}
+        </button>
+        <button
+          type="button"
+          class="bare wide"
+          data-testid="login-other"
+          onClick={() => {
+            setNew(!isNew)
+            setFault(undefined)
+          }}
+        >
+          {isNew ? 'I have an account' : 'I have no account yet'}
         </button>
       </form>
     </main>
