@@ -5,6 +5,8 @@ export interface GuardConfig {
   readonly natsUrl: string
   /** `/health`, `/ready` and `/metrics` on loopback; undefined serves none. */
   readonly metricsPort: number | undefined
+  /** A policy in JSON that goes into the bucket, at the start and whenever it changes. */
+  readonly policyFile: string | undefined
   /** In force while the bucket `policy` holds none for the guard. */
   readonly policy: GuardPolicy
   /** A leader that is silent for this long is replaced. */
@@ -15,6 +17,7 @@ export function readGuardConfig(env: EnvReader): GuardConfig {
   return {
     natsUrl: env.text('NATS_URL'),
     metricsPort: env.optional('METRICS_PORT') === undefined ? undefined : env.port('METRICS_PORT', 0),
+    policyFile: env.optional('GUARD_POLICY_FILE'),
     policy: readPolicy(env),
     leaseTtlMs: bounded(env, 'GUARD_LEASE', 2_000, { min: 500, max: 60_000 }),
   }

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { BUCKETS, eventMaker, jsonParser, Throttle } from '@fluxgate/contracts'
 import { wholePolicy } from '@fluxgate/guard-core'
-import { Bucket, connectNats, type Lease } from '@fluxgate/nats'
+import { Bucket, connectNats, EventPublisher, type Lease, openPolicyBook } from '@fluxgate/nats'
 import { type Log, startStatusServer } from '@fluxgate/runtime'
 import { ulid } from 'ulid'
 import type { GuardConfig } from './config.ts'
@@ -12,6 +12,7 @@ import { campaign } from './in/campaign.ts'
 import { type Follower, startFollower } from './in/follower.ts'
 import { lead } from './in/lead.ts'
 import { type LivePolicy, watchPolicy } from './in/policy.ts'
+import { followPolicyFile } from './in/policy-file.ts'
 import { openEffects } from './out/effects.ts'
 import { guardMetrics } from './out/metrics.ts'
 
@@ -86,6 +87,7 @@ export async function startGuard(
   }
 
   const running = (async () => {
+    await using files = new AsyncDisposableStack()
     const refused = () => metrics.policyRefused.inc()
     while (!policy && !stop.signal.aborted) {
       try {
@@ -95,6 +97,11 @@ export async function startGuard(
         log.warn({ err: error }, 'the buckets are not there yet')
         await sleep(RETRY_MS, undefined, { signal: stop.signal }).catch(() => {})
       }
+    }
+    if (config.policyFile !== undefined && !stop.signal.aborted) {
+      const publisher = files.use(new EventPublisher(link))
+      const book = openPolicyBook(link, event => publisher.publish(event), make)
+      files.use(await followPolicyFile(config.policyFile, book, log, refused))
     }
     const lease = { name: LEASE, holder: boot, readState: readPositions, ttlMs: config.leaseTtlMs }
     await campaign(link, lease, { standBy, lead: leadWhile }, log, stop.signal)

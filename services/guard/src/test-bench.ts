@@ -65,6 +65,7 @@ export async function startGuardBench(): Promise<GuardBench> {
   const config = (policy: Partial<GuardPolicy> = {}): GuardConfig => ({
     natsUrl: server.url,
     metricsPort: undefined,
+    policyFile: undefined,
     policy: { ...POLICY, ...policy },
     leaseTtlMs: LEASE_TTL_MS,
   })

@@ -36,6 +36,23 @@ describe('a bucket', () => {
     assert.deepEqual([...(await bucket.entries()).keys()], ['c.d'])
   })
 
+  it('forgets deletions that are old, and nothing else', async () => {
+    await using bench = await startBench()
+    const bucket = new Bucket(bench.link, 'throttles', parse)
+    const signal = new AbortController().signal
+    assert.equal(await bucket.purgeDeleted(Date.now(), 10, signal), 0, 'an empty bucket')
+    for (const key of ['a.b', 'c.d', 'e.f', 'g.h']) await bucket.put(key, throttle(1))
+    for (const key of ['a.b', 'c.d', 'e.f']) await bucket.delete(key)
+    await bucket.put('c.d', throttle(2))
+    assert.equal(await bucket.purgeDeleted(Date.now() - 60_000, 10, signal), 0)
+    assert.equal(await bucket.purgeDeleted(Date.now() + 1, 1, signal), 1)
+    assert.equal(await bucket.purgeDeleted(Date.now() + 1, 10, signal), 1)
+    const { changes } = await bucket.snapshot()
+    assert.deepEqual(changes.map(({ key }) => key).toSorted(), ['c.d', 'g.h'])
+    await bucket.update('a.b', throttle(3), 0)
+    assert.deepEqual((await bucket.get('a.b'))?.value, throttle(3), 'as if it had never been')
+  })
+
   it('treats a value that cannot be read as absent', async () => {
     await using bench = await startBench()
     await bench.link.jetstream.publish('$KV.throttles.a.b', '{"until":"soon"}')

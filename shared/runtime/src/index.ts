@@ -12,3 +12,4 @@ export { Counter, createMetrics, Gauge, Histogram, type Registry } from './metri
 export { run, type ServiceDefinition } from './run.ts'
 export { failing, type ReadinessCheck, startStatusServer } from './status.ts'
 export { BoundedLabel, Distribution, expose, exposeHistograms, type Labels } from './tally.ts'
+export { type FileEvents, readText, watchFile } from './watched-file.ts'

@@ -7,6 +7,7 @@ import type { Policies, Verdict } from '../core/folds.ts'
 import type { Positions } from '../core/position.ts'
 import { startExpiryClock } from './expiry-clock.ts'
 import { type Follower, type LeaderHooks, startFollower } from './follower.ts'
+import { startMarkerSweep } from './marker-sweep.ts'
 
 const RETRY_MIN_MS = 50
 const RETRY_MAX_MS = 2_000
@@ -53,6 +54,7 @@ export async function lead(
       parts.onExpired()
     }),
   )
+  stack.use(startMarkerSweep(link, parts.throttles, nowMs))
   const hooks: LeaderHooks = {
     leads,
     async carryOut(verdict, again) {

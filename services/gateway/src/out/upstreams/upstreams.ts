@@ -1,5 +1,5 @@
 import type { LookupFunction } from 'node:net'
-import { ConfigError, type Log } from '@fluxgate/runtime'
+import { ConfigError, type Log, readText, watchFile } from '@fluxgate/runtime'
 import type { Upstreams } from '../../core/exchange/upstream.ts'
 import { DEFAULT_POLICY } from '../../core/routing/policy.ts'
 import {
@@ -13,7 +13,6 @@ import { type EnvLookup, parseUpstreamsFile } from '../../core/routing/upstreams
 import { Catalog } from './catalog.ts'
 import { Delivery } from './delivery.ts'
 import { Fleet } from './fleet.ts'
-import { readText, watchFile } from './watched-file.ts'
 
 export interface UpstreamsConfig {
   /** Base URLs that serve every model in every dialect. */
