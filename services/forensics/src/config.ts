@@ -4,6 +4,10 @@ export interface ForensicsConfig {
   /** Absent: the log of the system that runs with `dataDir`. */
   readonly natsUrl: string | undefined
   readonly dataDir: string
+  /** Absent: the tables of the system that runs with `dataDir`, or none. */
+  readonly databaseUrl: string | undefined
+  /** How long the projection keeps rows of requests. */
+  readonly requestsKeptMs: number
   readonly limits: ForensicsLimits
 }
 
@@ -16,10 +20,14 @@ export interface ForensicsLimits {
   readonly maxSeenIds: number
 }
 
+const DAY_MS = 86_400_000
+
 export function readForensicsConfig(env: EnvReader): ForensicsConfig {
   return {
     natsUrl: env.optional('NATS_URL'),
     dataDir: env.text('FLUXGATE_DATA_DIR', '.fluxgate'),
+    databaseUrl: env.optional('DATABASE_URL'),
+    requestsKeptMs: env.number('REQUESTS_KEPT_DAYS', 30, { min: 1 }) * DAY_MS,
     limits: {
       connectTimeoutMs: env.durationMs('FORENSICS_CONNECT_TIMEOUT', 5_000),
       maxHeldEvents: 50_000,

@@ -1,19 +1,28 @@
-import type { Writable } from 'node:stream'
+import type { Readable, Writable } from 'node:stream'
+import { LogUnreadable } from '@fluxgate/forensics'
 import { ConfigError, type Environment, readConfig } from '@fluxgate/runtime'
-import { readForensicsConfig } from './config.ts'
+import { type ForensicsConfig, readForensicsConfig } from './config.ts'
 import { EXIT, type ExitCode, Trouble } from './core/fault.ts'
 import { paintOf } from './core/paint.ts'
+import type { Desk, Workbench } from './in/command.ts'
 import { readCommandLine } from './in/command-line.ts'
-import { connectInTime } from './out/connect.ts'
-import { localNatsUrl } from './out/connection-file.ts'
-import { openLogReader } from './out/log-reader.ts'
+import { connectInTime, withoutSecrets } from './out/connect.ts'
+import { localSystem } from './out/connection-file.ts'
+import { openFiles } from './out/files.ts'
+import { openLiveLog } from './out/live-log.ts'
+import { openProgress } from './out/progress.ts'
+import { rebuildIn } from './out/rebuild-process.ts'
 import { openScreen, screenLog } from './out/screen.ts'
+import { openTables } from './out/tables.ts'
 
 /** Where a command line was typed. */
 export interface Terminal {
+  readonly input: Readable
   readonly output: Writable
   readonly errors: Writable
+  /** Whether a person sees the output, and the errors, with colours and moving bars. */
   readonly colours: boolean
+  readonly bars: boolean
   /** Aborted by Ctrl-C. */
   readonly interrupted: AbortSignal
 }
@@ -32,23 +41,51 @@ export async function runForensics(
       await screen.line(wanted.help.trimEnd())
       return EXIT.done
     }
-    const { natsUrl, dataDir, limits } = readConfig(env, readForensicsConfig)
-    const url = natsUrl ?? (await localNatsUrl(dataDir))
-    await using link = await connectInTime(url, screenLog(screen), limits.connectTimeoutMs)
-    const code = await wanted.work({
-      ...{ screen, limits, log: openLogReader(link), paint: paintOf(terminal.colours) },
+    const desk: Desk = {
+      ...{ screen, paint: paintOf(terminal.colours), files: openFiles(terminal.input) },
       signal: AbortSignal.any([terminal.interrupted, gone.signal]),
-    })
+      progress: label => openProgress(terminal.errors, terminal.bars, label),
+    }
+    const { work } = wanted
+    if (work.needs === 'files') return await work.run(desk)
+    const code = await withLog(desk, readConfig(env, readForensicsConfig), env, bench => work.run(bench))
     return gone.signal.aborted ? EXIT.done : code
   } catch (error) {
-    if (error instanceof Trouble) {
-      // The help text stands for itself.
-      if (error.message.includes('\n')) terminal.errors.write(`${error.message}\n`)
-      else screen.notice(error.message)
-      return error.exitCode
-    }
-    if (!(error instanceof ConfigError)) throw error
-    for (const fault of error.faults) screen.notice(fault)
-    return EXIT.usage
+    return faultOf(error, screen, terminal)
   }
+}
+
+async function withLog(
+  desk: Desk,
+  config: ForensicsConfig,
+  env: Environment,
+  run: (bench: Workbench) => Promise<ExitCode>,
+): Promise<ExitCode> {
+  const { natsUrl: stated, dataDir, limits, requestsKeptMs } = config
+  const local = stated === undefined ? await localSystem(dataDir) : undefined
+  const natsUrl = stated ?? local!.natsUrl
+  const databaseUrl = config.databaseUrl ?? local?.databaseUrl
+  await using link = await connectInTime(natsUrl, screenLog(desk.screen), limits.connectTimeoutMs)
+  await using tables = databaseUrl === undefined ? undefined : openTables(databaseUrl, requestsKeptMs)
+  const places = { NATS_URL: natsUrl, ...(databaseUrl === undefined ? {} : { DATABASE_URL: databaseUrl }) }
+  return await run({
+    ...{ ...desk, link, limits, tables, live: openLiveLog(link), rebuild: rebuildIn({ ...env, ...places }) },
+    server: natsUrl.split(',').map(withoutSecrets).join(', '),
+  })
+}
+
+function faultOf(error: unknown, screen: Desk['screen'], { errors }: Terminal): ExitCode {
+  if (error instanceof Trouble) {
+    // The help text stands for itself.
+    if (error.message.includes('\n')) errors.write(`${error.message}\n`)
+    else screen.notice(error.message)
+    return error.exitCode
+  }
+  if (error instanceof LogUnreadable) {
+    screen.notice(error.message)
+    return EXIT.unreachable
+  }
+  if (!(error instanceof ConfigError)) throw error
+  for (const fault of error.faults) screen.notice(fault)
+  return EXIT.usage
 }

@@ -27,6 +27,7 @@ export {
   listUsers,
   type NewUser,
   setDisabled,
+  setRole,
   setTier,
   type User,
   type UserCreation,
@@ -47,6 +48,7 @@ export {
 } from './queries/latency.ts'
 export { type GatewayMetrics, gatewayMetrics, requestTotals, type Totals } from './queries/metrics.ts'
 export { getRequest, listRequests, type Request, type RequestFilter } from './queries/requests.ts'
+export { type SettledOf, settledByIdentity, settledRequests } from './queries/settled.ts'
 export {
   currentThrottle,
   listThrottles,

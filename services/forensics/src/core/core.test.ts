@@ -1,15 +1,14 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { partitionOf, type StreamName } from '@fluxgate/contracts'
+import type { StoredFact } from '@fluxgate/forensics'
 import { matches, sourcesOf } from './event-filter.ts'
-import type { Fact, Listener, LogReader, StoredFact } from './log-reader.ts'
-import { mergeByTime } from './merge.ts'
-import { parseMoment, timeOfId } from './moment.ts'
+import type { Fact, Listener, LiveFact, LiveLog } from './live-log.ts'
+import { parseMoment } from './moment.ts'
 import { paintOf } from './paint.ts'
 import { jsonLine, plain } from './plain.ts'
 import { factJson, factLine, spanText } from './render.ts'
 import { tail } from './tail.ts'
-import { isWhole, missingOf, stepsOf } from './trace.ts'
 
 const ALL: readonly StreamName[] = ['requests', 'tokens', 'auth', 'throttles', 'incidents']
 
@@ -48,11 +47,6 @@ describe('a moment', () => {
     for (const other of ['', '5', 'yesterday', '-5m', '2026-13-01'])
       assert.equal(parseMoment(other, now), undefined)
   })
-
-  test('stands in a ULID', () => {
-    assert.equal(timeOfId('req_01ARYZ6S41TSV4RRFFQ69G5FAV'), 1_469_918_176_385)
-    assert.equal(timeOfId('imposed-inc_12345678'), undefined)
-  })
 })
 
 describe('what is shown', () => {
@@ -82,56 +76,22 @@ describe('what is shown', () => {
   })
 })
 
-describe('a trace', () => {
-  const admitted = fact('requests.admitted', 10)
-  const completed = fact('requests.completed', 50)
-  const settled = fact('tokens.settled', 50)
-
-  test('is in the order of time and cause, and says what is missing', () => {
-    const steps = stepsOf([settled, completed, admitted])
-    assert.deepEqual(
-      steps.map(({ event, sinceStartMs, sinceLastMs }) => [event.type.slice(9), sinceStartMs, sinceLastMs]),
-      [
-        ['requests.admitted', 0, 0],
-        ['requests.completed', 40, 40],
-        ['tokens.settled', 40, 0],
-      ],
-    )
-    assert.deepEqual(missingOf([admitted]), ['ending', 'settlement'])
-    assert.deepEqual(missingOf([settled, completed]), ['admission'])
-    assert.deepEqual([isWhole([admitted, completed]), isWhole([admitted, completed, settled])], [false, true])
-  })
-
-  test('of a refusal is whole with it, or with the rejected key before it', () => {
-    assert.ok(isWhole([fact('requests.refused', 0, { reason: 'throttled' })]))
-    const nobody = fact('requests.refused', 0, { reason: 'unauthenticated' })
-    assert.ok(!isWhole([nobody]))
-    assert.ok(isWhole([nobody, fact('auth.key_rejected', 0)]))
-  })
-})
-
-async function* from(facts: readonly StoredFact[]): AsyncGenerator<StoredFact> {
-  yield* facts
+function live({ stream, subject, event }: StoredFact): LiveFact {
+  return { stream, subject, event, sequence: null, storedAtMs: null }
 }
 
-test('streams are merged in the order in which they were stored', async () => {
-  const times = [[1, 4, 9], [], [2, 3, 10], [5]]
-  const merged: number[] = []
-  for await (const { storedAtMs } of mergeByTime(times.map(each => from(each.map(at => fact('x.y', at)))))) {
-    merged.push(storedAtMs)
-  }
-  assert.deepEqual(merged, [1, 2, 3, 4, 5, 9, 10])
-})
+async function* from(facts: readonly StoredFact[]): AsyncGenerator<StoredFact[]> {
+  yield [...facts]
+}
 
 describe('a tail', () => {
   const limits = { maxHeldEvents: 3, maxSeenIds: 100 }
 
   /** A log of one stream that a test fills and speaks for. */
-  function logOf(past: () => readonly StoredFact[]): { log: LogReader; heard(): Listener } {
+  function logOf(past: () => readonly StoredFact[]): { log: LiveLog; heard(): Listener } {
     let listener: Listener | undefined
-    const log: LogReader = {
+    const log: LiveLog = {
       history: () => from(past()),
-      at: async () => undefined,
       async live(_sources, wanted) {
         listener = wanted
         return { [Symbol.dispose]() {} }
@@ -149,8 +109,8 @@ describe('a tail', () => {
     const shown = tail(log, { ...options, notice: text => notices.push(text) }, stop.signal)
     const next = async () => Date.parse((await shown.next()).value?.event.time ?? '')
     assert.equal(await next(), 1)
-    heard().fact(past[1]!)
-    heard().fact(fact('tokens.settled', 3))
+    heard().fact(live(past[1]!))
+    heard().fact(live(fact('tokens.settled', 3)))
     assert.deepEqual([await next(), await next()], [2, 3])
 
     past.push(fact('tokens.settled', 4))
@@ -159,7 +119,7 @@ describe('a tail', () => {
     assert.equal(await waiting, 4)
 
     const more = next()
-    for (let at = 5; at < 10; at++) heard().fact(fact('tokens.settled', at))
+    for (let at = 5; at < 10; at++) heard().fact(live(fact('tokens.settled', at)))
     assert.deepEqual([await more, await next(), await next()], [5, 6, 7])
     const end = shown.next()
     heard().unreadable('fluxgate.x', 'not JSON')

@@ -1,5 +1,5 @@
-/** Exit codes, as `--help` tells them. */
-export const EXIT = Object.freeze({ done: 0, notFound: 1, usage: 2, unreachable: 3, interrupted: 130 })
+/** Exit codes, as `--help` tells them. `no`: nothing was found, or the log (or file) does not hold what it promises. */
+export const EXIT = Object.freeze({ done: 0, no: 1, usage: 2, unreachable: 3, interrupted: 130 })
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT]
 
 /** Something that a person at the terminal can put right: one line says what. */

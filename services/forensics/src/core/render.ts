@@ -1,8 +1,8 @@
 import type { FluxgateEvent } from '@fluxgate/contracts'
-import type { Fact } from './log-reader.ts'
+import type { Step } from '@fluxgate/forensics'
+import type { Fact } from './live-log.ts'
 import type { Mood, Paint } from './paint.ts'
 import { jsonLine, plain } from './plain.ts'
-import type { Step } from './trace.ts'
 
 const BAD = [
   'refused',

@@ -1,7 +1,6 @@
+import { Seen } from '@fluxgate/forensics'
 import { type EventFilter, matches, sourcesOf } from './event-filter.ts'
-import type { Fact, LogReader } from './log-reader.ts'
-import { mergeByTime } from './merge.ts'
-import { SeenIds } from './seen-ids.ts'
+import type { Fact, LiveLog } from './live-log.ts'
 
 export interface TailLimits {
   readonly maxHeldEvents: number
@@ -22,12 +21,12 @@ export interface TailOptions {
  * beginning, and again after the connection was lost.
  */
 export async function* tail(
-  log: LogReader,
+  log: LiveLog,
   { filter, fromMs, limits, notice }: TailOptions,
   signal: AbortSignal,
 ): AsyncGenerator<Fact> {
   const sources = sourcesOf(filter)
-  const seen = new SeenIds(limits.maxSeenIds)
+  const seen = new Seen(limits.maxSeenIds)
   let held: Fact[] = []
   let leftOut = 0
   let readFromMs = fromMs
@@ -50,8 +49,10 @@ export async function* tail(
     if (readFromMs !== undefined) {
       const from = readFromMs
       readFromMs = undefined
-      for await (const fact of mergeByTime(sources.map(source => log.history(source, from, signal)))) {
-        if (matches(filter, fact.event) && seen.isNew(fact.event.id)) yield fact
+      for await (const facts of log.history(sources, from, signal)) {
+        for (const fact of facts) {
+          if (matches(filter, fact.event) && seen.isNew(fact.event.id)) yield fact
+        }
       }
     }
     const batch = held

@@ -1,21 +1,41 @@
 import { type ParseArgsOptionsConfig, parseArgs } from 'node:util'
+import type { ProjectedView, Reading } from '@fluxgate/forensics'
+import type { NatsLink } from '@fluxgate/nats'
 import { EXIT, type ExitCode, Trouble } from '../core/fault.ts'
-import type { LogReader } from '../core/log-reader.ts'
+import type { Files } from '../core/files.ts'
+import type { LiveLog } from '../core/live-log.ts'
 import type { Paint } from '../core/paint.ts'
+import type { Progress } from '../core/progress.ts'
+import type { Rebuild } from '../core/rebuild.ts'
 import type { Screen } from '../core/screen.ts'
 import type { TailLimits } from '../core/tail.ts'
 
-/** What a command works with. */
-export interface Workbench {
-  readonly log: LogReader
+/** What every command works with. */
+export interface Desk {
   readonly screen: Screen
   readonly paint: Paint
-  readonly limits: TailLimits
+  readonly files: Files
   /** Ends the work: Ctrl-C, or nobody reads the output any more. */
   readonly signal: AbortSignal
+  progress(label: string): Progress
 }
 
-export type Work = (bench: Workbench) => Promise<ExitCode>
+/** What a command over the log works with. */
+export interface Workbench extends Desk {
+  readonly link: NatsLink
+  /** Host and port of the server. */
+  readonly server: string
+  readonly live: LiveLog
+  readonly limits: TailLimits
+  /** The tables, where a database is known. */
+  readonly tables: ProjectedView | undefined
+  readonly rebuild: Rebuild
+}
+
+/** Work over files alone needs no log. */
+export type Work =
+  | { readonly needs: 'log'; run(bench: Workbench): Promise<ExitCode> }
+  | { readonly needs: 'files'; run(desk: Desk): Promise<ExitCode> }
 
 export interface Command {
   readonly name: string
@@ -24,6 +44,21 @@ export interface Command {
   readonly help: string
   /** Reads the arguments, before anything is connected. @throws Trouble */
   prepare(args: readonly string[], nowMs: number): Work
+}
+
+/** Work over the log. */
+export function overLog(run: (bench: Workbench) => Promise<ExitCode>): Work {
+  return { needs: 'log', run }
+}
+
+/** Reads with a progress bar; ends as interrupted when the reading was. */
+export async function reading<T>(
+  desk: Desk,
+  label: string,
+  work: (options: Reading) => Promise<T>,
+): Promise<T> {
+  using progress = desk.progress(label)
+  return await work({ signal: desk.signal, onProgress: (done, of) => progress.at(done, of) })
 }
 
 /** `parseArgs`, with its complaints as {@link Trouble}. */

@@ -52,6 +52,6 @@ function parsed(server: string): URL | null {
   return URL.parse(server.includes('://') ? server : `nats://${server}`)
 }
 
-function withoutSecrets(server: string): string {
+export function withoutSecrets(server: string): string {
   return parsed(server)?.host || server.slice(server.lastIndexOf('@') + 1)
 }

@@ -2,8 +2,13 @@ import { readFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { EXIT, Trouble } from '../core/fault.ts'
 
-/** Where the log of the system is that `npm start` runs with this data directory. */
-export async function localNatsUrl(dataDir: string): Promise<string> {
+export interface LocalSystem {
+  readonly natsUrl: string
+  readonly databaseUrl: string | undefined
+}
+
+/** Where log and tables of the system are that `npm start` runs with this data directory. */
+export async function localSystem(dataDir: string): Promise<LocalSystem> {
   const path = join(resolve(dataDir), 'connection.json')
   let text: string
   try {
@@ -15,15 +20,16 @@ export async function localNatsUrl(dataDir: string): Promise<string> {
       : `${path} cannot be read: ${(cause as Error).message}`
     throw new Trouble(EXIT.usage, `no log to read: NATS_URL is not set, and ${reason} (npm start)`, { cause })
   }
-  const natsUrl = urlIn(text)
-  if (natsUrl === undefined) throw new Trouble(EXIT.usage, `${path} does not tell a natsUrl; set NATS_URL`)
-  return natsUrl
+  const system = systemIn(text)
+  if (!system) throw new Trouble(EXIT.usage, `${path} does not tell a natsUrl; set NATS_URL`)
+  return system
 }
 
-function urlIn(text: string): string | undefined {
+function systemIn(text: string): LocalSystem | undefined {
   try {
-    const { natsUrl } = JSON.parse(text) as { natsUrl?: unknown }
-    return typeof natsUrl === 'string' && natsUrl !== '' ? natsUrl : undefined
+    const { natsUrl, databaseUrl } = JSON.parse(text) as { natsUrl?: unknown; databaseUrl?: unknown }
+    if (typeof natsUrl !== 'string' || natsUrl === '') return undefined
+    return { natsUrl, databaseUrl: typeof databaseUrl === 'string' ? databaseUrl : undefined }
   } catch {
     return undefined
   }

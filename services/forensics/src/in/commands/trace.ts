@@ -1,9 +1,8 @@
+import { findRequest, missingOf, stepsOf, timeOfId } from '@fluxgate/forensics'
 import { EXIT } from '../../core/fault.ts'
-import { parseMoment, timeOfId } from '../../core/moment.ts'
 import { factJson, spanText, stepLine } from '../../core/render.ts'
-import { findRequest } from '../../core/search.ts'
-import { missingOf, stepsOf } from '../../core/trace.ts'
-import { type Command, parsed, usage } from '../command.ts'
+import { JSON_OPTION, momentOf } from '../arguments.ts'
+import { type Command, overLog, parsed, usage } from '../command.ts'
 
 const HELP = `Usage: forensics trace <request id> [options]
 
@@ -18,7 +17,7 @@ the x-request-id of the response.
 Exit code 1: nothing in the log tells of this request.
 `
 
-const OPTIONS = { since: { type: 'string' }, json: { type: 'boolean', default: false } } as const
+const OPTIONS = { since: { type: 'string' }, ...JSON_OPTION } as const
 
 export const trace: Command = {
   name: 'trace',
@@ -29,18 +28,16 @@ export const trace: Command = {
     const { values, positionals } = parsed('trace', args, OPTIONS, { min: 1, max: 1 })
     const [request = ''] = positionals
     if (!/^[0-9A-Za-z_-]{8,64}$/.test(request)) throw usage('trace', `${request} is not a request id`)
-    const fromMs = values.since === undefined ? timeOfId(request) : parseMoment(values.since, nowMs)
-    if (values.since !== undefined && fromMs === undefined) {
-      throw usage('trace', `--since ${values.since} is neither a span such as 5m nor an ISO time`)
-    }
+    const { since } = values
+    const fromMs = since === undefined ? timeOfId(request) : momentOf('trace', '--since', since, nowMs)
 
-    return async ({ log, screen, paint, signal }) => {
-      const facts = await findRequest(log, request, fromMs, signal)
+    return overLog(async ({ link, screen, paint, signal }) => {
+      const { items: facts } = await findRequest(link, { request, fromMs }, signal)
       if (signal.aborted) return EXIT.interrupted
       const [first, ...rest] = stepsOf(facts)
       if (!first) {
         screen.notice(`nothing in the log tells of request ${request}`)
-        return EXIT.notFound
+        return EXIT.no
       }
       const last = rest.at(-1) ?? first
       if (!values.json) {
@@ -54,6 +51,6 @@ export const trace: Command = {
       const missing = missingOf(facts)
       if (missing.length > 0) screen.notice(`not in the log (yet): ${missing.join(', ')}`)
       return EXIT.done
-    }
+    })
   },
 }

@@ -1,0 +1,14 @@
+/** Files that a command is told of. Faults are troubles of the person who named them. */
+export interface Files {
+  /** @throws Trouble */
+  text(path: string): Promise<string>
+  /** Line by line, without line ends; `-` is standard input. @throws Trouble */
+  lines(path: string): AsyncGenerator<string>
+  /** A new file, readable by its owner alone; one that is there is not overwritten. @throws Trouble */
+  create(path: string): Promise<NewFile>
+}
+
+export interface NewFile extends AsyncDisposable {
+  /** Resolves when there is room for more. */
+  write(lines: readonly string[]): Promise<void>
+}

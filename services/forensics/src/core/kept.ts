@@ -1,0 +1,18 @@
+import type { DroppedPart, Kept } from '@fluxgate/forensics'
+
+/** What nobody can see in the log any more, in words; empty when it reaches back to its beginning. */
+export function droppedNotices(kept: readonly Kept[], fromMs = Number.NEGATIVE_INFINITY): string[] {
+  return kept
+    .filter(
+      ({ dropped, firstStoredAtMs }) => dropped > 0 && (firstStoredAtMs ?? Number.POSITIVE_INFINITY) > fromMs,
+    )
+    .map(({ stream, dropped, firstStoredAtMs }) =>
+      droppedText({ stream, messages: dropped, firstStoredAtMs }),
+    )
+}
+
+export function droppedText({ stream, messages, firstStoredAtMs }: DroppedPart): string {
+  const begins =
+    firstStoredAtMs === null ? 'holds nothing' : `begins at ${new Date(firstStoredAtMs).toISOString()}`
+  return `retention has dropped ${messages.toLocaleString('en')} messages of ${stream}: it ${begins}`
+}

@@ -1,0 +1,28 @@
+import type { FluxgateEvent } from '@fluxgate/contracts'
+import type { Source, StoredFact } from '@fluxgate/forensics'
+
+/** An event as it passes: its stream has not told its place yet. */
+export interface LiveFact {
+  readonly stream: string
+  readonly sequence: null
+  readonly storedAtMs: null
+  readonly subject: string
+  readonly event: FluxgateEvent
+}
+
+export type Fact = StoredFact | LiveFact
+
+export interface Listener {
+  fact(fact: LiveFact): void
+  unreadable(subject: string, reason: string): void
+  /** The connection was lost and is back: what was published since `fromMs` may not have been heard. */
+  gap(fromMs: number): void
+}
+
+/** The log as a tail sees it: nothing here writes, acknowledges or buries. */
+export interface LiveLog {
+  /** What was stored from a time on, up to what the log holds now, in the order of time. */
+  history(sources: readonly Source[], fromMs: number, signal: AbortSignal): AsyncGenerator<StoredFact[]>
+  /** Resolves when the server has the subscriptions. */
+  live(sources: readonly Source[], listener: Listener): Promise<Disposable>
+}
