@@ -42,7 +42,7 @@ import { gatewayMetrics } from './out/gateway-metrics.ts'
 import { joinGossip } from './out/gossip.ts'
 import { joinNodes, type NodeRegistry } from './out/node-registry.ts'
 import { openCallers } from './out/oidc/open-callers.ts'
-import { changeLimits, watchLimits } from './out/policy.ts'
+import { openLimitsBook, watchLimits } from './out/policy.ts'
 import { openNodeSpool, settleLeft } from './out/spool.ts'
 import { spoolMetrics } from './out/spool-metrics.ts'
 import { openTelemetry } from './out/telemetry.ts'
@@ -264,6 +264,7 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
     requestTimeout: limits.requestTimeoutMs,
   })
   answerAfter(committed, admin)
+  const limitsBook = openLimitsBook(link, event => publisher.publish(event), make, 'admin')
   await registerAdmin(admin, {
     token: config.adminToken,
     accounts: adminAccounts({
@@ -274,11 +275,13 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
       epochMs,
       // This node need not wait for the log to hear of its own orders.
       onKeyRevoked: directory.evictKey,
-      onTierChanged: directory.evictUser,
+      onUserChanged: directory.evictUser,
+      onSessionEnded: id => live.evict(id),
+      readLimits: limitsBook.readLimits,
     }),
     penaltyBox,
     policyBook: openPolicyBook(link, event => publisher.publish(event), make),
-    changeLimits: change => changeLimits(link, change),
+    ...limitsBook,
     throttles: () => throttles.entries,
     tokensLeft: () => table.tokensLeft(nowMs()),
     routing: upstreams.report,

@@ -21,6 +21,7 @@ export {
   type PolicyBook,
   type PolicyOutcome,
 } from './policy-book.ts'
+export { type PolicyChange, policyChanges } from './policy-changes.ts'
 export { EventPublisher, type PublisherLimits } from './publisher.ts'
 export type { StoredMessage } from './pull.ts'
 export type { Position, ReadOptions } from './read.ts'

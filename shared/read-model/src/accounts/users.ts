@@ -102,6 +102,15 @@ export async function setTier(db: Database, userId: string, tier: UserTier): Pro
   return rows[0]?.tier
 }
 
+/** Returns the role before, or undefined when there is no such user. */
+export async function setRole(db: Database, userId: string, role: UserRole): Promise<UserRole | undefined> {
+  const { rows } = await sql<{ role: UserRole }>`
+    with before as (select id, role from users where id = ${userId} for update)
+    update users set role = ${role} from before where users.id = before.id
+    returning before.role`.execute(db)
+  return rows[0]?.role
+}
+
 /** A disabled user can neither log in nor use its keys; null enables it again. Returns whether there is such a user. */
 export async function setDisabled(db: Database, userId: string, disabledAt: number | null): Promise<boolean> {
   const result = await db

@@ -9,8 +9,11 @@ export interface Accounts {
   listUsers(limit: number): Promise<readonly Account[]>
   /** Only over the hash that was there, so that two changes at once are one; false when it was another. */
   changePassword(userId: string, from: string | null, to: string): Promise<boolean>
-  /** Makes a user an operator. */
-  promote(userId: string): Promise<void>
+  /** Returns the role before, or undefined when there is no such user. */
+  setRole(userId: string, role: AccountRole): Promise<AccountRole | undefined>
+  /** Null enables the user again. Returns whether there is such a user. */
+  setDisabled(userId: string, disabledAt: number | null): Promise<boolean>
+  isTierInUse(tier: TierName): Promise<boolean>
   /** Returns the tier before, or undefined when there is no such user. */
   setTier(userId: string, tier: TierName): Promise<TierName | undefined>
 
@@ -111,7 +114,9 @@ export interface AccountTools {
   readonly epochMs: () => number
   /** So that this node need not wait for the log to hear of it, nor for a log that is away. */
   readonly onKeyRevoked?: (keyId: string) => void
-  readonly onTierChanged?: (userId: string) => void
+  /** His keys have to be asked for again: the tier is another, or he was disabled or enabled. */
+  readonly onUserChanged?: (userId: string) => void
+  readonly onSessionEnded?: (sessionId: string) => void
 }
 
 /** `key` in all facts about a person's account. */

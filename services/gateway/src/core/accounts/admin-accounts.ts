@@ -1,13 +1,17 @@
-import {
-  ANONYMOUS,
-  type Identity,
-  parseIdentity,
-  TierChanged,
-  type TierName,
-  UserRegistered,
-} from '@fluxgate/contracts'
+import { type Identity, parseIdentity, type TierName } from '@fluxgate/contracts'
 import { issueKey, revoke } from './account-keys.ts'
-import { type Account, type AccountKey, type AccountTools, PORTAL } from './accounts.ts'
+import type { Account, AccountKey, AccountRole } from './accounts.ts'
+import {
+  ACTOR,
+  type AdminTools,
+  changeRole,
+  changeTier,
+  createUser,
+  disableUser,
+  enableUser,
+  refusalOf,
+  type UserRequest,
+} from './admin-users.ts'
 import { checkApiKey, hashBytes } from './api-key.ts'
 import { done, type Outcome, refused } from './fault.ts'
 import { isLive } from './own-keys.ts'
@@ -17,11 +21,19 @@ export interface AdminAccounts {
   /** Makes the user when there is none; a tier that is given becomes the user's. */
   generateKey(
     userId: string,
-    options: { tier: TierName | undefined; name: string },
+    options: { tier: TierName | undefined; name: string; expiresAt?: number | undefined },
   ): Promise<Outcome<GeneratedKey>>
   /** Undefined when there is no such key or it was revoked before. */
   revokeKey(keyId: string, reason: string): Promise<Identity | undefined>
-  setTier(userId: string, tier: TierName): Promise<{ from: TierName; to: TierName } | undefined>
+  /** A tier has to be defined before a user is put into it. */
+  setTier(userId: string, tier: TierName): Promise<Outcome<{ from: TierName; to: TierName }>>
+  setRole(userId: string, role: AccountRole): Promise<Outcome<{ from: AccountRole; to: AccountRole }>>
+  isTierInUse(tier: TierName): Promise<boolean>
+  createUser(request: UserRequest): Promise<Outcome<AdminUser>>
+  /** Ends the user's sessions and refuses the keys, at every node, until the user is enabled again. */
+  disableUser(userId: string, reason: string): Promise<Outcome<AdminUser>>
+  enableUser(userId: string, reason: string): Promise<Outcome<AdminUser>>
+  getUser(userId: string): Promise<AdminUser | undefined>
   listUsers(): Promise<readonly AdminUser[]>
   listKeys(userId: string): Promise<readonly AdminKey[]>
   /** Reads `<user>.<key>`, a key id, a whole key, or a user id, which means all live keys of the user. */
@@ -35,30 +47,32 @@ export interface GeneratedKey {
   readonly userId: string
   readonly tier: TierName
   readonly prefix: string
+  /** Epoch milliseconds; null is never. */
+  readonly expiresAt: number | null
 }
 
 export type AdminUser = Pick<Account, 'id' | 'role' | 'tier' | 'createdAt' | 'disabledAt'>
 export type AdminKey = Omit<AccountKey, 'userId'>
 
-const ACTOR = 'admin'
 /** What a user or key id can be; nothing else is asked of the database. */
 const ID = /^[\w-]{1,64}$/
 const MAX_USERS = 10_000
 
-export function administer(tools: AccountTools): AdminAccounts {
+export function administer(tools: AdminTools): AdminAccounts {
   const { accounts, epochMs } = tools
   return {
-    async generateKey(userId, { tier, name }) {
-      if (userId === ANONYMOUS)
-        return refused('invalid_body', `${ANONYMOUS} is no user: it is who has no key.`)
+    async generateKey(userId, { tier, name, expiresAt }) {
+      const fault = await refusalOf(tools, userId, tier)
+      if (fault) return fault
       const user = await findOrMake(tools, userId, tier)
       if (!user) return refused('conflict', 'This user can be neither made nor found.')
       if (user.disabledAt !== null) return refused('conflict', 'This user is disabled.')
       if (tier !== undefined && tier !== user.tier) await changeTier(tools, userId, tier)
-      const issued = await issueKey(tools, { userId, name, actor: ACTOR })
+      const issued = await issueKey(tools, { userId, name, expiresAt, actor: ACTOR })
       if (!issued.ok) return issued
       const { key, record } = issued.value
-      return done({ key, id: record.id, userId, tier: tier ?? user.tier, prefix: record.prefix })
+      const { id, prefix } = record
+      return done({ key, id, userId, tier: tier ?? user.tier, prefix, expiresAt: record.expiresAt })
     },
 
     async revokeKey(keyId, reason) {
@@ -69,16 +83,19 @@ export function administer(tools: AccountTools): AdminAccounts {
     },
 
     setTier: (userId, tier) => changeTier(tools, userId, tier),
+    setRole: (userId, role) => changeRole(tools, userId, role),
+    isTierInUse: tier => accounts.isTierInUse(tier),
+    createUser: async request => seen(await createUser(tools, request)),
+    disableUser: async (userId, reason) => seen(await disableUser(tools, userId, reason)),
+    enableUser: async (userId, reason) => seen(await enableUser(tools, userId, reason)),
+
+    async getUser(userId) {
+      const found = ID.test(userId) ? await accounts.findUserById(userId) : undefined
+      return found && userOf(found)
+    },
 
     async listUsers() {
-      const users = await accounts.listUsers(MAX_USERS)
-      return users.map(({ id, role, tier, createdAt, disabledAt }) => ({
-        id,
-        role,
-        tier,
-        createdAt,
-        disabledAt,
-      }))
+      return (await accounts.listUsers(MAX_USERS)).map(userOf)
     },
 
     async listKeys(userId) {
@@ -104,29 +121,22 @@ export function administer(tools: AccountTools): AdminAccounts {
 }
 
 async function findOrMake(
-  tools: AccountTools,
+  tools: AdminTools,
   id: string,
   tier: TierName | undefined,
 ): Promise<Account | undefined> {
   const found = await tools.accounts.findUserById(id)
   if (found) return found
-  const made = await tools.accounts.createUser({ id, createdAt: tools.epochMs(), ...(tier ? { tier } : {}) })
+  const made = await createUser(tools, { id, tier, role: undefined })
   // Somebody else made it in between.
-  if (!made.ok) return tools.accounts.findUserById(id)
-  const { role } = made.user
-  const fact = { user: id, key: PORTAL, role, tier: made.user.tier, actor: ACTOR, address: ACTOR }
-  tools.append(tools.make(UserRegistered, fact))
-  return made.user
+  return made.ok ? made.value : tools.accounts.findUserById(id)
 }
 
-async function changeTier(
-  { accounts, append, make, onTierChanged }: AccountTools,
-  user: string,
-  to: TierName,
-): Promise<{ from: TierName; to: TierName } | undefined> {
-  const from = await accounts.setTier(user, to)
-  if (from === undefined) return undefined
-  onTierChanged?.(user)
-  if (from !== to) append(make(TierChanged, { user, key: PORTAL, from, to, actor: ACTOR }))
-  return { from, to }
+function seen(outcome: Outcome<Account>): Outcome<AdminUser> {
+  return outcome.ok ? done(userOf(outcome.value)) : outcome
+}
+
+/** No address and no hash of a person. */
+function userOf({ id, role, tier, createdAt, disabledAt }: Account): AdminUser {
+  return { id, role, tier, createdAt, disabledAt }
 }

@@ -14,6 +14,7 @@ interface Terms {
 export const FAULT_TERMS = Object.freeze({
   invalid_body: { status: 400, type: 'invalid_request_error' },
   invalid_email: { status: 400, type: 'invalid_request_error' },
+  unknown_tier: { status: 400, type: 'invalid_request_error' },
   weak_password: { status: 400, type: 'invalid_request_error' },
   invalid_admin_token: { status: 401, type: 'authentication_error' },
   wrong_credentials: { status: 401, type: 'authentication_error' },

@@ -1,9 +1,10 @@
-import { LoggedOut, UserRegistered } from '@fluxgate/contracts'
+import { UserRegistered } from '@fluxgate/contracts'
 import { revoke } from './account-keys.ts'
 import { type Account, type AccountTools, newId, PORTAL } from './accounts.ts'
 import { normaliseEmail } from './email.ts'
 import { checkNewPassword } from './password-rules.ts'
 import type { Passwords } from './passwords.ts'
+import { endAllSessions } from './visit.ts'
 
 export interface FirstOperator {
   readonly email: string
@@ -55,14 +56,12 @@ export async function ensureFirstOperator(
 
 /** The rights come last, when nothing of the former owner's is left. */
 async function takeOver(tools: AccountTools, { id, passwordHash }: Account, ownHash: string): Promise<void> {
-  const { accounts, append, make, epochMs } = tools
+  const { accounts } = tools
   await accounts.changePassword(id, passwordHash, ownHash)
-  for (const session of await accounts.endAllSessions(id, epochMs())) {
-    append(make(LoggedOut, { user: id, key: PORTAL, session, address: 'system' }))
-  }
+  await endAllSessions(tools, id, 'system')
   for (const key of await accounts.listKeys(id)) {
     const reason = 'the account became the operator’s'
     if (key.revokedAt === null) await revoke(tools, { userId: id, keyId: key.id, actor: 'system', reason })
   }
-  await accounts.promote(id)
+  await accounts.setRole(id, 'operator')
 }

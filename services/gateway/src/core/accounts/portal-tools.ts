@@ -11,8 +11,6 @@ export interface PortalTools extends AccountTools {
   readonly registrations: Backoff
   /** New keys by user. */
   readonly creations: Backoff
-  /** This node need not wait for the log to hear of it. */
-  readonly onSessionEnded: (sessionId: string) => void
   readonly log: { warn(fields: object, message: string): void }
 }
 

@@ -1,6 +1,5 @@
 import { LoggedOut } from '@fluxgate/contracts'
-import { type Account, type AccountRole, PORTAL } from './accounts.ts'
-import type { PortalTools } from './portal-tools.ts'
+import { type Account, type AccountRole, type AccountTools, PORTAL } from './accounts.ts'
 
 /** Where somebody comes from, and how a session's token is made for him. */
 export interface Visit<Session> {
@@ -11,7 +10,7 @@ export interface Visit<Session> {
 
 /** A session's token and its row; the row decides whether it lives. */
 export async function beginSession<Session extends { readonly id: string; readonly expiresAt: number }>(
-  tools: PortalTools,
+  tools: AccountTools,
   user: Account,
   { address, agent, issue }: Visit<Session>,
 ): Promise<Session> {
@@ -29,7 +28,7 @@ export async function beginSession<Session extends { readonly id: string; readon
 
 /** Ends one session of the user; false when there was none. */
 export async function endSession(
-  tools: PortalTools,
+  tools: AccountTools,
   { userId, sessionId, address }: { userId: string; sessionId: string; address: string },
 ): Promise<boolean> {
   const ended = await tools.accounts.endSession(userId, sessionId, tools.epochMs())
@@ -38,13 +37,13 @@ export async function endSession(
 }
 
 /** Ends all sessions of the user; returns how many there were. */
-export async function endAllSessions(tools: PortalTools, userId: string, address: string): Promise<number> {
+export async function endAllSessions(tools: AccountTools, userId: string, address: string): Promise<number> {
   const ended = await tools.accounts.endAllSessions(userId, tools.epochMs())
   for (const sessionId of ended) tellEnded(tools, userId, sessionId, address)
   return ended.length
 }
 
-function tellEnded(tools: PortalTools, user: string, session: string, address: string): void {
-  tools.onSessionEnded(session)
+function tellEnded(tools: AccountTools, user: string, session: string, address: string): void {
+  tools.onSessionEnded?.(session)
   tools.append(tools.make(LoggedOut, { user, key: PORTAL, session, address }))
 }

@@ -31,7 +31,7 @@ import {
 import Fastify, { type FastifyInstance } from 'fastify'
 import { monotonicFactory } from 'ulid'
 import { adminAccounts } from '../../out/accounts/admin-accounts.ts'
-import { changeLimits, LIMITS_KEY } from '../../out/policy.ts'
+import { LIMITS_KEY, openLimitsBook } from '../../out/policy.ts'
 import { registerAdmin } from './routes.ts'
 
 const TOKEN = 'a token for administrators'
@@ -56,6 +56,7 @@ before(async () => {
   const publisher = stack.use(new EventPublisher(link))
   const make = eventMaker('/gateway/test/boot', monotonicFactory(), Date.now)
   const penaltyBox = openPenaltyBox(link, publisher, make)
+  const limitsBook = openLimitsBook(link, event => publisher.publish(event), make, 'admin')
   app = Fastify()
   stack.defer(() => app.close())
   await registerAdmin(app, {
@@ -70,10 +71,11 @@ before(async () => {
       },
       random: randomBytes,
       epochMs: Date.now,
+      readLimits: limitsBook.readLimits,
     }),
     penaltyBox,
     policyBook: openPolicyBook(link, event => publisher.publish(event), make),
-    changeLimits: change => changeLimits(link, change),
+    ...limitsBook,
     throttles: () =>
       new Map([
         ['ann.k', throttleUntil(Date.now() + 60_000)],

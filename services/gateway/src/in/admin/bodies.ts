@@ -1,8 +1,9 @@
-import { TierName, Token } from '@fluxgate/contracts'
+import { type Tier, TierName, Token } from '@fluxgate/contracts'
 import Type, { type Static } from 'typebox'
 import { bodyReader } from '../../core/accounts/read-body.ts'
 
 const MAX_TOKENS = 1e12
+const MAX_KEY_DAYS = 3_650
 const MAX_THROTTLE_SECONDS = 31 * 86_400
 const Identifier = Type.String({ minLength: 1, maxLength: 200 })
 const Amount = Type.Number({ minimum: 0, maximum: MAX_TOKENS })
@@ -12,12 +13,38 @@ const only = { additionalProperties: false } as const
 
 /** What the admin face takes. A field that it does not know is a mistake of the caller's, and told. */
 export const readNewKey = bodyReader(
-  Type.Object({ user_id: Token, tier: Type.Optional(TierName), name: Type.Optional(ShortText) }, only),
+  Type.Object(
+    {
+      user_id: Token,
+      tier: Type.Optional(TierName),
+      name: Type.Optional(ShortText),
+      expires_in_days: Type.Optional(Type.Integer({ minimum: 1, maximum: MAX_KEY_DAYS })),
+    },
+    only,
+  ),
+)
+const Role = Type.Union([Type.Literal('developer'), Type.Literal('operator')])
+export const readNewUser = bodyReader(
+  Type.Object({ user_id: Token, tier: Type.Optional(TierName), role: Type.Optional(Role) }, only),
+)
+export const readRole = bodyReader(Type.Object({ user_id: Token, role: Role }, only))
+export const readUserOrder = bodyReader(
+  Type.Object({ user_id: Token, reason: Type.Optional(ShortText) }, only),
 )
 export const readTier = bodyReader(Type.Object({ user_id: Token, tier: TierName }, only))
 
-const Limit = Type.Object({ identifier: Identifier, capacity: Amount, refill_rate: Amount }, only)
-export const readLimit = bodyReader(Limit)
+const limitFields = {
+  capacity: Amount,
+  refill_rate: Amount,
+  requests_per_minute: Type.Optional(Type.Integer({ minimum: 1, maximum: MAX_TOKENS })),
+  concurrent_streams: Type.Optional(Type.Integer({ minimum: 1, maximum: MAX_TOKENS })),
+}
+const LimitBody = Type.Object(limitFields, only)
+/** A tier's limits as the admin face writes them. */
+export type LimitBody = Static<typeof LimitBody>
+export const readTierLimits = bodyReader(LimitBody)
+export const readLimit = bodyReader(Type.Object({ identifier: Identifier, ...limitFields }, only))
+export const readTierName = bodyReader(Type.Object({ name: TierName }, only))
 
 const ThrottleOrder = Type.Object(
   {
@@ -35,3 +62,22 @@ export const readPardon = bodyReader(
   Type.Object({ identifier: Identifier, reason: Type.Optional(ShortText) }, only),
 )
 export const readUserQuery = bodyReader(Type.Object({ user_id: Token }, only))
+
+export function tierOf(body: LimitBody): Tier {
+  const { capacity, refill_rate, requests_per_minute, concurrent_streams } = body
+  return {
+    capacity,
+    refillRate: refill_rate,
+    ...(requests_per_minute === undefined ? {} : { requestsPerMinute: requests_per_minute }),
+    ...(concurrent_streams === undefined ? {} : { concurrentStreams: concurrent_streams }),
+  }
+}
+
+export function limitBody({ capacity, refillRate, requestsPerMinute, concurrentStreams }: Tier): LimitBody {
+  return {
+    capacity,
+    refill_rate: refillRate,
+    ...(requestsPerMinute === undefined ? {} : { requests_per_minute: requestsPerMinute }),
+    ...(concurrentStreams === undefined ? {} : { concurrent_streams: concurrentStreams }),
+  }
+}

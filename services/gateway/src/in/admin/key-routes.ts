@@ -2,20 +2,27 @@ import type { FastifyInstance } from 'fastify'
 import type { AdminAccounts } from '../../core/accounts/admin-accounts.ts'
 import { refused } from '../../core/accounts/fault.ts'
 import { send, sendFault } from '../portal/answer.ts'
-import { readNewKey, readTier, readUserQuery } from './bodies.ts'
+import { readNewKey, readUserQuery } from './bodies.ts'
 
 const NO_KEY = refused('not_found', 'There is no such live key.').fault
-const NO_USER = refused('not_found', 'There is no such user.').fault
 
-/** Users and keys, as an administrator sees and changes them. */
-export function routeKeys(scope: FastifyInstance, { accounts }: { readonly accounts: AdminAccounts }): void {
+const DAY_MS = 86_400_000
+
+export interface KeyDeps {
+  readonly accounts: AdminAccounts
+  readonly epochMs: () => number
+}
+
+/** Keys, as an administrator sees and changes them. */
+export function routeKeys(scope: FastifyInstance, { accounts, epochMs }: KeyDeps): void {
   scope.post('/admin/keys/generate', async (request, reply) => {
     const read = readNewKey(request.body)
     if (!read.ok) return sendFault(reply, read.fault)
-    const { user_id, tier, name = '' } = read.value
-    const outcome = await accounts.generateKey(user_id, { tier, name })
-    return send(reply, 201, outcome, made => {
-      return { key: made.key, id: made.id, user_id: made.userId, tier: made.tier, prefix: made.prefix }
+    const { user_id, tier, name = '', expires_in_days: days } = read.value
+    const expiresAt = days === undefined ? undefined : epochMs() + days * DAY_MS
+    const outcome = await accounts.generateKey(user_id, { tier, name, expiresAt })
+    return send(reply, 201, outcome, ({ userId, expiresAt: expires_at, ...made }) => {
+      return { ...made, user_id: userId, expires_at }
     })
   })
 
@@ -24,18 +31,9 @@ export function routeKeys(scope: FastifyInstance, { accounts }: { readonly accou
     return revoked ? reply.code(204).send() : sendFault(reply, NO_KEY)
   })
 
-  scope.get('/admin/users', async () => ({ users: await accounts.listUsers() }))
-
   scope.get('/admin/keys', async (request, reply) => {
     const read = readUserQuery(request.query)
     if (!read.ok) return sendFault(reply, read.fault)
     return { keys: await accounts.listKeys(read.value.user_id) }
-  })
-
-  scope.post('/admin/tier', async (request, reply) => {
-    const read = readTier(request.body)
-    if (!read.ok) return sendFault(reply, read.fault)
-    const changed = await accounts.setTier(read.value.user_id, read.value.tier)
-    return changed ?? sendFault(reply, NO_USER)
   })
 }

@@ -1,10 +1,10 @@
-import { type Identity, identityText, type LimitsPolicy, type Tier } from '@fluxgate/contracts'
+import { type Identity, identityText, type LimitsPolicy } from '@fluxgate/contracts'
 import type { FastifyInstance } from 'fastify'
 import type { AdminAccounts } from '../../core/accounts/admin-accounts.ts'
 import { type Outcome, refused } from '../../core/accounts/fault.ts'
 import { withOverrides } from '../../core/accounts/limit-overrides.ts'
-import { sendFault } from '../portal/answer.ts'
-import { readLimit } from './bodies.ts'
+import { send, sendFault } from '../portal/answer.ts'
+import { limitBody, readLimit, tierOf } from './bodies.ts'
 import { inTime } from './order.ts'
 
 export const NOBODY = refused(
@@ -14,33 +14,31 @@ export const NOBODY = refused(
 
 export interface LimitDeps {
   readonly accounts: AdminAccounts
+  readonly readLimits: () => Promise<LimitsPolicy>
+  /** Each change is told with what differs; one that gives back what it got changes nothing. */
   readonly changeLimits: (change: (policy: LimitsPolicy) => LimitsPolicy) => Promise<void>
 }
 
 /** Limits of single identities, in place of their tier's. */
-export function routeLimits(scope: FastifyInstance, { accounts, changeLimits }: LimitDeps): void {
-  const override = async (
-    about: readonly Identity[],
-    limit: Tier | undefined,
-  ): Promise<Outcome<LimitsPolicy>> => {
-    let outcome: Outcome<LimitsPolicy> | undefined
-    const change = (policy: LimitsPolicy): LimitsPolicy => {
-      outcome = withOverrides(policy, about, limit)
-      return outcome.ok ? outcome.value : policy
+export function routeLimits(scope: FastifyInstance, deps: LimitDeps): void {
+  const { accounts, readLimits } = deps
+  scope.get('/admin/rate_limits', async () => {
+    const { identities } = await inTime(readLimits())
+    return {
+      rate_limits: Object.entries(identities).map(([identifier, limit]) => {
+        return { identifier, ...(typeof limit === 'string' ? { tier: limit } : limitBody(limit)) }
+      }),
     }
-    await inTime(changeLimits(change))
-    return outcome ?? refused('internal', 'The limits were not changed.')
-  }
+  })
 
   scope.post('/admin/rate_limit', async (request, reply) => {
     const read = readLimit(request.body)
     if (!read.ok) return sendFault(reply, read.fault)
-    const { identifier, capacity, refill_rate } = read.value
-    const about = await accounts.resolve(identifier)
+    const limit = tierOf(read.value)
+    const about = await accounts.resolve(read.value.identifier)
     if (about.length === 0) return sendFault(reply, NOBODY)
-    const outcome = await override(about, { capacity, refillRate: refill_rate })
-    if (!outcome.ok) return sendFault(reply, outcome.fault)
-    return { ...named(about), capacity, refill_rate }
+    const outcome = await orderLimits(deps, policy => withOverrides(policy, about, limit))
+    return send(reply, 200, outcome, () => ({ ...named(about), ...limitBody(limit) }))
   })
 
   scope.delete<{ Params: { identifier: string } }>(
@@ -48,10 +46,25 @@ export function routeLimits(scope: FastifyInstance, { accounts, changeLimits }: 
     async (request, reply) => {
       const about = await accounts.resolve(request.params.identifier)
       if (about.length === 0) return sendFault(reply, NOBODY)
-      const outcome = await override(about, undefined)
+      const outcome = await orderLimits(deps, policy => withOverrides(policy, about, undefined))
       return outcome.ok ? reply.code(204).send() : sendFault(reply, outcome.fault)
     },
   )
+}
+
+/** Changes the limits policy as `change` says, or not at all when it refuses. */
+export async function orderLimits(
+  { changeLimits }: Pick<LimitDeps, 'changeLimits'>,
+  change: (policy: LimitsPolicy) => Outcome<LimitsPolicy>,
+): Promise<Outcome<LimitsPolicy>> {
+  let outcome: Outcome<LimitsPolicy> = refused('internal', 'The limits were not changed.')
+  await inTime(
+    changeLimits(policy => {
+      outcome = change(policy)
+      return outcome.ok ? outcome.value : policy
+    }),
+  )
+  return outcome
 }
 
 /** Whom an order was about: the one, or the first and all of them. */

@@ -11,13 +11,16 @@ import { routeKeys } from './key-routes.ts'
 import { routeLimits } from './limit-routes.ts'
 import { isUnconfirmed, UNCONFIRMED } from './order.ts'
 import { routeThrottles } from './throttle-routes.ts'
+import { routeTiers } from './tier-routes.ts'
+import { routeUsers } from './user-routes.ts'
 
 export interface AdminDeps {
   readonly token: string
   readonly accounts: AdminAccounts
   readonly penaltyBox: PenaltyBox
   readonly policyBook: PolicyBook
-  /** Changes the limits policy; a concurrent change is not lost. */
+  readonly readLimits: () => Promise<LimitsPolicy>
+  /** Changes the limits policy and tells what differs; a concurrent change is not lost. */
   readonly changeLimits: (change: (policy: LimitsPolicy) => LimitsPolicy) => Promise<void>
   readonly throttles: () => ReadonlyMap<string, Throttle>
   readonly tokensLeft: () => Record<string, number>
@@ -51,7 +54,9 @@ export async function registerAdmin(app: FastifyInstance, deps: AdminDeps): Prom
     )
     scope.get('/admin/metrics', () => deps.tokensLeft())
     scope.get('/admin/upstreams', () => deps.routing())
+    routeUsers(scope, deps)
     routeKeys(scope, deps)
+    routeTiers(scope, deps)
     routeLimits(scope, deps)
     routeThrottles(scope, deps)
     routeGuardPolicy(scope, deps)

@@ -14,6 +14,8 @@ import {
   listSessions,
   listUsers,
   revokeKey,
+  setDisabled,
+  setRole,
   setTier,
 } from '@fluxgate/read-model'
 import type { Accounts } from '../../core/accounts/accounts.ts'
@@ -27,8 +29,16 @@ export function openAccounts(db: Database): Accounts {
     findUserByEmail: email => findUserByEmail(db, email),
     listUsers: limit => listUsers(db, limit),
     changePassword: (userId, from, to) => changePassword(db, userId, from, to),
-    async promote(userId) {
-      await db.updateTable('users').set({ role: 'operator' }).where('id', '=', userId).execute()
+    setRole: (userId, role) => setRole(db, userId, role),
+    setDisabled: (userId, disabledAt) => setDisabled(db, userId, disabledAt),
+    async isTierInUse(tier) {
+      const user = await db
+        .selectFrom('users')
+        .select('id')
+        .where('tier', '=', tier)
+        .limit(1)
+        .executeTakeFirst()
+      return user !== undefined
     },
     setTier: (userId, tier) => setTier(db, userId, tier),
 

@@ -1,10 +1,17 @@
-import { factFilter, KeyRevoked, parseSubject, TierChanged } from '@fluxgate/contracts'
+import {
+  factFilter,
+  KeyRevoked,
+  parseSubject,
+  TierChanged,
+  UserDisabled,
+  UserEnabled,
+} from '@fluxgate/contracts'
 import type { NatsLink } from '@fluxgate/nats'
 import type { KeyDirectory } from '../../core/accounts/key-directory.ts'
 
 /**
- * Hears on core NATS, as they are published, of keys that are revoked and users whose tier changes, and has them
- * forgotten; a stream would tell it later. What a lost connection may have swallowed is checked after it.
+ * Hears on core NATS, as they are published, of keys that are revoked and users who change (their tier, or
+ * whether they are disabled), and has them forgotten; a stream would tell it later. What a lost connection may have swallowed is checked after it.
  */
 export function watchRevocations(link: NatsLink, directory: Omit<KeyDirectory, 'lookup'>): Disposable {
   const listen = (filter: string, onAbout: (user: string, key: string) => void) =>
@@ -22,7 +29,9 @@ export function watchRevocations(link: NatsLink, directory: Omit<KeyDirectory, '
     })
   const subscriptions = [
     listen(factFilter(KeyRevoked), (_user, key) => directory.evictKey(key)),
-    listen(factFilter(TierChanged), user => directory.evictUser(user)),
+    ...[TierChanged, UserDisabled, UserEnabled].map(fact =>
+      listen(factFilter(fact), user => directory.evictUser(user)),
+    ),
   ]
   const offReconnect = link.onReconnect(() => directory.recheckAll())
   return {

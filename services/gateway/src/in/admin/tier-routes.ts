@@ -1,0 +1,39 @@
+import type { FastifyInstance } from 'fastify'
+import { isTierDefined, tiersOf, withoutTier, withTier } from '../../core/accounts/tier-book.ts'
+import { send, sendFault } from '../portal/answer.ts'
+import { limitBody, readTierLimits, readTierName, tierOf } from './bodies.ts'
+import { type LimitDeps, orderLimits } from './limit-routes.ts'
+import { inTime } from './order.ts'
+
+/** Tiers: what users are in. Those that the gateway comes with can be changed, and be put back to what they were. */
+export function routeTiers(scope: FastifyInstance, deps: LimitDeps): void {
+  const path = '/admin/tiers/:name'
+
+  scope.get('/admin/tiers', async () => {
+    const tiers = tiersOf(await inTime(deps.readLimits()))
+    return { tiers: tiers.map(({ name, tier, source }) => ({ name, ...limitBody(tier), source })) }
+  })
+
+  scope.put<{ Params: { name: string } }>(path, async (request, reply) => {
+    const named = readTierName(request.params)
+    if (!named.ok) return sendFault(reply, named.fault)
+    const read = readTierLimits(request.body)
+    if (!read.ok) return sendFault(reply, read.fault)
+    const { name } = named.value
+    let isNew = false
+    const outcome = await orderLimits(deps, policy => {
+      isNew = !isTierDefined(policy, name)
+      return withTier(policy, name, tierOf(read.value))
+    })
+    return send(reply, isNew ? 201 : 200, outcome, () => ({ name, ...read.value, source: 'policy' }))
+  })
+
+  scope.delete<{ Params: { name: string } }>(path, async (request, reply) => {
+    const named = readTierName(request.params)
+    if (!named.ok) return sendFault(reply, named.fault)
+    const { name } = named.value
+    const isInUse = await deps.accounts.isTierInUse(name)
+    const outcome = await orderLimits(deps, policy => withoutTier(policy, name, isInUse))
+    return outcome.ok ? reply.code(204).send() : sendFault(reply, outcome.fault)
+  })
+}
