@@ -36,7 +36,7 @@ export function readProjectionConfig(env: EnvReader): ProjectionConfig {
     batchEvents: env.integer('PROJECTION_BATCH_EVENTS', 20_000, { min: 1, max: 100_000 }),
     bufferEvents: env.integer('PROJECTION_BUFFER_EVENTS', 40_000, { min: 1, max: 1_000_000 }),
     lingerMs: env.durationMs('PROJECTION_LINGER', 200),
-    readEvents: env.integer('PROJECTION_READ_EVENTS', 1_000, { min: 1, max: 10_000 }),
+    readEvents: env.integer('PROJECTION_READ_EVENTS', 400, { min: 1, max: 10_000 }),
     readAheadEvents: env.integer('PROJECTION_READ_AHEAD_EVENTS', 8_000, { min: 2, max: 100_000 }),
     retryMinMs: env.durationMs('PROJECTION_RETRY_MIN', 100),
     retryMaxMs: env.durationMs('PROJECTION_RETRY_MAX', 5_000),

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { type Following, follow, type NatsLink } from '@fluxgate/nats'
 import type { StoredPosition } from '../core/outcome.ts'
 import type { Intake } from './intake.ts'
@@ -42,7 +43,11 @@ export class LogReader implements AsyncDisposable {
       }
       this.#followings.set(
         stream,
-        follow(this.#link, options, batch => this.#intake.offer(batch)),
+        follow(this.#link, options, async batch => {
+          await this.#intake.offer(batch)
+          // Postgres' answers are heard between two batches, and not when all that was fetched is parsed.
+          await nextTurn()
+        }),
       )
     }
   }

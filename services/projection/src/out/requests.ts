@@ -1,6 +1,6 @@
 import { CompiledQuery } from 'kysely'
 import type { KnownRequest, RequestPatch } from '../core/request-patch.ts'
-import { type Column, manyRows, textArray } from './rows.ts'
+import { type Column, manyTypedRows, textArray } from './rows.ts'
 
 export interface KnownRow {
   readonly id: string
@@ -103,7 +103,7 @@ const MERGES: Readonly<Record<string, string>> = {
       + greatest(old.completion_tokens, excluded.completion_tokens) end`,
 }
 
-export const upsertRequests = manyRows(PATCH_COLUMNS, (source, names) => {
+export const upsertRequests = manyTypedRows('request_row', PATCH_COLUMNS, (source, names) => {
   const merges = PATCH_COLUMNS.filter(column => column.name !== 'request_id').map(
     ({ name }) => `${name} = ${MERGES[name] ?? `coalesce(old.${name}, excluded.${name})`}`,
   )

@@ -29,6 +29,46 @@ export function manyRows<Row>(
     )
 }
 
+/**
+ * The same through one array of a composite type, whose columns these are in order: half the work for Postgres where
+ * rows are wide.
+ * @param type a composite type of the schema `public`
+ */
+export function manyTypedRows<Row>(
+  type: string,
+  columns: ReadonlyArray<Column<Row>>,
+  textOf: (source: string, names: string) => string,
+): (rows: readonly Row[]) => CompiledQuery {
+  const names = columns.map(column => column.name).join(', ')
+  const text = textOf(`select ${names} from unnest($1::public.${type}[])`, names)
+  return rows => CompiledQuery.raw(text, [rowsLiteral(columns, rows)])
+}
+
+/** PostgreSQL documentation, sections 8.15.2 and 8.16.2: rows in parentheses within the quotes of an array's elements. */
+function rowsLiteral<Row>(columns: ReadonlyArray<Column<Row>>, rows: readonly Row[]): string {
+  let literal = '{'
+  for (let i = 0; i < rows.length; i++) {
+    literal += i === 0 ? '"(' : ',"('
+    for (let c = 0; c < columns.length; c++) {
+      const { type, of } = columns[c]!
+      const cell = of(rows[i]!)
+      if (c > 0) literal += ','
+      if (cell === null) continue
+      if (typeof cell === 'string') literal += PLAIN.test(cell) ? cell : quotedInRow(cell)
+      else literal += type === 'time' ? new Date(cell as number).toISOString() : cell
+    }
+    literal += ')"'
+  }
+  return `${literal}}`
+}
+
+/** Needs no quotes in a row, nor an escape in the element around it. */
+const PLAIN = /^[\w./:@-]+$/
+
+function quotedInRow(text: string): string {
+  return `\\"${text.replace(SPECIAL, char => (char === '"' ? '\\\\\\"' : '\\\\\\\\'))}\\"`
+}
+
 function arrayType(type: Column<never>['type']): string {
   if (type === 'time') return 'float8[]'
   return type === 'jsonb' ? 'text[]' : `${type}[]`

@@ -1,7 +1,14 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { type OutgoingEvent, STREAMS } from '@fluxgate/contracts'
-import { type Database, getRequest, migrateToLatest, openDatabase, requestTotals } from '@fluxgate/read-model'
+import {
+  type Database,
+  getRequest,
+  migrateToLatest,
+  openDatabase,
+  requestTotals,
+  runScript,
+} from '@fluxgate/read-model'
 import { createDatabase, type PostgresServer, startPostgres } from '@fluxgate/testing'
 import { dumpTables, naiveFold, readTables } from '../../test/naive.ts'
 import { randomSlices, sliceOf, streamsOf } from '../../test/slices.ts'
@@ -90,6 +97,45 @@ for (const kind of [undefined, 'pglite'] as const) {
       const skipped = await Promise.all([run(store), run(second)])
       assert.equal(skipped[0]! + skipped[1]!, log.length)
       assert.deepEqual(await readTables(db), naiveFold(log))
+      await db.destroy()
+    })
+
+    test('text of any kind comes back as it was told', async () => {
+      const store = await freshStore()
+      const entries = streamsOf(log).get('REQUESTS')!
+      const told = [
+        '',
+        '"',
+        '\\',
+        '\\"',
+        ',()',
+        ' {a, b} ',
+        'NULL',
+        'tab\tline\n',
+        'ü 漢 🙂',
+        '\u0000',
+        '"(,)"',
+        "'",
+        '$1',
+      ]
+      const hostile = entries
+        .filter(({ event }) => event.type === 'fluxgate.requests.admitted')
+        .slice(0, told.length)
+        .map((entry, i) => {
+          const data = { ...entry.event.data, agent: told[i], model: `m${told[i]}`, path: told[i] }
+          return { ...entry, sequence: i + 1, event: { ...entry.event, data } as typeof entry.event }
+        })
+      await store.apply([sliceOf('REQUESTS', hostile)])
+      for (const [i, { event }] of hostile.entries()) {
+        const row = await getRequest(db, requestIn(event.data)!)
+        const text = told[i]!.replace('\u0000', '\ufffd')
+        assert.deepEqual([row?.agent, row?.model, row?.path], [text, `m${text}`, text])
+        assert.equal(row?.at, Date.parse(event.time))
+      }
+      const models = (await runScript(db, 'select model from usage_days order by 1')) as Array<{
+        model: string
+      }>
+      assert.equal(models.length, told.length)
       await db.destroy()
     })
 

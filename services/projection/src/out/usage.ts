@@ -1,7 +1,7 @@
 import { CompiledQuery } from 'kysely'
 import type { LatencyDelta } from '../core/latency.ts'
 import type { TotalsDelta, UsageDelta } from '../core/usage.ts'
-import { type Column, manyRows } from './rows.ts'
+import { type Column, manyRows, manyTypedRows } from './rows.ts'
 
 const COUNTS = [
   ['admitted', 'admitted'],
@@ -37,7 +37,7 @@ const USAGE_COLUMNS: ReadonlyArray<Column<UsageDelta>> = [
 ]
 
 /** Adds to the minutes, hours and days in one statement, whose rows travel once. */
-export const addUsage = manyRows(USAGE_COLUMNS, source =>
+export const addUsage = manyTypedRows('usage_row', USAGE_COLUMNS, source =>
   rollup(
     source,
     'usage',
