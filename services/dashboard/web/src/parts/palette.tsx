@@ -25,14 +25,10 @@ export function Palette({ commands }: { commands: readonly Command[] }) {
   }, [])
   return (
     <>
-      <button
-        type="button"
-        class="bare palette-button"
-        aria-label="Find and go (Ctrl K)"
-        title="Find and go (Ctrl K)"
-        onClick={() => setOpen(true)}
-      >
-        <Icon name="search" />
+      <button type="button" class="palette-button" title="Find and go" onClick={() => setOpen(true)}>
+        <Icon name="search" size={16} />
+        <span>Find</span>
+        <kbd>Ctrl K</kbd>
       </button>
       {isOpen && <Search commands={commands} onClose={() => setOpen(false)} />}
     </>

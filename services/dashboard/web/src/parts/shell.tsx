@@ -42,6 +42,7 @@ export function Shell({ me, children }: { me: SessionView; children: ComponentCh
           <img src="/icon.svg" width={24} height={24} alt="" />
           <span>Fluxgate</span>
         </a>
+        <Palette commands={commandsOf(links)} />
         <nav aria-label="Views">
           {links.map(({ href, icon, text }) => (
             <a key={href} href={href} aria-current={isHere(href) ? 'page' : undefined}>
@@ -51,7 +52,6 @@ export function Shell({ me, children }: { me: SessionView; children: ComponentCh
           ))}
         </nav>
         {isOperator && <ConnectionState />}
-        <Palette commands={commandsOf(links)} />
         <div class="rail-foot">
           <ThemeSwitch />
           <div class="me">
