@@ -1,4 +1,4 @@
-import { LoginFailed } from '@fluxgate/contracts'
+import { LoginFailed, PasswordChanged } from '@fluxgate/contracts'
 import { type LiveSession, PORTAL } from './accounts.ts'
 import { accountOf } from './email.ts'
 import { BUSY, done, type Outcome, refused } from './fault.ts'
@@ -53,6 +53,8 @@ export async function changePassword<Session extends { readonly id: string; read
     }
     const changed = await tools.accounts.changePassword(user.id, user.passwordHash, hashed.hash)
     if (!changed) return refused('conflict', 'The password was changed by somebody else just now.')
+    const fact = { user: user.id, key: PORTAL, actor: 'self', address: visit.address }
+    tools.append(tools.make(PasswordChanged, fact))
     await endAllSessions(tools, user.id, visit.address)
     const session = await beginSession(tools, user, visit)
     attempt.succeeded()

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { after, before, describe, test } from 'node:test'
+import type { FluxgateEvent } from '@fluxgate/contracts'
 import { checkApiKey, hashBytes } from '../../core/accounts/api-key.ts'
 import { Browser, PASSWORD, startPortal, type TestPortal } from './test-browser.ts'
 
@@ -125,7 +126,13 @@ describe('through the portal', () => {
     assert.equal((await change('not the password', NEXT)).statusCode, 401)
     assert.equal((await change(PASSWORD, 'short')).json().error.code, 'weak_password')
     assert.equal(await statusOf(phone), 200)
+    const tellsChange = ({ type }: FluxgateEvent) => type === 'fluxgate.auth.password_changed'
+    assert.equal(portal.events.filter(tellsChange).length, 0)
     assert.equal((await change(PASSWORD, NEXT)).statusCode, 200)
+    assert.deepEqual(
+      portal.events.filter(tellsChange).map(({ data }) => data),
+      [{ user: userId, key: 'portal', actor: 'self', address: '127.0.0.1' }],
+    )
     assert.notEqual(laptop.cookie, before)
     assert.deepEqual([await statusOf(laptop), await statusOf(phone)], [200, 401])
     const thief = new Browser(portal.app)
