@@ -72,7 +72,7 @@ export async function startGuard(
   function onImposed(throttle: Throttle): void {
     metrics.loopSeconds.observe((nowMs() - throttle.imposedAt) / 1_000)
   }
-  const standBy = (signal: AbortSignal) => startFollower(link, parts.policies, undefined, nowMs(), signal)
+  const standBy = (signal: AbortSignal) => startFollower(parts, undefined, signal)
   async function leadWhile(lease: Lease<Positions>, standby?: Follower): Promise<AsyncDisposable> {
     const leader = await lead(lease, standby, parts)
     leading = leader

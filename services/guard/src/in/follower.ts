@@ -19,7 +19,7 @@ export interface LeaderHooks {
    */
   carryOut(verdict: Verdict, again: boolean): Promise<void>
   /** A batch is folded, and all that followed from it is done. */
-  folded(batch: EventBatch, positions: Positions, verdicts: number): void
+  done(positions: Positions, verdicts: number): void
 }
 
 /**
@@ -38,16 +38,21 @@ export interface Follower extends AsyncDisposable {
   takeOver(hooks: LeaderHooks, from: Positions, heads: Readonly<Record<string, number>>): Promise<void>
 }
 
+export interface FollowerParts {
+  readonly link: NatsLink
+  readonly nowMs: () => number
+  policies(): Policies
+  onFolded(batch: EventBatch): void
+}
+
 /** @param stored where to begin to decide; without it at the end of the log */
 export async function startFollower(
-  link: NatsLink,
-  policies: () => Policies,
+  { link, nowMs, policies, onFolded }: FollowerParts,
   stored: Positions | undefined,
-  nowMs: number,
   signal: AbortSignal,
 ): Promise<Follower> {
   const folds = new Folds()
-  const restored = await restore(link, folds, stored, policies(), nowMs, signal)
+  const restored = await restore(link, folds, stored, policies(), nowMs(), signal)
   const begun: Record<string, Position> = { ...restored.positions }
   const positions: Record<string, Position> = { ...restored.positions }
   let waiting: Verdict[] = []
@@ -67,6 +72,7 @@ export async function startFollower(
     const present = policies()
     const verdicts: Verdict[] = []
     for (const fact of batch.events) folds.fold(fact, present, verdicts)
+    onFolded(batch)
     if (!leader) keep(verdicts)
     else if (verdicts.length > 0) {
       const { hooks, heads } = leader
@@ -75,7 +81,7 @@ export async function startFollower(
       if (!hooks.leads()) return
     }
     positions[batch.stream] = { sequence: batch.lastSequence, storedAtMs: batch.lastStoredAtMs }
-    leader?.hooks.folded(batch, { ...positions }, verdicts.length)
+    leader?.hooks.done({ ...positions }, verdicts.length)
   }
 
   const stack = new AsyncDisposableStack()

@@ -1,26 +1,22 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Throttle } from '@fluxgate/contracts'
 import { RULE_STREAMS } from '@fluxgate/guard-core'
-import type { Bucket, EventBatch, Lease, NatsLink } from '@fluxgate/nats'
+import type { Bucket, Lease, NatsLink } from '@fluxgate/nats'
 import { carryOut, type Effects, expire, type Imposed } from '../core/carry-out.ts'
-import type { Policies, Verdict } from '../core/folds.ts'
+import type { Verdict } from '../core/folds.ts'
 import type { Positions } from '../core/position.ts'
 import { startExpiryClock } from './expiry-clock.ts'
-import { type Follower, type LeaderHooks, startFollower } from './follower.ts'
+import { type Follower, type FollowerParts, type LeaderHooks, startFollower } from './follower.ts'
 import { startMarkerSweep } from './marker-sweep.ts'
 
 const RETRY_MIN_MS = 50
 const RETRY_MAX_MS = 2_000
 
-export interface LeaderParts {
-  readonly link: NatsLink
+export interface LeaderParts extends FollowerParts {
   readonly throttles: Bucket<Throttle>
-  readonly nowMs: () => number
-  policies(): Policies
   /** The effects of a leader that lives as long as `leads` says so. */
   effects(leads: () => boolean): Effects
   onCarriedOut(verdict: Verdict, outcome: Imposed | 'shadowed'): void
-  onFolded(batch: EventBatch): void
   onExpired(): void
 }
 
@@ -38,9 +34,7 @@ export async function lead(
   const effects = parts.effects(leads)
   await using stack = new AsyncDisposableStack()
   const isWarm = standby?.covers(lease.state ?? {}) ?? false
-  const follower = isWarm
-    ? standby!
-    : stack.use(await startFollower(link, parts.policies, lease.state, nowMs(), lease.lost))
+  const follower = isWarm ? standby! : stack.use(await startFollower(parts, lease.state, lease.lost))
   // Before the first event: a crash without a stored position would forget what came since.
   const from = lease.state ?? follower.positions()
   if (!lease.state) await lease.store(from)
@@ -61,8 +55,7 @@ export async function lead(
       const outcome = await carriedOut(effects, verdict, again, link.log, lease.lost)
       if (outcome) parts.onCarriedOut(verdict, outcome)
     },
-    folded(batch, positions, verdicts) {
-      parts.onFolded(batch)
+    done(positions, verdicts) {
       // Not awaited: a position that is a little old leads to decisions that are carried out already.
       if (verdicts > 0) void lease.store(positions)
       else lease.keep(positions)
