@@ -24,6 +24,8 @@ export interface ProjectionConfig {
   readonly usageKeptMs: number
   readonly authKeptMs: number
   readonly pruneEveryMs: number
+  /** When that failed, as while Postgres is away, it comes again so soon. */
+  readonly tidyRetryMs: number
 }
 
 const DAY_MS = 86_400_000
@@ -46,5 +48,6 @@ export function readProjectionConfig(env: EnvReader): ProjectionConfig {
     usageKeptMs: env.number('USAGE_KEPT_DAYS', 400, { min: 1 }) * DAY_MS,
     authKeptMs: env.number('AUTH_KEPT_DAYS', 90, { min: 1 }) * DAY_MS,
     pruneEveryMs: env.durationMs('PROJECTION_PRUNE_EVERY', 3_600_000),
+    tidyRetryMs: env.durationMs('PROJECTION_TIDY_RETRY', 30_000),
   }
 }

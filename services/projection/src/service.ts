@@ -1,5 +1,5 @@
 import { STREAMS } from '@fluxgate/contracts'
-import { connectNats } from '@fluxgate/nats'
+import { buryEvent, connectNats, type NatsLink } from '@fluxgate/nats'
 import { openDatabase } from '@fluxgate/read-model'
 import { type Log, startStatusServer } from '@fluxgate/runtime'
 import type { ProjectionConfig } from './config.ts'
@@ -58,7 +58,7 @@ export async function startProjection(
   const store = openStore(db, OWNER, PROJECTED_STREAMS, schema, days)
   const intake = new Intake(config)
   const reader = stack.use(new LogReader(link, intake, config))
-  const parts: Parts = { log, metrics, progress, health, reader, store, nowMs }
+  const parts: Parts = { log, metrics, progress, health, reader, store, link, signal: stop.signal, nowMs }
 
   const hooks = projectorHooks(parts)
   const running = (async () => {
@@ -70,6 +70,7 @@ export async function startProjection(
         return prune(db, schema, days, config, nowMs(), stop.signal)
       },
       config.pruneEveryMs,
+      config.tidyRetryMs,
       log,
       stop.signal,
     )
@@ -100,16 +101,19 @@ export async function startProjection(
 async function keepTidy(
   work: () => Promise<Record<string, number>>,
   everyMs: number,
+  afterFaultMs: number,
   log: Log,
   signal: AbortSignal,
 ): Promise<void> {
   while (everyMs > 0 && !signal.aborted) {
+    let waitMs = everyMs
     try {
       log.info({ deleted: await work() }, 'old rows deleted')
     } catch (error) {
-      log.warn({ err: error }, 'old rows not deleted')
+      waitMs = Math.min(everyMs, afterFaultMs)
+      log.warn({ err: error, waitMs }, 'old rows not deleted')
     }
-    await pause(everyMs, signal)
+    await pause(waitMs, signal)
   }
 }
 
@@ -125,10 +129,21 @@ interface Parts {
   readonly health: Health
   readonly reader: LogReader
   readonly store: Store
+  readonly link: NatsLink
+  readonly signal: AbortSignal
   readonly nowMs: () => number
 }
 
-function projectorHooks({ log, metrics, progress, health, reader, store }: Parts): ProjectorHooks {
+function projectorHooks({
+  log,
+  metrics,
+  progress,
+  health,
+  reader,
+  store,
+  link,
+  signal,
+}: Parts): ProjectorHooks {
   return {
     apply: slices => store.apply(slices),
     async restart() {
@@ -154,7 +169,8 @@ function projectorHooks({ log, metrics, progress, health, reader, store }: Parts
       health.fault = (error as Error).message
       log.warn({ err: error, waitMs }, `not projected, trying again: ${health.fault}`)
     },
-    rejected(stream, { sequence }, reason) {
+    async rejected(stream, { sequence }, reason) {
+      await buryEvent(link, 'projection', { stream, sequence }, reason, signal)
       metrics.rejected.inc({ stream })
       log.error({ stream, sequence, reason }, 'event left out: Postgres cannot take it')
     },

@@ -3,6 +3,7 @@ import { headers } from 'nats'
 import type { NatsLink } from './link.ts'
 import type { StoredMessage } from './pull.ts'
 import { pause } from './read.ts'
+import { isNotFound } from './read-event.ts'
 
 /** Headers of a dead letter; its body is the message as it was. */
 export const DEAD_LETTER_HEADERS = Object.freeze({
@@ -21,7 +22,7 @@ const RETRY_MS = 1_000
 export async function buryMessage(
   link: NatsLink,
   consumer: string,
-  message: StoredMessage,
+  message: Pick<StoredMessage, 'stream' | 'sequence' | 'subject' | 'data'>,
   reason: string,
   signal: AbortSignal,
 ): Promise<void> {
@@ -44,5 +45,24 @@ export async function buryMessage(
       )
       await pause(RETRY_MS, signal)
     }
+  }
+}
+
+/**
+ * The same for an event that was read and then could not be handled, by its place in the log.
+ * @throws when the log does not answer; one that retention has dropped meanwhile is passed over
+ */
+export async function buryEvent(
+  link: NatsLink,
+  consumer: string,
+  { stream, sequence }: Pick<StoredMessage, 'stream' | 'sequence'>,
+  reason: string,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    const { subject, data } = await link.manager.streams.getMessage(stream, { seq: sequence })
+    await buryMessage(link, consumer, { stream, sequence, subject, data }, reason, signal)
+  } catch (error) {
+    if (!isNotFound(error)) throw error
   }
 }

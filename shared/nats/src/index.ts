@@ -1,7 +1,7 @@
 export type { StoredAt } from './backlog.ts'
 export { Bucket, type Change, type Entry, RevisionConflict } from './bucket.ts'
 export { type ConsumeOptions, type Consuming, consume, done, later, type Outcome, poison } from './consume.ts'
-export { DEAD_LETTER_HEADERS } from './dead-letter.ts'
+export { buryEvent, DEAD_LETTER_HEADERS } from './dead-letter.ts'
 export {
   type EventBatch,
   type Following,

@@ -68,7 +68,7 @@ test('an event that can never be stored is left out alone', async () => {
       if (slices.some(slice => slice.entries.some(entry => entry.sequence === 5))) throw new DataFault('no')
       return appliedOf(slices)
     },
-    rejected: (_, entry) => rejected.push(entry.sequence),
+    rejected: async (_, entry) => void rejected.push(entry.sequence),
   })
   assert.deepEqual(rejected, [5])
   assert.deepEqual(applied.flat().sort(), [1, 1, 2, 2, 3, 4, 6, 7])
@@ -99,7 +99,7 @@ async function run(batches: Batch[], overrides: Partial<ProjectorHooks>): Promis
     apply: async slices => appliedOf(slices),
     restart: async () => {},
     failed: () => {},
-    rejected: () => {},
+    rejected: async () => {},
     applied: () => {},
     ...overrides,
   }

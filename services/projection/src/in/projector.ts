@@ -14,8 +14,8 @@ export interface ProjectorHooks {
   applied(applied: Applied, elapsedMs: number): void
   /** An attempt failed; the next comes after `waitMs`. */
   failed(error: unknown, waitMs: number): void
-  /** An event that cannot be stored was left out. */
-  rejected(stream: string, entry: LogEntry, reason: string): void
+  /** An event that cannot be stored is left out; the position passes it when this is done. */
+  rejected(stream: string, entry: LogEntry, reason: string): Promise<void>
 }
 
 /**
@@ -81,7 +81,7 @@ async function applyInParts(slices: readonly Slice[], hooks: ProjectorHooks): Pr
     const [slice] = slices
     const entry = slice?.entries[0]
     if (slices.length === 1 && slice?.entries.length === 1 && entry) {
-      hooks.rejected(slice.stream, entry, error.message)
+      await hooks.rejected(slice.stream, entry, error.message)
       return applyInParts([{ ...slice, entries: [] }], hooks)
     }
   }
