@@ -151,21 +151,41 @@ export class PullReader {
   }
 }
 
+/** A message as it came: its headers are read when somebody asks for them, since most readers do not. */
+class ReceivedMessage implements StoredMessage {
+  readonly subject: string
+  readonly data: Uint8Array
+  readonly stream: string
+  readonly sequence: number
+  readonly delivery: number
+  readonly attempt: number
+  readonly storedAtMs: number
+  readonly pending: number
+  readonly reply: string
+  readonly #message: Msg
+
+  /** @param at index of the stream's name in the reply's words */
+  constructor(message: Msg, reply: string, word: readonly string[], at: number) {
+    this.subject = message.subject
+    this.data = message.data
+    this.stream = word[at]!
+    this.attempt = Number(word[at + 2])
+    this.sequence = Number(word[at + 3])
+    this.delivery = Number(word[at + 4])
+    this.storedAtMs = Math.floor(Number(word[at + 5]) / 1e6)
+    this.pending = Number(word[at + 6])
+    this.reply = reply
+    this.#message = message
+  }
+
+  get headers(): MsgHdrs | undefined {
+    return this.#message.headers
+  }
+}
+
 /** Reads `$JS.ACK.[<domain>.<account>.]<stream>.<consumer>.<attempt>.<sequence>.<delivery>.<nanoseconds>.<pending>`. */
 function storedMessage(message: Msg, reply: string): StoredMessage | undefined {
-  const token = reply.split('.')
-  if (token[0] !== '$JS' || token[1] !== 'ACK') return undefined
-  const at = token.length === 9 ? 2 : 4
-  return {
-    subject: message.subject,
-    data: message.data,
-    headers: message.headers,
-    stream: token[at]!,
-    attempt: Number(token[at + 2]),
-    sequence: Number(token[at + 3]),
-    delivery: Number(token[at + 4]),
-    storedAtMs: Math.floor(Number(token[at + 5]) / 1e6),
-    pending: Number(token[at + 6]),
-    reply,
-  }
+  if (!reply.startsWith('$JS.ACK.')) return undefined
+  const word = reply.split('.')
+  return new ReceivedMessage(message, reply, word, word.length === 9 ? 2 : 4)
 }

@@ -126,7 +126,7 @@ export class ArchiveCheck {
     } else if (!follows) {
       const detail = `line ${number} does not follow from line ${number - 1}: it was changed, or the one before and its hash`
       this.#find('changed', number, number === 1 ? 'line 1, the header, was changed' : detail)
-    } else if (kind === 'trailer' && line.count !== this.#messages) {
+    } else if (kind === 'trailer' && line.count !== this.#next - 1) {
       this.#find(
         'other_count',
         number,

@@ -193,8 +193,9 @@ export class Conservation {
       this.#accuse(`${step}_twice`, known.request, detail, [before, told])
       return undefined
     }
-    const other = toldsOf(known).find(({ identity }) => identity !== told.identity)
-    if (other) {
+    // The admission says whose request it is; before it is known, what came first does.
+    const [other] = toldsOf(known)
+    if (other && other.identity !== told.identity) {
       const detail = `${step} for ${told.identity}, and ${other.identity} stands at ${placeText(other)}`
       this.#accuse('identity_changed', known.request, detail, [other, told])
     }

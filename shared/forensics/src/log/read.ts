@@ -20,6 +20,9 @@ export interface Reading {
 /** The end of a range is looked for so far beyond it: a stream's clock may step back when its leader changes. */
 const CLOCK_STEP_MS = 10_000
 
+/** Messages of a stream fetched ahead of the folds: enough that the server never waits for them. */
+const MAX_BUFFERED = 32_000
+
 /** There is no such stream, or it cannot be read. */
 export class LogUnreadable extends Error {
   readonly code = 'FLUXGATE_LOG_UNREADABLE'
@@ -92,7 +95,7 @@ async function* readSource(
 ): AsyncGenerator<StoredMessage[]> {
   const stream = STREAMS[name]
   const options: ReadOptions = {
-    ...{ stream, headersOnly },
+    ...{ stream, headersOnly, maxBuffered: MAX_BUFFERED },
     from: fromMs === undefined || fromMs <= 0 ? 'first' : { timeMs: Math.ceil(fromMs) },
     ...(subject === undefined ? {} : { filter: subject }),
     ...(signal === undefined ? {} : { signal }),

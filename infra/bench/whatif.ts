@@ -1,0 +1,91 @@
+import { createHash } from 'node:crypto'
+import {
+  encodeEvent,
+  eventMaker,
+  type GuardPolicy,
+  parseEvent,
+  STREAMS,
+  TokensSettled,
+} from '@fluxgate/contracts'
+import { type StoredFact, WhatIf, whatIf } from '@fluxgate/forensics'
+import { wholePolicy } from '@fluxgate/guard-core'
+import { connectNats, EventPublisher, ensureTopology } from '@fluxgate/nats'
+import { startNatsServer } from '@fluxgate/testing'
+
+/**
+ * What-if over a log of token events, `npm run bench:whatif [-- events]`, one million by default. The events are published
+ * into a real nats-server in a temporary folder (not timed) and replayed from there as the command does: read, parsed,
+ * checked, folded. Beside it the same events from memory, as bytes, without the reading. Twice each: the results must be
+ * the same to the byte.
+ */
+const EVENTS = Number(process.argv[2] ?? 1_000_000)
+const IDENTITIES = 1_000
+const MAX_AHEAD = 20_000
+const POLICY: GuardPolicy = {
+  rules: { contextFlood: { enabled: true, windowMs: 2_000, thresholdTokens: 2_000 } },
+  penalty: { capacity: 100, refillRate: 10, durationMs: 60_000 },
+  graceMs: 0,
+}
+const silent = { info() {}, warn() {}, error() {} }
+
+let ids = 0
+const make = eventMaker('/bench/1', () => `event-${String(++ids).padStart(16, '0')}`, Date.now)
+function event(n: number) {
+  const total = (n * 7_919) % 97
+  const identity = { user: `user${n % IDENTITIES}`, key: 'k1' }
+  const counts = { prompt: 0, completion: total, total, reserved: total, progressed: 0 }
+  const about = { request: `req_${String(n).padStart(12, '0')}`, tier: 'free', refillRate: 100, model: 'm' }
+  return make(TokensSettled, { ...identity, ...about, ...counts, upstream: 'sim', source: 'reported' })
+}
+
+await using server = await startNatsServer()
+await using link = await connectNats({ url: server.url, name: 'bench' }, silent)
+await ensureTopology(link)
+await using publisher = new EventPublisher(link)
+for (let n = 0; n < EVENTS; n++) {
+  publisher.append(event(n))
+  if (n % MAX_AHEAD === MAX_AHEAD - 1) await publisher.flush()
+}
+await publisher.flush()
+
+const bytes = Array.from({ length: EVENTS }, (_, n) => Buffer.from(encodeEvent(event(n).event)))
+const digest = (value: object) =>
+  createHash('sha256').update(JSON.stringify(value)).digest('hex').slice(0, 16)
+
+function fromMemory(): object {
+  const fold = new WhatIf(wholePolicy(POLICY), { fromMs: 0, toMs: Number.POSITIVE_INFINITY })
+  for (const [index, data] of bytes.entries()) {
+    const parsed = parseEvent(data)
+    if (!parsed.ok) throw new Error(parsed.reason)
+    const place = {
+      stream: STREAMS.tokens,
+      sequence: index + 1,
+      storedAtMs: Math.floor(index / 20),
+      subject: '',
+    }
+    fold.add({ ...place, event: parsed.value } satisfies StoredFact)
+  }
+  return fold.finish().rows
+}
+
+async function fromLog(): Promise<object> {
+  return (await whatIf(link, POLICY, {})).result.rows
+}
+
+for (const [name, run] of [
+  ['from the log', fromLog],
+  ['from memory', fromMemory],
+] as const) {
+  const digests = new Set<string>()
+  for (let turn = 1; turn <= 2; turn++) {
+    const startedAt = performance.now()
+    const rows = (await run()) as object[]
+    const seconds = (performance.now() - startedAt) / 1_000
+    digests.add(digest(rows))
+    const rate = Math.round(EVENTS / seconds).toLocaleString('en')
+    console.log(
+      `${name.padEnd(13)} ${seconds.toFixed(2)} s for ${EVENTS.toLocaleString('en')} events, ${rate}/s, ${rows.length} decisions`,
+    )
+  }
+  if (digests.size !== 1) throw new Error(`${name}: not the same bytes twice`)
+}
