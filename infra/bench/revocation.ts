@@ -1,0 +1,167 @@
+import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { migrateToLatest, openDatabase } from '@fluxgate/read-model'
+import { createDatabase, freePort, startNatsServer, startPostgres } from '@fluxgate/testing'
+import { Pool } from 'undici'
+import { startProcess } from './proxy/process.ts'
+
+/**
+ * Revocation, `npm run bench:revocation [-- runs [nodes]]`: gateway processes on one nats-server and one Postgres; each
+ * node is called again and again with one key, which it has in its cache, until the administrator revokes the key at the
+ * first node. Measured from the order's answer, when the key is revoked, to the first refusal that has come from the last
+ * node, and from the order's sending, which holds the order's own work too; both hold a call and the pause before it, so
+ * that they are upper bounds. An answer that is neither right before nor after,
+ * or a call let through after a refusal at the same node, is an error.
+ */
+const RUNS = Number(process.argv[2] ?? 200)
+const NODES = Number(process.argv[3] ?? 3)
+const PROMISE_MS = 50
+const PAUSE_MS = 4
+const WARM_CALLS = 5
+const CALLS_AFTER = 5
+const RUN_LIMIT_MS = 5_000
+const ADMIN_TOKEN = 'admin-token-of-the-bench'
+const SERVICE = join(import.meta.dirname, '../../services/gateway/src/main.ts')
+
+interface Node {
+  readonly face: Pool
+  readonly admin: string
+}
+
+interface Watched {
+  /** When the first refusal had come, by the clock of `performance.now()`. */
+  readonly refusedAtMs: number
+  readonly errors: number
+}
+
+await using stack = new AsyncDisposableStack()
+const nodes = await startNodes()
+const fromOrder: number[] = []
+const fromAnswer: number[] = []
+let errors = 0
+for (let run = 0; run < RUNS; run++) {
+  const { key, id } = await newKey(`bench-${run}`)
+  const watches = await Promise.all(nodes.map(({ face }) => watch(face, key)))
+  const orderedMs = performance.now()
+  const answer = await order('DELETE', `/admin/keys/${id}`)
+  const answeredMs = performance.now()
+  if (answer.status !== 204) throw new Error(`the order was answered with ${answer.status}`)
+  const watched = await Promise.all(watches.map(each => each.refused))
+  const lastMs = Math.max(...watched.map(({ refusedAtMs }) => refusedAtMs))
+  fromOrder.push(lastMs - orderedMs)
+  fromAnswer.push(Math.max(0, lastMs - answeredMs))
+  errors += watched.reduce((sum, each) => sum + each.errors, 0)
+}
+console.log(
+  `${NODES} gateway processes, ${RUNS} keys, one call after another at each node, ${PAUSE_MS} ms between two`,
+)
+report('order sent → refused at every node', fromOrder)
+report('order answered → refused at every node', fromAnswer)
+console.log(`errors: ${errors}`)
+const kept = at(fromAnswer, 0.99) <= PROMISE_MS && errors === 0
+console.log(`promise (p99 ≤ ${PROMISE_MS} ms from the answer, no errors): ${kept ? 'kept' : 'BROKEN'}`)
+if (!kept) process.exitCode = 1
+
+/** Calls with the key until it is refused, and some times more. Resolves when the node has it in its cache. */
+async function watch(face: Pool, key: string): Promise<{ readonly refused: Promise<Watched> }> {
+  for (let calls = 0; calls < WARM_CALLS; calls++) {
+    const status = await call(face, key)
+    if (status !== 200) throw new Error(`a good key was answered with ${status}`)
+  }
+  return { refused: callUntilRefused(face, key) }
+}
+
+async function callUntilRefused(face: Pool, key: string): Promise<Watched> {
+  const startedMs = performance.now()
+  let refusedAtMs: number | undefined
+  let errors = 0
+  for (let after = 0; after < CALLS_AFTER; ) {
+    const status = await call(face, key)
+    const nowMs = performance.now()
+    if (status === 401) {
+      refusedAtMs ??= nowMs
+      after++
+    } else if (status !== 200 || refusedAtMs !== undefined) errors++
+    if (nowMs - startedMs > RUN_LIMIT_MS) throw new Error('a revoked key was not refused')
+    await sleep(PAUSE_MS)
+  }
+  return { refusedAtMs: refusedAtMs!, errors }
+}
+
+async function call(face: Pool, key: string): Promise<number> {
+  const headers = { authorization: `Bearer ${key}` }
+  const { statusCode, body } = await face.request({ method: 'GET', path: '/v1/models', headers })
+  await body.dump()
+  return statusCode
+}
+
+async function newKey(user: string): Promise<{ key: string; id: string }> {
+  const answer = await order('POST', '/admin/keys/generate', { user_id: user, tier: 'pro' })
+  return (await answer.json()) as { key: string; id: string }
+}
+
+function order(method: string, path: string, body?: object): Promise<Response> {
+  const headers = { authorization: `Bearer ${ADMIN_TOKEN}`, 'content-type': 'application/json' }
+  if (body) return fetch(nodes[0]!.admin + path, { method, headers, body: JSON.stringify(body) })
+  return fetch(nodes[0]!.admin + path, { method, headers: { authorization: headers.authorization } })
+}
+
+async function startNodes(): Promise<readonly Node[]> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'fluxgate-bench-'))
+  stack.defer(() => rm(dataDir, { recursive: true, force: true }))
+  const nats = stack.use(await startNatsServer())
+  const postgres = stack.use(await startPostgres())
+  const databaseUrl = await createDatabase(postgres)
+  const db = openDatabase(databaseUrl)
+  await migrateToLatest(db)
+  await db.destroy()
+  const upstream = createServer((_request, response) => {
+    response.setHeader('content-type', 'application/json')
+    response.end('{"object":"list","data":[{"id":"bench","object":"model"}]}')
+  }).listen(0, '127.0.0.1')
+  stack.defer(() => {
+    upstream.closeAllConnections()
+    upstream.close()
+  })
+  await once(upstream, 'listening')
+  const started: Node[] = []
+  for (let node = 0; node < NODES; node++) {
+    const [publicPort, adminPort] = await Promise.all([freePort(), freePort()])
+    const env = {
+      NODE_ID: `bench-${node}`,
+      NATS_URL: nats.url,
+      DATABASE_URL: databaseUrl,
+      JWT_SECRET: 'secret-of-the-bench-with-32-bytes',
+      ADMIN_TOKEN,
+      DOWNSTREAM_AI_URLS: `http://127.0.0.1:${(upstream.address() as AddressInfo).port}`,
+      PUBLIC_HOST: '127.0.0.1',
+      PUBLIC_PORT: String(publicPort),
+      ADMIN_PORT: String(adminPort),
+      TLS: 'off',
+      FLUXGATE_DATA_DIR: join(dataDir, String(node)),
+      LOG_LEVEL: 'error',
+      MAX_LOOP_DELAY: '0',
+    }
+    const args = ['--disable-warning=ExperimentalWarning', SERVICE]
+    stack.use(await startProcess(process.execPath, args, publicPort, env))
+    const face = new Pool(`http://127.0.0.1:${publicPort}`, { connections: 1, pipelining: 1 })
+    stack.defer(() => face.destroy())
+    started.push({ face, admin: `http://127.0.0.1:${adminPort}` })
+  }
+  return started
+}
+
+function at(values: readonly number[], share: number): number {
+  const sorted = values.toSorted((a, b) => a - b)
+  return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))]!
+}
+
+function report(what: string, values: readonly number[]): void {
+  const [p50, p99, worst] = [0.5, 0.99, 1].map(share => at(values, share).toFixed(2))
+  console.log(`${what}: p50 ${p50} ms, p99 ${p99} ms, worst ${worst} ms, n ${values.length}`)
+}
