@@ -1,7 +1,7 @@
-/** Streams' positions while tables are rebuilt: how far the new ones are, and how far the live ones. */
+/** Messages of the log that are folded anew. */
 export interface RebuildProgress {
-  readonly rebuilt: number
-  readonly live: number
+  readonly done: number
+  readonly total: number
 }
 
 /** Builds the tables anew beside the live ones and swaps them. @returns undefined when it is done, or why it is not */

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import type { Environment } from '@fluxgate/runtime'
 import type { Rebuild, RebuildProgress } from '../core/rebuild.ts'
 
+const FAULT = 'rebuild: '
 /** The projection rebuilds its own tables: services meet as processes, not as imports. */
 const MAIN = fileURLToPath(new URL('../../../projection/src/rebuild-main.ts', import.meta.url))
 
@@ -16,38 +17,30 @@ export function rebuildIn(env: Environment): Rebuild {
     })
     const stop = () => child.kill('SIGTERM')
     signal.addEventListener('abort', stop)
-    let lastFault = ''
+    let fault = ''
     try {
-      const logs = createInterface({ input: child.stdout })
-      logs.on('line', line => {
+      createInterface({ input: child.stdout }).on('line', line => {
         const progress = progressIn(line)
         if (progress) told(progress)
       })
-      const faults = createInterface({ input: child.stderr })
-      faults.on('line', line => {
-        lastFault = line.replace(/^rebuild: /, '')
+      // Its log is on standard error too; only its own last word is for a person.
+      createInterface({ input: child.stderr }).on('line', line => {
+        if (line.startsWith(FAULT)) fault = line.slice(FAULT.length)
       })
       if (signal.aborted) stop()
       const [code] = (await once(child, 'close')) as [number | null]
-      return code === 0 ? undefined : lastFault || `the rebuild ended with ${code}`
+      return code === 0 ? undefined : fault || `the rebuild ended with ${code}`
     } finally {
       signal.removeEventListener('abort', stop)
     }
   }
 }
 
-/** A line of the rebuild's log that tells positions: `{"positions": {"TOKENS": {"live": 3, "rebuilt": 2}}}`. */
+/** `{"done": 2, "total": 3}`, messages of the log that are folded. */
 function progressIn(line: string): RebuildProgress | undefined {
   try {
-    const { positions } = JSON.parse(line) as {
-      positions?: Record<string, { live: number; rebuilt: number }>
-    }
-    if (!positions) return undefined
-    const streams = Object.values(positions)
-    return {
-      live: streams.reduce((sum, { live }) => sum + live, 0),
-      rebuilt: streams.reduce((sum, { rebuilt }) => sum + rebuilt, 0),
-    }
+    const { done, total } = JSON.parse(line) as Partial<RebuildProgress>
+    return done === undefined || total === undefined ? undefined : { done, total }
   } catch {
     return undefined
   }

@@ -6,7 +6,8 @@ import { type Command, overLog, parsed } from '../command.ts'
 const HELP = `Usage: forensics rebuild [options]
 
 Builds the read models anew out of the whole log, beside the live ones, and swaps them in when they have caught up. The live
-projection and all readers go on meanwhile. Needs DATABASE_URL of the tables' owner.
+projection and all readers go on meanwhile. Needs DATABASE_URL of the tables' owner. Interrupted or killed, it goes on where it
+stopped when it is started again.
 
   --accept-loss        go on although retention has dropped the log's beginning: rows of that time will be gone
 ${JSON_HELP}
@@ -26,14 +27,14 @@ export const rebuild: Command = {
     return overLog(async bench => {
       const { screen, signal } = bench
       if (!bench.tables) throw new Trouble(EXIT.usage, 'no tables to rebuild: DATABASE_URL is not set')
-      let events = 0
+      let messages = 0
       using progress = bench.progress('rebuilding')
       const options = { acceptLoss: values['accept-loss'] }
       const fault = await bench.rebuild(
         options,
-        ({ rebuilt, live }) => {
-          events = Math.max(events, rebuilt)
-          progress.at(rebuilt, Math.max(live, rebuilt))
+        ({ done, total }) => {
+          messages = done
+          progress.at(done, total)
         },
         signal,
       )
@@ -42,8 +43,8 @@ export const rebuild: Command = {
         screen.notice(`the tables were not swapped: ${fault}`)
         return EXIT.no
       }
-      const text = `rebuilt from ${events.toLocaleString('en')} events, and swapped`
-      await screen.line(values.json ? jsonLine({ kind: 'rebuilt', events }) : text)
+      const text = `rebuilt from ${messages.toLocaleString('en')} messages, and swapped`
+      await screen.line(values.json ? jsonLine({ kind: 'rebuilt', messages }) : text)
       return EXIT.done
     })
   },
