@@ -37,8 +37,8 @@ export function decide(state: GuardState, policy: WholePolicy, fact: Fact): Deci
     const identity = memory === undefined ? undefined : rule.crossedBy(memory, fact, policy)
     if (!identity || isAllowed(policy, identity, fact)) continue
     const standing = standings.get(identityText(identity))
+    if (standing && isLeftAlone(standing, rule.name, identity, fact)) continue
     const incident = incidentId(rule.name, identity, fact.event.id)
-    if (standing && isLeftAlone(standing, incident, fact.storedAtMs)) continue
     const offences = offencesAt(standing, fact.storedAtMs, policy)
     decisions ??= []
     decisions.push(
@@ -62,12 +62,15 @@ function isAllowed(policy: WholePolicy, identity: Identity, { event }: Fact): bo
   return address !== undefined && allowedAddresses.has(address)
 }
 
-function isLeftAlone(standing: Standing, incident: string, atMs: number): boolean {
+function isLeftAlone(standing: Standing, rule: string, identity: Identity, fact: Fact): boolean {
+  const atMs = fact.storedAtMs
   if (atMs <= standing.clearedAtMs || atMs < standing.graceUntilMs) return true
   // The crossing event itself, read again after a restart, leads to its incident again: carrying it out is idempotent.
+  // A throttled identity crosses with every event: the hash is made only where it can be that one.
+  const isItself = (incident: string) => incident === incidentId(rule, identity, fact.event.id)
   return standing.told.some(
     told =>
-      told.sinceMs <= atMs && atMs < told.untilMs && !(told.sinceMs === atMs && told.incident === incident),
+      told.sinceMs <= atMs && atMs < told.untilMs && !(told.sinceMs === atMs && isItself(told.incident)),
   )
 }
 

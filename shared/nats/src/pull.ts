@@ -164,16 +164,22 @@ class ReceivedMessage implements StoredMessage {
   readonly reply: string
   readonly #message: Msg
 
-  /** @param at index of the stream's name in the reply's words */
-  constructor(message: Msg, reply: string, word: readonly string[], at: number) {
+  /** @param at where the name of the stream begins in the reply */
+  constructor(message: Msg, reply: string, at: number) {
+    const streamEnd = reply.indexOf('.', at)
+    const consumerEnd = reply.indexOf('.', streamEnd + 1)
+    const attemptEnd = reply.indexOf('.', consumerEnd + 1)
+    const sequenceEnd = reply.indexOf('.', attemptEnd + 1)
+    const deliveryEnd = reply.indexOf('.', sequenceEnd + 1)
+    const timeEnd = reply.indexOf('.', deliveryEnd + 1)
     this.subject = message.subject
     this.data = message.data
-    this.stream = word[at]!
-    this.attempt = Number(word[at + 2])
-    this.sequence = Number(word[at + 3])
-    this.delivery = Number(word[at + 4])
-    this.storedAtMs = Math.floor(Number(word[at + 5]) / 1e6)
-    this.pending = Number(word[at + 6])
+    this.stream = reply.slice(at, streamEnd)
+    this.attempt = wholeNumber(reply, consumerEnd + 1, attemptEnd)
+    this.sequence = wholeNumber(reply, attemptEnd + 1, sequenceEnd)
+    this.delivery = wholeNumber(reply, sequenceEnd + 1, deliveryEnd)
+    this.storedAtMs = wholeNumber(reply, deliveryEnd + 1, timeEnd - NANO_DIGITS)
+    this.pending = wholeNumber(reply, timeEnd + 1, reply.length)
     this.reply = reply
     this.#message = message
   }
@@ -183,9 +189,34 @@ class ReceivedMessage implements StoredMessage {
   }
 }
 
-/** Reads `$JS.ACK.[<domain>.<account>.]<stream>.<consumer>.<attempt>.<sequence>.<delivery>.<nanoseconds>.<pending>`. */
+const ACK = '$JS.ACK.'
+/** Words of a reply without a domain. */
+const SHORT_WORDS = 9
+/** Digits of nanoseconds below a millisecond. */
+const NANO_DIGITS = 6
+const DOT = 46
+const ZERO = 48
+
+/**
+ * Reads `$JS.ACK.[<domain>.<account>.]<stream>.<consumer>.<attempt>.<sequence>.<delivery>.<nanoseconds>.<pending>`, and
+ * one more word behind where there is a domain. Called for every message: it makes no words.
+ */
 function storedMessage(message: Msg, reply: string): StoredMessage | undefined {
-  if (!reply.startsWith('$JS.ACK.')) return undefined
-  const word = reply.split('.')
-  return new ReceivedMessage(message, reply, word, word.length === 9 ? 2 : 4)
+  if (!reply.startsWith(ACK)) return undefined
+  let words = 1
+  for (let i = 0; i < reply.length; i++) if (reply.charCodeAt(i) === DOT) words++
+  if (words === SHORT_WORDS) return new ReceivedMessage(message, reply, ACK.length)
+  const domainEnd = reply.indexOf('.', ACK.length)
+  return new ReceivedMessage(message, reply, reply.indexOf('.', domainEnd + 1) + 1)
+}
+
+/** Decimal digits from one index up to another, or up to the first dot. */
+function wholeNumber(text: string, from: number, to: number): number {
+  let value = 0
+  for (let i = from; i < to; i++) {
+    const code = text.charCodeAt(i)
+    if (code === DOT) break
+    value = value * 10 + code - ZERO
+  }
+  return value
 }

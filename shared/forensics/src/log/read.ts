@@ -83,8 +83,9 @@ export function factOf({
   data,
 }: StoredMessage): StoredFact | Unreadable {
   const parsed = parseEvent(data)
-  const place = { stream, sequence, storedAtMs, subject }
-  return parsed.ok ? { ...place, event: parsed.value } : { ...place, reason: parsed.reason }
+  return parsed.ok
+    ? { stream, sequence, storedAtMs, subject, event: parsed.value }
+    : { stream, sequence, storedAtMs, subject, reason: parsed.reason }
 }
 
 async function* readSource(
