@@ -84,6 +84,24 @@ describe('the command line', () => {
     assert.match(away.errors, /^forensics: no NATS server answers at 127\.0\.0\.1:\d+\n$/)
   })
 
+  test('Ctrl-C ends long work, and is told by the exit code', async () => {
+    const policy = join(stand.directory, 'policy.json')
+    const penalty = { capacity: 1, refillRate: 1, durationMs: 60_000 }
+    const rules = { contextFlood: { enabled: true, windowMs: 2_000, thresholdTokens: 300 } }
+    await writeFile(policy, JSON.stringify({ rules, penalty, graceMs: 0 }))
+    for (const args of [
+      ['verify'],
+      ['grep', 'x'],
+      ['at', '0s'],
+      ['export'],
+      ['timeline', 'u1'],
+      ['whatif', '--policy', policy],
+    ]) {
+      const { code } = await stand.run(args, undefined, AbortSignal.abort())
+      assert.equal(code, 130, args.join(' '))
+    }
+  })
+
   test('help is for everybody, without a log', async () => {
     const commands = 'tail grep show trace timeline at verify whatif reprice export import rebuild'.split(' ')
     for (const args of [

@@ -91,7 +91,7 @@ export interface Stand extends AsyncDisposable {
   /** As a process of its own. */
   start(args: readonly string[], env?: Record<string, string>): ChildProcess
   /** In this process: the same as `main.ts` does, without the time that a process takes to start. */
-  run(args: readonly string[], env?: Record<string, string>): Promise<Told>
+  run(args: readonly string[], env?: Record<string, string>, interrupted?: AbortSignal): Promise<Told>
   publish(events: readonly OutgoingEvent[]): Promise<void>
   /** A request with its events one after the other, so that their stored times differ. */
   publishRequest(request: string, startMs: number): Promise<void>
@@ -112,7 +112,7 @@ export async function startStand(): Promise<Stand> {
       const all = ['--disable-warning=ExperimentalWarning', MAIN, ...args]
       return spawn(process.execPath, all, { env: { PATH: process.env.PATH, ...env }, cwd: directory })
     },
-    run: (args, env = { NATS_URL: nats.url }) => run(args, env),
+    run: (args, env = { NATS_URL: nats.url }, interrupted) => run(args, env, interrupted),
     async publish(events) {
       await Promise.all(events.map(event => publisher.publish(event)))
     },
@@ -132,9 +132,12 @@ export async function startStand(): Promise<Stand> {
   }
 }
 
-export async function run(args: readonly string[], env: Record<string, string>): Promise<Told> {
+async function run(
+  args: readonly string[],
+  env: Record<string, string>,
+  interrupted = new AbortController().signal,
+): Promise<Told> {
   const streams = { output: new PassThrough(), errors: new PassThrough() }
-  const interrupted = new AbortController().signal
   const terminal = { ...streams, input: Readable.from([]), colours: false, bars: false, interrupted }
   const running = runForensics(args, env, terminal).finally(() => {
     for (const stream of Object.values(streams)) stream.end()

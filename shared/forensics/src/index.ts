@@ -1,10 +1,4 @@
-export {
-  ARCHIVE_FORMAT,
-  type ArchivedMessage,
-  type ArchiveHeader,
-  ArchiveWriter,
-  messageIn,
-} from './core/archive.ts'
+export { type ArchivedMessage, messageIn } from './core/archive.ts'
 export {
   ArchiveCheck,
   type ArchiveFault,
@@ -12,27 +6,20 @@ export {
   type ArchiveVerdict,
 } from './core/archive-check.ts'
 export type { BucketState } from './core/buckets.ts'
-export {
-  Conservation,
-  type ConservationLimits,
-  DEFAULT_CONSERVATION_LIMITS,
-  type Sums,
-} from './core/conservation.ts'
-export { ALL_STREAMS, type Range, requestOf, type StoredFact, type Unreadable } from './core/fact.ts'
+export type { ConservationLimits, Sums } from './core/conservation.ts'
+export type { Range, StoredFact, Unreadable } from './core/fact.ts'
 export { unsealed } from './core/hash-chain.ts'
-export { mergeByTime } from './core/merge.ts'
 export type { Offence, Offender, Place } from './core/offence.ts'
-export { type RepricedRow, Repricing } from './core/repricing.ts'
+export type { RepricedRow } from './core/repricing.ts'
 export { Seen } from './core/seen.ts'
-export { type IncidentState, type StateAt, StateFold, type ThrottleState } from './core/state-at.ts'
-export { isWhole, missingOf, type Step, stepsOf } from './core/trace.ts'
+export type { IncidentState, StateAt, ThrottleState } from './core/state-at.ts'
+export { missingOf, type Step, stepsOf } from './core/trace.ts'
 export { timeOfId } from './core/ulid-time.ts'
 export type { DroppedPart, ProjectedVerdict, ProjectedView, SettledSum, Verdict } from './core/verdict.ts'
 export { type Answer, type Difference, WhatIf, type WhatIfResult, type WhatIfRow } from './core/what-if.ts'
 export { archive, type ImportCounts, importMessages } from './log/archive.ts'
-export { type DeadLetter, deadLetters } from './log/dead-letters.ts'
 export { eventAt, type Found, findEvent, findRequest, type RequestSearch } from './log/find.ts'
-export { factOf, LogUnreadable, type Reading, readFacts, readMessages, type Source } from './log/read.ts'
+export { LogUnreadable, type Reading, readFacts, type Source } from './log/read.ts'
 export { reprice } from './log/reprice.ts'
 export { type Kept, retention } from './log/retention.ts'
 export { stateAt } from './log/state-at.ts'

@@ -2,11 +2,13 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { partitionOf, type StreamName } from '@fluxgate/contracts'
 import type { StoredFact } from '@fluxgate/forensics'
+import { columns } from './columns.ts'
 import { matches, sourcesOf } from './event-filter.ts'
 import type { Fact, Listener, LiveFact, LiveLog } from './live-log.ts'
 import { parseMoment } from './moment.ts'
 import { paintOf } from './paint.ts'
 import { jsonLine, plain } from './plain.ts'
+import { barText } from './progress.ts'
 import { factJson, factLine, spanText } from './render.ts'
 import { tail } from './tail.ts'
 
@@ -83,6 +85,24 @@ function live({ stream, subject, event }: StoredFact): LiveFact {
 async function* from(facts: readonly StoredFact[]): AsyncGenerator<StoredFact[]> {
   yield [...facts]
 }
+
+test('columns are as wide as their widest cell, numbers at the right', () => {
+  assert.deepEqual(
+    columns([
+      ['who', 'tokens', 'by'],
+      ['ada.k1', 1_234, 'm'],
+      ['b', 5, 'model'],
+    ]),
+    ['who     tokens  by', 'ada.k1   1,234  m', 'b            5  model'],
+  )
+  assert.deepEqual(columns([]), [])
+})
+
+test('a bar tells the share that is done', () => {
+  assert.match(barText('reading', 0, 0), /^reading ░{30} {3}0 % {2}0$/)
+  assert.match(barText('reading', 1_500, 3_000), /^reading █{15}░{15} {2}50 % {2}1,500$/)
+  assert.match(barText('reading', 4, 3), /█{30} 100 %/)
+})
 
 describe('a tail', () => {
   const limits = { maxHeldEvents: 3, maxSeenIds: 100 }
