@@ -108,6 +108,16 @@ describe('verify', () => {
     )
   })
 
+  test('does not judge the time of a stream that retention has emptied', async () => {
+    await stand.publish(whole('req_emptied', Date.now()))
+    const { last_ts } = (await stand.link.manager.streams.info(STREAMS.tokens)).state
+    await stand.link.manager.streams.purge(STREAMS.tokens)
+    const { verdict, code, kinds } = await verified()
+    assert.equal(code, 0)
+    assert.ok(Date.parse(verdict.from) > Date.parse(last_ts), `${verdict.from} after ${last_ts}`)
+    assert.equal(kinds.get('dropped')?.find(({ stream }) => stream === 'TOKENS').firstStoredAt, null)
+  })
+
   test('an export holds, and goes into another log once, however often it is imported', async () => {
     const from = new Date(Date.now() - 60_000).toISOString()
     for (let n = 0; n < 30; n++) await stand.publish(whole(`req_export_${n}`, Date.now()))

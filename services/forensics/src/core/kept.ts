@@ -3,9 +3,7 @@ import type { DroppedPart, Kept } from '@fluxgate/forensics'
 /** What nobody can see in the log any more, in words; empty when it reaches back to its beginning. */
 export function droppedNotices(kept: readonly Kept[], fromMs = Number.NEGATIVE_INFINITY): string[] {
   return kept
-    .filter(
-      ({ dropped, firstStoredAtMs }) => dropped > 0 && (firstStoredAtMs ?? Number.POSITIVE_INFINITY) > fromMs,
-    )
+    .filter(({ wholeFromMs }) => wholeFromMs > fromMs)
     .map(({ stream, dropped, firstStoredAtMs }) =>
       droppedText({ stream, messages: dropped, firstStoredAtMs }),
     )

@@ -51,7 +51,7 @@ export function overLog(run: (bench: Workbench) => Promise<ExitCode>): Work {
   return { needs: 'log', run }
 }
 
-/** Reads with a progress bar; ends as interrupted when the reading was. */
+/** Reads with a progress bar, until Ctrl-C. */
 export async function reading<T>(
   desk: Desk,
   label: string,

@@ -57,17 +57,12 @@ export async function verify(
 
 /** Of a range that reaches back further than a stream does, only the part is judged that all of them hold. */
 function judgedFrom({ fromMs = Number.NEGATIVE_INFINITY }: Range, kept: readonly Kept[]): number {
-  const begins = kept
-    .filter(({ dropped }) => dropped > 0)
-    .map(({ firstStoredAtMs }) => firstStoredAtMs ?? fromMs)
-  return Math.max(fromMs, ...begins)
+  return Math.max(fromMs, ...kept.map(({ wholeFromMs }) => wholeFromMs))
 }
 
 function droppedFrom({ fromMs = Number.NEGATIVE_INFINITY }: Range, kept: readonly Kept[]): DroppedPart[] {
   return kept
-    .filter(
-      ({ dropped, firstStoredAtMs }) => dropped > 0 && (firstStoredAtMs ?? Number.POSITIVE_INFINITY) > fromMs,
-    )
+    .filter(({ wholeFromMs }) => wholeFromMs > fromMs)
     .map(({ stream, dropped, firstStoredAtMs }) => ({ stream, messages: dropped, firstStoredAtMs }))
 }
 
