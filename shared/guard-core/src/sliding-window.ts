@@ -38,7 +38,7 @@ export class SlidingWindow {
     const slots = this.#slots
     // The clock of a stream may step back when its leader changes: such an event counts as now.
     if (slots.length === 0) this.#slots = [number, amount, 1]
-    else if (number > slots[slots.length - SLOT]!) slots.push(number, amount, 1)
+    else if (number > slots[slots.length - SLOT]!) this.#slots = slots.concat([number, amount, 1])
     else {
       slots[slots.length - 2]! += amount
       slots[slots.length - 1]! += 1
@@ -110,8 +110,8 @@ export class SlidingWindow {
     let first = kept.length
     while (first > 0 && kept[first - KEPT] === number) first -= KEPT
     if (kept.length - first < this.#shape.keptPerSlot * KEPT) {
-      if (kept.length === 0) this.#kept = [number, sequence, amount]
-      else kept.push(number, sequence, amount)
+      // Unlike a push, this leaves no room for more, which would be half of all that the windows hold.
+      this.#kept = kept.concat([number, sequence, amount])
       return
     }
     let least = first

@@ -10,6 +10,8 @@ const MAD_TO_SIGMA = 1.4826
 const MIN_MAD = 0.25
 /** Largest events of the present window that are named. */
 const KEPT = 8
+/** An event is worth naming when so many of its kind would be a drain. */
+const KEPT_PART = 200
 
 interface Present {
   number: number
@@ -17,13 +19,13 @@ interface Present {
   /** Over this it is a drain; worked out when the window first holds enough to be one. */
   limit: number | undefined
   /** Sequence, tokens. */
-  readonly largest: number[]
+  largest: number[]
 }
 
 interface Drain {
-  windowMs: number
-  /** Window number, tokens; the active windows before the present one, oldest first. */
-  readonly past: number[]
+  readonly windowMs: number
+  /** Tokens of the windows before the present one, oldest first; 0 for one without any use. */
+  past: readonly number[]
   readonly present: Present
 }
 
@@ -42,23 +44,23 @@ export const tokenDrain: Rule<Drain> = {
   },
 
   evolve(memory, fact, policy) {
-    const { windowMs, baselineWindows } = policy.rules.tokenDrain
+    const { windowMs, baselineWindows, minTokens } = policy.rules.tokenDrain
     const number = Math.floor(fact.storedAtMs / windowMs)
     const drain = memory?.windowMs === windowMs ? memory : begin(windowMs, number)
-    const { past, present } = drain
+    const { present } = drain
     if (number > present.number) {
-      past.push(present.number, present.tokens)
+      const idle = Math.min(number - present.number - 1, baselineWindows)
+      drain.past = drain.past
+        .concat([present.tokens], new Array<number>(idle).fill(0))
+        .slice(-baselineWindows)
       present.number = number
       present.tokens = 0
       present.limit = undefined
-      present.largest.length = 0
+      present.largest = []
     }
-    let gone = 0
-    while (gone < past.length && past[gone]! < number - baselineWindows) gone += 2
-    if (gone > 0) past.splice(0, gone)
     const tokens = burntBy(spendingOf(fact)!)
     present.tokens += tokens
-    keep(present.largest, fact.sequence, tokens)
+    if (tokens * KEPT_PART >= minTokens) keep(present.largest, fact.sequence, tokens)
     return drain
   },
 
@@ -74,7 +76,7 @@ export const tokenDrain: Rule<Drain> = {
     const { median, sigma } = baseline(past)
     const z = rounded((Math.log(present.tokens) - median) / sigma)
     const usual = Math.round(Math.exp(median))
-    const activeWindows = past.length / 2
+    const activeWindows = active(past).length
     return {
       severity: z > 2 * deviations ? 'high' : 'medium',
       explanation:
@@ -106,14 +108,18 @@ function begin(windowMs: number, number: number): Drain {
 }
 
 function limitOf(past: readonly number[], policy: RulePolicy<'tokenDrain'>): number {
-  if (past.length / 2 < policy.warmUpWindows) return Number.POSITIVE_INFINITY
+  if (active(past).length < policy.warmUpWindows) return Number.POSITIVE_INFINITY
   const { median, sigma } = baseline(past)
   return Math.exp(median + policy.deviations * sigma)
 }
 
+function active(past: readonly number[]): number[] {
+  return past.filter(tokens => tokens > 0)
+}
+
 /** Of the logarithms of tokens. */
 function baseline(past: readonly number[]): { median: number; sigma: number } {
-  const logs = past.filter((_, i) => i % 2 === 1).map(Math.log)
+  const logs = active(past).map(Math.log)
   const median = medianOf(logs)
   const mad = medianOf(logs.map(each => Math.abs(each - median)))
   return { median, sigma: MAD_TO_SIGMA * Math.max(mad, MIN_MAD) }
