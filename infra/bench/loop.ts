@@ -1,17 +1,24 @@
 import { readFile } from 'node:fs/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { identitySubject, parseIdentity, TokensSettled } from '@fluxgate/contracts'
 import { connectNats } from '@fluxgate/nats'
 import { Agent, fetch } from 'undici'
 import { startSystem } from '../e2e/system.ts'
 
 /**
- * The loop, `npm run bench:loop [-- runs]`: how long from the flooding request to the enforced throttle, over as many
+ * The loop, `npm run bench:loop [-- runs [callers]]`: how long from the flooding request to the enforced throttle, over as many
  * fresh identities. `loop`: from the crossing settlement in its stream to the throttle in its bucket, both by the clock
  * of the NATS server, which republishes the throttle to every gateway as it stores it. `client`: from the end of the
- * crossing answer to the first 429, which also holds the calls that were let through in between.
+ * crossing answer to the first 429, which also holds the calls that were let through in between. Other callers
+ * keep the gateway busy meanwhile.
  */
 const RUNS = Number(process.argv[2] ?? 50)
 const MAX_CALLS = 100
+const BOUNDS_MS = [1, 2, 3, 4, 5, 7, 10, 20, 50, 100, Number.POSITIVE_INFINITY]
+const BAR_CHARS = 50
+/** Callers that keep the gateway busy meanwhile, each with a key of its own, below its limits. */
+const BACKGROUND = Number(process.argv[3] ?? 8)
+const BACKGROUND_PAUSE_MS = 50
 const PROMPT = 'flood '.repeat(150)
 
 await using system = await startSystem()
@@ -25,6 +32,9 @@ await using link = await connectNats(
   { info() {}, warn() {}, error() {} },
 )
 
+const stopLoad = new AbortController()
+const load = Promise.all(Array.from({ length: BACKGROUND }, (_, i) => ordinary(`ordinary-${i}`)))
+let served = 0
 const loops: number[] = []
 const clients: number[] = []
 for (let run = 0; run < RUNS; run++) {
@@ -39,9 +49,21 @@ for (let run = 0; run < RUNS; run++) {
   clients.push(performance.now() - answeredMs)
   loops.push((await storedMs('KV_throttles', `$KV.throttles.${identity}`)) - (await crossingMs(identity)))
 }
+stopLoad.abort()
+await load
+console.log(`${served} ordinary calls were answered meanwhile`)
 report('loop: crossing settlement stored → throttle stored and republished', loops)
 report('client: end of the crossing answer → first 429', clients)
 await dispatcher.close()
+
+/** Calls on and on; a limit that is reached is waited out. */
+async function ordinary(user: string): Promise<void> {
+  const { key } = await newKey(user)
+  while (!stopLoad.signal.aborted) {
+    if ((await call(key, 'hello', 1)) === 200) served++
+    await sleep(BACKGROUND_PAUSE_MS)
+  }
+}
 
 /** Nothing is settled between the crossing and the throttle's end but what was already in flight: the last one counts. */
 function crossingMs(identity: string): Promise<number> {
@@ -65,14 +87,14 @@ async function newKey(user: string): Promise<{ key: string; identity: string }> 
   return { key, identity: `${user}.${id}` }
 }
 
-async function call(key: string): Promise<number> {
+async function call(key: string, prompt = PROMPT, maxTokens = 20): Promise<number> {
   const response = await fetch(`${connection.publicUrl}/v1/chat/completions`, {
     method: 'POST',
     headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
     body: JSON.stringify({
       model: 'phi4-mini',
-      max_tokens: 20,
-      messages: [{ role: 'user', content: PROMPT }],
+      max_tokens: maxTokens,
+      messages: [{ role: 'user', content: prompt }],
     }),
     dispatcher,
   })
@@ -84,5 +106,15 @@ function report(what: string, values: number[]): void {
   const sorted = values.toSorted((a, b) => a - b)
   const at = (share: number) =>
     sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))]!.toFixed(2)
-  console.log(`${what}: p50 ${at(0.5)} ms, p99 ${at(0.99)} ms, worst ${at(1)} ms, ${sorted.length} runs`)
+  console.log(`\n${what}: p50 ${at(0.5)} ms, p99 ${at(0.99)} ms, worst ${at(1)} ms, ${sorted.length} runs`)
+  let below = 0
+  for (const [i, bound] of BOUNDS_MS.entries()) {
+    const upTo = sorted.filter(value => value <= bound).length
+    const from = i === 0 ? 0 : BOUNDS_MS[i - 1]!
+    const range = bound === Number.POSITIVE_INFINITY ? `over ${from}` : `${from} to ${bound}`
+    const count = upTo - below
+    below = upTo
+    const bar = '#'.repeat(Math.ceil((count / sorted.length) * BAR_CHARS))
+    console.log(`  ${`${range} ms`.padStart(16)} ${String(count).padStart(5)} ${bar}`)
+  }
 }

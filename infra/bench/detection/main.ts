@@ -1,0 +1,72 @@
+import { type GuardPolicy, identityText } from '@fluxgate/contracts'
+import { DEFAULT_RULES, type Decision, type Fact, Fold, wholePolicy } from '@fluxgate/guard-core'
+import { IDENTITIES, ordinaryHour } from './ordinary.ts'
+import { SCENARIOS, type Scenario } from './scenarios.ts'
+import { Script, START_MS } from './script.ts'
+
+/**
+ * What the guard finds, and what it should not find, `npm run guard:detection [-- hours]`, by its default policy and a simulated
+ * clock. Time to detection is that of the log: from the first event of the abuse to the one that crosses the threshold.
+ * From there to the throttle at every node it is the loop of `npm run bench:loop` more. Ordinary traffic is judged by the
+ * default policy, and by one whose flood threshold fits calls of the size that chat models have.
+ */
+const HOURS = Number(process.argv[2] ?? 1)
+/** Tokens: several large answers of a pro tier may end in the same two seconds. */
+const FITTED_THRESHOLD = 10_000
+const EXAMPLES = 3
+const SEED: GuardPolicy = {
+  rules: { contextFlood: { enabled: true, windowMs: 2_000, thresholdTokens: 300 } },
+  penalty: { capacity: 100, refillRate: 10, durationMs: 60_000 },
+  graceMs: 300_000,
+}
+const POLICY = wholePolicy(SEED)
+
+function decided(facts: readonly Fact[], policy = POLICY): Decision[] {
+  const fold = new Fold()
+  return facts.flatMap(fact => fold.fold(fact, policy))
+}
+
+function row({ name, rule, fromMs, play }: Scenario): { line: string; isFound: boolean } {
+  const script = new Script()
+  play(script)
+  const facts = script.facts()
+  const decisions = decided(facts)
+  const found = decisions.find(decision => decision.rule === rule)
+  const others = new Set(decisions.map(decision => decision.rule).filter(each => each !== rule))
+  const since = facts.filter(({ storedAtMs }) => storedAtMs >= START_MS + fromMs)
+  const events = since.filter(fact => found && fact.storedAtMs <= found.atMs).length
+  const after = found ? `${((found.atMs - START_MS - fromMs) / 1_000).toFixed(1)} s` : 'not found'
+  const cells = [name, rule, DEFAULT_RULES[rule as keyof typeof DEFAULT_RULES].action.kind]
+  const rest = [after, String(events), [...others].join(', ')]
+  return { line: `| ${[...cells, ...rest].join(' | ')} |`, isFound: found !== undefined }
+}
+
+console.log('| scenario | rule | default action | found after | events until then | others that found it |')
+console.log('|---|---|---|---|---|---|')
+const rows = SCENARIOS.map(row)
+for (const { line } of rows) console.log(line)
+
+const contextFlood = { ...SEED.rules.contextFlood, thresholdTokens: FITTED_THRESHOLD }
+const fitted = wholePolicy({ ...SEED, rules: { contextFlood } })
+let fittedAlarms = 0
+for (let seed = 1; seed <= HOURS; seed++) {
+  const facts = ordinaryHour(seed).facts()
+  console.log(
+    `\nan hour of ordinary traffic of ${IDENTITIES} identities, ${facts.length.toLocaleString('en')} events:`,
+  )
+  report('the default policy', decided(facts))
+  const alarms = decided(facts, fitted)
+  fittedAlarms += alarms.length
+  report(`the same with a flood threshold of ${FITTED_THRESHOLD} tokens (DRAIN_THRESHOLD)`, alarms)
+}
+if (fittedAlarms > 0 || rows.some(({ isFound }) => !isFound)) process.exitCode = 1
+
+function report(by: string, alarms: readonly Decision[]): void {
+  const counts = new Map<string, number>()
+  for (const { rule } of alarms) counts.set(rule, (counts.get(rule) ?? 0) + 1)
+  const rules = [...counts].map(([rule, count]) => `${rule} ${count}`).join(', ')
+  console.log(`  by ${by}: ${alarms.length} false positives${rules ? ` (${rules})` : ''}`)
+  for (const { rule, identity, explanation } of alarms.slice(0, EXAMPLES)) {
+    console.log(`    ${rule} about ${identityText(identity)}: ${explanation}`)
+  }
+}
