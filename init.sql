@@ -540,6 +540,17 @@ revoke execute on function grant_service_roles from public;
 
 select grant_service_roles();
 
+-- 0007_session_idle
+-- When a session was last used, to the minute: one that nobody uses ends before its time (ASVS 7.3.1).
+alter table sessions add column seen_at timestamptz not null default now();
+update sessions set seen_at = created_at;
+
+-- Whoever asks whether a session lives may say that it is in use, and may change nothing else of it.
+create function session_seen(session text, at timestamptz) returns void
+  language sql security definer set search_path = public as $$
+    update sessions set seen_at = at where id = session and seen_at < at
+  $$;
+
 -- What the migrator knows
 create table kysely_migration (
   name varchar(255) not null primary key,
@@ -557,6 +568,7 @@ insert into kysely_migration (name, timestamp) values
   ('0003_tiers', '2026-01-01T00:00:00.000Z'),
   ('0004_projections_rollups', '2026-01-01T00:00:00.000Z'),
   ('0005_projection_tools', '2026-01-01T00:00:00.000Z'),
-  ('0006_roles', '2026-01-01T00:00:00.000Z');
+  ('0006_roles', '2026-01-01T00:00:00.000Z'),
+  ('0007_session_idle', '2026-01-01T00:00:00.000Z');
 
 commit;

@@ -16,8 +16,10 @@ export {
   endSession,
   findSession,
   listSessions,
+  SESSION_IDLE_MS,
   type Session,
   type SessionWithUser,
+  useSession,
 } from './accounts/sessions.ts'
 export {
   createUser,

@@ -44,6 +44,7 @@ export interface SessionsTable {
   ended_at: OptionalTime
   address: string
   agent: string
+  seen_at: Time
 }
 
 export interface ProjectionCheckpointsTable {

@@ -1,4 +1,4 @@
-import { type Database, findSession, type SessionWithUser } from '@fluxgate/read-model'
+import { type Database, type SessionWithUser, useSession } from '@fluxgate/read-model'
 import { LiveSessions, type Sessions } from '@fluxgate/session'
 import type { Admit } from '../core/visitor.ts'
 
@@ -11,11 +11,7 @@ export interface Admission {
 /** A token is good when it is ours, in time, and its session lives; role and tier are the account's as of now. */
 export function openAdmission(db: Database, sessions: Sessions, nowMs: () => number): Admission {
   const live = new LiveSessions<SessionWithUser>({
-    find: async id => {
-      const session = await findSession(db, id)
-      const ended = !session || session.endedAt !== null || session.disabledAt !== null
-      return ended || session.expiresAt <= nowMs() ? undefined : session
-    },
+    find: id => useSession(db, id, nowMs()),
   })
   return {
     heard: bytes => live.heard(bytes),

@@ -1,5 +1,5 @@
 import type { NatsLink } from '@fluxgate/nats'
-import { type Database, findSession, type SessionWithUser } from '@fluxgate/read-model'
+import { type Database, type SessionWithUser, useSession } from '@fluxgate/read-model'
 import { LiveSessions, LOGGED_OUT_SUBJECT, type Sessions } from '@fluxgate/session'
 import type { Admission } from '../core/caller.ts'
 import { Fault } from '../core/fault.ts'
@@ -18,11 +18,7 @@ export function openPortalSessions(
   nowMs: () => number,
 ): PortalSessions {
   const live = new LiveSessions<SessionWithUser>({
-    find: async id => {
-      const session = await findSession(db, id)
-      const ended = !session || session.endedAt !== null || session.disabledAt !== null
-      return ended || session.expiresAt <= nowMs() ? undefined : session
-    },
+    find: id => useSession(db, id, nowMs()),
   })
   const loggedOut = link.connection.subscribe(LOGGED_OUT_SUBJECT, {
     callback: (error, message) => (error ? live.clear() : live.heard(message.data)),

@@ -21,9 +21,11 @@ import {
   migrateToLatest,
   openDatabase,
   revokeKey,
+  SESSION_IDLE_MS,
   setDisabled,
   setTier,
   touchKeys,
+  useSession,
 } from '../index.ts'
 
 const T = Date.UTC(2026, 10, 23, 5, 9, 0, 123)
@@ -129,11 +131,43 @@ for (const kind of [undefined, 'pglite'] as const) {
       assert.equal(await setDisabled(db, 'nobody', null), false)
     })
 
+    test('a session lives while it is used, to its end; one that is not used ends after two hours', async () => {
+      const hourMs = 3_600_000
+      await createUser(db, { id: 'idler', createdAt: T })
+      const session = {
+        userId: 'idler',
+        createdAt: T,
+        expiresAt: T + 12 * hourMs,
+        address: '::1',
+        agent: 'a',
+      }
+      for (const id of ['used', 'idle']) await createSession(db, { id, ...session })
+      for (let ms = hourMs; ms < 12 * hourMs; ms += hourMs) assert.ok(await useSession(db, 'used', T + ms))
+      assert.equal(await useSession(db, 'used', T + 12 * hourMs), undefined)
+      const end = T + SESSION_IDLE_MS
+      assert.deepEqual(
+        (await listSessions(db, 'idler', end)).map(({ id }) => id),
+        ['used'],
+      )
+      assert.equal(await useSession(db, 'idle', end), undefined)
+      assert.equal(await useSession(db, 'idle', end + 1), undefined, 'to ask did not bring it back')
+      assert.ok(await useSession(db, 'idle', end - 1))
+      const { seenAt } = (await findSession(db, 'idle'))!
+      await useSession(db, 'idle', seenAt + 59_999)
+      assert.equal((await findSession(db, 'idle'))?.seenAt, seenAt, 'a use within the minute is no write')
+    })
+
     test('sessions end once, alone or together, and carry what their user is now', async () => {
       const session = { userId: 'bot2', createdAt: T, expiresAt: T + 1_000, address: '::1', agent: 'test' }
       for (const id of ['s1', 's2', 's3']) await createSession(db, { id, ...session })
       const user = { email: null, role: 'developer', tier: 'free', disabledAt: null }
-      assert.deepEqual(await findSession(db, 's1'), { id: 's1', ...session, endedAt: null, ...user })
+      assert.deepEqual(await findSession(db, 's1'), {
+        id: 's1',
+        ...session,
+        endedAt: null,
+        seenAt: T,
+        ...user,
+      })
       assert.equal(await endSession(db, 's1', T + 1), true)
       assert.equal(await endSession(db, 's1', T + 2), false)
       assert.equal((await findSession(db, 's1'))?.endedAt, T + 1)

@@ -1,3 +1,4 @@
+import { sql } from 'kysely'
 import type { Database } from '../database.ts'
 import type { Row, UserRole, UserTier } from '../tables.ts'
 import { timeOf } from '../time.ts'
@@ -11,7 +12,14 @@ export interface Session {
   readonly endedAt: number | null
   readonly address: string
   readonly agent: string
+  /** When it was last used, to a minute. */
+  readonly seenAt: number
 }
+
+/** A session that is not used for this long has ended; README names it. */
+export const SESSION_IDLE_MS = 2 * 3_600_000
+/** So often is told that a session is in use. */
+const SEEN_EVERY_MS = 60_000
 
 /** A session with what its user is now: a role or a ban must count at once, not at the next login. */
 export interface SessionWithUser extends Session {
@@ -21,13 +29,17 @@ export interface SessionWithUser extends Session {
   readonly disabledAt: number | null
 }
 
-export async function createSession(db: Database, session: Omit<Session, 'endedAt'>): Promise<void> {
+export async function createSession(
+  db: Database,
+  session: Omit<Session, 'endedAt' | 'seenAt'>,
+): Promise<void> {
   await db
     .insertInto('sessions')
     .values({
       id: session.id,
       user_id: session.userId,
       created_at: new Date(session.createdAt),
+      seen_at: new Date(session.createdAt),
       expires_at: new Date(session.expiresAt),
       address: session.address,
       agent: session.agent,
@@ -49,7 +61,21 @@ export async function findSession(db: Database, id: string): Promise<SessionWith
   return { ...sessionOf(row), email, role, tier, disabledAt }
 }
 
-/** A user's sessions that are neither ended nor expired, newest first. */
+/** A session that has not ended, not expired, not been idle too long and whose user is not disabled; notes that it is in use. */
+export async function useSession(
+  db: Database,
+  id: string,
+  nowMs: number,
+): Promise<SessionWithUser | undefined> {
+  const found = await findSession(db, id)
+  if (!found || found.endedAt !== null || found.disabledAt !== null) return undefined
+  const idleMs = nowMs - found.seenAt
+  if (found.expiresAt <= nowMs || idleMs >= SESSION_IDLE_MS) return undefined
+  if (idleMs >= SEEN_EVERY_MS) await sql`select session_seen(${id}, ${new Date(nowMs)})`.execute(db)
+  return found
+}
+
+/** A user's sessions that are neither ended nor expired nor idle for too long, newest first. */
 export async function listSessions(db: Database, userId: string, nowMs: number): Promise<Session[]> {
   const rows = await db
     .selectFrom('sessions')
@@ -57,6 +83,7 @@ export async function listSessions(db: Database, userId: string, nowMs: number):
     .where('user_id', '=', userId)
     .where('ended_at', 'is', null)
     .where('expires_at', '>', timeOf(nowMs))
+    .where('seen_at', '>', timeOf(nowMs - SESSION_IDLE_MS))
     .orderBy('created_at', 'desc')
     .execute()
   return rows.map(sessionOf)
@@ -104,5 +131,6 @@ function sessionOf(row: Row<'sessions'>): Session {
     endedAt: row.ended_at,
     address: row.address,
     agent: row.agent,
+    seenAt: row.seen_at,
   }
 }

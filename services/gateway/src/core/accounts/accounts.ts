@@ -30,7 +30,7 @@ export interface Accounts {
   findKeyByHash(hash: Uint8Array): Promise<{ readonly userId: string; readonly keyId: string } | undefined>
 
   createSession(session: AccountSession): Promise<void>
-  /** Undefined when it has ended, has expired or its user is disabled. */
+  /** Undefined when it has ended, has expired, was idle too long or its user is disabled; notes that it is in use. */
   findLiveSession(id: string, nowMs: number): Promise<LiveSession | undefined>
   listSessions(userId: string, nowMs: number): Promise<readonly AccountSession[]>
   /** False when the user has no such session or it has ended before. */

@@ -17,6 +17,7 @@ import {
   setDisabled,
   setRole,
   setTier,
+  useSession,
 } from '@fluxgate/read-model'
 import type { Accounts } from '../../core/accounts/accounts.ts'
 import { AccountsUnavailable } from '../../core/accounts/fault.ts'
@@ -49,11 +50,7 @@ export function openAccounts(db: Database): Accounts {
     findKeyByHash: hash => findKeyByHash(db, hash),
 
     createSession: session => createSession(db, session),
-    async findLiveSession(id, nowMs) {
-      const found = await findSession(db, id)
-      const isLive = found && found.endedAt === null && found.expiresAt > nowMs && found.disabledAt === null
-      return isLive ? found : undefined
-    },
+    findLiveSession: (id, nowMs) => useSession(db, id, nowMs),
     listSessions: (userId, nowMs) => listSessions(db, userId, nowMs),
     async endSession(userId, id, atMs) {
       // The id alone would end it; whose it is must be asked first.
