@@ -115,6 +115,19 @@ describe('a session of the portal', () => {
   })
 })
 
+it('a key or a token in the query is none: it would stand in logs', async () => {
+  const { body: made } = await gateways.admin('POST', '/admin/keys/generate', { user_id: 'fay' })
+  const url = `http://127.0.0.1:${gateways.nodes[0]!.publicPort}/v1/models`
+  for (const text of [String(made.key), await issuer.token()]) {
+    assert.equal(await gateways.call(0, text), 200)
+    for (const name of ['key', 'api_key', 'access_token', 'authorization']) {
+      const answer = await fetch(`${url}?${name}=${text}`)
+      assert.equal(answer.status, 401, name)
+      await answer.arrayBuffer()
+    }
+  }
+})
+
 describe('a token of the issuer', () => {
   it('calls models under a name of its own, in the tier of its claim', async () => {
     const token = await issuer.token({ sub: 'carol@example.com', plan: 'paying' })
