@@ -26,6 +26,9 @@ export function naiveFold(log: readonly OutgoingEvent[]) {
     auth: events.filter(event => event.type.startsWith('fluxgate.auth.')).length,
     throttles: events.filter(event => event.type === 'fluxgate.throttles.imposed').length,
     incidents: events.filter(event => event.type === 'fluxgate.incidents.opened').length,
+    joined: events.filter(event => event.type === 'fluxgate.incidents.joined').length,
+    budgets: events.filter(event => event.type === 'fluxgate.tokens.budget_crossed').length,
+    costMicros: settled.reduce((sum, event) => sum + (event.data.costMicros ?? 0), 0),
   }
 }
 
@@ -73,9 +76,14 @@ export async function readTables(db: Database): Promise<ReturnType<typeof naiveF
       sum(total_tokens)::bigint as tokens
     from usage_minutes group by minute, user_id, key_id
     having sum(admitted + completed + failed + interrupted + settled) > 0`)
-  const [counts] = await rows<{ auth: number; throttles: number; incidents: number }>(`
+  const [counts] = await rows<
+    Record<'auth' | 'throttles' | 'incidents' | 'joined' | 'budgets' | 'costMicros', number>
+  >(`
     select (select count(*) from auth_events) as auth, (select count(*) from throttles) as throttles,
-      (select count(*) from incidents) as incidents`)
+      (select count(*) from incidents) as incidents,
+      (select count(*) from incidents where joined_into is not null) as joined,
+      (select count(*) from budget_crossings) as budgets,
+      (select coalesce(sum(cost_micros), 0)::bigint from usage_days) as "costMicros"`)
   return {
     requests: await rows(`
       select request_id as id, state, at, ended_at as "endedAt", total_tokens as tokens, upstream

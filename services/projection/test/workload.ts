@@ -1,7 +1,9 @@
 import {
+  BudgetCrossed,
   eventMaker,
   IncidentAcknowledged,
   IncidentClosed,
+  IncidentJoined,
   IncidentOpened,
   IncidentReported,
   KeyAccepted,
@@ -55,6 +57,7 @@ export function workload(options: WorkloadOptions): OutgoingEvent[] {
     addRequest(add, requestId(nowMs, i), identity, nowMs, random)
     if (i % 97 === 0) add(KeyAccepted, { ...identity, address: '10.0.0.9', count: 1 + (i % 5) })
     if (i % 293 === 0) addLoginFailure(add, i)
+    if (i % 211 === 0) addBudgetCrossing(add, identity, i, nowMs)
     if (i % 499 === 0) addIncident(add, identity, i, nowMs)
   }
   return found.sort((a, b) => a.atMs - b.atMs).map(entry => entry.outgoing)
@@ -142,6 +145,14 @@ function addLoginFailure(add: Add, i: number): void {
   add(LoginFailed, { ...identity, account, address: '10.9.9.9', reason: 'wrong_credentials' })
 }
 
+function addBudgetCrossing(add: Add, identity: Identity, i: number, atMs: number): void {
+  add(BudgetCrossed, {
+    ...{ ...identity, request: requestId(atMs, i), budget: 'monthly', each: 'user', holder: identity.user },
+    ...{ period: 'month', periodStart: Date.UTC(2026, 10), level: i % 2 === 0 ? 'soft' : 'hard' },
+    ...{ unit: 'usd', limit: 12.5, used: 12.5 + i / 8 },
+  })
+}
+
 function addIncident(add: Add, identity: Identity, i: number, atMs: number): void {
   const incident = `inc_${String(i).padStart(12, '0')}`
   const rule = 'context_flood'
@@ -157,6 +168,7 @@ function addIncident(add: Add, identity: Identity, i: number, atMs: number): voi
       rule,
       actor: 'guard',
       incident,
+      endStreams: i % 2 === 1,
     },
   })
   add(IncidentOpened, {
@@ -174,6 +186,8 @@ function addIncident(add: Add, identity: Identity, i: number, atMs: number): voi
     ...{ recommendedAction: 'a', evidence },
   }
   add(IncidentReported, { incident, source: 'facts', report }, { timeMs: atMs + 5 })
+  const joined = { incident, ...identity, rule, into: 'inc_000000000000', findings: 2 + i }
+  if (i > 0) add(IncidentJoined, joined, { timeMs: atMs + 6 })
   if (i % 2 === 0) return
   add(IncidentReported, { incident, source: 'model', model: 'phi4-mini', report }, { timeMs: atMs + 4_000 })
   add(IncidentAcknowledged, { incident, actor: 'operator:ann', note: 'looking' }, { timeMs: atMs + 5_000 })

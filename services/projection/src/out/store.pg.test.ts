@@ -12,7 +12,7 @@ import {
 import { createDatabase, type PostgresServer, startPostgres } from '@fluxgate/testing'
 import { dumpTables, naiveFold, readTables } from '../../test/naive.ts'
 import { randomSlices, sliceOf, streamsOf } from '../../test/slices.ts'
-import { workload } from '../../test/workload.ts'
+import { requestId, workload } from '../../test/workload.ts'
 import type { LogEntry } from '../core/log.ts'
 import { DataFault, PositionLost } from '../core/outcome.ts'
 import { DAY_MS } from '../core/request-days.ts'
@@ -97,6 +97,39 @@ for (const kind of [undefined, 'pglite'] as const) {
       const skipped = await Promise.all([run(store), run(second)])
       assert.equal(skipped[0]! + skipped[1]!, log.length)
       assert.deepEqual(await readTables(db), naiveFold(log))
+      await db.destroy()
+    })
+
+    test('requests stand in the partition of their day, and a lookup by id reads that one alone', async () => {
+      const store = await freshStore()
+      const midnight = Date.UTC(2026, 10, 24)
+      const events = workload({ requests: 200, requestsPerSecond: 10, startMs: midnight - 10_000 })
+      for (const [stream, entries] of streamsOf(events)) await store.apply([sliceOf(stream, entries)])
+      const days = await runScript(
+        db,
+        'select tableoid::regclass::text as place, count(*) as n from requests group by 1 order by 1',
+      )
+      assert.deepEqual(days, [
+        { place: 'requests_20261123', n: 100 },
+        { place: 'requests_20261124', n: 100 },
+      ])
+      const id = requestIn(events[0]!.event.data)!
+      const plan = await runScript(db, `explain select * from requests where request_id = '${id}'`)
+      const text = JSON.stringify(plan)
+      assert.match(text, /requests_20261123/)
+      assert.doesNotMatch(text, /requests_20261124|requests_default/)
+      // Ids of no day, and of days that are not kept, are stored too.
+      const odd = ['request_of_no_day', requestId(Date.UTC(2020, 0), 1), requestId(Date.UTC(2060, 0), 1)]
+      const streams = odd.map((request, i) => {
+        const entry = streamsOf(events).get('REQUESTS')!.at(i)!
+        const data = { ...entry.event.data, request }
+        return { ...entry, sequence: 100_000 + i, event: { ...entry.event, data } as typeof entry.event }
+      })
+      const { sequence: after } = (await store.positions()).get('REQUESTS')!
+      await store.apply([{ ...sliceOf('REQUESTS', streams), after }])
+      for (const request of odd) assert.equal((await getRequest(db, request))?.id, request)
+      const [inDefault] = await runScript(db, 'select count(*) as n from requests_default')
+      assert.deepEqual(inDefault, { n: 3 })
       await db.destroy()
     })
 
