@@ -43,7 +43,10 @@ function looksFor(open: Iterable<OpenRequest>): Look[] {
 async function read(link: NatsLink, { stream, filter, fromMs }: Look): Promise<OutgoingEvent[]> {
   const found: OutgoingEvent[] = []
   for await (const batch of replay(link, { stream, filter, from: { timeMs: fromMs } })) {
-    for (const { subject, event } of batch.events) found.push({ subject, event })
+    for (const { subject, event } of batch.events) {
+      // Other requests of the identity were admitted, and may have ended in what is still to be published.
+      if (event.type !== 'fluxgate.requests.admitted') found.push({ subject, event })
+    }
   }
   return found
 }
