@@ -1,6 +1,7 @@
 import { encodeEvent, type OutgoingEvent } from '@fluxgate/contracts'
 import type { Msg, MsgHdrs, Subscription } from 'nats'
 import { type Backlog, type Held, MemoryBacklog, type StoredAt } from './backlog.ts'
+import { Fifo } from './fifo.ts'
 import type { NatsLink } from './link.ts'
 import { findStored } from './spool/stored.ts'
 import { DEDUPE_WINDOW_MS } from './topology.ts'
@@ -25,6 +26,11 @@ export const DEFAULT_PUBLISHER_LIMITS: PublisherLimits = Object.freeze({
 
 const RETRY_SCAN_MS = 100
 const REFUSED_BACKOFF_MS = 250
+/**
+ * A server that is killed loses what it has acknowledged in its last moments: nats-server 2.9 writes up to 8 ms later.
+ * So an acknowledged event is kept this long, and sent again when the server was away meanwhile.
+ */
+const KEPT_AFTER_ACK_MS = 1_000
 const ACK_PREFIX = 123 // '{'
 /** One acknowledgement in so many is timed: a look at the clock for each would cost more than it tells. */
 const TIMED_EVERY = 16
@@ -42,6 +48,8 @@ export class EventPublisher implements AsyncDisposable {
   readonly #inbox: string
   readonly #subscription: Subscription
   readonly #outstanding = new Map<number, Held>()
+  /** Acknowledged, and kept for a while. */
+  readonly #resting = new Fifo<Held>()
   readonly #backlog: Backlog
   readonly #inMemory: boolean
   /** What this turn of the event loop has brought. */
@@ -106,6 +114,7 @@ export class EventPublisher implements AsyncDisposable {
       payload: Buffer.from(encodeEvent(outgoing.event)),
       stored,
       heldAtMs: 0,
+      ackedAtMs: 0,
       sentAtMs: 0,
       firstSentAtMs: 0,
       segment: undefined,
@@ -149,6 +158,8 @@ export class EventPublisher implements AsyncDisposable {
     if (left > 0 && this.#inMemory)
       log.error({ events: left, fault: this.fault }, 'publisher closed with events not stored')
     else if (left > 0) log.warn({ events: left, fault: this.fault }, 'events stay in the spool')
+    for (const held of this.#resting) this.#backlog.acknowledged(held)
+    this.#resting.clear()
     this.#backlog.close(this.#outstanding.values())
     return left
   }
@@ -217,9 +228,27 @@ export class EventPublisher implements AsyncDisposable {
   }
 
   #onStored(held: Held, at: StoredAt): void {
+    const isFirst = held.ackedAtMs === 0
+    held.ackedAtMs = performance.now()
+    // What is in memory alone is waited for.
+    if (held.segment) this.#resting.push(held)
+    else this.#backlog.acknowledged(held)
+    if (!isFirst) return
     this.acknowledged++
-    this.#backlog.acknowledged(held)
     held.stored?.(at)
+  }
+
+  #forgetRested(): void {
+    const rested = performance.now() - KEPT_AFTER_ACK_MS
+    for (let held = this.#resting.peek(); held && held.ackedAtMs <= rested; held = this.#resting.peek()) {
+      this.#backlog.acknowledged(held)
+      this.#resting.shift()
+    }
+  }
+
+  *#kept(): Generator<Held> {
+    yield* this.#resting
+    yield* this.#outstanding.values()
   }
 
   /** A stream said no (full, no leader) or none listens: keep the event, tell, and try again a little later. */
@@ -236,7 +265,8 @@ export class EventPublisher implements AsyncDisposable {
   }
 
   #tick(): void {
-    this.#backlog.tick(this.#outstanding.values())
+    if (this.#link.isConnected()) this.#forgetRested()
+    this.#backlog.tick(this.#kept())
     this.#resendOverdue()
   }
 
@@ -253,7 +283,12 @@ export class EventPublisher implements AsyncDisposable {
     this.#sendWaiting()
   }
 
+  /** What was acknowledged just before the server went comes first, as it did. */
   #resendAll(): void {
+    const all = [...this.#kept()]
+    this.#resting.clear()
+    this.#outstanding.clear()
+    for (const held of all) this.#outstanding.set(this.#nextToken++, held)
     const oldestMs = Math.min(...Array.from(this.#outstanding.values(), held => held.firstSentAtMs))
     if (performance.now() - oldestMs > this.#limits.lookUpAfterMs) {
       this.#lookUp(oldestMs)

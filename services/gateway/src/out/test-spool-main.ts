@@ -90,7 +90,8 @@ function progress(request: string, user: string): void {
 /** Streams that run over many turns, and so over several segments. */
 const long: Array<[request: string, user: string]> = []
 for (let n = 0; mode === 'load'; n++) {
-  for (let i = 0; i < PER_TURN; i++) {
+  // As a gateway does: nothing new while there is no room for it.
+  for (let i = 0; i < PER_TURN && !publisher.full; i++) {
     const request = `req_${newId()}`
     const user = `user${n % 10}`
     admit(request, user)

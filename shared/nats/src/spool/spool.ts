@@ -361,6 +361,7 @@ export class Spool implements Backlog {
       segment: this.#cursor!.segment,
       sentAtMs: 0,
       firstSentAtMs: 0,
+      ackedAtMs: 0,
       commit: undefined,
     }
   }
