@@ -14,6 +14,7 @@ const PATHS = [
   `/incidents/${INCIDENT}`,
   '/identities',
   '/nodes',
+  '/policy',
   '/keys',
   '/playground',
   '/nothing',

@@ -138,7 +138,7 @@ describe('the page', () => {
       await using tab = await openTab(browser, { viewport: { width, height: 800 } })
       const { page } = tab
       await logInOn(page, stand.url, OPERATOR.email)
-      for (const path of ['/', '/incidents', '/identities', '/nodes', '/keys', '/playground']) {
+      for (const path of ['/', '/incidents', '/identities', '/nodes', '/policy', '/keys', '/playground']) {
         await page.goto(stand.url + path)
         await page.locator('h1').waitFor()
         const over = await page.evaluate<number>(TOO_WIDE)

@@ -17,6 +17,7 @@ import {
   type NatsLink,
   NODE_TTL_MS,
   openPenaltyBox,
+  openPolicyBook,
   type PenaltyBox,
 } from '@fluxgate/nats'
 import { type Database, openDatabase } from '@fluxgate/read-model'
@@ -34,6 +35,7 @@ import { openAdmission } from './out/admission.ts'
 import { findIncidentView } from './out/incident-views.ts'
 import { modelToTry } from './out/model-to-try.ts'
 import { openOrders } from './out/orders.ts'
+import { openPolicies } from './out/policies.ts'
 import { postgresFault } from './out/readiness.ts'
 import { openViews } from './out/views.ts'
 
@@ -169,6 +171,10 @@ function appParts(stack: AsyncDisposableStack, parts: Parts, picture: Picture, p
       modelToTry(db, nowMs(), config.model),
     ),
     views: openViews({ db, link, hub, recent, liveNodes: picture.liveNodes, nowMs }, limits),
+    policies: openPolicies(
+      link,
+      openPolicyBook(link, event => parts.publisher.publish(event), parts.make),
+    ),
     orders: openOrders({ ...parts, findIncident, timeoutMs, maxThrottleMs }),
   }
 }

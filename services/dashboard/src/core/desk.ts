@@ -8,6 +8,9 @@ import type {
   LiveThrottle,
   NodeView,
   Overview,
+  PolicyChangeView,
+  PolicyPage,
+  PolicyView,
   ThrottlePage,
 } from './wire.ts'
 
@@ -36,4 +39,14 @@ export interface Orders {
   throttle(order: ThrottleOrder, actor: string): Promise<Outcome<LiveThrottle>>
   acknowledge(incident: string, actor: string, note: string): Promise<Outcome<IncidentView>>
   close(incident: string, actor: string, reason: string): Promise<Outcome<IncidentView>>
+}
+
+/** The guard's policies. What is not valid is refused with the reason, and the one before stays. */
+export interface Policies {
+  all(): Promise<PolicyPage>
+  change(
+    key: PolicyView['key'],
+    policy: object | undefined,
+    actor: string,
+  ): Promise<Outcome<Pick<PolicyChangeView, 'changes'>>>
 }

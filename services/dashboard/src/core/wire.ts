@@ -1,4 +1,4 @@
-import type { IncidentReport, Throttle } from '@fluxgate/contracts'
+import type { GuardPolicy, IncidentReport, Throttle } from '@fluxgate/contracts'
 
 /**
  * What travels between this server and its page, in JSON. Types alone, so that both sides share them.
@@ -193,4 +193,25 @@ export interface Overview {
 
 export interface FaultBody {
   readonly error: { readonly code: string; readonly message: string }
+}
+
+/** A policy of the guard; null when the guard goes by its environment, or has no shadow. */
+export interface PolicyView {
+  readonly key: 'guard' | 'guard-shadow'
+  readonly policy: GuardPolicy | null
+}
+
+export interface PolicyChangeView {
+  readonly id: string
+  readonly at: number
+  /** Which policy: the guard's, its shadow, limits, prices. */
+  readonly policy: string
+  readonly actor: string
+  /** `from` and `to` are JSON texts, absent where nothing stood or stands. */
+  readonly changes: ReadonlyArray<{ readonly path: string; readonly from?: string; readonly to?: string }>
+}
+
+export interface PolicyPage {
+  readonly policies: readonly PolicyView[]
+  readonly changes: readonly PolicyChangeView[]
 }

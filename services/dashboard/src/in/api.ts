@@ -1,14 +1,16 @@
 import { IncidentId, Throttle } from '@fluxgate/contracts'
 import type { FastifyInstance } from 'fastify'
-import type { Orders, ThrottleOrder, Views } from '../core/desk.ts'
+import type { Orders, Policies, ThrottleOrder, Views } from '../core/desk.ts'
 import type { Visitor } from '../core/visitor.ts'
 import type { IncidentScope, SessionView } from '../core/wire.ts'
 import { sendFault, sendOutcome } from './answer.ts'
 import { type GateParts, requireRole, requireSameOrigin, requireVisitor, visitorOf } from './gate.ts'
+import { answerPolicies } from './policy.ts'
 
 export interface ApiParts extends GateParts {
   readonly views: Views
   readonly orders: Orders
+  readonly policies: Policies
   readonly gatewayPublicUrl: string
   readonly gatewayCa: Buffer | undefined
   readonly modelToTry: () => Promise<string>
@@ -54,6 +56,7 @@ export function answerApi(app: FastifyInstance, parts: ApiParts): void {
     scope.addHook('onRequest', requireRole('operator'))
     answerViews(scope, parts.views)
     takeOrders(scope, parts.orders)
+    answerPolicies(scope, parts.policies)
   })
 }
 

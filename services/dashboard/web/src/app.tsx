@@ -16,6 +16,7 @@ import { Missing } from './views/missing.tsx'
 import { Nodes } from './views/nodes.tsx'
 import { Overview } from './views/overview.tsx'
 import { Playground } from './views/playground.tsx'
+import { Policy } from './views/policy.tsx'
 
 interface View {
   readonly path: string
@@ -28,6 +29,7 @@ const OPERATOR_VIEWS: readonly View[] = [
   { path: '/incidents/:id', show: ({ id = '' }) => <Incident key={id} id={id} /> },
   { path: '/identities', show: () => <Identities /> },
   { path: '/nodes', show: () => <Nodes /> },
+  { path: '/policy', show: () => <Policy /> },
 ]
 
 export function App() {

@@ -24,6 +24,11 @@ export function get<T>(path: string, signal?: AbortSignal): Promise<Result<T>> {
   return ask<T>(path, { method: 'GET', ...(signal ? { signal } : {}) })
 }
 
+export function put<T>(path: string, body: object): Promise<Result<T>> {
+  const headers = { 'content-type': 'application/json' }
+  return ask<T>(path, { method: 'PUT', headers, body: JSON.stringify(body) })
+}
+
 /** Orders always carry JSON, an empty object at the least: the server takes nothing else. */
 export function post<T>(path: string, body: object = {}): Promise<Result<T>> {
   const headers = { 'content-type': 'application/json' }

@@ -17,6 +17,7 @@ const PATHS = {
   cross: 'm6 6 12 12M18 6 6 18',
   play: 'M7 4v16l13-8L7 4Z',
   stop: 'M6 6h12v12H6V6Z',
+  policy: 'M12 3 4 6v6c0 5 3.500 8 8 9 4.500-1 8-4 8-9V6l-8-3Zm-3 9 2 2 4-4',
   search: 'M11 18a7 7 0 1 0 0-14 7 7 0 0 0 0 14Zm5-2 5 5',
 } as const
 

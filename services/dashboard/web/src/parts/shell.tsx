@@ -19,6 +19,7 @@ const OPERATOR_LINKS: readonly Link[] = [
   { href: '/incidents', icon: 'incidents', text: 'Incidents' },
   { href: '/identities', icon: 'identities', text: 'Identities' },
   { href: '/nodes', icon: 'nodes', text: 'Nodes' },
+  { href: '/policy', icon: 'policy', text: 'Policy' },
 ]
 const DEVELOPER_LINKS: readonly Link[] = [
   { href: '/keys', icon: 'keys', text: 'Keys' },

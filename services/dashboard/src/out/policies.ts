@@ -1,0 +1,51 @@
+import { STREAMS } from '@fluxgate/contracts'
+import {
+  GUARD_POLICY_KEYS,
+  type GuardPolicyKey,
+  type NatsLink,
+  type PolicyBook,
+  replay,
+} from '@fluxgate/nats'
+import type { Policies } from '../core/desk.ts'
+import { done, refused } from '../core/fault.ts'
+import type { PolicyChangeView, PolicyView } from '../core/wire.ts'
+
+/** Facts about what holds for everybody stand under this user. */
+const ALL = 'all'
+const MAX_CHANGES = 50
+
+/** The guard's policies in their bucket, and who has changed them, out of the log. */
+export function openPolicies(link: NatsLink, book: PolicyBook): Policies {
+  const view = async (key: GuardPolicyKey): Promise<PolicyView> => {
+    const found = await book.get(key)
+    return { key, policy: found?.value ?? null }
+  }
+  return {
+    async all() {
+      const keys = Object.values(GUARD_POLICY_KEYS)
+      const [policies, changes] = await Promise.all([Promise.all(keys.map(view)), lastChanges(link)])
+      return { policies, changes }
+    },
+    async change(key, policy, actor) {
+      const outcome = await book.change(key, policy, actor)
+      return outcome.ok
+        ? done({ changes: outcome.changes })
+        : refused('invalid', `The policy is refused, and the one before stays in force: ${outcome.reason}.`)
+    },
+  }
+}
+
+/** The latest first. */
+async function lastChanges(link: NatsLink): Promise<PolicyChangeView[]> {
+  const found: PolicyChangeView[] = []
+  const filter = `fluxgate.auth.*.policy_changed.${ALL}.>`
+  for await (const { events } of replay(link, { stream: STREAMS.auth, filter, from: 'first' })) {
+    for (const { event } of events) {
+      if (event.type !== 'fluxgate.auth.policy_changed') continue
+      const { policy, actor, changes } = event.data
+      found.push({ id: event.id, at: Date.parse(event.time), policy, actor, changes })
+      if (found.length > MAX_CHANGES) found.shift()
+    }
+  }
+  return found.reverse()
+}

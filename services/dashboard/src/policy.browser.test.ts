@@ -1,0 +1,71 @@
+import assert from 'node:assert/strict'
+import { after, before, it } from 'node:test'
+import type { Browser } from 'playwright-core'
+import type { PolicyPage } from './core/wire.ts'
+import { ApiClient } from './test/api-client.ts'
+import { buildPage, launchBrowser, logInOn, openTab } from './test/browser.ts'
+import { DEVELOPER, logIn, OPERATOR, type Stand, startStand } from './test/stand.ts'
+
+const POLICY = {
+  rules: { contextFlood: { enabled: true, windowMs: 2_000, thresholdTokens: 300 } },
+  penalty: { capacity: 100, refillRate: 10, durationMs: 60_000 },
+  graceMs: 300_000,
+}
+const stack = new AsyncDisposableStack()
+let stand: Stand
+let browser: Browser
+
+before(async () => {
+  const { pageDir } = stack.use(await buildPage())
+  stand = stack.use(await startStand({ pageDir }))
+  browser = await launchBrowser()
+  stack.defer(() => browser.close())
+})
+after(() => stack.disposeAsync())
+
+it("an operator changes the guard's policy; a bad one is refused with the reason; who changed what is told", async () => {
+  await using tab = await openTab(browser)
+  const { page } = tab
+  await logInOn(page, `${stand.url}/policy`, OPERATOR.email)
+  const text = page.getByTestId('policy-guard')
+  await text.fill(JSON.stringify(POLICY))
+  await page.getByTestId('save-guard').click()
+  await page.getByText('Guard by operator:u_olga').waitFor()
+  await text.fill(JSON.stringify({ ...POLICY, graceMs: 'long' }))
+  await page.getByTestId('save-guard').click()
+  await page.getByText('The policy is refused, and the one before stays in force').waitFor()
+  await text.fill('{')
+  await page.getByTestId('save-guard').click()
+  await page.getByText('This is no JSON').waitFor()
+  await text.fill(JSON.stringify({ ...POLICY, graceMs: 1_000 }))
+  await page.getByTestId('save-guard').click()
+  await page.getByText('/graceMs').waitFor()
+  await page.getByTestId('remove-guard').click()
+  await page.getByText('None is set').waitFor()
+  assert.deepEqual(tab.complaints, [])
+})
+
+it('is for operators alone', async () => {
+  const dave = new ApiClient(stand, await logIn(stand, DEVELOPER.email))
+  assert.equal((await dave.get('/api/policies')).status, 403)
+  const refused = await fetch(`${stand.url}/api/policies/guard`, {
+    method: 'PUT',
+    headers: {
+      'content-type': 'application/json',
+      cookie: dave.cookie,
+      origin: stand.url,
+      'sec-fetch-site': 'same-origin',
+    },
+    body: JSON.stringify({ policy: POLICY }),
+  })
+  assert.equal(refused.status, 403)
+  const olga = new ApiClient(stand, await logIn(stand, OPERATOR.email))
+  const { policies } = await olga.read<PolicyPage>('/api/policies')
+  assert.deepEqual(
+    policies.map(({ key, policy }) => [key, policy]),
+    [
+      ['guard', null],
+      ['guard-shadow', null],
+    ],
+  )
+})
