@@ -27,6 +27,7 @@ import { drainOf } from './in/drain.ts'
 import { Bodies } from './in/edge/bodies.ts'
 import { createEdge, STRICT_SCHEMAS } from './in/edge/edge.ts'
 import { watchOverload } from './in/edge/overload.ts'
+import { endThrottledStreams } from './in/end-throttled-streams.ts'
 import type { Exchange } from './in/exchange.ts'
 import { registerPortal } from './in/portal/portal.ts'
 import { anonymous, type ProxyDeps, refuseUnknown, registerProxy, tellRest } from './in/proxy.ts'
@@ -98,12 +99,18 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
   }
   const committed = (callback: () => void) => publisher.committed(callback)
   const penaltyBox = openPenaltyBox(link, publisher, make)
-  const throttles = stack.use(await watchBucket(link, penaltyBox.bucket, { heartbeat: true }))
+  const running = new Set<Exchange>()
+  const throttles = stack.use(
+    await watchBucket(link, penaltyBox.bucket, {
+      heartbeat: true,
+      onChange: (identity, throttle) => endThrottledStreams(running, identity, throttle, epochMs()),
+    }),
+  )
 
   const table = new LimitTable()
-  stack.use(await watchLimits(link, policy => table.setPolicy(policy)))
-  const gossip = stack.use(await joinGossip(link, config.node, table, nowMs, limits.gossipIntervalMs))
-  stack.use(every(FORGET_EVERY_MS, () => table.forgetFull(nowMs())))
+  stack.use(await watchLimits(link, policy => table.setPolicy(policy, nowMs())))
+  stack.use(await joinGossip(link, { node: config.node, boot }, table, nowMs, limits.gossipIntervalMs))
+  stack.use(every(FORGET_EVERY_MS, () => table.forget(nowMs(), epochMs())))
 
   const directory = stack.use(openKeyDirectory(link, db, epochMs, log))
   const accounts = openAccounts(db)
@@ -128,7 +135,6 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
     ),
   )
   const tokens = stack.use(openCallers(config.oidc, { sessions, live, lookup, log, nowMs, epochMs }))
-  const running = new Set<Exchange>()
   const overload = stack.use(watchOverload(limits))
   const bodies = stack.use(new Bodies(limits))
   const registry = createMetrics('gateway')
@@ -162,9 +168,7 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
       make,
       nowMs,
       correct(call, used) {
-        const difference = used - call.reserved
-        table.debit(call.identityText, call.tier, difference, nowMs())
-        gossip.debit(call.identityText, call.tier, difference)
+        table.settle(call.identityText, call.tier, used - call.reserved, call.stream, nowMs())
       },
       onEnd(exchange, end) {
         running.delete(exchange)
@@ -185,10 +189,7 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
     newRequestId: () => `req_${newId()}`,
     nowMs,
     epochMs,
-    onReserved(call) {
-      telemetry.admitted()
-      gossip.debit(call.identityText, call.tier, call.reserved)
-    },
+    onReserved: telemetry.admitted,
     onRefused: telemetry.refused,
     beginTrace: telemetry.beginTrace,
     running,

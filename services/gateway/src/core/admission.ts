@@ -1,5 +1,5 @@
-import type { DataOf, Identity, KeyRejected, Throttle, TierName } from '@fluxgate/contracts'
-import type { Admission } from './limits/limit-table.ts'
+import type { DataOf, Identity, KeyRejected, TierName } from '@fluxgate/contracts'
+import type { Admission, LimitName } from './limits/limit-table.ts'
 import type { Refusal } from './refusal.ts'
 
 export type RejectionReason = DataOf<typeof KeyRejected>['reason']
@@ -86,37 +86,34 @@ export function tooLarge(maxBytes: number): Refusal {
   }
 }
 
-/** Why a bucket said no, and when to come again. */
-export function overLimit(admission: Extract<Admission, { ok: false }>, reserved: number): Refusal {
-  const wait = Number.isFinite(admission.waitMs) ? admission.waitMs : undefined
+const LIMIT_CODES: Readonly<Record<LimitName, string>> = Object.freeze({
+  tokens: 'rate_limit_exceeded',
+  requests: 'requests_limit_exceeded',
+  streams: 'streams_limit_exceeded',
+  throttle: 'throttled',
+})
+
+/** Which limit said no, and when to come again; without a time, never by waiting. */
+export function overLimit(
+  { limit, waitMs, account, throttle }: Extract<Admission, { ok: false }>,
+  reserved: number,
+  headers: Readonly<Record<string, string>>,
+): Refusal {
+  const wait = Number.isFinite(waitMs) ? waitMs : undefined
   const again = wait === undefined ? '' : ` Please try again in ${(wait / 1_000).toFixed(1)} s.`
-  if (admission.by === 'tier') {
-    return {
-      reason: 'rate_limited',
-      code: 'rate_limit_exceeded',
-      message: `Rate limit reached: this request reserves ${reserved} tokens.${again}`,
-      ...(wait === undefined ? {} : { retryAfterMs: wait }),
-    }
+  const why: Readonly<Record<LimitName, string>> = {
+    tokens: `Rate limit reached: this request reserves ${reserved} tokens.`,
+    requests: `Rate limit reached: ${account.requests?.capacity} requests per minute.`,
+    streams: `Rate limit reached: ${account.maxStreams} streams at once.`,
+    throttle: `This key is throttled (${throttle?.reason ?? 'limit'}).`,
   }
   return {
-    reason: 'throttled',
-    code: 'throttled',
-    message: `This key is throttled (${reasonOf(admission.throttle)}).${again}`,
-    retryAfterMs: wait ?? 1_000,
-  }
-}
-
-function reasonOf(throttle: Throttle | undefined): string {
-  return throttle ? throttle.reason : 'limit'
-}
-
-/** `x-ratelimit-*` of the bucket that decided, as OpenAI names them. */
-export function limitHeaders(admission: Admission, nowMs: number): Record<string, string> {
-  const { bucket } = admission
-  const fullInMs = bucket.fullInMs(nowMs)
-  return {
-    'x-ratelimit-limit-tokens': String(bucket.capacity),
-    'x-ratelimit-remaining-tokens': String(Math.max(0, Math.floor(bucket.level(nowMs)))),
-    ...(Number.isFinite(fullInMs) ? { 'x-ratelimit-reset-tokens': `${(fullInMs / 1_000).toFixed(3)}s` } : {}),
+    reason: limit === 'throttle' ? 'throttled' : 'rate_limited',
+    code: LIMIT_CODES[limit],
+    message: why[limit] + again,
+    limit,
+    ...(wait === undefined
+      ? { headers: { ...headers, 'x-should-retry': 'false' } }
+      : { headers, retryAfterMs: wait }),
   }
 }

@@ -25,7 +25,7 @@ import type {
 } from '../core/exchange/upstream.ts'
 import { NOTHING, type UsageTap } from '../core/usage/tap.ts'
 import type { RawReply } from './raw-reply.ts'
-import { answerError, answerRefusal } from './refuse.ts'
+import { answerRefusal } from './refuse.ts'
 
 export interface ExchangeDeps {
   readonly append: (event: OutgoingEvent) => void
@@ -39,6 +39,8 @@ export interface ExchangeDeps {
 }
 
 const PROGRESS_EVERY_MS = 1_000
+/** After an interruption; another call is told by the limits themselves how long to wait. */
+const AGAIN_MS = 1_000
 const NO_CONTENT_STATUSES = new Set([204, 304])
 
 /**
@@ -158,21 +160,21 @@ export class Exchange implements UpstreamListener {
     this.#breakOff(error.code, error.message)
   }
 
-  /** The node stops and will not wait any longer. */
+  /** The node stops and will not wait any longer, or a throttle has come that ends what runs. */
   interrupt(by: 'node' | 'throttle' | 'drain', message: string): void {
     if (this.#ended) return
     this.#tap?.end()
     this.#finish('interrupted', undefined, by)
     this.#control?.abort(new Error(message))
-    if (!this.#reply.headersSent) {
-      this.#deps.committed(() =>
-        answerError(this.#reply, this.call, 503, 'server_error', 'interrupted', message, {
-          'retry-after': '1',
-        }),
-      )
+    const code = by === 'throttle' ? 'throttled' : 'interrupted'
+    if (this.#reply.headersSent) {
+      this.#breakOff(code, message)
       return
     }
-    this.#breakOff('interrupted', message)
+    const reason = by === 'throttle' ? 'throttled' : 'unavailable'
+    this.#deps.committed(() =>
+      answerRefusal(this.#reply, this.call, { reason, code, message, retryAfterMs: AGAIN_MS }),
+    )
   }
 
   #complete(tap: UsageTap, last: Buffer): void {

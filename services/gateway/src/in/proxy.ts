@@ -21,7 +21,6 @@ import {
   KEYS_UNAVAILABLE,
   type KeyAnswer,
   LOG_FULL,
-  limitHeaders,
   overLimit,
   rejection,
   unknownModel,
@@ -36,6 +35,7 @@ import { requestHeaders, traceparentOf } from '../core/exchange/headers.ts'
 import { type CallTrace, traceparentTo } from '../core/exchange/trace.ts'
 import type { Upstreams } from '../core/exchange/upstream.ts'
 import { type EstimateLimits, estimate } from '../core/limits/estimate.ts'
+import { limitHeaders } from '../core/limits/limit-headers.ts'
 import type { LimitTable } from '../core/limits/limit-table.ts'
 import type { Refusal } from '../core/refusal.ts'
 import { REFUSAL_TERMS } from '../core/refusal.ts'
@@ -202,8 +202,16 @@ function addressBarred(deps: ProxyDeps, call: Call): Refusal | undefined {
   const address = identityText(anonymous(call.address))
   const throttle = deps.throttleOf(address)
   if (!throttle) return undefined
-  const admission = deps.limits.admit(address, FALLBACK_TIER, 1, throttle, deps.nowMs(), deps.epochMs())
-  return admission.ok ? undefined : overLimit(admission, 1)
+  const admission = deps.limits.admit(
+    address,
+    FALLBACK_TIER,
+    1,
+    false,
+    throttle,
+    deps.nowMs(),
+    deps.epochMs(),
+  )
+  return admission.ok ? undefined : overLimit(admission, 1, {})
 }
 
 /** Throttle and bucket, reservation, then off to an upstream. @returns a refusal, or undefined when it is on its way */
@@ -225,22 +233,26 @@ function admit(
   if (!deps.upstreams.serves(facts.model, call.dialect.name)) return unknownModel(facts.model)
 
   const nowMs = deps.nowMs()
-  const { prompt, reserved } = body ? estimate(facts, deps.estimates) : NO_TOKENS
+  const epochMs = deps.epochMs()
+  const { capacity, refillRate } = deps.limits.tierOf(caller.identityText, caller.tier)
+  const { prompt, reserved } = body ? estimate(facts, deps.estimates, capacity) : NO_TOKENS
   const throttle = deps.throttleOf(caller.identityText)
   const admission = deps.limits.admit(
     caller.identityText,
     caller.tier,
     reserved,
+    facts.stream,
     throttle,
     nowMs,
-    deps.epochMs(),
+    epochMs,
   )
-  if (!admission.ok) return overLimit(admission, reserved)
+  const headers = limitHeaders(admission.account, call.dialect.name, nowMs, epochMs)
+  if (!admission.ok) return overLimit(admission, reserved, headers)
 
   const admittedCall: AdmittedCall = {
     ...call,
     ...caller,
-    refillRate: deps.limits.tierOf(caller.identityText, caller.tier).refillRate,
+    refillRate,
     stream: facts.stream,
     promptChars: facts.promptChars,
     promptEstimate: prompt,
@@ -254,13 +266,7 @@ function admit(
     deps.append(deps.make(KeyAccepted, fact, options))
   }
   deps.onReserved(admittedCall)
-  const exchange = new Exchange(
-    deps.exchange,
-    admittedCall,
-    reply,
-    read.call.stripUsage,
-    limitHeaders(admission, nowMs),
-  )
+  const exchange = new Exchange(deps.exchange, admittedCall, reply, read.call.stripUsage, headers)
   deps.running.add(exchange)
   if (isModelList(call)) {
     answerModelList(deps.upstreams, call, exchange)

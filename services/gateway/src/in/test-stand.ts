@@ -90,7 +90,8 @@ export async function startStand(
       committed: callback => setImmediate(callback),
       make,
       nowMs,
-      correct: (call, used) => limits.debit(call.identityText, call.tier, used - call.reserved, nowMs()),
+      correct: (call, used) =>
+        limits.settle(call.identityText, call.tier, used - call.reserved, call.stream, nowMs()),
       onEnd: exchange => running.delete(exchange),
     },
     upstreams,

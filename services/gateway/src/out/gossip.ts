@@ -1,82 +1,135 @@
-import { jsonParser, TierName } from '@fluxgate/contracts'
 import type { NatsLink } from '@fluxgate/nats'
-import Type from 'typebox'
+import {
+  type OwnPart,
+  parseFrame,
+  parseOwnPart,
+  parseWholePart,
+  type WholePart,
+} from '../core/gossip/frames.ts'
+import { Gossip, type Self } from '../core/gossip/gossip.ts'
+import type { Peer } from '../core/gossip/peers.ts'
 import type { LimitTable } from '../core/limits/limit-table.ts'
+import { askParts, type PartsAnswer } from './parts.ts'
 
 /** Core NATS, no stream: a lost frame costs accuracy for a moment, never a fact. */
 const DEBITS = 'fluxgate.gossip.debits'
-const SNAPSHOT = 'fluxgate.gossip.snapshot'
+/** Asks any node for all that it knows. */
+const WHOLE = 'fluxgate.gossip.whole'
+/** `.<node>`: asks one node for what it took itself. */
+const OWN = 'fluxgate.gossip.own'
 
-const Row = Type.Tuple([Type.String({ maxLength: 129 }), TierName, Type.Number()])
-const Frame = Type.Object({
-  node: Type.String({ maxLength: 64 }),
-  rows: Type.Array(Row, { maxItems: 20_000 }),
-})
-const parseFrame = jsonParser(Frame)
-
-const MAX_SNAPSHOT_ROWS = 10_000
-const SNAPSHOT_TIMEOUT_MS = 500
-
-export interface Gossip extends AsyncDisposable {
-  /** Tells the other nodes, within one interval, what this one took (or, negative, gave back). */
-  debit(identity: string, tier: TierName, tokens: number): void
-}
+const BEAT_MS = 1_000
+const ANSWER_LIMIT_MS = 2_000
+const JOIN_TRIES = 3
+/** Frames that are kept while a joining node waits for its snapshot; what is beyond is a gap, and healed as one. */
+const MAX_KEPT_FRAMES = 1_000
 
 /**
- * Shares bucket debits between nodes: each keeps every live bucket, takes its own debits at once and sends them,
- * coalesced per identity, every `intervalMs`. Over-admission is bounded by nodes × interval × admitted rate.
+ * Shares limits between nodes: each keeps every live account, takes its own debits at once and sends them, coalesced by
+ * identity, every `intervalMs`, and at the end of the event loop's turn when an identity comes near a limit. Resolves
+ * when a live node has told what it knows, or there is none.
  */
 export async function joinGossip(
   link: NatsLink,
-  node: string,
+  self: Self,
   table: LimitTable,
   nowMs: () => number,
   intervalMs: number,
-): Promise<Gossip> {
-  const pending = new Map<string, [identity: string, tier: TierName, tokens: number]>()
-  const apply = (data: Uint8Array): void => {
+): Promise<AsyncDisposable> {
+  const gossip = new Gossip(self, table)
+  const asked = new Set<Peer>()
+  let kept: Uint8Array[] | undefined = []
+
+  const publish = (frame: object): void => link.connection.publish(DEBITS, JSON.stringify(frame))
+  const flush = (): void => {
+    if (!table.hasDirty) return
+    if (link.isConnected()) for (const frame of gossip.takeFrames()) publish(frame)
+    else gossip.skipFrames()
+  }
+  const beat = (): void => {
+    gossip.peers.check(nowMs())
+    if (link.isConnected()) publish(gossip.beat())
+  }
+  const hear = (data: Uint8Array): void => {
     const frame = parseFrame(data)
     if (!frame.ok) {
       link.log.warn({ reason: frame.reason }, 'gossip cannot be read')
       return
     }
-    if (frame.value.node === node) return
-    for (const [identity, tier, tokens] of frame.value.rows) table.debit(identity, tier, tokens, nowMs())
+    const peer = gossip.hear(frame.value, nowMs())
+    if (peer && !asked.has(peer)) heal(peer)
   }
-  const debits = link.connection.subscribe(DEBITS, {
-    callback: (error, message) => !error && apply(message.data),
-  })
+  const heal = (peer: Peer): void => {
+    asked.add(peer)
+    askParts(link, `${OWN}.${peer.node}`, parseOwnPart, ANSWER_LIMIT_MS, answer => {
+      asked.delete(peer)
+      if (answer.kind === 'whole') gossip.heal(answer.parts, nowMs())
+      // Its next frame or beat makes us ask again.
+      else
+        link.log.warn({ peer: peer.node, answer: answer.kind }, 'gossip was missed and not made up for yet')
+    })
+  }
 
-  await link.connection
-    .request(SNAPSHOT, node, { timeout: SNAPSHOT_TIMEOUT_MS })
-    .then(message => apply(message.data))
-    .catch(() => {}) // no other node yet: every bucket is full
-  const snapshots = link.connection.subscribe(SNAPSHOT, {
-    queue: 'gateways',
-    callback: (error, message) => {
-      if (error || message.string() === node) return
-      const rows = []
-      for (const row of table.deficits(nowMs())) if (rows.push(row) === MAX_SNAPSHOT_ROWS) break
-      message.respond(JSON.stringify({ node, rows }))
+  const frames = link.connection.subscribe(DEBITS, {
+    callback: (error, { data }) => {
+      if (error) return
+      if (!kept) hear(data)
+      else if (kept.length < MAX_KEPT_FRAMES) kept.push(data)
     },
   })
-  const flush = (): void => {
-    if (pending.size === 0 || !link.isConnected()) return
-    link.connection.publish(DEBITS, JSON.stringify({ node, rows: [...pending.values()] }))
-    pending.clear()
-  }
-  const timer = setInterval(flush, intervalMs)
-  return {
-    debit(identity, tier, tokens) {
-      const row = pending.get(identity)
-      if (row) row[2] += tokens
-      else pending.set(identity, [identity, tier, tokens])
-    },
-    async [Symbol.asyncDispose]() {
-      clearInterval(timer)
+  const answer = await join(link)
+  if (answer) gossip.join(answer, nowMs())
+  for (const data of kept.splice(0)) hear(data)
+  kept = undefined
+
+  const respond = (subject: string, parts: () => Array<OwnPart | WholePart>, queue?: string) =>
+    link.connection.subscribe(subject, {
+      ...(queue === undefined ? {} : { queue }),
+      callback: (error, message) => {
+        if (error) return
+        flush()
+        for (const part of parts()) message.respond(JSON.stringify(part))
+      },
+    })
+  const own = respond(`${OWN}.${self.node}`, () => gossip.ownParts(nowMs()))
+  const whole = respond(WHOLE, () => gossip.wholeParts(nowMs()), 'gateways')
+
+  let isTight = false
+  table.onTight = () => {
+    if (isTight) return
+    isTight = true
+    setImmediate(() => {
+      isTight = false
       flush()
-      debits.unsubscribe()
-      snapshots.unsubscribe()
+    })
+  }
+  const timers = [setInterval(flush, intervalMs), setInterval(beat, BEAT_MS)]
+  const offReconnect = link.onReconnect(beat)
+  beat()
+  return {
+    async [Symbol.asyncDispose]() {
+      table.onTight = () => {}
+      offReconnect()
+      for (const timer of timers) clearInterval(timer)
+      flush()
+      for (const subscription of [frames, own, whole]) subscription.unsubscribe()
     },
+  }
+}
+
+async function join(link: NatsLink): Promise<readonly WholePart[] | undefined> {
+  for (let tries = 1; ; tries++) {
+    const answer = await new Promise<PartsAnswer<WholePart>>(resolve =>
+      askParts(link, WHOLE, parseWholePart, ANSWER_LIMIT_MS, resolve),
+    )
+    if (answer.kind === 'whole') return answer.parts
+    if (answer.kind === 'nobody') return undefined
+    if (tries === JOIN_TRIES) {
+      link.log.warn(
+        {},
+        'no node told what has been spent: limits begin full here, and are made up for by asking each',
+      )
+      return undefined
+    }
   }
 }

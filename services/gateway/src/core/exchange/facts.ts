@@ -49,6 +49,8 @@ export function refused(
     reason: refusal.reason,
     status,
     ...(refusal.retryAfterMs === undefined ? {} : { retryAfterMs: Math.ceil(refusal.retryAfterMs) }),
+    ...(refusal.limit === undefined ? {} : { limit: refusal.limit }),
+    ...(refusal.limit === undefined ? {} : { limit: refusal.limit }),
   }
 }
 

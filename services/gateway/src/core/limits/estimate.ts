@@ -16,9 +16,12 @@ export interface Estimate {
   readonly reserved: number
 }
 
-/** Pre-flight estimate: 50 a call, a quarter of the prompt's characters, and room for the answer. */
-export function estimate(call: CallFacts, limits: EstimateLimits): Estimate {
+/**
+ * Pre-flight estimate: 50 a call, a quarter of the prompt's characters, and room for the answer; at most `capacity`, so
+ * that no call leaves a debt behind that it did not use.
+ */
+export function estimate(call: CallFacts, limits: EstimateLimits, capacity: number): Estimate {
   const prompt = BASE_TOKENS + Math.ceil(call.promptChars / 4)
   const answer = Math.min(call.maxTokens ?? limits.defaultCompletionTokens, limits.maxCompletionTokens)
-  return { prompt, reserved: prompt + answer }
+  return { prompt, reserved: Math.min(prompt + answer, Math.max(1, Math.floor(capacity))) }
 }

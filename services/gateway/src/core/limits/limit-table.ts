@@ -1,38 +1,62 @@
 import type { LimitsPolicy, Throttle, Tier, TierName } from '@fluxgate/contracts'
 import { DEFAULT_TIERS, FALLBACK_TIER } from '@fluxgate/contracts'
+import { Account } from './account.ts'
 import { TokenBucket } from './token-bucket.ts'
 
+/** As the fact `requests.refused` names them. */
+export type LimitName = 'tokens' | 'requests' | 'streams' | 'throttle'
+
 export type Admission =
-  | { readonly ok: true; readonly bucket: TokenBucket }
+  | { readonly ok: true; readonly account: Account }
   | {
       readonly ok: false
-      readonly by: 'tier' | 'throttle'
+      readonly limit: LimitName
+      /** Until the same call would pass; Infinity when it never would. */
       readonly waitMs: number
-      readonly bucket: TokenBucket
+      readonly account: Account
       readonly throttle: Throttle | undefined
     }
 
-interface Limits {
-  readonly bucket: TokenBucket
-  tier: TierName
-  policy: LimitsPolicy | undefined
-  penalty: { readonly bucket: TokenBucket; readonly throttle: Throttle } | undefined
-}
+/** Identities that are remembered at once; beyond it the one that came first is forgotten, with what it had spent. */
+export const MAX_ACCOUNTS = 200_000
+/** An account is forgotten when it has been as a newcomer's for so long; gossip relies on this being minutes late. */
+const IDLE_MS = 60_000
+/** Nobody knows when a stream ends: a guess that keeps clients from calling at once. */
+const STREAM_WAIT_MS = 1_000
+/** Below this part of a limit the other nodes are told at once and not at the next interval. */
+const TIGHT_SHARE = 0.1
 
 /**
- * Every live identity's bucket, and the penalty box over it: the stricter of the two wins. Identities are `<user>.<key>`
- * texts. Bounded: idle full buckets are forgotten, since a full bucket is what a newcomer gets anyway.
+ * The limits of every live identity (`<user>.<key>` texts): tokens, requests, streams, and the penalty box over them; the
+ * strictest wins. It also notes what this node itself took, for the gossip to tell. Bounded: see {@link MAX_ACCOUNTS}.
  */
 export class LimitTable {
-  readonly #limits = new Map<string, Limits>()
+  readonly #accounts = new Map<string, Account>()
+  readonly #maxAccounts: number
+  readonly #dirty = new Set<Account>()
   #policy: LimitsPolicy | undefined
+  #busyTimes = 0
+  /** Called when an identity comes near one of its limits here. */
+  onTight: () => void = () => {}
 
-  get size(): number {
-    return this.#limits.size
+  constructor(maxAccounts = MAX_ACCOUNTS) {
+    this.#maxAccounts = maxAccounts
   }
 
-  setPolicy(policy: LimitsPolicy | undefined): void {
+  get size(): number {
+    return this.#accounts.size
+  }
+
+  accounts(): MapIterator<Account> {
+    return this.#accounts.values()
+  }
+
+  /** Puts a policy in force for those who are here, too. Idle ones: or their refill would go on at the old rate. */
+  setPolicy(policy: LimitsPolicy | undefined, nowMs: number): void {
     this.#policy = policy
+    for (const account of this.#accounts.values()) {
+      account.resize(account.tier, this.tierOf(account.identity, account.tier), nowMs)
+    }
   }
 
   tierOf(identity: string, name: TierName): Tier {
@@ -42,92 +66,129 @@ export class LimitTable {
     return own(this.#policy?.tiers, tier) ?? own(DEFAULT_TIERS, tier) ?? DEFAULT_TIERS[FALLBACK_TIER]
   }
 
-  /** Takes a reservation from both buckets, or from neither. `epochMs` is the wall clock, for `until`. */
+  /** Takes a reservation, a request and, for a stream, a place from every limit, or from none. `epochMs` is for `until`. */
   admit(
     identity: string,
     tier: TierName,
     tokens: number,
+    isStream: boolean,
     throttle: Throttle | undefined,
     nowMs: number,
     epochMs: number,
   ): Admission {
-    const limits = this.#of(identity, tier, nowMs)
-    const penalty = this.#penalty(limits, throttle, nowMs, epochMs)
-    if (penalty && !penalty.bucket.take(tokens, nowMs)) {
-      const untilMs = penalty.throttle.until - epochMs
-      const waitMs = Math.min(penalty.bucket.waitMs(tokens, nowMs), untilMs)
-      return { ok: false, by: 'throttle', waitMs, bucket: penalty.bucket, throttle: penalty.throttle }
+    const account = this.knownOf(identity, tier, nowMs)
+    if (account.tier !== tier) account.resize(tier, this.tierOf(identity, tier), nowMs)
+    const penalty = penaltyOf(account, throttle, nowMs, epochMs)
+    if (penalty && !penalty.bucket.has(tokens, nowMs)) {
+      const waitMs = Math.min(penalty.bucket.waitMs(tokens, nowMs), penalty.throttle.until - epochMs)
+      return { ok: false, limit: 'throttle', waitMs, account, throttle: penalty.throttle }
     }
-    if (limits.bucket.take(tokens, nowMs)) return { ok: true, bucket: penalty?.bucket ?? limits.bucket }
-    penalty?.bucket.debit(-tokens, nowMs)
-    const waitMs = limits.bucket.waitMs(tokens, nowMs)
-    return { ok: false, by: 'tier', waitMs, bucket: limits.bucket, throttle: undefined }
+    if (!account.tokens.has(tokens, nowMs)) {
+      return refusal('tokens', account.tokens.waitMs(tokens, nowMs), account)
+    }
+    if (account.requests && !account.requests.has(1, nowMs)) {
+      return refusal('requests', account.requests.waitMs(1, nowMs), account)
+    }
+    if (isStream && account.allStreams >= account.maxStreams) {
+      return refusal('streams', STREAM_WAIT_MS, account)
+    }
+    this.#spend(account, tokens, 1, isStream ? 1 : 0, nowMs)
+    if (isTight(account, nowMs)) this.onTight()
+    return { ok: true, account }
   }
 
-  /** Corrects both buckets: positive takes, negative gives back. Unknown identities are created only by a take. */
-  debit(identity: string, tier: TierName | undefined, tokens: number, nowMs: number): void {
-    const limits =
-      this.#limits.get(identity) ?? (tokens > 0 && tier ? this.#of(identity, tier, nowMs) : undefined)
-    limits?.bucket.debit(tokens, nowMs)
-    limits?.penalty?.bucket.debit(tokens, nowMs)
+  /** The end of an admitted call: what was used beyond the reservation (or, negative, not used), and the stream's place. */
+  settle(identity: string, tier: TierName, difference: number, isStream: boolean, nowMs: number): void {
+    this.#spend(this.knownOf(identity, tier, nowMs), difference, 0, isStream ? -1 : 0, nowMs)
+  }
+
+  /** The account of an identity as it is; `tier` is for one that is new here. */
+  knownOf(identity: string, tier: TierName, nowMs: number): Account {
+    let account = this.#accounts.get(identity)
+    if (!account) {
+      if (this.#accounts.size >= this.#maxAccounts) this.#forgetFirst()
+      account = new Account(identity, tier, this.tierOf(identity, tier), nowMs)
+      this.#accounts.set(identity, account)
+    }
+    return account
+  }
+
+  /** Those that this node changed since it was last asked. */
+  takeDirty(): Account[] {
+    const dirty = [...this.#dirty]
+    this.#dirty.clear()
+    return dirty
+  }
+
+  get hasDirty(): boolean {
+    return this.#dirty.size > 0
   }
 
   /** Identity → whole tokens left, for those that are not full. */
   tokensLeft(nowMs: number): Record<string, number> {
     const left: Record<string, number> = Object.create(null)
-    for (const [identity, { bucket, penalty }] of this.#limits) {
+    for (const { identity, tokens, penalty } of this.#accounts.values()) {
       left[identity] = Math.floor(
-        Math.min(bucket.level(nowMs), penalty?.bucket.level(nowMs) ?? Number.POSITIVE_INFINITY),
+        Math.min(tokens.level(nowMs), penalty?.bucket.level(nowMs) ?? Number.POSITIVE_INFINITY),
       )
     }
     return left
   }
 
-  /** What a joining node has to know: identity, tier and the tokens missing from a full bucket. */
-  *deficits(nowMs: number): Generator<[identity: string, tier: TierName, missing: number]> {
-    for (const [identity, { bucket, tier }] of this.#limits) {
-      const missing = bucket.capacity - bucket.level(nowMs)
-      if (missing >= 1) yield [identity, tier, missing]
+  /** Forgets who has long been as a newcomer would be, and what was heard of nodes that are gone. */
+  forget(nowMs: number, epochMs: number): void {
+    for (const account of this.#accounts.values()) {
+      if (account.penalty && account.penalty.throttle.until <= epochMs) account.penalty = undefined
+      if (account.changedAtMs + IDLE_MS <= nowMs && account.isFresh(nowMs)) {
+        this.#accounts.delete(account.identity)
+      } else account.forgetGone()
     }
   }
 
-  forgetFull(nowMs: number): void {
-    for (const [identity, { bucket, penalty }] of this.#limits) {
-      if (!penalty && bucket.level(nowMs) >= bucket.capacity) this.#limits.delete(identity)
-    }
+  #spend(account: Account, tokens: number, requests: number, streams: number, nowMs: number): void {
+    account.spend(tokens, requests, this.#busyTimes + 1, nowMs)
+    if (account.busy > this.#busyTimes) this.#busyTimes = account.busy
+    account.streams = Math.max(0, account.streams + streams)
+    if (tokens === 0 && requests === 0 && streams === 0) return
+    account.isDirty = true
+    this.#dirty.add(account)
   }
 
-  #of(identity: string, tier: TierName, nowMs: number): Limits {
-    let limits = this.#limits.get(identity)
-    if (!limits) {
-      const bucket = new TokenBucket(this.tierOf(identity, tier), nowMs)
-      limits = { bucket, tier, policy: this.#policy, penalty: undefined }
-      this.#limits.set(identity, limits)
-    } else if (limits.tier !== tier || limits.policy !== this.#policy) {
-      limits.tier = tier
-      limits.policy = this.#policy
-      limits.bucket.resize(this.tierOf(identity, tier), nowMs)
-    }
-    return limits
+  #forgetFirst(): void {
+    const [first] = this.#accounts.values()
+    if (!first) return
+    this.#accounts.delete(first.identity)
+    this.#dirty.delete(first)
   }
+}
 
-  #penalty(
-    limits: Limits,
-    throttle: Throttle | undefined,
-    nowMs: number,
-    epochMs: number,
-  ): Limits['penalty'] {
-    if (!throttle || throttle.until <= epochMs) {
-      limits.penalty = undefined
-    } else if (limits.penalty?.throttle !== throttle) {
-      // What was burnt and has not come back counts against the throttle too: every node knows it, so that a throttle
-      // begins alike everywhere and lets nobody start over at the next node.
-      const burnt = limits.bucket.capacity - limits.bucket.level(nowMs)
-      const left = Math.max(0, throttle.capacity - burnt)
-      limits.penalty = { bucket: new TokenBucket(throttle, nowMs, left), throttle }
-    }
-    return limits.penalty
+function refusal(limit: LimitName, waitMs: number, account: Account): Admission {
+  return { ok: false, limit, waitMs, account, throttle: undefined }
+}
+
+function isTight({ tokens, requests, maxStreams, allStreams }: Account, nowMs: number): boolean {
+  return (
+    tokens.level(nowMs) < tokens.capacity * TIGHT_SHARE ||
+    (requests !== undefined && requests.level(nowMs) < requests.capacity * TIGHT_SHARE) ||
+    allStreams > maxStreams * (1 - TIGHT_SHARE)
+  )
+}
+
+function penaltyOf(
+  account: Account,
+  throttle: Throttle | undefined,
+  nowMs: number,
+  epochMs: number,
+): Account['penalty'] {
+  if (!throttle || throttle.until <= epochMs) {
+    account.penalty = undefined
+  } else if (account.penalty?.throttle !== throttle) {
+    // What was burnt and has not come back counts against the throttle too: every node knows it, so that a throttle
+    // begins alike everywhere and lets nobody start over at the next node.
+    const left = Math.max(0, throttle.capacity - account.tokens.missing(nowMs))
+    account.penalty = { bucket: new TokenBucket(throttle, nowMs, left), throttle }
   }
+  return account.penalty
 }
 
 /** Names come from outside: what an object inherits is not a tier. */

@@ -15,121 +15,186 @@ const throttle = (until: number): Throttle => ({
   actor: 'guard',
 })
 
+const take = (bucket: TokenBucket, tokens: number, nowMs: number): boolean => {
+  if (!bucket.has(tokens, nowMs)) return false
+  bucket.debit(tokens, nowMs)
+  return true
+}
+
 describe('a token bucket', () => {
   it('refills with time up to its capacity', () => {
     const bucket = new TokenBucket({ capacity: 100, refillRate: 10 }, 0)
-    assert.ok(bucket.take(100, 0))
-    assert.ok(!bucket.take(1, 0))
+    assert.ok(take(bucket, 100, 0))
+    assert.ok(!take(bucket, 1, 0))
     assert.equal(bucket.waitMs(1, 0), 100)
     assert.equal(bucket.level(1_000), 10)
-    assert.ok(bucket.take(10, 1_000))
+    assert.ok(take(bucket, 10, 1_000))
     assert.equal(bucket.level(1_000_000), 100)
   })
 
   it('lets a first call through that asks for more than it can ever hold, and then waits for the debt', () => {
     const bucket = new TokenBucket({ capacity: 100, refillRate: 10 }, 0)
-    assert.ok(bucket.take(1_000, 0))
+    assert.ok(take(bucket, 1_000, 0))
     assert.equal(bucket.level(0), -900)
     assert.equal(bucket.waitMs(1, 0), 90_100)
   })
 
   it('of no capacity is a block', () => {
     const bucket = new TokenBucket({ capacity: 0, refillRate: 5 }, 0)
-    assert.ok(!bucket.take(0, 0))
+    assert.ok(!take(bucket, 0, 0))
     assert.equal(bucket.waitMs(1, 0), Number.POSITIVE_INFINITY)
   })
 
   it('never goes back in time and never refills without a rate', () => {
     const bucket = new TokenBucket({ capacity: 10, refillRate: 0 }, 1_000)
-    assert.ok(bucket.take(10, 1_000))
+    assert.ok(take(bucket, 10, 1_000))
     assert.equal(bucket.level(0), 0)
     assert.equal(bucket.waitMs(1, 2_000), Number.POSITIVE_INFINITY)
   })
 
   it('keeps what was spent when its tier changes', () => {
     const bucket = new TokenBucket({ capacity: 100, refillRate: 10 }, 0)
-    bucket.take(60, 0)
+    take(bucket, 60, 0)
     bucket.resize({ capacity: 1_000, refillRate: 100 }, 0)
     assert.equal(bucket.level(0), 940)
   })
+
+  it('begins no debt when it shrinks, and forgives none', () => {
+    const bucket = new TokenBucket({ capacity: 1_000, refillRate: 10 }, 0)
+    take(bucket, 600, 0)
+    bucket.resize({ capacity: 100, refillRate: 1 }, 0)
+    assert.equal(bucket.level(0), 0)
+    bucket.debit(50, 0)
+    bucket.resize({ capacity: 10, refillRate: 1 }, 0)
+    assert.equal(bucket.level(0), -50)
+  })
 })
+
+const T0 = 0
+/** Admits with the clock's two readings alike. */
+const admitAt =
+  (table: LimitTable, nowMs = T0) =>
+  (identity: string, tokens: number, limit?: Throttle, isStream = false) =>
+    table.admit(identity, 'free', tokens, isStream, limit, nowMs, nowMs)
 
 describe('the limit table', () => {
   it('admits by tier and tells how long to wait', () => {
-    const table = new LimitTable()
-    assert.ok(table.admit('u.k', 'free', 5_000, undefined, 0, 0).ok)
-    const second = table.admit('u.k', 'free', 100, undefined, 0, 0)
-    assert.ok(!second.ok && second.by === 'tier')
+    const admit = admitAt(new LimitTable())
+    assert.ok(admit('u.k', 5_000).ok)
+    const second = admit('u.k', 100)
+    assert.ok(!second.ok && second.limit === 'tokens')
     assert.equal(second.waitMs, 1_000)
-    assert.ok(table.admit('u.other', 'free', 100, undefined, 0, 0).ok, 'another key has its own bucket')
+    assert.ok(admit('u.other', 100).ok, 'another key has its own bucket')
+  })
+
+  it('counts requests by the minute, whatever tokens they cost', () => {
+    const table = new LimitTable()
+    const tier = { capacity: 1_000_000, refillRate: 0, requestsPerMinute: 60 }
+    table.setPolicy({ tiers: { free: tier }, identities: {} }, T0)
+    for (let i = 0; i < 60; i++) assert.ok(admitAt(table)('u.k', 0).ok)
+    const refused = admitAt(table)('u.k', 0)
+    assert.ok(!refused.ok && refused.limit === 'requests')
+    assert.equal(refused.waitMs, 1_000)
+    assert.equal(refused.account.tokens.level(T0), 1_000_000)
+    assert.ok(admitAt(table, 1_000)('u.k', 0).ok)
+    assert.ok(!admitAt(table, 1_000)('u.k', 0).ok)
+    assert.ok(admitAt(table, 61_000)('u.k', 0).ok, 'full again')
+  })
+
+  it('counts streams that run, and gives a place back at the end of one', () => {
+    const table = new LimitTable()
+    const tier = { capacity: 1_000, refillRate: 0, concurrentStreams: 2 }
+    table.setPolicy({ tiers: { free: tier }, identities: {} }, T0)
+    const admit = admitAt(table)
+    assert.ok(admit('u.k', 1, undefined, true).ok && admit('u.k', 1, undefined, true).ok)
+    const third = admit('u.k', 1, undefined, true)
+    assert.ok(!third.ok && third.limit === 'streams' && third.waitMs > 0)
+    assert.equal(third.account.tokens.level(T0), 998, 'it took nothing')
+    assert.ok(admit('u.k', 1).ok, 'a call that is no stream passes')
+    table.settle('u.k', 'free', 0, true, T0)
+    assert.ok(admit('u.k', 1, undefined, true).ok)
+    assert.ok(!admit('u.k', 1, undefined, true).ok)
   })
 
   it('lets the stricter of tier and throttle win, until the throttle ends', () => {
     const table = new LimitTable()
     const limit = throttle(60_000)
-    assert.ok(table.admit('u.k', 'free', 80, limit, 0, 0).ok)
-    const second = table.admit('u.k', 'free', 80, limit, 0, 0)
-    assert.ok(!second.ok && second.by === 'throttle')
+    assert.ok(admitAt(table)('u.k', 80, limit).ok)
+    const second = admitAt(table)('u.k', 80, limit)
+    assert.ok(!second.ok && second.limit === 'throttle')
     assert.equal(second.waitMs, 6_000)
     const ending = throttle(1_000)
-    assert.ok(table.admit('u.late', 'free', 100, ending, 0, 900).ok)
-    const nearEnd = table.admit('u.late', 'free', 100, ending, 0, 900)
+    assert.ok(admitAt(table, 900)('u.late', 100, ending).ok)
+    const nearEnd = admitAt(table, 900)('u.late', 100, ending)
     assert.ok(!nearEnd.ok && nearEnd.waitMs === 100, 'no longer than the throttle')
-    assert.ok(table.admit('u.k', 'free', 80, limit, 0, 60_000).ok, 'over')
-    assert.ok(table.admit('u.k', 'free', 80, undefined, 0, 0).ok, 'pardoned')
+    assert.ok(table.admit('u.k', 'free', 80, false, limit, T0, 60_000).ok, 'over')
+    assert.ok(admitAt(table)('u.k', 80).ok, 'pardoned')
   })
 
   it('begins a throttle with what was burnt before it', () => {
     const table = new LimitTable()
-    table.admit('u.k', 'free', 60, undefined, 0, 0)
-    const later = table.admit('u.k', 'free', 41, throttle(60_000), 0, 0)
-    assert.ok(!later.ok && later.by === 'throttle')
-    assert.ok(table.admit('u.k', 'free', 40, throttle(60_000), 0, 0).ok)
-    table.debit('u.flood', 'free', 4_000, 0)
-    const flood = table.admit('u.flood', 'free', 10, throttle(60_000), 0, 0)
+    const admit = admitAt(table)
+    admit('u.k', 60)
+    const later = admit('u.k', 41, throttle(60_000))
+    assert.ok(!later.ok && later.limit === 'throttle')
+    assert.ok(admit('u.k', 40, throttle(60_000)).ok)
+    table.settle('u.flood', 'free', 4_000, false, T0)
+    const flood = admit('u.flood', 10, throttle(60_000))
     assert.ok(!flood.ok && flood.waitMs === 1_000, 'the burnt beyond the capacity is not a debt')
   })
 
   it('takes from both buckets or from neither', () => {
     const table = new LimitTable()
-    table.setPolicy({ tiers: { free: { capacity: 20, refillRate: 0 } }, identities: {} })
+    table.setPolicy({ tiers: { free: { capacity: 20, refillRate: 0 } }, identities: {} }, T0)
+    const admit = admitAt(table)
     const limit = throttle(60_000)
-    assert.ok(table.admit('u.k', 'free', 15, limit, 0, 0).ok)
-    const refused = table.admit('u.k', 'free', 10, limit, 0, 0)
-    assert.ok(!refused.ok && refused.by === 'tier')
-    const passed = table.admit('u.k', 'free', 5, limit, 0, 0)
+    assert.ok(admit('u.k', 15, limit).ok)
+    const refused = admit('u.k', 10, limit)
+    assert.ok(!refused.ok && refused.limit === 'tokens')
+    const passed = admit('u.k', 5, limit)
     assert.ok(passed.ok)
-    assert.equal(passed.bucket.level(0), 80, 'the refused call took nothing from the penalty bucket')
+    assert.equal(passed.account.penalty?.bucket.level(T0), 80, 'the refused call took nothing from it')
   })
 
   it('applies overrides of tiers and of identities', () => {
     const table = new LimitTable()
-    table.setPolicy({ tiers: { free: { capacity: 10, refillRate: 1 } }, identities: { 'vip.k': 'pro' } })
-    assert.ok(table.admit('u.k', 'free', 10, undefined, 0, 0).ok)
-    assert.ok(!table.admit('u.k', 'free', 1, undefined, 0, 0).ok)
+    table.setPolicy({ tiers: { free: { capacity: 10, refillRate: 1 } }, identities: { 'vip.k': 'pro' } }, T0)
+    assert.ok(admitAt(table)('u.k', 10).ok)
+    assert.ok(!admitAt(table)('u.k', 1).ok)
     assert.equal(table.tierOf('vip.k', 'free').capacity, 50_000)
-    table.setPolicy(undefined)
-    assert.ok(
-      table.admit('u.k', 'free', 4_000, undefined, 0, 0).ok,
-      'back at the default, less what was spent',
-    )
+    table.setPolicy(undefined, T0)
+    assert.ok(admitAt(table)('u.k', 4_990).ok, 'back at the default, less what was spent')
+    assert.ok(!admitAt(table)('u.k', 1).ok)
   })
 
-  it('takes debits of other nodes, and tells a joining one what is missing', () => {
+  it('changes the limits of idle identities at the moment of the change', () => {
     const table = new LimitTable()
-    table.debit('u.k', 'free', 3_000, 0)
-    table.debit('nobody.k', undefined, -5, 0)
-    assert.deepEqual([...table.deficits(0)], [['u.k', 'free', 3_000]])
-    assert.deepEqual({ ...table.tokensLeft(0) }, { 'u.k': 2_000 })
-    table.forgetFull(30_000)
-    assert.equal(table.size, 0)
+    admitAt(table)('u.k', 5_000)
+    table.setPolicy({ tiers: { free: { capacity: 5_000, refillRate: 1 } }, identities: {} }, 10_000)
+    assert.equal({ ...table.tokensLeft(20_000) }['u.k'], 1_010, '10 s at 100/s, then 10 s at 1/s')
+  })
+
+  it('forgets who is as a newcomer, a minute later, and never holds more than it may', () => {
+    const table = new LimitTable(3)
+    admitAt(table)('u.spent', 3_000)
+    admitAt(table)('u.streams', 1, undefined, true)
+    for (const account of table.takeDirty()) account.isDirty = false
+    table.forget(30_000, 30_000)
+    assert.equal(table.size, 2, 'not yet')
+    table.forget(90_000, 90_000)
+    assert.deepEqual(
+      Array.from(table.accounts(), each => each.identity),
+      ['u.streams'],
+    )
+    for (let i = 0; i < 10; i++) admitAt(table)(`u.${i}`, 1)
+    assert.equal(table.size, 3)
   })
 })
 
 it('the estimate is 50 and a quarter of the characters, and room for the answer', () => {
   const limits = { defaultCompletionTokens: 256, maxCompletionTokens: 1_000 }
   const facts = { model: 'm', stream: false, promptChars: 400, maxTokens: undefined }
-  assert.deepEqual(estimate(facts, limits), { prompt: 150, reserved: 406 })
-  assert.deepEqual(estimate({ ...facts, maxTokens: 10 }, limits), { prompt: 150, reserved: 160 })
-  assert.deepEqual(estimate({ ...facts, maxTokens: 1e12 }, limits), { prompt: 150, reserved: 1_150 })
+  assert.deepEqual(estimate(facts, limits, 1e9), { prompt: 150, reserved: 406 })
+  assert.deepEqual(estimate({ ...facts, maxTokens: 10 }, limits, 1e9), { prompt: 150, reserved: 160 })
+  assert.deepEqual(estimate({ ...facts, maxTokens: 1e12 }, limits, 1e9), { prompt: 150, reserved: 1_150 })
 })

@@ -1,4 +1,8 @@
-import type { Tier } from '@fluxgate/contracts'
+/** Tokens, and tokens a second. */
+export interface BucketSize {
+  readonly capacity: number
+  readonly refillRate: number
+}
 
 /**
  * A token bucket: `capacity` tokens at the most, `refillRate` tokens a second. The level may fall below zero when a
@@ -11,10 +15,10 @@ export class TokenBucket {
   #level: number
   #atMs: number
 
-  constructor(tier: Tier, nowMs: number, level = tier.capacity) {
-    this.capacity = tier.capacity
-    this.refillRate = tier.refillRate
-    this.#level = Math.min(level, tier.capacity)
+  constructor(size: BucketSize, nowMs: number, level = size.capacity) {
+    this.capacity = size.capacity
+    this.refillRate = size.refillRate
+    this.#level = Math.min(level, size.capacity)
     this.#atMs = nowMs
   }
 
@@ -26,12 +30,15 @@ export class TokenBucket {
     return this.#level
   }
 
-  /** Takes `tokens` if they are there. More than the capacity is asked for as the capacity, so a first call can pass. */
-  take(tokens: number, nowMs: number): boolean {
+  /** True when `tokens` may be taken. More than the capacity is asked for as the capacity, so a first call can pass. */
+  has(tokens: number, nowMs: number): boolean {
     // A capacity of nothing is a block, not a bucket that is always full.
-    if (this.capacity <= 0 || this.level(nowMs) < Math.min(tokens, this.capacity)) return false
-    this.#level -= tokens
-    return true
+    return this.capacity > 0 && this.level(nowMs) >= Math.min(tokens, this.capacity)
+  }
+
+  /** Tokens that a full bucket would have more. */
+  missing(nowMs: number): number {
+    return this.capacity - this.level(nowMs)
   }
 
   /** Takes (or, negative, gives back) without asking. */
@@ -39,7 +46,7 @@ export class TokenBucket {
     this.#level = Math.min(this.capacity, this.level(nowMs) - tokens)
   }
 
-  /** Milliseconds until {@link take} of as many would pass; Infinity when it never would. */
+  /** Milliseconds until {@link has} as many; Infinity when it never will. */
   waitMs(tokens: number, nowMs: number): number {
     if (this.capacity <= 0) return Number.POSITIVE_INFINITY
     const missing = Math.min(tokens, this.capacity) - this.level(nowMs)
@@ -52,11 +59,12 @@ export class TokenBucket {
     return this.waitMs(this.capacity, nowMs)
   }
 
-  resize(tier: Tier, nowMs: number): void {
-    this.level(nowMs)
-    // What was spent stays spent: the level moves with the capacity.
-    this.#level += tier.capacity - this.capacity
-    this.capacity = tier.capacity
-    this.refillRate = tier.refillRate
+  /** What was spent stays spent, so the level moves with the capacity; but no debt comes of a smaller bucket. */
+  resize(size: BucketSize, nowMs: number): void {
+    const level = this.level(nowMs)
+    const moved = level + size.capacity - this.capacity
+    this.#level = Math.min(size.capacity, Math.max(moved, Math.min(level, 0)))
+    this.capacity = size.capacity
+    this.refillRate = size.refillRate
   }
 }

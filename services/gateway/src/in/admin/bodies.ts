@@ -53,6 +53,7 @@ const ThrottleOrder = Type.Object(
     refill_rate: Amount,
     seconds: Type.Optional(Type.Integer({ minimum: 1, maximum: MAX_THROTTLE_SECONDS })),
     reason: Type.Optional(ShortText),
+    end_streams: Type.Optional(Type.Boolean()),
   },
   only,
 )

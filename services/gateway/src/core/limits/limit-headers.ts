@@ -1,0 +1,81 @@
+import type { Dialect } from '../dialect/dialect.ts'
+import type { Account } from './account.ts'
+import type { TokenBucket } from './token-bucket.ts'
+
+type Name = 'tokens' | 'requests'
+
+const TENTHS_A_MINUTE = 600
+const MS_A_TENTH = 100
+
+/**
+ * `x-ratelimit-{limit,remaining,reset}-{requests,tokens}` as OpenAI names them, of the strictest bucket; and for
+ * Anthropic's clients `anthropic-ratelimit-{requests,tokens}-{limit,remaining,reset}` besides. What never fills again
+ * has no reset.
+ */
+export function limitHeaders(
+  account: Account,
+  dialect: Dialect['name'],
+  nowMs: number,
+  epochMs: number,
+): Record<string, string> {
+  const headers: Record<string, string> = {}
+  const tokens = account.penalty?.bucket ?? account.tokens
+  tellBucket(headers, 'tokens', tokens, nowMs)
+  if (account.requests) tellBucket(headers, 'requests', account.requests, nowMs)
+  if (dialect === 'anthropic') {
+    tellAnthropic(headers, 'tokens', tokens, nowMs, epochMs)
+    if (account.requests) tellAnthropic(headers, 'requests', account.requests, nowMs, epochMs)
+  }
+  return headers
+}
+
+function tellBucket(headers: Record<string, string>, name: Name, bucket: TokenBucket, nowMs: number): void {
+  const fullInMs = bucket.fullInMs(nowMs)
+  headers[`x-ratelimit-limit-${name}`] = String(bucket.capacity)
+  headers[`x-ratelimit-remaining-${name}`] = remaining(bucket, nowMs)
+  if (fullInMs !== Number.POSITIVE_INFINITY) headers[`x-ratelimit-reset-${name}`] = durationText(fullInMs)
+}
+
+function tellAnthropic(
+  headers: Record<string, string>,
+  name: Name,
+  bucket: TokenBucket,
+  nowMs: number,
+  epochMs: number,
+): void {
+  const fullInMs = bucket.fullInMs(nowMs)
+  headers[`anthropic-ratelimit-${name}-limit`] = String(bucket.capacity)
+  headers[`anthropic-ratelimit-${name}-remaining`] = remaining(bucket, nowMs)
+  if (fullInMs !== Number.POSITIVE_INFINITY) {
+    headers[`anthropic-ratelimit-${name}-reset`] = timeText(epochMs + fullInMs)
+  }
+}
+
+function remaining(bucket: TokenBucket, nowMs: number): string {
+  return String(Math.max(0, Math.floor(bucket.level(nowMs))))
+}
+
+/** Texts below a minute, by tenths of a second: nearly all that are asked for. */
+const SHORT: readonly string[] = Array.from({ length: TENTHS_A_MINUTE }, (_, tenths) => secondsText(tenths))
+
+/** As OpenAI writes durations, rounded up to a tenth of a second: `0s`, `1.2s`, `6m0s`, `2h0m0s`. */
+export function durationText(ms: number): string {
+  const tenths = Math.ceil(ms / MS_A_TENTH)
+  if (tenths < TENTHS_A_MINUTE) return SHORT[tenths]!
+  const minutes = Math.floor(tenths / TENTHS_A_MINUTE)
+  const rest = SHORT[tenths % TENTHS_A_MINUTE]!
+  return minutes < 60 ? `${minutes}m${rest}` : `${Math.floor(minutes / 60)}h${minutes % 60}m${rest}`
+}
+
+function secondsText(tenths: number): string {
+  const seconds = Math.floor(tenths / 10)
+  return tenths % 10 === 0 ? `${seconds}s` : `${seconds}.${tenths % 10}s`
+}
+
+const MAX_DATE_MS = 8.64e15
+
+/** RFC 3339 in UTC, rounded up to the second. */
+function timeText(epochMs: number): string {
+  const ms = Math.min(Math.ceil(epochMs / 1_000) * 1_000, MAX_DATE_MS)
+  return new Date(ms).toISOString().replace('.000', '')
+}
