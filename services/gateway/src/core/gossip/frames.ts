@@ -68,7 +68,7 @@ const WholeRow = Type.Object({
 /** All that the sender knows: its own run is the first of `peers`. */
 const WholePart = Type.Object({
   ...part,
-  peers: Type.Array(Type.Object(sender), { maxItems: MAX_PEERS + 1 }),
+  peers: Type.Array(Type.Object({ ...sender, isBehind: Type.Boolean() }), { maxItems: MAX_PEERS + 1 }),
   rows: Type.Array(WholeRow, { maxItems: MAX_ROWS }),
 })
 export type WholePart = Static<typeof WholePart>

@@ -138,19 +138,20 @@ export class Gossip {
       })
       if (rows.length === MAX_SNAPSHOT_ROWS) break
     }
-    const runs = peers.map(({ node, boot, seq }) => ({ node, boot, seq }))
-    const known = [{ ...this.#self, seq: this.#seq }, ...runs]
+    const runs = peers.map(({ node, boot, seq, isBehind }) => ({ node, boot, seq, isBehind }))
+    const known = [{ ...this.#self, seq: this.#seq, isBehind: false }, ...runs]
     const rowsPerPart = Math.ceil(MAX_ROWS / known.length)
     return this.#partsOf(rows, rowsPerPart).map(part => ({ ...part, peers: known }))
   }
 
   /** Begins with what another node knows; before anything was heard or spent here. */
   join(parts: readonly WholePart[], nowMs: number): void {
-    const peers = parts[0]?.peers.map(({ node, boot, seq }) => {
-      const peer = this.peers.hear(node, boot, nowMs)
-      peer.seq = seq
-      return peer
-    })
+    const peers = parts[0]?.peers.map(({ node, boot, seq, isBehind }) =>
+      // Of a run of this node before nothing more will come.
+      node === this.#self.node
+        ? undefined
+        : Object.assign(this.peers.hear(node, boot, nowMs), { seq, isBehind }),
+    )
     for (const row of parts.flatMap(part => part.rows)) {
       const account = this.#table.knownOf(row.id, row.tier, nowMs)
       account.debit(row.tokens, row.requests, nowMs)
@@ -196,7 +197,8 @@ function heardIn(account: Account, peer: Peer, busy: number): Heard {
   return heard
 }
 
+/** What is to be taken beyond what was heard, as far as it is owed still; what was given back unheard is given back. */
 function missed({ total, owed }: { total: number; owed: number }, heard: number): number {
-  const unheard = total - heard
-  return unheard > 0 ? Math.min(unheard, owed) : unheard
+  // Heard below zero: the end of a call was heard and its beginning was not, so it has been given back here too early.
+  return Math.min(total - heard, owed + Math.max(0, -heard))
 }

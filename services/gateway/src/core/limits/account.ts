@@ -34,7 +34,7 @@ export class Account {
   /** That run at this node. */
   streams = 0
   /** Names this node's present busy time: it begins with a debit when all before it has been paid back. */
-  busy = 0
+  busy: number
   readonly ownTokens = new OwnDebits()
   readonly ownRequests = new OwnDebits()
   /** To be told to the other nodes. */
@@ -42,8 +42,9 @@ export class Account {
   heard: Heard[] = []
   changedAtMs: number
 
-  constructor(identity: string, tier: TierName, limits: Tier, nowMs: number) {
+  constructor(identity: string, tier: TierName, limits: Tier, busy: number, nowMs: number) {
     this.identity = identity
+    this.busy = busy
     this.tier = tier
     this.tokens = new TokenBucket(limits, nowMs)
     this.requests = requestsBucket(limits, nowMs)
@@ -112,6 +113,8 @@ export class Account {
 
   #isPaidBack(nowMs: number): boolean {
     return (
+      // Sums of nothing need no new beginning.
+      (this.ownTokens.total !== 0 || this.ownRequests.total !== 0) &&
       this.ownTokens.untold === 0 &&
       this.ownRequests.untold === 0 &&
       this.ownTokens.owed(this.tokens.refillRate, nowMs) === 0 &&

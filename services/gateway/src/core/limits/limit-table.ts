@@ -107,7 +107,7 @@ export class LimitTable {
     let account = this.#accounts.get(identity)
     if (!account) {
       if (this.#accounts.size >= this.#maxAccounts) this.#forgetFirst()
-      account = new Account(identity, tier, this.tierOf(identity, tier), nowMs)
+      account = new Account(identity, tier, this.tierOf(identity, tier), ++this.#busyTimes, nowMs)
       this.#accounts.set(identity, account)
     }
     return account
