@@ -173,10 +173,11 @@ describe('the projection', () => {
     // As after a fail-over to a copy of the database that had not yet received anything.
     await runScript(
       db,
-      `truncate requests, usage_minutes, auth_events, throttles, incidents;
+      `truncate requests, usage_minutes, usage_hours, usage_days, latency_minutes, latency_hours, latency_days,
+         auth_events, throttles, incidents, budget_crossings;
        update projection_checkpoints set sequence = 0;
        update request_totals set admitted = 0, refused = 0, completed = 0, failed = 0, interrupted = 0, settled = 0,
-         prompt_tokens = 0, completion_tokens = 0, total_tokens = 0, repeated = 0`,
+         prompt_tokens = 0, completion_tokens = 0, total_tokens = 0, repeated = 0, cost_micros = 0`,
     )
     const more = workload({ requests: 20, seed: 2, startMs: Date.UTC(2026, 11, 1) }).map(renamed)
     await publish(more)
