@@ -219,7 +219,11 @@ describe('gossip', () => {
     const frames = a.gossip.takeFrames()
     assert.deepEqual(
       frames.map(frame => [frame.seq, frame.rows.length]),
-      [[1, MAX_ROWS], [2, MAX_ROWS], [3, 1]],
+      [
+        [1, MAX_ROWS],
+        [2, MAX_ROWS],
+        [3, 1],
+      ],
     )
     hear(b, [frames[0]!, frames[2]!])
     assert.equal(a.gossip.ownParts(0).length, 3)
