@@ -161,19 +161,22 @@ describe('the loop', () => {
     }
     assert.ok(text.length > 0)
 
-    assert.deepEqual(typesOf(await eventsOf('REQUESTS', identity)).toSorted(), [
-      'requests.admitted',
-      'requests.admitted',
-      'requests.completed',
-      'requests.completed',
-    ])
-    const settled = (await eventsOf('TOKENS', identity)).filter(
-      event => event.type === 'fluxgate.tokens.settled',
-    )
-    assert.deepEqual(
-      settled.map(event => (event.data as { total: number; source: string }).total),
-      [plain.usage!.total_tokens, reported],
-    )
+    // What the client saw whole is safe at its node, and in the streams a moment later.
+    await eventually(async () => {
+      assert.deepEqual(typesOf(await eventsOf('REQUESTS', identity)).toSorted(), [
+        'requests.admitted',
+        'requests.admitted',
+        'requests.completed',
+        'requests.completed',
+      ])
+      const settled = (await eventsOf('TOKENS', identity)).filter(
+        event => event.type === 'fluxgate.tokens.settled',
+      )
+      assert.deepEqual(
+        settled.map(event => (event.data as { total: number; source: string }).total),
+        [plain.usage!.total_tokens, reported],
+      )
+    })
     assert.deepEqual(typesOf(await eventsOf('AUTH', identity)), ['auth.key_created', 'auth.key_accepted'])
     const { user } = parseIdentity(identity)!
     await eventually(
