@@ -254,7 +254,7 @@ function admit(
     ...caller,
     refillRate,
     stream: facts.stream,
-    promptChars: facts.promptChars,
+    promptChars: facts.prompt.chars,
     promptEstimate: prompt,
     reserved,
   }
@@ -297,8 +297,9 @@ function upstreamHeaders(request: FastifyRequest, call: Call): Record<string, st
 }
 
 const NO_TOKENS = Object.freeze({ prompt: 0, reserved: 0 })
+const NO_PROMPT = Object.freeze({ chars: 0, tokens: 0 })
 const NO_BODY: ReadCall = Object.freeze({
-  facts: Object.freeze({ model: '', stream: false, promptChars: 0, maxTokens: 0 }),
+  facts: Object.freeze({ model: '', stream: false, prompt: NO_PROMPT, answers: 0, maxTokens: 0 }),
   body: Buffer.alloc(0),
   stripUsage: false,
 })

@@ -1,16 +1,18 @@
 import { jsonTap } from '../usage/json-tap.ts'
 import { readUsage } from '../usage/read-usage.ts'
 import { sseTap } from '../usage/sse-tap.ts'
-import { type JsonObject, largest, parseObject, promptChars, textField } from './body.ts'
+import { type JsonObject, largest, parseObject, textField } from './body.ts'
 import type { Dialect } from './dialect.ts'
+import { promptSize } from './prompt-size.ts'
 
+const COUNT_TOKENS = '/v1/messages/count_tokens'
 const PROMPT_FIELDS = ['messages', 'system', 'tools']
 
 /** Anthropic's Messages API. Usage comes in `message_start` (input) and `message_delta` (output so far). */
 export const anthropic: Dialect = {
   name: 'anthropic',
 
-  read(_path, bytes) {
+  read(path, bytes) {
     const parsed = parseObject(bytes)
     if (!parsed.ok) return parsed
     const body = parsed.value
@@ -20,7 +22,8 @@ export const anthropic: Dialect = {
         facts: {
           model: textField(body, 'model') ?? '',
           stream: body.stream === true,
-          promptChars: promptChars(body, PROMPT_FIELDS),
+          prompt: promptSize(body, PROMPT_FIELDS),
+          answers: path === COUNT_TOKENS ? 0 : 1,
           maxTokens: largest(body, ['max_tokens']),
         },
         body: bytes,

@@ -29,26 +29,3 @@ export function largest(body: JsonObject, names: readonly string[]): number | un
   }
   return found
 }
-
-/** An image costs about as much as this many characters of text, whatever its bytes. */
-const IMAGE_CHARS = 4_000
-const MAX_DEPTH = 12
-
-/**
- * Characters of text below the given fields: strings at any depth, with inline images counted at a flat rate.
- * The estimate made from it (a quarter of the characters) errs high for code and low for CJK text.
- */
-export function promptChars(body: JsonObject, fields: readonly string[]): number {
-  let chars = 0
-  for (const field of fields) chars += charsOf(body[field], MAX_DEPTH)
-  return chars
-}
-
-function charsOf(value: unknown, depth: number): number {
-  if (typeof value === 'string') return value.startsWith('data:') ? IMAGE_CHARS : value.length
-  if (typeof value !== 'object' || value === null || depth === 0) return 0
-  let chars = 0
-  if (Array.isArray(value)) for (const item of value) chars += charsOf(item, depth - 1)
-  else for (const key in value) chars += charsOf((value as JsonObject)[key], depth - 1)
-  return chars
-}

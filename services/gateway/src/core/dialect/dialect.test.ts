@@ -59,7 +59,7 @@ describe('a dialect', () => {
     })
     assert.equal(facts.model, 'gpt-x')
     assert.equal(facts.maxTokens, 20)
-    assert.ok(facts.promptChars > 5_000 && facts.promptChars < 5_100, `${facts.promptChars}`)
+    assert.ok(facts.prompt.chars > 5_000 && facts.prompt.chars < 5_100, `${facts.prompt.chars}`)
     assert.equal(read('/api/chat', { model: 'm', options: { num_predict: 5 } }).facts.maxTokens, 5)
     assert.equal(read('/api/chat', { model: 'm' }).facts.stream, true)
     assert.equal(read('/api/chat', { model: 'm', stream: false }).facts.stream, false)
@@ -77,10 +77,13 @@ describe('a dialect', () => {
       max_tokens: -1,
       messages: 3,
     })
-    assert.deepEqual(odd.facts, { model: '', stream: false, promptChars: 0, maxTokens: undefined })
+    assert.deepEqual(odd.facts, {
+      ...{ model: '', stream: false, answers: 1, maxTokens: undefined },
+      prompt: { chars: 0, tokens: 1 },
+    })
     let deep: unknown = 'x'.repeat(50)
     for (let i = 0; i < 1_000; i++) deep = [deep]
-    assert.equal(read('/v1/chat/completions', { messages: deep }).facts.promptChars, 0)
+    assert.equal(read('/v1/chat/completions', { messages: deep }).facts.prompt.chars, 0)
   })
 
   it('words errors as its clients expect them', () => {

@@ -1,11 +1,13 @@
 import type { UsageTap } from '../usage/tap.ts'
+import type { PromptSize } from './prompt-size.ts'
 
 /** What admission needs to know of a request body. */
 export interface CallFacts {
   readonly model: string
   readonly stream: boolean
-  /** Characters of prompt text; see `promptChars`. */
-  readonly promptChars: number
+  readonly prompt: PromptSize
+  /** Answers that it asks for, each of which may be as long as `maxTokens`; 0 where nothing is generated. */
+  readonly answers: number
   /** The caller's limit for the answer, in tokens. */
   readonly maxTokens: number | undefined
 }

@@ -1,11 +1,13 @@
 import { jsonTap } from '../usage/json-tap.ts'
 import { ndjsonTap } from '../usage/ndjson-tap.ts'
 import { readUsage } from '../usage/read-usage.ts'
-import { type JsonObject, largest, parseObject, promptChars, textField } from './body.ts'
+import { type JsonObject, largest, parseObject, textField } from './body.ts'
 import type { Dialect } from './dialect.ts'
+import { promptSize } from './prompt-size.ts'
 
-const PROMPT_FIELDS = ['messages', 'prompt', 'system', 'suffix', 'input', 'tools']
-const STREAMING = new Set(['/api/chat', '/api/generate'])
+const PROMPT_FIELDS = ['messages', 'prompt', 'system', 'suffix', 'input', 'tools', 'images']
+/** What generates text, and streams it unless told otherwise. */
+const GENERATES = new Set(['/api/chat', '/api/generate'])
 
 /** Ollama's native API. Its raw default is to stream; usage stands in the last line's counts. */
 export const ollama: Dialect = {
@@ -21,8 +23,9 @@ export const ollama: Dialect = {
       call: {
         facts: {
           model: textField(body, 'model') ?? textField(body, 'name') ?? '',
-          stream: STREAMING.has(path) && body.stream !== false,
-          promptChars: promptChars(body, PROMPT_FIELDS),
+          stream: GENERATES.has(path) && body.stream !== false,
+          prompt: promptSize(body, PROMPT_FIELDS),
+          answers: GENERATES.has(path) ? 1 : 0,
           maxTokens: isObject(options) ? largest(options, ['num_predict']) : undefined,
         },
         body: bytes,

@@ -1,11 +1,13 @@
 import { jsonTap } from '../usage/json-tap.ts'
 import { readUsage } from '../usage/read-usage.ts'
 import { sseTap } from '../usage/sse-tap.ts'
-import { type JsonObject, largest, parseObject, promptChars, textField } from './body.ts'
+import { type JsonObject, largest, parseObject, textField } from './body.ts'
 import type { Dialect, ReadCall } from './dialect.ts'
+import { promptSize } from './prompt-size.ts'
 
 const PROMPT_FIELDS = ['messages', 'prompt', 'input', 'instructions', 'tools', 'functions']
 const LIMIT_FIELDS = ['max_tokens', 'max_completion_tokens', 'max_output_tokens']
+const GENERATES_NOTHING = new Set(['/v1/embeddings', '/v1/moderations', '/v1/responses/input_tokens'])
 /** Paths whose streams tell usage only when `stream_options.include_usage` asks for it. */
 const ASKS_FOR_USAGE = new Set(['/v1/chat/completions', '/v1/completions'])
 
@@ -25,7 +27,8 @@ export const openai: Dialect = {
       facts: {
         model: textField(body, 'model') ?? '',
         stream,
-        promptChars: promptChars(body, PROMPT_FIELDS),
+        prompt: promptSize(body, PROMPT_FIELDS),
+        answers: answersOf(path, body),
         maxTokens: largest(body, LIMIT_FIELDS),
       },
       body: inject ? withUsageAsked(bytes, body) : bytes,
@@ -51,6 +54,14 @@ export const openai: Dialect = {
     if (!contentType.startsWith('text/event-stream')) return ''
     return `data: ${JSON.stringify({ error: { message, type: 'server_error', param: null, code } })}\n\n`
   },
+}
+
+/** `n` or `best_of` answers to each of the prompts. */
+function answersOf(path: string, body: JsonObject): number {
+  if (GENERATES_NOTHING.has(path)) return 0
+  const { prompt } = body
+  const prompts = Array.isArray(prompt) && typeof prompt[0] !== 'number' ? prompt.length : 1
+  return Math.max(1, largest(body, ['n', 'best_of']) ?? 1) * Math.max(1, prompts)
 }
 
 const OPTION = '"stream_options":{"include_usage":true}'

@@ -1,9 +1,9 @@
 import type { CallFacts } from '../dialect/dialect.ts'
 
 export interface EstimateLimits {
-  /** Tokens reserved for the answer when the caller sets no limit. */
+  /** Tokens reserved for an answer when the caller sets no limit. */
   readonly defaultCompletionTokens: number
-  /** The most that is reserved for the answer, whatever the caller asks for. */
+  /** The most that is reserved for one answer, whatever the caller asks for. */
   readonly maxCompletionTokens: number
 }
 
@@ -17,11 +17,11 @@ export interface Estimate {
 }
 
 /**
- * Pre-flight estimate: 50 a call, a quarter of the prompt's characters, and room for the answer; at most `capacity`, so
- * that no call leaves a debt behind that it did not use.
+ * Pre-flight estimate: 50 a call, the prompt's tokens (never less than a quarter of its characters; the error is stated
+ * at `promptSize`), and room for every answer; at most `capacity`, so that no call leaves a debt that it did not use.
  */
 export function estimate(call: CallFacts, limits: EstimateLimits, capacity: number): Estimate {
-  const prompt = BASE_TOKENS + Math.ceil(call.promptChars / 4)
-  const answer = Math.min(call.maxTokens ?? limits.defaultCompletionTokens, limits.maxCompletionTokens)
-  return { prompt, reserved: Math.min(prompt + answer, Math.max(1, Math.floor(capacity))) }
+  const prompt = BASE_TOKENS + Math.max(Math.ceil(call.prompt.chars / 4), call.prompt.tokens)
+  const each = Math.min(call.maxTokens ?? limits.defaultCompletionTokens, limits.maxCompletionTokens)
+  return { prompt, reserved: Math.min(prompt + call.answers * each, Math.max(1, Math.floor(capacity))) }
 }

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { Throttle } from '@fluxgate/contracts'
-import { estimate } from './estimate.ts'
 import { LimitTable } from './limit-table.ts'
 import { TokenBucket } from './token-bucket.ts'
 
@@ -189,12 +188,4 @@ describe('the limit table', () => {
     for (let i = 0; i < 10; i++) admitAt(table)(`u.${i}`, 1)
     assert.equal(table.size, 3)
   })
-})
-
-it('the estimate is 50 and a quarter of the characters, and room for the answer', () => {
-  const limits = { defaultCompletionTokens: 256, maxCompletionTokens: 1_000 }
-  const facts = { model: 'm', stream: false, promptChars: 400, maxTokens: undefined }
-  assert.deepEqual(estimate(facts, limits, 1e9), { prompt: 150, reserved: 406 })
-  assert.deepEqual(estimate({ ...facts, maxTokens: 10 }, limits, 1e9), { prompt: 150, reserved: 160 })
-  assert.deepEqual(estimate({ ...facts, maxTokens: 1e12 }, limits, 1e9), { prompt: 150, reserved: 1_150 })
 })
