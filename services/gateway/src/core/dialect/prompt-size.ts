@@ -28,78 +28,41 @@ const IMAGE_TYPES = new Set<unknown>(['image', 'image_url', 'input_image', 'inpu
  */
 export function promptSize(body: JsonObject, fields: readonly string[]): PromptSize {
   const size = { chars: 0, tokens: 0 }
-  walk(body, fields, {
-    text(text) {
-      size.chars += text.length
-      size.tokens += textTokens(text)
-    },
-    image() {
-      size.chars += IMAGE_CHARS
-      size.tokens += IMAGE_CHARS / LATIN_CHARS_A_TOKEN
-    },
-    // Its quotes and its colon are a token.
-    name(name) {
-      size.tokens += 1 + name.length / LATIN_CHARS_A_TOKEN
-    },
-    number() {
-      size.tokens++
-    },
-  })
+  for (const field of fields) addField(size, field, body[field], MAX_DEPTH)
   return { chars: size.chars, tokens: Math.ceil(size.tokens) }
 }
 
-/** The texts themselves, for who counts their tokens; images as in {@link promptSize}. */
-export function promptText(
-  body: JsonObject,
-  fields: readonly string[],
-): { readonly text: string; readonly imageChars: number } {
-  const texts: string[] = []
-  let imageChars = 0
-  walk(body, fields, {
-    text(text) {
-      texts.push(text)
-    },
-    image() {
-      imageChars += IMAGE_CHARS
-    },
-    name() {},
-    number() {},
-  })
-  return { text: texts.join('\n'), imageChars }
-}
+type Sum = { -readonly [name in keyof PromptSize]: number }
 
-interface Reader {
-  text(text: string): void
-  image(): void
-  /** Of a field. */
-  name(name: string): void
-  number(): void
-}
-
-function walk(body: JsonObject, fields: readonly string[], reader: Reader): void {
-  for (const field of fields) readField(field, body[field], reader, MAX_DEPTH)
-}
-
-function readField(name: string, value: unknown, reader: Reader, depth: number): void {
+function addField(size: Sum, name: string, value: unknown, depth: number): void {
   // What Ollama's `images` hold is base64 without a mark, and no text.
-  if (name === 'images' && Array.isArray(value)) for (const _ of value) reader.image()
-  else readValue(value, reader, depth)
+  if (name === 'images' && Array.isArray(value)) for (const _ of value) addImage(size)
+  else add(size, value, depth)
 }
 
-function readValue(value: unknown, reader: Reader, depth: number): void {
+function add(size: Sum, value: unknown, depth: number): void {
   if (typeof value === 'string') {
-    if (value.startsWith('data:')) reader.image()
-    else reader.text(value)
-  } else if (typeof value === 'number') reader.number()
+    if (value.startsWith('data:')) addImage(size)
+    else {
+      size.chars += value.length
+      size.tokens += textTokens(value)
+    }
+  } else if (typeof value === 'number') size.tokens++
   else if (typeof value !== 'object' || value === null || depth === 0) return
-  else if (Array.isArray(value)) for (const item of value) readValue(item, reader, depth - 1)
-  else if (IMAGE_TYPES.has((value as JsonObject).type)) reader.image()
+  else if (Array.isArray(value)) for (const item of value) add(size, item, depth - 1)
+  else if (IMAGE_TYPES.has((value as JsonObject).type)) addImage(size)
   else {
     for (const name in value) {
-      reader.name(name)
-      readField(name, (value as JsonObject)[name], reader, depth - 1)
+      // Its quotes and its colon are a token.
+      size.tokens += 1 + name.length / LATIN_CHARS_A_TOKEN
+      addField(size, name, (value as JsonObject)[name], depth - 1)
     }
   }
+}
+
+function addImage(size: Sum): void {
+  size.chars += IMAGE_CHARS
+  size.tokens += IMAGE_CHARS / LATIN_CHARS_A_TOKEN
 }
 
 function textTokens(text: string): number {
