@@ -5,6 +5,7 @@ import { type Override, parseOverrides } from './core/dns/overrides.ts'
 import { parseUpstreams, type UpstreamAddress } from './core/dns/upstream-list.ts'
 import type { EstimateLimits } from './core/limits/estimate.ts'
 import type { UpstreamDefaults } from './core/routing/upstream-spec.ts'
+import type { CountLimits } from './core/usage/count.ts'
 import type { DrainLimits } from './in/drain.ts'
 import type { EdgeLimits } from './in/edge/limits.ts'
 import { readOidcConfig } from './oidc-config.ts'
@@ -46,7 +47,12 @@ export interface GatewayConfig {
   readonly limits: GatewayLimits
 }
 
-export interface GatewayLimits extends EdgeLimits, DrainLimits, EstimateLimits, UpstreamDefaults {
+export interface GatewayLimits
+  extends EdgeLimits,
+    DrainLimits,
+    EstimateLimits,
+    CountLimits,
+    UpstreamDefaults {
   readonly gossipIntervalMs: number
   /** A key's acceptance from one address is told once in this time, with the count. */
   readonly acceptedEveryMs: number
@@ -151,6 +157,10 @@ function readLimits(env: EnvReader): GatewayLimits {
     ...readEdgeLimits(env),
     defaultCompletionTokens: 256,
     maxCompletionTokens: 32_768,
+    maxCountedBytes: MIB,
+    maxHeardBytes: env.integer('MAX_HEARD_BYTES', 256 * MIB),
+    countDeadlineMs: env.durationMs('COUNT_DEADLINE', 200),
+    maxWaitingCounts: 256,
     connectTimeoutMs: env.durationMs('UPSTREAM_CONNECT_TIMEOUT', 5_000),
     firstByteTimeoutMs: env.durationMs('UPSTREAM_FIRST_BYTE_TIMEOUT', 300_000),
     idleTimeoutMs: env.durationMs('UPSTREAM_IDLE_TIMEOUT', 120_000),

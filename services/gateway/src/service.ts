@@ -49,6 +49,7 @@ import { spoolMetrics } from './out/spool-metrics.ts'
 import { openTelemetry } from './out/telemetry.ts'
 import { loadTls } from './out/tls.ts'
 import { watchTls } from './out/tls-watch.ts'
+import { openTokenCounter } from './out/token-counter.ts'
 import { openUpstreams } from './out/upstreams/upstreams.ts'
 
 const DATABASE_CONNECTIONS = 8
@@ -98,6 +99,10 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
     open.apply(event)
   }
   const committed = (callback: () => void) => publisher.committed(callback)
+  // What still waits for its count when a node stops is settled by estimate, and told before the log closes.
+  const counter = stack.use(
+    openTokenCounter(limits, nowMs, error => log.warn({ err: error }, 'the token counter failed')),
+  )
   const penaltyBox = openPenaltyBox(link, publisher, make)
   const running = new Set<Exchange>()
   const throttles = stack.use(
@@ -167,6 +172,8 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
       committed,
       make,
       nowMs,
+      count: counter.count,
+      heardRoom: { bytes: 0, limits },
       correct(call, used) {
         table.settle(call.identityText, call.tier, used - call.reserved, call.stream, nowMs())
       },

@@ -10,11 +10,11 @@ import {
   TokensSettled,
 } from '@fluxgate/contracts'
 import type { AdmittedCall } from '../core/exchange/call.ts'
-import type { CallEnd, Outcome } from '../core/exchange/call-end.ts'
+import type { CallEnd } from '../core/exchange/call-end.ts'
 import { type Ending, ended, settled } from '../core/exchange/facts.ts'
 import { responseHeaders } from '../core/exchange/headers.ts'
 import { endsStream } from '../core/exchange/last-frame.ts'
-import { type Settlement, settle } from '../core/exchange/settle.ts'
+import { type Settlement, settle, unreported } from '../core/exchange/settle.ts'
 import { modelIn } from '../core/exchange/trace.ts'
 import { isEncoded, unreadTap } from '../core/exchange/unread-tap.ts'
 import type {
@@ -23,6 +23,9 @@ import type {
   UpstreamError,
   UpstreamListener,
 } from '../core/exchange/upstream.ts'
+import type { Refusal } from '../core/refusal.ts'
+import type { Counted, CountTokens } from '../core/usage/count.ts'
+import { Heard, type HeardRoom } from '../core/usage/heard.ts'
 import { NOTHING, type UsageTap } from '../core/usage/tap.ts'
 import type { RawReply } from './raw-reply.ts'
 import { answerRefusal } from './refuse.ts'
@@ -33,10 +36,19 @@ export interface ExchangeDeps {
   readonly committed: (callback: () => void) => void
   readonly make: EventMaker
   readonly nowMs: () => number
+  /** For what an upstream did not report. */
+  readonly count: CountTokens
+  readonly heardRoom: HeardRoom
   /** Corrects the bucket by the difference between what was taken and what was used. */
   readonly correct: (call: AdmittedCall, used: number) => void
   readonly onEnd: (exchange: Exchange, end: CallEnd) => void
 }
+
+/** How a call ended: what `completed`, `failed` and `interrupted` do not have in common. */
+type Finish =
+  | { readonly outcome: 'completed' }
+  | { readonly outcome: 'failed'; readonly error: UpstreamError }
+  | { readonly outcome: 'interrupted'; readonly by: 'client' | 'node' | 'throttle' | 'drain' }
 
 const PROGRESS_EVERY_MS = 1_000
 /** After an interruption; another call is told by the limits themselves how long to wait. */
@@ -60,6 +72,9 @@ export class Exchange implements UpstreamListener {
   /** Set when another model than the one asked for answers. */
   #fallback: string | undefined
   #tap: UsageTap | undefined
+  /** Absent where nothing could be counted: the answer costs nothing or cannot be read. */
+  #heard: Heard | undefined
+  readonly #body: Buffer | undefined
   #contentType = ''
   #status = 0
   #sentMs: number
@@ -76,12 +91,14 @@ export class Exchange implements UpstreamListener {
     deps: ExchangeDeps,
     call: AdmittedCall,
     reply: RawReply,
+    body: Buffer | undefined,
     stripUsage: boolean,
     limitHeaders: Readonly<Record<string, string>>,
   ) {
     this.#deps = deps
     this.call = call
     this.#reply = reply
+    this.#body = body
     this.#stripUsage = stripUsage
     this.#limitHeaders = limitHeaders
     this.#sentMs = deps.nowMs()
@@ -108,7 +125,9 @@ export class Exchange implements UpstreamListener {
     this.#status = status
     this.#length = Number(incoming['content-length'] ?? Number.NaN)
     this.#contentType = typeof contentType === 'string' ? contentType : ''
-    this.#tap = isEncoded(incoming) ? unreadTap() : this.call.dialect.tap(this.#contentType, this.#stripUsage)
+    const encoded = isEncoded(incoming)
+    this.#tap = encoded ? unreadTap() : this.call.dialect.tap(this.#contentType, this.#stripUsage)
+    if (!encoded && status < 400 && this.call.reserved > 0) this.#heard = new Heard(this.#deps.heardRoom)
     const streamed = this.#contentType.startsWith('text/event-stream')
     const headers = responseHeaders(incoming, !this.#stripUsage || NO_CONTENT_STATUSES.has(status))
     headers['x-request-id'] = this.call.id
@@ -130,6 +149,7 @@ export class Exchange implements UpstreamListener {
       if (this.call.trace?.isSampled) this.#answeredModel = modelIn(chunk)
     }
     this.#bytes += chunk.length
+    this.#heard?.keep(chunk)
     const forward = this.#tap.write(chunk)
     if (this.#bytes >= this.#length || (this.call.stream && endsStream(this.call.dialect.name, chunk))) {
       this.#complete(this.#tap, forward)
@@ -148,59 +168,50 @@ export class Exchange implements UpstreamListener {
     if (this.#ended) return
     this.#tap?.end()
     if (!this.#reply.headersSent) this.#status = error.status
-    this.#finish('failed', error)
-    if (!this.#reply.headersSent) {
-      const { reason, code, message, status, retryAfterMs } = error
-      const again = retryAfterMs === undefined ? {} : { retryAfterMs }
-      this.#deps.committed(() =>
-        answerRefusal(this.#reply, this.call, { reason, code, message, status, ...again }),
-      )
-      return
-    }
-    this.#breakOff(error.code, error.message)
+    const { reason, code, message, status, retryAfterMs } = error
+    const again = retryAfterMs === undefined ? {} : { retryAfterMs }
+    const refusal = { reason, code, message, status, ...again }
+    this.#finish({ outcome: 'failed', error }, () => this.#breakOff(refusal))
   }
 
   /** The node stops and will not wait any longer, or a throttle has come that ends what runs. */
   interrupt(by: 'node' | 'throttle' | 'drain', message: string): void {
     if (this.#ended) return
     this.#tap?.end()
-    this.#finish('interrupted', undefined, by)
     this.#control?.abort(new Error(message))
     const code = by === 'throttle' ? 'throttled' : 'interrupted'
-    if (this.#reply.headersSent) {
-      this.#breakOff(code, message)
-      return
-    }
     const reason = by === 'throttle' ? 'throttled' : 'unavailable'
-    this.#deps.committed(() =>
-      answerRefusal(this.#reply, this.call, { reason, code, message, retryAfterMs: AGAIN_MS }),
-    )
+    const refusal: Refusal = { reason, code, message, retryAfterMs: AGAIN_MS }
+    this.#finish({ outcome: 'interrupted', by }, () => this.#breakOff(refusal))
   }
 
   #complete(tap: UsageTap, last: Buffer): void {
     const rest = tap.end()
     const end = rest.length === 0 ? last : Buffer.concat([last, rest])
-    this.#finish('completed')
-    this.#deps.committed(() => {
+    this.#finish({ outcome: 'completed' }, () => {
       if (end.length > 0) this.#reply.end(end)
       else this.#reply.end()
     })
   }
 
-  #breakOff(code: string, message: string): void {
+  /** Before the first byte an error is a status; after it, the dialect's error frame. */
+  #breakOff(refusal: Refusal): void {
+    if (!this.#reply.headersSent) {
+      answerRefusal(this.#reply, this.call, refusal)
+      return
+    }
+    const { code, message } = refusal
     const frame = this.call.dialect.errorFrame(this.#contentType, code, message, this.call.id)
-    this.#deps.committed(() => {
-      // A body without frames can only be cut off, so that it is not taken for whole.
-      if (frame === '') this.#reply.destroy()
-      else this.#reply.end(frame)
-    })
+    // A body without frames can only be cut off, so that it is not taken for whole.
+    if (frame === '') this.#reply.destroy()
+    else this.#reply.end(frame)
   }
 
   #onClientGone(): void {
     if (this.#ended) return
     this.#tap?.end()
-    this.#finish('interrupted', undefined, 'client')
     this.#control?.abort(new Error('the client left'))
+    this.#finish({ outcome: 'interrupted', by: 'client' })
   }
 
   #waitForDrain(): void {
@@ -234,38 +245,60 @@ export class Exchange implements UpstreamListener {
     })
   }
 
-  #finish(
-    outcome: Outcome,
-    error?: UpstreamError,
-    by: 'client' | 'node' | 'throttle' | 'drain' = 'client',
-  ): void {
+  /**
+   * Nothing more is taken from either side. What the upstream did not report is counted first; then the facts are
+   * appended, and when they are safe `tellClient` may let it see the end.
+   */
+  #finish(finish: Finish, tellClient?: () => void): void {
     this.#ended = true
-    const { call } = this
     const ending: Ending = {
       upstream: this.#upstream,
       status: this.#status,
-      durationMs: this.#deps.nowMs() - call.startedMs,
+      durationMs: this.#deps.nowMs() - this.call.startedMs,
       firstByteMs: this.#firstByteMs,
       bytes: this.#bytes,
       attempts: this.#attempts,
     }
+    const missing = unreported(this.#tap, this.#status, this.call)
+    const bytes = missing && this.#heard?.whole()
+    this.#heard?.release()
+    const body = missing?.prompt ? this.#body : undefined
+    if (!bytes || (body && body.length > this.#deps.heardRoom.limits.maxCountedBytes)) {
+      this.#settle(finish, ending, undefined, tellClient)
+      return
+    }
+    const answer = missing.completion ? { contentType: this.#contentType, bytes } : undefined
+    this.#deps.count({ dialect: this.call.dialect.name, body, answer }, counted =>
+      this.#settle(finish, ending, counted, tellClient),
+    )
+  }
+
+  #settle(
+    finish: Finish,
+    ending: Ending,
+    counted: Counted | undefined,
+    tellClient: (() => void) | undefined,
+  ): void {
+    const { call } = this
     const fact = ended(call, ending)
     let errorType: string | undefined
-    if (outcome === 'completed') this.#append(RequestCompleted, fact)
-    else if (outcome === 'interrupted') {
-      errorType = `interrupted_by_${by}`
-      this.#append(RequestInterrupted, { ...fact, by })
+    if (finish.outcome === 'completed') this.#append(RequestCompleted, fact)
+    else if (finish.outcome === 'interrupted') {
+      errorType = `interrupted_by_${finish.by}`
+      this.#append(RequestInterrupted, { ...fact, by: finish.by })
     } else {
-      const { code, phase, message } = error ?? { code: 'unknown', phase: 'response' as const, message: '' }
+      const { code, phase, message } = finish.error
       errorType = code
       this.#append(RequestFailed, { ...fact, code, phase, message })
     }
-    const settlement: Settlement = settle(this.#tap, this.#status, call)
+    const settlement: Settlement = settle(this.#tap, this.#status, call, counted)
     this.#append(TokensSettled, settled(call, this.#upstream, settlement, this.#progressed))
     this.#deps.correct(call, settlement.total)
     const overheadMs = this.#sentMs - call.startedMs
     const answeredModel = this.#answeredModel
+    const { outcome } = finish
     this.#deps.onEnd(this, { outcome, ending, settlement, overheadMs, errorType, answeredModel })
+    if (tellClient) this.#deps.committed(tellClient)
   }
 
   #append<D extends EventDefinition>(definition: D, data: DataOf<D>): void {

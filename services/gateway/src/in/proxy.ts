@@ -266,7 +266,7 @@ function admit(
     deps.append(deps.make(KeyAccepted, fact, options))
   }
   deps.onReserved(admittedCall)
-  const exchange = new Exchange(deps.exchange, admittedCall, reply, read.call.stripUsage, headers)
+  const exchange = new Exchange(deps.exchange, admittedCall, reply, body, read.call.stripUsage, headers)
   deps.running.add(exchange)
   if (isModelList(call)) {
     answerModelList(deps.upstreams, call, exchange)

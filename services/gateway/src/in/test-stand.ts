@@ -12,6 +12,7 @@ import Fastify, { type FastifyInstance } from 'fastify'
 import { AcceptedKeys } from '../core/accepted-keys.ts'
 import type { KeyAnswer } from '../core/admission.ts'
 import { LimitTable } from '../core/limits/limit-table.ts'
+import type { CountTokens } from '../core/usage/count.ts'
 import { openUpstreams } from '../out/upstreams/upstreams.ts'
 import { Bodies } from './edge/bodies.ts'
 import type { Exchange } from './exchange.ts'
@@ -43,7 +44,7 @@ const ANSWERS = new Map<string, KeyAnswer | Promise<KeyAnswer>>([
 
 export async function startStand(
   upstream: Upstream,
-  overrides: Partial<ProxyDeps> = {},
+  { count, ...overrides }: Partial<ProxyDeps> & { count?: CountTokens } = {},
   makeApp: () => FastifyInstance = () => Fastify(),
 ): Promise<TestStand> {
   const server = createServer(async (request, response) => {
@@ -90,6 +91,8 @@ export async function startStand(
       committed: callback => setImmediate(callback),
       make,
       nowMs,
+      count: count ?? ((_ask, done) => done(undefined)),
+      heardRoom: { bytes: 0, limits: { maxCountedBytes: 100_000, maxHeardBytes: 10_000_000 } },
       correct: (call, used) =>
         limits.settle(call.identityText, call.tier, used - call.reserved, call.stream, nowMs()),
       onEnd: exchange => running.delete(exchange),

@@ -1,6 +1,7 @@
 import { jsonTap } from '../usage/json-tap.ts'
 import { readUsage } from '../usage/read-usage.ts'
 import { sseTap } from '../usage/sse-tap.ts'
+import type { Usage } from '../usage/tap.ts'
 import { type JsonObject, largest, parseObject, textField } from './body.ts'
 import type { Dialect } from './dialect.ts'
 import { promptSize } from './prompt-size.ts'
@@ -11,6 +12,7 @@ const PROMPT_FIELDS = ['messages', 'system', 'tools']
 /** Anthropic's Messages API. Usage comes in `message_start` (input) and `message_delta` (output so far). */
 export const anthropic: Dialect = {
   name: 'anthropic',
+  promptFields: PROMPT_FIELDS,
 
   read(path, bytes) {
     const parsed = parseObject(bytes)
@@ -33,8 +35,8 @@ export const anthropic: Dialect = {
   },
 
   tap(contentType) {
-    if (!contentType.startsWith('text/event-stream')) return jsonTap(answer => readUsage(answer.usage))
-    return sseTap(event => readUsage(event.usage ?? (event.message as JsonObject | undefined)?.usage), false)
+    if (!contentType.startsWith('text/event-stream')) return jsonTap('usage')
+    return sseTap(event => readUsage(event.usage) ?? promptUsage(event.message), false)
   },
 
   errorBody(type, _code, message, requestId) {
@@ -46,4 +48,12 @@ export const anthropic: Dialect = {
     const body = { type: 'error', error: { type: 'api_error', message }, request_id: requestId }
     return `event: error\ndata: ${JSON.stringify(body)}\n\n`
   },
+}
+
+/** `message_start` tells the prompt; its output_tokens are those of the beginning, not of the answer. */
+function promptUsage(message: unknown): Usage | undefined {
+  const usage = readUsage((message as JsonObject | undefined)?.usage)
+  if (!usage) return undefined
+  const { completion: _begun, ...prompt } = usage
+  return prompt
 }

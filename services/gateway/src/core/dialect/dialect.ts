@@ -25,6 +25,8 @@ export type ReadResult = { ok: true; call: ReadCall } | { ok: false; message: st
 /** How one family of clients speaks: its bodies, its usage, its errors. */
 export interface Dialect {
   readonly name: 'openai' | 'anthropic' | 'ollama'
+  /** Where the prompt stands in a body. */
+  readonly promptFields: readonly string[]
   read(path: string, body: Buffer): ReadResult
   /** A tap for the answer, chosen by its content type. */
   tap(contentType: string, stripUsage: boolean): UsageTap

@@ -8,3 +8,9 @@ export function dialectOf(path: string): Dialect {
   if (path.startsWith('/api/')) return ollama
   return path === '/v1/messages' || path.startsWith('/v1/messages/') ? anthropic : openai
 }
+
+const DIALECTS: Readonly<Record<Dialect['name'], Dialect>> = Object.freeze({ openai, anthropic, ollama })
+
+export function dialectNamed(name: Dialect['name']): Dialect {
+  return DIALECTS[name]
+}

@@ -12,6 +12,7 @@ const GENERATES = new Set(['/api/chat', '/api/generate'])
 /** Ollama's native API. Its raw default is to stream; usage stands in the last line's counts. */
 export const ollama: Dialect = {
   name: 'ollama',
+  promptFields: PROMPT_FIELDS,
 
   read(path, bytes) {
     const parsed = parseObject(bytes)
@@ -35,7 +36,7 @@ export const ollama: Dialect = {
   },
 
   tap(contentType) {
-    return contentType.startsWith('application/x-ndjson') ? ndjsonTap(readUsage) : jsonTap(readUsage)
+    return contentType.startsWith('application/x-ndjson') ? ndjsonTap(readUsage) : jsonTap('counts')
   },
 
   errorBody(_type, _code, message) {

@@ -14,6 +14,7 @@ const ASKS_FOR_USAGE = new Set(['/v1/chat/completions', '/v1/completions'])
 /** OpenAI's API: chat completions, completions, embeddings, responses. */
 export const openai: Dialect = {
   name: 'openai',
+  promptFields: PROMPT_FIELDS,
 
   read(path, bytes) {
     const parsed = parseObject(bytes)
@@ -38,7 +39,7 @@ export const openai: Dialect = {
   },
 
   tap(contentType, stripUsage) {
-    if (!contentType.startsWith('text/event-stream')) return jsonTap(answer => readUsage(answer.usage))
+    if (!contentType.startsWith('text/event-stream')) return jsonTap('usage')
     // Chat chunks carry `usage` at the top; a responses stream carries it in its last event's `response`.
     return sseTap(
       event => readUsage(event.usage ?? (event.response as JsonObject | undefined)?.usage),

@@ -50,7 +50,6 @@ export function refused(
     status,
     ...(refusal.retryAfterMs === undefined ? {} : { retryAfterMs: Math.ceil(refusal.retryAfterMs) }),
     ...(refusal.limit === undefined ? {} : { limit: refusal.limit }),
-    ...(refusal.limit === undefined ? {} : { limit: refusal.limit }),
   }
 }
 
@@ -99,6 +98,7 @@ export function settled(
     total: settlement.total,
     reserved: call.reserved,
     progressed,
+    ...(settlement.cached === undefined ? {} : { cached: settlement.cached }),
     source: settlement.source,
   }
 }

@@ -1,44 +1,70 @@
-import type { JsonObject } from '../dialect/body.ts'
-import { mergeUsage } from './read-usage.ts'
+import { outermostField } from './json-tail.ts'
+import { mergeUsage, readUsage } from './read-usage.ts'
 import { NOTHING, type Usage, type UsageTap } from './tap.ts'
 
-/** A longer answer passes on unread and is settled by estimate. */
-const MAX_READ_BYTES = 4 * 1024 * 1024
+/** Servers write usage behind what they generated: so much of an answer's end is kept to find it. */
+const TAIL_BYTES = 64 * 1024
+/** A shorter answer is kept whole, and may tell its usage anywhere. */
+const WHOLE_BYTES = 512 * 1024
+/** Where usage stands: in one field, or (Ollama) in fields of the answer itself. */
+const COUNTS = ['prompt_eval_count', 'eval_count'] as const
 
-/** One JSON document. Bytes pass on as they come; a copy is read at the end. */
-export function jsonTap(find: (answer: JsonObject) => Partial<Usage> | undefined): UsageTap {
+/** One JSON document. Bytes pass on as they come; the usage is looked for in the kept ones, from the end. */
+export function jsonTap(where: 'usage' | 'counts'): UsageTap {
   let usage: Usage | undefined
-  let pieces = 0
   let bytes = 0
   let chunks: Buffer[] = []
+  let kept = 0
   return {
     get usage() {
       return usage
     },
+    // A document has no pieces; its length stands in for them where no usage is reported.
     get pieces() {
-      return pieces
+      return Math.ceil(bytes / 4)
     },
     write(chunk) {
       bytes += chunk.length
-      if (bytes <= MAX_READ_BYTES) chunks.push(chunk)
-      else chunks = []
+      kept += chunk.length
+      chunks.push(chunk)
+      if (bytes > WHOLE_BYTES) {
+        let dropped = 0
+        while (kept - chunks[dropped]!.length >= TAIL_BYTES) kept -= chunks[dropped++]!.length
+        if (dropped > 0) chunks = chunks.slice(dropped)
+      }
       return chunk
     },
     end() {
       if (chunks.length === 0) return NOTHING
-      const whole = chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)
+      const tail = chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, kept)
       chunks = []
-      try {
-        const answer: unknown = JSON.parse(whole.toString('utf8'))
-        if (typeof answer === 'object' && answer !== null) {
-          usage = mergeUsage(undefined, find(answer as JsonObject))
-          // A unary answer has no pieces; its length stands in for them where no usage is reported.
-          pieces = Math.ceil(bytes / 4)
-        }
-      } catch {
-        // Not JSON: nothing to read.
-      }
+      kept = 0
+      const found = where === 'usage' ? usageField(tail) : countFields(tail)
+      // What generates nothing (embeddings) reports no completion.
+      usage = found?.completion === undefined ? mergeUsage(found, found && { completion: 0 }) : found
       return NOTHING
     },
+  }
+}
+
+function usageField(tail: Buffer): Usage | undefined {
+  const text = outermostField(tail, 'usage')
+  return text === undefined ? undefined : readUsage(parsed(text))
+}
+
+function countFields(tail: Buffer): Usage | undefined {
+  const counts: Record<string, unknown> = {}
+  for (const name of COUNTS) {
+    const text = outermostField(tail, name)
+    if (text !== undefined) counts[name] = parsed(text)
+  }
+  return readUsage(counts)
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined // not JSON: nothing to read
   }
 }

@@ -7,7 +7,7 @@ const LF = 10
 const COUNT = Buffer.from('eval_count')
 
 /** Newline-delimited JSON, as Ollama streams it. Every byte passes on at once. */
-export function ndjsonTap(find: (line: JsonObject) => Partial<Usage> | undefined): UsageTap {
+export function ndjsonTap(find: (line: JsonObject) => Usage | undefined): UsageTap {
   let usage: Usage | undefined
   let pieces = 0
   let rest: Buffer = NOTHING

@@ -12,7 +12,7 @@ const EMPTY_CHOICES = /"choices"\s*:\s*\[\s*\]/
  * border is held until its end has come, and only while `strip` is on: the usage event that we asked for must be seen
  * whole to be kept from the client.
  */
-export function sseTap(find: (event: JsonObject) => Partial<Usage> | undefined, strip: boolean): UsageTap {
+export function sseTap(find: (event: JsonObject) => Usage | undefined, strip: boolean): UsageTap {
   let usage: Usage | undefined
   let pieces = 0
   let rest: Buffer = NOTHING
@@ -81,13 +81,14 @@ export function eventEnd(bytes: Buffer, from: number): number {
   return -1
 }
 
-function dataOf(event: Buffer): string {
+/** The event's data, its lines joined. */
+export function dataOf(event: Buffer): string {
   const lines = event.toString('utf8').split(/\r?\n/)
   const data = lines.filter(line => line.startsWith('data:')).map(line => line.slice(5).replace(/^ /, ''))
   return data.join('\n')
 }
 
-function findIn(text: string, find: (event: JsonObject) => Partial<Usage> | undefined) {
+function findIn(text: string, find: (event: JsonObject) => Usage | undefined) {
   try {
     const event: unknown = JSON.parse(text)
     return typeof event === 'object' && event !== null ? find(event as JsonObject) : undefined

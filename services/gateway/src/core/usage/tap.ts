@@ -1,7 +1,9 @@
-/** Token counts as an upstream reported them. */
+/** Token counts as an upstream reported them; what it has not reported is absent. */
 export interface Usage {
-  readonly prompt: number
-  readonly completion: number
+  readonly prompt?: number
+  readonly completion?: number
+  /** Part of `prompt` that came from the upstream's prompt cache. */
+  readonly cached?: number
 }
 
 /** Listens to an answer as it passes: finds its usage, counts its pieces, and holds back what the client did not ask for. */

@@ -93,7 +93,7 @@ describe('an Anthropic stream', () => {
   it('keeps its frames and adds its usage up', () => {
     for (const { out, tap } of fed(() => anthropic.tap(SSE, false), stream, SIZES)) {
       assert.equal(out, stream)
-      assert.deepEqual(tap.usage, { prompt: 25, completion: 42 })
+      assert.deepEqual(tap.usage, { prompt: 25, completion: 42, cached: 5 })
     }
   })
 })

@@ -1,0 +1,75 @@
+const QUOTE = 34
+const BACKSLASH = 92
+const COLON = 58
+const COMMA = 44
+const OPEN_BRACE = 123
+const CLOSE_BRACE = 125
+const OPEN_BRACKET = 91
+const CLOSE_BRACKET = 93
+
+/** Fields of that name that are looked at in one document, from its end; nested ones are no answer. */
+const MAX_CANDIDATES = 32
+
+/**
+ * The value of a field of the outermost object, found from the end of a JSON document without parsing the rest.
+ * In valid JSON an unescaped `"name"` is a whole string and can be nothing else, so that only what comes behind it must be
+ * read: it is a field of the outermost object when that object's end is the end of the document.
+ *
+ * @param tail  the document, or its last bytes, beginning anywhere
+ * @returns the value's bytes as text; undefined when there is no such field in the tail
+ */
+export function outermostField(tail: Buffer, name: string): string | undefined {
+  const quoted = `"${name}"`
+  let from = tail.length
+  for (let candidates = 0; candidates < MAX_CANDIDATES && from > 0; candidates++) {
+    const at = tail.lastIndexOf(quoted, from - 1, 'latin1')
+    if (at <= 0) return undefined
+    from = at
+    if (tail[at - 1] === BACKSLASH) continue
+    const colon = afterSpace(tail, at + quoted.length)
+    if (tail[colon] !== COLON) continue
+    const start = afterSpace(tail, colon + 1)
+    const end = valueEnd(tail, start)
+    if (end !== -1 && closesDocument(tail, end)) return tail.toString('utf8', start, end).trimEnd()
+  }
+  return undefined
+}
+
+/** Index of the comma or closing brace behind a value, or -1 when the bytes end before. */
+function valueEnd(bytes: Buffer, from: number): number {
+  let depth = 0
+  for (let i = from; i < bytes.length; i++) {
+    const byte = bytes[i]
+    if (byte === QUOTE) {
+      i = stringEnd(bytes, i)
+      if (i === -1) return -1
+    } else if (byte === OPEN_BRACE || byte === OPEN_BRACKET) depth++
+    else if (depth === 0 && (byte === COMMA || byte === CLOSE_BRACE)) return i
+    else if (byte === CLOSE_BRACE || byte === CLOSE_BRACKET) depth--
+    if (depth < 0) return -1
+  }
+  return -1
+}
+
+/** True when the object whose field ended at `from` is the last thing in the document. */
+function closesDocument(bytes: Buffer, from: number): boolean {
+  let i = from
+  while (i !== -1 && bytes[i] === COMMA) i = valueEnd(bytes, i + 1)
+  return i !== -1 && bytes[i] === CLOSE_BRACE && afterSpace(bytes, i + 1) === bytes.length
+}
+
+/** Index of the quote that ends the string beginning at `from`, or -1. */
+function stringEnd(bytes: Buffer, from: number): number {
+  for (let end = bytes.indexOf(QUOTE, from + 1); end !== -1; end = bytes.indexOf(QUOTE, end + 1)) {
+    let escapes = 0
+    while (bytes[end - 1 - escapes] === BACKSLASH) escapes++
+    if (escapes % 2 === 0) return end
+  }
+  return -1
+}
+
+function afterSpace(bytes: Buffer, from: number): number {
+  let i = from
+  while (i < bytes.length && (bytes[i] === 32 || (bytes[i]! >= 9 && bytes[i]! <= 13))) i++
+  return i
+}
