@@ -1,0 +1,122 @@
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
+import { eventually } from '@fluxgate/testing'
+import { type FloodReport, flood } from './flood.ts'
+import { CALL_TOKENS, call, type LimitedNodes, type Node, startNodes } from './nodes.ts'
+
+/** Three gateway processes that share nothing but a nats-server, and one identity that all of them limit. */
+let cluster: LimitedNodes
+let one: Node
+let two: Node
+let three: Node
+
+before(async () => {
+  cluster = await startNodes(3)
+  ;[one, two, three] = cluster.nodes as [Node, Node, Node]
+})
+after(() => cluster?.[Symbol.asyncDispose]())
+
+function assertBounded(report: FloodReport, capacity: number): void {
+  const told = JSON.stringify(report)
+  assert.ok(report.refused > 0, `it was no flood: ${told}`)
+  assert.ok(report.admitted >= capacity, `less than the capacity was let through: ${told}`)
+  assert.ok(report.excess <= report.bound, told)
+}
+
+const leftAtAll = (identity: string) => Promise.all(cluster.nodes.map(node => cluster.left(node, identity)))
+
+describe('three nodes and one identity', () => {
+  it('let a flood have its tokens once, within the stated bound', async () => {
+    const limit = { capacity: 30_000, refill_rate: 2_000 }
+    const { key } = await cluster.newKey('flood', limit)
+    assertBounded(await flood(cluster.nodes, key, limit, { callers: 8, forMs: 3_000 }), limit.capacity)
+  })
+
+  it('let a flood have its requests once, within the stated bound', async () => {
+    const limit = { capacity: 1e9, refill_rate: 1e9, requests_per_minute: 300 }
+    const { key } = await cluster.newKey('requests', limit)
+    const report = await flood(cluster.nodes, key, limit, { callers: 8, forMs: 3_000 })
+    assertBounded(report, limit.requests_per_minute)
+  })
+
+  it('count streams together, and give the places back', async () => {
+    const { key } = await cluster.newKey('streams', {
+      ...{ capacity: 1e9, refill_rate: 0, concurrent_streams: 3 },
+    })
+    const open = async (node: Node) => {
+      const { statusCode, headers, body } = await node.face.request({
+        method: 'POST',
+        path: '/v1/chat/completions',
+        headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+        body: '{"model":"m","stream":true}',
+      })
+      return { statusCode, headers, body }
+    }
+    const streams = []
+    for (const node of [one, one, two]) streams.push(await open(node))
+    assert.deepEqual(
+      streams.map(each => each.statusCode),
+      [200, 200, 200],
+    )
+    await eventually(async () => {
+      const { statusCode, headers, body } = await open(three)
+      if (statusCode !== 429) body.on('error', () => {}).destroy()
+      assert.equal(statusCode, 429)
+      assert.match(await body.text(), /streams_limit_exceeded/)
+      assert.equal(headers['retry-after'], '1')
+    })
+    for (const { body } of streams) body.on('error', () => {}).destroy()
+    await eventually(async () => {
+      const { statusCode, body } = await open(three)
+      body.on('error', () => {}).destroy()
+      assert.equal(statusCode, 200)
+    })
+  })
+
+  it('limit on what they know while one is cut off, and agree exactly when it is back', async () => {
+    const capacity = 10_000
+    const { key, identity } = await cluster.newKey('partition', { capacity, refill_rate: 0 })
+    const admit = async (node: Node, calls: number): Promise<void> => {
+      for (let i = 0; i < calls; i++) assert.equal(await call(node, key), 200)
+    }
+    await admit(one, 5)
+    await admit(three, 5)
+    await eventually(async () => {
+      assert.deepEqual(await leftAtAll(identity), [9_000, 9_000, 9_000])
+    })
+
+    three.wire.cut()
+    await admit(one, 10)
+    await admit(two, 5)
+    await admit(three, 20)
+    await eventually(async () => {
+      assert.deepEqual(await leftAtAll(identity), [7_500, 7_500, 7_000], 'each side knows its own')
+    })
+    // The side that is cut off has what it knows of the capacity, and no more.
+    await admit(three, 70)
+    assert.equal(await call(three, key), 429)
+
+    three.wire.mend()
+    const spent = (10 + 15 + 90) * CALL_TOKENS
+    await eventually(async () => {
+      const left = capacity - spent
+      assert.deepEqual(await leftAtAll(identity), [left, left, left])
+    })
+    for (const node of cluster.nodes) assert.equal(await call(node, key), 429)
+    // What has healed stays healed: nothing is told a second time.
+    await new Promise(resolve => setTimeout(resolve, 2_500))
+    const left = capacity - spent
+    assert.deepEqual(await leftAtAll(identity), [left, left, left])
+  })
+
+  it('tell a node that joins what has been spent, before it takes calls', async () => {
+    const { key, identity } = await cluster.newKey('join', { capacity: 1_000, refill_rate: 0 })
+    for (const node of [one, one, two, three]) assert.equal(await call(node, key), 200)
+    await eventually(async () => assert.deepEqual(await leftAtAll(identity), [600, 600, 600]))
+    const joined = await cluster.add()
+    assert.equal(await cluster.left(joined, identity), 600)
+    for (let i = 0; i < 6; i++) assert.equal(await call(joined, key), 200)
+    assert.equal(await call(joined, key), 429)
+    await eventually(async () => assert.deepEqual(await leftAtAll(identity), [0, 0, 0, 0]))
+  })
+})
