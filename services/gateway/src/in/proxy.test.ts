@@ -61,6 +61,9 @@ describe('a plain call', () => {
     assert.match(response.headers.get('x-request-id') ?? '', /^req_/)
     assert.ok(Number(response.headers.get('x-fluxgate-overhead-ms')) < 1_000)
     assert.equal(response.headers.get('x-ratelimit-limit-tokens'), '5000')
+    assert.equal(response.headers.get('x-ratelimit-limit-requests'), '600')
+    assert.equal(response.headers.get('x-ratelimit-remaining-requests'), '599')
+    assert.match(response.headers.get('x-ratelimit-reset-tokens') ?? '', /^\d+(\.\d)?s$/)
     assert.deepEqual(seen, { url: `/base${CHAT}?api-version=1`, key: undefined, body })
     assert.deepEqual(
       stand.events.map(event => event.type),
@@ -329,8 +332,55 @@ describe('a refusal', () => {
     assert.equal(response.status, 429)
     assert.ok(Number(response.headers.get('retry-after')) >= 1)
     assert.ok(Number(response.headers.get('retry-after-ms')) > 0)
+    assert.equal(response.headers.get('x-ratelimit-remaining-tokens'), '0')
     assert.equal((await bodyOf(response)).error.code, 'rate_limit_exceeded')
-    assert.equal(stand.named('requests.refused')[0]!.data.reason, 'rate_limited')
+    const [refused] = stand.named('requests.refused')
+    assert.deepEqual([refused!.data.reason, refused!.data.limit], ['rate_limited', 'tokens'])
+  })
+
+  it('by the requests of a minute and by streams at once names the limit', async () => {
+    await using stand = await startStand((_request, response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' })
+      response.write('data: {"choices":[{"delta":{"content":"x"}}]}\n\n')
+    })
+    const free = { capacity: 1e6, refillRate: 0, requestsPerMinute: 2, concurrentStreams: 1 }
+    stand.deps.limits.setPolicy({ tiers: { free }, identities: {} }, performance.now())
+    const first = await post(stand, CHAT, { stream: true })
+    assert.equal(first.status, 200)
+    const second = await post(stand, CHAT, { stream: true })
+    assert.equal(second.status, 429)
+    assert.equal(second.headers.get('retry-after'), '1')
+    assert.equal((await bodyOf(second)).error.code, 'streams_limit_exceeded')
+    await first.body?.cancel()
+    await eventually(() => assert.equal(stand.running.size, 0))
+    const third = await post(stand, CHAT, { stream: true })
+    assert.equal(third.status, 200)
+    await third.body?.cancel()
+    await eventually(() => assert.equal(stand.running.size, 0))
+    const fourth = await post(stand, '/v1/messages', {})
+    assert.equal(fourth.status, 429)
+    const waitS = Number(fourth.headers.get('retry-after'))
+    assert.ok(waitS >= 1 && waitS <= 30, `${waitS} s`)
+    assert.equal(fourth.headers.get('anthropic-ratelimit-requests-limit'), '2')
+    assert.equal(fourth.headers.get('anthropic-ratelimit-requests-remaining'), '0')
+    const { type, error } = (await fourth.json()) as { type: string; error: Record<string, string> }
+    assert.deepEqual([type, error.type], ['error', 'rate_limit_error'])
+    assert.match(error.message ?? '', /^Rate limit reached: 2 requests per minute\. Please try again in \d/)
+    assert.deepEqual(
+      stand.named('requests.refused').map(event => event.data.limit),
+      ['streams', 'requests'],
+    )
+  })
+
+  it('tells nobody to wait for what never comes', async () => {
+    await using stand = await startStand(unary)
+    const free = { capacity: 100, refillRate: 0 }
+    stand.deps.limits.setPolicy({ tiers: { free }, identities: {} }, performance.now())
+    stand.deps.limits.settle('u1.k1', 'free', 100, false, performance.now())
+    const response = await post(stand, CHAT, {})
+    assert.equal(response.status, 429)
+    assert.equal(response.headers.get('retry-after'), null)
+    assert.equal(response.headers.get('x-should-retry'), 'false')
   })
 
   it('by a throttle tells clients not to wait when it is long', async () => {

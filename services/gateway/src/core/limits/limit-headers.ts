@@ -6,11 +6,13 @@ type Name = 'tokens' | 'requests'
 
 const TENTHS_A_MINUTE = 600
 const MS_A_TENTH = 100
+/** A hundred years. */
+const NEVER_MS = 3.16e12
 
 /**
  * `x-ratelimit-{limit,remaining,reset}-{requests,tokens}` as OpenAI names them, of the strictest bucket; and for
  * Anthropic's clients `anthropic-ratelimit-{requests,tokens}-{limit,remaining,reset}` besides. What never fills again
- * has no reset.
+ * (in a hundred years) has no reset.
  */
 export function limitHeaders(
   account: Account,
@@ -33,7 +35,7 @@ function tellBucket(headers: Record<string, string>, name: Name, bucket: TokenBu
   const fullInMs = bucket.fullInMs(nowMs)
   headers[`x-ratelimit-limit-${name}`] = String(bucket.capacity)
   headers[`x-ratelimit-remaining-${name}`] = remaining(bucket, nowMs)
-  if (fullInMs !== Number.POSITIVE_INFINITY) headers[`x-ratelimit-reset-${name}`] = durationText(fullInMs)
+  if (fullInMs < NEVER_MS) headers[`x-ratelimit-reset-${name}`] = durationText(fullInMs)
 }
 
 function tellAnthropic(
@@ -46,7 +48,7 @@ function tellAnthropic(
   const fullInMs = bucket.fullInMs(nowMs)
   headers[`anthropic-ratelimit-${name}-limit`] = String(bucket.capacity)
   headers[`anthropic-ratelimit-${name}-remaining`] = remaining(bucket, nowMs)
-  if (fullInMs !== Number.POSITIVE_INFINITY) {
+  if (fullInMs < NEVER_MS) {
     headers[`anthropic-ratelimit-${name}-reset`] = timeText(epochMs + fullInMs)
   }
 }
@@ -72,10 +74,7 @@ function secondsText(tenths: number): string {
   return tenths % 10 === 0 ? `${seconds}s` : `${seconds}.${tenths % 10}s`
 }
 
-const MAX_DATE_MS = 8.64e15
-
 /** RFC 3339 in UTC, rounded up to the second. */
 function timeText(epochMs: number): string {
-  const ms = Math.min(Math.ceil(epochMs / 1_000) * 1_000, MAX_DATE_MS)
-  return new Date(ms).toISOString().replace('.000', '')
+  return new Date(Math.ceil(epochMs / 1_000) * 1_000).toISOString().replace('.000', '')
 }
