@@ -11,6 +11,8 @@ export interface Behaviour {
   readonly tokensPerSecond: number
   /** Length of an answer that no limit cuts. */
   readonly answerTokens: number
+  /** Some servers tell no usage in chat completions, whatever is asked. */
+  readonly reportsUsage: boolean
   readonly fault: Fault | undefined
 }
 
@@ -20,7 +22,7 @@ const TOKEN_FAULTS = ['reset', 'end', 'hang', 'error', 'garbage'] as const
 
 /**
  * Directives of one request, from the header `x-simulator` or behind `#` in the model's name:
- * `latency=500;rate=50;tokens=200;fail=status:503`. `fail` is one of `status:<code>[:<retry-after seconds>]`, `reset`,
+ * `latency=500;rate=50;tokens=200;usage=off;fail=status:503`. `fail` is one of `status:<code>[:<retry-after seconds>]`, `reset`,
  * `reset-after:<tokens>`, `end-after:<tokens>` (a clean end without the final frame), `hang`, `hang-after:<tokens>`,
  * `error-after:<tokens>` (an error frame), `garbage`, `garbage-after:<tokens>` (bytes that do not parse).
  */
@@ -41,6 +43,7 @@ function applied(behaviour: Behaviour, name: string, setting: string): Behaviour
     const fault = parseFault(setting)
     return fault && { ...behaviour, fault }
   }
+  if (name === 'usage') return setting === 'off' ? { ...behaviour, reportsUsage: false } : undefined
   const number = Number(setting)
   if (setting === '' || !Number.isFinite(number) || number < 0) return undefined
   if (name === 'latency') return { ...behaviour, latencyMs: number }

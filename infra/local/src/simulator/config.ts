@@ -13,6 +13,8 @@ export interface SimulatorConfig {
   readonly maxTokens: number
   readonly embeddingDimensions: number
   readonly maxBodyBytes: number
+  /** The same bytes for the same request: its ids come from its body, and no time passes. */
+  readonly repeatable: boolean
 }
 
 export const SIMULATOR_DEFAULTS: SimulatorConfig = Object.freeze({
@@ -25,6 +27,7 @@ export const SIMULATOR_DEFAULTS: SimulatorConfig = Object.freeze({
   maxTokens: 4_096,
   embeddingDimensions: 256,
   maxBodyBytes: 64 * 1024 ** 2,
+  repeatable: false,
 })
 
 export function readSimulatorConfig(env: EnvReader): SimulatorConfig {
@@ -39,5 +42,6 @@ export function readSimulatorConfig(env: EnvReader): SimulatorConfig {
     maxTokens: env.integer('SIMULATOR_MAX_TOKENS', SIMULATOR_DEFAULTS.maxTokens, { min: 1 }),
     embeddingDimensions: SIMULATOR_DEFAULTS.embeddingDimensions,
     maxBodyBytes: SIMULATOR_DEFAULTS.maxBodyBytes,
+    repeatable: SIMULATOR_DEFAULTS.repeatable,
   }
 }

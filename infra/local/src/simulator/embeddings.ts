@@ -31,12 +31,12 @@ export async function ollamaEmbed(call: Call): Promise<void> {
   const inputs = inputsOf(body.input)
   const tokens = inputs.reduce((sum, input) => sum + countTokens(input), 0)
   exchange.stats.tokensIn += tokens
-  const startedNs = process.hrtime.bigint()
+  const startedNs = call.clockNs()
   await speakWhole(exchange, 0, JSON_TYPE, () =>
     JSON.stringify({
       model: call.body.model,
       embeddings: inputs.map(input => vectorOf(call.model, input, call.config.embeddingDimensions)),
-      total_duration: Number(process.hrtime.bigint() - startedNs),
+      total_duration: Number(call.clockNs() - startedNs),
       load_duration: 0,
       prompt_eval_count: tokens,
     }),

@@ -51,7 +51,7 @@ async function answer(call: Call, prompt: string, tool: ToolCall | undefined, ca
   exchange.stats.tokensIn += promptTokens
   const { tokens, finish } = compose(call, prompt, tool)
   const calls = tool && [{ function: { name: tool.name, arguments: tool.arguments } }]
-  const started = process.hrtime.bigint()
+  const started = call.clockNs()
   const last = () => final(call, promptTokens, tokens.length, finish, started)
   if (body.stream === false) {
     await speakWhole(exchange, tokens.length, JSON_TYPE, () =>
@@ -105,7 +105,7 @@ function final(
   finish: Answer['finish'],
   started: bigint,
 ): Json {
-  const totalNs = Number(process.hrtime.bigint() - started)
+  const totalNs = Number(call.clockNs() - started)
   const promptNs = Math.min(totalNs, Math.round(call.exchange.behaviour.latencyMs * NS_PER_MS))
   return {
     done: true,

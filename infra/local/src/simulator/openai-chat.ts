@@ -62,13 +62,15 @@ export async function chatCompletion(call: Call): Promise<void> {
       logprobs: null,
       finish_reason: finishReason(choice),
     })),
-    usage,
+    ...(exchange.behaviour.reportsUsage ? { usage } : undefined),
   })
   await speakWhole(exchange, usage.completion_tokens, JSON_TYPE, () => text)
 }
 
 async function streamChat(call: Call, choices: readonly Choice[], usage: Json): Promise<void> {
-  const wantsUsage = isObject(call.body.stream_options) && call.body.stream_options.include_usage === true
+  const { stream_options: options } = call.body
+  const wantsUsage =
+    call.exchange.behaviour.reportsUsage && isObject(options) && options.include_usage === true
   const opening = head(call, 'chat.completion.chunk', call.newId())
   const chunk = (index: number, delta: Json, finish: string | null = null) =>
     sse({

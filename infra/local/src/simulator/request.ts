@@ -13,6 +13,8 @@ export interface Call {
   /** The model's name without directives; empty when the request names none. */
   readonly model: string
   readonly nowMs: number
+  /** Nanoseconds, for durations. */
+  readonly clockNs: () => bigint
   readonly newId: () => string
 }
 
@@ -69,6 +71,7 @@ export function behaviourOf(
     latencyMs: config.latencyMs,
     tokensPerSecond: config.tokensPerSecond,
     answerTokens: config.answerTokens,
+    reportsUsage: true,
     fault: undefined,
   })
   if (!parsed.ok) throw new RequestFault(400, parsed.reason)

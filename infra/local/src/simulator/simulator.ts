@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto'
+import { createHash, randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { Behaviour } from './behaviour.ts'
@@ -6,12 +6,14 @@ import { SIMULATOR_DEFAULTS, type SimulatorConfig } from './config.ts'
 import { type Dialect, errorBody } from './dialect.ts'
 import { requireModel } from './models.ts'
 import { JSON_TYPE } from './openai-chat.ts'
-import { behaviourOf, type Json, RequestFault, readBody } from './request.ts'
+import { behaviourOf, type Call, type Json, RequestFault, readBody } from './request.ts'
 import { dialectOf, MODEL_PATH, ROUTES, type Route } from './routes.ts'
 import { createStats, type SimulatorStats } from './stats.ts'
 
 /** Longer than the pools of clients keep an idle connection, so that none is closed under a request. */
 const KEEP_ALIVE_MS = 120_000
+const ID_CHARS = 24
+const STOPPED_AT_MS = Date.UTC(2026, 0, 1)
 
 export interface Simulator extends AsyncDisposable {
   /** Origin without a path: what `DOWNSTREAM_AI_URLS` and `OLLAMA_URL` take. */
@@ -94,12 +96,27 @@ async function answer(
     config,
     exchange: { reply, behaviour, signal, stats },
     model,
-    nowMs: Date.now(),
-    newId: () => randomUUID().replaceAll('-', '').slice(0, 24),
+    ...(config.repeatable ? stoppedClock(body) : runningClock()),
   }
   throwStatus(behaviour)
   if (route.model) requireModel(call, route.dialect)
   await route.answer(call)
+}
+
+type Clock = Pick<Call, 'nowMs' | 'clockNs' | 'newId'>
+
+const runningClock = (): Clock => ({
+  nowMs: Date.now(),
+  clockNs: () => process.hrtime.bigint(),
+  newId: () => randomUUID().replaceAll('-', '').slice(0, ID_CHARS),
+})
+
+function stoppedClock(body: Json): Clock {
+  let ids = 0
+  // A gateway may ask for usage besides: that is no other request.
+  const asked = JSON.stringify({ ...body, stream_options: undefined })
+  const hash = (n: number) => createHash('sha256').update(`${n} ${asked}`).digest('hex')
+  return { nowMs: STOPPED_AT_MS, clockNs: () => 0n, newId: () => hash(ids++).slice(0, ID_CHARS) }
 }
 
 /** What needs no model answers at once. */
