@@ -108,7 +108,13 @@ async function startGateway(): Promise<Subject> {
   const { key, id } = await admin<{ key: string; id: string }>(adminPort, 'keys/generate', {
     user_id: 'bench',
   })
-  const limit = { identifier: `bench.${id}`, capacity: 1e12, refill_rate: 1e9 }
+  const limit = {
+    identifier: `bench.${id}`,
+    capacity: 1e12,
+    refill_rate: 1e9,
+    requests_per_minute: 1e12,
+    concurrent_streams: 1e12,
+  }
   await admin(adminPort, 'rate_limit', limit)
   return { url: `http://127.0.0.1:${publicPort}/v1/chat/completions`, key, process: child }
 }
