@@ -178,11 +178,11 @@ export class Exchange implements UpstreamListener {
   interrupt(by: 'node' | 'throttle' | 'drain', message: string): void {
     if (this.#ended) return
     this.#tap?.end()
-    this.#control?.abort(new Error(message))
     const code = by === 'throttle' ? 'throttled' : 'interrupted'
     const reason = by === 'throttle' ? 'throttled' : 'unavailable'
     const refusal: Refusal = { reason, code, message, retryAfterMs: AGAIN_MS }
     this.#finish({ outcome: 'interrupted', by }, () => this.#breakOff(refusal))
+    this.#control?.abort(new Error(message))
   }
 
   #complete(tap: UsageTap, last: Buffer): void {
@@ -210,8 +210,8 @@ export class Exchange implements UpstreamListener {
   #onClientGone(): void {
     if (this.#ended) return
     this.#tap?.end()
-    this.#control?.abort(new Error('the client left'))
     this.#finish({ outcome: 'interrupted', by: 'client' })
+    this.#control?.abort(new Error('the client left'))
   }
 
   #waitForDrain(): void {

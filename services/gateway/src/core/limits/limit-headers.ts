@@ -2,7 +2,18 @@ import type { Dialect } from '../dialect/dialect.ts'
 import type { Account } from './account.ts'
 import type { TokenBucket } from './token-bucket.ts'
 
-type Name = 'tokens' | 'requests'
+/** Whole names: put together for each answer they cost more than the figures. */
+const NAMES = Object.freeze({
+  tokens: {
+    ...{ limit: 'x-ratelimit-limit-tokens', remaining: 'x-ratelimit-remaining-tokens' },
+    reset: 'x-ratelimit-reset-tokens',
+  },
+  requests: {
+    ...{ limit: 'x-ratelimit-limit-requests', remaining: 'x-ratelimit-remaining-requests' },
+    reset: 'x-ratelimit-reset-requests',
+  },
+})
+type Name = keyof typeof NAMES
 
 const TENTHS_A_MINUTE = 600
 const MS_A_TENTH = 100
@@ -33,9 +44,10 @@ export function limitHeaders(
 
 function tellBucket(headers: Record<string, string>, name: Name, bucket: TokenBucket, nowMs: number): void {
   const fullInMs = bucket.fullInMs(nowMs)
-  headers[`x-ratelimit-limit-${name}`] = String(bucket.capacity)
-  headers[`x-ratelimit-remaining-${name}`] = remaining(bucket, nowMs)
-  if (fullInMs < NEVER_MS) headers[`x-ratelimit-reset-${name}`] = durationText(fullInMs)
+  const names = NAMES[name]
+  headers[names.limit] = String(bucket.capacity)
+  headers[names.remaining] = remaining(bucket, nowMs)
+  if (fullInMs < NEVER_MS) headers[names.reset] = durationText(fullInMs)
 }
 
 function tellAnthropic(
@@ -76,5 +88,5 @@ function secondsText(tenths: number): string {
 
 /** RFC 3339 in UTC, rounded up to the second. */
 function timeText(epochMs: number): string {
-  return new Date(Math.ceil(epochMs / 1_000) * 1_000).toISOString().replace('.000', '')
+  return `${new Date(Math.ceil(epochMs / 1_000) * 1_000).toISOString().slice(0, 19)}Z`
 }

@@ -1,3 +1,5 @@
+const NULL = Buffer.from('null')
+const SPACE = 32
 const QUOTE = 34
 const BACKSLASH = 92
 const COLON = 58
@@ -35,6 +37,22 @@ export function outermostField(tail: Buffer, name: string): string | undefined {
   return undefined
 }
 
+/**
+ * Where a field of the outermost object stands, with the comma before it, whose value is null.
+ *
+ * @param at  index of the field's name with its quotes, `nameLength` bytes long
+ */
+export function emptyField(bytes: Buffer, at: number, nameLength: number): [number, number] | undefined {
+  const colon = afterSpace(bytes, at + nameLength)
+  if (bytes[colon] !== COLON) return undefined
+  const value = afterSpace(bytes, colon + 1)
+  const end = value + NULL.length
+  if (NULL.compare(bytes, value, end) !== 0) return undefined
+  let start = at - 1
+  while (bytes[start] === SPACE) start--
+  return bytes[start] === COMMA && closesDocument(bytes, afterSpace(bytes, end)) ? [start, end] : undefined
+}
+
 /** Index of the comma or closing brace behind a value, or -1 when the bytes end before. */
 function valueEnd(bytes: Buffer, from: number): number {
   let depth = 0
@@ -70,6 +88,6 @@ function stringEnd(bytes: Buffer, from: number): number {
 
 function afterSpace(bytes: Buffer, from: number): number {
   let i = from
-  while (i < bytes.length && (bytes[i] === 32 || (bytes[i]! >= 9 && bytes[i]! <= 13))) i++
+  while (i < bytes.length && (bytes[i] === SPACE || (bytes[i]! >= 9 && bytes[i]! <= 13))) i++
   return i
 }

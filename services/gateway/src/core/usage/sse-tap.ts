@@ -1,34 +1,39 @@
 import type { JsonObject } from '../dialect/body.ts'
+import { emptyField } from './json-tail.ts'
 import { mergeUsage } from './read-usage.ts'
 import { NOTHING, type Usage, type UsageTap } from './tap.ts'
 
 /** An event longer than this is passed on unread rather than held. */
 const MAX_HELD_BYTES = 256 * 1024
-const USAGE = Buffer.from('usage')
+const USAGE = Buffer.from('"usage"')
 const EMPTY_CHOICES = /"choices"\s*:\s*\[\s*\]/
 
 /**
  * Server-Sent Events (WHATWG HTML section 9.2). Bytes pass through as they come. Only an event that is cut by a chunk's
  * border is held until its end has come, and only while `strip` is on: the usage event that we asked for must be seen
- * whole to be kept from the client.
+ * whole to be kept from the client, and so must the empty usage of the others.
  */
 export function sseTap(find: (event: JsonObject) => Usage | undefined, strip: boolean): UsageTap {
   let usage: Usage | undefined
   let pieces = 0
   let rest: Buffer = NOTHING
 
-  /** @returns true when the event is to be kept back */
-  function see(event: Buffer): boolean {
-    if (event.indexOf('data:') === -1) return false
+  /** @returns the part of the event that is kept from the client, if any */
+  function see(event: Buffer): Range | undefined {
+    if (event.indexOf('data:') === -1) return undefined
     pieces++
-    if (event.indexOf(USAGE) === -1) return false
+    const at = event.indexOf(USAGE)
+    if (at === -1) return undefined
+    // Servers that are asked for usage put an empty one into every event before the last.
+    const empty = emptyField(event, at, USAGE.length)
+    if (empty) return strip ? empty : undefined
     const text = dataOf(event)
     const found = findIn(text, find)
-    if (!found) return false
+    if (!found) return undefined
     usage = mergeUsage(usage, found)
-    if (!strip || !EMPTY_CHOICES.test(text)) return false
+    if (!strip || !EMPTY_CHOICES.test(text)) return undefined
     pieces--
-    return true
+    return [0, event.length]
   }
 
   return {
@@ -41,11 +46,12 @@ export function sseTap(find: (event: JsonObject) => Usage | undefined, strip: bo
     write(chunk) {
       const bytes = rest.length === 0 ? chunk : Buffer.concat([rest, chunk])
       let from = 0
-      let keptBack: Array<[number, number]> | undefined
+      let keptBack: Range[] | undefined
       for (let end = eventEnd(bytes, from); end !== -1; end = eventEnd(bytes, from)) {
-        if (see(bytes.subarray(from, end))) {
+        const kept = see(bytes.subarray(from, end))
+        if (kept) {
           keptBack ??= []
-          keptBack.push([from, end])
+          keptBack.push([from + kept[0], from + kept[1]])
         }
         from = end
       }
@@ -63,11 +69,14 @@ export function sseTap(find: (event: JsonObject) => Usage | undefined, strip: bo
       const last = rest
       rest = NOTHING
       // A stream may end without the blank line of its last event.
-      const keep = last.length > 0 && see(last)
-      return strip && !keep ? last : NOTHING
+      const kept = last.length > 0 ? see(last) : undefined
+      if (!strip) return NOTHING
+      return kept ? without(last, [kept]) : last
     },
   }
 }
+
+type Range = readonly [start: number, end: number]
 
 const LF = 10
 const CR = 13
@@ -97,7 +106,7 @@ function findIn(text: string, find: (event: JsonObject) => Usage | undefined) {
   }
 }
 
-function without(bytes: Buffer, ranges: Array<[number, number]>): Buffer {
+function without(bytes: Buffer, ranges: readonly Range[]): Buffer {
   const parts: Buffer[] = []
   let from = 0
   for (const [start, end] of ranges) {

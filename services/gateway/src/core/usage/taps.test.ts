@@ -22,6 +22,8 @@ function fed(make: () => UsageTap, text: string, sizes: number[]): Array<{ out: 
     return { out: Buffer.concat(out).toString('utf8'), tap }
   })
 }
+/** As it would have come to a client that asks no usage: servers leave the empty ones out too. */
+const unasked = (text: string) => text.replaceAll(',"usage":null', '')
 const SIZES = [1, 2, 3, 5, 7, 16, 64, 100_000]
 
 describe('an OpenAI stream', () => {
@@ -36,7 +38,7 @@ describe('an OpenAI stream', () => {
 
   it('loses only the usage event that the client did not ask for', () => {
     for (const { out, tap } of fed(() => openai.tap(SSE, true), stream, SIZES)) {
-      assert.equal(out, stream.replace(USAGE, ''))
+      assert.equal(out, unasked(stream.replace(USAGE, '')))
       assert.deepEqual(tap.usage, { prompt: 11, completion: 7 })
       assert.equal(tap.pieces, 3)
     }
@@ -45,7 +47,7 @@ describe('an OpenAI stream', () => {
   it('is understood with CRLF line ends too', () => {
     const crlf = stream.replaceAll('\n', '\r\n')
     for (const { out, tap } of fed(() => openai.tap(SSE, true), crlf, SIZES)) {
-      assert.equal(out, crlf.replace(USAGE.replaceAll('\n', '\r\n'), ''))
+      assert.equal(out, unasked(crlf.replace(USAGE.replaceAll('\n', '\r\n'), '')))
       assert.deepEqual(tap.usage, { prompt: 11, completion: 7 })
     }
   })
@@ -53,7 +55,7 @@ describe('an OpenAI stream', () => {
   it('is not fooled by usage in the generated text', () => {
     const text = `${chunk('{"choices":[],"usage":{"prompt_tokens":1,"completion_tokens":1}}')}${DONE}`
     for (const { out, tap } of fed(() => openai.tap(SSE, true), text, SIZES)) {
-      assert.equal(out, text)
+      assert.equal(out, unasked(text))
       assert.equal(tap.usage, undefined)
     }
   })
@@ -67,7 +69,7 @@ describe('an OpenAI stream', () => {
 
   it('passes an event without an end, and one too long to hold', () => {
     const cut = `${chunk('a')}data: {"choices":`
-    assert.equal(fed(() => openai.tap(SSE, true), cut, [10])[0]!.out, cut)
+    assert.equal(fed(() => openai.tap(SSE, true), cut, [10])[0]!.out, unasked(cut))
     const long = chunk('x'.repeat(600_000))
     assert.equal(fed(() => openai.tap(SSE, true), long, [10_000])[0]!.out, long)
   })
