@@ -4,7 +4,7 @@ import { type CrossedFact, type CrossingName, crossedFact, crossingName, crossin
 import { type Amount, Ledger } from './ledger.ts'
 import type { BudgetLimits } from './limits.ts'
 import { periodEnd } from './period.ts'
-import { type Book, exceededBy, type Level, type Reached, type Rule, reachedBy, ruleOf } from './rule.ts'
+import { type Book, exceededBy, type Level, type Reached, reachedBy, ruleOf } from './rule.ts'
 import { holderOf, type Payer, scopeOf, scopeText } from './scope.ts'
 import { SeenRequests } from './seen-requests.ts'
 
@@ -26,7 +26,6 @@ interface Hold {
 type Limits = Pick<BudgetLimits, 'maxBudgetHolders' | 'maxBudgetHolds' | 'budgetLoadingMs'>
 
 const NOT_CONCERNED: Verdict = Object.freeze({ kind: 'within', warnings: Object.freeze([]) })
-const NONE: readonly CrossedFact[] = Object.freeze([])
 
 /**
  * All budgets and what is used of them: a fold of `tokens.settled`, and over it what this node's calls hold. Times are
@@ -41,10 +40,10 @@ export class BudgetTable {
   #single = new Map<Budget['each'], Map<string, Book[]>>()
   readonly #holds = new Map<string, Hold>()
   readonly #seen = new SeenRequests()
-  /** Crossings that stand in the log, or are on their way there → end of their period. */
+  /** Crossings that stand in the log, are on their way there, or wait in {@link #untold} → end of their period. */
   readonly #told = new Map<string, number>()
-  /** Last sequence of the log that was folded. */
-  position = 0
+  /** Found while the log is read: one of them may come later in it, told by another. */
+  readonly #untold = new Map<string, CrossedFact>()
 
   constructor(limits: Limits) {
     this.#limits = limits
@@ -66,21 +65,23 @@ export class BudgetTable {
     return this.#books.get(scopeText(scopeOf(budget)))
   }
 
-  /** Sums of scopes that stay are kept. @returns true when there are new ones, whose sums the log has to tell */
-  setBudgets(budgets: readonly Budget[], nowMs: number): boolean {
+  /** Sums of scopes that stay are kept. @returns those that are new, whose sums the log has to tell */
+  setBudgets(budgets: readonly Budget[], nowMs: number): readonly Ledger[] {
     this.#budgets = budgets
     const before = new Map(this.#books)
     this.#books.clear()
-    let grown = false
+    const grown: Ledger[] = []
     for (const budget of budgets) {
       const scope = scopeOf(budget)
       const text = scopeText(scope)
       let book = this.#books.get(text)
       if (!book) {
-        const known = before.get(text)?.ledger
-        grown ||= known === undefined
-        const waitUntilMs = nowMs + this.#limits.budgetLoadingMs
-        const ledger = known ?? new Ledger(scope, this.#limits.maxBudgetHolders, waitUntilMs)
+        let ledger = before.get(text)?.ledger
+        if (!ledger) {
+          const waitUntilMs = nowMs + this.#limits.budgetLoadingMs
+          ledger = new Ledger(scope, this.#limits.maxBudgetHolders, waitUntilMs)
+          grown.push(ledger)
+        }
         book = { ledger, rules: [] }
         this.#books.set(text, book)
       }
@@ -137,24 +138,17 @@ export class BudgetTable {
     this.#count(hold)
   }
 
-  /** Takes in a settlement from the log. @returns crossings to tell, each for the first time here */
-  fold(
-    fact: DataOf<typeof TokensSettled>,
-    timeMs: number,
-    sequence: number,
-    nowMs: number,
-  ): readonly CrossedFact[] {
-    this.position = Math.max(this.position, sequence)
+  /** Takes in a settlement from the log; crossings that it makes wait for {@link takeUntold}. */
+  fold(fact: DataOf<typeof TokensSettled>, timeMs: number, sequence: number, nowMs: number): void {
     const hold = this.#holds.get(fact.request)
     if (hold) {
       this.#discount(hold)
       this.#holds.delete(fact.request)
     }
-    if (this.#seen.isRepeated(fact.request, sequence)) return NONE
+    if (this.#seen.isRepeated(fact.request, sequence)) return
     const identity = { user: fact.user, key: fact.key }
     const payer = { identity, identityText: identityText(identity), tier: fact.tier }
     const amount = { tokens: fact.total, micros: fact.costMicros ?? 0 }
-    let crossings: CrossedFact[] | undefined
     for (const { ledger, rules } of this.#concerned(payer)) {
       if (ledger.position >= sequence) continue
       ledger.position = sequence
@@ -165,18 +159,25 @@ export class BudgetTable {
       const standing = { startMs: added.startMs, endMs, used: added.sum, held: NOTHING }
       for (const rule of rules) {
         for (const level of LEVELS) {
-          const crossed = this.#cross(rule, level, holder, standing, payer, fact.request)
-          if (crossed) crossings = [...(crossings ?? []), crossed]
+          const reached = reachedBy(rule, level, holder, standing)
+          if (reached) this.#tellOnce(reached, level, payer, fact.request)
         }
       }
     }
-    return crossings ?? NONE
   }
 
   /** Every message up to this one has been folded, or is no settlement. */
-  reach(sequence: number): void {
-    this.position = Math.max(this.position, sequence)
-    for (const { ledger } of this.#books.values()) ledger.position = Math.max(ledger.position, sequence)
+  reach(sequence: number, storedAtMs: number): void {
+    for (const { ledger } of this.#books.values()) {
+      if (ledger.position > sequence) continue
+      ledger.position = sequence
+      ledger.asOfMs = storedAtMs
+    }
+  }
+
+  /** The sums have come to the end of the log. */
+  markLoaded(): void {
+    for (const { ledger } of this.#books.values()) ledger.loaded = true
   }
 
   /** The log is read again from an earlier message, for the sake of new ledgers. */
@@ -184,14 +185,34 @@ export class BudgetTable {
     this.#seen.clear()
   }
 
-  /** The budget has refused. @returns the crossing to tell, the first time here */
-  crossedByRefusal(by: Reached, payer: Payer, request: string): CrossedFact | undefined {
-    return this.#tellOnce(by, 'hard', payer, request)
+  /** The budget has refused: its limit would have been passed. */
+  refused(by: Reached, payer: Payer, request: string): void {
+    this.#tellOnce(by, 'hard', payer, request)
+  }
+
+  /** Crossings that the log does not tell as far as it was read, each given once. */
+  takeUntold(): readonly CrossedFact[] {
+    if (this.#untold.size === 0) return NONE
+    const facts = [...this.#untold.values()]
+    this.#untold.clear()
+    return facts
   }
 
   /** A crossing stands in the log. */
   markTold(name: CrossingName): void {
-    this.#told.set(crossingText(name), periodEnd(name.period, name.periodStart))
+    const text = crossingText(name)
+    this.#untold.delete(text)
+    this.#told.set(text, periodEnd(name.period, name.periodStart))
+  }
+
+  /** What {@link markTold} was given and is not over, with the end of its period. */
+  *told(): Generator<readonly [text: string, endMs: number]> {
+    for (const crossing of this.#told) if (!this.#untold.has(crossing[0])) yield crossing
+  }
+
+  /** Takes over what {@link told} gave. */
+  restoreTold(crossings: Iterable<readonly [text: string, endMs: number]>): void {
+    for (const [text, endMs] of crossings) this.#told.set(text, endMs)
   }
 
   /** Drops what is over. */
@@ -200,23 +221,11 @@ export class BudgetTable {
     for (const [text, endMs] of this.#told) if (endMs <= nowMs) this.#told.delete(text)
   }
 
-  #cross(
-    rule: Rule,
-    level: Level,
-    holder: string,
-    standing: Parameters<typeof reachedBy>[3],
-    payer: Payer,
-    request: string,
-  ): CrossedFact | undefined {
-    const reached = reachedBy(rule, level, holder, standing)
-    return reached && this.#tellOnce(reached, level, payer, request)
-  }
-
-  #tellOnce(reached: Reached, level: Level, payer: Payer, request: string): CrossedFact | undefined {
+  #tellOnce(reached: Reached, level: Level, payer: Payer, request: string): void {
     const text = crossingText(crossingName(reached, level))
-    if (this.#told.has(text)) return undefined
+    if (this.#told.has(text)) return
     this.#told.set(text, reached.standing.endMs)
-    return crossedFact(reached, level, payer, request)
+    this.#untold.set(text, crossedFact(reached, level, payer, request))
   }
 
   #index(): void {
@@ -260,5 +269,6 @@ export class BudgetTable {
   }
 }
 
+const NONE: readonly CrossedFact[] = Object.freeze([])
 const LEVELS = ['soft', 'hard'] as const
 const NOTHING: Amount = Object.freeze({ tokens: 0, micros: 0 })

@@ -1,4 +1,3 @@
-import type { Settlement } from '../exchange/settle.ts'
 import { periodEnd, periodStart } from './period.ts'
 import type { Scope } from './scope.ts'
 
@@ -6,10 +5,6 @@ import type { Scope } from './scope.ts'
 export interface Amount {
   readonly tokens: number
   readonly micros: number
-}
-
-export function amountOf({ total }: Pick<Settlement, 'total'>, micros: number | undefined): Amount {
-  return { tokens: total, micros: micros ?? 0 }
 }
 
 /** Used in a period: as the log tells it, and what was settled here and has not come back from the log yet. */
@@ -43,6 +38,8 @@ const FORGOTTEN_SHARE = 0.1
 export class Ledger {
   readonly scope: Scope
   position = 0
+  /** When the log stored the message at `position`, epoch milliseconds. */
+  asOfMs = 0
   /** True when the sums have reached the end of the log once. */
   loaded = false
   /** False when the log no longer held the beginning of the period when it was summed: the sums are lower bounds. */
@@ -159,9 +156,10 @@ export class Ledger {
     }
   }
 
-  /** Takes over what {@link told} gave at `position`. */
-  restore(position: number, periods: readonly PeriodSums[]): void {
+  /** Takes over what {@link told} gave when this ledger stood at `position`. */
+  restore(position: number, asOfMs: number, periods: Iterable<PeriodSums>): void {
     this.position = position
+    this.asOfMs = asOfMs
     for (const [startMs, rows] of periods) {
       for (const [holder, tokens, micros] of rows) {
         const sum = this.#sum(startMs, holder)

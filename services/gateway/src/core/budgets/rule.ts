@@ -27,6 +27,8 @@ export interface Reached {
   readonly unit: Unit
   readonly limit: number
   readonly used: number
+  /** True when only what calls in flight hold stands in the way: it may come free at any moment. */
+  readonly isOnlyHeld: boolean
   readonly standing: Pick<Standing, 'startMs' | 'endMs'>
 }
 
@@ -55,24 +57,28 @@ export function reachedBy(rule: Rule, level: Level, holder: string, standing: St
   for (const { unit, limit, warnFrom } of rule.limits) {
     const used = inUnit(standing.used, unit)
     if (level === 'hard' ? used >= limit : limit > 0 && used >= warnFrom) {
-      return { budget: rule.budget, holder, unit, limit, used, standing }
+      return { budget: rule.budget, holder, unit, limit, used, isOnlyHeld: false, standing }
     }
   }
   return undefined
 }
 
-/** The first limit that would be passed if the calls in flight and this one used all that they reserve. */
+/** A limit that would be passed if the calls in flight and this one used all that they reserve; one that this call alone passes comes first. */
 export function exceededBy(
   rule: Rule,
   wanted: Amount,
   holder: string,
   standing: Standing,
 ): Reached | undefined {
+  let found: Reached | undefined
   for (const { unit, limit } of rule.limits) {
     const used = inUnit(standing.used, unit)
-    if (used + inUnit(standing.held, unit) + inUnit(wanted, unit) > limit) {
-      return { budget: rule.budget, holder, unit, limit, used, standing }
-    }
+    const needed = used + inUnit(wanted, unit)
+    if (needed + inUnit(standing.held, unit) <= limit) continue
+    const isOnlyHeld = needed <= limit
+    if (!found || !isOnlyHeld)
+      found = { budget: rule.budget, holder, unit, limit, used, isOnlyHeld, standing }
+    if (!isOnlyHeld) return found
   }
-  return undefined
+  return found
 }
