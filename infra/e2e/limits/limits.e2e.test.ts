@@ -119,4 +119,67 @@ describe('three nodes and one identity', () => {
     assert.equal(await call(joined, key), 429)
     await eventually(async () => assert.deepEqual(await leftAtAll(identity), [0, 0, 0, 0]))
   })
+
+  it('take a changed tier up within a second and without a restart, less what was spent', async () => {
+    const tier = { capacity: 1_000, refill_rate: 0, requests_per_minute: 100 }
+    const put = await cluster.order('PUT', '/admin/tiers/small', tier)
+    assert.ok(put.ok, `${put.status}`)
+    const made = await cluster.order('POST', '/admin/keys/generate', { user_id: 'hot', tier: 'small' })
+    const { key } = (await made.json()) as { key: string }
+    assert.equal(await call(one, key), 200)
+    const changes: Array<[capacity: number, left: string]> = [
+      [5_000, '4900'],
+      [50, '0'],
+      [1_000, '950'],
+    ]
+    for (const [capacity, left] of changes) {
+      const startedMs = performance.now()
+      await cluster.order('PUT', '/admin/tiers/small', { ...tier, capacity })
+      for (const node of cluster.nodes) {
+        await eventually(async () => {
+          // A list of models costs no tokens, so that it shows the level as it is.
+          const { headers, body } = await node.face.request({
+            method: 'GET',
+            path: '/v1/models',
+            headers: { authorization: `Bearer ${key}` },
+          })
+          await body.dump()
+          assert.equal(headers['x-ratelimit-limit-tokens'], String(capacity))
+          assert.equal(headers['x-ratelimit-remaining-tokens'], left)
+        })
+      }
+      const tookMs = performance.now() - startedMs
+      assert.ok(tookMs < 1_000, `${Math.round(tookMs)} ms`)
+    }
+  })
+
+  it('end the streams of an identity that is throttled so, and no others', async () => {
+    const limit = { capacity: 1e9, refill_rate: 0 }
+    const { key, identity } = await cluster.newKey('midway', limit)
+    const other = await cluster.newKey('bystander', limit)
+    const open = async (node: Node, bearer: string) => {
+      const { statusCode, body } = await node.face.request({
+        method: 'POST',
+        path: '/v1/chat/completions',
+        headers: { authorization: `Bearer ${bearer}`, 'content-type': 'application/json' },
+        body: '{"model":"m","stream":true}',
+      })
+      assert.equal(statusCode, 200)
+      return body
+    }
+    const streams = await Promise.all(cluster.nodes.map(node => open(node, key)))
+    const bystander = await open(one, other.key)
+    const answer = await cluster.order('POST', '/admin/throttle', {
+      ...{ identifier: identity, capacity: 0, refill_rate: 0, seconds: 600, end_streams: true },
+      reason: 'enough',
+    })
+    assert.equal(answer.status, 200)
+    for (const body of streams) {
+      assert.match(await body.text(), /^data: \{"choices".*\n\ndata: \{"error":\{.*"throttled".*\}\}\n\n$/s)
+    }
+    for (const node of cluster.nodes) assert.equal(await call(node, key), 429)
+    assert.equal(bystander.readableEnded, false)
+    assert.equal(bystander.destroyed, false)
+    bystander.on('error', () => {}).destroy()
+  })
 })

@@ -48,6 +48,7 @@ export interface Limit {
 /** What one call of {@link call} reserves, and settles: the model server answers that it used as many. */
 export const CALL_TOKENS = 100
 const BODY = JSON.stringify({ model: 'm', max_tokens: CALL_TOKENS - 50 })
+const MODELS = JSON.stringify({ object: 'list', data: [{ id: 'm', object: 'model' }] })
 const ANSWER = JSON.stringify({
   choices: [],
   usage: { prompt_tokens: 50, completion_tokens: CALL_TOKENS - 50, total_tokens: CALL_TOKENS },
@@ -152,7 +153,7 @@ async function startUpstream(stack: AsyncDisposableStack): Promise<string> {
         return
       }
       response.setHeader('content-type', 'application/json')
-      response.end(ANSWER)
+      response.end(request.method === 'GET' ? MODELS : ANSWER)
     })
   }).listen(0, '127.0.0.1')
   stack.defer(() => {
