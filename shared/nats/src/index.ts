@@ -27,9 +27,10 @@ export type { StoredMessage } from './pull.ts'
 export type { Position, ReadOptions } from './read.ts'
 export { readEvent } from './read-event.ts'
 export type { Adopted } from './spool/adopt.ts'
+export { DEFAULT_SPOOL_LIMITS, type SpoolLimits } from './spool/limits.ts'
 export { type OpenedSpool, openSpool, type SpoolSettings } from './spool/open.ts'
 export type { SpoolEvent, SpoolRecord } from './spool/record.ts'
-export { DEFAULT_SPOOL_LIMITS, type Spool, type SpoolFigures, type SpoolLimits } from './spool/spool.ts'
+export type { Spool, SpoolFigures } from './spool/spool.ts'
 export { findStored } from './spool/stored.ts'
 export {
   DEFAULT_TOPOLOGY,

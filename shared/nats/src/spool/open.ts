@@ -3,10 +3,11 @@ import { dirname, join } from 'node:path'
 import type { LinkLog } from '../link.ts'
 import { type Adopted, readAdopted } from './adopt.ts'
 import { Home } from './home.ts'
+import { DEFAULT_SPOOL_LIMITS, type SpoolLimits } from './limits.ts'
 import { claim, isOwned } from './owner.ts'
 import type { SpoolEvent, SpoolRecord } from './record.ts'
 import { DAMAGED } from './shelf.ts'
-import { DEFAULT_SPOOL_LIMITS, Spool, type SpoolLimits } from './spool.ts'
+import { Spool } from './spool.ts'
 import { syncDirectory } from './writer.ts'
 
 export interface SpoolSettings {

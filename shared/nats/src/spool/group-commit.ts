@@ -1,0 +1,137 @@
+import type { Held } from '../backlog.ts'
+import { type Commit, Commits } from './commits.ts'
+import type { SpoolLimits } from './limits.ts'
+import type { Shelf } from './shelf.ts'
+import type { Writer } from './writer.ts'
+
+/**
+ * Writes what one turn of the event loop has brought in one write, and runs the turn's callbacks when that is safe: at
+ * once, or after a sync that all turns share which were written before it began.
+ */
+export class GroupCommit {
+  readonly #writer: Writer
+  readonly #shelf: Shelf
+  readonly #limits: SpoolLimits
+  readonly #isSynced: boolean
+  readonly #onSyncFailed: (error: Error) => void
+  readonly #commits = new Commits()
+  /** What this turn's callbacks wait for. */
+  #turn: Commit | undefined
+  #unsynced: Commit[] = []
+  #syncing = false
+  /** Batches written, and the time that writing and syncing them took. */
+  commits = 0
+  commitMs = 0
+
+  constructor(
+    writer: Writer,
+    shelf: Shelf,
+    limits: SpoolLimits,
+    isSynced: boolean,
+    onSyncFailed: (error: Error) => void,
+  ) {
+    this.#writer = writer
+    this.#shelf = shelf
+    this.#limits = limits
+    this.#isSynced = isSynced
+    this.#onSyncFailed = onSyncFailed
+  }
+
+  /** Callbacks that ran before their events were known to be safe. */
+  get uncertain(): number {
+    return this.#commits.uncertain
+  }
+
+  /** True while the disk may not have all that was written. */
+  get isSyncing(): boolean {
+    return this.#syncing
+  }
+
+  /**
+   * Writes a batch and gives each event its place on disk.
+   * @returns where the batch begins in its segment
+   * @throws when the disk fails or the spool is full
+   */
+  write(batch: readonly Held[]): number {
+    const startedMs = performance.now()
+    const { next, written } = this.#writer
+    const segment = this.#writer.write(batch, this.#limits.maxBytes - this.#shelf.bytes)
+    const bytes = this.#writer.written - written
+    this.#shelf.add(segment, bytes)
+    const atMs = Date.now()
+    let position = next
+    for (const held of batch) {
+      held.segment = segment
+      held.position = position++
+      held.heldAtMs = atMs
+    }
+    this.commits++
+    this.commitMs += performance.now() - startedMs
+    if (this.#isSynced) {
+      this.#turn = { callbacks: [], left: 1, deadlineMs: startedMs + this.#limits.commitWaitMs }
+      this.#unsynced.push(this.#turn)
+      if (!this.#syncing) this.#sync()
+    }
+    return segment.bytes - bytes
+  }
+
+  /** This turn's callbacks wait until its events are acknowledged, since the disk did not take them. */
+  waitForStreams(events: number): Commit {
+    const deadlineMs = performance.now() + this.#limits.commitWaitMs
+    this.#turn = { callbacks: [], left: events, deadlineMs }
+    return this.#turn
+  }
+
+  /** What was in memory alone is written now. Where commits are synced its callbacks still wait for the streams. */
+  unspooledAreWritten(events: Iterable<Held>, nowMs: number): void {
+    this.#turn = undefined
+    if (!this.#isSynced) {
+      for (const held of events) {
+        if (held.commit) held.commit.left--
+        held.commit = undefined
+      }
+    }
+    this.#commits.run(nowMs)
+  }
+
+  /** Ends the turn: calls back, in order, when its events are safe. */
+  commit(callbacks: Array<() => void>): void {
+    const turn = this.#turn
+    this.#turn = undefined
+    if (turn) {
+      for (const callback of callbacks) turn.callbacks.push(callback)
+      this.#commits.add(turn)
+    } else if (this.#commits.size === 0) {
+      for (const callback of callbacks) callback()
+    } else if (callbacks.length > 0) {
+      this.#commits.add({ callbacks, left: 0, deadlineMs: 0 })
+    }
+  }
+
+  /** Runs what is safe or overdue. */
+  run(nowMs: number): void {
+    this.#commits.run(nowMs)
+  }
+
+  /** One sync at a time; what is written meanwhile shares the next. */
+  #sync(): void {
+    const startedMs = performance.now()
+    const commits = this.#unsynced
+    this.#unsynced = []
+    this.#syncing = true
+    this.#writer.sync(error => {
+      const nowMs = performance.now()
+      this.commitMs += nowMs - startedMs
+      this.#syncing = false
+      if (error) {
+        // The system has dropped what it could not write: these commits wait for their deadline.
+        this.#writer.abandon()
+        this.#onSyncFailed(error)
+        return
+      }
+      for (const commit of commits) commit.left--
+      this.#commits.run(nowMs)
+      if (this.#unsynced.length > 0) this.#sync()
+    })
+  }
+}

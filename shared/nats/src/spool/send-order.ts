@@ -1,0 +1,125 @@
+import type { Held } from '../backlog.ts'
+import { Fifo } from '../fifo.ts'
+import { Cursor } from './cursor.ts'
+import type { SpoolRecord } from './record.ts'
+import type { Segment } from './segment.ts'
+
+/**
+ * What is sent next: events from memory as long as they are few; then those that only the disk holds, read back in
+ * order; then those that the disk did not take meanwhile.
+ */
+export class SendOrder implements Disposable {
+  readonly #maxQueued: number
+  readonly #queue = new Fifo<Held>()
+  /** Set while the disk holds events that are not in the queue. */
+  #cursor: Cursor | undefined
+  /** In memory alone, and to be sent after what is behind the cursor. */
+  readonly #afterDisk = new Fifo<Held>()
+  /** Who waits for the acknowledgement of an event that only the disk holds, by id. */
+  readonly #stored = new Map<string, Held['stored']>()
+  /** Events that are not sent yet, wherever they are. */
+  waiting: number
+  /** Bytes between records that were none, in what was read back. */
+  damagedBytes = 0
+
+  /**
+   * @param first where the events of dead processes begin
+   * @param waiting how many those are
+   */
+  constructor(maxQueued: number, first: Segment | undefined, waiting: number) {
+    this.#maxQueued = maxQueued
+    this.waiting = waiting
+    if (first) this.#cursor = new Cursor(first, 0, first.home.acknowledgedBelow)
+  }
+
+  /** Where the disk is read on, while it holds events that memory does not. */
+  get cursor(): Cursor | undefined {
+    return this.#cursor
+  }
+
+  /** Events in memory that come next. */
+  get queue(): Iterable<Held> {
+    return this.#queue
+  }
+
+  /** The next event, where memory has it. */
+  peek(): Held | undefined {
+    return this.#queue.peek()
+  }
+
+  /** @param offset where the batch begins in its segment */
+  addSpooled(batch: readonly Held[], offset: number): void {
+    this.waiting += batch.length
+    if (this.#cursor === undefined && this.#queue.length + batch.length <= this.#maxQueued) {
+      for (const held of batch) this.#queue.push(held)
+      return
+    }
+    const { segment, position } = batch[0]!
+    this.#cursor ??= new Cursor(segment!, offset, position)
+    for (const held of batch) this.#leaveToDisk(held)
+  }
+
+  /** Events that are in memory alone. */
+  addUnspooled(events: readonly Held[]): void {
+    this.waiting += events.length
+    const queue = this.#cursor ? this.#afterDisk : this.#queue
+    for (const held of events) queue.push(held)
+  }
+
+  /** What was in memory alone is on disk now, behind all that was there: it will be read back with the rest. */
+  unspooledAreWritten(): void {
+    for (const held of this.#afterDisk) this.#leaveToDisk(held)
+    this.#afterDisk.clear()
+  }
+
+  /** @throws when the disk cannot be read */
+  next(): Held | undefined {
+    if (this.#queue.length === 0 && !this.#readOn()) return undefined
+    this.waiting--
+    return this.#queue.shift()
+  }
+
+  [Symbol.dispose](): void {
+    this.#cursor?.[Symbol.dispose]()
+  }
+
+  #leaveToDisk({ id, stored }: Held): void {
+    if (stored) this.#stored.set(id, stored)
+  }
+
+  /** The queue is empty: fills it with what comes next. */
+  #readOn(): boolean {
+    if (!this.#cursor) return false
+    const { damagedBytes } = this.#cursor
+    const records = this.#cursor.read()
+    this.damagedBytes += this.#cursor.damagedBytes - damagedBytes
+    if (records) {
+      for (const record of records) this.#queue.push(this.#heldOf(record, this.#cursor.segment))
+      return true
+    }
+    this.#cursor[Symbol.dispose]()
+    this.#cursor = undefined
+    for (const held of this.#afterDisk) this.#queue.push(held)
+    this.#afterDisk.clear()
+    this.waiting = this.#queue.length
+    return this.#queue.length > 0
+  }
+
+  #heldOf({ id, subject, payload, position, atMs }: SpoolRecord, segment: Segment): Held {
+    const stored = this.#stored.get(id)
+    if (stored) this.#stored.delete(id)
+    return {
+      id,
+      subject,
+      payload,
+      position,
+      stored,
+      segment,
+      heldAtMs: atMs,
+      sentAtMs: 0,
+      firstSentAtMs: 0,
+      ackedAtMs: 0,
+      commit: undefined,
+    }
+  }
+}
