@@ -1,16 +1,32 @@
 import type { Budget, DataOf, TokensSettled } from '@fluxgate/contracts'
 import { identityText } from '@fluxgate/contracts'
-import { type CrossedFact, type CrossingName, crossedFact, crossingName, crossingText } from './crossing.ts'
-import { type Amount, Ledger } from './ledger.ts'
+import { Crossings } from './crossings.ts'
+import { type Amount, Ledger, type Standing } from './ledger.ts'
 import type { BudgetLimits } from './limits.ts'
 import { periodEnd } from './period.ts'
-import { type Book, exceededBy, type Level, type Reached, reachedBy, ruleOf } from './rule.ts'
+import { newReading, type Reading } from './reading.ts'
+import {
+  type Book,
+  exceededBy,
+  inUnit,
+  type Reached,
+  type Rule,
+  reachedBy,
+  ruleOf,
+  stricter,
+} from './rule.ts'
 import { holderOf, type Payer, scopeOf, scopeText } from './scope.ts'
-import { SeenRequests } from './seen-requests.ts'
+
+/** What is left of the tightest budget of each unit, in tokens and in millionths of a dollar. */
+export interface Remaining {
+  tokens: number
+  micros: number
+}
 
 export type Verdict =
-  | { readonly kind: 'within'; readonly warnings: readonly Reached[] }
-  /** Of the budgets that say no the one that resets last. */
+  /** `left` after this call's reservation; undefined when no budget concerns the payer, Infinity for a unit without one. */
+  | { readonly kind: 'within'; readonly warnings: readonly Reached[]; readonly left: Remaining | undefined }
+  /** Of the budgets that say no the one that does for longest. */
   | { readonly kind: 'over'; readonly by: Reached }
   | { readonly kind: 'loading'; readonly untilMs: number }
   /** More is in flight, or on its way to the log, than can be held. */
@@ -25,7 +41,8 @@ interface Hold {
 
 type Limits = Pick<BudgetLimits, 'maxBudgetHolders' | 'maxBudgetHolds' | 'budgetLoadingMs'>
 
-const NOT_CONCERNED: Verdict = Object.freeze({ kind: 'within', warnings: Object.freeze([]) })
+const NO_WARNINGS: readonly Reached[] = Object.freeze([])
+const NOT_CONCERNED: Verdict = Object.freeze({ kind: 'within', warnings: NO_WARNINGS, left: undefined })
 
 /**
  * All budgets and what is used of them: a fold of `tokens.settled`, and over it what this node's calls hold. Times are
@@ -39,14 +56,15 @@ export class BudgetTable {
   /** `each` → `only` → books: for budgets of a single holder. */
   #single = new Map<Budget['each'], Map<string, Book[]>>()
   readonly #holds = new Map<string, Hold>()
-  readonly #seen = new SeenRequests()
-  /** Crossings that stand in the log, are on their way there, or wait in {@link #untold} → end of their period. */
-  readonly #told = new Map<string, number>()
-  /** Found while the log is read: one of them may come later in it, told by another. */
-  readonly #untold = new Map<string, CrossedFact>()
+  readonly crossings: Crossings
+  /** The reading that goes on with the log, and sees what this node's calls hold come back from it. */
+  readonly main: Reading = newReading()
+  /** Called when a refusal has crossed a limit. */
+  onUntold: () => void = () => {}
 
   constructor(limits: Limits) {
     this.#limits = limits
+    this.crossings = new Crossings(limits.maxBudgetHolders)
   }
 
   get budgets(): readonly Budget[] {
@@ -97,10 +115,13 @@ export class BudgetTable {
   /** Whether a payer's budgets let a reservation through. Changes nothing. */
   ask(payer: Payer, wanted: Amount, nowMs: number): Verdict {
     if (this.#books.size === 0) return NOT_CONCERNED
+    const books = this.#concerned(payer)
+    if (books.length === 0) return NOT_CONCERNED
     let warnings: Reached[] | undefined
     let over: Reached | undefined
     let isHard = false
-    for (const { ledger, rules } of this.#concerned(payer)) {
+    const left = { tokens: Number.POSITIVE_INFINITY, micros: Number.POSITIVE_INFINITY }
+    for (const { ledger, rules } of books) {
       const holder = holderOf(ledger.scope.each, payer)
       const standing = ledger.standing(holder, nowMs)
       for (const rule of rules) {
@@ -109,15 +130,16 @@ export class BudgetTable {
           if (!ledger.loaded && nowMs < ledger.waitUntilMs)
             return { kind: 'loading', untilMs: ledger.waitUntilMs }
           const by = exceededBy(rule, wanted, holder, standing)
-          if (by && (!over || by.standing.endMs > over.standing.endMs)) over = by
+          if (by) over = stricter(over, by)
         }
+        takeLeft(left, rule, wanted, standing)
         const warning = reachedBy(rule, 'soft', holder, standing)
         if (warning) warnings = [...(warnings ?? []), warning]
       }
     }
     if (over) return { kind: 'over', by: over }
     if (isHard && this.#holds.size >= this.#limits.maxBudgetHolds) return { kind: 'full' }
-    return warnings ? { kind: 'within', warnings } : NOT_CONCERNED
+    return { kind: 'within', warnings: warnings ?? NO_WARNINGS, left }
   }
 
   /** From now on the reservation counts. A call that no budget concerns holds nothing. */
@@ -138,19 +160,25 @@ export class BudgetTable {
     this.#count(hold)
   }
 
-  /** Takes in a settlement from the log; crossings that it makes wait for {@link takeUntold}. */
-  fold(fact: DataOf<typeof TokensSettled>, timeMs: number, sequence: number, nowMs: number): void {
-    const hold = this.#holds.get(fact.request)
+  /** Takes in a settlement that `reading` has come to; crossings that it makes wait in {@link crossings}. */
+  fold(
+    reading: Reading,
+    fact: DataOf<typeof TokensSettled>,
+    timeMs: number,
+    sequence: number,
+    nowMs: number,
+  ): void {
+    const hold = reading === this.main ? this.#holds.get(fact.request) : undefined
     if (hold) {
       this.#discount(hold)
       this.#holds.delete(fact.request)
     }
-    if (this.#seen.isRepeated(fact.request, sequence)) return
+    if (reading.seen.isRepeated(fact.request, sequence)) return
     const identity = { user: fact.user, key: fact.key }
     const payer = { identity, identityText: identityText(identity), tier: fact.tier }
     const amount = { tokens: fact.total, micros: fact.costMicros ?? 0 }
     for (const { ledger, rules } of this.#concerned(payer)) {
-      if (ledger.position >= sequence) continue
+      if (ledger.reading !== reading || ledger.position >= sequence) continue
       ledger.position = sequence
       const holder = holderOf(ledger.scope.each, payer)
       const added = ledger.add(holder, timeMs, amount, nowMs)
@@ -160,72 +188,39 @@ export class BudgetTable {
       for (const rule of rules) {
         for (const level of LEVELS) {
           const reached = reachedBy(rule, level, holder, standing)
-          if (reached) this.#tellOnce(reached, level, payer, fact.request)
+          if (reached) this.crossings.find(reached, level, payer, fact.request)
         }
       }
     }
   }
 
-  /** Every message up to this one has been folded, or is no settlement. */
-  reach(sequence: number, storedAtMs: number): void {
+  /** Every message up to this one has been folded by `reading`, or is no settlement. */
+  reach(reading: Reading, sequence: number, storedAtMs: number): void {
     for (const { ledger } of this.#books.values()) {
-      if (ledger.position > sequence) continue
+      if (ledger.reading !== reading || ledger.position > sequence) continue
       ledger.position = sequence
       ledger.asOfMs = storedAtMs
     }
   }
 
-  /** The sums have come to the end of the log. */
-  markLoaded(): void {
-    for (const { ledger } of this.#books.values()) ledger.loaded = true
-  }
-
-  /** The log is read again from an earlier message, for the sake of new ledgers. */
-  rewind(): void {
-    this.#seen.clear()
+  /** A reading has come to the end of the log: its ledgers go on with the main one. */
+  markLoaded(reading: Reading): void {
+    for (const { ledger } of this.#books.values()) {
+      if (ledger.reading !== reading) continue
+      ledger.loaded = true
+      ledger.reading = this.main
+    }
   }
 
   /** The budget has refused: its limit would have been passed. */
   refused(by: Reached, payer: Payer, request: string): void {
-    this.#tellOnce(by, 'hard', payer, request)
-  }
-
-  /** Crossings that the log does not tell as far as it was read, each given once. */
-  takeUntold(): readonly CrossedFact[] {
-    if (this.#untold.size === 0) return NONE
-    const facts = [...this.#untold.values()]
-    this.#untold.clear()
-    return facts
-  }
-
-  /** A crossing stands in the log. */
-  markTold(name: CrossingName): void {
-    const text = crossingText(name)
-    this.#untold.delete(text)
-    this.#told.set(text, periodEnd(name.period, name.periodStart))
-  }
-
-  /** What {@link markTold} was given and is not over, with the end of its period. */
-  *told(): Generator<readonly [text: string, endMs: number]> {
-    for (const crossing of this.#told) if (!this.#untold.has(crossing[0])) yield crossing
-  }
-
-  /** Takes over what {@link told} gave. */
-  restoreTold(crossings: Iterable<readonly [text: string, endMs: number]>): void {
-    for (const [text, endMs] of crossings) this.#told.set(text, endMs)
+    if (this.crossings.find(by, 'hard', payer, request)) this.onUntold()
   }
 
   /** Drops what is over. */
   forgetOver(nowMs: number): void {
     for (const { ledger } of this.#books.values()) ledger.forgetOver(nowMs)
-    for (const [text, endMs] of this.#told) if (endMs <= nowMs) this.#told.delete(text)
-  }
-
-  #tellOnce(reached: Reached, level: Level, payer: Payer, request: string): void {
-    const text = crossingText(crossingName(reached, level))
-    if (this.#told.has(text)) return
-    this.#told.set(text, reached.standing.endMs)
-    this.#untold.set(text, crossedFact(reached, level, payer, request))
+    this.crossings.forgetOver(nowMs)
   }
 
   #index(): void {
@@ -269,6 +264,13 @@ export class BudgetTable {
   }
 }
 
-const NONE: readonly CrossedFact[] = Object.freeze([])
+function takeLeft(left: Remaining, rule: Rule, wanted: Amount, { used, held }: Standing): void {
+  for (const { unit, limit } of rule.limits) {
+    const rest = Math.max(0, limit - inUnit(used, unit) - inUnit(held, unit) - inUnit(wanted, unit))
+    if (unit === 'tokens') left.tokens = Math.min(left.tokens, rest)
+    else left.micros = Math.min(left.micros, rest)
+  }
+}
+
 const LEVELS = ['soft', 'hard'] as const
 const NOTHING: Amount = Object.freeze({ tokens: 0, micros: 0 })

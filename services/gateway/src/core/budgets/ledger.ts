@@ -1,4 +1,5 @@
 import { periodEnd, periodStart } from './period.ts'
+import type { Reading } from './reading.ts'
 import type { Scope } from './scope.ts'
 
 /** Tokens, and millionths of a US dollar. */
@@ -40,6 +41,8 @@ export class Ledger {
   position = 0
   /** When the log stored the message at `position`, epoch milliseconds. */
   asOfMs = 0
+  /** Who fills it; undefined while nobody does. */
+  reading: Reading | undefined
   /** True when the sums have reached the end of the log once. */
   loaded = false
   /** False when the log no longer held the beginning of the period when it was summed: the sums are lower bounds. */

@@ -5,6 +5,8 @@ export interface BudgetLimits {
   readonly maxBudgetHolds: number
   /** For so long a hard budget whose sums are not known refuses; then it is held to what is known. */
   readonly budgetLoadingMs: number
+  /** A node that starts waits so long for the sums before it takes calls. */
+  readonly budgetStartMs: number
   /** The sums are written to disk once in this time, if they have changed. */
   readonly budgetCheckpointMs: number
 }

@@ -63,6 +63,13 @@ export function reachedBy(rule: Rule, level: Level, holder: string, standing: St
   return undefined
 }
 
+/** The one of two that says no for longer; what will not come free weighs more than what calls in flight hold. */
+export function stricter(a: Reached | undefined, b: Reached): Reached {
+  if (!a) return b
+  if (a.isOnlyHeld !== b.isOnlyHeld) return a.isOnlyHeld ? b : a
+  return b.standing.endMs > a.standing.endMs ? b : a
+}
+
 /** A limit that would be passed if the calls in flight and this one used all that they reserve; one that this call alone passes comes first. */
 export function exceededBy(
   rule: Rule,

@@ -19,9 +19,4 @@ export class SeenRequests {
     }
     return false
   }
-
-  /** The log is read again from an earlier message. */
-  clear(): void {
-    this.#sequences.clear()
-  }
 }
