@@ -261,6 +261,7 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
     sessions,
     live,
     onKeyRevoked: directory.evictKey,
+    logFull: () => publisher.full,
     barredMs: address => barredMs(throttles.entries.get(identityText(anonymous(address))), epochMs()),
     log,
   })

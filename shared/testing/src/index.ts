@@ -1,6 +1,7 @@
 export { TestClock } from './clock.ts'
 export { eventually } from './eventually.ts'
 export { freePort } from './free-port.ts'
+export { makeReadOnly, mountSmallDisk } from './mounts.ts'
 export { type NatsServer, type NatsServerOptions, startNatsServer } from './nats-server.ts'
 export { servePglite } from './pglite-server.ts'
 export { createDatabase, type PostgresOptions, type PostgresServer, startPostgres } from './postgres.ts'

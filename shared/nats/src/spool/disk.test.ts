@@ -1,23 +1,15 @@
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
 import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { it } from 'node:test'
-import { eventually } from '@fluxgate/testing'
+import { eventually, mountSmallDisk } from '@fluxgate/testing'
 import { die, fill, held, numberOf, open, range, take, temporaryRoot } from './test-spool.ts'
 
 const DISK_BYTES = 2 * 1024 ** 2
 
-/** A small file system of its own; undefined where none may be mounted. */
-function smallDisk(root: string): Disposable | undefined {
-  const run = (...args: string[]) => spawnSync(args[0]!, args.slice(1)).status === 0
-  if (!run('mount', '-t', 'tmpfs', '-o', `size=${DISK_BYTES}`, 'tmpfs', root)) return undefined
-  return { [Symbol.dispose]: () => run('umount', '-l', root) }
-}
-
 it('a full disk: new work is refused, work in flight is kept, and all is well when there is room again', async t => {
   using place = temporaryRoot()
-  using disk = smallDisk(place.root)
+  using disk = mountSmallDisk(place.root, DISK_BYTES)
   if (!disk) return t.skip('file systems cannot be mounted here')
   const { spool } = open(place.root, { limits: { commitWaitMs: 60_000 } })
   fill(spool, 0, 100)

@@ -1,6 +1,7 @@
 import cookie from '@fastify/cookie'
 import type { FastifyInstance } from 'fastify'
 import { Backoff } from '../../core/accounts/backoff.ts'
+import type { Fault } from '../../core/accounts/fault.ts'
 import { LoginGuard } from '../../core/accounts/login-guard.ts'
 import {
   DEFAULT_CREATION_LIMITS,
@@ -22,6 +23,8 @@ export interface PortalDeps extends Omit<VisitorDeps, Made>, Partial<Pick<Portal
   readonly origins?: readonly string[]
   /** Registrations are answered after this time, whether they made an account or not. */
   readonly registrationMs?: number
+  /** True when the log can take no new facts. */
+  readonly logFull?: () => boolean
   /** How long the guard keeps an address from logging in. */
   readonly barredMs?: (address: string) => number
 }
@@ -29,6 +32,13 @@ export interface PortalDeps extends Omit<VisitorDeps, Made>, Partial<Pick<Portal
 const BODY_BYTES = 16 * 1024
 const REGISTRATION_MS = 300
 const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS'])
+
+/** What changes an account is a fact, and the log can take no new ones. */
+const LOG_FULL: Fault = Object.freeze({
+  code: 'unavailable',
+  message: 'The gateway cannot record changes right now. Please try again.',
+  retryAfterMs: 2_000,
+})
 
 const HEADERS = Object.freeze({
   'cache-control': 'no-store',
@@ -39,7 +49,7 @@ const HEADERS = Object.freeze({
 
 /** `/portal/*`: accounts, sessions and API keys for people (contract: design, section 5). */
 export async function registerPortal(app: FastifyInstance, given: PortalDeps): Promise<void> {
-  const { log, origins = [], registrationMs = REGISTRATION_MS } = given
+  const { log, origins = [], registrationMs = REGISTRATION_MS, logFull = () => false } = given
   const deps = {
     guard: new LoginGuard(),
     registrations: new Backoff(DEFAULT_REGISTRATION_LIMITS),
@@ -65,9 +75,10 @@ export async function registerPortal(app: FastifyInstance, given: PortalDeps): P
         if (SAFE_METHODS.has(request.method)) return
         const { origin, 'sec-fetch-site': site } = request.headers
         const secFetchSite = Array.isArray(site) ? site.join() : site
-        if (isFromOwnPage({ secFetchSite, origin, host: request.host }, origins)) return
-        sendFault(reply, { code: 'cross_site', message: 'Another site must not do this.' })
-        return reply
+        if (!isFromOwnPage({ secFetchSite, origin, host: request.host }, origins)) {
+          return sendFault(reply, { code: 'cross_site', message: 'Another site must not do this.' })
+        }
+        if (logFull()) return sendFault(reply, LOG_FULL)
       })
       routeAccounts(scope, deps)
       routeKeys(scope, deps)
