@@ -31,12 +31,19 @@ export interface NatsLink extends AsyncDisposable {
   readonly jetstream: JetStreamClient
   readonly manager: JetStreamManager
   readonly log: LinkLog
+  /** Writes whole protocol commands, as `Frames` makes them; while disconnected they are dropped or wait. */
+  write(commands: Uint8Array): void
   /** A fresh subject for answers, under this user's inbox prefix. */
   newInbox(): string
   isConnected(): boolean
   /** Called after each reconnect; returns how to unsubscribe. */
   onReconnect(listener: () => void): () => void
   onDisconnect(listener: () => void): () => void
+}
+
+/** The part of the client's own protocol handler that writes; not in its types, and pinned with its version. */
+interface Protocol {
+  sendCommand(commands: Uint8Array): void
 }
 
 const RECONNECT_WAIT_MS = 250
@@ -61,6 +68,7 @@ export async function connectNats(settings: NatsSettings, log: LinkLog): Promise
   // `checkAPI: false`: a publisher's user may not ask for account information.
   const manager = await connection.jetstreamManager({ checkAPI: false, timeout: API_TIMEOUT_MS })
   const jetstream = connection.jetstream({ timeout: API_TIMEOUT_MS })
+  const { protocol } = connection as unknown as { protocol: Protocol }
   const reconnected = new Set<() => void>()
   const disconnected = new Set<() => void>()
   let connected = true
@@ -89,6 +97,7 @@ export async function connectNats(settings: NatsSettings, log: LinkLog): Promise
     jetstream,
     manager,
     log,
+    write: commands => protocol.sendCommand(commands),
     newInbox: () => createInbox(settings.inboxPrefix ?? '_INBOX'),
     isConnected: () => connected && !connection.isClosed(),
     onReconnect: listener => subscribe(reconnected, listener),

@@ -1,7 +1,8 @@
 import { encodeEvent, type OutgoingEvent } from '@fluxgate/contracts'
-import type { Msg, MsgHdrs, Subscription } from 'nats'
+import type { Msg, Subscription } from 'nats'
 import { type Backlog, type Held, MemoryBacklog, type StoredAt } from './backlog.ts'
 import { Fifo } from './fifo.ts'
+import { Frames } from './frames.ts'
 import type { NatsLink } from './link.ts'
 import { findStored } from './spool/stored.ts'
 import { DEDUPE_WINDOW_MS } from './topology.ts'
@@ -59,7 +60,7 @@ export class EventPublisher implements AsyncDisposable {
   #refusedUntilMs = 0
   #idle: Array<() => void> = []
   #turn: NodeJS.Immediate | undefined
-  readonly #header = new MessageId()
+  readonly #frames: Frames
   #fault: string | undefined
   /** Set while events are looked up that may be stored already: nothing is sent meanwhile. */
   #lookingUp: AbortController | undefined
@@ -78,6 +79,7 @@ export class EventPublisher implements AsyncDisposable {
     this.#inMemory = backlog === undefined
     this.#limits = { ...DEFAULT_PUBLISHER_LIMITS, ...limits }
     this.#inbox = link.newInbox()
+    this.#frames = new Frames(this.#inbox)
     this.#subscription = link.connection.subscribe(`${this.#inbox}.*`, {
       callback: (error, message) => {
         if (error) link.log.error({ err: error }, 'acknowledgements cannot be received')
@@ -193,11 +195,13 @@ export class EventPublisher implements AsyncDisposable {
     held.sentAtMs = performance.now()
     if (held.firstSentAtMs === 0) held.firstSentAtMs = held.sentAtMs
     this.#outstanding.set(token, held)
-    this.#header.id = held.id
-    this.#link.connection.publish(held.subject, held.payload, {
-      reply: `${this.#inbox}.${token}`,
-      headers: this.#header as unknown as MsgHdrs,
-    })
+    this.#frames.add(held, token)
+  }
+
+  /** One write for all that was to be sent. */
+  #flushFrames(): void {
+    if (this.#frames.isEmpty) return
+    this.#link.write(this.#frames.take())
   }
 
   #sendWaiting(): void {
@@ -206,6 +210,7 @@ export class EventPublisher implements AsyncDisposable {
       if (!held) break
       this.#send(held)
     }
+    this.#flushFrames()
     if (this.#idle.length > 0 && this.buffered === 0) for (const resolve of this.#idle.splice(0)) resolve()
   }
 
@@ -319,18 +324,6 @@ export class EventPublisher implements AsyncDisposable {
       // Aborted by the next reconnect, or by the end.
       () => {},
     )
-  }
-}
-
-/**
- * The one header that an event needs, in the form in which the client asks for headers as it publishes. Its own
- * `headers()` looks each name up and checks it, which takes as long as all the rest of a publish.
- */
-class MessageId {
-  id = ''
-
-  encode(): Uint8Array {
-    return Buffer.from(`NATS/1.0\r\nNats-Msg-Id: ${this.id}\r\n\r\n`, 'latin1')
   }
 }
 

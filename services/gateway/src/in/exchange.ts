@@ -188,10 +188,8 @@ export class Exchange implements UpstreamListener {
   #complete(tap: UsageTap, last: Buffer): void {
     const rest = tap.end()
     const end = rest.length === 0 ? last : Buffer.concat([last, rest])
-    this.#finish({ outcome: 'completed' }, () => {
-      if (end.length > 0) this.#reply.end(end)
-      else this.#reply.end()
-    })
+    // Node writes a text together with the head, bytes apart from it: in Latin-1 each byte is a character.
+    this.#finish({ outcome: 'completed' }, () => this.#reply.end(end.toString('latin1'), 'latin1'))
   }
 
   /** Before the first byte an error is a status; after it, the dialect's error frame. */
