@@ -30,6 +30,8 @@ export const EVENTS = [
   auth.UserDisabled,
   auth.UserEnabled,
   auth.PolicyChanged,
+  auth.OperatorOrdered,
+  auth.LetterReplayed,
   throttles.ThrottleImposed,
   throttles.ThrottlePardoned,
   throttles.ThrottleExpired,

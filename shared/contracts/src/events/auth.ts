@@ -1,7 +1,16 @@
 import Type from 'typebox'
 import { defineEvent } from '../envelope.ts'
 import { TierName } from '../tier.ts'
-import { Actor, EpochMs, identityFields, LongText, RequestId, record, ShortText } from './fields.ts'
+import {
+  Actor,
+  EpochMs,
+  identityFields,
+  LogReference,
+  LongText,
+  RequestId,
+  record,
+  ShortText,
+} from './fields.ts'
 
 export const Role = Type.Union([Type.Literal('developer'), Type.Literal('operator')])
 /** SHA-256 of the normalised e-mail, first 32 hex digits: the log counts by account and holds no address of a person. */
@@ -131,5 +140,41 @@ export const PolicyChanged = defineEvent(
       record({ path: ShortText, from: Type.Optional(LongText), to: Type.Optional(LongText) }),
       { minItems: 1, maxItems: 100 },
     ),
+  }),
+)
+
+/**
+ * A person ordered something at a face that acts through another one, whose own facts name that face and not the person.
+ * Told before the order is carried out: what became of it are the facts that follow. `user` is whom it is about, `key` the
+ * key or `portal`.
+ */
+export const OperatorOrdered = defineEvent(
+  'auth',
+  'operator_ordered',
+  1,
+  record({
+    ...identityFields,
+    actor: Actor,
+    /** `set_tier`, `disable_user`, `create_key`, … */
+    order: ShortText,
+    /** What was asked for, such as the new tier. */
+    wanted: Type.Optional(ShortText),
+    reason: LongText,
+  }),
+)
+
+/** A dead letter was put back to where it came from, under its own id. `user` is `all`, `key` `dl_<its sequence>`. */
+export const LetterReplayed = defineEvent(
+  'auth',
+  'letter_replayed',
+  1,
+  record({
+    ...identityFields,
+    actor: Actor,
+    reason: LongText,
+    /** The dead letter, and the message that it is a copy of. */
+    letter: LogReference,
+    original: LogReference,
+    event: ShortText,
   }),
 )
