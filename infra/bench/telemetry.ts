@@ -13,7 +13,7 @@ const call: AdmittedCall = {
   ...{ id: 'req_1', method: 'POST', path: '/v1/chat/completions', dialect: openai, address: '127.0.0.1' },
   ...{ agent: undefined, traceparent: undefined, trace: undefined, startedMs: 0, model: 'gpt-5-mini' },
   ...{ identity: { user: 'u', key: 'k' }, identityText: 'u.k', tier: 'free', refillRate: 100, stream: false },
-  ...{ promptChars: 10, promptEstimate: 10, reserved: 10 },
+  ...{ promptChars: 10, promptEstimate: 10, reserved: 10, price: undefined },
 }
 const end: CallEnd = {
   outcome: 'completed',

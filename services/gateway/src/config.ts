@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { isIP } from 'node:net'
 import { type EnvReader, type LogStorage, readLogStorage } from '@fluxgate/runtime'
+import type { BudgetLimits } from './core/budgets/limits.ts'
 import { type Override, parseOverrides } from './core/dns/overrides.ts'
 import { parseUpstreams, type UpstreamAddress } from './core/dns/upstream-list.ts'
 import type { EstimateLimits } from './core/limits/estimate.ts'
@@ -51,6 +52,7 @@ export interface GatewayLimits
   extends EdgeLimits,
     DrainLimits,
     EstimateLimits,
+    BudgetLimits,
     CountLimits,
     UpstreamDefaults {
   readonly gossipIntervalMs: number
@@ -166,6 +168,11 @@ function readLimits(env: EnvReader): GatewayLimits {
     idleTimeoutMs: env.durationMs('UPSTREAM_IDLE_TIMEOUT', 120_000),
     maxUpstreamConnections: env.integer('UPSTREAM_CONNECTIONS', 1_024, { min: 1 }),
     gossipIntervalMs: env.durationMs('GOSSIP_INTERVAL', 25),
+    maxBudgetHolders: 100_000,
+    maxBudgetHolds: 100_000,
+    budgetLoadingMs: env.durationMs('BUDGET_LOADING', 5_000),
+    budgetStartMs: env.durationMs('BUDGET_START', 60_000),
+    budgetCheckpointMs: 10_000,
     acceptedEveryMs: 60_000,
     drainMs: env.durationMs('DRAIN_TIMEOUT', 10_000),
     drainDelayMs: env.durationMs('DRAIN_DELAY', 0),

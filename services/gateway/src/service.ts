@@ -12,20 +12,21 @@ import {
 import { deleteOldSessions, openDatabase, type PoolFigures } from '@fluxgate/read-model'
 import { createIds, createMetrics, type Log } from '@fluxgate/runtime'
 import { createSessions, LiveSessions } from '@fluxgate/session'
-import Fastify, { type FastifyInstance } from 'fastify'
+import type { FastifyInstance } from 'fastify'
 import type { GatewayConfig } from './config.ts'
 import { AcceptedKeys } from './core/accepted-keys.ts'
 import type { LiveSession } from './core/accounts/accounts.ts'
 import { barredMs } from './core/accounts/barred-address.ts'
 import { ensureFirstOperator } from './core/accounts/first-operator.ts'
 import { callerGate } from './core/callers/caller-gate.ts'
-import { LimitTable } from './core/limits/limit-table.ts'
 import { OpenRequests } from './core/recovery/open-requests.ts'
-import { registerAdmin } from './in/admin/routes.ts'
+import { createAdmin } from './in/admin/face.ts'
+import type { AdminDeps } from './in/admin/routes.ts'
+import { answerAfter } from './in/answer-after.ts'
 import { registerDnsQuery } from './in/dns-query.ts'
 import { drainOf } from './in/drain.ts'
 import { Bodies } from './in/edge/bodies.ts'
-import { createEdge, STRICT_SCHEMAS } from './in/edge/edge.ts'
+import { createEdge } from './in/edge/edge.ts'
 import { watchOverload } from './in/edge/overload.ts'
 import { endThrottledStreams } from './in/end-throttled-streams.ts'
 import type { Exchange } from './in/exchange.ts'
@@ -40,10 +41,10 @@ import { createPasswords } from './out/accounts/passwords.ts'
 import { createResolver } from './out/dns/resolver.ts'
 import { edgeMetrics } from './out/edge-metrics.ts'
 import { gatewayMetrics } from './out/gateway-metrics.ts'
-import { joinGossip } from './out/gossip.ts'
+import { openLimits } from './out/limits.ts'
 import { joinNodes, type NodeRegistry } from './out/node-registry.ts'
 import { openCallers } from './out/oidc/open-callers.ts'
-import { openLimitsBook, watchLimits } from './out/policy.ts'
+import { openLimitsBook, openPriceBook } from './out/policy.ts'
 import { openNodeSpool, settleLeft } from './out/spool.ts'
 import { spoolMetrics } from './out/spool-metrics.ts'
 import { openTelemetry } from './out/telemetry.ts'
@@ -53,7 +54,6 @@ import { openTokenCounter } from './out/token-counter.ts'
 import { openUpstreams } from './out/upstreams/upstreams.ts'
 
 const DATABASE_CONNECTIONS = 8
-const FORGET_EVERY_MS = 60_000
 /** A ticket's key that leaks opens the recorded connections of this time only. */
 const TICKETS_EVERY_MS = 6 * 3_600_000
 const SESSIONS_EVERY_MS = 3_600_000
@@ -112,10 +112,10 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
     }),
   )
 
-  const table = new LimitTable()
-  stack.use(await watchLimits(link, policy => table.setPolicy(policy, nowMs())))
-  stack.use(await joinGossip(link, { node: config.node, boot }, table, nowMs, limits.gossipIntervalMs))
-  stack.use(every(FORGET_EVERY_MS, () => table.forget(nowMs(), epochMs())))
+  const { node, dataDir } = config
+  const { table, budgets, prices } = stack.use(
+    await openLimits(link, { node, boot, dataDir, limits, append, make, nowMs, epochMs, log }),
+  )
 
   const directory = stack.use(openKeyDirectory(link, db, epochMs, log))
   const accounts = openAccounts(db)
@@ -175,7 +175,8 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
       count: counter.count,
       heardRoom: { bytes: 0, limits },
       correct(call, used) {
-        table.settle(call.identityText, call.tier, used - call.reserved, call.stream, nowMs())
+        table.settle(call.identityText, call.tier, used.total - call.reserved, call.stream, nowMs())
+        budgets.table.settle(call.id, { tokens: used.total, micros: used.costMicros ?? 0 }, epochMs())
       },
       onEnd(exchange, end) {
         running.delete(exchange)
@@ -186,6 +187,8 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
     lookupKey: callerGate(directory.lookup, token => tokens.lookup(token)),
     throttleOf: identity => throttles.entries.get(identity),
     limits: table,
+    budgets: budgets.table,
+    prices,
     estimates: limits,
     accepted: new AcceptedKeys(limits.acceptedEveryMs),
     bodies,
@@ -245,7 +248,12 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
           ? undefined
           : 'neither DOWNSTREAM_AI_URLS nor UPSTREAMS_FILE names a model server',
     },
-    { upstreams: upstreams.fileFault, load: () => overload.reason, tls: () => tlsFiles?.fault },
+    {
+      upstreams: upstreams.fileFault,
+      load: () => overload.reason,
+      tls: () => tlsFiles?.fault,
+      budgets: () => budgets.fault,
+    },
   )
   const tools = { accounts, append, make, random: randomBytes, epochMs, passwords: await createPasswords() }
   if (config.operator) await ensureFirstOperator(tools, config.operator)
@@ -265,16 +273,9 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
     barredMs: address => barredMs(throttles.entries.get(identityText(anonymous(address))), epochMs()),
     log,
   })
-  const admin = Fastify({
-    logger: false,
-    bodyLimit: 64 * 1024,
-    ajv: STRICT_SCHEMAS,
-    forceCloseConnections: true,
-    requestTimeout: limits.requestTimeoutMs,
-  })
-  answerAfter(committed, admin)
-  const limitsBook = openLimitsBook(link, event => publisher.publish(event), make, 'admin')
-  await registerAdmin(admin, {
+  const publish = (event: OutgoingEvent) => publisher.publish(event)
+  const limitsBook = openLimitsBook(link, publish, make, 'admin')
+  const adminDeps: AdminDeps = {
     token: config.adminToken,
     accounts: adminAccounts({
       db,
@@ -289,19 +290,23 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
       readLimits: limitsBook.readLimits,
     }),
     penaltyBox,
-    policyBook: openPolicyBook(link, event => publisher.publish(event), make),
+    policyBook: openPolicyBook(link, publish, make),
     ...limitsBook,
+    ...openPriceBook(link, publish, make, 'admin'),
+    budgets: budgets.table,
     throttles: () => throttles.entries,
     tokensLeft: () => table.tokensLeft(nowMs()),
     routing: upstreams.report,
     registry,
     epochMs,
     log,
-  })
+  }
+  const admin = await createAdmin(adminDeps, committed, limits)
 
   const refillRateOf = (identity: string, tier: TierName) => table.tierOf(identity, tier).refillRate
-  await settleLeft(left, { link, make, append, refillRateOf, log })
+  await settleLeft(left, { link, make, append, refillRateOf, prices, log })
   committed(() => spool.releaseAdopted())
+  await budgets.whenLoaded(limits.budgetStartMs)
 
   // From here on requests come in; stopping begins with what comes last.
   stack.defer(() => tellRest(proxy))
@@ -316,14 +321,6 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
   log.info({ node: config.node, publicPort, adminPort, tls: config.tls }, 'gateway listens')
   const owned = stack.move()
   return { publicPort, adminPort, [Symbol.asyncDispose]: () => owned.disposeAsync() }
-}
-
-/** What was asked to change something is answered when its facts are safe; model calls see to that themselves. */
-function answerAfter(committed: (callback: () => void) => void, app: FastifyInstance): void {
-  app.addHook('onSend', (request, _reply, payload, done) => {
-    if (request.method === 'GET') done(null, payload)
-    else committed(() => done(null, payload))
-  })
 }
 
 function portOf(app: FastifyInstance): number | undefined {

@@ -36,7 +36,7 @@ export const REFUSAL_TERMS: Readonly<Record<RefusalReason, Terms>> = Object.free
   throttled: { status: 429, openai: 'rate_limit_error', anthropic: 'rate_limit_error' },
   overloaded: { status: 503, openai: 'server_error', anthropic: 'overloaded_error' },
   unavailable: { status: 503, openai: 'server_error', anthropic: 'api_error' },
-  over_budget: { status: 429, openai: 'insufficient_quota', anthropic: 'billing_error' },
+  over_budget: { status: 402, openai: 'insufficient_quota', anthropic: 'billing_error' },
   unsupported: { status: 415, openai: 'invalid_request_error', anthropic: 'invalid_request_error' },
   method_not_allowed: { status: 405, openai: 'invalid_request_error', anthropic: 'invalid_request_error' },
   timeout: { status: 408, openai: 'invalid_request_error', anthropic: 'timeout_error' },

@@ -39,8 +39,8 @@ export interface ExchangeDeps {
   /** For what an upstream did not report. */
   readonly count: CountTokens
   readonly heardRoom: HeardRoom
-  /** Corrects the bucket by the difference between what was taken and what was used. */
-  readonly correct: (call: AdmittedCall, used: number) => void
+  /** Puts what was used in place of what bucket and budgets hold for the call. */
+  readonly correct: (call: AdmittedCall, used: Settlement) => void
   readonly onEnd: (exchange: Exchange, end: CallEnd) => void
 }
 
@@ -291,7 +291,7 @@ export class Exchange implements UpstreamListener {
     }
     const settlement: Settlement = settle(this.#tap, this.#status, call, counted)
     this.#append(TokensSettled, settled(call, this.#upstream, settlement, this.#progressed))
-    this.#deps.correct(call, settlement.total)
+    this.#deps.correct(call, settlement)
     const overheadMs = this.#sentMs - call.startedMs
     const answeredModel = this.#answeredModel
     const { outcome } = finish

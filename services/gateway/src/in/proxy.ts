@@ -8,6 +8,7 @@ import {
   KeyAccepted,
   KeyRejected,
   type OutgoingEvent,
+  type Prices,
   parseIdentity,
   RequestAdmitted,
   RequestRefused,
@@ -26,6 +27,10 @@ import {
   unknownModel,
   unknownRoute,
 } from '../core/admission.ts'
+import type { BudgetTable } from '../core/budgets/budget-table.ts'
+import { tellBudgets } from '../core/budgets/headers.ts'
+import { budgetRefusal } from '../core/budgets/refusal.ts'
+import { reservedAmount } from '../core/budgets/reserved.ts'
 import type { ReadCall } from '../core/dialect/dialect.ts'
 import { dialectOf } from '../core/dialect/of-path.ts'
 import { gateRefusal } from '../core/edge/gate.ts'
@@ -51,6 +56,8 @@ export interface ProxyDeps {
   readonly lookupKey: (key: string) => KeyAnswer | Promise<KeyAnswer>
   readonly throttleOf: (identity: string) => Throttle | undefined
   readonly limits: LimitTable
+  readonly budgets: BudgetTable
+  readonly prices: Pick<Prices, 'priceOf'>
   readonly estimates: EstimateLimits
   readonly accepted: AcceptedKeys
   readonly bodies: Bodies
@@ -235,7 +242,15 @@ function admit(
   const nowMs = deps.nowMs()
   const epochMs = deps.epochMs()
   const { capacity, refillRate } = deps.limits.tierOf(caller.identityText, caller.tier)
-  const { prompt, reserved } = body ? estimate(facts, deps.estimates, capacity) : NO_TOKENS
+  const estimated = body ? estimate(facts, deps.estimates, capacity) : NO_TOKENS
+  const { prompt, reserved } = estimated
+  const price = deps.prices.priceOf(facts.model)
+  const wanted = reservedAmount(estimated, price)
+  const verdict = deps.budgets.ask(caller, wanted, epochMs)
+  if (verdict.kind !== 'within') {
+    deps.budgets.refused(verdict, caller, call.id)
+    return budgetRefusal(verdict, wanted, epochMs)
+  }
   const throttle = deps.throttleOf(caller.identityText)
   const admission = deps.limits.admit(
     caller.identityText,
@@ -248,6 +263,8 @@ function admit(
   )
   const headers = limitHeaders(admission.account, call.dialect.name, nowMs, epochMs)
   if (!admission.ok) return overLimit(admission, reserved, headers)
+  deps.budgets.reserve(call.id, caller, wanted)
+  tellBudgets(headers, verdict, epochMs)
 
   const admittedCall: AdmittedCall = {
     ...call,
@@ -257,6 +274,7 @@ function admit(
     promptChars: facts.prompt.chars,
     promptEstimate: prompt,
     reserved,
+    price,
   }
   const options = { traceparent: call.traceparent }
   deps.append(deps.make(RequestAdmitted, admitted(admittedCall), options))

@@ -5,12 +5,14 @@ import {
   type EventName,
   eventMaker,
   type FluxgateEvent,
+  Prices,
   parseEvent,
   type Throttle,
 } from '@fluxgate/contracts'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { AcceptedKeys } from '../core/accepted-keys.ts'
 import type { KeyAnswer } from '../core/admission.ts'
+import { BudgetTable } from '../core/budgets/budget-table.ts'
 import { LimitTable } from '../core/limits/limit-table.ts'
 import type { CountTokens } from '../core/usage/count.ts'
 import { openUpstreams } from '../out/upstreams/upstreams.ts'
@@ -94,13 +96,15 @@ export async function startStand(
       count: count ?? ((_ask, done) => done(undefined)),
       heardRoom: { bytes: 0, limits: { maxCountedBytes: 100_000, maxHeardBytes: 10_000_000 } },
       correct: (call, used) =>
-        limits.settle(call.identityText, call.tier, used - call.reserved, call.stream, nowMs()),
+        limits.settle(call.identityText, call.tier, used.total - call.reserved, call.stream, nowMs()),
       onEnd: exchange => running.delete(exchange),
     },
     upstreams,
     lookupKey: key => ANSWERS.get(key) ?? { kind: 'rejected', reason: 'unknown' },
     throttleOf: identity => throttles.get(identity),
     limits,
+    budgets: new BudgetTable({ maxBudgetHolders: 1_000, maxBudgetHolds: 1_000, budgetLoadingMs: 0 }),
+    prices: new Prices(),
     estimates: { defaultCompletionTokens: 100, maxCompletionTokens: 1_000 },
     accepted: new AcceptedKeys(60_000),
     bodies,

@@ -5,7 +5,9 @@ import {
   jsonParser,
   LimitsPolicy,
   type OutgoingEvent,
+  type Parsed,
   PolicyChanged,
+  PriceList,
   parseIdentity,
 } from '@fluxgate/contracts'
 import {
@@ -17,13 +19,20 @@ import {
   watchBucket,
 } from '@fluxgate/nats'
 
-/** Key of the tier overrides in bucket `policy`. */
+/** Keys of bucket `policy` that gateways go by. */
 export const LIMITS_KEY = 'limits'
+export const PRICES_KEY = 'prices'
 
-/** Keeps the limits policy current; what cannot be read leaves the one before in force. */
-export async function watchLimits(
+/** Called with what is in force, once before the watch is there when there is anything; undefined means defaults. */
+export interface PolicyListener {
+  readonly onLimits: (policy: LimitsPolicy | undefined) => void
+  readonly onPrices: (list: PriceList | undefined) => void
+}
+
+/** Keeps limits and prices current; what cannot be read leaves the one before in force. */
+export async function watchPolicy(
   link: NatsLink,
-  apply: (policy: LimitsPolicy | undefined) => void,
+  { onLimits, onPrices }: PolicyListener,
 ): Promise<Watch<unknown>> {
   // Other keys of the bucket have other schemas: each is read by whom it concerns.
   const raw = new Bucket<unknown>(link, BUCKETS.policy, bytes => {
@@ -33,22 +42,35 @@ export async function watchLimits(
       return { ok: false, reason: (cause as Error).message }
     }
   })
-  const parse = jsonParser(LimitsPolicy)
+  const applyLimits = applier(link, LIMITS_KEY, jsonParser(LimitsPolicy), onLimits)
+  const applyPrices = applier(link, PRICES_KEY, jsonParser(PriceList), onPrices)
   return watchBucket(link, raw, {
     onChange(key, value) {
-      if (key !== LIMITS_KEY) return
-      if (value === undefined) {
-        apply(undefined)
-        return
-      }
-      const parsed = parse(Buffer.from(JSON.stringify(value)))
-      if (parsed.ok) apply(parsed.value)
-      else link.log.error({ reason: parsed.reason }, 'limits policy refused, the one before stays in force')
+      if (key === LIMITS_KEY) applyLimits(value)
+      else if (key === PRICES_KEY) applyPrices(value)
     },
   })
 }
 
+function applier<T>(
+  link: NatsLink,
+  key: string,
+  parse: (bytes: Uint8Array) => Parsed<T>,
+  apply: (value: T | undefined) => void,
+): (value: unknown) => void {
+  return value => {
+    if (value === undefined) {
+      apply(undefined)
+      return
+    }
+    const parsed = parse(Buffer.from(JSON.stringify(value)))
+    if (parsed.ok) apply(parsed.value)
+    else link.log.error({ key, reason: parsed.reason }, 'policy refused, the one before stays in force')
+  }
+}
+
 const NO_OVERRIDES: LimitsPolicy = Object.freeze({ tiers: {}, identities: {} })
+const NO_PRICES: PriceList = Object.freeze({ models: {} })
 
 /** The limits policy for those who change it: each change is followed by facts that name the actor and what differs. */
 export interface LimitsBook {
@@ -68,8 +90,8 @@ export function openLimitsBook(
   return {
     readLimits: async () => (await bucket.get(LIMITS_KEY))?.value ?? NO_OVERRIDES,
     async changeLimits(change) {
-      const { before, after, revision } = await changeLimits(link, change)
-      const id = `policy-${LIMITS_KEY}-${String(revision).padStart(8, '0')}`
+      const { before, after, revision } = await changeValue(bucket, LIMITS_KEY, NO_OVERRIDES, change)
+      const id = revisionId(LIMITS_KEY, revision)
       const facts = limitFacts(before, after)
       await Promise.all(
         facts.map((fact, i) => publish(make(PolicyChanged, { ...fact, actor }, { id: `${id}-${i}` }))),
@@ -78,18 +100,51 @@ export function openLimitsBook(
   }
 }
 
-/** Reads, changes and writes back the limits policy; starts over when another writer was first. */
-export async function changeLimits(
+/** The price list for those who change it: the whole of it at once, followed by a fact that says what differs. */
+export interface PriceBook {
+  readonly readPrices: () => Promise<PriceList>
+  readonly putPrices: (list: PriceList) => Promise<void>
+}
+
+/** @param publish resolves when the event is safe */
+export function openPriceBook(
   link: NatsLink,
-  change: (policy: LimitsPolicy) => LimitsPolicy,
-): Promise<{ before: LimitsPolicy; after: LimitsPolicy; revision: number }> {
-  const bucket = new Bucket(link, BUCKETS.policy, jsonParser(LimitsPolicy))
+  publish: (event: OutgoingEvent) => Promise<unknown>,
+  make: EventMaker,
+  actor: string,
+): PriceBook {
+  const bucket = new Bucket(link, BUCKETS.policy, jsonParser(PriceList))
+  return {
+    readPrices: async () => (await bucket.get(PRICES_KEY))?.value ?? NO_PRICES,
+    async putPrices(list) {
+      const { before, after, revision } = await changeValue(bucket, PRICES_KEY, NO_PRICES, before =>
+        policyChanges(before, list).length === 0 ? before : list,
+      )
+      const changes = [...policyChanges(before, after)]
+      if (changes.length === 0) return
+      const fact = { user: 'all', key: PRICES_KEY, policy: PRICES_KEY, actor, changes }
+      await publish(make(PolicyChanged, fact, { id: revisionId(PRICES_KEY, revision) }))
+    },
+  }
+}
+
+function revisionId(key: string, revision: number): string {
+  return `policy-${key}-${String(revision).padStart(8, '0')}`
+}
+
+/** Reads, changes and writes back a value; starts over when another writer was first. */
+async function changeValue<T>(
+  bucket: Bucket<T>,
+  key: string,
+  absent: T,
+  change: (value: T) => T,
+): Promise<{ before: T; after: T; revision: number }> {
   for (;;) {
-    const { before = NO_OVERRIDES, lastRevision } = await bucket.last(LIMITS_KEY)
+    const { before = absent, lastRevision } = await bucket.last(key)
     const after = change(before)
     if (after === before) return { before, after, revision: lastRevision }
     try {
-      return { before, after, revision: await bucket.update(LIMITS_KEY, after, lastRevision) }
+      return { before, after, revision: await bucket.update(key, after, lastRevision) }
     } catch (error) {
       if (!(error instanceof RevisionConflict)) throw error
     }

@@ -2,6 +2,7 @@ import {
   type EventMaker,
   encodeEvent,
   type OutgoingEvent,
+  type Prices,
   parseEvent,
   type TierName,
 } from '@fluxgate/contracts'
@@ -73,6 +74,7 @@ export interface RecoveryDeps {
   readonly make: EventMaker
   readonly append: (event: OutgoingEvent) => void
   readonly refillRateOf: (identityText: string, tier: TierName) => number
+  readonly prices: Pick<Prices, 'costMicros'>
   readonly log: Log
 }
 
@@ -82,7 +84,7 @@ export async function settleLeft(left: OpenRequests, deps: RecoveryDeps): Promis
   const found = left.size
   for await (const event of findTold(deps.link, left.values())) left.apply(event)
   for (const open of left.values()) {
-    for (const event of settleOpen(open, deps.make, deps.refillRateOf)) deps.append(event)
+    for (const event of settleOpen(open, deps.make, deps.refillRateOf, deps.prices)) deps.append(event)
   }
   deps.log.warn({ found, settled: left.size }, 'requests of a dead node are interrupted and settled')
 }

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import {
   eventMaker,
   type OutgoingEvent,
+  Prices,
   RequestAdmitted,
   RequestCompleted,
   TokensProgressed,
@@ -42,7 +43,7 @@ const append = (event: OutgoingEvent) => {
   open.apply(event)
 }
 log.info({ waiting: spool.waiting, left: left.size }, 'opened')
-await settleLeft(left, { link, make, append, refillRateOf: () => 100, log })
+await settleLeft(left, { link, make, append, refillRateOf: () => 100, prices: new Prices(), log })
 publisher.committed(() => spool.releaseAdopted())
 writeSync(1, 'ready\n')
 

@@ -51,7 +51,7 @@ export const TokensSettled = defineEvent(
     progressed: Tokens,
     /** Part of `prompt` that the upstream read from its prompt cache. */
     cached: Type.Optional(Tokens),
-    /** Millionths of a US dollar by the price list in force at the settlement; absent for a model without a price. */
+    /** Millionths of a US dollar by the price list in force at the admission; absent for a model without a price. */
     costMicros: Type.Optional(Tokens),
     source: Type.Union([Type.Literal('reported'), Type.Literal('counted'), Type.Literal('estimated')]),
   }),

@@ -112,9 +112,9 @@ export class BudgetTable {
     return grown
   }
 
-  /** Whether a payer's budgets let a reservation through. Changes nothing. */
+  /** Whether a payer's budgets let a reservation through. Changes nothing. A call that asks for no tokens always passes. */
   ask(payer: Payer, wanted: Amount, nowMs: number): Verdict {
-    if (this.#books.size === 0) return NOT_CONCERNED
+    if (this.#books.size === 0 || wanted.tokens === 0) return NOT_CONCERNED
     const books = this.#concerned(payer)
     if (books.length === 0) return NOT_CONCERNED
     let warnings: Reached[] | undefined
@@ -212,9 +212,10 @@ export class BudgetTable {
     }
   }
 
-  /** The budget has refused: its limit would have been passed. */
-  refused(by: Reached, payer: Payer, request: string): void {
-    if (this.crossings.find(by, 'hard', payer, request)) this.onUntold()
+  /** A call was refused. Where only calls in flight stand in its way the limit is not crossed. */
+  refused(verdict: Verdict, payer: Payer, request: string): void {
+    if (verdict.kind !== 'over' || verdict.by.isOnlyHeld) return
+    if (this.crossings.find(verdict.by, 'hard', payer, request)) this.onUntold()
   }
 
   /** Drops what is over. */

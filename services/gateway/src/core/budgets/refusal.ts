@@ -9,9 +9,6 @@ const IN_FLIGHT_WAIT_MS = 1_000
 const LOADING_WAIT_MS = 1_000
 const FULL_WAIT_MS = 1_000
 const NO_RETRY = Object.freeze({ 'x-should-retry': 'false' })
-/** Payment Required; OpenAI's own answer to who has nothing left is 429, which a budget may choose. */
-const DEFAULT_STATUS = 402
-
 /**
  * What a payer is told whose budgets do not let the call through: 402 (or the budget's own status) when the budget is
  * used up; 429 when only calls in flight hold the rest, which may come free; 503 while the sums are not known.
@@ -41,7 +38,7 @@ export function budgetRefusal(
     code: 'insufficient_quota',
     message: `${usedText(by)} ${reservesText(by, wanted)}`,
     limit,
-    status: by.budget.status ?? DEFAULT_STATUS,
+    ...(by.budget.status === undefined ? {} : { status: by.budget.status }),
     headers: NO_RETRY,
     // What is larger than the whole budget does not pass in the next period either.
     ...(inUnit(wanted, by.unit) > by.limit ? {} : { retryAfterMs: Math.max(1, by.standing.endMs - nowMs) }),

@@ -1,4 +1,4 @@
-import type { Identity, TierName } from '@fluxgate/contracts'
+import type { Identity, Price, TierName } from '@fluxgate/contracts'
 import type { Dialect } from '../dialect/dialect.ts'
 import type { CallTrace } from './trace.ts'
 
@@ -28,6 +28,8 @@ export interface AdmittedCall extends Call {
   readonly promptChars: number
   readonly promptEstimate: number
   readonly reserved: number
+  /** The model's price at the admission. */
+  readonly price: Price | undefined
 }
 
 /** Text from outside, cut to what a fact may hold. */

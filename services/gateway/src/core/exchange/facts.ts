@@ -99,6 +99,7 @@ export function settled(
     reserved: call.reserved,
     progressed,
     ...(settlement.cached === undefined ? {} : { cached: settlement.cached }),
+    ...(settlement.costMicros === undefined ? {} : { costMicros: settlement.costMicros }),
     source: settlement.source,
   }
 }

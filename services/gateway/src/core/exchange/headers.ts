@@ -68,8 +68,9 @@ export function responseHeaders(
     if (value === undefined || NOT_RETURNED.has(name) || named?.has(name)) continue
     // Whose pages may read answers is this gateway's to say.
     if (name.startsWith('access-control-')) continue
-    // So are limits: the upstream's are those of our account with it.
+    // So are limits and budgets: the upstream's are those of our account with it.
     if (name.startsWith('x-ratelimit-') || name.startsWith('anthropic-ratelimit-')) continue
+    if (name.startsWith('x-fluxgate-budget-')) continue
     if (name === 'content-length' && !withLength) continue
     headers[name] = value
   }

@@ -1,3 +1,4 @@
+import { costMicros, type Price } from '@fluxgate/contracts'
 import type { Counted } from '../usage/count.ts'
 import type { Usage, UsageTap } from '../usage/tap.ts'
 
@@ -7,12 +8,18 @@ export interface Settlement {
   readonly total: number
   /** Part of `prompt` that the upstream read from its prompt cache, where it said so. */
   readonly cached?: number
+  /** Millionths of a US dollar; absent for a model without a price. */
+  readonly costMicros?: number
   readonly source: 'reported' | 'counted' | 'estimated'
 }
 
 interface Reserved {
   readonly reserved: number
   readonly promptEstimate: number
+}
+
+interface Priced extends Reserved {
+  readonly price: Price | undefined
 }
 
 const NOTHING_USED: Settlement = Object.freeze({ prompt: 0, completion: 0, total: 0, source: 'estimated' })
@@ -38,6 +45,16 @@ export function unreported(
  * could not be done, the prompt's estimate and the pieces that passed. The source is that of the weakest part.
  */
 export function settle(
+  tap: UsageTap | undefined,
+  status: number,
+  call: Priced,
+  counted: Counted | undefined,
+): Settlement {
+  const used = usedOf(tap, status, call, counted)
+  return call.price ? { ...used, costMicros: costMicros(call.price, used) } : used
+}
+
+function usedOf(
   tap: UsageTap | undefined,
   status: number,
   call: Reserved,

@@ -4,6 +4,7 @@ import {
   encodeEvent,
   eventMaker,
   type OutgoingEvent,
+  Prices,
   parseEvent,
   RequestAdmitted,
   RequestCompleted,
@@ -127,7 +128,7 @@ describe('open requests', () => {
 
 describe('a request of a killed node', () => {
   const settle = (events: readonly OutgoingEvent[]) =>
-    [...fold(events).values()].flatMap(open => settleOpen(open, make, () => 77)).map(read)
+    [...fold(events).values()].flatMap(open => settleOpen(open, make, () => 77, new Prices())).map(read)
 
   it('is interrupted by the node and settled at its last progress', () => {
     const [ending, settlement, ...rest] = settle([admitted(1), progressed(1, 5), progressed(1, 12)])

@@ -1,6 +1,7 @@
 import {
   type EventMaker,
   type OutgoingEvent,
+  type Prices,
   RequestInterrupted,
   type TierName,
   TokensSettled,
@@ -16,6 +17,7 @@ export function settleOpen(
   open: OpenRequest,
   make: EventMaker,
   refillRateOf: (identityText: string, tier: TierName) => number,
+  prices: Pick<Prices, 'costMicros'>,
 ): OutgoingEvent[] {
   const { request, user, key, tier, model, reserved } = open.admitted.event.data
   const progress = open.progressed?.event.data
@@ -36,12 +38,15 @@ export function settleOpen(
     const { prompt, completion } = progress ?? { prompt: 0, completion: 0 }
     const total = prompt + completion
     const refillRate = progress?.refillRate ?? refillRateOf(`${user}.${key}`, tier)
+    // Which price was in force at the admission died with the node.
+    const costMicros = prices.costMicros(model, { prompt, completion })
     const settlement = {
       prompt,
       completion,
       total,
       reserved,
       progressed: total,
+      ...(costMicros === undefined ? {} : { costMicros }),
       source: 'estimated' as const,
     }
     events.push(

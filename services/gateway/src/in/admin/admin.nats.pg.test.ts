@@ -30,8 +30,9 @@ import {
 } from '@fluxgate/testing'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { monotonicFactory } from 'ulid'
+import { BudgetTable } from '../../core/budgets/budget-table.ts'
 import { adminAccounts } from '../../out/accounts/admin-accounts.ts'
-import { LIMITS_KEY, openLimitsBook } from '../../out/policy.ts'
+import { LIMITS_KEY, openLimitsBook, openPriceBook } from '../../out/policy.ts'
 import { registerAdmin } from './routes.ts'
 
 const TOKEN = 'a token for administrators'
@@ -76,6 +77,8 @@ before(async () => {
     penaltyBox,
     policyBook: openPolicyBook(link, event => publisher.publish(event), make),
     ...limitsBook,
+    ...openPriceBook(link, event => publisher.publish(event), make, 'admin'),
+    budgets: new BudgetTable({ maxBudgetHolders: 100, maxBudgetHolds: 100, budgetLoadingMs: 0 }),
     throttles: () =>
       new Map([
         ['ann.k', throttleUntil(Date.now() + 60_000)],

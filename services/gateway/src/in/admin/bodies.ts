@@ -1,9 +1,12 @@
-import { type Tier, TierName, Token } from '@fluxgate/contracts'
+import { Budget, PriceList, type Tier, TierName, Token } from '@fluxgate/contracts'
 import Type, { type Static } from 'typebox'
 import { bodyReader } from '../../core/accounts/read-body.ts'
 
 const MAX_TOKENS = 1e12
 const MAX_KEY_DAYS = 3_650
+/** Sums stay whole numbers that can be told exactly, in millionths of a dollar too. */
+const MAX_BUDGET_TOKENS = 1e15
+const MAX_BUDGET_USD = 1e9
 const MAX_THROTTLE_SECONDS = 31 * 86_400
 const Identifier = Type.String({ minLength: 1, maxLength: 200 })
 const Amount = Type.Number({ minimum: 0, maximum: MAX_TOKENS })
@@ -63,6 +66,35 @@ export const readPardon = bodyReader(
   Type.Object({ identifier: Identifier, reason: Type.Optional(ShortText) }, only),
 )
 export const readUserQuery = bodyReader(Type.Object({ user_id: Token }, only))
+
+const budget = Budget.properties
+const BudgetBody = Type.Object(
+  {
+    each: budget.each,
+    only: budget.only,
+    period: budget.period,
+    tokens: Type.Optional(Type.Integer({ minimum: 0, maximum: MAX_BUDGET_TOKENS })),
+    usd: Type.Optional(Type.Number({ minimum: 0, maximum: MAX_BUDGET_USD })),
+    warn_at: budget.warnAt,
+    action: Type.Optional(budget.action),
+    status: budget.status,
+  },
+  only,
+)
+/** A budget as the admin face writes it; its name stands in the path. */
+export type BudgetBody = Static<typeof BudgetBody>
+export const readBudget = bodyReader(BudgetBody)
+export const readBudgetName = bodyReader(Type.Object({ name: budget.name }, only))
+export const readPriceList = bodyReader(PriceList)
+
+export function budgetOf(name: string, body: BudgetBody): Budget {
+  const { warn_at, action = 'refuse', ...rest } = body
+  return { name, ...rest, action, ...(warn_at === undefined ? {} : { warnAt: warn_at }) }
+}
+
+export function budgetBody({ name, warnAt, ...rest }: Budget): BudgetBody & { name: string } {
+  return { name, ...rest, ...(warnAt === undefined ? {} : { warn_at: warnAt }) }
+}
 
 export function tierOf(body: LimitBody): Tier {
   const { capacity, refill_rate, requests_per_minute, concurrent_streams } = body

@@ -1,15 +1,18 @@
-import type { LimitsPolicy, Throttle } from '@fluxgate/contracts'
+import type { LimitsPolicy, PriceList, Throttle } from '@fluxgate/contracts'
 import type { PenaltyBox, PolicyBook } from '@fluxgate/nats'
 import type { Registry } from '@fluxgate/runtime'
 import type { FastifyInstance } from 'fastify'
 import type { AdminAccounts } from '../../core/accounts/admin-accounts.ts'
+import type { BudgetTable } from '../../core/budgets/budget-table.ts'
 import type { RoutingReport } from '../../core/routing/upstream-status.ts'
 import { type FaultLog, faultOf, sendFault } from '../portal/answer.ts'
 import { requireToken } from './authorize.ts'
+import { routeBudgets } from './budget-routes.ts'
 import { routeGuardPolicy } from './guard-policy-routes.ts'
 import { routeKeys } from './key-routes.ts'
 import { routeLimits } from './limit-routes.ts'
 import { isUnconfirmed, UNCONFIRMED } from './order.ts'
+import { routePrices } from './price-routes.ts'
 import { routeThrottles } from './throttle-routes.ts'
 import { routeTiers } from './tier-routes.ts'
 import { routeUsers } from './user-routes.ts'
@@ -22,6 +25,10 @@ export interface AdminDeps {
   readonly readLimits: () => Promise<LimitsPolicy>
   /** Changes the limits policy and tells what differs; a concurrent change is not lost. */
   readonly changeLimits: (change: (policy: LimitsPolicy) => LimitsPolicy) => Promise<void>
+  readonly readPrices: () => Promise<PriceList>
+  /** Replaces the price list and tells what differs. */
+  readonly putPrices: (list: PriceList) => Promise<void>
+  readonly budgets: BudgetTable
   readonly throttles: () => ReadonlyMap<string, Throttle>
   readonly tokensLeft: () => Record<string, number>
   readonly routing: () => RoutingReport
@@ -58,6 +65,8 @@ export async function registerAdmin(app: FastifyInstance, deps: AdminDeps): Prom
     routeKeys(scope, deps)
     routeTiers(scope, deps)
     routeLimits(scope, deps)
+    routeBudgets(scope, deps)
+    routePrices(scope, deps)
     routeThrottles(scope, deps)
     routeGuardPolicy(scope, deps)
   })

@@ -1,0 +1,25 @@
+import Fastify, { type FastifyInstance } from 'fastify'
+import { answerAfter } from '../answer-after.ts'
+import { STRICT_SCHEMAS } from '../edge/edge.ts'
+import type { EdgeLimits } from '../edge/limits.ts'
+import { type AdminDeps, registerAdmin } from './routes.ts'
+
+const MAX_BODY_BYTES = 64 * 1024
+
+/** The admin face on a server of its own. @param committed calls back when all facts are safe */
+export async function createAdmin(
+  deps: AdminDeps,
+  committed: (callback: () => void) => void,
+  limits: Pick<EdgeLimits, 'requestTimeoutMs'>,
+): Promise<FastifyInstance> {
+  const app = Fastify({
+    logger: false,
+    bodyLimit: MAX_BODY_BYTES,
+    ajv: STRICT_SCHEMAS,
+    forceCloseConnections: true,
+    requestTimeout: limits.requestTimeoutMs,
+  })
+  answerAfter(committed, app)
+  await registerAdmin(app, deps)
+  return app
+}

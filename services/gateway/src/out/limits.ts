@@ -1,0 +1,52 @@
+import { join } from 'node:path'
+import { type EventMaker, type OutgoingEvent, Prices } from '@fluxgate/contracts'
+import type { NatsLink } from '@fluxgate/nats'
+import type { Log } from '@fluxgate/runtime'
+import type { BudgetLimits } from '../core/budgets/limits.ts'
+import { LimitTable } from '../core/limits/limit-table.ts'
+import { type BudgetFollower, openBudgets } from './budgets.ts'
+import { joinGossip } from './gossip.ts'
+import { watchPolicy } from './policy.ts'
+
+export interface LimitTools {
+  readonly node: string
+  readonly boot: string
+  readonly dataDir: string
+  readonly limits: BudgetLimits & { readonly gossipIntervalMs: number }
+  readonly append: (event: OutgoingEvent) => void
+  readonly make: EventMaker
+  readonly nowMs: () => number
+  readonly epochMs: () => number
+  readonly log: Log
+}
+
+/** What callers are held to: buckets shared by gossip, budgets summed from the log, prices; as the policy says. */
+export interface Limits extends AsyncDisposable {
+  readonly table: LimitTable
+  readonly budgets: BudgetFollower
+  readonly prices: Prices
+}
+
+const FORGET_EVERY_MS = 60_000
+
+export async function openLimits(link: NatsLink, tools: LimitTools): Promise<Limits> {
+  await using stack = new AsyncDisposableStack()
+  const { node, boot, dataDir, limits, append, make, nowMs, epochMs, log } = tools
+  const table = new LimitTable()
+  const prices = new Prices()
+  const path = join(dataDir, 'budgets', `${node}.jsonl`)
+  const budgets = stack.use(await openBudgets(link, { path, limits, append, make, epochMs, log }))
+  const listener = {
+    onLimits: (policy: Parameters<LimitTable['setPolicy']>[0]) => {
+      table.setPolicy(policy, nowMs())
+      budgets.setBudgets(policy?.budgets ?? [])
+    },
+    onPrices: prices.setList.bind(prices),
+  }
+  stack.use(await watchPolicy(link, listener))
+  stack.use(await joinGossip(link, { node, boot }, table, nowMs, limits.gossipIntervalMs))
+  const timer = setInterval(() => table.forget(nowMs(), epochMs()), FORGET_EVERY_MS)
+  stack.defer(() => clearInterval(timer))
+  const owned = stack.move()
+  return { table, budgets, prices, [Symbol.asyncDispose]: () => owned.disposeAsync() }
+}
