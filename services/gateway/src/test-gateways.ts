@@ -12,7 +12,7 @@ import { createDatabase, type NatsServer, startNatsServer, startPostgres } from 
 import { readGatewayConfig } from './config.ts'
 import { type Gateway, startGateway } from './service.ts'
 
-const ADMIN_TOKEN = 'admin-token-for-tests'
+export const ADMIN_TOKEN = 'admin-token-for-tests'
 export const SESSION_SECRET = 's'.repeat(32)
 const log = createLog('gateway', 'silent')
 
