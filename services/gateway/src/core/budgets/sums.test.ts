@@ -218,7 +218,7 @@ const common: fc.Arbitrary<Step> = fc.oneof(
     return { name: `settle ${i} ${isSent}`, take: world => world.settle(i, used, isSent) }
   }),
   // Another node's call, now or up to forty days ago.
-  fc.tuple(n, amount, fc.nat(40 * DAY_MS)).map(([i, used, agoMs]): Step => {
+  fc.tuple(n, amount, fc.oneof(fc.nat(2 * DAY_MS), fc.nat(40 * DAY_MS))).map(([i, used, agoMs]): Step => {
     return { name: `other ${i}`, take: world => world.hear(i, used, NOW_MS - agoMs) }
   }),
   n.map((i): Step => ({ name: `repeat ${i}`, take: world => world.repeat(i) })),
@@ -226,6 +226,7 @@ const common: fc.Arbitrary<Step> = fc.oneof(
   few.map((count): Step => ({ name: `again ${count}`, take: world => world.readAgain(count) })),
   always('flush', world => world.flush()),
   always('save', world => world.save()),
+  always('a later budget', world => world.addLate()),
 )
 
 const rare: fc.Arbitrary<Step> = fc.oneof(
@@ -242,7 +243,6 @@ const rare: fc.Arbitrary<Step> = fc.oneof(
     world.flush()
     world.start(undefined)
   }),
-  always('a later budget', world => world.addLate()),
   always('no later budget', world => world.dropLate()),
 )
 
