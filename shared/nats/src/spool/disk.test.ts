@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { it } from 'node:test'
-import { eventually, mountSmallDisk } from '@fluxgate/testing'
-import { die, fill, held, numberOf, open, range, take, temporaryRoot } from './test-spool.ts'
+import { eventually, makeReadOnly, mountSmallDisk } from '@fluxgate/testing'
+import { die, fill, held, numberOf, open, range, segmentsUnder, take, temporaryRoot } from './test-spool.ts'
 
 const DISK_BYTES = 2 * 1024 ** 2
 
@@ -39,4 +39,24 @@ it('a full disk: new work is refused, work in flight is kept, and all is well wh
   die(place.root)
   assert.deepEqual(take(open(place.root).spool).map(numberOf), range(0, 110))
   assert.deepEqual(take(spool).map(numberOf), range(0, 110))
+})
+
+it('what cannot be deleted while the directory is read-only counts, and goes when it can', async () => {
+  using place = temporaryRoot()
+  const { spool } = open(place.root, { limits: { maxBytes: 16 * 64 * 1024 } })
+  fill(spool, 0, 800, 50, 512)
+  const segments = segmentsUnder(place.root)
+  assert.ok(segments.length > 3)
+  for (const each of take(spool)) spool.acknowledged(each)
+  const { bytes } = spool.figures
+  {
+    using _readOnly = makeReadOnly(dirname(segments[0]!))
+    spool.tick([])
+    await eventually(() => assert.equal(spool.figures.bytes, bytes))
+  }
+  await eventually(() => {
+    spool.tick([])
+    assert.equal(segmentsUnder(place.root).length, 1)
+  })
+  assert.ok(spool.figures.bytes < bytes / 3)
 })

@@ -17,6 +17,8 @@ export class Shelf {
   readonly #homes: Set<Home>
   readonly #segments = new Set<Segment>()
   readonly #log: LinkLog
+  /** Stored segments that could not be deleted: they count until they can. */
+  readonly #undeleted = new Set<Segment>()
   #last: Segment | undefined
   #keepAdopted: boolean
   bytes = 0
@@ -80,14 +82,16 @@ export class Shelf {
    * What the cursor has not passed stays.
    */
   removeStored(cursor: Cursor | undefined): void {
+    for (const segment of this.#undeleted) {
+      this.#undeleted.delete(segment)
+      this.#delete(segment, 'again')
+    }
     for (const segment of this.#segments) {
       if (segment === cursor?.segment || !segment.sealed || segment.unacknowledged > 0) break
       if (this.#keepAdopted && segment.home !== this.#own) break
       this.#segments.delete(segment)
       if (segment === this.#last) this.#last = undefined
-      this.bytes -= segment.bytes
-      if (segment.damaged) this.#setAside(segment)
-      else unlink(segment.path, error => this.#onUnlinked(error, segment))
+      this.#delete(segment, 'first')
     }
     if (!this.#keepAdopted && this.#homes.size > 1) this.#removeEmptyHomes()
   }
@@ -126,9 +130,19 @@ export class Shelf {
     this.#log.error({ path }, 'a damaged spool segment was set aside; what could be read of it is published')
   }
 
-  #onUnlinked(error: NodeJS.ErrnoException | null, segment: Segment): void {
-    if (error && error.code !== 'ENOENT') {
-      this.#log.warn({ err: error, path: segment.path }, 'a spool segment could not be deleted')
+  #delete(segment: Segment, attempt: 'first' | 'again'): void {
+    this.bytes -= segment.bytes
+    if (segment.damaged) {
+      this.#setAside(segment)
+      return
     }
+    unlink(segment.path, error => {
+      if (!error || error.code === 'ENOENT') return
+      if (attempt === 'first') {
+        this.#log.warn({ err: error, path: segment.path }, 'a spool segment cannot be deleted yet')
+      }
+      this.bytes += segment.bytes
+      this.#undeleted.add(segment)
+    })
   }
 }
