@@ -125,7 +125,8 @@ class World {
   read(count: number): void {
     for (let i = 0; i < count && this.next < this.log.length; i++) this.fold(this.table.main, this.next++)
     this.table.reach(this.table.main, this.next, NOW_MS)
-    this.readLate(count)
+    // It may get ahead: two readers take what the server gives them.
+    this.readLate(count * 2)
   }
 
   /** The reading of a later budget: joins when it has come as far as the main one. */
@@ -162,6 +163,8 @@ class World {
     for (const ledger of this.table.ledgers()) {
       // While a new ledger reads the past it knows less; nobody goes by it.
       if (ledger.reading !== this.table.main) continue
+      // One that was ahead when it joined counts this node's own settlements twice, until the main reading is there.
+      if (ledger.position > this.next) continue
       const counted = new Map(this.log.slice(0, ledger.position).map(each => [each.request, each]))
       for (const [request, settlement] of this.unseen) counted.set(request, settlement)
       for (let n = 0; n < 12; n++) this.checkHolder(ledger, payerOf(n), [...counted.values()])
