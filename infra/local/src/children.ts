@@ -55,7 +55,7 @@ export const SERVICES: readonly Service[] = [
   {
     name: 'dashboard',
     entry: 'services/dashboard/src/main.ts',
-    needs: ['NATS_URL', 'DATABASE_URL', 'JWT_SECRET', 'JWT_SECRET_PREVIOUS'],
+    needs: ['NATS_URL', 'DATABASE_URL', 'JWT_SECRET', 'JWT_SECRET_PREVIOUS', 'ADMIN_TOKEN'],
   },
 ]
 

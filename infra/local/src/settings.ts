@@ -15,7 +15,6 @@ export function serviceSettings(
   ports: Ports,
 ): Record<string, string> {
   return {
-    NATS_URL: connection.natsUrl,
     DATABASE_URL: connection.databaseUrl,
     JWT_SECRET: connection.jwtSecret,
     ADMIN_TOKEN: connection.adminToken,
@@ -30,6 +29,7 @@ export function serviceSettings(
     NODE_ID: `gw-${ports.public}`,
     GATEWAY_URL: connection.publicUrl,
     GATEWAY_PUBLIC_URL: connection.publicUrl,
+    GATEWAY_ADMIN_URL: connection.adminUrl,
     ...(connection.tlsCertPath === undefined ? undefined : { GATEWAY_CA_PATH: connection.tlsCertPath }),
     DRAIN_TIMEOUT: DRAIN,
     ...(connection.upstreamUrls.length > 0
@@ -44,7 +44,7 @@ export function connectionOf(
   env: Environment,
   secrets: Secrets,
   ports: Ports,
-  found: { natsUrl: string; databaseUrl: string; models: Models },
+  found: { natsUrl: string; gatewayNatsUrl: string; databaseUrl: string; models: Models },
 ): Connection {
   const scheme = config.tls ? 'https' : 'http'
   const ownPair = config.tls && config.tlsCertPath === undefined
@@ -52,6 +52,7 @@ export function connectionOf(
     pid: process.pid,
     dataDir: config.dataDir,
     natsUrl: found.natsUrl,
+    gatewayNatsUrl: found.gatewayNatsUrl,
     databaseUrl: found.databaseUrl,
     publicUrl: `${scheme}://localhost:${ports.public}`,
     adminUrl: `http://127.0.0.1:${ports.admin}`,

@@ -16,6 +16,7 @@ describe('the configuration', () => {
       ...{ host: '127.0.0.1', port: 3_000, origin: undefined, jwtSecrets: [needed.JWT_SECRET] },
       ...{ gatewayUrl: 'https://127.0.0.1:8443', gatewayPublicUrl: 'https://127.0.0.1:8443' },
       ...{ gatewayCaPath: undefined, model: 'phi4-mini' },
+      ...{ gatewayAdminUrls: ['http://127.0.0.1:9090'], adminToken: undefined },
     })
   })
 

@@ -11,6 +11,10 @@ export interface DashboardConfig {
   /** The one that signs, and during a rotation the one before it. */
   readonly jwtSecrets: readonly string[]
   readonly gatewayUrl: string
+  /** The gateways' admin faces: one URL each, or one whose name has an address for each. */
+  readonly gatewayAdminUrls: readonly string[]
+  /** Absent: upstreams, bucket levels, users and keys are not to be had here. */
+  readonly adminToken: string | undefined
   /** What developers are told to send their requests to. */
   readonly gatewayPublicUrl: string
   /** What developers are told to try while no model has been asked. */
@@ -30,6 +34,13 @@ export interface DashboardLimits extends HubLimits {
   /** An order that the log has not confirmed by then is told as not confirmed. */
   readonly orderTimeoutMs: number
   readonly portalTimeoutMs: number
+  /** Of one question to a gateway's admin face; orders there wait this long for the log. */
+  readonly adminTimeoutMs: number
+  /** Of the look at each request of a range, to tell the nodes apart. */
+  readonly nodeUsageTimeoutMs: number
+  /** How far back the shadow policy's findings are shown, and how many. */
+  readonly shadowedMs: number
+  readonly shadowedRows: number
   /** For the playground's models: to the first byte, and between two pieces. */
   readonly modelTimeoutMs: number
   readonly latencyWindowMs: number
@@ -45,6 +56,7 @@ export interface DashboardLimits extends HubLimits {
 
 const MINUTE_MS = 60_000
 const MIN_SECRET_BYTES = 32
+const MIN_TOKEN_BYTES = 16
 
 /** Environment of the dashboard (contract: design, section 5). */
 export function readDashboardConfig(env: EnvReader): DashboardConfig {
@@ -61,6 +73,8 @@ export function readDashboardConfig(env: EnvReader): DashboardConfig {
     databaseUrl: env.url('DATABASE_URL', ['postgres:', 'postgresql:']),
     jwtSecrets: jwtSecrets(env),
     gatewayUrl,
+    gatewayAdminUrls: adminUrls(env),
+    adminToken: env.optional('ADMIN_TOKEN') && env.secret('ADMIN_TOKEN', MIN_TOKEN_BYTES),
     gatewayPublicUrl: originOf(env.url('GATEWAY_PUBLIC_URL', ['http:', 'https:'], gatewayUrl)),
     model: env.text('LLM_MODEL', 'phi4-mini'),
     gatewayCaPath: env.optional('GATEWAY_CA_PATH'),
@@ -84,6 +98,10 @@ export const DEFAULT_LIMITS: DashboardLimits = Object.freeze({
   sessionCheckMs: 5_000,
   orderTimeoutMs: 5_000,
   portalTimeoutMs: 30_000,
+  adminTimeoutMs: 6_000,
+  nodeUsageTimeoutMs: 2_000,
+  shadowedMs: 7 * 24 * 60 * MINUTE_MS,
+  shadowedRows: 500,
   modelTimeoutMs: 300_000,
   latencyWindowMs: 5 * MINUTE_MS,
   latencyRows: 20_000,
@@ -93,6 +111,11 @@ export const DEFAULT_LIMITS: DashboardLimits = Object.freeze({
   maxRecentIncidents: 500,
   maxThrottleMs: 31 * 86_400_000,
 })
+
+function adminUrls(env: EnvReader): string[] {
+  const urls = env.urls('GATEWAY_ADMIN_URL', ['http:', 'https:'])
+  return urls.length > 0 ? urls.map(originOf) : ['http://127.0.0.1:9090']
+}
 
 function jwtSecrets(env: EnvReader): string[] {
   const secrets = [env.secret('JWT_SECRET', MIN_SECRET_BYTES)]

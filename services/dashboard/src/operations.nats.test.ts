@@ -3,11 +3,12 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
-import { type FluxgateEvent, IncidentOpened, type Throttle } from '@fluxgate/contracts'
+import { type FluxgateEvent, IncidentJoined, IncidentOpened, type Throttle } from '@fluxgate/contracts'
 import { replay } from '@fluxgate/nats'
 import type { NewRow } from '@fluxgate/read-model'
 import { eventually } from '@fluxgate/testing'
 import type { IdentityPage, IncidentDetail, IncidentPage, Overview, ThrottlePage } from './core/wire.ts'
+import type { SystemView } from './core/wire-system.ts'
 import { ApiClient } from './test/api-client.ts'
 import { DEVELOPER, logIn, OPERATOR, type Stand, startStand } from './test/stand.ts'
 
@@ -128,6 +129,30 @@ describe('incidents', () => {
     const types = (await logged('INCIDENTS')).map(event => event.type.slice('fluxgate.incidents.'.length))
     assert.deepEqual(types, ['opened', 'acknowledged', 'closed'])
   })
+
+  it('that joined another one are listed nowhere, and the one that grew says how far', async () => {
+    const [first, second] = ['inc_00000000j1', 'inc_00000000j2'] as const
+    const about = { user: 'u_flood', key: 'k_1', rule: 'context_flood' }
+    for (const incident of [first, second]) {
+      await stand.publisher.publish(stand.make(IncidentOpened, { ...facts, incident, action: 'observed' }))
+    }
+    await stand.publisher.publish(
+      stand.make(IncidentJoined, { ...about, incident: second, into: first, findings: 2 }),
+    )
+    await eventually(async () => {
+      const { items } = await api.read<IncidentPage>('/api/incidents')
+      assert.deepEqual(
+        items.map(({ id, findings }) => [id, findings]),
+        [[first, 2]],
+      )
+    })
+    const { incident } = await api.read<IncidentDetail>(`/api/incidents/${second}`)
+    assert.equal(incident.joinedInto, first)
+    const row = { ...incidentRow(), id: 'inc_00000000j3', joined_into: first }
+    await stand.db.insertInto('incidents').values(row).execute()
+    const { items } = await api.read<IncidentPage>('/api/incidents?scope=all')
+    assert.ok(!items.some(({ id }) => id === row.id), 'nor when the read model says it')
+  })
 })
 
 describe('the read models', () => {
@@ -150,7 +175,7 @@ describe('the read models', () => {
     })
     assert.deepEqual([overview.latency.p50Ms, overview.latency.p95Ms], [49.5, 94.05])
     const [lag] = overview.projection ?? []
-    assert.equal(lag?.behind, 2)
+    assert.equal(lag?.behind, 5)
     assert.ok((lag?.lagMs ?? 0) >= 20_000)
     const top = await api.read<IdentityPage>('/api/identities/top?minutes=5')
     assert.deepEqual(
@@ -166,7 +191,7 @@ describe('the read models', () => {
     await stand.nodes.put('gw-a', { ...node, node: 'gw-a', heartbeat: Date.now() })
     await stand.nodes.put('gw-old', { ...node, node: 'gw-old', heartbeat: Date.now() - 60_000 })
     await eventually(async () => {
-      const nodes = await api.read<Array<{ node: string }>>('/api/nodes')
+      const { nodes } = await api.read<SystemView>('/api/system')
       assert.deepEqual(
         nodes.map(each => each.node),
         ['gw-a'],

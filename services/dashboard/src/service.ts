@@ -32,9 +32,14 @@ import { type AppParts, buildApp } from './in/app.ts'
 import { watchWhenThere } from './in/bucket-watch.ts'
 import { LiveFeed, type LogListener } from './in/live-feed.ts'
 import { openAdmission } from './out/admission.ts'
+import { openDeadLetters } from './out/dead-letters.ts'
+import { openGatewayAdmin } from './out/gateway-admin.ts'
 import { findIncidentView } from './out/incident-views.ts'
+import { openLimits } from './out/limits.ts'
 import { modelToTry } from './out/model-to-try.ts'
 import { openOrders } from './out/orders.ts'
+import { openOwnViews } from './out/own-views.ts'
+import { openPeople } from './out/people.ts'
 import { openPolicies } from './out/policies.ts'
 import { postgresFault } from './out/readiness.ts'
 import { openViews } from './out/views.ts'
@@ -161,7 +166,12 @@ function appParts(stack: AsyncDisposableStack, parts: Parts, picture: Picture, p
   stack.defer(() => logouts.unsubscribe())
   const cookieName = origin?.startsWith('https:') ? SESSION_COOKIE : PLAIN_COOKIE
   const findIncident = (id: string) => findIncidentView(db, recent, id)
-  const { maxThrottleMs, orderTimeoutMs: timeoutMs } = limits
+  const { maxThrottleMs, orderTimeoutMs: timeoutMs, listRows } = limits
+  const admin = openGatewayAdmin({
+    ...{ urls: config.gatewayAdminUrls, token: config.adminToken, timeoutMs: limits.adminTimeoutMs },
+  })
+  const throttleOf = (identity: string, atMs: number) => hub.throttleOf(identity, atMs)
+  const limitsOf = openLimits({ link, admin, throttleOf, nowMs, ageMs: limits.overviewAgeMs })
   return {
     ...{ ...limits, log, hub, nowMs, origin, pageDir, missing: picture.missing },
     ...{ admit: admission.admit, cookieName },
@@ -170,7 +180,10 @@ function appParts(stack: AsyncDisposableStack, parts: Parts, picture: Picture, p
     modelToTry: shareFor({ ageMs: limits.modelAgeMs, nowMs, version: () => 0 }, () =>
       modelToTry(db, nowMs(), config.model),
     ),
-    views: openViews({ db, link, hub, recent, liveNodes: picture.liveNodes, nowMs }, limits),
+    views: openViews({ db, link, hub, recent, admin, limitsOf, liveNodes: picture.liveNodes, nowMs }, limits),
+    ownViews: openOwnViews({ db, limitsOf, nowMs }),
+    people: openPeople({ ...parts, admin, listRows }),
+    deadLetters: openDeadLetters({ link, make: parts.make, listRows }),
     policies: openPolicies(
       link,
       openPolicyBook(link, event => parts.publisher.publish(event), parts.make),

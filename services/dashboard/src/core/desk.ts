@@ -1,4 +1,5 @@
 import type { Outcome } from './fault.ts'
+import type { RangeName } from './range.ts'
 import type {
   IdentityPage,
   IncidentDetail,
@@ -6,13 +7,15 @@ import type {
   IncidentScope,
   IncidentView,
   LiveThrottle,
-  NodeView,
   Overview,
   PolicyChangeView,
   PolicyPage,
   PolicyView,
   ThrottlePage,
 } from './wire.ts'
+import type { MadeKey, ShadowPage, TierView, UserDetail, UserPage } from './wire-people.ts'
+import type { DeadLetterPage, DeadLetterView, SystemView } from './wire-system.ts'
+import type { IdentityDetail, MetricsView, UsageView } from './wire-usage.ts'
 
 /** What an operator may look at. */
 export interface Views {
@@ -21,7 +24,50 @@ export interface Views {
   incident(id: string): Promise<IncidentDetail | undefined>
   throttles(): Promise<ThrottlePage>
   topIdentities(windowMs: number): Promise<IdentityPage>
-  nodes(): readonly NodeView[]
+  system(): Promise<SystemView>
+  metrics(range: RangeName): Promise<MetricsView>
+  /** Undefined when the text is no identity. */
+  identity(text: string, range: RangeName): Promise<IdentityDetail | undefined>
+  shadowed(): Promise<ShadowPage>
+}
+
+/** What a developer may look at: one's own. */
+export interface OwnViews {
+  usage(visitor: { readonly user: string; readonly tier: string }, range: RangeName): Promise<UsageView>
+}
+
+/** Events that could not be read or handled. */
+export interface DeadLetters {
+  /** Newest first; `before` is a sequence. */
+  page(before: number | undefined): Promise<DeadLetterPage>
+  /** Puts one back to where it came from, once. */
+  replay(sequence: number, actor: string, reason: string): Promise<Outcome<DeadLetterView>>
+}
+
+/** Whom an order is about, who gives it, and why. */
+export interface PersonOrder {
+  readonly user: string
+  readonly actor: string
+  readonly reason: string
+}
+
+/** Users and their keys. */
+export interface People {
+  users(search: { readonly text?: string }): Promise<UserPage>
+  user(id: string): Promise<UserDetail | undefined>
+  tiers(): Promise<Outcome<readonly TierView[]>>
+  create(
+    order: PersonOrder,
+    account: { readonly tier: string; readonly role: string },
+  ): Promise<Outcome<unknown>>
+  setTier(order: PersonOrder, tier: string): Promise<Outcome<unknown>>
+  setRole(order: PersonOrder, role: string): Promise<Outcome<unknown>>
+  setDisabled(order: PersonOrder, isDisabled: boolean): Promise<Outcome<unknown>>
+  createKey(
+    order: PersonOrder,
+    key: { readonly name: string; readonly expiresInDays?: number },
+  ): Promise<Outcome<MadeKey>>
+  revokeKey(order: PersonOrder, key: string): Promise<Outcome<unknown>>
 }
 
 export interface ThrottleOrder {

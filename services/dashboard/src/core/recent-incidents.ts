@@ -1,9 +1,7 @@
 import type { EventNamed, FluxgateEvent } from '@fluxgate/contracts'
 import type { IncidentState, IncidentView } from './wire.ts'
 
-export type IncidentEvent = EventNamed<
-  'incidents.opened' | 'incidents.reported' | 'incidents.acknowledged' | 'incidents.closed'
->
+export type IncidentEvent = Extract<FluxgateEvent, { type: `fluxgate.incidents.${string}` }>
 
 const RANK: Readonly<Record<IncidentState, number>> = { opened: 0, reported: 1, acknowledged: 2, closed: 3 }
 
@@ -29,6 +27,11 @@ export function evolveIncident(
       if (known.reportSource === 'model' && source === 'facts') return known
       const reported = { report, reportSource: source, reportModel: model ?? null, reportedAt: at }
       return { ...known, ...reported, state: later(known.state, 'reported') }
+    }
+    case 'fluxgate.incidents.joined': {
+      const { into, findings } = event.data
+      if (known.id === into) return { ...known, findings: Math.max(known.findings, findings) }
+      return { ...known, joinedInto: known.joinedInto ?? into }
     }
     case 'fluxgate.incidents.acknowledged': {
       if (known.acknowledgedAt !== null) return known
@@ -58,7 +61,11 @@ export class RecentIncidents {
 
   fold(event: FluxgateEvent): void {
     if (!isIncidentEvent(event)) return
-    const id = event.data.incident
+    this.#keep(event.data.incident, event)
+    if (event.type === 'fluxgate.incidents.joined') this.#keep(event.data.into, event)
+  }
+
+  #keep(id: string, event: IncidentEvent): void {
     const facts = this.#facts.get(id) ?? []
     if (facts.some(fact => fact.id === event.id)) return
     // The one that was told of last is forgotten last.
@@ -97,6 +104,6 @@ function openedIncident(event: EventNamed<'incidents.opened'>): IncidentView {
     ...{ explanation, numbers, evidence, action, until: until ?? null, openedAt: Date.parse(event.time) },
     ...{ report: null, reportSource: null, reportModel: null, reportedAt: null },
     ...{ acknowledgedAt: null, acknowledgedBy: null, note: null },
-    ...{ closedAt: null, closedBy: null, closeReason: null },
+    ...{ closedAt: null, closedBy: null, closeReason: null, joinedInto: null, findings: 1 },
   }
 }

@@ -87,6 +87,10 @@ export interface IncidentView {
   readonly closedAt: number | null
   readonly closedBy: string | null
   readonly closeReason: string | null
+  /** The incident that grew by this finding: then this one is listed nowhere. */
+  readonly joinedInto: string | null
+  /** Findings that it holds, itself among them. */
+  readonly findings: number
 }
 
 export type IncidentScope = 'open' | 'closed' | 'all'

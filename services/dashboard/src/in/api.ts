@@ -1,16 +1,28 @@
 import { IncidentId, Throttle } from '@fluxgate/contracts'
 import type { FastifyInstance } from 'fastify'
-import type { Orders, Policies, ThrottleOrder, Views } from '../core/desk.ts'
-import type { Visitor } from '../core/visitor.ts'
+import type { DeadLetters, Orders, OwnViews, People, Policies, ThrottleOrder, Views } from '../core/desk.ts'
+import type { RangeName } from '../core/range.ts'
 import type { IncidentScope, SessionView } from '../core/wire.ts'
 import { sendFault, sendOutcome } from './answer.ts'
-import { type GateParts, requireRole, requireSameOrigin, requireVisitor, visitorOf } from './gate.ts'
+import {
+  body,
+  identityText as identity,
+  rangeQuery,
+  throttleReason as reason,
+  orderText as text,
+} from './fields.ts'
+import { actorOf, type GateParts, requireRole, requireSameOrigin, requireVisitor, visitorOf } from './gate.ts'
+import { answerPeople } from './people.ts'
 import { answerPolicies } from './policy.ts'
+import { answerSystem } from './system.ts'
 
 export interface ApiParts extends GateParts {
   readonly views: Views
   readonly orders: Orders
   readonly policies: Policies
+  readonly people: People
+  readonly deadLetters: DeadLetters
+  readonly ownViews: OwnViews
   readonly gatewayPublicUrl: string
   readonly gatewayCa: Buffer | undefined
   readonly modelToTry: () => Promise<string>
@@ -21,14 +33,7 @@ const MINUTE_MS = 60_000
 const WINDOWS_MINUTES = [5, 60, 1_440, 43_200]
 const MAX_SECONDS = 31 * 86_400
 
-const reason = { ...Throttle.properties.reason, minLength: 1 }
-const text = { type: 'string', minLength: 1, maxLength: 4_000 }
-const identity = { type: 'string', maxLength: 129 }
 const incidentParams = body({ id: IncidentId })
-
-function body(properties: Record<string, object>) {
-  return { type: 'object', properties, required: Object.keys(properties), additionalProperties: false }
-}
 
 /** The JSON API under `/api`: views and orders for operators, and who one is for everyone with a session. */
 export function answerApi(app: FastifyInstance, parts: ApiParts): void {
@@ -52,18 +57,38 @@ export function answerApi(app: FastifyInstance, parts: ApiParts): void {
     reply.header('content-disposition', 'attachment; filename="fluxgate.pem"')
     return reply.type('application/x-pem-file').send(parts.gatewayCa)
   })
+  app.get<{ Querystring: { range: RangeName } }>(
+    '/me/usage',
+    { schema: { querystring: rangeQuery } },
+    request => parts.ownViews.usage(visitorOf(request), request.query.range),
+  )
   app.register(async scope => {
     scope.addHook('onRequest', requireRole('operator'))
     answerViews(scope, parts.views)
     takeOrders(scope, parts.orders)
     answerPolicies(scope, parts.policies)
+    answerPeople(scope, parts.people)
+    answerSystem(scope, parts.views, parts.deadLetters)
   })
 }
 
 function answerViews(app: FastifyInstance, views: Views): void {
   app.get('/overview', () => views.overview())
   app.get('/throttles', () => views.throttles())
-  app.get('/nodes', async () => views.nodes())
+  app.get('/shadowed', () => views.shadowed())
+  app.get<{ Querystring: { range: RangeName } }>(
+    '/metrics',
+    { schema: { querystring: rangeQuery } },
+    ({ query }) => views.metrics(query.range),
+  )
+  app.get<{ Params: { identity: string }; Querystring: { range: RangeName } }>(
+    '/identities/:identity',
+    { schema: { params: body({ identity }), querystring: rangeQuery } },
+    async ({ params, query }, reply) => {
+      const found = await views.identity(params.identity, query.range)
+      return found ?? sendFault(reply, { code: 'invalid', message: 'An identity is <user>.<key>.' })
+    },
+  )
 
   const scopes: IncidentScope[] = ['open', 'closed', 'all']
   const listQuery = {
@@ -133,8 +158,4 @@ function takeOrders(app: FastifyInstance, orders: Orders): void {
       return sendOutcome(reply, await orders.close(id, actorOf(visitorOf(request)), request.body.reason))
     },
   )
-}
-
-function actorOf(visitor: Visitor): string {
-  return `operator:${visitor.user}`
 }

@@ -49,6 +49,11 @@ export function visitorOf(request: FastifyRequest): Visitor {
   return request.visitor
 }
 
+/** Who it was, as the log will tell. */
+export function actorOf(visitor: Visitor): string {
+  return `operator:${visitor.user}`
+}
+
 function isSafe(method: string): boolean {
   return method === 'GET' || method === 'HEAD'
 }

@@ -2,7 +2,7 @@ import { GUARD_POLICY_KEYS, type GuardPolicyKey } from '@fluxgate/nats'
 import type { FastifyInstance } from 'fastify'
 import type { Policies } from '../core/desk.ts'
 import { sendOutcome } from './answer.ts'
-import { visitorOf } from './gate.ts'
+import { actorOf, visitorOf } from './gate.ts'
 
 const params = {
   type: 'object',
@@ -24,7 +24,7 @@ export function answerPolicies(app: FastifyInstance, policies: Policies): void {
     { schema: { params, body } },
     async (request, reply) => {
       const { key } = request.params
-      const actor = `operator:${visitorOf(request).user}`
+      const actor = actorOf(visitorOf(request))
       return sendOutcome(reply, await policies.change(key, request.body.policy, actor))
     },
   )
@@ -32,7 +32,7 @@ export function answerPolicies(app: FastifyInstance, policies: Policies): void {
     '/policies/:key',
     { schema: { params } },
     async (request, reply) => {
-      const actor = `operator:${visitorOf(request).user}`
+      const actor = actorOf(visitorOf(request))
       return sendOutcome(reply, await policies.change(request.params.key, undefined, actor))
     },
   )

@@ -19,19 +19,23 @@ export async function listIncidentViews(
   { limit, before }: { limit: number; before?: string | undefined },
 ): Promise<IncidentList> {
   if (scope === 'open') {
-    const pages = await Promise.all(OPEN_STATES.map(state => listIncidents(db, { state, limit })))
+    const pages = await Promise.all(
+      OPEN_STATES.map(state => listIncidents(db, { state, limit, grownOnly: true })),
+    )
     const rows = pages.flatMap(page => page.items.map(viewOf))
-    const open = recent.uponAll(rows).filter(incident => incident.state !== 'closed')
+    const open = recent.uponAll(rows).filter(each => each.state !== 'closed' && each.joinedInto === null)
     const more = open.length > limit || pages.some(page => page.next !== undefined)
     return { items: open.slice(0, limit), more }
   }
-  const filter = { limit, ...(before === undefined ? {} : { before }) }
+  const filter = { limit, grownOnly: true, ...(before === undefined ? {} : { before }) }
   const page = await listIncidents(db, scope === 'closed' ? { ...filter, state: 'closed' } : filter)
   const rows = page.items.map(viewOf)
   // On later pages there is nothing to add: what the read model does not know yet is newer than all that it knows.
   const current =
     before === undefined ? recent.uponAll(rows) : rows.map(row => recent.upon(row.id, row) ?? row)
-  const items = scope === 'closed' ? current.filter(incident => incident.state === 'closed') : current
+  const items = current.filter(
+    ({ state, joinedInto }) => joinedInto === null && (scope === 'all' || state === 'closed'),
+  )
   return { items, more: page.next !== undefined, ...(page.next === undefined ? {} : { next: page.next }) }
 }
 

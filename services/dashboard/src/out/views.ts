@@ -3,6 +3,7 @@ import type { NatsLink } from '@fluxgate/nats'
 import { type Database, listThrottles, topIdentities, usageTotal } from '@fluxgate/read-model'
 import type { Views } from '../core/desk.ts'
 import type { LiveHub } from '../core/live-hub.ts'
+import { RANGE_NAMES, type RangeName } from '../core/range.ts'
 import type { RecentIncidents } from '../core/recent-incidents.ts'
 import { shareFor } from '../core/share.ts'
 import type {
@@ -13,16 +14,25 @@ import type {
   ThrottleEnd,
   ThrottlePage,
 } from '../core/wire.ts'
+import type { MetricsView } from '../core/wire-usage.ts'
+import type { GatewayAdmin } from './gateway-admin.ts'
+import { identityDetail } from './identity-detail.ts'
 import { findIncidentView, listIncidentViews } from './incident-views.ts'
 import { latencyOf } from './latency.ts'
+import type { LimitsOf } from './limits.ts'
 import { namesOf } from './names.ts'
 import { projectionLag } from './projection-lag.ts'
+import { shadowPage } from './shadowed.ts'
+import { systemView } from './system.ts'
+import { metricsView } from './usage-views.ts'
 
 export interface ViewSources {
   readonly db: Database
   readonly link: NatsLink
   readonly hub: LiveHub
   readonly recent: RecentIncidents
+  readonly admin: GatewayAdmin
+  readonly limitsOf: LimitsOf
   readonly liveNodes: () => NodeView[]
   readonly nowMs: () => number
 }
@@ -32,16 +42,35 @@ export interface ViewLimits {
   readonly latencyRows: number
   readonly overviewAgeMs: number
   readonly listRows: number
+  readonly nodeUsageTimeoutMs: number
+  readonly shadowedMs: number
+  readonly shadowedRows: number
 }
+
+/** One answer serves all who look at the same range within this time: the longer the range, the less it changes. */
+const METRICS_AGE_MS: Readonly<Record<RangeName, number>> = {
+  ...{ '5m': 2_000, '1h': 5_000, '24h': 30_000, '7d': 60_000, '30d': 60_000 },
+}
+const TIMELINE_ROWS = 200
 
 /** The operator's views: the read models, with what the log has said since put upon them. */
 export function openViews(sources: ViewSources, limits: ViewLimits): Views {
   const { db, hub, recent, nowMs } = sources
+  const metrics = metricsOfRanges(sources, limits)
   return {
     overview: shareFor({ ageMs: limits.overviewAgeMs, nowMs, version: () => hub.changes }, () =>
       overview(sources, limits),
     ),
-    nodes: sources.liveNodes,
+    system: shareFor({ ageMs: limits.overviewAgeMs, nowMs, version: () => 0 }, () => systemView(sources)),
+    metrics: range => metrics[range](),
+
+    async identity(text, range) {
+      const identity = parseIdentity(text)
+      return identity && identityDetail({ ...sources, listRows: TIMELINE_ROWS }, identity, range)
+    },
+
+    shadowed: () =>
+      shadowPage(sources.link, db, { sinceMs: nowMs() - limits.shadowedMs, maxRows: limits.shadowedRows }),
 
     async incidents(scope, before) {
       const { items, next } = await listIncidentViews(db, recent, scope, { limit: limits.listRows, before })
@@ -58,6 +87,20 @@ export function openViews(sources: ViewSources, limits: ViewLimits): Views {
     throttles: () => throttles(sources, limits.listRows),
     topIdentities: windowMs => identities(sources, windowMs, limits.listRows),
   }
+}
+
+function metricsOfRanges(
+  { db, link, nowMs }: ViewSources,
+  { nodeUsageTimeoutMs: nodeTimeoutMs }: ViewLimits,
+): Readonly<Record<RangeName, () => Promise<MetricsView>>> {
+  const shared = (range: RangeName) =>
+    shareFor({ ageMs: METRICS_AGE_MS[range], nowMs, version: () => 0 }, () =>
+      metricsView({ db, link, nodeTimeoutMs }, range, nowMs()),
+    )
+  return Object.fromEntries(RANGE_NAMES.map(range => [range, shared(range)])) as Record<
+    RangeName,
+    () => Promise<MetricsView>
+  >
 }
 
 async function overview({ db, link, hub, recent, liveNodes, nowMs }: ViewSources, limits: ViewLimits) {

@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createSession, createUser, type Database, endSession, findUserByEmail } from '@fluxgate/read-model'
 import { createSessions, SESSION_COOKIE } from '@fluxgate/session'
+import { AdminStandIn, answerAdmin } from './admin-stand-in.ts'
 
 /** Requests as they came over the border, for tests of what crosses it. */
 export interface SeenRequest {
@@ -17,6 +18,7 @@ export interface GatewayStandIn extends AsyncDisposable {
   readonly url: string
   readonly seen: SeenRequest[]
   readonly model: ModelStandIn
+  readonly admin: AdminStandIn
 }
 
 interface Key {
@@ -40,6 +42,7 @@ export async function startGatewayStandIn(
   const seen: SeenRequest[] = []
   const changeKeys = keyRoutes()
   const model = new ModelStandIn()
+  const admin = new AdminStandIn(db)
 
   async function logIn(request: IncomingMessage, reply: ServerResponse): Promise<void> {
     const { email, password } = (await bodyOf(request)) as { email: string; password: string }
@@ -92,6 +95,7 @@ export async function startGatewayStandIn(
     else if (url === '/portal/register') void register(request, reply)
     else if (url === '/portal/logout') void logOut(request, reply)
     else if (url.startsWith('/portal/keys')) void changeKeys(request, reply)
+    else if (url.startsWith('/admin/')) void answerAdmin(admin, request, reply)
     else if (url === '/v1/models') answer(reply, 200, { object: 'list', data: MODELS })
     else if (url === '/v1/chat/completions') void model.chat(request, reply)
     else answer(reply, 404, { error: { code: 'not_found', message: 'Not found.' } })
@@ -100,8 +104,7 @@ export async function startGatewayStandIn(
   await once(server, 'listening')
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    seen,
-    model,
+    ...{ seen, model, admin },
     async [Symbol.asyncDispose]() {
       server.closeAllConnections()
       await new Promise(done => server.close(done))

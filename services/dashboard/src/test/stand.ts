@@ -20,6 +20,7 @@ import {
 import { ulid } from 'ulid'
 import { type DashboardConfig, DEFAULT_LIMITS } from '../config.ts'
 import { type Dashboard, startDashboard } from '../service.ts'
+import { ADMIN_TOKEN } from './admin-stand-in.ts'
 import { type GatewayStandIn, startGatewayStandIn } from './gateway-stand-in.ts'
 import { Traffic } from './traffic.ts'
 
@@ -74,6 +75,7 @@ export async function startStand(options: StandOptions = {}): Promise<Stand> {
   const config: DashboardConfig = {
     ...{ host: '127.0.0.1', port, origin: undefined, natsUrl: nats.url, databaseUrl },
     ...{ jwtSecrets: [SECRET], gatewayUrl: gateway.url, gatewayPublicUrl: 'https://gateway.example:8443' },
+    ...{ gatewayAdminUrls: [gateway.url], adminToken: ADMIN_TOKEN },
     ...{ gatewayCaPath: undefined, model: 'sim-small', limits: { ...DEFAULT_LIMITS, ...options.limits } },
   }
   const url = `http://127.0.0.1:${port}`

@@ -1,0 +1,93 @@
+/**
+ * What the System view is told, in JSON: types alone. Times are epoch milliseconds, durations milliseconds.
+ */
+import type { NodeView, ProjectionLag } from './wire.ts'
+
+/** One upstream as one gateway sees it. */
+export interface UpstreamView {
+  readonly name: string
+  readonly url: string
+  readonly healthy: boolean
+  readonly circuit: 'closed' | 'open' | 'half_open'
+  readonly opensInMs: number
+  readonly inFlight: number
+  readonly maxInFlight: number
+  readonly weight: number
+  readonly models: readonly string[] | null
+  readonly latencyMs: number | null
+  readonly calls: number
+  readonly failures: number
+  readonly lastError: { readonly code: string; readonly message: string; readonly at: number } | null
+}
+
+/** What one gateway tells of its upstreams, or why it does not. */
+export interface GatewayReport {
+  readonly url: string
+  readonly fault: string | null
+  readonly upstreams: readonly UpstreamView[]
+  /** Calls that wait for a free upstream. */
+  readonly waiting: number
+  readonly retries: number
+  readonly fallbacks: number
+  /** Why the file of upstreams as it is now is not in force. */
+  readonly fileFault: string | null
+}
+
+export interface StreamView {
+  readonly stream: string
+  readonly messages: number
+  readonly bytes: number
+  /** 0 for no limit. */
+  readonly maxBytes: number
+  readonly firstAt: number | null
+  readonly lastAt: number | null
+  readonly lastSequence: number
+}
+
+/** Who works a stream off with a durable, and how far it is behind. */
+export interface ConsumerView {
+  readonly stream: string
+  readonly name: string
+  /** Messages that it has not been given yet. */
+  readonly pending: number
+  /** Given and not answered. */
+  readonly unanswered: number
+  readonly redelivered: number
+  /** When it was last given something; null when never since the server started. */
+  readonly activeAt: number | null
+}
+
+export interface SystemView {
+  readonly now: number
+  readonly nodes: readonly NodeView[]
+  /** Null where no admin token was given: the gateways cannot be asked. */
+  readonly gateways: readonly GatewayReport[] | null
+  /** These three are null while the event log is away. */
+  readonly streams: readonly StreamView[] | null
+  readonly consumers: readonly ConsumerView[] | null
+  readonly projection: readonly ProjectionLag[] | null
+  readonly deadLetters: number | null
+}
+
+export interface DeadLetterView {
+  readonly sequence: number
+  readonly at: number
+  readonly reason: string
+  readonly consumer: string
+  /** Where it stood, and under which subject. */
+  readonly stream: string
+  readonly original: number
+  readonly subject: string
+  /** Id of the event; null when the message has none, so that it cannot be put back. */
+  readonly event: string | null
+  /** The message's text, its beginning. */
+  readonly body: string
+  readonly bytes: number
+  readonly replayed: { readonly at: number; readonly by: string; readonly reason: string } | null
+}
+
+export interface DeadLetterPage {
+  readonly items: readonly DeadLetterView[]
+  /** Ask for those before this sequence. */
+  readonly next: number | null
+}

@@ -1,0 +1,133 @@
+/**
+ * Usage over a range, in JSON: types alone. Times are epoch milliseconds, durations milliseconds, tokens whole numbers.
+ */
+import type { Throttle, Tier } from '@fluxgate/contracts'
+import type { RangeName, Span } from './range.ts'
+import type { Names } from './wire.ts'
+
+export interface UsageSum {
+  readonly admitted: number
+  readonly refused: number
+  readonly completed: number
+  readonly failed: number
+  readonly interrupted: number
+  readonly promptTokens: number
+  readonly completionTokens: number
+  readonly totalTokens: number
+  /** Millionths of a US dollar, of the models that have a price. */
+  readonly costMicros: number
+}
+
+/** Null where nothing was measured. Off by 4.4 % at the most. */
+export interface Percentiles {
+  readonly count: number
+  readonly p50Ms: number | null
+  readonly p95Ms: number | null
+  readonly p99Ms: number | null
+  readonly firstByteP50Ms: number | null
+  readonly firstByteP95Ms: number | null
+  readonly firstByteP99Ms: number | null
+}
+
+export interface UsageStep extends UsageSum {
+  /** Start of the bucket. */
+  readonly at: number
+}
+
+export interface LatencyStep extends Percentiles {
+  readonly at: number
+}
+
+export interface ModelUsage extends UsageSum {
+  readonly model: string
+  readonly latency: Percentiles | null
+}
+
+export interface NodeUsage {
+  readonly node: string
+  readonly admitted: number
+  readonly refused: number
+  readonly failed: number
+  readonly totalTokens: number
+  readonly p95Ms: number | null
+}
+
+export interface MetricsView {
+  readonly range: RangeName
+  readonly span: Span
+  readonly bucket: 'minute' | 'hour' | 'day'
+  /** Every bucket of the range, empty ones too. */
+  readonly steps: readonly UsageStep[]
+  readonly latencySteps: readonly LatencyStep[]
+  readonly total: UsageSum
+  /** The range of the same length before. */
+  readonly before: UsageSum
+  readonly latency: Percentiles
+  readonly latencyBefore: Percentiles
+  readonly models: readonly ModelUsage[]
+  /** Null when it could not be counted in time: nodes are not in the rollups. */
+  readonly nodes: readonly NodeUsage[] | null
+}
+
+/** What an identity may do, and what is left of it now. */
+export interface LimitView {
+  readonly keyId: string
+  /** The tier's name; `own` is a limit of this identity alone. */
+  readonly source: string
+  readonly tier: Tier
+  /** Whole tokens; null when no gateway could be asked. A bucket that was not used lately is full. */
+  readonly tokensLeft: number | null
+  readonly throttle: Throttle | null
+}
+
+export interface KeyView {
+  readonly id: string
+  readonly name: string
+  readonly prefix: string
+  readonly last4: string
+  readonly createdAt: number
+  readonly expiresAt: number | null
+  readonly revokedAt: number | null
+  readonly lastUsedAt: number | null
+}
+
+/** Usage of a user or of one identity. */
+export interface UsageView {
+  readonly range: RangeName
+  readonly span: Span
+  readonly bucket: 'minute' | 'hour' | 'day'
+  readonly steps: readonly UsageStep[]
+  readonly total: UsageSum
+  readonly before: UsageSum
+  readonly models: readonly (UsageSum & { readonly model: string })[]
+  readonly limits: readonly LimitView[]
+}
+
+export interface TimelineEntry {
+  readonly id: string
+  readonly at: number
+  readonly kind: 'auth' | 'throttle' | 'incident' | 'budget'
+  /** `key_created`, `imposed`, `pardoned`, `opened`, … */
+  readonly fact: string
+  readonly actor: string | null
+  readonly text: string
+  /** View of this page that tells more. */
+  readonly href: string | null
+}
+
+export interface IdentityDetail {
+  readonly identity: string
+  readonly user: string
+  readonly key: string
+  readonly account: {
+    readonly email: string | null
+    readonly role: string
+    readonly tier: string
+    readonly createdAt: number
+    readonly disabledAt: number | null
+  } | null
+  readonly keys: readonly KeyView[]
+  readonly usage: UsageView
+  readonly timeline: readonly TimelineEntry[]
+  readonly names: Names
+}

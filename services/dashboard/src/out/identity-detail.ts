@@ -1,0 +1,72 @@
+import type { Identity } from '@fluxgate/contracts'
+import {
+  authEvents,
+  budgetCrossings,
+  type Database,
+  listIncidents,
+  listThrottles,
+} from '@fluxgate/read-model'
+import type { RangeName } from '../core/range.ts'
+import { timelineOf } from '../core/timeline.ts'
+import type { IdentityDetail, KeyView } from '../core/wire-usage.ts'
+import type { LimitsOf } from './limits.ts'
+import { namesOf } from './names.ts'
+import { usageView } from './usage-views.ts'
+
+export interface DetailSources {
+  readonly db: Database
+  readonly limitsOf: LimitsOf
+  readonly nowMs: () => number
+  readonly listRows: number
+}
+
+/** All that is known of one identity. One that nobody knows has an empty page: the log may know it yet. */
+export async function identityDetail(
+  { db, limitsOf, nowMs, listRows: limit }: DetailSources,
+  { user, key }: Identity,
+  range: RangeName,
+): Promise<IdentityDetail> {
+  const [account, keys, auth, throttles, incidents, budgets] = await Promise.all([
+    accountOf(db, user),
+    keysOf(db, user),
+    authEvents(db, { user, limit }),
+    listThrottles(db, { user, key, limit }),
+    listIncidents(db, { user, limit }),
+    budgetCrossings(db, { user, limit }),
+  ])
+  const limits = await limitsOf(user, account?.tier ?? '', [key])
+  const timeline = timelineOf(
+    {
+      // What the portal or an operator did to the user counts for every key; another key's own facts do not.
+      auth: auth.items.filter(({ keyId }) => keyId === key || !keys.some(({ id }) => id === keyId)),
+      throttles: throttles.items,
+      incidents: incidents.items.filter(({ keyId }) => keyId === key),
+      budgets: budgets.items.filter(({ keyId }) => keyId === key),
+    },
+    limit,
+  )
+  return {
+    ...{ identity: `${user}.${key}`, user, key, account: account ?? null, keys, timeline },
+    usage: await usageView(db, { user, key }, range, nowMs(), limits),
+    names: await namesOf(db, [{ userId: user, keyId: key }]),
+  }
+}
+
+function accountOf(db: Database, user: string) {
+  return db
+    .selectFrom('users')
+    .select(['email', 'role', 'tier', 'created_at as createdAt', 'disabled_at as disabledAt'])
+    .where('id', '=', user)
+    .executeTakeFirst()
+}
+
+/** Newest first. */
+export function keysOf(db: Database, user: string): Promise<KeyView[]> {
+  return db
+    .selectFrom('api_keys')
+    .select(['id', 'name', 'prefix', 'last4', 'created_at as createdAt', 'expires_at as expiresAt'])
+    .select(['revoked_at as revokedAt', 'last_used_at as lastUsedAt'])
+    .where('user_id', '=', user)
+    .orderBy('created_at', 'desc')
+    .execute()
+}
