@@ -1,6 +1,5 @@
 import { STREAMS } from '@fluxgate/contracts'
-import { type Decision, Fold, type WholePolicy } from '@fluxgate/guard-core'
-import type { StoredFact } from './fact.ts'
+import { type Decision, type Fact, Fold, type WholePolicy } from '@fluxgate/guard-core'
 
 /** What the guard would have done, or did. Times are epoch milliseconds. */
 export interface Answer {
@@ -62,7 +61,7 @@ export class WhatIf {
   }
 
   /** Facts of each stream come in its order; how the streams are mixed does not matter. */
-  add(fact: StoredFact): void {
+  add(fact: Fact): void {
     if (fact.stream === STREAMS.incidents) {
       this.#addIncident(fact)
       return
@@ -87,7 +86,7 @@ export class WhatIf {
   }
 
   /** Its own time counts, which is that of the fact that crossed the threshold: it was stored a little later. */
-  #addIncident(fact: StoredFact): void {
+  #addIncident(fact: Fact): void {
     const { event } = fact
     if (event.type !== 'fluxgate.incidents.opened') return
     const atMs = Date.parse(event.time)

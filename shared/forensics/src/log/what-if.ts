@@ -2,9 +2,10 @@ import { type GuardPolicy, STREAMS, type StreamName } from '@fluxgate/contracts'
 import { memoryMs, RULE_STREAMS, wholePolicy } from '@fluxgate/guard-core'
 import type { NatsLink } from '@fluxgate/nats'
 import type { Range } from '../core/fact.ts'
-import { WhatIf, type WhatIfResult } from '../core/what-if.ts'
-import { type Reading, readFacts, type Source } from './read.ts'
+import type { WhatIfResult } from '../core/what-if.ts'
+import { type Reading, readMessages, type Source } from './read.ts'
 import { type Kept, retention } from './retention.ts'
+import { WhatIfThread } from './what-if-thread.ts'
 
 /** An incident is stored so long after the fact that crossed the threshold, at the most, unless the guard was away. */
 const DECIDED_WITHIN_MS = 60_000
@@ -28,9 +29,10 @@ export async function whatIf(
     { stream: 'throttles', fromMs: before(standingMs) },
     ...RULE_STREAMS.map(name => ({ stream: streamOf(name), fromMs: before(memoryMs(whole, name)) })),
   ]
-  const fold = new WhatIf(whole, { fromMs, toMs })
-  for await (const facts of readFacts(link, sources, range, reading)) for (const fact of facts) fold.add(fact)
-  return { result: fold.finish(), kept }
+  const streams = sources.map(({ stream }) => STREAMS[stream])
+  await using thread = new WhatIfThread({ policy, fromMs, toMs, streams })
+  for await (const messages of readMessages(link, sources, range, reading)) await thread.add(messages)
+  return { result: await thread.finish(), kept }
 }
 
 function streamOf(name: string): StreamName {
