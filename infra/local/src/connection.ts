@@ -6,7 +6,10 @@ import { writePrivateFile } from './private-file.ts'
 export interface Connection {
   readonly pid: number
   readonly dataDir: string
+  /** As the operator's user, where the server is our own. */
   readonly natsUrl: string
+  /** As a gateway. */
+  readonly gatewayNatsUrl: string
   readonly databaseUrl: string
   readonly publicUrl: string
   readonly adminUrl: string

@@ -61,6 +61,7 @@ test('a connection file says what runs, and only while it runs', async () => {
     pid: process.pid,
     dataDir,
     natsUrl: 'nats://127.0.0.1:4222',
+    gatewayNatsUrl: 'nats://gateway:p@127.0.0.1:4222',
     databaseUrl: 'postgres://127.0.0.1/x',
     publicUrl: 'https://localhost:8443',
     adminUrl: 'http://127.0.0.1:9090',

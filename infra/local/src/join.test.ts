@@ -17,6 +17,7 @@ function running(dataDir: string): Connection {
     pid: process.pid,
     dataDir,
     natsUrl: 'nats://127.0.0.1:4222',
+    gatewayNatsUrl: 'nats://gateway:p@127.0.0.1:4222',
     databaseUrl: 'postgres://127.0.0.1/x',
     publicUrl: 'https://localhost:8443',
     adminUrl: 'http://127.0.0.1:9090',
@@ -39,7 +40,7 @@ test('a joiner gets the secrets, the certificate and the upstreams of the runnin
   const { PUBLIC_PORT, ADMIN_PORT, ...rest } = await joinSettings({ dataDir, ...noPorts }, {})
   assert.ok(Number(PUBLIC_PORT) >= 8444 && Number(ADMIN_PORT) >= 9091)
   assert.deepEqual(rest, {
-    NATS_URL: 'nats://127.0.0.1:4222',
+    NATS_URL: 'nats://gateway:p@127.0.0.1:4222',
     DATABASE_URL: 'postgres://127.0.0.1/x',
     JWT_SECRET: 'the-secret',
     ADMIN_TOKEN: 'the-token',

@@ -46,7 +46,7 @@ export async function joinSettings(config: JoinConfig, env: Environment) {
 function inherited(connection: Connection, env: Environment): Record<string, string> {
   const { upstreamUrls, tlsCertPath, tlsKeyPath } = connection
   return {
-    NATS_URL: env.NATS_URL || connection.natsUrl,
+    NATS_URL: env.NATS_URL || connection.gatewayNatsUrl,
     DATABASE_URL: env.DATABASE_URL || connection.databaseUrl,
     JWT_SECRET: env.JWT_SECRET || connection.jwtSecret,
     ADMIN_TOKEN: env.ADMIN_TOKEN || connection.adminToken,

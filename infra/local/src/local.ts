@@ -1,6 +1,8 @@
 import { join } from 'node:path'
+import { connectNats, ensureTopology } from '@fluxgate/nats'
+import { passwordVariable } from '@fluxgate/nats-accounts'
 import { migrate } from '@fluxgate/postgres'
-import { ConfigError, type Environment } from '@fluxgate/runtime'
+import { ConfigError, createLog, type Environment, readConfig, readLogStorage } from '@fluxgate/runtime'
 import { freePort } from '@fluxgate/testing'
 import {
   markerOf,
@@ -19,7 +21,7 @@ import { ProcessBook } from './leftovers.ts'
 import { chooseModels, type Models } from './models.ts'
 import { natsChild, requireNatsServer } from './nats-child.ts'
 import { portFaults, portUses, resolvePorts } from './ports.ts'
-import { loadSecrets } from './secrets.ts'
+import { loadSecrets, type Secrets } from './secrets.ts'
 import { connectionOf, serviceSettings } from './settings.ts'
 import type { Tell } from './supervisor/notice.ts'
 import { SUPERVISOR_DEFAULTS, Supervisor } from './supervisor/supervisor.ts'
@@ -62,17 +64,23 @@ export async function startLocal(
   const ports = await resolvePorts(config.ports)
   say('starting NATS, Postgres and a model')
   const [natsUrl, databaseUrl] = await Promise.all([
-    config.natsUrl ?? startNats(supervisor, config.dataDir, env),
+    config.natsUrl === undefined
+      ? startNats(supervisor, config.dataDir, env, secrets)
+      : () => config.natsUrl!,
     config.databaseUrl ?? startPostgres(supervisor, config.dataDir, env),
     models.simulator && supervisor.start(simulatorChild(models.simulator, env)),
   ])
   await migrate(databaseUrl)
 
   say('starting the services')
-  const connection = connectionOf(config, env, secrets, ports, { natsUrl, databaseUrl, models })
+  // Whoever may read the connection's file may do what an operator may.
+  const natsUrls = { natsUrl: natsUrl('operator'), gatewayNatsUrl: natsUrl('gateway') }
+  const connection = connectionOf(config, env, secrets, ports, { ...natsUrls, databaseUrl, models })
   const whole = { ...env, ...serviceSettings(connection, models, ports) }
-  // The first makes what the others need: the streams, and the certificate that they trust.
-  const [gateway, ...others] = (overrides.services ?? SERVICES).map(service => serviceChild(service, whole))
+  // The first makes the certificate that the others trust.
+  const [gateway, ...others] = (overrides.services ?? SERVICES).map(service =>
+    serviceChild(service, { ...whole, NATS_URL: natsUrl(service.name) }),
+  )
   if (gateway) await supervisor.start(gateway)
   await Promise.all(others.map(spec => supervisor.start(spec)))
   const apiKey = await demoKey(connection, secrets)
@@ -85,10 +93,22 @@ export async function startLocal(
   }
 }
 
-async function startNats(supervisor: Supervisor, dataDir: string, env: Environment): Promise<string> {
+/** @returns the server's URL for each of its users */
+async function startNats(
+  supervisor: Supervisor,
+  dataDir: string,
+  env: Environment,
+  { natsPasswords }: Secrets,
+): Promise<(user: string) => string> {
   const port = await freePort()
-  await supervisor.start(await natsChild(dataDir, port, env, RANK.nats))
-  return `nats://127.0.0.1:${port}`
+  await supervisor.start(await natsChild(dataDir, port, env, natsPasswords, RANK.nats))
+  const urlOf = (user: string) => `nats://${user}:${natsPasswords[passwordVariable(user)]}@127.0.0.1:${port}`
+  await using link = await connectNats(
+    { url: urlOf('topology'), name: 'topology' },
+    createLog('start', 'warn'),
+  )
+  await ensureTopology(link, readConfig(env, readLogStorage))
+  return urlOf
 }
 
 async function startPostgres(supervisor: Supervisor, dataDir: string, env: Environment): Promise<string> {

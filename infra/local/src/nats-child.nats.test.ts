@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict'
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync, statfsSync } from 'node:fs'
+import { cpSync, mkdtempSync, readFileSync, rmSync, statfsSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { connectNats, ensureTopology } from '@fluxgate/nats'
-import { eventually, freePort } from '@fluxgate/testing'
+import { PASSWORD_VARIABLES } from '@fluxgate/nats-accounts'
+import { eventually, freePort, startNatsServer } from '@fluxgate/testing'
 import { markerOf, RANK } from './children.ts'
 import { isProcess, ProcessBook } from './leftovers.ts'
 import { natsChild } from './nats-child.ts'
@@ -20,6 +21,9 @@ after(() => {
 })
 const quiet = { info() {}, warn() {}, error() {} }
 
+const passwords = Object.fromEntries(PASSWORD_VARIABLES.map(name => [name, 'secret']))
+const urlAt = (port: number) => `nats://operator:secret@127.0.0.1:${port}`
+
 function scene() {
   const dataDir = mkdtempSync(join(tmpdir(), 'fluxgate-local-nats-'))
   directories.push(dataDir)
@@ -32,8 +36,8 @@ test('JetStream keeps its streams over SIGKILL and over a second start on anothe
   const port = await freePort()
   {
     await using supervisor = supervise()
-    await supervisor.start(await natsChild(dataDir, port, process.env, RANK.nats))
-    await using link = await connectNats({ url: `nats://127.0.0.1:${port}`, name: 'test' }, quiet)
+    await supervisor.start(await natsChild(dataDir, port, process.env, passwords, RANK.nats))
+    await using link = await connectNats({ url: urlAt(port), name: 'test' }, quiet)
     await ensureTopology(link)
     await link.jetstream.publish('fluxgate.deadletter.TEST', 'kept')
     const first = supervisor.pidOf('nats-server') ?? 0
@@ -43,8 +47,26 @@ test('JetStream keeps its streams over SIGKILL and over a second start on anothe
   }
   const another = await freePort()
   await using supervisor = supervise()
-  await supervisor.start(await natsChild(dataDir, another, process.env, RANK.nats))
-  await using link = await connectNats({ url: `nats://127.0.0.1:${another}`, name: 'test' }, quiet)
+  await supervisor.start(await natsChild(dataDir, another, process.env, passwords, RANK.nats))
+  await using link = await connectNats({ url: urlAt(another), name: 'test' }, quiet)
+  assert.equal((await link.manager.streams.info('DEADLETTER')).state.messages, 1)
+})
+
+test('what a server without accounts had stored is found in ours', async () => {
+  const { dataDir, supervise } = scene()
+  const storeDir = join(dataDir, 'nats', 'store')
+  const port = await freePort()
+  {
+    await using open = await startNatsServer()
+    await using link = await connectNats({ url: open.url, name: 'test' }, quiet)
+    await ensureTopology(link)
+    await link.jetstream.publish('fluxgate.deadletter.TEST', 'kept')
+    await open.stop()
+    cpSync(open.storeDir, storeDir, { recursive: true })
+  }
+  await using supervisor = supervise()
+  await supervisor.start(await natsChild(dataDir, port, process.env, passwords, RANK.nats))
+  await using link = await connectNats({ url: urlAt(port), name: 'test' }, quiet)
   assert.equal((await link.manager.streams.info('DEADLETTER')).state.messages, 1)
 })
 
@@ -52,19 +74,22 @@ test('the file limit stays below the free space of the disk, and never shrinks',
   const { dataDir } = scene()
   const limit = () =>
     Number(/max_file_store: (\d+)/.exec(readFileSync(join(dataDir, 'nats', 'server.conf'), 'utf8'))?.[1])
-  await natsChild(dataDir, 1, process.env, RANK.nats)
+  await natsChild(dataDir, 1, process.env, passwords, RANK.nats)
   const { bavail, bsize } = statfsSync(dataDir)
   const first = limit()
   assert.ok(first > 0 && first < bavail * bsize)
-  await natsChild(dataDir, 2, process.env, RANK.nats)
+  await natsChild(dataDir, 2, process.env, passwords, RANK.nats)
   assert.ok(limit() >= first)
 })
 
 test('a server that a killed run left behind is found and stopped, and nothing else is', async () => {
   const { dataDir } = scene()
   const port = await freePort()
-  const spec = await natsChild(dataDir, port, process.env, RANK.nats)
-  const orphan = spawn('nats-server', ['--config', markerOf(spec)], { stdio: 'ignore' })
+  const spec = await natsChild(dataDir, port, process.env, passwords, RANK.nats)
+  const orphan = spawn('nats-server', ['--config', markerOf(spec)], {
+    env: { ...process.env, ...passwords },
+    stdio: 'ignore',
+  })
   const stranger = spawn('sleep', ['60'], { stdio: 'ignore' })
   const book = new ProcessBook(dataDir)
   book.note('nats-server', orphan.pid ?? 0, markerOf(spec))
@@ -85,7 +110,7 @@ test('on Linux the server goes when its supervisor is killed', { skip: !hasSetpr
     import { natsChild } from ${JSON.stringify(new URL('./nats-child.ts', import.meta.url).href)}
     import { Supervisor, SUPERVISOR_DEFAULTS } from ${JSON.stringify(new URL('./supervisor/supervisor.ts', import.meta.url).href)}
     const supervisor = new Supervisor({ ...SUPERVISOR_DEFAULTS, logDir: ${JSON.stringify(dataDir)} }, () => {})
-    await supervisor.start(await natsChild(${JSON.stringify(dataDir)}, ${port}, process.env, 0))
+    await supervisor.start(await natsChild(${JSON.stringify(dataDir)}, ${port}, process.env, ${JSON.stringify(passwords)}, 0))
     console.log(supervisor.pidOf('nats-server'))`
   const parent = spawn(process.execPath, ['--input-type=module', '-e', script], {
     stdio: ['ignore', 'pipe', 'inherit'],

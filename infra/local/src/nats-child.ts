@@ -1,10 +1,11 @@
 import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { mkdir, readdir, readFile, stat, statfs, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rename, stat, statfs, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { DEFAULT_TOPOLOGY } from '@fluxgate/nats'
+import { ACCOUNT, accountsConfig } from '@fluxgate/nats-accounts'
 import { ConfigError, type Environment, readConfig, readLogStorage } from '@fluxgate/runtime'
 import type { ChildSpec } from './supervisor/life.ts'
 
@@ -22,12 +23,14 @@ export async function natsChild(
   dataDir: string,
   port: number,
   env: Environment,
+  passwords: Readonly<Record<string, string>>,
   rank: number,
 ): Promise<ChildSpec> {
   const directory = join(dataDir, 'nats')
   const storeDir = join(directory, 'store')
   const configFile = join(directory, 'server.conf')
   await mkdir(storeDir, { recursive: true })
+  await moveIntoAccount(storeDir)
   const storageBytes = readConfig(env, readLogStorage).storageBytes ?? DEFAULT_TOPOLOGY.storageBytes
   const maxFileBytes = await fileLimit(storeDir, configFile, Math.max(MAX_FILE_BYTES, 2 * storageBytes))
   if (maxFileBytes < storageBytes) {
@@ -42,7 +45,7 @@ export async function natsChild(
     name: 'nats-server',
     command: command ?? 'nats-server',
     args,
-    env: { PATH: env.PATH, HOME: env.HOME },
+    env: { PATH: env.PATH, HOME: env.HOME, ...passwords },
     rank,
     readyLimitMs: READY_LIMIT_MS,
     probe: () => greets(port),
@@ -99,7 +102,16 @@ jetstream {
   max_file_store: ${maxFileBytes}
   max_memory_store: ${MAX_MEMORY_BYTES}
 }
-`
+${accountsConfig()}`
+}
+
+/** Earlier versions had no accounts: their streams lie in the server's global one. */
+async function moveIntoAccount(storeDir: string): Promise<void> {
+  const [before, now] = ['$G', ACCOUNT].map(account => join(storeDir, 'jetstream', account)) as [
+    string,
+    string,
+  ]
+  if (existsSync(before) && !existsSync(now)) await rename(before, now)
 }
 
 /** On Linux the kernel ends the server when its parent is killed; elsewhere the next start does. */

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { chmod, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { PASSWORD_VARIABLES } from '@fluxgate/nats-accounts'
 import { writePrivateFile } from './private-file.ts'
 
 /** Made once and kept, so that sessions, tokens and the demo key outlive a restart. */
@@ -8,6 +9,8 @@ export interface Secrets {
   readonly jwtSecret: string
   readonly adminToken: string
   readonly operatorPassword: string
+  /** Of the users of our own nats-server, by the variable that its configuration names. */
+  readonly natsPasswords: Readonly<Record<string, string>>
   /** The demo user's API key, once it is made. */
   readonly demoKey?: string
 }
@@ -23,6 +26,7 @@ export async function loadSecrets(dataDir: string): Promise<Secrets> {
     jwtSecret: kept.jwtSecret ?? randomBytes(SECRET_BYTES).toString('base64url'),
     adminToken: kept.adminToken ?? randomBytes(SECRET_BYTES).toString('base64url'),
     operatorPassword: kept.operatorPassword ?? randomBytes(PASSWORD_BYTES).toString('base64url'),
+    natsPasswords: natsPasswords(kept.natsPasswords),
     ...(kept.demoKey === undefined ? undefined : { demoKey: kept.demoKey }),
   }
   if (JSON.stringify(secrets) !== JSON.stringify(kept)) await saveSecrets(dataDir, secrets)
@@ -36,6 +40,12 @@ export function saveSecrets(dataDir: string, secrets: Secrets): Promise<void> {
 
 function secretsPath(dataDir: string): string {
   return join(dataDir, 'secrets.json')
+}
+
+function natsPasswords(kept: Readonly<Record<string, string>> = {}): Record<string, string> {
+  // A letter first: the server takes what looks like a number for one.
+  const made = () => `p${randomBytes(SECRET_BYTES).toString('hex')}`
+  return Object.fromEntries(PASSWORD_VARIABLES.map(name => [name, kept[name] ?? made()]))
 }
 
 async function readKept(path: string): Promise<Partial<Secrets>> {

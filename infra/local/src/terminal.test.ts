@@ -8,6 +8,7 @@ const connection: Connection = {
   pid: 1,
   dataDir: '/home/me/fluxgate/.fluxgate',
   natsUrl: 'nats://127.0.0.1:4222',
+  gatewayNatsUrl: 'nats://gateway:p@127.0.0.1:4222',
   databaseUrl: 'postgres://127.0.0.1/x',
   publicUrl: 'https://localhost:8443',
   adminUrl: 'http://127.0.0.1:9090',

@@ -35,6 +35,7 @@ export { findStored } from './spool/stored.ts'
 export {
   DEFAULT_TOPOLOGY,
   ensureTopology,
+  LEASES_BUCKET,
   LIVE_PREFIX,
   NODE_TTL_MS,
   type TopologyOptions,

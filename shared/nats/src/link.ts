@@ -17,12 +17,13 @@ export interface LinkLog {
 }
 
 export interface NatsSettings {
-  /** `nats://host:port`, a comma list for a cluster; user and password may stand in the URL. */
+  /**
+   * `nats://host:port`, a comma list for a cluster; user and password may stand in the first URL. `tls://` speaks with
+   * nobody who has no certificate; whose authority the system does not know, `NODE_EXTRA_CA_CERTS` names.
+   */
   readonly url: string
   /** Connection name as the server's monitoring shows it. */
   readonly name: string
-  /** `_INBOX_<user>` where the server's permissions give each user an inbox of its own. */
-  readonly inboxPrefix?: string
 }
 
 /** One connection, its JetStream client, and its ups and downs. */
@@ -53,17 +54,22 @@ const CLOSE_LIMIT_MS = 2_000
 
 /** Connects, waiting for the server as long as it takes; afterwards reconnects for ever. */
 export async function connectNats(settings: NatsSettings, log: LinkLog): Promise<NatsLink> {
+  const servers = settings.url.split(',').map(server => server.trim())
+  const login = credentials(servers[0])
+  // The server's permissions give each user inboxes of its own.
+  const inboxPrefix = login ? `_INBOX_${login.user}` : '_INBOX'
   const connection = await connect({
-    servers: settings.url.split(',').map(server => server.trim()),
+    servers,
     name: settings.name,
-    ...(settings.inboxPrefix === undefined ? {} : { inboxPrefix: settings.inboxPrefix }),
+    inboxPrefix,
+    ...login,
+    ...(servers[0]?.startsWith('tls:') ? { tls: {} } : {}),
     maxReconnectAttempts: -1,
     reconnectTimeWait: RECONNECT_WAIT_MS,
     waitOnFirstConnect: true,
     pingInterval: PING_INTERVAL_MS,
     // Stack traces for each request halve the rate of publishing (measured).
     noAsyncTraces: true,
-    ...credentials(settings.url),
   })
   // `checkAPI: false`: a publisher's user may not ask for account information.
   const manager = await connection.jetstreamManager({ checkAPI: false, timeout: API_TIMEOUT_MS })
@@ -98,7 +104,7 @@ export async function connectNats(settings: NatsSettings, log: LinkLog): Promise
     manager,
     log,
     write: commands => protocol.sendCommand(commands),
-    newInbox: () => createInbox(settings.inboxPrefix ?? '_INBOX'),
+    newInbox: () => createInbox(inboxPrefix),
     isConnected: () => connected && !connection.isClosed(),
     onReconnect: listener => subscribe(reconnected, listener),
     onDisconnect: listener => subscribe(disconnected, listener),
@@ -121,8 +127,8 @@ function subscribe(listeners: Set<() => void>, listener: () => void): () => void
   return () => listeners.delete(listener)
 }
 
-function credentials(url: string): { user?: string; pass?: string } {
-  const first = URL.parse(url.split(',')[0] ?? '')
-  if (!first?.username) return {}
-  return { user: decodeURIComponent(first.username), pass: decodeURIComponent(first.password) }
+function credentials(server: string | undefined): { user: string; pass: string } | undefined {
+  const url = URL.parse(server ?? '')
+  if (!url?.username) return undefined
+  return { user: decodeURIComponent(url.username), pass: decodeURIComponent(url.password) }
 }

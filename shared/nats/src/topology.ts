@@ -92,7 +92,8 @@ export function topology(options: TopologyOptions): Partial<StreamConfig>[] {
 /**
  * Creates what is missing and updates what differs; safe to run from many processes at once. Replicas and room are only
  * ever raised: processes that were told different figures agree on the largest whatever order they start in, and
- * lowering, which can delete facts, stays an operator's own act.
+ * lowering, which can delete facts, stays an operator's own act. A user who may not make streams waits for somebody who
+ * does, and takes them as they are.
  */
 export async function ensureTopology(
   link: NatsLink,
@@ -104,7 +105,7 @@ export async function ensureTopology(
   }
   const deadlineMs = performance.now() + LEADERS_LIMIT_MS
   for (const wanted of topology(options)) {
-    const kept = await whileLeaderless(() => ensureStream(link, wanted), deadlineMs)
+    const kept = await whileMissing(link, () => ensureStream(link, wanted), deadlineMs)
     if (kept.replicas && stated.replicas !== undefined) {
       link.log.warn({ stream: wanted.name }, 'the stream keeps more replicas than NATS_REPLICAS says')
     }
@@ -118,12 +119,17 @@ export async function ensureTopology(
 const LEADERS_LIMIT_MS = 30_000
 const LEADERS_RETRY_MS = 500
 
-async function whileLeaderless<T>(ask: () => Promise<T>, deadlineMs: number): Promise<T> {
-  for (;;) {
+async function whileMissing<T>(link: NatsLink, ask: () => Promise<T>, deadlineMs: number): Promise<T> {
+  for (let isTold = false; ; ) {
     try {
       return await ask()
     } catch (error) {
-      if (!isLeaderless(error) || performance.now() > deadlineMs) throw error
+      const mayCome = isLeaderless(error) || isRefused(error)
+      if (!mayCome || performance.now() > deadlineMs) throw error
+      if (isRefused(error) && !isTold) {
+        isTold = true
+        link.log.warn({ err: error }, 'this user may not make streams: waiting until they are there')
+      }
       await sleep(LEADERS_RETRY_MS)
     }
   }
@@ -133,6 +139,10 @@ function isLeaderless(error: unknown): boolean {
   if (!(error instanceof NatsError)) return false
   const { code, api_error } = error
   return code === ErrorCode.Timeout || code === ErrorCode.NoResponders || api_error?.code === 503
+}
+
+function isRefused(error: unknown): boolean {
+  return error instanceof NatsError && error.code === ErrorCode.PermissionsViolation
 }
 
 const STREAM_NOT_FOUND = 10059
@@ -161,7 +171,15 @@ async function ensureStream(link: NatsLink, wanted: Partial<StreamConfig>): Prom
     }
   }
   const { config, kept } = raised(have, wanted)
-  if (differs(have, config)) await streams.update(name, config)
+  if (differs(have, config)) {
+    await streams.update(name, config).catch(error => {
+      if (!isRefused(error)) throw error
+      link.log.warn(
+        { stream: name },
+        'the stream is not as this version wants it, and this user may not change it',
+      )
+    })
+  }
   return kept
 }
 

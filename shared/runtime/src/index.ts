@@ -7,7 +7,7 @@ export {
   readLogStorage,
 } from './config.ts'
 export { createIds } from './ids.ts'
-export { createLog, type Log, type LogLevel } from './log.ts'
+export { createLog, LOG_LEVELS, type Log, type LogLevel } from './log.ts'
 export { Counter, createMetrics, Gauge, Histogram, type Registry } from './metrics.ts'
 export { run, type ServiceDefinition } from './run.ts'
 export { failing, type ReadinessCheck, startStatusServer } from './status.ts'

@@ -1,0 +1,155 @@
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import { connectNats, ensureTopology, type LinkLog, type NatsLink } from '@fluxgate/nats'
+import { eventually, type NatsServer, startNatsServer } from '@fluxgate/testing'
+import { connect } from 'nats'
+import { accountsConfig } from './server-config.ts'
+import { USERS } from './users.ts'
+
+const silent = { info() {}, warn() {}, error() {} }
+const config = accountsConfig().replaceAll(/\$NATS_PASSWORD_\w+/g, 'secret')
+let server: NatsServer
+
+before(async () => {
+  server = await startNatsServer({ config })
+  await using link = await linkOf('topology')
+  await ensureTopology(link)
+})
+after(() => server[Symbol.asyncDispose]())
+
+function linkOf(user: string, log: LinkLog = silent, to = server): Promise<NatsLink> {
+  return connectNats({ url: `nats://${user}:secret@127.0.0.1:${to.port}`, name: user }, log)
+}
+
+/** A subject as somebody would really use it: wildcards become words. */
+const example = (subject: string) => subject.replace(/>$/, 'a.b').replaceAll('*', 'x')
+
+function matches(pattern: string, subject: string): boolean {
+  const words = subject.split('.')
+  const parts = pattern.split('.')
+  for (const [i, part] of parts.entries()) {
+    if (part === '>') return words.length > i
+    if (words[i] === undefined || (part !== '*' && part !== words[i])) return false
+  }
+  return words.length === parts.length
+}
+
+/** Tries all of these and gives back those that the server refused. */
+async function refused(
+  user: string,
+  kind: 'publish' | 'subscription',
+  subjects: readonly string[],
+): Promise<Set<string>> {
+  const found = new Set<string>()
+  const error = (fields: { permission?: { operation: string; subject: string } }) => {
+    if (fields.permission?.operation === kind) found.add(fields.permission.subject)
+  }
+  await using link = await linkOf(user, { ...silent, error })
+  const { connection } = link
+  for (const subject of subjects) {
+    if (kind === 'publish') connection.publish(subject, 'x')
+    else connection.subscribe(subject, { callback: () => {} })
+  }
+  await connection.flush()
+  // The last one is refused to everybody but the operator: all before it are answered when it is.
+  if (user !== 'operator') {
+    if (kind === 'publish') connection.publish('nobody.may', 'x')
+    else connection.subscribe('nobody.may', { callback: () => {} })
+    await eventually(() => assert.ok(found.delete('nobody.may')))
+  }
+  return found
+}
+
+describe('the permissions of each user', () => {
+  const services = USERS.filter(user => user.name !== 'operator')
+  for (const kind of ['publish', 'subscription'] as const) {
+    const listOf = (user: (typeof USERS)[number]) => (kind === 'publish' ? user.publish : user.subscribe)
+    const all = [...new Set(services.flatMap(listOf).map(example))]
+    for (const user of USERS) {
+      it(`${user.name}: each ${kind} that is another's is refused, and no other`, async () => {
+        const forbidden = all.filter(subject => !listOf(user).some(pattern => matches(pattern, subject)))
+        const found = await refused(user.name, kind, all)
+        assert.deepEqual([...found].sort(), forbidden.sort())
+      })
+    }
+  }
+})
+
+/** Written by hand, so that a slip in the matrix is one here too. */
+const NEVER: ReadonlyArray<readonly [user: string, subject: string]> = [
+  ['gateway', 'fluxgate.incidents.opened.x'],
+  ['gateway', '$JS.API.CONSUMER.CREATE.INCIDENTS'],
+  ['gateway', '$KV.leases.guard'],
+  ['guard', 'fluxgate.tokens.00.settled.a.b'],
+  ['guard', 'fluxgate.requests.00.completed.a.b'],
+  ['guard', 'fluxgate.throttles.00.pardoned.a.b'],
+  ['guard', '$JS.API.STREAM.PURGE.THROTTLES'],
+  ['incident-reporter', '$KV.throttles.a.b'],
+  ['incident-reporter', 'fluxgate.incidents.opened.x'],
+  ['incident-reporter', '$JS.API.CONSUMER.CREATE.KV_policy'],
+  ['projection', 'fluxgate.tokens.00.settled.a.b'],
+  ['projection', '$KV.policy.guard'],
+  ['mcp', '$KV.policy.guard'],
+  ['mcp', 'fluxgate.incidents.opened.x'],
+  ['dashboard', '$KV.nodes.gw-1'],
+  ['dashboard', 'fluxgate.auth.00.key_created.a.b'],
+  ['forensics', 'fluxgate.tokens.00.settled.a.b'],
+  ['forensics', '$KV.throttles.a.b'],
+  ['topology', 'fluxgate.tokens.00.settled.a.b'],
+  ['topology', '$JS.API.CONSUMER.CREATE.AUTH'],
+]
+
+describe('what must never be', () => {
+  it('is refused to the services that it would serve', async () => {
+    for (const user of new Set(NEVER.map(([name]) => name))) {
+      const subjects = NEVER.filter(([name]) => name === user).map(([, subject]) => subject)
+      assert.deepEqual(await refused(user, 'publish', subjects), new Set(subjects), user)
+    }
+  })
+
+  it('holds for every service: no stream deleted or emptied, no message removed, no answer of another heard', async () => {
+    const acts = ['STREAM.DELETE', 'STREAM.PURGE', 'STREAM.MSG.DELETE', 'STREAM.RESTORE', 'STREAM.SNAPSHOT']
+    const subjects = acts.flatMap(act => ['TOKENS', 'INCIDENTS'].map(stream => `$JS.API.${act}.${stream}`))
+    for (const { name } of USERS) {
+      if (name === 'operator') continue
+      assert.deepEqual(await refused(name, 'publish', subjects), new Set(subjects), name)
+      const inboxes = USERS.filter(user => user.name !== name).map(user => `_INBOX_${user.name}.a.b`)
+      const heard = [...inboxes, '_INBOX.>', '>', '$SYS.>', '$JS.ACK.>']
+      assert.deepEqual(await refused(name, 'subscription', heard), new Set(heard), name)
+    }
+  })
+
+  it('nobody comes in without a password', async () => {
+    for (const [user, password] of [
+      ['gateway', 'wrong'],
+      ['', ''],
+    ] as const) {
+      const login = user === '' ? {} : { user, pass: password }
+      await assert.rejects(
+        connect({ servers: `127.0.0.1:${server.port}`, reconnect: false, ...login }),
+        /Authorization/i,
+      )
+    }
+  })
+})
+
+it('a user who may not make streams waits for them, and takes them as they are', async () => {
+  await using empty = await startNatsServer({ config })
+  const told: string[] = []
+  const log = { ...silent, warn: (_fields: object, message: string) => told.push(message) }
+  await using guard = await linkOf('guard', log, empty)
+  const waiting = ensureTopology(guard)
+  await eventually(() => assert.match(told[0] ?? '', /waiting until they are there/))
+  await using topology = await linkOf('topology', silent, empty)
+  await ensureTopology(topology, { storageBytes: 1024 ** 3 })
+  await waiting
+  await ensureTopology(guard, { storageBytes: 2 * 1024 ** 3 })
+  assert.match(told.at(-1) ?? '', /may not change it/)
+})
+
+it('accounts.conf is what the matrix says', () => {
+  const written = readFileSync(join(import.meta.dirname, '..', 'accounts.conf'), 'utf8')
+  assert.equal(written, accountsConfig(), 'run `npm run nats:accounts`')
+})
