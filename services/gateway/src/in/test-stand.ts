@@ -62,6 +62,7 @@ export async function startStand(
   const throttles = new Map<string, Throttle>()
   const running = new Set<Exchange>()
   const limits = new LimitTable()
+  const budgets = new BudgetTable({ maxBudgetHolders: 1_000, maxBudgetHolds: 1_000, budgetLoadingMs: 60_000 })
   let ids = 0
   const append: ProxyDeps['append'] = ({ event }) => {
     // What the gateway appends must be readable by everybody else.
@@ -95,15 +96,17 @@ export async function startStand(
       nowMs,
       count: count ?? ((_ask, done) => done(undefined)),
       heardRoom: { bytes: 0, limits: { maxCountedBytes: 100_000, maxHeardBytes: 10_000_000 } },
-      correct: (call, used) =>
-        limits.settle(call.identityText, call.tier, used.total - call.reserved, call.stream, nowMs()),
+      correct(call, used) {
+        limits.settle(call.identityText, call.tier, used.total - call.reserved, call.stream, nowMs())
+        budgets.settle(call.id, { tokens: used.total, micros: used.costMicros ?? 0 }, Date.now())
+      },
       onEnd: exchange => running.delete(exchange),
     },
     upstreams,
     lookupKey: key => ANSWERS.get(key) ?? { kind: 'rejected', reason: 'unknown' },
     throttleOf: identity => throttles.get(identity),
     limits,
-    budgets: new BudgetTable({ maxBudgetHolders: 1_000, maxBudgetHolds: 1_000, budgetLoadingMs: 0 }),
+    budgets,
     prices: new Prices(),
     estimates: { defaultCompletionTokens: 100, maxCompletionTokens: 1_000 },
     accepted: new AcceptedKeys(60_000),
