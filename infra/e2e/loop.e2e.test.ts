@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { readFile } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { type EventName, type FluxgateEvent, parseIdentity } from '@fluxgate/contracts'
 import { connectNats, type NatsLink, replay } from '@fluxgate/nats'
@@ -305,6 +306,16 @@ describe('the loop', () => {
       413,
       'request_too_large',
     ])
+  })
+
+  it('never did in NATS what its users may not', async () => {
+    const names = await readdir(join(system.dataDir, 'logs'))
+    assert.ok(names.includes('gateway.log') && names.includes('nats-server.log'), names.join())
+    for (const name of names) {
+      const log = await readFile(join(system.dataDir, 'logs', name), 'utf8')
+      assert.doesNotMatch(log, /permissions? violation/i, name)
+    }
+    assert.doesNotMatch(second?.output() ?? '', /permissions? violation/i)
   })
 
   it('stops within three seconds and leaves no process, and keeps its data for the next start', async () => {
