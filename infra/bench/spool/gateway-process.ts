@@ -1,0 +1,74 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { freePort } from '@fluxgate/testing'
+import { type Process, startProcess } from '../proxy/process.ts'
+
+const TOKEN = 'admin-token-of-the-bench'
+const SERVICE = join(import.meta.dirname, '../../../services/gateway/src/main.ts')
+
+export interface GatewayProcess extends AsyncDisposable {
+  readonly process: Process
+  readonly url: string
+  readonly key: string
+  readonly dataDir: string
+  metric(name: string): Promise<number>
+}
+
+export interface GatewaySettings {
+  readonly node: string
+  /** In which the node gets a directory of its own. */
+  readonly directory: string
+  readonly flags?: readonly string[]
+  readonly env: Readonly<Record<string, string>>
+}
+
+/** A gateway node with a key that no limit stands in the way of. */
+export async function startGatewayProcess(settings: GatewaySettings): Promise<GatewayProcess> {
+  await using stack = new AsyncDisposableStack()
+  const dataDir = await mkdtemp(join(settings.directory, 'fluxgate-bench-'))
+  stack.defer(() => rm(dataDir, { recursive: true, force: true }))
+  const [publicPort, adminPort] = [await freePort(), await freePort()]
+  const args = ['--disable-warning=ExperimentalWarning', ...(settings.flags ?? []), SERVICE]
+  const child = stack.use(
+    await startProcess(process.execPath, args, publicPort, {
+      NODE_ID: settings.node,
+      JWT_SECRET: 's'.repeat(32),
+      ADMIN_TOKEN: TOKEN,
+      PUBLIC_HOST: '127.0.0.1',
+      PUBLIC_PORT: String(publicPort),
+      ADMIN_PORT: String(adminPort),
+      TLS: 'off',
+      LOG_LEVEL: 'error',
+      // A busy machine is no reason to refuse a call here.
+      MAX_LOOP_DELAY: '0',
+      FLUXGATE_DATA_DIR: dataDir,
+      ...settings.env,
+    }),
+  )
+  const origin = `http://127.0.0.1:${adminPort}`
+  const headers = { authorization: `Bearer ${TOKEN}`, 'content-type': 'application/json' }
+  const admin = async (path: string, body: object) => {
+    const response = await fetch(`${origin}/admin/${path}`, {
+      method: 'POST',
+      headers,
+      body: JSON.stringify(body),
+    })
+    if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`)
+    return (await response.json()) as { key: string; id: string }
+  }
+  const { key, id } = await admin('keys/generate', { user_id: settings.node })
+  await admin('rate_limit', {
+    ...{ identifier: `${settings.node}.${id}`, capacity: 1e12, refill_rate: 1e9 },
+    ...{ requests_per_minute: 1e12, concurrent_streams: 1e12 },
+  })
+  const owned = stack.move()
+  return {
+    ...{ process: child, key, dataDir },
+    url: `http://127.0.0.1:${publicPort}/v1/chat/completions`,
+    async metric(name) {
+      const response = await fetch(`${origin}/metrics`, { headers })
+      return Number(new RegExp(`^${name}\\{.*\\} (.*)$`, 'm').exec(await response.text())?.[1])
+    },
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  }
+}
