@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { jsonParser, Throttle } from '@fluxgate/contracts'
 import { eventually } from '@fluxgate/testing'
 import { Bucket, RevisionConflict } from './bucket.ts'
@@ -51,6 +52,41 @@ describe('a bucket', () => {
     assert.deepEqual(changes.map(({ key }) => key).toSorted(), ['c.d', 'g.h'])
     await bucket.update('a.b', throttle(3), 0)
     assert.deepEqual((await bucket.get('a.b'))?.value, throttle(3), 'as if it had never been')
+  })
+
+  it('tells every key and comes to an end while keys are written to', async () => {
+    await using bench = await startBench()
+    const bucket = new Bucket(bench.link, 'throttles', parse)
+    const keys = Array.from({ length: 40 }, (_, i) => `user.k${i}`)
+    await Promise.all(keys.map(key => bucket.put(key, throttle(1))))
+    let isOver = false
+    const writing = (async () => {
+      for (let i = 0; !isOver; i++) {
+        bench.link.connection.publish('$KV.throttles._heartbeat', '{}')
+        if (i % 8 === 0) await bucket.put(keys[i % keys.length]!, throttle(2))
+        await sleep(2)
+      }
+    })()
+    for (let i = 0; i < 30; i++) {
+      const limit = AbortSignal.timeout(30_000)
+      const { changes } = await bucket.snapshot(limit)
+      assert.ok(!limit.aborted, 'it waits for ever')
+      assert.deepEqual(new Set(changes.map(({ key }) => key)), new Set([...keys, '_heartbeat']))
+    }
+    isOver = true
+    await writing
+  })
+
+  it('comes to an end when what was last is purged before it is read', async () => {
+    await using bench = await startBench()
+    const bucket = new Bucket(bench.link, 'throttles', parse)
+    await bucket.put('a.b', throttle(1))
+    await bucket.put('c.d', throttle(1))
+    const reading = bucket.snapshot(AbortSignal.timeout(30_000))
+    await bench.link.manager.streams.purge(bucket.stream, { filter: '$KV.throttles.c.d' })
+    const { changes } = await reading
+    assert.ok(changes.some(({ key }) => key === 'a.b'))
+    assert.deepEqual((await bucket.snapshot(AbortSignal.timeout(30_000))).changes.length, 1)
   })
 
   it('treats a value that cannot be read as absent', async () => {

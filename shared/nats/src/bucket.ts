@@ -1,8 +1,8 @@
 import type { Parsed } from '@fluxgate/contracts'
 import { headers } from 'nats'
+import { type LatestOptions, readLatest } from './latest.ts'
 import type { NatsLink } from './link.ts'
 import type { StoredMessage } from './pull.ts'
-import { readStored } from './read.ts'
 import { isApiError } from './topology.ts'
 
 /** A stored value and its revision (the bucket's stream sequence). */
@@ -81,24 +81,12 @@ export class Bucket<T> {
     return this.#write(key, '', revision, 'DEL')
   }
 
-  /** The last change of every key, deletions included, as the bucket stood when asked. */
+  /** The last change of every key, deletions included; `lastRevision` is the bucket's when it was asked. */
   async snapshot(signal?: AbortSignal): Promise<{ changes: Change<T>[]; lastRevision: number }> {
-    const stop = new AbortController()
     const { state } = await this.#link.manager.streams.info(this.stream)
     const changes: Change<T>[] = []
-    const onStart = (pending: number) => {
-      if (pending === 0) stop.abort()
-    }
-    const both = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal
-    for await (const messages of readStored(this.#link, {
-      stream: this.stream,
-      filter: `$KV.${this.name}.>`,
-      from: 'latest',
-      signal: both,
-      onStart,
-    })) {
+    for await (const messages of readLatest(this.#link, this.#latest(signal))) {
       for (const message of messages) changes.push(this.change(message))
-      if (messages[messages.length - 1]!.pending === 0) break
     }
     return { changes, lastRevision: state.last_seq }
   }
@@ -117,26 +105,14 @@ export class Bucket<T> {
    * would keep one for every key there ever was. A value that came meanwhile stays. @returns how many
    */
   async purgeDeleted(storedBeforeMs: number, max: number, signal: AbortSignal): Promise<number> {
-    const stop = new AbortController()
-    const onStart = (pending: number) => {
-      if (pending === 0) stop.abort()
-    }
     let purged = 0
-    for await (const messages of readStored(this.#link, {
-      stream: this.stream,
-      filter: `$KV.${this.name}.>`,
-      from: 'latest',
-      headersOnly: true,
-      signal: AbortSignal.any([signal, stop.signal]),
-      onStart,
-    })) {
+    for await (const messages of readLatest(this.#link, { ...this.#latest(signal), headersOnly: true })) {
       for (const { subject, sequence, storedAtMs, headers } of messages) {
         const operation = headers?.get('KV-Operation')
         if (storedAtMs >= storedBeforeMs || (operation !== 'DEL' && operation !== 'PURGE')) continue
         await this.#link.manager.streams.purge(this.stream, { filter: subject, seq: sequence + 1 })
         if (++purged === max) return purged
       }
-      if (messages[messages.length - 1]!.pending === 0) break
     }
     return purged
   }
@@ -157,6 +133,10 @@ export class Bucket<T> {
     if (parsed.ok) return parsed.value
     this.#link.log.error({ bucket: this.name, key, reason: parsed.reason }, 'value cannot be read')
     return undefined
+  }
+
+  #latest(signal: AbortSignal | undefined): LatestOptions {
+    return { stream: this.stream, filter: this.#subject('>'), signal }
   }
 
   #subject(key: string): string {
