@@ -3,7 +3,9 @@ import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 
-const START_LIMIT_MS = 30_000
+const START_LIMIT_MS = 60_000
+/** A server that ends in order takes less; what is killed after it is nobody's any more. */
+const STOP_LIMIT_MS = 30_000
 /** Linux counts CPU time in hundredths of a second (`getconf CLK_TCK`). */
 const TICK_MS = 10
 
@@ -14,7 +16,7 @@ export interface Process extends AsyncDisposable {
   residentBytes(): Promise<number>
 }
 
-/** Starts a server and waits until its port takes connections. */
+/** Starts a server and waits until its port takes connections; one that does not come to that is killed. */
 export async function startProcess(
   command: string,
   args: readonly string[],
@@ -27,10 +29,25 @@ export async function startProcess(
     stream.on('data', chunk => (output = `${output}${chunk}`.slice(-4_000)))
   }
   let ended = false
-  const exit = once(child, 'exit').finally(() => (ended = true))
+  // A command that is not there has an error and no exit.
+  const exit = once(child, 'exit')
+    .catch((error: Error) => (output += error.message))
+    .finally(() => (ended = true))
+  const end = async (signal: NodeJS.Signals) => {
+    if (!ended) child.kill(signal)
+    const timer = setTimeout(() => child.kill('SIGKILL'), STOP_LIMIT_MS)
+    await exit
+    clearTimeout(timer)
+  }
   const deadlineMs = performance.now() + START_LIMIT_MS
   while (!(await takesConnections(port))) {
-    if (ended || performance.now() > deadlineMs) throw new Error(`${command} did not start:\n${output}`)
+    if (ended || performance.now() > deadlineMs) {
+      const how = ended
+        ? `ended with ${child.exitCode ?? child.signalCode}`
+        : `silent for ${START_LIMIT_MS} ms`
+      await end('SIGKILL')
+      throw new Error(`${command} did not start (${how}):\n${output || '<no output>'}`)
+    }
     await new Promise(resolve => setTimeout(resolve, 20))
   }
   return {
@@ -43,10 +60,7 @@ export async function startProcess(
       const status = await readFile(`/proc/${child.pid}/status`, 'utf8')
       return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1] ?? 0) * 1_024
     },
-    async [Symbol.asyncDispose]() {
-      if (!ended) child.kill('SIGTERM')
-      await exit
-    },
+    [Symbol.asyncDispose]: () => end('SIGTERM'),
   }
 }
 
