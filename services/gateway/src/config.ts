@@ -43,7 +43,12 @@ export interface GatewayConfig {
   readonly dohUpstreams: readonly UpstreamAddress[]
   readonly dohOverrides: readonly Override[]
   readonly operator: { email: string; password: string } | undefined
-  readonly spool: { readonly maxBytes: number; readonly fsync: 'off' | 'commit' }
+  readonly spool: {
+    readonly maxBytes: number
+    readonly fsync: 'off' | 'commit'
+    /** An acknowledged event is kept in memory for so long, and sent again when NATS was away meanwhile. */
+    readonly keptAfterAckMs: number
+  }
   readonly telemetry: TelemetryConfig
   readonly limits: GatewayLimits
 }
@@ -100,6 +105,7 @@ export function readGatewayConfig(env: EnvReader): GatewayConfig {
     spool: {
       maxBytes: env.integer('SPOOL_BYTES', 1024 ** 3, { min: 4 * 1024 ** 2 }),
       fsync: env.oneOf('SPOOL_FSYNC', ['off', 'commit'], 'off'),
+      keptAfterAckMs: env.durationMs('SPOOL_KEEP', 2_000),
     },
     telemetry: {
       accessLog: env.oneOf('ACCESS_LOG', ['on', 'off'], 'off') === 'on',

@@ -92,7 +92,8 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
   const open = new OpenRequests()
   const files = { ...config.spool, root: join(config.dataDir, 'spool'), node: config.node, boot }
   const { spool, left } = await openNodeSpool(link, files, open, log)
-  const publisher = stack.use(new EventPublisher(link, {}, spool))
+  const { keptAfterAckMs } = config.spool
+  const publisher = stack.use(new EventPublisher(link, { keptAfterAckMs }, spool))
   const make = eventMaker(`/gateway/${config.node}/${boot.toLowerCase()}`, newId, epochMs)
   const append = (event: OutgoingEvent) => {
     publisher.append(event)

@@ -16,6 +16,11 @@ export interface PublisherLimits {
   readonly ackTimeoutMs: number
   /** An event whose first copy is older is looked up before it is sent again: its stream may not know the copy. */
   readonly lookUpAfterMs: number
+  /**
+   * An acknowledged event is kept this long, and sent again when the server was away meanwhile: nats-server 2.9 writes
+   * up to 8 ms after its acknowledgement, and servers that lose power keep what is older than their `sync_interval`.
+   */
+  readonly keptAfterAckMs: number
 }
 
 export const DEFAULT_PUBLISHER_LIMITS: PublisherLimits = Object.freeze({
@@ -23,15 +28,11 @@ export const DEFAULT_PUBLISHER_LIMITS: PublisherLimits = Object.freeze({
   maxBuffered: 65_536,
   ackTimeoutMs: 500,
   lookUpAfterMs: DEDUPE_WINDOW_MS / 2,
+  keptAfterAckMs: 2_000,
 })
 
 const RETRY_SCAN_MS = 100
 const REFUSED_BACKOFF_MS = 250
-/**
- * A server that is killed loses what it has acknowledged in its last moments: nats-server 2.9 writes up to 8 ms later.
- * So an acknowledged event is kept this long, and sent again when the server was away meanwhile.
- */
-const KEPT_AFTER_ACK_MS = 1_000
 const ACK_PREFIX = 123 // '{'
 /** One acknowledgement in so many is timed: a look at the clock for each would cost more than it tells. */
 const TIMED_EVERY = 16
@@ -244,7 +245,7 @@ export class EventPublisher implements AsyncDisposable {
   }
 
   #forgetRested(): void {
-    const rested = performance.now() - KEPT_AFTER_ACK_MS
+    const rested = performance.now() - this.#limits.keptAfterAckMs
     for (let held = this.#resting.peek(); held && held.ackedAtMs <= rested; held = this.#resting.peek()) {
       this.#backlog.acknowledged(held)
       this.#resting.shift()
