@@ -7,6 +7,8 @@ export interface SpoolLimits {
   readonly maxUnspooled: number
   /** How long a commit waits for a stream's acknowledgement when the disk did not take its events. */
   readonly commitWaitMs: number
+  /** How often it is written down what is stored, and deleted: each time looks at all events that are held. */
+  readonly tidyEveryMs: number
 }
 
 export const DEFAULT_SPOOL_LIMITS: SpoolLimits = Object.freeze({
@@ -14,4 +16,5 @@ export const DEFAULT_SPOOL_LIMITS: SpoolLimits = Object.freeze({
   maxQueued: 8_192,
   maxUnspooled: 65_536,
   commitWaitMs: 2_000,
+  tidyEveryMs: 500,
 })

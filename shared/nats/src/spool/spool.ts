@@ -52,6 +52,7 @@ export class Spool implements Backlog {
   #skip = new Map<string, unknown>()
   #fault: string | undefined
   #probeAtMs = 0
+  #tidyAtMs = 0
   #claimAtMs = 0
   readonly #counts = { faults: 0, alreadyStored: 0, lost: 0 }
 
@@ -146,7 +147,10 @@ export class Spool implements Backlog {
     const nowMs = performance.now()
     this.#group.run(nowMs)
     if (this.#fault !== undefined && nowMs >= this.#probeAtMs) this.#probe(nowMs)
-    this.#attempt(() => this.#tidy(outstanding), 'the spool cannot be tidied')
+    if (nowMs >= this.#tidyAtMs) {
+      this.#tidyAtMs = nowMs + this.#limits.tidyEveryMs
+      this.#attempt(() => this.#tidy(outstanding), 'the spool cannot be tidied')
+    }
     if (nowMs < this.#claimAtMs) return
     this.#claimAtMs = nowMs + CLAIM_EVERY_MS
     this.#attempt(() => keepClaim(this.#home.path), 'the spool cannot be claimed')

@@ -25,6 +25,7 @@ export function open(root: string, settings: Partial<SpoolSettings> = {}) {
     onRecord() {},
     log: silent,
     ...settings,
+    limits: { tidyEveryMs: 0, ...settings.limits },
   })
 }
 
