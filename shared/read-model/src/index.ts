@@ -50,7 +50,7 @@ export {
 } from './queries/latency.ts'
 export { type GatewayMetrics, gatewayMetrics, requestTotals, type Totals } from './queries/metrics.ts'
 export { getRequest, listRequests, type Request, type RequestFilter } from './queries/requests.ts'
-export { type SettledOf, settledByIdentity, settledRequests } from './queries/settled.ts'
+export { type SettledView, settledView } from './queries/settled.ts'
 export {
   currentThrottle,
   listThrottles,
@@ -70,4 +70,5 @@ export {
   usageSeries,
   usageTotal,
 } from './queries/usage.ts'
+export { type UsageReportOptions, type UsageReportRow, usageReport } from './queries/usage-report.ts'
 export * from './tables.ts'

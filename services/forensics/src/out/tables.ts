@@ -1,6 +1,5 @@
-import { parseIdentity } from '@fluxgate/contracts'
 import type { ProjectedView } from '@fluxgate/forensics'
-import { asOf, openDatabase, settledByIdentity, settledRequests } from '@fluxgate/read-model'
+import { openDatabase, settledView } from '@fluxgate/read-model'
 import { EXIT, Trouble } from '../core/fault.ts'
 
 /** Rows are deleted by the day: near the limit they may be there or not. */
@@ -12,31 +11,12 @@ export function openTables(url: string, requestsKeptMs: number): ProjectedView &
   const db = openDatabase(url, {
     ...{ max: MAX_CONNECTIONS, applicationName: 'forensics', statementTimeoutMs: 0 },
   })
+  const view = settledView(db)
   return {
     keptFromMs: Date.now() - requestsKeptMs + DAY_MS,
-
-    async positions() {
-      const rows = await told(asOf(db))
-      return new Map(rows.map(({ stream, sequence }) => [stream, sequence]))
-    },
-
-    async sums(fromSequence, toSequence) {
-      const rows = await told(settledByIdentity(db, fromSequence, toSequence))
-      return new Map(
-        rows.map(({ userId, keyId, settled, totalTokens }) => [
-          `${userId}.${keyId}`,
-          { settled, totalTokens },
-        ]),
-      )
-    },
-
-    async requests(text, fromSequence, toSequence) {
-      const identity = parseIdentity(text)
-      if (!identity) return new Map()
-      const rows = await told(settledRequests(db, identity, fromSequence, toSequence))
-      return new Map(rows.map(({ request, totalTokens }) => [request, totalTokens]))
-    },
-
+    positions: () => told(view.positions()),
+    sums: (from, to) => told(view.sums(from, to)),
+    requests: (identity, from, to) => told(view.requests(identity, from, to)),
     [Symbol.asyncDispose]: () => db.destroy(),
   }
 }

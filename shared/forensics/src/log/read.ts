@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises'
 import { parseEvent, STREAMS, type StreamName } from '@fluxgate/contracts'
 import { type NatsLink, type ReadOptions, replayStored, type StoredMessage } from '@fluxgate/nats'
 import type { Range, StoredFact, Unreadable } from '../core/fact.ts'
@@ -22,6 +23,9 @@ const CLOCK_STEP_MS = 10_000
 
 /** Messages of a stream fetched ahead of the folds: enough that the server never waits for them. */
 const MAX_BUFFERED = 32_000
+
+/** Folding goes on for so long at a time: in a service, others wait for the same thread. */
+const MAX_TURN_MS = 15
 
 /** There is no such stream, or it cannot be read. */
 export class LogUnreadable extends Error {
@@ -51,7 +55,12 @@ export async function* readMessages(
 ): AsyncGenerator<StoredMessage[]> {
   const progress = new Progress(reading.onProgress)
   const parts = sources.map(source => readSource(link, { ...range, ...source }, reading, progress))
+  let turnBeganMs = performance.now()
   for await (const messages of mergeByTime(parts)) {
+    if (performance.now() - turnBeganMs > MAX_TURN_MS) {
+      await turn()
+      turnBeganMs = performance.now()
+    }
     if (reading.signal?.aborted) return
     yield messages
   }

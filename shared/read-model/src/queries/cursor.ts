@@ -29,7 +29,7 @@ export function pageOf<Source, Item>(
   const items = rows.slice(0, limit).map(item)
   if (rows.length <= limit) return { items }
   const last = place(rows[limit - 1]!)
-  return { items, next: Buffer.from(JSON.stringify([last.atMs, last.id])).toString('base64url') }
+  return { items, next: cursorOf([last.atMs, last.id]) }
 }
 
 /** Condition for the rows after a cursor; `atColumn` and `idColumn` are the columns of the order. */
@@ -45,12 +45,21 @@ export function pageLimit(limit: number): number {
 }
 
 function parseCursor(cursor: string): Place {
+  const [atMs, id] = partsOf(cursor)
+  if (isTime(atMs) && typeof id === 'string') return { atMs, id }
+  throw new CursorError('not a cursor of this list')
+}
+
+export function cursorOf(parts: ReadonlyArray<string | number>): string {
+  return Buffer.from(JSON.stringify(parts)).toString('base64url')
+}
+
+/** What a cursor holds, unchecked: it may have been made by anybody. @throws CursorError */
+export function partsOf(cursor: string): readonly unknown[] {
   if (cursor.length <= MAX_CURSOR_CHARS) {
     try {
       const value: unknown = JSON.parse(Buffer.from(cursor, 'base64url').toString())
-      if (Array.isArray(value) && isTime(value[0]) && typeof value[1] === 'string') {
-        return { atMs: value[0], id: value[1] }
-      }
+      if (Array.isArray(value)) return value
     } catch {
       // Not a cursor of ours: told below.
     }
@@ -58,6 +67,6 @@ function parseCursor(cursor: string): Place {
   throw new CursorError('not a cursor of this list')
 }
 
-function isTime(value: unknown): value is number {
+export function isTime(value: unknown): value is number {
   return typeof value === 'number' && !Number.isNaN(new Date(value).getTime())
 }

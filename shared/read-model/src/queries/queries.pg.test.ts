@@ -61,6 +61,15 @@ for (const kind of [undefined, 'pglite'] as const) {
       assert.deepEqual(await ids({ key: 'k2', from: T + 2_000 }), [8, 5])
       assert.deepEqual(await ids({ model: 'm0', to: T + 2_000 }), [3, 2, 1, 0])
       assert.deepEqual(await ids({ state: 'admitted' }), [5, 0])
+      const [slow, large] = await Promise.all([ids({ minDurationMs: 40 }), ids({ minTokens: 7 })])
+      assert.deepEqual(
+        [slow, large],
+        [
+          [9, 8, 7, 6, 4],
+          [9, 8, 7],
+        ],
+      )
+      assert.deepEqual(await ids({ status: 503, upstream: 'sim' }), [8])
       const one = await getRequest(db, 'request_03')
       assert.deepEqual([one?.at, one?.state, one?.tier], [T + 1_000, 'completed', null])
       assert.equal(await getRequest(db, 'request_99'), undefined)
@@ -337,6 +346,10 @@ function requestRow(i: number): NewRow<'requests'> {
     state: i % 5 === 0 ? 'admitted' : 'completed',
     at: new Date(T + Math.floor(i / 2) * 1_000),
     model: `m${Math.floor(i / 5)}`,
+    upstream: 'sim',
+    status: i === 8 ? 503 : 200,
+    duration_ms: i === 5 ? null : i * 10,
+    total_tokens: i,
   }
 }
 

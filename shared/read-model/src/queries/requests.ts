@@ -63,7 +63,14 @@ export interface RequestFilter {
   readonly user?: string
   readonly key?: string
   readonly model?: string
+  readonly upstream?: string
   readonly state?: RequestState
+  /** HTTP status of the answer. */
+  readonly status?: number
+  /** Only those that took at least so long, milliseconds. */
+  readonly minDurationMs?: number
+  /** Only those of at least so many tokens, prompt and completion. */
+  readonly minTokens?: number
   /** Epoch milliseconds, inclusive. */
   readonly from?: number
   /** Epoch milliseconds, exclusive. */
@@ -85,6 +92,10 @@ export async function listRequests(db: Database, filter: RequestFilter): Promise
   if (filter.user !== undefined) query = query.where('user_id', '=', filter.user)
   if (filter.key !== undefined) query = query.where('key_id', '=', filter.key)
   if (filter.model !== undefined) query = query.where('model', '=', filter.model)
+  if (filter.upstream !== undefined) query = query.where('upstream', '=', filter.upstream)
+  if (filter.status !== undefined) query = query.where('status', '=', filter.status)
+  if (filter.minDurationMs !== undefined) query = query.where('duration_ms', '>=', filter.minDurationMs)
+  if (filter.minTokens !== undefined) query = query.where('total_tokens', '>=', filter.minTokens)
   if (filter.state !== undefined) query = query.where('state', '=', filter.state)
   if (filter.from !== undefined) query = query.where('at', '>=', timeOf(filter.from))
   if (filter.to !== undefined) query = query.where('at', '<', timeOf(filter.to))

@@ -35,6 +35,7 @@ export interface UsageScope {
   readonly user?: string
   readonly key?: string
   readonly model?: string
+  readonly upstream?: string
 }
 
 export interface UsagePoint extends Usage {
@@ -52,7 +53,7 @@ export interface IdentityUsage extends Usage {
 /** A series longer than this many points is cut at its end. */
 export const MAX_POINTS = 20_000
 
-const SUMS = sql.raw(`
+export const SUMS = sql.raw(`
   sum(admitted)::bigint as admitted, sum(refused)::bigint as refused, sum(completed)::bigint as completed,
   sum(failed)::bigint as failed, sum(interrupted)::bigint as interrupted, sum(settled)::bigint as settled,
   sum(prompt_tokens)::bigint as "promptTokens", sum(completion_tokens)::bigint as "completionTokens",
@@ -67,7 +68,7 @@ const COLUMNS =
   prompt_tokens, completion_tokens, total_tokens, cached_tokens, cost_micros, bytes, duration_ms_sum, first_byte_ms_sum,
   first_byte_count`)
 
-const GROUPS: Readonly<Record<UsageGroup, RawBuilder<string>>> = {
+export const GROUPS: Readonly<Record<UsageGroup, RawBuilder<string>>> = {
   user: sql`user_id`,
   key: sql`key_id`,
   identity: sql`user_id || '.' || key_id`,
@@ -118,12 +119,16 @@ export async function topIdentities(
   return rows
 }
 
-/** The rows of a scope, out of the rollups. */
-function within(scope: UsageScope, coarsest: Grain): RawBuilder<unknown> {
+/**
+ * The rows of a scope, out of the rollups.
+ * @param coarsest the longest grain that may be used: that of the points asked for
+ */
+export function within(scope: UsageScope, coarsest: Grain): RawBuilder<unknown> {
   const conditions = [sql<boolean>`true`]
   if (scope.user !== undefined) conditions.push(sql`user_id = ${scope.user}`)
   if (scope.key !== undefined) conditions.push(sql`key_id = ${scope.key}`)
   if (scope.model !== undefined) conditions.push(sql`model = ${scope.model}`)
+  if (scope.upstream !== undefined) conditions.push(sql`upstream = ${scope.upstream}`)
   const where = sql<boolean>`${sql.join(conditions, sql` and `)}`
   return rowsOf('usage', piecesOf(scope.from, scope.to, coarsest), COLUMNS, where)
 }
