@@ -43,9 +43,6 @@ export interface DashboardLimits extends HubLimits {
   readonly shadowedRows: number
   /** For the playground's models: to the first byte, and between two pieces. */
   readonly modelTimeoutMs: number
-  readonly latencyWindowMs: number
-  /** Requests looked at for the percentiles, the newest. */
-  readonly latencyRows: number
   /** One answer serves all who ask for the overview within this time. */
   readonly overviewAgeMs: number
   readonly modelAgeMs: number
@@ -103,8 +100,6 @@ export const DEFAULT_LIMITS: DashboardLimits = Object.freeze({
   shadowedMs: 7 * 24 * 60 * MINUTE_MS,
   shadowedRows: 500,
   modelTimeoutMs: 300_000,
-  latencyWindowMs: 5 * MINUTE_MS,
-  latencyRows: 20_000,
   overviewAgeMs: 1_000,
   modelAgeMs: MINUTE_MS,
   listRows: 50,

@@ -156,10 +156,8 @@ describe('incidents', () => {
 })
 
 describe('the read models', () => {
-  it('give percentiles, the lag and who burnt the most', async () => {
+  it('give the lag and who burnt the most', async () => {
     const now = Date.now()
-    const rows = Array.from({ length: 100 }, (_, i) => requestRow(i, now - 60_000))
-    await stand.db.insertInto('requests').values(rows).execute()
     await stand.db.insertInto('usage_minutes').values(usageRow(now)).execute()
     await stand.db
       .insertInto('projection_checkpoints')
@@ -168,15 +166,11 @@ describe('the read models', () => {
         updated_at: new Date(now - 20_000),
       })
       .execute()
-    const overview = await eventually(async () => {
-      const answer = await api.read<Overview>('/api/overview')
-      assert.equal(answer.latency.count, 100)
-      return answer
+    await eventually(async () => {
+      const [lag] = (await api.read<Overview>('/api/overview')).projection ?? []
+      assert.equal(lag?.behind, 5)
+      assert.ok(lag.lagMs >= 20_000)
     })
-    assert.deepEqual([overview.latency.p50Ms, overview.latency.p95Ms], [49.5, 94.05])
-    const [lag] = overview.projection ?? []
-    assert.equal(lag?.behind, 5)
-    assert.ok((lag?.lagMs ?? 0) >= 20_000)
     const top = await api.read<IdentityPage>('/api/identities/top?minutes=5')
     assert.deepEqual(
       top.items.map(row => [row.userId, row.totalTokens]),
@@ -205,13 +199,6 @@ function incidentRow(): NewRow<'incidents'> {
     ...{ id: ID, user_id: 'u_flood', key_id: 'k_1', rule: 'context_flood', severity: 'high' },
     ...{ state: 'opened', explanation: 'too much', numbers: '{"tokens":900}', evidence: '[]' },
     ...{ action: 'throttled', opened_at: new Date(), sequence: 1 },
-  }
-}
-
-function requestRow(i: number, at: number): NewRow<'requests'> {
-  return {
-    ...{ request_id: `request_${String(i).padStart(3, '0')}`, user_id: DEVELOPER.id, key_id: 'k_1' },
-    ...{ state: 'completed', at: new Date(at + i), duration_ms: i, first_byte_ms: i / 2 },
   }
 }
 

@@ -62,10 +62,11 @@ export interface SystemView {
   readonly nodes: readonly NodeView[]
   /** Null where no admin token was given: the gateways cannot be asked. */
   readonly gateways: readonly GatewayReport[] | null
-  /** These three are null while the event log is away. */
+  /** All that follows is null while the event log is away. */
   readonly streams: readonly StreamView[] | null
   readonly consumers: readonly ConsumerView[] | null
   readonly projection: readonly ProjectionLag[] | null
+  /** Those that nobody has put back. */
   readonly deadLetters: number | null
 }
 

@@ -162,16 +162,6 @@ export interface NodeView {
   readonly heartbeat: number
 }
 
-export interface Latency {
-  readonly windowMs: number
-  /** Requests that ended in the window and were looked at. */
-  readonly count: number
-  readonly p50Ms: number | null
-  readonly p95Ms: number | null
-  readonly firstByteP50Ms: number | null
-  readonly firstByteP95Ms: number | null
-}
-
 /** How far the read models are behind one stream of the log. */
 export interface ProjectionLag {
   readonly projection: string
@@ -185,7 +175,6 @@ export interface ProjectionLag {
 
 export interface Overview {
   readonly now: number
-  readonly latency: Latency
   readonly openIncidents: readonly IncidentView[]
   /** There are more open incidents than are listed. */
   readonly moreIncidents: boolean

@@ -1,4 +1,4 @@
-import { DEADLETTER_STREAM, STREAMS } from '@fluxgate/contracts'
+import { DEADLETTER_STREAM, factFilter, LetterReplayed, STREAMS } from '@fluxgate/contracts'
 import type { NatsLink } from '@fluxgate/nats'
 import type { Database } from '@fluxgate/read-model'
 import type { NodeView } from '../core/wire.ts'
@@ -27,15 +27,15 @@ const MAX_CONSUMERS = 1_000
 /** What the whole consists of, and how each part fares. */
 export async function systemView({ db, link, admin, liveNodes, nowMs }: SystemSources): Promise<SystemView> {
   const now = nowMs()
-  const [gateways, streams, consumers, projection] = await Promise.all([
+  const [gateways, streams, consumers, projection, deadLetters] = await Promise.all([
     admin.isOpen ? gatewayReports(admin) : null,
     unlessAway(link, () => Promise.all(SHOWN_STREAMS.map(name => streamView(link, name)))),
     unlessAway(link, async () =>
       (await Promise.all(SHOWN_STREAMS.map(name => consumersOf(link, name)))).flat(),
     ),
     unlessAway(link, () => projectionLag(db, link, now)),
+    unlessAway(link, () => waitingLetters(link)),
   ])
-  const deadLetters = streams?.find(({ stream }) => stream === DEADLETTER_STREAM)?.messages ?? null
   return { now, nodes: liveNodes(), gateways, streams, consumers, projection, deadLetters }
 }
 
@@ -99,4 +99,17 @@ async function consumersOf(link: NatsLink, stream: string): Promise<ConsumerView
     }
   }
   return found
+}
+
+/** Dead letters that nobody has put back. */
+async function waitingLetters(link: NatsLink): Promise<number> {
+  const { streams } = link.manager
+  const { state } = await streams.info(DEADLETTER_STREAM)
+  if (state.messages === 0) return 0
+  const claims = await streams.info(STREAMS.auth, { subjects_filter: factFilter(LetterReplayed) })
+  const claimed = Object.keys(claims.state.subjects ?? {}).filter(subject => {
+    const sequence = Number(/\.dl_(\d+)$/.exec(subject)?.[1])
+    return sequence >= state.first_seq
+  })
+  return Math.max(0, state.messages - claimed.length)
 }

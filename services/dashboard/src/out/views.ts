@@ -18,7 +18,6 @@ import type { MetricsView } from '../core/wire-usage.ts'
 import type { GatewayAdmin } from './gateway-admin.ts'
 import { identityDetail } from './identity-detail.ts'
 import { findIncidentView, listIncidentViews } from './incident-views.ts'
-import { latencyOf } from './latency.ts'
 import type { LimitsOf } from './limits.ts'
 import { namesOf } from './names.ts'
 import { projectionLag } from './projection-lag.ts'
@@ -38,8 +37,6 @@ export interface ViewSources {
 }
 
 export interface ViewLimits {
-  readonly latencyWindowMs: number
-  readonly latencyRows: number
   readonly overviewAgeMs: number
   readonly listRows: number
   readonly nodeUsageTimeoutMs: number
@@ -105,8 +102,7 @@ function metricsOfRanges(
 
 async function overview({ db, link, hub, recent, liveNodes, nowMs }: ViewSources, limits: ViewLimits) {
   const now = nowMs()
-  const [latency, open, projection] = await Promise.all([
-    latencyOf(db, { windowMs: limits.latencyWindowMs, nowMs: now, maxRows: limits.latencyRows }),
+  const [open, projection] = await Promise.all([
     listIncidentViews(db, recent, 'open', { limit: limits.listRows }),
     // Without NATS nobody knows how much there is to read: unknown, and no reason to answer nothing at all.
     link.isConnected() ? projectionLag(db, link, now) : null,
@@ -114,7 +110,6 @@ async function overview({ db, link, hub, recent, liveNodes, nowMs }: ViewSources
   const named = [...open.items, ...ownersOf(hub.throttles(now))]
   const answer: Overview = {
     now,
-    latency,
     openIncidents: open.items,
     moreIncidents: open.more,
     projection,

@@ -7,20 +7,26 @@ import { session } from './live/session.ts'
 import { useStore } from './live/store.ts'
 import { Notices } from './parts/notices.tsx'
 import { Shell } from './parts/shell.tsx'
+import { DeadLetters } from './views/dead-letters.tsx'
 import { Identities } from './views/identities.tsx'
+import { IdentityPage } from './views/identity.tsx'
 import { Incident } from './views/incident.tsx'
 import { Incidents } from './views/incidents.tsx'
 import { Keys } from './views/keys.tsx'
 import { Login } from './views/login.tsx'
 import { Missing } from './views/missing.tsx'
-import { Nodes } from './views/nodes.tsx'
 import { Overview } from './views/overview.tsx'
 import { Playground } from './views/playground.tsx'
 import { Policy } from './views/policy.tsx'
+import { Sessions } from './views/sessions.tsx'
+import { System } from './views/system.tsx'
+import { Usage } from './views/usage.tsx'
+import { User } from './views/user.tsx'
+import { Users } from './views/users.tsx'
 
 interface View {
   readonly path: string
-  readonly show: (found: Record<string, string>) => ComponentChildren
+  readonly show: (found: Record<string, string>, me: SessionView) => ComponentChildren
 }
 
 const OPERATOR_VIEWS: readonly View[] = [
@@ -28,7 +34,14 @@ const OPERATOR_VIEWS: readonly View[] = [
   { path: '/incidents', show: () => <Incidents /> },
   { path: '/incidents/:id', show: ({ id = '' }) => <Incident key={id} id={id} /> },
   { path: '/identities', show: () => <Identities /> },
-  { path: '/nodes', show: () => <Nodes /> },
+  {
+    path: '/identities/:identity',
+    show: ({ identity = '' }) => <IdentityPage key={identity} identity={identity} />,
+  },
+  { path: '/system', show: () => <System /> },
+  { path: '/system/dead-letters', show: () => <DeadLetters /> },
+  { path: '/users', show: () => <Users /> },
+  { path: '/users/:id', show: ({ id = '' }, me) => <User key={id} id={id} me={me.user} /> },
   { path: '/policy', show: () => <Policy /> },
 ]
 
@@ -64,9 +77,11 @@ function ViewAt({ path, me }: { path: string; me: SessionView }) {
   const isOperator = me.role === 'operator'
   if (path === '/keys' || (!isOperator && path === '/')) return <Keys me={me} />
   if (path === '/playground') return <Playground me={me} />
+  if (path === '/usage') return <Usage me={me} />
+  if (path === '/sessions') return <Sessions />
   for (const view of isOperator ? OPERATOR_VIEWS : []) {
     const found = matchPath(view.path, path)
-    if (found) return <>{view.show(found)}</>
+    if (found) return <>{view.show(found, me)}</>
   }
   return <Missing />
 }

@@ -19,14 +19,17 @@ export interface ChartProps {
   readonly times: readonly number[]
   /** One column per series; null where nothing is known. */
   readonly columns: ReadonlyArray<ReadonlyArray<number | null>>
-  /** Bars that stand on each other, or an area. */
-  readonly kind: 'bars' | 'area'
+  /** Bars that stand on each other, an area, or lines. */
+  readonly kind: 'bars' | 'area' | 'lines'
   /** Charts of one group show the same moment. */
   readonly group: string
   readonly onPoint: (index: number | null) => void
 }
 
 const clock = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' })
+const day = new Intl.DateTimeFormat(undefined, { month: 'short', day: 'numeric' })
+/** Longer axes name days. */
+const CLOCK_SECONDS = 36 * 3_600
 const AXIS_PX = 46
 /** Room for half of the last time. */
 const RIGHT_PX = 20
@@ -73,7 +76,7 @@ export function Chart(props: ChartProps) {
 
 /** Bars are drawn from the tallest sum down, so that each part covers what is not its own. */
 function dataOf({ kind, times, columns }: ChartProps): UPlot.AlignedData {
-  if (kind === 'area') return [[...times], ...columns.map(column => [...column])]
+  if (kind !== 'bars') return [[...times], ...columns.map(column => [...column])]
   const sums: Array<Array<number | null>> = []
   let below: ReadonlyArray<number | null> = times.map(() => 0)
   for (const column of columns) {
@@ -105,20 +108,33 @@ function optionsOf(latest: { current: ChartProps }, element: HTMLElement): UPlot
     cursor: { y: false, sync: { key: group }, points: { show: false }, drag: { x: false, y: false } },
     scales: { x: { time: true }, y: { range: (_plot, _min, max) => [0, topOf(max)] } },
     axes: [
-      { ...axis, size: 26, space: 70, values: (_plot, splits) => splits.map(at => clock.format(at * 1_000)) },
+      { ...axis, size: 26, space: 70, values: (_plot, splits) => timeTexts(latest.current.times, splits) },
       { ...axis, size: AXIS_PX, space: 34, values: (_plot, splits) => splits.map(axisText) },
     ],
     series: [
       {},
       ...ordered.map(({ color: property }) => {
         const ink = color(property)
-        return kind === 'bars'
-          ? { stroke: ink, fill: ink, width: 0, paths: bars, points: { show: false } }
-          : { stroke: ink, fill: color(`${property}-soft`), width: 1.5, points: { show: false } }
+        if (kind === 'bars') return { stroke: ink, fill: ink, width: 0, paths: bars, points: { show: false } }
+        // A single step between two empty ones is no line: it is shown as a point.
+        if (kind === 'lines')
+          return { stroke: ink, width: 1.5, points: { size: 4, fill: ink, filter: lonely } }
+        return { stroke: ink, fill: color(`${property}-soft`), width: 1.5, points: { show: false } }
       }),
     ],
     hooks: { setCursor: [plot => latest.current.onPoint(plot.cursor.idx ?? null)] },
   }
+}
+
+function timeTexts(times: readonly number[], splits: readonly number[]): string[] {
+  const isLong = (times[times.length - 1] ?? 0) - (times[0] ?? 0) > CLOCK_SECONDS
+  return splits.map(at => (isLong ? day : clock).format(at * 1_000))
+}
+
+/** Indices of values without a neighbour. */
+function lonely(plot: UPlot, index: number): number[] {
+  const values = plot.data[index] ?? []
+  return [...values.keys()].filter(i => values[i] != null && values[i - 1] == null && values[i + 1] == null)
 }
 
 /** A round number above the highest value, so that the scale does not twitch with each second. */

@@ -72,6 +72,25 @@ export function humanized(name: string): string {
   return words.charAt(0).toUpperCase() + words.slice(1)
 }
 
+/** From millionths: cents matter below ten, and fractions of them below one cent. */
+export function dollars(micros: number): string {
+  const amount = micros / 1_000_000
+  if (amount === 0) return '0'
+  return amount < 0.01 ? amount.toFixed(4) : amount < 1_000 ? amount.toFixed(2) : count(amount)
+}
+
+/** `12.4 MB`, by 1,000. */
+export function bytes(n: number): string {
+  const units = ['B', 'kB', 'MB', 'GB', 'TB']
+  let value = n
+  let unit = 0
+  while (value >= 1_000 && unit < units.length - 1) {
+    value /= 1_000
+    unit++
+  }
+  return `${unit === 0 || value >= 100 ? whole.format(value) : tenth.format(value)} ${units[unit]}`
+}
+
 export function plural(n: number, one: string, many = `${one}s`): string {
   return `${count(n)} ${n === 1 ? one : many}`
 }

@@ -18,6 +18,9 @@ const PATHS = {
   play: 'M7 4v16l13-8L7 4Z',
   stop: 'M6 6h12v12H6V6Z',
   policy: 'M12 3 4 6v6c0 5 3.500 8 8 9 4.500-1 8-4 8-9V6l-8-3Zm-3 9 2 2 4-4',
+  users: 'M12 11a4 4 0 1 0 0-8 4 4 0 0 0 0 8Zm-8 10c0-4 3.500-6 8-6s8 2 8 6',
+  usage: 'M4 20V10m5 10V4m5 16v-7m5 7V8',
+  sessions: 'M3 5h18v11H3V5Zm5 15h8',
   search: 'M11 18a7 7 0 1 0 0-14 7 7 0 0 0 0 14Zm5-2 5 5',
 } as const
 

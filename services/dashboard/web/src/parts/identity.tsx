@@ -5,16 +5,24 @@ export function Identity({
   user,
   apiKey,
   names,
+  isLink = false,
 }: {
   user: string
   apiKey: string
   names?: Names | undefined
+  isLink?: boolean
 }) {
   const email = names?.users[user]?.email
   const key = names?.keys[apiKey]
   return (
     <span class="identity" title={`${user}.${apiKey}`}>
-      <span class="identity-user">{email ?? user}</span>
+      {isLink ? (
+        <a class="identity-user" href={`/identities/${user}.${apiKey}`}>
+          {email ?? user}
+        </a>
+      ) : (
+        <span class="identity-user">{email ?? user}</span>
+      )}
       <span class="identity-key">{key ? keyText(key) : apiKey}</span>
     </span>
   )

@@ -1,9 +1,11 @@
 import { useState } from 'preact/hooks'
 import type { SessionView } from '../../../src/core/wire.ts'
+import type { KeyView } from '../../../src/core/wire-usage.ts'
 import { notify } from '../live/notices.ts'
-import { type ApiKey, createKey, revokeKey } from '../live/portal.ts'
+import { createKey, revokeKey } from '../live/portal.ts'
 import { CopyButton } from './copy-button.tsx'
 import { Dialog } from './dialog.tsx'
+import { ExpiryField } from './expiry-field.tsx'
 import { Snippet } from './snippet.tsx'
 
 const MAX_NAME = 100
@@ -40,13 +42,14 @@ function ShowKey({ apiKey, me, onClose }: { apiKey: string; me: SessionView; onC
 
 function NameKey({ onMade, onClose }: { onMade: (key: string) => void; onClose: () => void }) {
   const [name, setName] = useState('')
+  const [days, setDays] = useState<number>()
   const [busy, setBusy] = useState(false)
   const [fault, setFault] = useState<string>()
 
   async function send(event: SubmitEvent): Promise<void> {
     event.preventDefault()
     setBusy(true)
-    const answer = await createKey(name.trim())
+    const answer = await createKey(name.trim(), days)
     setBusy(false)
     if (answer.ok) onMade(answer.value.key)
     else setFault(answer.fault.message)
@@ -66,6 +69,7 @@ function NameKey({ onMade, onClose }: { onMade: (key: string) => void; onClose: 
             onInput={event => setName(event.currentTarget.value)}
           />
         </label>
+        <ExpiryField days={days} onChange={setDays} />
         <p class="field-fault" role="alert">
           {fault}
         </p>
@@ -87,7 +91,7 @@ function NameKey({ onMade, onClose }: { onMade: (key: string) => void; onClose: 
   )
 }
 
-export function RevokeKeyDialog({ apiKey, onClose }: { apiKey: ApiKey; onClose: () => void }) {
+export function RevokeKeyDialog({ apiKey, onClose }: { apiKey: KeyView; onClose: () => void }) {
   const [busy, setBusy] = useState(false)
   const [fault, setFault] = useState<string>()
 
@@ -127,6 +131,6 @@ export function RevokeKeyDialog({ apiKey, onClose }: { apiKey: ApiKey; onClose: 
   )
 }
 
-function nameOf({ name, prefix, last4 }: ApiKey): string {
+function nameOf({ name, prefix, last4 }: KeyView): string {
   return name || `${prefix}…${last4}`
 }

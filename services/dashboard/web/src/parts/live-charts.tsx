@@ -1,11 +1,11 @@
-import { useMemo, useState } from 'preact/hooks'
+import { useMemo } from 'preact/hooks'
 import { columnsOf } from '../../../src/core/series.ts'
 import type { Tick } from '../../../src/core/wire.ts'
 import { live } from '../live/live.ts'
 import { useStore } from '../live/store.ts'
-import { Chart, type ChartSeries } from './chart.tsx'
+import type { ChartSeries } from './chart.tsx'
 import { count } from './format.ts'
-import { Panel } from './panel.tsx'
+import { SeriesChart } from './series-chart.tsx'
 
 const SECONDS = 300
 const clock = new Intl.DateTimeFormat(undefined, { timeStyle: 'medium', hourCycle: 'h23' })
@@ -32,9 +32,8 @@ export function TokensChart() {
 }
 
 function LiveChart(props: { title: string; unit: string; kind: 'bars' | 'area'; drawn: readonly Drawn[] }) {
-  const { title, unit, kind, drawn } = props
+  const { drawn, ...rest } = props
   const ticks = useStore(live, it => it.ticks)
-  const [pointed, setPointed] = useState<number | null>(null)
   const { times, columns } = useMemo(
     () =>
       columnsOf(
@@ -44,36 +43,19 @@ function LiveChart(props: { title: string; unit: string; kind: 'bars' | 'area'; 
       ),
     [ticks, drawn],
   )
-  const at = pointed ?? times.length - 1
-  const shown = drawn.map((each, i) => ({ ...each, value: columns[i]?.[at] }))
-  const label = `${title}, last 5 minutes. Now: ${shown
-    .map(each => `${each.name} ${count(each.value ?? 0)} ${unit}`)
-    .join(', ')}`
-  const legend = (
-    <div class="legend">
-      {shown.map(({ name, color, value }) => (
-        <span key={name} class="legend-item">
-          <span class="swatch" style={{ background: `var(${color})` }} />
-          {name}
-          <span class="legend-value num">{value == null ? '–' : count(value)}</span>
-        </span>
-      ))}
-    </div>
-  )
-  const when = pointed === null || times[at] === undefined ? 'now' : clock.format(times[at] * 1_000)
   return (
-    <Panel title={title} note={`${unit}, ${when}`} aside={legend} class="chart-panel">
-      <Chart
-        label={label}
-        unit={unit}
-        kind={kind}
-        series={drawn}
-        times={times}
-        columns={columns}
-        group="live"
-        onPoint={setPointed}
-      />
+    <SeriesChart
+      {...rest}
+      series={drawn}
+      times={times}
+      columns={columns}
+      group="live"
+      format={count}
+      timeText={at => clock.format(at * 1_000)}
+      rest={{ note: 'now', values: columns.map(column => column.at(-1) ?? null) }}
+      spanText="last 5 minutes"
+    >
       {ticks.length === 0 && <p class="chart-waiting">Waiting for the first second of the log…</p>}
-    </Panel>
+    </SeriesChart>
   )
 }

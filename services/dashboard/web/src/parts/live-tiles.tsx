@@ -1,8 +1,10 @@
 import { peakOf, ratesOver } from '../../../src/core/series.ts'
-import type { Latency } from '../../../src/core/wire.ts'
+import type { MetricsView } from '../../../src/core/wire-usage.ts'
 import { live } from '../live/live.ts'
+import type { RangeChoice } from '../live/range.ts'
 import { useStore } from '../live/store.ts'
-import { count, duration, percent, rate } from './format.ts'
+import { count, percent, rate } from './format.ts'
+import { LatencyTiles } from './range-tiles.tsx'
 import { Tile } from './tile.tsx'
 
 const RATE_SECONDS = 5
@@ -12,7 +14,7 @@ const ERRORS_WARN = 0.01
 const ERRORS_BAD = 0.05
 
 /** The figures of now. Rates are means of a few seconds: single seconds jump too much to be read. */
-export function LiveTiles({ latency }: { latency: Latency | undefined }) {
+export function LiveTiles({ metrics, range }: { metrics: MetricsView | undefined; range: RangeChoice }) {
   const ticks = useStore(live, it => it.ticks)
   const now = ratesOver(ticks, RATE_SECONDS)
   const minute = ratesOver(ticks, SHARE_SECONDS)
@@ -53,14 +55,7 @@ export function LiveTiles({ latency }: { latency: Latency | undefined }) {
         figures={[{ value: count(ticks[ticks.length - 1]?.active ?? 0) }]}
         note="admitted, not ended"
       />
-      <Tile
-        label="Latency"
-        figures={[
-          { name: 'p50', ...duration(latency?.p50Ms ?? null) },
-          { name: 'p95', ...duration(latency?.p95Ms ?? null) },
-        ]}
-        note={latency ? `${count(latency.count)} requests, 5 min` : 'last 5 min'}
-      />
+      <LatencyTiles metrics={metrics} range={range} />
     </div>
   )
 }

@@ -17,6 +17,10 @@ export interface OrderDialogProps {
   readonly testId: string
   readonly order: (text: string) => Promise<Result<unknown>>
   readonly done: string
+  /** False while something besides the reason is missing. */
+  readonly isReady?: boolean
+  /** What was ordered shows its outcome in place of this dialog. */
+  readonly staysOpen?: boolean
   readonly onClose: () => void
 }
 
@@ -33,7 +37,7 @@ export function OrderDialog(props: OrderDialogProps) {
     setBusy(false)
     if (!answer.ok) return setFault(answer.fault.message)
     notify('done', props.done)
-    props.onClose()
+    if (!props.staysOpen) props.onClose()
   }
 
   return (
@@ -63,7 +67,7 @@ export function OrderDialog(props: OrderDialogProps) {
             type="submit"
             class={props.tone ?? 'primary'}
             data-testid={`${props.testId}-confirm`}
-            disabled={busy || text.trim() === ''}
+            disabled={busy || text.trim() === '' || props.isReady === false}
           >
             {busy ? 'Sending…' : props.confirm}
           </button>

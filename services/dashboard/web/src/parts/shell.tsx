@@ -18,12 +18,15 @@ const OPERATOR_LINKS: readonly Link[] = [
   { href: '/', icon: 'overview', text: 'Overview' },
   { href: '/incidents', icon: 'incidents', text: 'Incidents' },
   { href: '/identities', icon: 'identities', text: 'Identities' },
-  { href: '/nodes', icon: 'nodes', text: 'Nodes' },
   { href: '/policy', icon: 'policy', text: 'Policy' },
+  { href: '/system', icon: 'nodes', text: 'System' },
+  { href: '/users', icon: 'users', text: 'Users' },
 ]
 const DEVELOPER_LINKS: readonly Link[] = [
   { href: '/keys', icon: 'keys', text: 'Keys' },
+  { href: '/usage', icon: 'usage', text: 'Usage' },
   { href: '/playground', icon: 'play', text: 'Playground' },
+  { href: '/sessions', icon: 'sessions', text: 'Sessions' },
 ]
 
 /** What stands around every view: where one can go, who one is, and whether what is shown is live. */
@@ -32,7 +35,7 @@ export function Shell({ me, children }: { me: SessionView; children: ComponentCh
   const isOperator = me.role === 'operator'
   const links = isOperator ? [...OPERATOR_LINKS, ...DEVELOPER_LINKS] : DEVELOPER_LINKS
   const isHere = (href: string) =>
-    href === '/' ? path === '/' : path.startsWith(href) || (!isOperator && path === '/')
+    path === href || (href !== '/' && path.startsWith(`${href}/`)) || isFirst(href, path, isOperator)
   return (
     <div class="shell">
       <a class="skip" href="#content">
@@ -77,6 +80,11 @@ export function Shell({ me, children }: { me: SessionView; children: ComponentCh
       </main>
     </div>
   )
+}
+
+/** A developer's first view is the one of the keys. */
+function isFirst(href: string, path: string, isOperator: boolean): boolean {
+  return !isOperator && href === '/keys' && path === '/'
 }
 
 function commandsOf(links: readonly Link[]): Command[] {

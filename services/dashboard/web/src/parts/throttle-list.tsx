@@ -66,7 +66,7 @@ function ThrottleRow(props: {
   return (
     <li class="row throttle" data-testid="throttle-row" data-identity={identity}>
       <div class="row-main">
-        <Identity {...splitIdentity(identity)} names={names} />
+        <Identity {...splitIdentity(identity)} names={names} isLink />
         <p class="row-note" title={throttle.reason}>
           {throttle.incident ? (
             <a href={`/incidents/${throttle.incident}`}>{humanized(throttle.rule)}</a>

@@ -15,11 +15,12 @@ export interface TileProps {
   /** What the figure is taken over. */
   readonly note: ComponentChildren
   readonly tone?: 'warn' | 'bad' | undefined
+  readonly class?: string
 }
 
-export function Tile({ label, unit, figures, note, tone }: TileProps) {
+export function Tile({ label, unit, figures, note, tone, class: more = '' }: TileProps) {
   return (
-    <div class={`tile ${tone ?? ''}`}>
+    <div class={`tile ${tone ?? ''} ${more}`}>
       <h2>
         {label}
         {unit && <span class="unit"> {unit}</span>}

@@ -145,7 +145,7 @@ function BurnerRow(props: {
     <tr data-identity={`${row.userId}.${row.keyId}`}>
       <th scope="row">
         <span class="burner">
-          <Identity user={row.userId} apiKey={row.keyId} names={names} />
+          <Identity user={row.userId} apiKey={row.keyId} names={names} isLink />
           {tier && <Badge>{tier}</Badge>}
         </span>
         <span

@@ -49,7 +49,7 @@ function Detail({ detail: { incident, names, throttle } }: { detail: IncidentDet
       <div class="facts">
         <Severity severity={incident.severity} />
         <State state={incident.state} />
-        <Identity user={incident.userId} apiKey={incident.keyId} names={names} />
+        <Identity user={incident.userId} apiKey={incident.keyId} names={names} isLink />
         <span class="facts-note">
           {throttle && throttle.until > now ? (
             <>

@@ -1,14 +1,21 @@
 import type { Overview as OverviewData } from '../../../src/core/wire.ts'
+import type { SystemView } from '../../../src/core/wire-system.ts'
+import type { MetricsView } from '../../../src/core/wire-usage.ts'
 import { live } from '../live/live.ts'
+import { everyMsOf, RANGE_CHOICES, useRange } from '../live/range.ts'
 import { useResource } from '../live/resource.ts'
 import { useStore } from '../live/store.ts'
 import { AttentionBar } from '../parts/attention-bar.tsx'
+import { Breakdown } from '../parts/breakdown.tsx'
 import { IncidentList } from '../parts/incident-list.tsx'
 import { RequestsChart, TokensChart } from '../parts/live-charts.tsx'
 import { LiveTiles } from '../parts/live-tiles.tsx'
 import { PageHead } from '../parts/page-head.tsx'
 import { Panel } from '../parts/panel.tsx'
-import { Empty, Loaded } from '../parts/states.tsx'
+import { LatencyCharts, UsageCharts } from '../parts/range-charts.tsx'
+import { RangeTabs } from '../parts/range-tabs.tsx'
+import { RangeTiles } from '../parts/range-tiles.tsx'
+import { Empty, Loaded, Trouble } from '../parts/states.tsx'
 import { ThrottleList } from '../parts/throttle-list.tsx'
 
 const EVERY_MS = 5_000
@@ -17,21 +24,58 @@ const SHOWN = 6
 export function Overview() {
   const version = useStore(live, it => it.changes)
   const overview = useResource<OverviewData>('/api/overview', { everyMs: EVERY_MS, version })
+  const system = useResource<SystemView>('/api/system', { everyMs: EVERY_MS })
+  const range = useRange(RANGE_CHOICES)
+  const metrics = useResource<MetricsView>(`/api/metrics?range=${range.name}`, {
+    everyMs: everyMsOf(range.name),
+  })
+  const isLive = range.name === '5m'
   return (
     <>
       <PageHead title="Overview">
-        <AttentionBar overview={overview.data} />
+        <RangeTabs path="/" choices={RANGE_CHOICES} here={range} />
       </PageHead>
-      <LiveTiles latency={overview.data?.latency} />
-      <div class="two">
-        <RequestsChart />
-        <TokensChart />
-      </div>
+      <AttentionBar overview={overview.data} system={system.data} />
+      {metrics.fault && <Trouble fault={metrics.fault} retry={metrics.reload} />}
+      {isLive ? (
+        <>
+          <LiveTiles metrics={metrics.data} range={range} />
+          <div class="two charts">
+            <RequestsChart />
+            <TokensChart />
+          </div>
+        </>
+      ) : (
+        <>
+          <RangeTiles metrics={metrics.data} range={range} />
+          {metrics.data ? (
+            <>
+              <UsageCharts usage={metrics.data} spanText={`last ${range.text}`} />
+              <LatencyCharts metrics={metrics.data} spanText={`last ${range.text}`} />
+            </>
+          ) : (
+            <ChartBones />
+          )}
+        </>
+      )}
       <div class="two">
         <OpenIncidents resource={overview} />
         <ThrottleList names={overview.data?.names} />
       </div>
+      <Breakdown metrics={metrics} />
     </>
+  )
+}
+
+/** The room that the charts will take. */
+function ChartBones() {
+  return (
+    <div class="two charts" role="status">
+      <span class="sr">Loading…</span>
+      {Array.from({ length: 4 }, (_, i) => (
+        <div key={i} class="panel chart-bone" />
+      ))}
+    </div>
   )
 }
 

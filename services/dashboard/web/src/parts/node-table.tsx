@@ -1,0 +1,73 @@
+import { ratesOver } from '../../../src/core/series.ts'
+import type { NodeView, Tick } from '../../../src/core/wire.ts'
+import { useNow } from '../live/clock.ts'
+import { live } from '../live/live.ts'
+import { useStore } from '../live/store.ts'
+import { Badge } from './badge.tsx'
+import { rate, span } from './format.ts'
+import { Sparkline } from './sparkline.tsx'
+import { Ago } from './time.tsx'
+
+const SPARK_TICKS = 120
+const RATE_SECONDS = 5
+/** A node tells that it lives about once a second or two. */
+const HEARTBEAT_WARN_MS = 6_000
+
+export function NodeTable({ nodes }: { nodes: readonly NodeView[] }) {
+  const ticks = useStore(live, it => it.ticks)
+  const now = useNow()
+  return (
+    <div class="table-wrap">
+      <table class="table">
+        <thead>
+          <tr>
+            <th scope="col">Node</th>
+            <th scope="col">Address</th>
+            <th scope="col">Up for</th>
+            <th scope="col">Heartbeat</th>
+            <th scope="col" class="right">
+              Requests
+            </th>
+            <th scope="col">Last 2 minutes</th>
+          </tr>
+        </thead>
+        <tbody>
+          {nodes.map(({ node, address, port, started, heartbeat }) => {
+            const own = ticks.slice(-SPARK_TICKS).map(tick => onlyOf(tick, node))
+            const isLate = now - heartbeat > HEARTBEAT_WARN_MS
+            return (
+              <tr key={node} data-testid="node-row" data-node={node}>
+                <th scope="row">
+                  <code>{node}</code>
+                </th>
+                <td data-label="Address">
+                  <code>
+                    {address}:{port}
+                  </code>
+                </td>
+                <td class="num" data-label="Up for">
+                  {span(now - started)}
+                </td>
+                <td data-label="Heartbeat">
+                  {isLate ? <Badge tone="warn">late</Badge> : <Badge tone="good">on time</Badge>}{' '}
+                  <Ago at={heartbeat} />
+                </td>
+                <td class="right num strong" data-label="Requests">
+                  {rate(ratesOver(own, RATE_SECONDS).requests)} req/s
+                </td>
+                <td data-label="Last 2 minutes">
+                  <Sparkline values={own.map(tick => tick.admitted)} length={SPARK_TICKS} />
+                </td>
+              </tr>
+            )
+          })}
+        </tbody>
+      </table>
+    </div>
+  )
+}
+
+/** The tick as it would be if the node were alone; what it decided stands as admitted. */
+function onlyOf(tick: Tick, node: string): Tick {
+  return { ...tick, admitted: tick.nodes[node] ?? 0, refused: 0 }
+}

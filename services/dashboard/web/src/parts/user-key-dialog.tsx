@@ -1,0 +1,67 @@
+import { useState } from 'preact/hooks'
+import type { MadeKey } from '../../../src/core/wire-people.ts'
+import { post } from '../live/api.ts'
+import { CopyButton } from './copy-button.tsx'
+import { Dialog } from './dialog.tsx'
+import { ExpiryField } from './expiry-field.tsx'
+import { OrderDialog } from './order-dialog.tsx'
+
+const MAX_REASON = 4_000
+const MAX_NAME = 100
+
+/** Makes a key for a user, and shows it this once. */
+export function CreateUserKeyDialog({ user, onClose }: { user: string; onClose: () => void }) {
+  const [name, setName] = useState('')
+  const [days, setDays] = useState<number>()
+  const [made, setMade] = useState<string>()
+  if (made !== undefined) {
+    return (
+      <Dialog title="The new key" onClose={onClose}>
+        <p class="dialog-text">Copy it now: it is shown this once and kept nowhere.</p>
+        <div class="secret">
+          <code data-testid="new-key">{made}</code>
+          <CopyButton text={made} />
+        </div>
+        <footer class="dialog-foot">
+          <button type="button" class="primary" onClick={onClose}>
+            I have it
+          </button>
+        </footer>
+      </Dialog>
+    )
+  }
+  return (
+    <OrderDialog
+      title={`Create a key for ${user}`}
+      label="Reason"
+      placeholder="Why. It is kept in the log, with your name."
+      confirm="Create"
+      maxLength={MAX_REASON}
+      testId="user-key"
+      done="The key is there."
+      isReady={name.trim() !== ''}
+      order={async reason => {
+        const body = { name: name.trim(), reason, ...(days === undefined ? {} : { expiresInDays: days }) }
+        const answer = await post<MadeKey>(`/api/users/${user}/keys`, body)
+        if (answer.ok) setMade(answer.value.key)
+        return answer
+      }}
+      staysOpen
+      onClose={onClose}
+    >
+      <div class="fields">
+        <label class="field">
+          <span>Name</span>
+          <input
+            data-testid="user-key-name"
+            maxLength={MAX_NAME}
+            placeholder="ci"
+            value={name}
+            onInput={event => setName(event.currentTarget.value)}
+          />
+        </label>
+        <ExpiryField days={days} onChange={setDays} />
+      </div>
+    </OrderDialog>
+  )
+}

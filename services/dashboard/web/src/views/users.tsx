@@ -1,0 +1,118 @@
+import { useEffect, useState } from 'preact/hooks'
+import type { UserPage, UserView } from '../../../src/core/wire-people.ts'
+import { useResource } from '../live/resource.ts'
+import { navigate, usePlace } from '../live/route.ts'
+import { Badge } from '../parts/badge.tsx'
+import { count } from '../parts/format.ts'
+import { Icon } from '../parts/icon.tsx'
+import { PageHead } from '../parts/page-head.tsx'
+import { Panel } from '../parts/panel.tsx'
+import { Empty, Loaded } from '../parts/states.tsx'
+import { Time } from '../parts/time.tsx'
+import { CreateUserDialog } from '../parts/user-dialogs.tsx'
+
+const TYPING_MS = 250
+
+/** Who has an account. The search stands in the address. */
+export function Users() {
+  const asked = usePlace().query.get('q') ?? ''
+  const [text, setText] = useState(asked)
+  const [isCreating, setCreating] = useState(false)
+  const users = useResource<UserPage>(`/api/users?q=${encodeURIComponent(asked)}`)
+  useEffect(() => setText(asked), [asked])
+  useEffect(() => {
+    if (text === asked) return
+    const to = text === '' ? '/users' : `/users?q=${encodeURIComponent(text)}`
+    const timer = setTimeout(() => navigate(to, { replace: true }), TYPING_MS)
+    return () => clearTimeout(timer)
+  }, [text])
+  return (
+    <>
+      <PageHead title="Users">
+        <button type="button" class="primary" data-testid="create-user" onClick={() => setCreating(true)}>
+          <Icon name="plus" size={16} />
+          Create a user
+        </button>
+      </PageHead>
+      <label class="field search">
+        <span>Find by id or e-mail</span>
+        <input
+          type="search"
+          data-testid="user-search"
+          value={text}
+          onInput={event => setText(event.currentTarget.value)}
+        />
+      </label>
+      <Panel title="Newest first" class="list-panel">
+        <Loaded resource={users} rows={8}>
+          {({ items, more }) =>
+            items.length === 0 ? (
+              <Empty icon="identities">Nobody is called like that.</Empty>
+            ) : (
+              <>
+                <UserTable users={items} />
+                {more && <p class="more muted">There are more: search for one.</p>}
+              </>
+            )
+          }
+        </Loaded>
+      </Panel>
+      {isCreating && (
+        <CreateUserDialog
+          onClose={() => {
+            setCreating(false)
+            users.reload()
+          }}
+        />
+      )}
+    </>
+  )
+}
+
+function UserTable({ users }: { users: readonly UserView[] }) {
+  return (
+    <div class="table-wrap">
+      <table class="table">
+        <thead>
+          <tr>
+            <th scope="col">User</th>
+            <th scope="col">Role</th>
+            <th scope="col">Tier</th>
+            <th scope="col" class="right">
+              Live keys
+            </th>
+            <th scope="col">Created</th>
+            <th scope="col">State</th>
+          </tr>
+        </thead>
+        <tbody>
+          {users.map(({ id, email, role, tier, liveKeys, createdAt, disabledAt }) => (
+            <tr key={id} data-testid="user-row" data-user={id}>
+              <th scope="row">
+                <span class="identity">
+                  <a class="identity-user" href={`/users/${id}`}>
+                    {email ?? id}
+                  </a>
+                  <span class="identity-key">{id}</span>
+                </span>
+              </th>
+              <td data-label="Role">{role}</td>
+              <td data-label="Tier">
+                <Badge>{tier}</Badge>
+              </td>
+              <td class="right num" data-label="Live keys">
+                {count(liveKeys)}
+              </td>
+              <td data-label="Created">
+                <Time at={createdAt} />
+              </td>
+              <td data-label="State">
+                {disabledAt === null ? <Badge tone="good">active</Badge> : <Badge tone="bad">disabled</Badge>}
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  )
+}
