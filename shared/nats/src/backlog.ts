@@ -17,6 +17,8 @@ export interface Held extends SpoolEvent {
   /** Monotonic milliseconds; 0 before it is sent. */
   sentAtMs: number
   firstSentAtMs: number
+  /** When it is sent again, if nothing is heard of it. */
+  retryAtMs: number
   /** 0 before a stream has acknowledged it. */
   ackedAtMs: number
   /** Where it stands on disk; undefined when it is in memory alone. */

@@ -12,8 +12,10 @@ export interface PublisherLimits {
   readonly maxOutstanding: number
   /** Events held in all; beyond it {@link EventPublisher.full} asks callers to take no new work. A spool has its own limit. */
   readonly maxBuffered: number
-  /** After this long without an acknowledgement an event is sent again under the same id. */
+  /** After this long without an acknowledgement an event is sent again under the same id; then it waits twice as long. */
   readonly ackTimeoutMs: number
+  /** The longest such wait: a server that hangs is not flooded with copies. */
+  readonly maxRetryMs: number
   /** An event whose first copy is older is looked up before it is sent again: its stream may not know the copy. */
   readonly lookUpAfterMs: number
   /**
@@ -27,6 +29,7 @@ export const DEFAULT_PUBLISHER_LIMITS: PublisherLimits = Object.freeze({
   maxOutstanding: 4_096,
   maxBuffered: 65_536,
   ackTimeoutMs: 500,
+  maxRetryMs: 4_000,
   lookUpAfterMs: DEDUPE_WINDOW_MS / 2,
   keptAfterAckMs: 2_000,
 })
@@ -120,6 +123,7 @@ export class EventPublisher implements AsyncDisposable {
       ackedAtMs: 0,
       sentAtMs: 0,
       firstSentAtMs: 0,
+      retryAtMs: 0,
       segment: undefined,
       position: 0,
       commit: undefined,
@@ -193,8 +197,11 @@ export class EventPublisher implements AsyncDisposable {
 
   #send(held: Held): void {
     const token = this.#nextToken++
-    held.sentAtMs = performance.now()
-    if (held.firstSentAtMs === 0) held.firstSentAtMs = held.sentAtMs
+    const nowMs = performance.now()
+    const { ackTimeoutMs, maxRetryMs } = this.#limits
+    held.sentAtMs = nowMs
+    if (held.firstSentAtMs === 0) held.firstSentAtMs = nowMs
+    held.retryAtMs = nowMs + Math.min(maxRetryMs, Math.max(ackTimeoutMs, nowMs - held.firstSentAtMs))
     this.#outstanding.set(token, held)
     this.#frames.add(held, token)
   }
@@ -266,8 +273,7 @@ export class EventPublisher implements AsyncDisposable {
     this.#refusedUntilMs = performance.now() + REFUSED_BACKOFF_MS
     this.#outstanding.delete(token)
     this.#outstanding.set(this.#nextToken++, held)
-    // Overdue once the backoff is over.
-    held.sentAtMs = this.#refusedUntilMs - this.#limits.ackTimeoutMs
+    held.retryAtMs = this.#refusedUntilMs
   }
 
   #tick(): void {
@@ -278,10 +284,9 @@ export class EventPublisher implements AsyncDisposable {
 
   #resendOverdue(): void {
     if (!this.#link.isConnected() || this.#lookingUp) return
-    const now = performance.now()
-    const overdue = now - this.#limits.ackTimeoutMs
+    const nowMs = performance.now()
     for (const [token, held] of this.#outstanding) {
-      if (held.sentAtMs > overdue) continue
+      if (held.retryAtMs > nowMs) continue
       this.#outstanding.delete(token)
       this.resent++
       this.#send(held)
@@ -300,7 +305,7 @@ export class EventPublisher implements AsyncDisposable {
       this.#lookUp(oldestMs)
       return
     }
-    for (const held of this.#outstanding.values()) held.sentAtMs = 0
+    for (const held of this.#outstanding.values()) held.retryAtMs = 0
     this.#resendOverdue()
   }
 
@@ -314,7 +319,7 @@ export class EventPublisher implements AsyncDisposable {
       found => {
         this.#lookingUp = undefined
         for (const [token, held] of this.#outstanding) {
-          held.sentAtMs = 0
+          held.retryAtMs = 0
           const at = found.get(held.id)
           if (!at) continue
           this.#outstanding.delete(token)

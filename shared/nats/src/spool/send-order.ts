@@ -118,6 +118,7 @@ export class SendOrder implements Disposable {
       heldAtMs: atMs,
       sentAtMs: 0,
       firstSentAtMs: 0,
+      retryAtMs: 0,
       ackedAtMs: 0,
       commit: undefined,
     }

@@ -45,6 +45,7 @@ export function held(number: number, bytes?: number): Held {
     heldAtMs: 0,
     sentAtMs: 0,
     firstSentAtMs: 0,
+    retryAtMs: 0,
     ackedAtMs: 0,
     segment: undefined,
     position: 0,
