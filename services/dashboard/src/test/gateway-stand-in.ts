@@ -3,7 +3,15 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { createSession, createUser, type Database, endSession, findUserByEmail } from '@fluxgate/read-model'
+import {
+  createSession,
+  createUser,
+  type Database,
+  endAllSessions,
+  endSession,
+  findUserByEmail,
+  listSessions,
+} from '@fluxgate/read-model'
 import { createSessions, SESSION_COOKIE } from '@fluxgate/session'
 import { AdminStandIn, answerAdmin } from './admin-stand-in.ts'
 
@@ -77,12 +85,36 @@ export async function startGatewayStandIn(
     answer(reply, 201, { email })
   }
 
-  async function logOut(request: IncomingMessage, reply: ServerResponse): Promise<void> {
+  async function sessionOf(request: IncomingMessage) {
     const token = new RegExp(`${SESSION_COOKIE}=([^;]+)`).exec(request.headers.cookie ?? '')?.[1]
     const check = token === undefined ? undefined : await sessions.verify(token)
-    if (check?.ok) {
-      await endSession(db, check.session.id, Date.now())
-      onLogout(check.session.user, check.session.id)
+    return check?.ok ? check.session : undefined
+  }
+
+  async function listOwn(request: IncomingMessage, reply: ServerResponse): Promise<void> {
+    const mine = await sessionOf(request)
+    if (!mine) return answer(reply, 401, { error: { code: 'unauthenticated', message: 'Log in first.' } })
+    const found = await listSessions(db, mine.user, Date.now())
+    answer(reply, 200, {
+      sessions: found.map(({ id, createdAt, expiresAt, address, agent }) => {
+        return { id, createdAt, expiresAt, address, agent, current: id === mine.id }
+      }),
+    })
+  }
+
+  async function leaveAll(request: IncomingMessage, reply: ServerResponse): Promise<void> {
+    const mine = await sessionOf(request)
+    const ended = mine ? await endAllSessions(db, mine.user, Date.now()) : []
+    for (const session of ended) onLogout(mine!.user, session)
+    reply.setHeader('set-cookie', `${SESSION_COOKIE}=; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age=0`)
+    answer(reply, 200, { ended: ended.length })
+  }
+
+  async function logOut(request: IncomingMessage, reply: ServerResponse): Promise<void> {
+    const mine = await sessionOf(request)
+    if (mine) {
+      await endSession(db, mine.id, Date.now())
+      onLogout(mine.user, mine.id)
     }
     reply.setHeader('set-cookie', `${SESSION_COOKIE}=; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age=0`)
     answer(reply, 204)
@@ -94,6 +126,8 @@ export async function startGatewayStandIn(
     if (url === '/portal/login') void logIn(request, reply)
     else if (url === '/portal/register') void register(request, reply)
     else if (url === '/portal/logout') void logOut(request, reply)
+    else if (url === '/portal/sessions') void listOwn(request, reply)
+    else if (url === '/portal/logout-everywhere') void leaveAll(request, reply)
     else if (url.startsWith('/portal/keys')) void changeKeys(request, reply)
     else if (url.startsWith('/admin/')) void answerAdmin(admin, request, reply)
     else if (url === '/v1/models') answer(reply, 200, { object: 'list', data: MODELS })

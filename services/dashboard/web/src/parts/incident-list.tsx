@@ -1,6 +1,6 @@
 import type { IncidentView, Names } from '../../../src/core/wire.ts'
-import { Severity, State } from './badge.tsx'
-import { humanized } from './format.ts'
+import { Badge, Severity, State } from './badge.tsx'
+import { count, humanized } from './format.ts'
 import { Identity } from './identity.tsx'
 import { Ago } from './time.tsx'
 
@@ -17,6 +17,7 @@ export function IncidentList({ items, names }: { items: readonly IncidentView[];
                 {humanized(incident.rule)}
               </a>
               <State state={incident.state} />
+              {incident.findings > 1 && <Badge>{count(incident.findings)} findings</Badge>}
             </p>
             <p class="row-note">{inShort(incident)}</p>
           </div>

@@ -6,7 +6,7 @@ import { createKey, revokeKey } from '../live/portal.ts'
 import { CopyButton } from './copy-button.tsx'
 import { Dialog } from './dialog.tsx'
 import { ExpiryField } from './expiry-field.tsx'
-import { Snippet } from './snippet.tsx'
+import { Snippets } from './snippet.tsx'
 
 const MAX_NAME = 100
 
@@ -30,7 +30,7 @@ function ShowKey({ apiKey, me, onClose }: { apiKey: string; me: SessionView; onC
         <code data-testid="new-key">{apiKey}</code>
         <CopyButton text={apiKey} />
       </div>
-      <Snippet me={me} apiKey={apiKey} />
+      <Snippets me={me} apiKey={apiKey} />
       <footer class="dialog-foot">
         <button type="button" class="primary" onClick={onClose}>
           I have it

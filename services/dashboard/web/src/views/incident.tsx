@@ -5,8 +5,8 @@ import { useNow } from '../live/clock.ts'
 import { live } from '../live/live.ts'
 import { useResource } from '../live/resource.ts'
 import { useStore } from '../live/store.ts'
-import { Severity, State } from '../parts/badge.tsx'
-import { countdown, humanized } from '../parts/format.ts'
+import { Badge, Severity, State } from '../parts/badge.tsx'
+import { count, countdown, humanized } from '../parts/format.ts'
 import { Icon } from '../parts/icon.tsx'
 import { Identity } from '../parts/identity.tsx'
 import { IncidentEvidence, IncidentNumbers, IncidentTimeline } from '../parts/incident-facts.tsx'
@@ -61,6 +61,12 @@ function Detail({ detail: { incident, names, throttle } }: { detail: IncidentDet
             'Observed only'
           )}
         </span>
+        {incident.joinedInto !== null && (
+          <span>
+            Joined <a href={`/incidents/${incident.joinedInto}`}>{incident.joinedInto}</a>
+          </span>
+        )}
+        {incident.findings > 1 && <Badge>{count(incident.findings)} findings</Badge>}
         <code class="facts-id">{incident.id}</code>
       </div>
       <div class="incident-grid">

@@ -9,7 +9,7 @@ import { CreateKeyDialog, RevokeKeyDialog } from '../parts/key-dialogs.tsx'
 import { KeyTable } from '../parts/key-table.tsx'
 import { PageHead } from '../parts/page-head.tsx'
 import { Panel } from '../parts/panel.tsx'
-import { Snippet } from '../parts/snippet.tsx'
+import { Snippets } from '../parts/snippet.tsx'
 import { Empty, Loaded } from '../parts/states.tsx'
 
 type Open = { readonly kind: 'create' } | { readonly kind: 'revoke'; readonly key: KeyView }
@@ -47,7 +47,7 @@ export function Keys({ me }: { me: SessionView }) {
         </Loaded>
       </Panel>
       <Panel title="First request">
-        <Snippet me={me} />
+        <Snippets me={me} />
       </Panel>
       {open?.kind === 'create' && <CreateKeyDialog me={me} onClose={done} />}
       {open?.kind === 'revoke' && <RevokeKeyDialog apiKey={open.key} onClose={done} />}

@@ -7,6 +7,7 @@ import { Badge } from '../parts/badge.tsx'
 import { humanized } from '../parts/format.ts'
 import { PageHead } from '../parts/page-head.tsx'
 import { Panel } from '../parts/panel.tsx'
+import { ShadowResults } from '../parts/shadow-results.tsx'
 import { Empty, Loaded } from '../parts/states.tsx'
 import { Time } from '../parts/time.tsx'
 
@@ -35,6 +36,7 @@ export function Policy() {
             {policies.map(each => (
               <Editor key={each.key + JSON.stringify(each.policy)} view={each} onSaved={page.reload} />
             ))}
+            <ShadowResults />
             <Panel title="Changes" class="list-panel">
               {changes.length === 0 ? (
                 <Empty icon="policy">Nobody has changed a policy yet.</Empty>
