@@ -57,14 +57,10 @@ describe('the tools over a real log and real tables', () => {
     assert.deepEqual(
       tools.map(tool => tool.name),
       [
-        ...[
-          'get_gateway_metrics',
-          'top_identities',
-          'get_security_incidents',
-          'get_incident',
-          'list_throttles',
-        ],
-        ...['debug_guard_state', 'trace_request', 'stream_health', 'pardon_identity', 'throttle_identity'],
+        ...['get_gateway_metrics', 'usage_report', 'top_identities', 'query_requests', 'trace_request'],
+        ...['identity_timeline', 'auth_events', 'get_security_incidents', 'get_incident', 'list_throttles'],
+        ...['debug_guard_state', 'stream_health', 'acknowledge_incident', 'close_incident'],
+        ...['pardon_identity', 'throttle_identity'],
       ],
     )
     for (const tool of tools) {

@@ -47,11 +47,12 @@ export async function startMcp(config: McpConfig, log: LinkLog, overrides: McpOv
   )
   const link = stack.use(await connectNats({ url: config.natsUrl, name: 'mcp' }, log))
   const publisher = stack.use(new EventPublisher(link))
-  const box = openPenaltyBox(link, publisher, eventMaker(`/mcp/${ulid()}`, ulid, nowMs))
+  const make = eventMaker(`/mcp/${ulid()}`, ulid, nowMs)
+  const box = openPenaltyBox(link, publisher, make)
   const tables = openTables(db)
   const desk: Desk = {
     ...{ tables, nowMs, defaultPolicy: config.guardPolicy, log: openLogView(link, limits.maxScannedEvents) },
-    control: openControl(link, box, nowMs),
+    control: openControl({ link, box, publisher, make, nowMs }),
   }
   const runner = toolRunner(desk, limits, log)
   stack.defer(() =>

@@ -1,7 +1,6 @@
 import { EVENTS, STREAMS, type StreamName } from '@fluxgate/contracts'
-import type { Range, Whom } from '@fluxgate/forensics'
+import { parseMoment, type Range, type Whom } from '@fluxgate/forensics'
 import type { EventFilter } from '../core/event-filter.ts'
-import { parseMoment } from '../core/moment.ts'
 import { usage } from './command.ts'
 
 /** Options that many commands share, and what their texts mean. */

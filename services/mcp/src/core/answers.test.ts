@@ -4,7 +4,6 @@ import { burnOf, peakBurn } from './burn.ts'
 import { drift } from './drift.ts'
 import { freshness, freshnessText } from './freshness.ts'
 import { streamWarnings } from './stream-warnings.ts'
-import { timeline, timeOfId } from './timeline.ts'
 import { quoted, spanText } from './words.ts'
 
 describe('how fresh an answer is', () => {
@@ -54,40 +53,6 @@ describe('what was burnt', () => {
       burn(7, 60, 5),
     )
     assert.equal(burnOf({ type: 'fluxgate.requests.admitted', time, data: {} } as never), undefined)
-  })
-})
-
-describe('a timeline', () => {
-  const fact = (type: string, atMs: number, sequence: number) =>
-    ({
-      ...{ stream: 'S', sequence, storedAtMs: atMs },
-      event: { type: `fluxgate.${type}`, time: new Date(atMs).toISOString() },
-    }) as never
-
-  test('is in the order of time, and of cause within a millisecond', () => {
-    const steps = timeline([
-      fact('tokens.settled', 50, 1),
-      fact('requests.completed', 50, 2),
-      fact('requests.admitted', 10, 1),
-      fact('tokens.progressed', 40, 9),
-    ])
-    assert.deepEqual(
-      steps.map(({ event, sinceStartMs, sinceLastMs }) => [event.type, sinceStartMs, sinceLastMs]),
-      [
-        ['fluxgate.requests.admitted', 0, 0],
-        ['fluxgate.tokens.progressed', 30, 30],
-        ['fluxgate.requests.completed', 40, 10],
-        ['fluxgate.tokens.settled', 40, 0],
-      ],
-    )
-  })
-
-  test('begins at the time that a ULID tells', () => {
-    assert.equal(timeOfId('req_01ARYZ6S41TSV4RRFFQ69G5FAV'), 1_469_918_176_385)
-    assert.equal(timeOfId('01ARYZ6S41TSV4RRFFQ69G5FAV'), 1_469_918_176_385)
-    for (const other of ['req_00000001', 'x01ARYZ6S41TSV4RRFFQ69G5FAV', '81ARYZ6S41TSV4RRFFQ69G5FAV', '']) {
-      assert.equal(timeOfId(other), undefined, other)
-    }
   })
 })
 

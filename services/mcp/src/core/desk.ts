@@ -1,16 +1,21 @@
 import type { GatewayNode, GuardPolicy, Identity, Throttle } from '@fluxgate/contracts'
+import type { Found, RequestSearch, StoredFact, TimelineRange } from '@fluxgate/forensics'
 import type {
+  AuthEvent,
+  AuthEventFilter,
   GatewayMetrics,
   IdentityUsage,
   Incident,
   IncidentState,
   Page,
   Request,
+  RequestFilter,
   ThrottleRecord,
+  UsageReportOptions,
+  UsageReportRow,
 } from '@fluxgate/read-model'
 import type { Burn } from './burn.ts'
 import type { Checkpoint } from './freshness.ts'
-import type { LoggedFact } from './timeline.ts'
 
 /** What tools ask and order. Every call throws a `Fault` when what it depends on does not answer. */
 export interface Desk {
@@ -40,6 +45,9 @@ export interface Tables {
   throttles(page: PageOf & { identity?: Identity | undefined }): Promise<Page<ThrottleRecord>>
   activeThrottles(nowMs: number, limit: number): Promise<ThrottleRecord[]>
   request(id: string): Promise<Request | undefined>
+  requests(filter: RequestFilter): Promise<Page<Request>>
+  usageReport(options: UsageReportOptions): Promise<Page<UsageReportRow>>
+  authEvents(filter: AuthEventFilter): Promise<Page<AuthEvent>>
   /** Whether any request of the identity is in the tables. */
   hasRequestsOf(identity: Identity): Promise<boolean>
 }
@@ -59,19 +67,11 @@ export interface StreamState {
   readonly consumers: number
 }
 
-/** What of the log may belong to one request. */
-export interface RequestSearch {
-  readonly request: string
-  readonly identity: Identity | undefined
-  /** Where to begin: no earlier fact of the request is in the log. */
-  readonly fromMs: number
-}
-
-export interface Reading<T> {
-  readonly items: T[]
-  readonly scanned: number
-  /** The limit was reached before the end of the log. */
-  readonly cut: boolean
+/** A user, or one of its keys, and what of the log about it. */
+export interface TimelineSearch extends TimelineRange {
+  readonly user: string
+  readonly key: string | undefined
+  readonly limit: number
 }
 
 /** The log itself, with a limit on how much of it one question may read. */
@@ -79,8 +79,12 @@ export interface LogView {
   /** Last position of each stream; undefined when the log cannot be asked just now. */
   heads(streams: readonly string[]): Promise<ReadonlyMap<string, number> | undefined>
   streams(): Promise<StreamState[]>
-  burns(identity: Identity, fromMs: number, signal: AbortSignal): Promise<Reading<Burn>>
-  factsOf(search: RequestSearch, signal: AbortSignal): Promise<Reading<LoggedFact>>
+  burns(identity: Identity, fromMs: number, signal: AbortSignal): Promise<Found<Burn>>
+  request(search: RequestSearch, signal: AbortSignal): Promise<Found<StoredFact>>
+  /** In the order in which they were stored; `more` when there are others behind the last. */
+  timeline(search: TimelineSearch, signal: AbortSignal): Promise<{ items: StoredFact[]; more: boolean }>
+  /** All facts about one incident, in their order. */
+  incident(id: string, signal: AbortSignal): Promise<StoredFact[]>
 }
 
 export interface BoxEntry {
@@ -119,6 +123,9 @@ export interface Control {
   /** False when there was no throttle in force. Resolves when the fact is in the log. */
   pardon(identity: Identity, actor: string, reason: string): Promise<boolean>
   impose(identity: Identity, throttle: Throttle): Promise<void>
+  /** These resolve when the fact is in the log. */
+  acknowledge(incident: string, actor: string, note: string): Promise<void>
+  close(incident: string, actor: string, reason: string): Promise<void>
 }
 
 /** One tool call: who makes it, and until when the answer is of use. */

@@ -1,6 +1,10 @@
-export type FaultCode = 'FLUXGATE_LOG_AWAY' | 'FLUXGATE_READ_MODEL_AWAY' | 'FLUXGATE_BAD_CURSOR'
+export type FaultCode =
+  | 'FLUXGATE_LOG_AWAY'
+  | 'FLUXGATE_READ_MODEL_AWAY'
+  | 'FLUXGATE_BAD_CURSOR'
+  | 'FLUXGATE_BAD_RANGE'
 
-/** Something that a tool depends on did not answer. The message is written for the model that asked. */
+/** What a tool depends on did not answer, or an argument does not fit the rest. The message is written for the model that asked. */
 export class Fault extends Error {
   readonly code: FaultCode
 

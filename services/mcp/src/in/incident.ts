@@ -48,6 +48,11 @@ export const incidentDetailFields = {
   closedAt: timeField.nullable(),
   closedBy: z.string().nullable(),
   closeReason: z.string().nullable(),
+  joinedInto: z
+    .string()
+    .nullable()
+    .describe('The incident that grew by this finding; that one is followed up.'),
+  findings: z.int().describe('Findings that it holds, itself among them.'),
 }
 
 export function incidentOf(incident: Incident) {
@@ -81,6 +86,8 @@ export function incidentDetailOf(incident: Incident) {
     closedAt: isoTimeOrNull(incident.closedAt),
     closedBy: incident.closedBy,
     closeReason: incident.closeReason,
+    joinedInto: incident.joinedInto,
+    findings: incident.findings,
   }
 }
 

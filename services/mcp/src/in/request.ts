@@ -1,21 +1,29 @@
 import type { Request } from '@fluxgate/read-model'
 import { z } from 'zod'
-import { isoTime, isoTimeOrNull } from '../core/words.ts'
+import { isoTime, isoTimeOrNull, quoted, spanText } from '../core/words.ts'
 import { timeField } from './fields.ts'
 
 /** A request as the tables hold it. */
 export const requestFields = {
+  request: z.string(),
   identity: z.string(),
   state: z
     .enum(['admitted', 'refused', 'completed', 'failed', 'interrupted'])
     .describe('admitted: in flight.'),
   at: timeField,
   tier: z.string().nullable(),
+  dialect: z.string().nullable(),
+  stream: z.boolean().nullable(),
   path: z.string().nullable(),
   model: z.string().nullable(),
   upstream: z.string().nullable(),
   status: z.int().nullable(),
   reason: z.string().nullable().describe("Why refused, the failure's code, or who interrupted."),
+  refusedBy: z
+    .string()
+    .nullable()
+    .describe('The limit that refused it: tokens, requests, streams, throttle, budget:<name>.'),
+  attempts: z.int().nullable().describe('Upstreams tried.'),
   message: z.string().nullable(),
   endedAt: timeField.nullable(),
   durationMs: z.number().nullable(),
@@ -24,20 +32,27 @@ export const requestFields = {
   promptTokens: z.int().nullable(),
   completionTokens: z.int().nullable(),
   totalTokens: z.int().nullable(),
+  cachedTokens: z.int().nullable(),
+  costUsd: z.number().nullable().describe('US dollars; null without a price.'),
   tokenSource: z.string().nullable().describe('reported, counted or estimated; null until settled.'),
 }
 
 export function requestOf(row: Request) {
   return {
+    request: row.id,
     identity: `${row.userId}.${row.keyId}`,
     state: row.state,
     at: isoTime(row.at),
     tier: row.tier,
+    dialect: row.dialect,
+    stream: row.stream,
     path: row.path,
     model: row.model,
     upstream: row.upstream,
     status: row.status,
     reason: row.reason,
+    refusedBy: row.refusedBy,
+    attempts: row.attempts,
     message: row.message,
     endedAt: isoTimeOrNull(row.endedAt),
     durationMs: row.durationMs,
@@ -46,6 +61,21 @@ export function requestOf(row: Request) {
     promptTokens: row.promptTokens,
     completionTokens: row.completionTokens,
     totalTokens: row.totalTokens,
+    cachedTokens: row.cachedTokens,
+    costUsd: row.costMicros === null ? null : row.costMicros / 1_000_000,
     tokenSource: row.tokenSource,
   }
+}
+
+export function requestText(request: ReturnType<typeof requestOf>): string {
+  const { status, reason, refusedBy, durationMs, totalTokens, costUsd, model, upstream } = request
+  return [
+    `${request.at} ${request.request} ${request.identity} ${request.state}`,
+    ...(status === null ? [] : [String(status)]),
+    ...(reason === null ? [] : [`${quoted(reason)}${refusedBy === null ? '' : ` by ${quoted(refusedBy)}`}`]),
+    `model ${model === null ? '?' : quoted(model)}${upstream === null ? '' : ` at ${quoted(upstream)}`}`,
+    ...(durationMs === null ? [] : [spanText(durationMs)]),
+    ...(totalTokens === null ? [] : [`${totalTokens} tokens`]),
+    ...(costUsd === null ? [] : [`$${costUsd.toFixed(6)}`]),
+  ].join(', ')
 }

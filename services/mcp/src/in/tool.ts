@@ -8,6 +8,8 @@ const EFFECTS = {
   reads: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false },
   /** Doing it twice changes no more than doing it once. */
   setsRight: { readOnlyHint: false, destructiveHint: true, idempotentHint: true, openWorldHint: false },
+  /** Adds to the record, and changes nothing that is in force. */
+  notes: { readOnlyHint: false, destructiveHint: false, idempotentHint: true, openWorldHint: false },
   acts: { readOnlyHint: false, destructiveHint: true, idempotentHint: false, openWorldHint: false },
 } satisfies Record<string, ToolAnnotations>
 

@@ -11,13 +11,15 @@ export const usageFields = {
   promptTokens: z.int(),
   completionTokens: z.int(),
   totalTokens: z.int(),
+  cachedTokens: z.int().describe('Part of the prompts that upstreams read from their caches.'),
+  costUsd: z.number().nullable().describe('US dollars; null when nothing here has a price.'),
   meanDurationMs: z.number(),
   meanFirstByteMs: z.number(),
 }
 
-type UsageRow = Pick<Usage, keyof typeof usageFields>
+const MICROS_PER_USD = 1_000_000
 
-export function usageOf(usage: UsageRow): UsageRow {
+export function usageOf(usage: Usage) {
   return {
     admitted: usage.admitted,
     refused: usage.refused,
@@ -27,16 +29,19 @@ export function usageOf(usage: UsageRow): UsageRow {
     promptTokens: usage.promptTokens,
     completionTokens: usage.completionTokens,
     totalTokens: usage.totalTokens,
+    cachedTokens: usage.cachedTokens,
+    costUsd: usage.costMicros === 0 ? null : usage.costMicros / MICROS_PER_USD,
     meanDurationMs: Math.round(usage.meanDurationMs),
     meanFirstByteMs: Math.round(usage.meanFirstByteMs),
   }
 }
 
-export function usageText(usage: UsageRow): string {
+export function usageText(usage: ReturnType<typeof usageOf>): string {
+  const cost = usage.costUsd === null ? '' : `, $${usage.costUsd.toFixed(4)}`
   return (
     `${usage.admitted} admitted, ${usage.refused} refused, ${usage.completed} completed, ${usage.failed} failed, ` +
     `${usage.interrupted} interrupted; ${usage.totalTokens} tokens (${usage.promptTokens} prompt, ` +
-    `${usage.completionTokens} completion); mean ${Math.round(usage.meanDurationMs)} ms, ` +
+    `${usage.completionTokens} completion)${cost}; mean ${Math.round(usage.meanDurationMs)} ms, ` +
     `first byte ${Math.round(usage.meanFirstByteMs)} ms`
   )
 }

@@ -1,17 +1,36 @@
-import { BUCKETS, GatewayNode, GuardPolicy, jsonParser } from '@fluxgate/contracts'
-import { Bucket, type NatsLink, type PenaltyBox } from '@fluxgate/nats'
+import {
+  BUCKETS,
+  type EventMaker,
+  GatewayNode,
+  GuardPolicy,
+  IncidentAcknowledged,
+  IncidentClosed,
+  jsonParser,
+  type OutgoingEvent,
+} from '@fluxgate/contracts'
+import { Bucket, type EventPublisher, type NatsLink, type PenaltyBox } from '@fluxgate/nats'
 import type { Control } from '../core/desk.ts'
 import { readGuardLease } from './guard-lease.ts'
 import { type AwayWords, reached } from './reached.ts'
 
 const ORDERING: AwayWords = {
   away: 'The event log (NATS) cannot be reached just now. Nothing was changed; try again in a moment.',
-  failed: 'The event log (NATS) did not confirm the order. Look with list_throttles before you repeat it.',
+  failed:
+    'The event log (NATS) did not confirm the order. Look with list_throttles or get_incident before you repeat it.',
 }
 
-export function openControl(link: NatsLink, box: PenaltyBox, nowMs: () => number): Control {
+export interface ControlParts {
+  readonly link: NatsLink
+  readonly box: PenaltyBox
+  readonly publisher: EventPublisher
+  readonly make: EventMaker
+  readonly nowMs: () => number
+}
+
+export function openControl({ link, box, publisher, make, nowMs }: ControlParts): Control {
   const guardPolicy = new Bucket(link, BUCKETS.policy, jsonParser(GuardPolicy))
   const nodes = new Bucket(link, BUCKETS.nodes, jsonParser(GatewayNode))
+  const told = async (fact: OutgoingEvent) => void (await publisher.publish(fact))
   return {
     throttles: signal =>
       reached(link, async () =>
@@ -28,6 +47,10 @@ export function openControl(link: NatsLink, box: PenaltyBox, nowMs: () => number
     pardon: (identity, actor, reason) =>
       reached(link, () => box.pardon(identity, actor, reason, nowMs()), ORDERING),
     impose: (identity, throttle) => reached(link, () => box.impose(identity, throttle), ORDERING),
+    acknowledge: (incident, actor, note) =>
+      reached(link, () => told(make(IncidentAcknowledged, { incident, actor, note })), ORDERING),
+    close: (incident, actor, reason) =>
+      reached(link, () => told(make(IncidentClosed, { incident, actor, reason })), ORDERING),
   }
 }
 

@@ -1,5 +1,6 @@
 import {
   asOf,
+  authEvents,
   CursorError,
   type Database,
   gatewayMetrics,
@@ -9,6 +10,7 @@ import {
   listRequests,
   listThrottles,
   topIdentities,
+  usageReport,
 } from '@fluxgate/read-model'
 import type { PageOf, Tables } from '../core/desk.ts'
 import { Fault } from '../core/fault.ts'
@@ -35,6 +37,9 @@ export function openTables(db: Database): Tables {
     throttles: ({ identity, ...page }) => asked(listThrottles(db, { ...pageFilter(page), ...identity })),
     activeThrottles: async (nowMs, limit) =>
       (await asked(listThrottles(db, { activeAt: nowMs, limit }))).items,
+    requests: filter => asked(listRequests(db, filter)),
+    usageReport: options => asked(usageReport(db, options)),
+    authEvents: filter => asked(authEvents(db, filter)),
     request: id => asked(getRequest(db, id)),
     hasRequestsOf: async identity =>
       (await asked(listRequests(db, { ...identity, limit: 1 }))).items.length > 0,

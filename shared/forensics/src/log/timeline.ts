@@ -1,6 +1,6 @@
-import { partitionOf } from '@fluxgate/contracts'
+import { partitionOf, STREAMS } from '@fluxgate/contracts'
 import type { NatsLink } from '@fluxgate/nats'
-import type { Range, StoredFact } from '../core/fact.ts'
+import { ALL_STREAMS, type Range, type StoredFact } from '../core/fact.ts'
 import { type Reading, readFacts, type Source } from './read.ts'
 
 /** A user, or one of its keys. */
@@ -9,14 +9,20 @@ export interface Whom {
   readonly key?: string | undefined
 }
 
+export interface TimelineRange extends Range {
+  /** The last fact that is known already: those behind it are wanted. */
+  readonly after?: Pick<StoredFact, 'stream' | 'sequence' | 'storedAtMs'> | undefined
+}
+
 /** Everything that the log tells of a user or key, in the order in which it was stored. */
 export async function* timeline(
   link: NatsLink,
   whom: Whom,
-  range: Range,
+  { after, ...asked }: TimelineRange,
   reading: Reading = {},
 ): AsyncGenerator<StoredFact[]> {
   const { user, key = '*' } = whom
+  const range = { ...asked, fromMs: Math.max(asked.fromMs ?? 0, after?.storedAtMs ?? 0) }
   const place = `${partitionOf(user)}.*.${user}.${key}`
   const sources: Source[] = [
     ...(['auth', 'requests', 'tokens', 'throttles'] as const).map(stream => ({
@@ -29,7 +35,10 @@ export async function* timeline(
   const incidents = new Set<string>()
   for await (const facts of readFacts(link, sources, range, reading)) {
     const theirs = facts.filter(
-      fact => isAbout(fact, whom, incidents) && fact.storedAtMs >= (range.fromMs ?? 0),
+      fact =>
+        isAbout(fact, whom, incidents) &&
+        fact.storedAtMs >= range.fromMs &&
+        (after === undefined || isBehind(fact, after)),
     )
     if (theirs.length > 0) yield theirs
   }
@@ -43,4 +52,14 @@ function isAbout({ event }: StoredFact, whom: Whom, incidents: Set<string>): boo
     if (user === whom.user && (whom.key === undefined || key === whom.key)) incidents.add(incident!)
   }
   return incidents.has(incident!)
+}
+
+const ORDER: readonly string[] = ALL_STREAMS.map(stream => STREAMS[stream])
+
+function isBehind(fact: StoredFact, { stream, sequence, storedAtMs }: NonNullable<TimelineRange['after']>) {
+  const later =
+    fact.storedAtMs - storedAtMs ||
+    ORDER.indexOf(fact.stream) - ORDER.indexOf(stream) ||
+    fact.sequence - sequence
+  return later > 0
 }

@@ -22,16 +22,16 @@ export interface AuthEvent {
 }
 
 export interface AuthEventFilter {
-  readonly user?: string
-  readonly key?: string
-  readonly fact?: string
-  readonly address?: string
+  readonly user?: string | undefined
+  readonly key?: string | undefined
+  readonly fact?: string | undefined
+  readonly address?: string | undefined
   /** Epoch milliseconds, inclusive and exclusive. */
-  readonly from?: number
-  readonly to?: number
+  readonly from?: number | undefined
+  readonly to?: number | undefined
   readonly limit: number
   /** Cursor: `next` of the page before. */
-  readonly before?: string
+  readonly before?: string | undefined
 }
 
 /** Newest first. */

@@ -60,24 +60,25 @@ export interface Request {
 }
 
 export interface RequestFilter {
-  readonly user?: string
-  readonly key?: string
-  readonly model?: string
-  readonly upstream?: string
-  readonly state?: RequestState
+  readonly id?: string | undefined
+  readonly user?: string | undefined
+  readonly key?: string | undefined
+  readonly model?: string | undefined
+  readonly upstream?: string | undefined
+  readonly state?: RequestState | undefined
   /** HTTP status of the answer. */
-  readonly status?: number
+  readonly status?: number | undefined
   /** Only those that took at least so long, milliseconds. */
-  readonly minDurationMs?: number
+  readonly minDurationMs?: number | undefined
   /** Only those of at least so many tokens, prompt and completion. */
-  readonly minTokens?: number
+  readonly minTokens?: number | undefined
   /** Epoch milliseconds, inclusive. */
-  readonly from?: number
+  readonly from?: number | undefined
   /** Epoch milliseconds, exclusive. */
-  readonly to?: number
+  readonly to?: number | undefined
   readonly limit: number
   /** Cursor: `next` of the page before. */
-  readonly before?: string
+  readonly before?: string | undefined
 }
 
 /** Newest first. */
@@ -89,6 +90,7 @@ export async function listRequests(db: Database, filter: RequestFilter): Promise
     .orderBy('at', 'desc')
     .orderBy('request_id', 'desc')
     .limit(limit + 1)
+  if (filter.id !== undefined) query = query.where('request_id', '=', filter.id)
   if (filter.user !== undefined) query = query.where('user_id', '=', filter.user)
   if (filter.key !== undefined) query = query.where('key_id', '=', filter.key)
   if (filter.model !== undefined) query = query.where('model', '=', filter.model)

@@ -14,10 +14,10 @@ import {
 export interface UsageReportOptions extends UsageScope {
   readonly by: UsageGroup
   /** Absent: one row for each group, over the whole range. */
-  readonly bucket?: UsageBucket
+  readonly bucket?: UsageBucket | undefined
   readonly limit: number
   /** Cursor: `next` of the page before. */
-  readonly before?: string
+  readonly before?: string | undefined
 }
 
 export interface UsageReportRow extends Usage {

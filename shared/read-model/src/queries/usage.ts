@@ -32,10 +32,10 @@ export interface UsageScope {
   /** Epoch milliseconds, inclusive and exclusive; widened to whole minutes. */
   readonly from: number
   readonly to: number
-  readonly user?: string
-  readonly key?: string
-  readonly model?: string
-  readonly upstream?: string
+  readonly user?: string | undefined
+  readonly key?: string | undefined
+  readonly model?: string | undefined
+  readonly upstream?: string | undefined
 }
 
 export interface UsagePoint extends Usage {

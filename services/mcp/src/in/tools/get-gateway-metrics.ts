@@ -18,6 +18,7 @@ const totalsFields = {
   promptTokens: z.int(),
   completionTokens: z.int(),
   totalTokens: z.int(),
+  cachedTokens: z.int(),
   repeated: z.int().describe('Facts told twice in the log and counted once.'),
 }
 
@@ -58,7 +59,7 @@ export const getGatewayMetrics = defineTool({
       asOf: asOfOf(fresh),
     }
     return answered(data, [
-      `Last ${spanText(windowMs)}: ${usageText(metrics.window)}`,
+      `Last ${spanText(windowMs)}: ${usageText(data.window)}`,
       ...data.identities.map(row => `- identity ${row.identity}: ${usageText(row)}`),
       ...data.models.map(row => `- model ${quoted(row.model)}: ${usageText(row)}`),
       `Since the beginning: ${totals.admitted} admitted (${totals.inFlight} in flight), ${totals.refused} refused, ` +

@@ -7,6 +7,7 @@ import { freshnessText } from '../../core/freshness.ts'
 import { isoTime, quoted } from '../../core/words.ts'
 import { asOfField, asOfOf, freshnessOf, identityOf, timeField } from '../fields.ts'
 import { incidentDetailFields, incidentDetailOf, incidentText } from '../incident.ts'
+import { incidentField } from '../incident-order.ts'
 import { defineTool } from '../tool.ts'
 
 const MAX_REPORT_CHARS = 4_000
@@ -21,10 +22,7 @@ export const getIncident = defineTool({
     'before you judge a case or pardon somebody.',
   effect: 'reads',
   input: z.strictObject({
-    incident: z
-      .string()
-      .regex(/^inc_[0-9a-z]{8,40}$/, 'must look like inc_…')
-      .describe('Incident id, as get_security_incidents prints it.'),
+    incident: incidentField,
   }),
   output: z.object({
     incident: z.object(incidentDetailFields),

@@ -22,6 +22,7 @@ export const throttleIdentity = defineTool({
     capacity: z.number().min(0).max(1e9).describe('Tokens that may be used at once. 0 stops the identity.'),
     refillRate: z.number().min(0).max(1e9).describe('Tokens that come back each second.'),
     seconds: z.int().min(1).max(MAX_SECONDS).describe('How long, in seconds; at most 31 days.'),
+    endStreams: z.boolean().default(false).describe('End the streams that run now, too.'),
     reason: z.string().trim().min(3).max(256).describe('Why; it stands in the log for good.'),
     dryRun: z.boolean().default(false).describe('Only show what would be set.'),
   }),
@@ -35,13 +36,14 @@ export const throttleIdentity = defineTool({
       .describe('Whether any request of this identity is known; false may mean a mistyped identity.'),
   }),
 
-  async answer({ identity, capacity, refillRate, seconds, reason, dryRun }, desk, { actor }) {
+  async answer({ identity, capacity, refillRate, seconds, endStreams, reason, dryRun }, desk, { actor }) {
     const owner = identityOf(identity)
     const now = desk.nowMs()
     const before = await desk.control.throttleOf(owner)
     const order: Throttle = {
       ...{ capacity, refillRate, reason, actor },
       ...{ imposedAt: now, until: now + seconds * 1_000, rule: 'manual' },
+      ...(endStreams ? { endStreams } : {}),
     }
     const ordered = dryRun ? undefined : desk.control.impose(owner, order)
     const [hasTraffic] = await Promise.all([known(desk, identity), ordered])

@@ -1,25 +1,14 @@
+import { missingOf, type Step, stepsOf, timeOfId } from '@fluxgate/forensics'
 import { z } from 'zod'
 import { answered, problem } from '../../core/answer.ts'
 import type { Desk } from '../../core/desk.ts'
 import { Fault } from '../../core/fault.ts'
-import { type Step, timeline, timeOfId } from '../../core/timeline.ts'
-import { isoTime, quoted, spanText } from '../../core/words.ts'
-import { timeField } from '../fields.ts'
+import { isoTime, spanText } from '../../core/words.ts'
+import { factFields, factOf, factText } from '../fact.ts'
 import { requestFields, requestOf } from '../request.ts'
 import { defineTool } from '../tool.ts'
 
-const stepFields = {
-  fact: z.string().describe('<stream>.<fact>'),
-  stream: z.string(),
-  sequence: z.int(),
-  eventId: z.string(),
-  at: timeField,
-  storedAt: timeField,
-  sinceStartMs: z.number(),
-  sinceLastMs: z.number(),
-  source: z.string(),
-  data: z.record(z.string(), z.unknown()).describe("The event's data; texts in it come from outside."),
-}
+const stepFields = { ...factFields, sinceStartMs: z.number(), sinceLastMs: z.number() }
 
 export const traceRequest = defineTool({
   name: 'trace_request',
@@ -39,6 +28,11 @@ export const traceRequest = defineTool({
     request: z.string(),
     row: z.object(requestFields).nullable().describe('Null when the tables do not hold it (yet).'),
     steps: z.array(z.object(stepFields)).describe('Events in time order.'),
+    missing: z
+      .array(z.string())
+      .describe(
+        'What a complete request has in the log and this one has not (yet): admission, ending, settlement.',
+      ),
     scannedEvents: z.int(),
     cut: z.boolean().describe('True when the limit on reading was reached before the end of the request.'),
   }),
@@ -53,8 +47,8 @@ export const traceRequest = defineTool({
       )
     }
     const identity = row && { user: row.userId, key: row.keyId }
-    const { items, scanned, cut } = await desk.log.factsOf({ request, identity, fromMs }, signal)
-    const steps = timeline(items)
+    const { items, scanned, cut } = await desk.log.request({ request, identity, fromMs }, signal)
+    const steps = stepsOf(items)
     if (steps.length === 0 && !row) {
       return problem(
         `Nothing in the log from ${isoTime(fromMs)} on tells of request ${request} (${scanned} events looked at` +
@@ -62,10 +56,12 @@ export const traceRequest = defineTool({
       )
     }
     const told = { request, row: row ? requestOf(row) : null, scannedEvents: scanned, cut }
-    return answered({ ...told, steps: steps.map(stepOf) }, [
+    const missing = steps.length === 0 ? [] : missingOf(items)
+    return answered({ ...told, missing, steps: steps.map(stepOf) }, [
       `Request ${request}: ${row ? row.state : 'not in the tables yet'}, ${steps.length} events.`,
       ...steps.map(stepText),
       ...(steps.length === 0 ? ['Its events are not in the log any more; the row is what is left.'] : []),
+      ...(missing.length === 0 ? [] : [`Not told (yet): ${missing.join(', ')}.`]),
       ...(cut ? ['Not all of the log could be looked at: events may be missing here.'] : []),
     ])
   },
@@ -81,27 +77,13 @@ async function rowOf(desk: Desk, request: string) {
   }
 }
 
-function stepOf(step: Step): z.input<z.ZodObject<typeof stepFields>> {
-  const { event } = step
-  return {
-    fact: event.type.slice('fluxgate.'.length),
-    stream: step.stream,
-    sequence: step.sequence,
-    eventId: event.id,
-    at: event.time,
-    storedAt: isoTime(step.storedAtMs),
-    sinceStartMs: step.sinceStartMs,
-    sinceLastMs: step.sinceLastMs,
-    source: event.source,
-    data: event.data,
-  }
+function stepOf(step: Step) {
+  return { ...factOf(step), sinceStartMs: step.sinceStartMs, sinceLastMs: step.sinceLastMs }
 }
 
-function stepText({ event, stream, sequence, sinceStartMs, sinceLastMs }: Step): string {
-  const data = Object.entries(event.data)
-    .filter(([name]) => name !== 'request')
-    .map(([name, value]) => `${name}=${typeof value === 'string' ? quoted(value) : String(value)}`)
+function stepText(step: Step): string {
+  const { event, sinceStartMs, sinceLastMs } = step
   const delay =
     sinceStartMs === 0 ? event.time : `+${spanText(sinceStartMs)} (${spanText(sinceLastMs)} later)`
-  return `- ${delay} ${event.type.slice('fluxgate.'.length)} [${stream}:${sequence}] ${data.join(' ')}`
+  return `- ${delay} ${factText(step, ['request'])}`
 }

@@ -1,0 +1,35 @@
+import type { FluxgateEvent } from '@fluxgate/contracts'
+import type { StoredFact } from '@fluxgate/forensics'
+
+/** How an incident stands by its own facts: what it takes to order something about it. */
+export type IncidentStanding =
+  | { readonly state: 'unknown' }
+  | { readonly state: 'open'; readonly identity: string; readonly acknowledgedBy: string | undefined }
+  | { readonly state: 'joined'; readonly into: string }
+  | { readonly state: 'closed'; readonly by: string; readonly at: string }
+
+/** @param facts all facts about one incident, in their order */
+export function standingOf(facts: readonly StoredFact[]): IncidentStanding {
+  let standing: IncidentStanding = { state: 'unknown' }
+  for (const { event } of facts) {
+    if (standing.state === 'closed') break
+    standing = after(standing, event)
+  }
+  return standing
+}
+
+function after(standing: IncidentStanding, event: FluxgateEvent): IncidentStanding {
+  switch (event.type) {
+    case 'fluxgate.incidents.opened':
+      return { state: 'open', identity: `${event.data.user}.${event.data.key}`, acknowledgedBy: undefined }
+    case 'fluxgate.incidents.joined':
+      return { state: 'joined', into: event.data.into }
+    case 'fluxgate.incidents.closed':
+      return { state: 'closed', by: event.data.actor, at: event.time }
+    case 'fluxgate.incidents.acknowledged':
+      if (standing.state !== 'open' || standing.acknowledgedBy !== undefined) return standing
+      return { ...standing, acknowledgedBy: event.data.actor }
+    default:
+      return standing
+  }
+}
