@@ -1,5 +1,4 @@
-import { Seen } from '@fluxgate/forensics'
-import { type EventFilter, matches, sourcesOf } from './event-filter.ts'
+import { type EventFilter, matches, Seen, sourcesOf } from '@fluxgate/forensics'
 import type { Fact, LiveLog } from './live-log.ts'
 
 export interface TailLimits {

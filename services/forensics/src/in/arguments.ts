@@ -1,6 +1,5 @@
 import { EVENTS, STREAMS, type StreamName } from '@fluxgate/contracts'
-import { parseMoment, type Range, type Whom } from '@fluxgate/forensics'
-import type { EventFilter } from '../core/event-filter.ts'
+import { type EventFilter, parseMoment, type Range, type Whom } from '@fluxgate/forensics'
 import { usage } from './command.ts'
 
 /** Options that many commands share, and what their texts mean. */

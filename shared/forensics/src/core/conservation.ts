@@ -146,7 +146,6 @@ export class Conservation {
       this.#count(known)
     }
     this.#open.clear()
-    const whole = noSums()
     for (const [identity, sums] of this.#sums) {
       const { admitted, completed, failed, interrupted, inFlight } = sums
       if (admitted !== completed + failed + interrupted + inFlight) {
@@ -155,9 +154,29 @@ export class Conservation {
           `${inFlight} in flight`
         this.#offenders.push({ offence: 'unbalanced', detail, identity, places: [] })
       }
+    }
+    return { whole: this.#added(), identities: this.#sums, offenders: this.#offenders }
+  }
+
+  /** What all came to, if the reading ended here: nothing is judged, and it may go on. */
+  soFar(): { whole: Sums; identities: number } {
+    const whole = this.#added()
+    const identities = new Set(this.#sums.keys())
+    for (const known of this.#open.values()) {
+      this.#countInto(identity => {
+        identities.add(identity)
+        return whole
+      }, known)
+    }
+    return { whole, identities: identities.size }
+  }
+
+  #added(): Sums {
+    const whole = noSums()
+    for (const sums of this.#sums.values()) {
       for (const name of Object.keys(whole) as Array<keyof Sums>) whole[name] += sums[name]
     }
-    return { whole, identities: this.#sums, offenders: this.#offenders }
+    return whole
   }
 
   #refuse(fact: StoredFact, data: { request: string; user: string; key: string }): void {
@@ -237,12 +256,19 @@ export class Conservation {
       if (ended && this.#isJudged(ended)) this.endedOfBefore++
       return
     }
-    if (!this.#isJudged(admitted)) return
-    this.#sumsOf(admitted.identity).admitted++
-    if (ended && this.#isJudged(ended)) this.#sumsOf(ended.identity)[ended.ending]++
-    else this.#sumsOf(admitted.identity).inFlight++
+    this.#countInto(identity => this.#sumsOf(identity), { admitted, ended, settled })
+  }
+
+  #countInto(
+    sumsOf: (identity: string) => Sums,
+    { admitted, ended, settled }: Pick<Known, 'admitted' | 'ended' | 'settled'>,
+  ): void {
+    if (!admitted || !this.#isJudged(admitted)) return
+    sumsOf(admitted.identity).admitted++
+    if (ended && this.#isJudged(ended)) sumsOf(ended.identity)[ended.ending]++
+    else sumsOf(admitted.identity).inFlight++
     if (!settled || !this.#isJudged(settled)) return
-    const sums = this.#sumsOf(settled.identity)
+    const sums = sumsOf(settled.identity)
     sums.settled++
     sums.promptTokens += settled.prompt
     sums.completionTokens += settled.completion

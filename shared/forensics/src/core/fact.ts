@@ -27,6 +27,12 @@ export interface Range {
   readonly toMs?: number | undefined
 }
 
+/** A part of the log: one stream, perhaps one subject filter in it, perhaps a range of its own. */
+export interface Source extends Range {
+  readonly stream: StreamName
+  readonly subject?: string
+}
+
 /** Every stream of events, in the order in which messages of one millisecond are put. */
 export const ALL_STREAMS: readonly StreamName[] = ['auth', 'requests', 'tokens', 'throttles', 'incidents']
 

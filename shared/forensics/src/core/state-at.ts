@@ -83,23 +83,30 @@ export class StateFold {
   }
 
   finish(): StateAt {
-    const { whole, identities } = this.#requests.finish(this.#atMs)
+    return this.at(this.#atMs)
+  }
+
+  /** The state at an earlier moment, when all facts up to it have been added and none after it; the fold may go on. */
+  at(atMs: number): StateAt {
+    const { whole, identities } = this.#requests.soFar()
     const byTime = (a: { atMs: number; name: string }, b: { atMs: number; name: string }) =>
       b.atMs - a.atMs || (a.name < b.name ? -1 : 1)
     return {
-      atMs: this.#atMs,
+      atMs,
       totals: whole,
-      identities: identities.size,
-      buckets: this.#buckets.list(this.#atMs),
+      identities,
+      buckets: this.#buckets.list(atMs),
       throttles: [...this.#throttles.values()]
-        .filter(({ untilMs }) => untilMs > this.#atMs)
+        .filter(({ untilMs }) => untilMs > atMs)
         .sort((a, b) =>
           byTime({ atMs: a.imposedAtMs, name: a.identity }, { atMs: b.imposedAtMs, name: b.identity }),
         ),
-      incidents: [...this.#incidents.values()].sort((a, b) =>
-        byTime({ atMs: a.openedAtMs, name: a.incident }, { atMs: b.openedAtMs, name: b.incident }),
-      ),
-      positions: this.#positions,
+      incidents: [...this.#incidents.values()]
+        .map(incident => ({ ...incident }))
+        .sort((a, b) =>
+          byTime({ atMs: a.openedAtMs, name: a.incident }, { atMs: b.openedAtMs, name: b.incident }),
+        ),
+      positions: new Map(this.#positions),
     }
   }
 

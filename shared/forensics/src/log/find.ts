@@ -1,8 +1,8 @@
 import { type Identity, partitionOf, STREAMS, type StreamName } from '@fluxgate/contracts'
 import { type NatsLink, replayStored } from '@fluxgate/nats'
-import { ALL_STREAMS, requestOf, type StoredFact } from '../core/fact.ts'
+import { ALL_STREAMS, requestOf, type Source, type StoredFact } from '../core/fact.ts'
 import { isLastOfItsStream, isWhole } from '../core/trace.ts'
-import { factOf, LogUnreadable, readFacts, type Source } from './read.ts'
+import { factOf, LogUnreadable, readFacts } from './read.ts'
 
 /** Clocks of nodes and server differ by less than this, as a rule; an event is never stored much before its time. */
 const SLACK_MS = 5_000

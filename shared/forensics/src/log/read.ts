@@ -1,14 +1,10 @@
 import { setImmediate as turn } from 'node:timers/promises'
-import { parseEvent, STREAMS, type StreamName } from '@fluxgate/contracts'
+import { parseEvent, STREAMS } from '@fluxgate/contracts'
 import { type NatsLink, type ReadOptions, replayStored, type StoredMessage } from '@fluxgate/nats'
-import type { Range, StoredFact, Unreadable } from '../core/fact.ts'
+import type { Range, Source, StoredFact, Unreadable } from '../core/fact.ts'
 import { mergeByTime } from '../core/merge.ts'
 
-/** A part of the log: one stream, perhaps one subject filter in it, perhaps a range of its own. */
-export interface Source extends Range {
-  readonly stream: StreamName
-  readonly subject?: string
-}
+export type { Source } from '../core/fact.ts'
 
 export interface Reading {
   readonly signal?: AbortSignal | undefined
@@ -19,13 +15,13 @@ export interface Reading {
 }
 
 /** The end of a range is looked for so far beyond it: a stream's clock may step back when its leader changes. */
-const CLOCK_STEP_MS = 10_000
+export const CLOCK_STEP_MS = 10_000
 
 /** Messages of a stream fetched ahead of the folds: enough that the server never waits for them. */
 const MAX_BUFFERED = 32_000
 
 /** Folding goes on for so long at a time: in a service, others wait for the same thread. */
-const MAX_TURN_MS = 15
+export const MAX_TURN_MS = 15
 
 /** There is no such stream, or it cannot be read. */
 export class LogUnreadable extends Error {

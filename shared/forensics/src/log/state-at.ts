@@ -11,11 +11,30 @@ export async function stateAt(
   atMs: number,
   reading: Reading = {},
 ): Promise<{ state: StateAt; kept: Kept[] }> {
-  const [kept, limits] = await Promise.all([retention(link), limitsAt(link, atMs)])
-  const fold = new StateFold(atMs, limits)
+  const { states, kept } = await statesAt(link, [atMs], reading)
+  return { state: states[0]!, kept }
+}
+
+/**
+ * The states at several moments (epoch milliseconds, in the order of time), out of one reading of the log. Tiers and
+ * overrides are those of the last moment.
+ */
+export async function statesAt(
+  link: NatsLink,
+  moments: readonly number[],
+  reading: Reading = {},
+): Promise<{ states: StateAt[]; kept: Kept[] }> {
+  const lastMs = moments[moments.length - 1]!
+  const [kept, limits] = await Promise.all([retention(link), limitsAt(link, lastMs)])
+  const fold = new StateFold(lastMs, limits)
+  const states: StateAt[] = []
   const sources = ALL_STREAMS.map(stream => ({ stream }))
-  for await (const facts of readFacts(link, sources, { toMs: atMs }, reading)) {
-    for (const fact of facts) fold.add(fact)
+  for await (const facts of readFacts(link, sources, { toMs: lastMs }, reading)) {
+    for (const fact of facts) {
+      while (moments[states.length]! < fact.storedAtMs) states.push(fold.at(moments[states.length]!))
+      fold.add(fact)
+    }
   }
-  return { state: fold.finish(), kept }
+  while (states.length < moments.length) states.push(fold.at(moments[states.length]!))
+  return { states, kept }
 }

@@ -1,5 +1,4 @@
-import { readFacts } from '@fluxgate/forensics'
-import { matches, sourcesOf } from '../../core/event-filter.ts'
+import { matches, readFacts, sourcesOf } from '@fluxgate/forensics'
 import { EXIT } from '../../core/fault.ts'
 import { factJson, factLine } from '../../core/render.ts'
 import {

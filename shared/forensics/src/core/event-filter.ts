@@ -1,5 +1,5 @@
 import { EVENTS, type FluxgateEvent, partitionOf, type StreamName } from '@fluxgate/contracts'
-import type { Source } from '@fluxgate/forensics'
+import type { Source } from './fact.ts'
 
 /** Which events are wanted; what is left out does not matter. */
 export interface EventFilter {
