@@ -1,19 +1,25 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import { IncidentOpened, IncidentReported } from '@fluxgate/contracts'
 import { eventually } from '@fluxgate/testing'
 import type { Browser } from 'playwright-core'
 import { axeFindings, buildPage, launchBrowser, logInOn, openTab } from './test/browser.ts'
+import { IDENTITY, INCIDENT, keepNodesAlive, seed } from './test/seed.ts'
 import { OPERATOR, type Stand, startStand } from './test/stand.ts'
 
-const INCIDENT = 'inc_00000000c1'
-const flooder = { user: 'u_flood', key: 'k_1' }
 const PATHS = [
   '/',
   '/incidents',
   `/incidents/${INCIDENT}`,
   '/identities',
-  '/nodes',
+  '/?range=24h',
+  '/identities?q=dave',
+  `/identities/${IDENTITY}?range=24h`,
+  '/system',
+  '/system/dead-letters',
+  '/users',
+  '/users/u_dave',
+  '/usage',
+  '/sessions',
   '/policy',
   '/keys',
   '/playground',
@@ -28,26 +34,8 @@ before(async () => {
   stand = stack.use(await startStand({ pageDir }))
   browser = await launchBrowser()
   stack.defer(() => browser.close())
-  await stand.publisher.publish(
-    stand.make(IncidentOpened, {
-      ...{ ...flooder, incident: INCIDENT, rule: 'contextFlood', severity: 'high', action: 'throttled' },
-      ...{ explanation: 'Burnt 600 tokens.', numbers: { burntTokens: 600 }, evidence: [] },
-    }),
-  )
-  await stand.publisher.publish(
-    stand.make(IncidentReported, {
-      ...{ incident: INCIDENT, source: 'facts' },
-      report: {
-        ...{ verdict: 'undetermined', confidence: 0, severity: 'high', summary: 'Many tokens.' },
-        ...{
-          likelyCause: 'A loop.',
-          recommendedAction: 'Look.',
-          evidence: [{ stream: 'TOKENS', sequence: 1 }],
-        },
-      },
-    }),
-  )
-  for (let i = 0; i < 20; i++) stand.traffic.request(flooder, 'completed', 50)
+  await seed(stand)
+  stack.defer(keepNodesAlive(stand))
 })
 after(() => stack.disposeAsync())
 

@@ -54,10 +54,10 @@ describe('a developer', () => {
   it('has no view of the operators', async () => {
     await using tab = await openTab(browser)
     const { page } = tab
-    await logInOn(page, `${stand.url}/nodes`, DEVELOPER.email)
+    await logInOn(page, `${stand.url}/system`, DEVELOPER.email)
     await page.getByRole('heading', { name: 'Nothing here' }).waitFor()
     const links = await page.locator('nav[aria-label="Views"] a').allTextContents()
-    assert.deepEqual(links, ['Keys', 'Playground'])
+    assert.deepEqual(links, ['Keys', 'Usage', 'Playground', 'Sessions'])
   })
 })
 
@@ -68,9 +68,9 @@ describe('the page', () => {
     await logInOn(page, `${stand.url}/identities?minutes=5`, OPERATOR.email)
     await page.getByRole('heading', { name: 'Identities', exact: true }).waitFor()
     assert.equal(await page.locator('.tabs [aria-current]').textContent(), '5 min')
-    await page.getByRole('link', { name: 'Nodes' }).click()
-    await page.getByRole('heading', { name: 'Nodes', exact: true }).waitFor()
-    assert.equal(await page.title(), 'Nodes · Fluxgate')
+    await page.getByRole('link', { name: 'System' }).click()
+    await page.getByRole('heading', { name: 'System', exact: true }).waitFor()
+    assert.equal(await page.title(), 'System · Fluxgate')
     await page.goBack()
     await page.getByRole('heading', { name: 'Identities', exact: true }).waitFor()
     assert.equal(new URL(page.url()).search, '?minutes=5')
@@ -138,7 +138,18 @@ describe('the page', () => {
       await using tab = await openTab(browser, { viewport: { width, height: 800 } })
       const { page } = tab
       await logInOn(page, stand.url, OPERATOR.email)
-      for (const path of ['/', '/incidents', '/identities', '/nodes', '/policy', '/keys', '/playground']) {
+      for (const path of [
+        '/',
+        '/incidents',
+        '/identities',
+        '/system',
+        '/policy',
+        '/users',
+        '/keys',
+        '/usage',
+        '/playground',
+        '/sessions',
+      ]) {
         await page.goto(stand.url + path)
         await page.locator('h1').waitFor()
         const over = await page.evaluate<number>(TOO_WIDE)

@@ -1,6 +1,7 @@
 import type { Outcome } from './fault.ts'
 import type { RangeName } from './range.ts'
 import type {
+  FoundIdentities,
   IdentityPage,
   IncidentDetail,
   IncidentPage,
@@ -23,6 +24,8 @@ export interface Views {
   incidents(scope: IncidentScope, before: string | undefined): Promise<IncidentPage>
   incident(id: string): Promise<IncidentDetail | undefined>
   throttles(): Promise<ThrottlePage>
+  /** By parts of an id, an address, or a key's name or ends. */
+  findIdentities(text: string): Promise<FoundIdentities>
   topIdentities(windowMs: number): Promise<IdentityPage>
   system(): Promise<SystemView>
   metrics(range: RangeName): Promise<MetricsView>

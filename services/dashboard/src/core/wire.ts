@@ -154,6 +154,13 @@ export interface IdentityPage {
   readonly names: Names
 }
 
+export interface FoundIdentities {
+  readonly items: ReadonlyArray<{ readonly userId: string; readonly keyId: string }>
+  /** There are more than are listed. */
+  readonly more: boolean
+  readonly names: Names
+}
+
 export interface NodeView {
   readonly node: string
   readonly address: string

@@ -81,6 +81,11 @@ function answerViews(app: FastifyInstance, views: Views): void {
     { schema: { querystring: rangeQuery } },
     ({ query }) => views.metrics(query.range),
   )
+  app.get<{ Querystring: { q: string } }>(
+    '/identities',
+    { schema: { querystring: body({ q: text }) } },
+    ({ query }) => views.findIdentities(query.q),
+  )
   app.get<{ Params: { identity: string }; Querystring: { range: RangeName } }>(
     '/identities/:identity',
     { schema: { params: body({ identity }), querystring: rangeQuery } },

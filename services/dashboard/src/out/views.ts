@@ -15,6 +15,7 @@ import type {
   ThrottlePage,
 } from '../core/wire.ts'
 import type { MetricsView } from '../core/wire-usage.ts'
+import { findIdentities } from './find-identities.ts'
 import type { GatewayAdmin } from './gateway-admin.ts'
 import { identityDetail } from './identity-detail.ts'
 import { findIncidentView, listIncidentViews } from './incident-views.ts'
@@ -82,6 +83,7 @@ export function openViews(sources: ViewSources, limits: ViewLimits): Views {
     },
 
     throttles: () => throttles(sources, limits.listRows),
+    findIdentities: text => findIdentities(db, text, limits.listRows),
     topIdentities: windowMs => identities(sources, windowMs, limits.listRows),
   }
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Browser } from 'playwright-core'
 import { buildPage, launchBrowser, logInOn, openTab } from './browser.ts'
-import { IDENTITY, INCIDENT, seed } from './seed.ts'
+import { IDENTITY, INCIDENT, keepNodesAlive, seed } from './seed.ts'
 import { DEVELOPER, OPERATOR, type Stand, startStand } from './stand.ts'
 
 /** Pictures of every view, light and dark, on a desk and on a phone: `npm run screenshots`, then look at them. */
@@ -65,6 +65,7 @@ await mkdir(FOLDER, { recursive: true })
 const { pageDir } = stack.use(await buildPage())
 const stand = stack.use(await startStand({ pageDir }))
 await seed(stand)
+stack.defer(keepNodesAlive(stand))
 const busy = setInterval(() => {
   const now = Date.now()
   for (let i = 0; i < 6; i++) {

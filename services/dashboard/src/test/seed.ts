@@ -18,9 +18,14 @@ export async function seed(stand: Stand): Promise<void> {
   await createKey(stand.db, { ...key, id: KEY, name: 'laptop', createdAt: now - 20 * DAY_MS })
   await seedUsage(stand, now)
   await seedEvents(stand, now)
-  await stand.nodes.put('gw-a', {
-    ...{ node: 'gw-a', address: '10.0.0.11', port: 8443, started: now - HOUR_MS, heartbeat: now },
-  })
+  await stand.db
+    .insertInto('projection_checkpoints')
+    .values(
+      ['REQUESTS', 'TOKENS', 'AUTH'].map(stream => ({
+        ...{ projection: 'read-model', version: 1, stream, sequence: 1, updated_at: new Date(now) },
+      })),
+    )
+    .execute()
 }
 
 async function seedUsage({ db, gateway }: Stand, now: number): Promise<void> {
@@ -56,7 +61,7 @@ async function seedUsage({ db, gateway }: Stand, now: number): Promise<void> {
       })),
     )
     .execute()
-  gateway.admin.levels[IDENTITY] = 3_210
+  gateway.admin.levels[IDENTITY] = 42
 }
 
 /** A day's wave, so that charts look like charts. */
@@ -135,4 +140,18 @@ async function seedEvents(stand: Stand, now: number): Promise<void> {
   const first = { stream: 'TOKENS', sequence: 1 }
   const reason = 'gave up after 100 attempts: connection refused'
   await buryEvent(stand.link, 'incident-reporter', first, reason, new AbortController().signal)
+}
+
+/** Two nodes that live, until told to stop. */
+export function keepNodesAlive(stand: Stand): () => void {
+  const started = Date.now() - HOUR_MS
+  const beat = () => {
+    for (const [i, node] of ['gw-a', 'gw-b'].entries()) {
+      const record = { node, address: `10.0.0.${11 + i}`, port: 8443, started, heartbeat: Date.now() }
+      void stand.nodes.put(node, record)
+    }
+  }
+  beat()
+  const timer = setInterval(beat, 1_000)
+  return () => clearInterval(timer)
 }

@@ -1,3 +1,4 @@
+import type { RangeChoice } from '../live/range.ts'
 import { percent } from './format.ts'
 
 /** More than this is a multiple, which a percentage would not tell. */
@@ -10,5 +11,11 @@ export function deltaText(now: number | null, before: number | null): string {
   const ratio = now / before
   if (ratio > MULTIPLE) return `×${Math.round(ratio)}`
   const { value } = percent(Math.abs(ratio - 1))
-  return value === '0' || value === '0.0' ? '±0 %' : `${ratio > 1 ? '+' : '−'}${value} %`
+  return value === '0' || value === '<0.1' ? '±0 %' : `${ratio > 1 ? '+' : '−'}${value} %`
+}
+
+/** A short note under a figure; on hover, what it is compared with. */
+export function Delta(props: { now: number | null; before: number | null; range: RangeChoice }) {
+  const { now, before, range } = props
+  return <span title={`compared with ${range.before}`}>{deltaText(now, before)} vs. before</span>
 }

@@ -32,7 +32,10 @@ export function rate(perSecond: number): string {
 export function percent(share: number | null): Figure {
   if (share === null) return { value: NONE, unit: '%' }
   const value = share * 100
-  return { value: value === 0 ? '0' : value < 10 ? tenth.format(value) : whole.format(value), unit: '%' }
+  return {
+    value: value === 0 ? '0' : value < 0.05 ? '<0.1' : value < 10 ? tenth.format(value) : whole.format(value),
+    unit: '%',
+  }
 }
 
 export function duration(ms: number | null): Figure {

@@ -1,6 +1,6 @@
 import type { MetricsView, Percentiles, UsageSum } from '../../../src/core/wire-usage.ts'
 import type { RangeChoice } from '../live/range.ts'
-import { deltaText } from './delta.tsx'
+import { Delta } from './delta.tsx'
 import { count, dollars, duration, percent } from './format.ts'
 import { Tile } from './tile.tsx'
 
@@ -12,7 +12,7 @@ export function RangeTiles({ metrics, range }: { metrics: MetricsView | undefine
   const now = metrics?.total
   const before = metrics?.before
   const against = (figure: (sum: UsageSum) => number | null) =>
-    now && before ? `${deltaText(figure(now), figure(before))} on ${range.before}` : '\u00a0'
+    now && before ? <Delta now={figure(now)} before={figure(before)} range={range} /> : '\u00a0'
   const failed = now ? failedShare(now) : null
   const tone = (failed ?? 0) >= ERRORS_BAD ? 'bad' : (failed ?? 0) >= ERRORS_WARN ? 'warn' : undefined
   return (
@@ -55,9 +55,13 @@ export function RangeTiles({ metrics, range }: { metrics: MetricsView | undefine
 export function LatencyTiles({ metrics, range }: { metrics: MetricsView | undefined; range: RangeChoice }) {
   const { latency: now, latencyBefore: before } = metrics ?? {}
   const note = (figure: (of: Percentiles) => number | null) =>
-    now && before
-      ? `p95 ${deltaText(figure(now), figure(before))} on ${range.before} · ${count(now.count)} ended`
-      : '\u00a0'
+    now && before ? (
+      <>
+        p95 <Delta now={figure(now)} before={figure(before)} range={range} /> · {count(now.count)} ended
+      </>
+    ) : (
+      '\u00a0'
+    )
   return (
     <>
       <Tile

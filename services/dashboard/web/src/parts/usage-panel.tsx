@@ -1,13 +1,13 @@
 import type { UsageView } from '../../../src/core/wire-usage.ts'
 import type { RangeChoice } from '../live/range.ts'
-import { deltaText } from './delta.tsx'
+import { Delta } from './delta.tsx'
 import { count, dollars } from './format.ts'
 import { Tile } from './tile.tsx'
 
 /** What was used in a range, beside the time before. */
 export function UsageTiles({ usage, range }: { usage: UsageView; range: RangeChoice }) {
   const { total, before } = usage
-  const on = (now: number, then: number) => `${deltaText(now, then)} on ${range.before}`
+  const on = (now: number, then: number) => <Delta now={now} before={then} range={range} />
   return (
     <div class="tiles">
       <Tile

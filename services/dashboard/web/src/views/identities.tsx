@@ -1,5 +1,5 @@
 import { useState } from 'preact/hooks'
-import type { IdentityPage, IdentityRow, Names } from '../../../src/core/wire.ts'
+import type { FoundIdentities, IdentityPage, IdentityRow, Names } from '../../../src/core/wire.ts'
 import { useNow } from '../live/clock.ts'
 import { useResource } from '../live/resource.ts'
 import { usePlace } from '../live/route.ts'
@@ -9,6 +9,7 @@ import { Identity } from '../parts/identity.tsx'
 import { PageHead } from '../parts/page-head.tsx'
 import { Panel } from '../parts/panel.tsx'
 import { PardonDialog } from '../parts/pardon.tsx'
+import { SearchField, useSearch } from '../parts/search.tsx'
 import { Empty, Loaded } from '../parts/states.tsx'
 import { Tabs } from '../parts/tabs.tsx'
 import { ThrottleDialog } from '../parts/throttle-dialog.tsx'
@@ -27,6 +28,7 @@ export function Identities() {
   const asked = Number(usePlace().query.get('minutes') ?? DEFAULT_MINUTES)
   const minutes = WINDOWS.find(each => each.minutes === asked)?.minutes ?? DEFAULT_MINUTES
   const top = useResource<IdentityPage>(`/api/identities/top?minutes=${minutes}`, { everyMs: EVERY_MS })
+  const search = useSearch('/identities')
   return (
     <>
       <PageHead title="Identities">
@@ -39,6 +41,8 @@ export function Identities() {
           }))}
         />
       </PageHead>
+      <SearchField search={search} label="Find by user, e-mail or key" />
+      {search.asked !== '' && <Found text={search.asked} />}
       <Panel
         title="Top burners"
         class="list-panel"
@@ -56,6 +60,32 @@ export function Identities() {
       </Panel>
       <ThrottleList names={top.data?.names} />
     </>
+  )
+}
+
+function Found({ text }: { text: string }) {
+  const found = useResource<FoundIdentities>(`/api/identities?q=${encodeURIComponent(text)}`)
+  return (
+    <Panel title="Found" class="list-panel">
+      <Loaded resource={found}>
+        {({ items, names, more }) =>
+          items.length === 0 ? (
+            <Empty icon="identities">Nobody and no key is called like that.</Empty>
+          ) : (
+            <>
+              <ul class="rows">
+                {items.map(({ userId, keyId }) => (
+                  <li key={`${userId}.${keyId}`} class="row" data-testid="found-row">
+                    <Identity user={userId} apiKey={keyId} names={names} isLink />
+                  </li>
+                ))}
+              </ul>
+              {more && <p class="more muted">There are more: say more of the name.</p>}
+            </>
+          )
+        }
+      </Loaded>
+    </Panel>
   )
 }
 

@@ -75,18 +75,9 @@ function Detail({ detail, range }: { detail: IdentityDetail; range: RangeChoice 
       <UsageTiles usage={usage} range={range} />
       <UsageCharts usage={usage} spanText={`last ${range.text}`} />
       <div class="two">
-        <div class="stack">
-          <Panel title="Limit, and what is left now" class="list-panel">
-            <Limits limits={usage.limits} keys={keys} />
-          </Panel>
-          <Panel title="All keys of this user" class="list-panel">
-            {keys.length === 0 ? (
-              <Empty icon="keys">There is no key with an account here.</Empty>
-            ) : (
-              <KeyTable keys={keys} hrefOf={({ id }) => `/identities/${detail.user}.${id}`} />
-            )}
-          </Panel>
-        </div>
+        <Panel title="Limit, and what is left now" class="list-panel">
+          <Limits limits={usage.limits} keys={keys} />
+        </Panel>
         <Panel title="What happened" note="newest first" class="list-panel">
           {timeline.length === 0 ? (
             <Empty icon="identities">Nothing is told of this identity beyond its requests.</Empty>
@@ -95,6 +86,13 @@ function Detail({ detail, range }: { detail: IdentityDetail; range: RangeChoice 
           )}
         </Panel>
       </div>
+      <Panel title="All keys of this user" class="list-panel">
+        {keys.length === 0 ? (
+          <Empty icon="keys">There is no key with an account here.</Empty>
+        ) : (
+          <KeyTable keys={keys} hrefOf={({ id }) => `/identities/${detail.user}.${id}`} />
+        )}
+      </Panel>
     </>
   )
 }

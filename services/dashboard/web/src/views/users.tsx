@@ -1,31 +1,21 @@
-import { useEffect, useState } from 'preact/hooks'
+import { useState } from 'preact/hooks'
 import type { UserPage, UserView } from '../../../src/core/wire-people.ts'
 import { useResource } from '../live/resource.ts'
-import { navigate, usePlace } from '../live/route.ts'
 import { Badge } from '../parts/badge.tsx'
 import { count } from '../parts/format.ts'
 import { Icon } from '../parts/icon.tsx'
 import { PageHead } from '../parts/page-head.tsx'
 import { Panel } from '../parts/panel.tsx'
+import { SearchField, useSearch } from '../parts/search.tsx'
 import { Empty, Loaded } from '../parts/states.tsx'
 import { Time } from '../parts/time.tsx'
 import { CreateUserDialog } from '../parts/user-dialogs.tsx'
 
-const TYPING_MS = 250
-
 /** Who has an account. The search stands in the address. */
 export function Users() {
-  const asked = usePlace().query.get('q') ?? ''
-  const [text, setText] = useState(asked)
+  const search = useSearch('/users')
   const [isCreating, setCreating] = useState(false)
-  const users = useResource<UserPage>(`/api/users?q=${encodeURIComponent(asked)}`)
-  useEffect(() => setText(asked), [asked])
-  useEffect(() => {
-    if (text === asked) return
-    const to = text === '' ? '/users' : `/users?q=${encodeURIComponent(text)}`
-    const timer = setTimeout(() => navigate(to, { replace: true }), TYPING_MS)
-    return () => clearTimeout(timer)
-  }, [text])
+  const users = useResource<UserPage>(`/api/users?q=${encodeURIComponent(search.asked)}`)
   return (
     <>
       <PageHead title="Users">
@@ -34,15 +24,7 @@ export function Users() {
           Create a user
         </button>
       </PageHead>
-      <label class="field search">
-        <span>Find by id or e-mail</span>
-        <input
-          type="search"
-          data-testid="user-search"
-          value={text}
-          onInput={event => setText(event.currentTarget.value)}
-        />
-      </label>
+      <SearchField search={search} label="Find by id or e-mail" />
       <Panel title="Newest first" class="list-panel">
         <Loaded resource={users} rows={8}>
           {({ items, more }) =>
