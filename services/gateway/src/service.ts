@@ -41,6 +41,7 @@ import { createPasswords } from './out/accounts/passwords.ts'
 import { createResolver } from './out/dns/resolver.ts'
 import { edgeMetrics } from './out/edge-metrics.ts'
 import { gatewayMetrics } from './out/gateway-metrics.ts'
+import { gossipMetrics } from './out/gossip-metrics.ts'
 import { openLimits } from './out/limits.ts'
 import { joinNodes, type NodeRegistry } from './out/node-registry.ts'
 import { openCallers } from './out/oidc/open-callers.ts'
@@ -114,7 +115,7 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
   )
 
   const { node, dataDir } = config
-  const { table, budgets, prices } = stack.use(
+  const { table, budgets, prices, gossip } = stack.use(
     await openLimits(link, { node, boot, dataDir, limits, append, make, nowMs, epochMs, log }),
   )
 
@@ -166,6 +167,8 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
     () => spool.figures,
     () => spool.waiting,
   )
+
+  gossipMetrics(registry, gossip)
 
   const proxy: ProxyDeps = {
     exchange: {

@@ -31,6 +31,7 @@ async function startNode(node: string, boot = `${node}-1`) {
     link,
     table,
     warnings,
+    figures: gossip.figures,
     leave: () => gossip[Symbol.asyncDispose](),
     spend: (tokens: number) =>
       assert.ok(table.admit(ALICE, 'free', tokens, false, undefined, nowMs(), Date.now()).ok),
@@ -47,6 +48,9 @@ it('nodes share what is spent, and one that joins begins with it', async () => {
   await eventually(() => assert.deepEqual([one.left(), two.left()], [CAPACITY - 120, CAPACITY - 120]))
   await using late = await startNode('late')
   assert.equal(late.left(), CAPACITY - 120, 'known when joining has resolved')
+  assert.equal(late.figures().joinedWith, 1)
+  assert.ok(one.figures().answered + two.figures().answered >= 2, 'to the second and to the third')
+  assert.ok(one.figures().sent > 0 && one.figures().received > 0)
   late.spend(3)
   await eventually(() => assert.deepEqual([one.left(), two.left()], [CAPACITY - 123, CAPACITY - 123]))
 })
@@ -62,6 +66,12 @@ it('a node asks for what a restarted server kept from it', async () => {
   await sleep(5 * INTERVAL_MS)
   await server.start()
   await eventually(() => assert.deepEqual([one.left(), two.left()], [CAPACITY - 111, CAPACITY - 111]))
+  await eventually(() => {
+    for (const { asked, healed, peers, behind } of [one.figures(), two.figures()]) {
+      assert.ok(asked >= healed && healed >= 1)
+      assert.deepEqual([peers, behind], [1, 0])
+    }
+  })
 })
 
 it('what cannot be read is told and ignored, and a peer that does not answer is asked again', async () => {
@@ -72,6 +82,7 @@ it('what cannot be read is told and ignored, and a peer that does not answer is 
   await eventually(() => {
     assert.equal(one.warnings.filter(each => each === 'gossip cannot be read').length, 3)
   })
+  assert.equal(one.figures().unreadable, 3)
   const row = { id: ALICE, tier: 'free', busy: 1, tokens: 5, requests: 1, streams: 0 }
   const frame = (seq: number) => JSON.stringify({ node: 'mute', boot: 'mute-1', seq, rows: [row] })
   for (const seq of [7, 8]) {

@@ -24,6 +24,29 @@ const JOIN_TRIES = 3
 /** Frames that are kept while a joining node waits for its snapshot; what is beyond is a gap, and healed as one. */
 const MAX_KEPT_FRAMES = 1_000
 
+/** What a node told and heard since it joined. */
+export interface GossipFigures {
+  /** Frames and beats. */
+  readonly sent: number
+  readonly received: number
+  /** Received, and not to be read. */
+  readonly unreadable: number
+  /** Times a peer was asked for what was missed of it, and times its answer made up for it. */
+  readonly asked: number
+  readonly healed: number
+  /** Snapshots given to nodes that joined, and to peers that missed something. */
+  readonly answered: number
+  /** Accounts that this node knew from another when it began. */
+  readonly joinedWith: number
+  /** Peers heard within the last seconds, and those of which something is missing still. */
+  readonly peers: number
+  readonly behind: number
+}
+
+export interface JoinedGossip extends AsyncDisposable {
+  readonly figures: () => GossipFigures
+}
+
 /**
  * Shares limits between nodes: each keeps every live account, takes its own debits at once and sends them, coalesced by
  * identity, every `intervalMs`, and at the end of the event loop's turn when an identity comes near a limit. Resolves
@@ -35,12 +58,16 @@ export async function joinGossip(
   table: LimitTable,
   nowMs: () => number,
   intervalMs: number,
-): Promise<AsyncDisposable> {
+): Promise<JoinedGossip> {
   const gossip = new Gossip(self, table)
   const asked = new Set<Peer>()
   let kept: Uint8Array[] | undefined = []
+  const counts = { sent: 0, received: 0, unreadable: 0, asked: 0, healed: 0, answered: 0, joinedWith: 0 }
 
-  const publish = (frame: object): void => link.connection.publish(DEBITS, JSON.stringify(frame))
+  const publish = (frame: object): void => {
+    counts.sent++
+    link.connection.publish(DEBITS, JSON.stringify(frame))
+  }
   const flush = (): void => {
     if (!table.hasDirty) return
     if (link.isConnected()) for (const frame of gossip.takeFrames()) publish(frame)
@@ -53,17 +80,24 @@ export async function joinGossip(
   const hear = (data: Uint8Array): void => {
     const frame = parseFrame(data)
     if (!frame.ok) {
+      counts.unreadable++
       link.log.warn({ reason: frame.reason }, 'gossip cannot be read')
       return
     }
+    // The server gives a node its own frames too.
+    if (frame.value.boot !== self.boot) counts.received++
     const peer = gossip.hear(frame.value, nowMs())
     if (peer && !asked.has(peer)) heal(peer)
   }
   const heal = (peer: Peer): void => {
     asked.add(peer)
+    counts.asked++
     askParts(link, `${OWN}.${peer.node}`, parseOwnPart, ANSWER_LIMIT_MS, answer => {
       asked.delete(peer)
-      if (answer.kind === 'whole') gossip.heal(answer.parts, nowMs())
+      if (answer.kind === 'whole') {
+        gossip.heal(answer.parts, nowMs())
+        if (!peer.isBehind) counts.healed++
+      }
       // Its next frame or beat makes us ask again.
       else
         link.log.warn({ peer: peer.node, answer: answer.kind }, 'gossip was missed and not made up for yet')
@@ -78,7 +112,10 @@ export async function joinGossip(
     },
   })
   const answer = await join(link)
-  if (answer) gossip.join(answer, nowMs())
+  if (answer) {
+    gossip.join(answer, nowMs())
+    counts.joinedWith = answer.reduce((sum, part) => sum + part.rows.length, 0)
+  }
   for (const data of kept.splice(0)) hear(data)
   kept = undefined
 
@@ -88,6 +125,7 @@ export async function joinGossip(
       callback: (error, message) => {
         if (error) return
         flush()
+        counts.answered++
         for (const part of parts()) message.respond(JSON.stringify(part))
       },
     })
@@ -107,6 +145,10 @@ export async function joinGossip(
   const offReconnect = link.onReconnect(beat)
   beat()
   return {
+    figures: () => {
+      const peers = [...gossip.peers.all()].filter(peer => peer.isAlive)
+      return { ...counts, peers: peers.length, behind: peers.filter(peer => peer.isBehind).length }
+    },
     async [Symbol.asyncDispose]() {
       table.onTight = () => {}
       offReconnect()

@@ -5,7 +5,7 @@ import type { Log } from '@fluxgate/runtime'
 import type { BudgetLimits } from '../core/budgets/limits.ts'
 import { LimitTable } from '../core/limits/limit-table.ts'
 import { type BudgetFollower, openBudgets } from './budgets.ts'
-import { joinGossip } from './gossip.ts'
+import { type GossipFigures, joinGossip } from './gossip.ts'
 import { watchPolicy } from './policy.ts'
 
 export interface LimitTools {
@@ -25,6 +25,7 @@ export interface Limits extends AsyncDisposable {
   readonly table: LimitTable
   readonly budgets: BudgetFollower
   readonly prices: Prices
+  readonly gossip: () => GossipFigures
 }
 
 const FORGET_EVERY_MS = 60_000
@@ -44,9 +45,9 @@ export async function openLimits(link: NatsLink, tools: LimitTools): Promise<Lim
     onPrices: prices.setList.bind(prices),
   }
   stack.use(await watchPolicy(link, listener))
-  stack.use(await joinGossip(link, { node, boot }, table, nowMs, limits.gossipIntervalMs))
+  const gossip = stack.use(await joinGossip(link, { node, boot }, table, nowMs, limits.gossipIntervalMs))
   const timer = setInterval(() => table.forget(nowMs(), epochMs()), FORGET_EVERY_MS)
   stack.defer(() => clearInterval(timer))
   const owned = stack.move()
-  return { table, budgets, prices, [Symbol.asyncDispose]: () => owned.disposeAsync() }
+  return { table, budgets, prices, gossip: gossip.figures, [Symbol.asyncDispose]: () => owned.disposeAsync() }
 }
