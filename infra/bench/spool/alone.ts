@@ -23,7 +23,8 @@ export async function measureAlone(directory: string, fsync: 'off' | 'commit') {
       spool.add(
         Array.from({ length: PER_TURN }, () => ({
           ...{ subject, id: newId(), payload, stored: undefined, segment: undefined, commit: undefined },
-          ...{ heldAtMs: 0, sentAtMs: 0, firstSentAtMs: 0, retryAtMs: 0, ackedAtMs: 0, position: 0 },
+          ...{ heldAtMs: 0, sentAtMs: 0, firstSentAtMs: 0, retryAtMs: 0, position: 0 },
+          ...{ wasStored: false, shipment: undefined },
         })),
       )
       await new Promise<void>(resolve => spool.commit([resolve]))

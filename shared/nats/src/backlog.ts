@@ -1,4 +1,5 @@
 import { Fifo } from './fifo.ts'
+import type { Shipment } from './shipments.ts'
 import type { Commit } from './spool/commits.ts'
 import type { SpoolEvent } from './spool/record.ts'
 import type { Segment } from './spool/segment.ts'
@@ -19,14 +20,19 @@ export interface Held extends SpoolEvent {
   firstSentAtMs: number
   /** When it is sent again, if nothing is heard of it. */
   retryAtMs: number
-  /** 0 before a stream has acknowledged it. */
-  ackedAtMs: number
+  /** True when a stream had acknowledged it once. */
+  readonly wasStored: boolean
   /** Where it stands on disk; undefined when it is in memory alone. */
   segment: Segment | undefined
   position: number
   /** Who waits for it while it is in memory alone. */
   commit: Commit | undefined
+  /** The write with which it left last, while its acknowledgement is waited for. */
+  shipment: Shipment | undefined
 }
+
+/** Where an event stands on disk, or the oldest of several. */
+export type Place = Pick<Held, 'segment' | 'position'>
 
 /** Where events wait until they are sent and acknowledged. */
 export interface Backlog {
@@ -42,11 +48,14 @@ export interface Backlog {
   commit(callbacks: Array<() => void>): void
   /** The next event to send. */
   next(): Held | undefined
-  acknowledged(held: Held): void
-  /** Called about ten times a second with what is sent and not acknowledged. */
-  tick(outstanding: Iterable<Held>): void
+  /** @param isKept  its segment may not go before {@link release} */
+  acknowledged(held: Held, isKept: boolean): void
+  /** So many acknowledged events of the segment were kept, and are not any more. */
+  release(segment: Segment, events: number): void
+  /** Called about ten times a second with what is sent and may still be needed. */
+  tick(outstanding: Iterable<Place>): void
   /** Nothing more will be sent or acknowledged. */
-  close(outstanding: Iterable<Held>): void
+  close(outstanding: Iterable<Place>): void
 }
 
 /** Events in memory only: enough for a service that can do its work again after a crash. */
@@ -72,6 +81,7 @@ export class MemoryBacklog implements Backlog {
   }
 
   acknowledged(): void {}
+  release(): void {}
   tick(): void {}
   close(): void {}
 }

@@ -1,6 +1,7 @@
 import type { SpoolEvent } from './spool/record.ts'
 
-const CRLF = '\r\n'
+const CR = 13
+const LF = 10
 
 /**
  * Publishes as the bytes of NATS' protocol (`HPUB`, docs.nats.io "Client Protocol"), many in one buffer. The client
@@ -29,12 +30,12 @@ export class Frames {
     const head = `HPUB ${subject} ${this.#inbox}.${token} ${headers.length} ${total}\r\n${headers}`
     this.#heads.push(head)
     this.#payloads.push(payload)
-    this.#bytes += head.length + payload.length + CRLF.length
+    this.#bytes += head.length + payload.length + 2
   }
 
   /** All that was added since, in order. */
   take(): Buffer {
-    // Not from the pool, and not used again: the socket may keep it for a while.
+    // Not from the pool: the socket may keep it for a while, and the publisher for longer.
     const frames = Buffer.allocUnsafeSlow(this.#bytes)
     let at = 0
     for (let i = 0; i < this.#heads.length; i++) {
@@ -42,12 +43,29 @@ export class Frames {
       const payload = this.#payloads[i]!
       frames.set(payload, at)
       at += payload.length
-      frames[at++] = 13
-      frames[at++] = 10
+      frames[at++] = CR
+      frames[at++] = LF
     }
     this.#heads = []
     this.#payloads = []
     this.#bytes = 0
     return frames
+  }
+}
+
+const HEAD = /^HPUB (\S+) \S+ (\d+) (\d+)$/
+const ID = /Nats-Msg-Id: (\S+)/
+
+/** Reads back what {@link Frames.take} has made. */
+export function* readFrames(frames: Buffer): Generator<SpoolEvent> {
+  for (let at = 0; at < frames.length; ) {
+    const lineEnd = frames.indexOf('\r\n', at)
+    const [, subject, headerBytes, totalBytes] = HEAD.exec(frames.toString('latin1', at, lineEnd))!
+    const headers = lineEnd + 2
+    const payload = headers + Number(headerBytes)
+    const end = headers + Number(totalBytes)
+    const [, id] = ID.exec(frames.toString('latin1', headers, payload))!
+    yield { subject: subject!, id: id!, payload: frames.subarray(payload, end) }
+    at = end + 2
   }
 }

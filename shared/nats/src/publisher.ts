@@ -1,9 +1,9 @@
 import { encodeEvent, type OutgoingEvent } from '@fluxgate/contracts'
 import type { Msg, Subscription } from 'nats'
-import { type Backlog, type Held, MemoryBacklog, type StoredAt } from './backlog.ts'
-import { Fifo } from './fifo.ts'
+import { type Backlog, type Held, MemoryBacklog, type Place, type StoredAt } from './backlog.ts'
 import { Frames } from './frames.ts'
 import type { NatsLink } from './link.ts'
+import { type Shipment, Shipments } from './shipments.ts'
 import { findStored } from './spool/stored.ts'
 import { DEDUPE_WINDOW_MS } from './topology.ts'
 
@@ -53,8 +53,9 @@ export class EventPublisher implements AsyncDisposable {
   readonly #inbox: string
   readonly #subscription: Subscription
   readonly #outstanding = new Map<number, Held>()
-  /** Acknowledged, and kept for a while. */
-  readonly #resting = new Fifo<Held>()
+  /** What is sent by one write, and what was. An event in memory alone is not kept once it is acknowledged. */
+  #shipment: Shipment | undefined
+  readonly #shipments = new Shipments()
   readonly #backlog: Backlog
   readonly #inMemory: boolean
   /** What this turn of the event loop has brought. */
@@ -120,13 +121,14 @@ export class EventPublisher implements AsyncDisposable {
       payload: Buffer.from(encodeEvent(outgoing.event)),
       stored,
       heldAtMs: 0,
-      ackedAtMs: 0,
+      wasStored: false,
       sentAtMs: 0,
       firstSentAtMs: 0,
       retryAtMs: 0,
       segment: undefined,
       position: 0,
       commit: undefined,
+      shipment: undefined,
     })
     this.#turn ??= setImmediate(this.#endTurn)
   }
@@ -165,8 +167,7 @@ export class EventPublisher implements AsyncDisposable {
     if (left > 0 && this.#inMemory)
       log.error({ events: left, fault: this.fault }, 'publisher closed with events not stored')
     else if (left > 0) log.warn({ events: left, fault: this.fault }, 'events stay in the spool')
-    for (const held of this.#resting) this.#backlog.acknowledged(held)
-    this.#resting.clear()
+    for (const { segment, events } of this.#shipments.portions()) this.#backlog.release(segment, events)
     this.#backlog.close(this.#outstanding.values())
     return left
   }
@@ -204,12 +205,18 @@ export class EventPublisher implements AsyncDisposable {
     held.retryAtMs = nowMs + Math.min(maxRetryMs, Math.max(ackTimeoutMs, nowMs - held.firstSentAtMs))
     this.#outstanding.set(token, held)
     this.#frames.add(held, token)
+    if (this.#inMemory) return
+    this.#shipment ??= this.#shipments.begin(held.sentAtMs)
+    this.#shipments.add(this.#shipment, held)
   }
 
   /** One write for all that was to be sent. */
   #flushFrames(): void {
     if (this.#frames.isEmpty) return
-    this.#link.write(this.#frames.take())
+    const frames = this.#frames.take()
+    if (this.#shipment) this.#shipment.frames = frames
+    this.#shipment = undefined
+    this.#link.write(frames)
   }
 
   #sendWaiting(): void {
@@ -241,26 +248,23 @@ export class EventPublisher implements AsyncDisposable {
   }
 
   #onStored(held: Held, at: StoredAt): void {
-    const isFirst = held.ackedAtMs === 0
-    held.ackedAtMs = performance.now()
-    // What is in memory alone is waited for.
-    if (held.segment) this.#resting.push(held)
-    else this.#backlog.acknowledged(held)
-    if (!isFirst) return
+    const { segment, shipment } = held
+    const isKept = segment !== undefined && shipment !== undefined
+    if (isKept) this.#shipments.acknowledged(held, shipment, segment, performance.now())
+    else this.#shipments.leave(held)
+    this.#backlog.acknowledged(held, isKept)
+    if (held.wasStored) return
     this.acknowledged++
     held.stored?.(at)
   }
 
   #forgetRested(): void {
-    const rested = performance.now() - this.#limits.keptAfterAckMs
-    for (let held = this.#resting.peek(); held && held.ackedAtMs <= rested; held = this.#resting.peek()) {
-      this.#backlog.acknowledged(held)
-      this.#resting.shift()
-    }
+    const restedMs = performance.now() - this.#limits.keptAfterAckMs
+    for (const { segment, events } of this.#shipments.rested(restedMs)) this.#backlog.release(segment, events)
   }
 
-  *#kept(): Generator<Held> {
-    yield* this.#resting
+  *#kept(): Generator<Place> {
+    yield* this.#shipments.portions()
     yield* this.#outstanding.values()
   }
 
@@ -296,8 +300,7 @@ export class EventPublisher implements AsyncDisposable {
 
   /** What was acknowledged just before the server went comes first, as it did. */
   #resendAll(): void {
-    const all = [...this.#kept()]
-    this.#resting.clear()
+    const all = [...this.#shipments.takeAll(this.#outstanding.values()), ...this.#outstanding.values()]
     this.#outstanding.clear()
     for (const held of all) this.#outstanding.set(this.#nextToken++, held)
     const oldestMs = Math.min(...Array.from(this.#outstanding.values(), held => held.firstSentAtMs))

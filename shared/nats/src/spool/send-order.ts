@@ -119,8 +119,9 @@ export class SendOrder implements Disposable {
       sentAtMs: 0,
       firstSentAtMs: 0,
       retryAtMs: 0,
-      ackedAtMs: 0,
+      wasStored: false,
       commit: undefined,
+      shipment: undefined,
     }
   }
 }

@@ -1,6 +1,6 @@
 import { renameSync, rmSync, unlink } from 'node:fs'
 import { basename, join } from 'node:path'
-import type { Held } from '../backlog.ts'
+import type { Place } from '../backlog.ts'
 import type { LinkLog } from '../link.ts'
 import type { Adopted } from './adopt.ts'
 import type { Cursor } from './cursor.ts'
@@ -61,7 +61,7 @@ export class Shelf {
    * @param held sent or waiting in memory
    * @param next position of the next event of our own directory
    */
-  mark(held: Iterable<Held>, cursor: Cursor | undefined, next: number): void {
+  mark(held: Iterable<Place>, cursor: Cursor | undefined, next: number): void {
     for (const home of this.#homes) home.oldest = Number.POSITIVE_INFINITY
     this.#own.oldest = next
     for (const { segment, position } of held) {

@@ -1,10 +1,11 @@
-import type { Backlog, Held } from '../backlog.ts'
+import type { Backlog, Held, Place } from '../backlog.ts'
 import type { LinkLog } from '../link.ts'
 import type { Adopted } from './adopt.ts'
 import { GroupCommit } from './group-commit.ts'
 import type { Home } from './home.ts'
 import type { SpoolLimits } from './limits.ts'
 import { keepClaim } from './owner.ts'
+import type { Segment } from './segment.ts'
 import { SendOrder } from './send-order.ts'
 import { Shelf } from './shelf.ts'
 import { SpoolFull, Writer, type WriterOptions } from './writer.ts'
@@ -137,13 +138,17 @@ export class Spool implements Backlog {
     }
   }
 
-  acknowledged(held: Held): void {
-    if (held.segment) held.segment.unacknowledged--
-    else this.#unspooled.delete(held)
+  acknowledged(held: Held, isKept = false): void {
+    if (!held.segment) this.#unspooled.delete(held)
+    else if (!isKept) held.segment.unacknowledged--
     if (held.commit && --held.commit.left === 0) this.#group.run(performance.now())
   }
 
-  tick(outstanding: Iterable<Held>): void {
+  release(segment: Segment, events: number): void {
+    segment.unacknowledged -= events
+  }
+
+  tick(outstanding: Iterable<Place>): void {
     const nowMs = performance.now()
     this.#group.run(nowMs)
     if (this.#fault !== undefined && nowMs >= this.#probeAtMs) this.#probe(nowMs)
@@ -157,7 +162,7 @@ export class Spool implements Backlog {
   }
 
   /** What is not stored, or not ended, stays on disk for the next process. */
-  close(outstanding: Iterable<Held>): void {
+  close(outstanding: Iterable<Place>): void {
     this.#attempt(() => this.#tidy(outstanding), 'the spool cannot be tidied')
     this.#order[Symbol.dispose]()
     this.#writer[Symbol.dispose]()
@@ -233,7 +238,7 @@ export class Spool implements Backlog {
     this.#group.unspooledAreWritten(events, nowMs)
   }
 
-  #tidy(outstanding: Iterable<Held>): void {
+  #tidy(outstanding: Iterable<Place>): void {
     const { cursor, queue } = this.#order
     this.#shelf.mark(both(outstanding, queue), cursor, this.#writer.next)
     // What a new segment repeats must be on the disk before the old one goes.
@@ -251,7 +256,7 @@ export class Spool implements Backlog {
   }
 }
 
-function* both(first: Iterable<Held>, second: Iterable<Held>): Generator<Held> {
+function* both(first: Iterable<Place>, second: Iterable<Place>): Generator<Place> {
   yield* first
   yield* second
 }

@@ -46,10 +46,11 @@ export function held(number: number, bytes?: number): Held {
     sentAtMs: 0,
     firstSentAtMs: 0,
     retryAtMs: 0,
-    ackedAtMs: 0,
+    wasStored: false,
     segment: undefined,
     position: 0,
     commit: undefined,
+    shipment: undefined,
   }
 }
 
