@@ -11,7 +11,7 @@ import { createDatabase, eventually, freePort, startNatsServer, startPostgres } 
 import { assertConserved, assertTold, readLedger } from './test-conservation.ts'
 import { startModelServer } from './test-model-server.ts'
 
-const KILLS = 6
+const KILLS = 5
 /** Of each kind: plain calls, and streams that take longer. */
 const CALLERS = 8
 const PIECE_MS = 15
@@ -140,7 +140,11 @@ it(`a gateway that is killed ${KILLS} times under load: what clients saw answere
   const { admitted, interrupted } = assertConserved(ledger)
   assert.ok(admitted >= clients.answered.size)
   assert.ok(interrupted >= KILLS, `${interrupted} were running when their node was killed`)
-  assert.ok(clients.streamed > KILLS && clients.answered.size - clients.streamed > KILLS * 50)
+  const plain = clients.answered.size - clients.streamed
+  assert.ok(
+    clients.streamed > KILLS && plain > KILLS * 10,
+    `${clients.streamed} streams, ${plain} plain calls`,
+  )
 })
 
 /** A key that no limit stands in the way of. */
