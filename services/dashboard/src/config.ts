@@ -1,4 +1,5 @@
 import type { EnvReader } from '@fluxgate/runtime'
+import type { ForensicsLimits } from './core/forensics.ts'
 import type { HubLimits } from './core/live-hub.ts'
 
 export interface DashboardConfig {
@@ -21,10 +22,12 @@ export interface DashboardConfig {
   readonly model: string
   /** Certificate that vouches for the gateway's; absent: the system's authorities. */
   readonly gatewayCaPath: string | undefined
+  /** How long the projection keeps rows of requests. */
+  readonly requestsKeptMs: number
   readonly limits: DashboardLimits
 }
 
-export interface DashboardLimits extends HubLimits {
+export interface DashboardLimits extends HubLimits, ForensicsLimits {
   readonly maxBodyBytes: number
   /** The log is read back at most this many events of a stream when the history is made. */
   readonly maxReplayEvents: number
@@ -52,6 +55,7 @@ export interface DashboardLimits extends HubLimits {
 }
 
 const MINUTE_MS = 60_000
+const DAY_MS = 86_400_000
 const MIN_SECRET_BYTES = 32
 const MIN_TOKEN_BYTES = 16
 
@@ -75,6 +79,7 @@ export function readDashboardConfig(env: EnvReader): DashboardConfig {
     gatewayPublicUrl: originOf(env.url('GATEWAY_PUBLIC_URL', ['http:', 'https:'], gatewayUrl)),
     model: env.text('LLM_MODEL', 'phi4-mini'),
     gatewayCaPath: env.optional('GATEWAY_CA_PATH'),
+    requestsKeptMs: env.integer('RETENTION_DAYS', 30, { min: 1, max: 3_660 }) * DAY_MS,
     limits: DEFAULT_LIMITS,
   }
 }
@@ -104,7 +109,16 @@ export const DEFAULT_LIMITS: DashboardLimits = Object.freeze({
   modelAgeMs: MINUTE_MS,
   listRows: 50,
   maxRecentIncidents: 500,
-  maxThrottleMs: 31 * 86_400_000,
+  maxThrottleMs: 31 * DAY_MS,
+  pageScanned: 200_000,
+  pageMs: 4_000,
+  traceScanned: 500_000,
+  forensicsRows: 200,
+  maxOffenders: 500,
+  keptAnswers: 16,
+  maxJobs: 4,
+  jobMs: 5 * MINUTE_MS,
+  maxTails: 50,
 })
 
 function adminUrls(env: EnvReader): string[] {

@@ -113,8 +113,8 @@ describe('the palette', () => {
       await page.keyboard.type(text)
       await page.keyboard.press('Enter')
     }
-    await find('nod')
-    await page.getByRole('heading', { name: 'Nodes', exact: true }).waitFor()
+    await find('sys')
+    await page.getByRole('heading', { name: 'System', exact: true }).waitFor()
     await find('inc_00000000aa')
     await eventually(() => assert.equal(new URL(page.url()).pathname, '/incidents/inc_00000000aa'))
     await page.keyboard.press('Control+k')

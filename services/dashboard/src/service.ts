@@ -14,6 +14,7 @@ import {
   Bucket,
   connectNats,
   EventPublisher,
+  GUARD_POLICY_KEYS,
   type NatsLink,
   NODE_TTL_MS,
   openPenaltyBox,
@@ -33,6 +34,7 @@ import { watchWhenThere } from './in/bucket-watch.ts'
 import { LiveFeed, type LogListener } from './in/live-feed.ts'
 import { openAdmission } from './out/admission.ts'
 import { openDeadLetters } from './out/dead-letters.ts'
+import { openForensics } from './out/forensics.ts'
 import { openGatewayAdmin } from './out/gateway-admin.ts'
 import { findIncidentView } from './out/incident-views.ts'
 import { openLimits } from './out/limits.ts'
@@ -171,6 +173,8 @@ function appParts(stack: AsyncDisposableStack, parts: Parts, picture: Picture, p
     ...{ urls: config.gatewayAdminUrls, token: config.adminToken, timeoutMs: limits.adminTimeoutMs },
   })
   const throttleOf = (identity: string, atMs: number) => hub.throttleOf(identity, atMs)
+  const policyBook = openPolicyBook(link, event => parts.publisher.publish(event), parts.make)
+  const policy = async () => (await policyBook.get(GUARD_POLICY_KEYS.live))?.value ?? null
   const limitsOf = openLimits({ link, admin, throttleOf, nowMs, ageMs: limits.overviewAgeMs })
   return {
     ...{ ...limits, log, hub, nowMs, origin, pageDir, missing: picture.missing },
@@ -183,11 +187,12 @@ function appParts(stack: AsyncDisposableStack, parts: Parts, picture: Picture, p
     views: openViews({ db, link, hub, recent, admin, limitsOf, liveNodes: picture.liveNodes, nowMs }, limits),
     ownViews: openOwnViews({ db, limitsOf, nowMs }),
     people: openPeople({ ...parts, admin, listRows }),
-    deadLetters: openDeadLetters({ link, make: parts.make, listRows }),
-    policies: openPolicies(
-      link,
-      openPolicyBook(link, event => parts.publisher.publish(event), parts.make),
+    forensics: openForensics(
+      { ...{ db, link, nowMs }, policy, requestsKeptMs: config.requestsKeptMs },
+      limits,
     ),
+    deadLetters: openDeadLetters({ link, make: parts.make, listRows }),
+    policies: openPolicies(link, policyBook),
     orders: openOrders({ ...parts, findIncident, timeoutMs, maxThrottleMs }),
   }
 }

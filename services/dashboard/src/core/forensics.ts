@@ -43,11 +43,33 @@ export interface Forensics {
   events(order: EventPageOrder, signal: AbortSignal): Promise<EventRows>
   event(stream: StreamName, sequence: number, signal: AbortSignal): Promise<EventView | undefined>
   trace(request: string, signal: AbortSignal): Promise<TraceView | undefined>
-  /** Tells rows as they are stored, until the signal ends it. */
-  tail(search: EventSearch, signal: AbortSignal, onRows: (rows: EventRows['items']) => void): Promise<void>
+  /** Tells rows as they are stored, from after some positions on, until the signal ends it. */
+  tail(
+    search: EventSearch,
+    since: ReadonlyMap<string, number>,
+    signal: AbortSignal,
+    onRows: (rows: EventRows['items']) => void,
+  ): Promise<void>
   /** Moments in the order of time. */
   states(moments: readonly number[], working: Working): Promise<StatesView>
   whatIfBase(): Promise<WhatIfBase>
   whatIf(policy: GuardPolicy, span: LogSpan, working: Working): Promise<WhatIfView>
   verify(span: LogSpan, working: Working): Promise<VerdictView>
+}
+
+export interface ForensicsLimits {
+  /** Events looked at for one page of the list, and how long that may take. */
+  readonly pageScanned: number
+  readonly pageMs: number
+  /** Events of each stream looked at for one request. */
+  readonly traceScanned: number
+  /** Rows of each list of an answer; all are counted. */
+  readonly forensicsRows: number
+  readonly maxOffenders: number
+  /** Answers about past moments that are kept: the past does not change. */
+  readonly keptAnswers: number
+  /** Readings of the log at once, and how long one of them may take. */
+  readonly maxJobs: number
+  readonly jobMs: number
+  readonly maxTails: number
 }

@@ -25,6 +25,8 @@ export interface EventRows {
   readonly scanned: number
   /** When the last one that was looked at was stored. */
   readonly reachedAt: number | null
+  /** Cursor of where the streams ended before the page was read: a tail from there on misses nothing. */
+  readonly head: string
   /** Messages that the streams hold, so that an unfiltered list knows its length. */
   readonly held: number
 }
@@ -65,7 +67,9 @@ export interface TraceView {
   readonly identity: string | null
   readonly names: Names
   readonly steps: readonly TraceStep[]
-  /** In order; times are milliseconds from the first step. */
+  /** When it arrived, as far as it is told. */
+  readonly startedAt: number
+  /** In order; times are milliseconds from the arrival. */
   readonly bars: readonly TraceBar[]
   /** What every request has in the log, and this one has not (yet). */
   readonly missing: readonly string[]

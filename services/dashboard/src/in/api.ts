@@ -11,12 +11,13 @@ import {
   throttleReason as reason,
   orderText as text,
 } from './fields.ts'
-import { actorOf, type GateParts, requireRole, requireSameOrigin, requireVisitor, visitorOf } from './gate.ts'
+import { answerForensics, type ForensicsParts } from './forensics.ts'
+import { actorOf, requireRole, requireSameOrigin, requireVisitor, visitorOf } from './gate.ts'
 import { answerPeople } from './people.ts'
 import { answerPolicies } from './policy.ts'
 import { answerSystem } from './system.ts'
 
-export interface ApiParts extends GateParts {
+export interface ApiParts extends ForensicsParts {
   readonly views: Views
   readonly orders: Orders
   readonly policies: Policies
@@ -69,6 +70,7 @@ export function answerApi(app: FastifyInstance, parts: ApiParts): void {
     answerPolicies(scope, parts.policies)
     answerPeople(scope, parts.people)
     answerSystem(scope, parts.views, parts.deadLetters)
+    answerForensics(scope, parts)
   })
 }
 

@@ -51,7 +51,7 @@ export function openLive(app: FastifyInstance, parts: LiveParts): void {
   )
 }
 
-const EVENT_STREAM = {
+export const EVENT_STREAM = {
   'content-type': 'text/event-stream; charset=utf-8',
   'cache-control': 'no-cache, no-transform',
   // Reverse proxies would hold the frames back.
@@ -59,7 +59,7 @@ const EVENT_STREAM = {
 }
 
 /** A session may end, and a role be taken, while its page is open. While nobody can tell, the page stays. */
-async function isStillOperator({ admit }: GateParts, token: string | undefined): Promise<boolean> {
+export async function isStillOperator({ admit }: GateParts, token: string | undefined): Promise<boolean> {
   let visitor: Visitor | undefined
   try {
     visitor = token === undefined ? undefined : await admit(token)
@@ -80,7 +80,7 @@ function sinkOf(response: ServerResponse): Sink {
   }
 }
 
-function every(ms: number, action: () => Promise<void>): () => void {
+export function every(ms: number, action: () => Promise<void>): () => void {
   const timer = setInterval(() => void action(), ms)
   return () => clearInterval(timer)
 }

@@ -22,6 +22,8 @@ type Stored = Awaited<ReturnType<NatsLink['manager']['streams']['getMessage']>>
 const MESSAGE_ID = 'Nats-Msg-Id'
 const WRONG_LAST_SEQUENCE = 10071
 const SHOWN_CHARS = 4_000
+/** What NATS lets the dashboard publish ends there, too: it can make no facts about keys and logins. */
+const NO_ACCOUNTS = 'Facts about accounts are put back by hand, with the operator’s own NATS user.'
 const decoder = new TextDecoder()
 
 /** What could not be read or handled: looked at, and put back where it came from. */
@@ -61,6 +63,7 @@ async function putBack(
   if (letter.event === null || !parsed || STREAMS[parsed.stream] !== letter.stream) {
     return refused('invalid', 'It does not say which event of which stream it was: it cannot be put back.')
   }
+  if (letter.stream === STREAMS.auth) return refused('forbidden', NO_ACCOUNTS)
   const claim = claimOf(make, letter, actor, reason)
   if (!(await appendFirst(link, claim)) && (await isBack(link, letter, letter.event))) {
     return refused('conflict', 'It has been put back before.')

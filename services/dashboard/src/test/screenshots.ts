@@ -7,7 +7,7 @@ import { IDENTITY, INCIDENT, keepNodesAlive, seed } from './seed.ts'
 import { DEVELOPER, OPERATOR, type Stand, startStand } from './stand.ts'
 
 /** Pictures of every view, light and dark, on a desk and on a phone: `npm run screenshots`, then look at them. */
-const FOLDER = fileURLToPath(new URL('../../screenshots', import.meta.url))
+const FOLDER = fileURLToPath(new URL('../../../../screenshots', import.meta.url))
 const SCREENS = {
   desktop: { width: 1_280, height: 900 },
   phone: { width: 390, height: 844 },

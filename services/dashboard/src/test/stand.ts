@@ -76,7 +76,12 @@ export async function startStand(options: StandOptions = {}): Promise<Stand> {
     ...{ host: '127.0.0.1', port, origin: undefined, natsUrl: nats.url, databaseUrl },
     ...{ jwtSecrets: [SECRET], gatewayUrl: gateway.url, gatewayPublicUrl: 'https://gateway.example:8443' },
     ...{ gatewayAdminUrls: [gateway.url], adminToken: ADMIN_TOKEN },
-    ...{ gatewayCaPath: undefined, model: 'sim-small', limits: { ...DEFAULT_LIMITS, ...options.limits } },
+    ...{
+      gatewayCaPath: undefined,
+      requestsKeptMs: 30 * 86_400_000,
+      model: 'sim-small',
+      limits: { ...DEFAULT_LIMITS, ...options.limits },
+    },
   }
   const url = `http://127.0.0.1:${port}`
   let dashboard: Dashboard | undefined
