@@ -40,6 +40,19 @@ async function logIn(node: number, name: string): Promise<{ token: string; cooki
   return { token: cookie.slice(cookie.indexOf('=') + 1), cookie, user: user.id }
 }
 
+/** A login as the person at the door sees it. */
+async function tryLogIn(node: number, name: string, password: string) {
+  const answer = await fetch(`http://127.0.0.1:${gateways.nodes[node]!.publicPort}/portal/login`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ email: `${name}@example.com`, password }),
+  })
+  const { failedLogins } = (await answer.json()) as {
+    failedLogins?: { count: number; lastAt?: number; lastAddress?: string }
+  }
+  return { status: answer.status, failedLogins }
+}
+
 async function portal(node: number, method: string, path: string, cookie: string): Promise<number> {
   const url = `http://127.0.0.1:${gateways.nodes[node]!.publicPort}/portal${path}`
   const answer = await fetch(url, { method, headers: { cookie } })
@@ -113,6 +126,27 @@ describe('a session of the portal', () => {
       assert.deepEqual([told.actor, told.reason], ['admin', 'chargeback'])
     })
   })
+})
+
+it('who logs in is told how often it failed since the last time, at whatever node', async () => {
+  const { user } = await logIn(0, 'gil')
+  const beganAt = Date.now()
+  for (const node of [0, 1, 1]) assert.equal((await tryLogIn(node, 'gil', 'a guess')).status, 401)
+  await eventually(async () => {
+    const failed = short(await gateways.facts('AUTH', user)).filter(type => type === 'auth.login_failed')
+    assert.equal(failed.length, 3)
+  })
+  const told = await tryLogIn(0, 'gil', PASSWORD)
+  assert.equal(told.status, 200)
+  assert.equal(told.failedLogins?.count, 3)
+  assert.equal(told.failedLogins?.lastAddress, '127.0.0.1')
+  const { lastAt = 0 } = told.failedLogins ?? {}
+  assert.ok(lastAt >= beganAt && lastAt <= Date.now())
+  await eventually(async () => {
+    const facts = short(await gateways.facts('AUTH', user))
+    assert.equal(facts.filter(type => type === 'auth.login_succeeded').length, 2)
+  })
+  assert.deepEqual((await tryLogIn(1, 'gil', PASSWORD)).failedLogins, { count: 0 }, 'it is told once')
 })
 
 it('a key or a token in the query is none: it would stand in logs', async () => {

@@ -35,6 +35,7 @@ import { anonymous, type ProxyDeps, refuseUnknown, registerProxy, tellRest } fro
 import { registerStatus } from './in/status.ts'
 import { openAccounts } from './out/accounts/accounts.ts'
 import { adminAccounts } from './out/accounts/admin-accounts.ts'
+import { openFailedLogins } from './out/accounts/failed-logins.ts'
 import { openKeyDirectory } from './out/accounts/key-directory.ts'
 import { watchLogouts } from './out/accounts/logouts.ts'
 import { createPasswords } from './out/accounts/passwords.ts'
@@ -272,6 +273,7 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
     ...tools,
     sessions,
     live,
+    failedLogins: openFailedLogins(link, log),
     onKeyRevoked: directory.evictKey,
     logFull: () => publisher.full,
     barredMs: address => barredMs(throttles.entries.get(identityText(anonymous(address))), epochMs()),

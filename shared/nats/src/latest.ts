@@ -1,7 +1,7 @@
 import type { NatsLink } from './link.ts'
 import type { StoredMessage } from './pull.ts'
 import { readStored } from './read.ts'
-import { isNotFound } from './read-event.ts'
+import { readLastOf } from './read-event.ts'
 
 export interface LatestOptions {
   readonly stream: string
@@ -23,7 +23,7 @@ const MAX_ROUNDS = 16
  * starts, nats-server 2.9 counts one too many from then on, and who waits for none waits for ever (measured).
  */
 export async function* readLatest(link: NatsLink, options: LatestOptions): AsyncGenerator<StoredMessage[]> {
-  const last = () => lastSequence(link, options)
+  const last = () => readLastOf(link, options.stream, options.filter)
   let end = await last()
   if (end === undefined) return
   let reached = 0
@@ -48,14 +48,5 @@ export async function* readLatest(link: NatsLink, options: LatestOptions): Async
   } finally {
     clearInterval(timer)
     stop.abort()
-  }
-}
-
-async function lastSequence(link: NatsLink, { stream, filter }: LatestOptions): Promise<number | undefined> {
-  try {
-    return (await link.manager.streams.getMessage(stream, { last_by_subj: filter })).seq
-  } catch (error) {
-    if (isNotFound(error)) return undefined
-    throw error
   }
 }

@@ -17,6 +17,20 @@ export async function readEvent(
   }
 }
 
+/** Where the last message of a subject stands; undefined when there is none. The subject may hold wildcards. */
+export async function readLastOf(
+  link: NatsLink,
+  stream: string,
+  subject: string,
+): Promise<number | undefined> {
+  try {
+    return (await link.manager.streams.getMessage(stream, { last_by_subj: subject })).seq
+  } catch (error) {
+    if (isNotFound(error)) return undefined
+    throw error
+  }
+}
+
 export function isNotFound(error: unknown): boolean {
   return isApiError(error, NO_MESSAGE_FOUND) || (error as Error).message === 'no message found'
 }

@@ -4,7 +4,7 @@ import { PORTAL } from './accounts.ts'
 import { accountOf, normaliseEmail } from './email.ts'
 import { BUSY, done, type Outcome, refused } from './fault.ts'
 import { isHashable } from './password-rules.ts'
-import type { PortalTools } from './portal-tools.ts'
+import type { FailedLogins, PortalTools } from './portal-tools.ts'
 import { beginSession, type Visit } from './visit.ts'
 
 export interface Credentials {
@@ -15,6 +15,8 @@ export interface Credentials {
 export interface LoggedIn<Session> {
   readonly user: Account
   readonly session: Session
+  /** Absent when it could not be told. */
+  readonly failedLogins: FailedLogins | undefined
 }
 
 /** One text and one status for an account that is not there and a password that is wrong (ASVS 6.3.8). */
@@ -57,12 +59,15 @@ export async function logIn<Session extends { readonly id: string; readonly expi
       return refused('account_disabled', 'This account is disabled.')
     }
     if (verdict === 'outdated') await hashAnew(tools, user, credentials.password)
-    const session = await beginSession(tools, user, visit)
+    const [failedLogins, session] = await Promise.all([
+      tools.failedLogins?.(user.id),
+      beginSession(tools, user, visit),
+    ])
     attempt.succeeded()
     tools.append(
       tools.make(LoginSucceeded, { user: user.id, key: PORTAL, account, address, session: session.id }),
     )
-    return done({ user, session })
+    return done({ user, session, failedLogins })
   } catch (error) {
     attempt.abandoned()
     throw error

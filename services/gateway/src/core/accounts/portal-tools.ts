@@ -11,9 +11,21 @@ export interface PortalTools extends AccountTools {
   readonly registrations: Backoff
   /** New keys by user. */
   readonly creations: Backoff
+  /** Asked when somebody logs in, before it is told; absent where there is no log to ask. */
+  readonly failedLogins?: (userId: string) => Promise<FailedLogins | undefined>
   readonly log: { warn(fields: object, message: string): void }
 }
 
+/** Logins of one user that failed since the last one that did not. */
+export interface FailedLogins {
+  /** {@link MAX_TOLD_FAILURES} at the most. */
+  readonly count: number
+  /** Epoch milliseconds. */
+  readonly lastAt?: number
+  readonly lastAddress?: string
+}
+
+export const MAX_TOLD_FAILURES = 1_000
 const MINUTE_MS = 60_000
 
 /** Generous for people and for their scripts, too slow to fill a database with. */

@@ -49,13 +49,13 @@ export function routeAccounts(scope: FastifyInstance, deps: AccountRouteDeps): v
     const before = await visitorOf(deps, request)
     const outcome = await logIn(deps, read.value, visitOf(deps, request))
     if (!outcome.ok) return sendFault(reply, outcome.fault)
-    const { user, session } = outcome.value
+    const { user, session, failedLogins } = outcome.value
     if (before.ok) {
       const { userId, id: sessionId } = before.value
       await endSession(deps, { userId, sessionId, address: addressOf(request) })
     }
     giveCookie(reply, session, deps.sessions.ttlSeconds)
-    return reply.send({ user: userView(user), expiresAt: session.expiresAt })
+    return reply.send({ user: userView(user), expiresAt: session.expiresAt, failedLogins })
   })
 
   scope.post('/logout', async (request, reply) => {
