@@ -23,6 +23,10 @@ export const buries = says('fluxgate.deadletter.*')
 export const asks = (streams: readonly string[]): Permissions =>
   says(...streams.map(stream => `$JS.API.STREAM.INFO.${stream}`))
 
+/** Asks who works the streams off, and how far they are behind. */
+export const asksConsumers = (...streams: readonly string[]): Permissions =>
+  says(...streams.map(stream => `$JS.API.CONSUMER.LIST.${stream}`))
+
 /** Reads whole streams: single messages, and all of them by consumers without a name or acknowledgements. */
 export const reads = (...streams: readonly string[]): Permissions =>
   says(

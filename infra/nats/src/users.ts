@@ -24,6 +24,7 @@ import {
 import { DEFAULT_TOPOLOGY, LEASES_BUCKET, topology } from '@fluxgate/nats'
 import {
   asks,
+  asksConsumers,
   both,
   buries,
   hears,
@@ -110,6 +111,9 @@ export const USERS: readonly NatsUser[] = Object.freeze([
     'Shows the log as it grows; carries out what operators order.',
     tells(ThrottleImposed, ThrottlePardoned, IncidentAcknowledged, IncidentClosed),
     tells(PolicyChanged, OperatorOrdered, LetterReplayed),
+    // Dead letters are put back to where they came from; facts about accounts are not, so that no key is ever made here.
+    says(...subjectsOf(STREAMS.requests, STREAMS.tokens, STREAMS.throttles, STREAMS.incidents)),
+    asksConsumers(...EVENT_STREAMS, DEADLETTER_STREAM),
     listens(...subjectsOf(...EVENT_STREAMS)),
     reads(...EVENT_STREAMS, DEADLETTER_STREAM, `KV_${LEASES_BUCKET}`),
     watches(BUCKETS.throttles, BUCKETS.nodes, BUCKETS.policy),

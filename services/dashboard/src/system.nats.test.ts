@@ -103,7 +103,7 @@ describe('dead letters', () => {
       ...{ reason: 'gave up after 100 attempts', consumer: 'reporter', stream: 'TOKENS', original },
       ...{ event: 'event-one-00000001', replayed: null },
     })
-    assert.equal((await api.read<SystemView>('/api/system')).deadLetters, 1)
+    await eventually(async () => assert.equal((await api.read<SystemView>('/api/system')).deadLetters, 1))
     const path = `/api/dead-letters/${items[0]!.sequence}/replay`
     const answers = await Promise.all([
       api.order(path, { reason: 'the model is back' }),
@@ -121,7 +121,9 @@ describe('dead letters', () => {
     assert.partialDeepStrictEqual(after.items[0]?.replayed, {
       ...{ by: `operator:${OPERATOR.id}`, reason: 'the model is back' },
     })
-    assert.equal((await api.read<SystemView>('/api/system')).deadLetters, 0, 'none waits for anybody')
+    await eventually(async () =>
+      assert.equal((await api.read<SystemView>('/api/system')).deadLetters, 0, 'none waits for anybody'),
+    )
     const facts: string[] = []
     const filter = 'fluxgate.auth.*.letter_replayed.>'
     for await (const { events } of replay(stand.link, { stream: 'AUTH', filter, from: 'first' })) {
