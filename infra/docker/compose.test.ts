@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
-import { execFileSync } from 'node:child_process'
-import { existsSync, globSync, readFileSync } from 'node:fs'
+import { execFileSync, spawnSync } from 'node:child_process'
+import { copyFileSync, existsSync, globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { test } from 'node:test'
+import { PASSWORD_VARIABLES, passwordVariable, USERS } from '../nats/src/index.ts'
 
 const ROOT = join(import.meta.dirname, '..', '..')
 const text = readFileSync(join(ROOT, 'docker-compose.yml'), 'utf8')
@@ -11,6 +13,8 @@ interface Block {
   readonly name: string
   readonly entry: string | undefined
   readonly variables: readonly string[]
+  /** Scheme, user and the variable of its password, of each URL with a login. */
+  readonly urls: ReadonlyArray<readonly string[]>
 }
 
 /** Services by the shape that this file keeps: two spaces for a name, four for its settings, six for a variable. */
@@ -24,6 +28,7 @@ function blocks(): Block[] {
       return {
         name: part.slice(0, part.indexOf(':')),
         entry: /command: \[((?:services|infra)\/[^,\]]+\.ts)\]/.exec(part)?.[1],
+        urls: [...part.matchAll(/_URL: (nats|postgres):\/\/([\w-]+):\$\{(\w+)\}@/g)],
         variables: [...environment.matchAll(/^ {6}([A-Z_]+):/gm)].map(match => match[1] ?? ''),
       }
     })
@@ -31,7 +36,11 @@ function blocks(): Block[] {
 
 /** Names that the code asks its environment for: quoted words in capitals in the files where a process begins. */
 function variablesOf(entry: string): Set<string> {
-  const files = [entry, join(dirname(entry), 'config.ts'), ...globSync('shared/*/src/*.ts', { cwd: ROOT })]
+  const main = readFileSync(join(ROOT, entry), 'utf8')
+  const configs = [...main.matchAll(/from '\.\/(.*config\.ts)'/g)].map(([, path]) =>
+    join(dirname(entry), path!),
+  )
+  const files = [entry, ...configs, ...globSync('shared/*/src/*.ts', { cwd: ROOT })]
   const texts = files
     .filter(file => existsSync(join(ROOT, file)))
     .map(file => readFileSync(join(ROOT, file), 'utf8'))
@@ -99,4 +108,55 @@ test('the file is YAML whose parts exist', t => {
     }
     if (build) assert.ok(existsSync(join(ROOT, build.dockerfile)))
   }
+})
+
+test('each service is a user of its own in NATS, and its own role in Postgres', () => {
+  const names = USERS.map(user => user.name)
+  for (const { name, urls } of blocks()) {
+    for (const [, scheme, user, variable] of urls) {
+      if (scheme === 'nats') {
+        assert.ok(names.includes(name), `${name} has no user in infra/nats/src/users.ts`)
+        assert.deepEqual([user, variable], [name, passwordVariable(name)])
+      } else if (user !== 'fluxgate') {
+        assert.deepEqual([user, variable], [name, `POSTGRES_PASSWORD_${name.toUpperCase()}`])
+      } else assert.match(name, /^(migrate|database-users)$/, `${name} logs in as the owner of the tables`)
+    }
+  }
+})
+
+test('the servers are told every password, and secrets.sh makes every secret', () => {
+  for (const variable of PASSWORD_VARIABLES)
+    assert.ok(text.includes(`\n    ${variable}: \${${variable}:?`), variable)
+  const script = join(import.meta.dirname, 'secrets.sh')
+  const lines = execFileSync('sh', [script], { encoding: 'utf8' }).trim().split('\n')
+  const made = lines.map(line => line.slice(0, line.indexOf('=')))
+  const asked = [...text.matchAll(/\$\{(\w+):\?/g)].map(([, variable]) => variable!)
+  assert.deepEqual(made.toSorted(), [...new Set(asked)].toSorted())
+  for (const line of lines) assert.match(line, /^\w+=s[0-9a-f]{64}$/)
+  assert.equal(new Set(lines.map(line => line.slice(line.indexOf('=')))).size, lines.length)
+})
+
+test("nats-server takes the cluster's configuration", t => {
+  const directory = mkdtempSync(join(tmpdir(), 'fluxgate-compose-'))
+  t.after(() => rmSync(directory, { recursive: true, force: true }))
+  const content = /\n {4}content: \|\n((?: {6}.*\n|\n)+)/.exec(text)?.[1] ?? ''
+  const config = content
+    .replaceAll(/\$\{\w+(:\?)?\}/g, 'secret')
+    .replace('/data', join(directory, 'store'))
+    // Of servers after Debian's.
+    .replace(/^.*sync_interval.*$/m, '')
+  writeFileSync(join(directory, 'nats-server.conf'), config)
+  copyFileSync(join(ROOT, 'infra', 'nats', 'accounts.conf'), join(directory, 'accounts.conf'))
+  const env = { ...process.env, ...Object.fromEntries(PASSWORD_VARIABLES.map(name => [name, 'secret'])) }
+  const run = spawnSync('nats-server', ['-t', '--config', join(directory, 'nats-server.conf')], {
+    env,
+    encoding: 'utf8',
+  })
+  assert.equal(run.status, 0, run.stderr)
+  const { NATS_PASSWORD_GUARD: _, ...less } = env
+  const missing = spawnSync('nats-server', ['-t', '--config', join(directory, 'nats-server.conf')], {
+    env: less,
+    encoding: 'utf8',
+  })
+  assert.notEqual(missing.status, 0, 'a password that is not told is no empty one')
 })
