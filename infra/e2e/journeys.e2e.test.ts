@@ -131,7 +131,7 @@ describe('a developer', () => {
     await page.getByRole('heading', { name: 'My usage' }).waitFor()
     await eventually(
       async () => {
-        assert.equal(await shown(page, 'used-requests'), 2, 'the call with the key, and the playground')
+        assert.equal(await shown(page, 'used-requests'), 3, 'a call, a list of models, a chat')
         assert.ok((await shown(page, 'used-tokens')) > 0)
       },
       { timeoutMs: LONG_MS },

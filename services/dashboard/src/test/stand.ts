@@ -41,6 +41,8 @@ export interface Stand extends AsyncDisposable {
   readonly traffic: Traffic
   readonly gateway: GatewayStandIn
   readonly url: string
+  /** Environment of a dashboard in a process of its own, on the same port and over the same log and tables. */
+  readonly env: Readonly<Record<string, string>>
   /** Starts the dashboard on the port that it keeps, and waits until it is ready. */
   up(): Promise<void>
   down(): Promise<void>
@@ -84,9 +86,13 @@ export async function startStand(options: StandOptions = {}): Promise<Stand> {
     },
   }
   const url = `http://127.0.0.1:${port}`
+  const env = {
+    ...{ NATS_URL: nats.url, DATABASE_URL: databaseUrl, JWT_SECRET: SECRET, GATEWAY_URL: gateway.url },
+    ...{ GATEWAY_ADMIN_URL: gateway.url, ADMIN_TOKEN, DASHBOARD_PORT: String(port), LOG_LEVEL: 'error' },
+  }
   let dashboard: Dashboard | undefined
   const stand = {
-    ...{ nats, link, db, make, publisher, gateway, url },
+    ...{ nats, link, db, make, publisher, gateway, url, env },
     penaltyBox: openPenaltyBox(link, publisher, make),
     nodes: new Bucket(link, 'nodes', jsonParser(GatewayNode)),
     traffic: new Traffic(publisher),
