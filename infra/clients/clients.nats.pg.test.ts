@@ -2,10 +2,21 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { eventually } from '@fluxgate/testing'
 import { anthropic } from './anthropic.ts'
-import type { Client, Face, Run } from './client.ts'
+import {
+  type Client,
+  EMBEDDER,
+  type Face,
+  MODEL,
+  PNG,
+  QUESTION,
+  type Run,
+  TOOL_QUESTION,
+  TOOL_SCHEMA,
+} from './client.ts'
 import { curlClient } from './curl.ts'
 import { ollama } from './ollama.ts'
 import { openai } from './openai.ts'
+import { startSpoiler } from './spoiler.ts'
 import { type Stand, startStand } from './stand.ts'
 import { ResultTable } from './table.ts'
 import { vercelAi } from './vercel-ai.ts'
@@ -41,14 +52,45 @@ function lastAsked(): unknown {
   return { method, path, asked }
 }
 
-async function assertUnchanged({ gateway, direct }: Ways, run: Run, name: string): Promise<void> {
+async function assertUnchanged(
+  { gateway, direct }: Pick<Ways, 'gateway' | 'direct'>,
+  run: Run,
+  name: string,
+  feature: string,
+): Promise<void> {
   const expected = await run(direct)
   const expectedAsked = lastAsked()
   const got = await run(gateway)
   assert.deepEqual(got, expected)
-  assert.ok(JSON.stringify(got).length > 2, 'an answer of nothing proves nothing')
+  assertTold(feature, JSON.stringify(got))
   // Lists of models and the like are answered by the gateway as it knows them.
   if (name !== 'list' && name !== 'tags') assert.deepEqual(lastAsked(), expectedAsked)
+}
+
+/** The same on both ways must not be nothing on both. */
+function assertTold(feature: string, got: string): void {
+  assert.ok(got.length > 2, 'an answer of nothing proves nothing')
+  if (feature === 'images') assert.ok(JSON.stringify(lastAsked()).includes(PNG), 'the image came')
+  if (feature === 'tool calls') assert.match(got, /get_weather.*city|city.*get_weather/)
+}
+
+/** What a client would have seen of a gateway that changes things must be found out. */
+async function assertSpoiltSeen(client: Client): Promise<void> {
+  const direct = { origin: stand.simulator.url, key: 'none' }
+  await using spoiler = await startSpoiler(direct.origin)
+  const ways = { direct, gateway: { origin: spoiler.origin, key: 'none' } }
+  for (const [feature, runs] of Object.entries(client.same)) {
+    for (const [name, run] of Object.entries(runs)) {
+      const what = `${feature}: ${name}`
+      spoiler.side = 'answers'
+      await assert.rejects(assertUnchanged(ways, run, name, feature), `${what} sees no changed answer`)
+      await run(direct)
+      const asked = JSON.stringify(lastAsked())
+      if (!asked.includes(QUESTION) && !asked.includes(TOOL_QUESTION)) continue
+      spoiler.side = 'requests'
+      await assert.rejects(assertUnchanged(ways, run, name, feature), `${what} sees no changed request`)
+    }
+  }
 }
 
 async function refusalOf(promise: Promise<unknown>): Promise<Error> {
@@ -156,9 +198,10 @@ describe('real clients through the gateway', () => {
 
       for (const [feature, runs] of Object.entries(client.same)) {
         for (const [name, run] of Object.entries(runs)) {
-          check(feature, `${name} is unchanged`, () => assertUnchanged(ways, run, name))
+          check(feature, `${name} is unchanged`, () => assertUnchanged(ways, run, name, feature))
         }
       }
+      it('would see whatever a gateway changed', () => assertSpoiltSeen(client))
       check('abort in the middle', 'the upstream stops and what came is settled', () =>
         assertAbortSettled(client, ways),
       )
@@ -183,6 +226,49 @@ describe('real clients through the gateway', () => {
       check('throttled', '429 at once', () => assertThrottled(client, ways))
     })
   }
+
+  it('streams in pieces and frames as each dialect has them', async () => {
+    const { key } = await stand.newKey('frames')
+    const ask = async (path: string, body: object) => {
+      const answer = await fetch(stand.origin + path, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+        body: JSON.stringify({ model: MODEL, max_tokens: 99, ...body }),
+      })
+      return answer.text()
+    }
+    const messages = [{ role: 'user', content: TOOL_QUESTION }]
+    const weather = { name: 'get_weather', parameters: TOOL_SCHEMA }
+    const tools = [{ type: 'function', function: weather }]
+    const chat = await ask('/v1/chat/completions', { messages, tools, stream: true })
+    assert.ok(chat.split(/"arguments":"[^"]/).length > 3, chat)
+    assert.ok(chat.endsWith('data: [DONE]\n\n'))
+
+    const claude = { messages, tools: [{ name: 'get_weather', input_schema: TOOL_SCHEMA }], stream: true }
+    const events = (await ask('/v1/messages', claude)).trimEnd().split('\n\n')
+    for (const event of events) assert.match(event, /^event: (\w+)\ndata: \{"type":"\1"/)
+    assert.ok(events.filter(event => event.includes('"input_json_delta"')).length > 2)
+    assert.match(events.at(-1)!, /^event: message_stop/)
+
+    const lines = (await ask('/api/chat', { messages: [{ role: 'user', content: QUESTION }] }))
+      .trimEnd()
+      .split('\n')
+    const done = lines.map(line => (JSON.parse(line) as { done: boolean }).done)
+    assert.ok(done.length > 3)
+    assert.deepEqual(done, [...Array<boolean>(done.length - 1).fill(false), true])
+
+    const embedded = async (encoding_format: string) => {
+      const text = await ask('/v1/embeddings', { model: EMBEDDER, input: QUESTION, encoding_format })
+      return (JSON.parse(text) as { data: [{ embedding: unknown }] }).data[0].embedding
+    }
+    const floats = (await embedded('float')) as number[]
+    const bytes = Buffer.from((await embedded('base64')) as string, 'base64')
+    assert.ok(floats.length > 8)
+    assert.deepEqual(
+      Array.from({ length: bytes.length / 4 }, (_, i) => bytes.readFloatLE(i * 4)),
+      floats,
+    )
+  })
 
   it('leaves one ending and one settlement for each admitted request', async () => {
     await eventually(async () => {

@@ -22,21 +22,26 @@ class CurlError extends Error {
   }
 }
 
-/** Bytes as they come, with nothing between: the status stands behind them. */
+interface Got {
+  readonly text: string
+  readonly type: string
+}
+
+/** Bytes as they come, with nothing between: the status and the type stand behind them. */
 async function curl(
   face: Face,
   path: string,
   body: unknown,
   onPiece = () => {},
   signal?: AbortSignal,
-): Promise<string> {
+): Promise<Got> {
   const headers = Object.entries({
     authorization: `Bearer ${face.key}`,
     ...(body === undefined ? {} : { 'content-type': 'application/json' }),
     ...headersOf(face),
   }).flatMap(([name, value]) => ['-H', `${name}: ${value}`])
   const data = body === undefined ? [] : ['--data-binary', '@-']
-  const args = ['-sS', '-N', '--noproxy', '*', '-w', '\n%{http_code}', ...headers, ...data]
+  const args = ['-sS', '-N', '--noproxy', '*', '-w', '\n%{http_code} %{content_type}', ...headers, ...data]
   const child = spawn('curl', [...args, face.origin + path], signal ? { signal } : {})
   child.stdin.end(body === undefined ? '' : JSON.stringify(body))
   let out = ''
@@ -53,10 +58,11 @@ async function curl(
     child.once('close', resolve)
   })
   const text = out.slice(0, out.lastIndexOf('\n'))
-  const status = Number(out.slice(out.lastIndexOf('\n') + 1))
+  const [, digits, type = ''] = /^(\d+) (.*)$/.exec(out.slice(out.lastIndexOf('\n') + 1)) ?? []
+  const status = Number(digits)
   if (code !== 0) throw new CurlError(`curl ended with ${code}: ${fault}`, status)
   if (status >= 400) throw new CurlError(text, status)
-  return text
+  return { text, type }
 }
 
 const post =
@@ -118,7 +124,7 @@ export const curlClient: Client = {
   },
   ask: (face, model = MODEL) => curl(face, CHAT, { ...asked(QUESTION), model }),
   async stream(face, onPiece, signal) {
-    const text = await curl(face, CHAT, { ...asked(QUESTION), stream: true }, onPiece, signal)
+    const { text } = await curl(face, CHAT, { ...asked(QUESTION), stream: true }, onPiece, signal)
     // What a user of curl looks for: an error frame, or no `[DONE]`.
     if (!text.endsWith('data: [DONE]\n\n')) throw new CurlError('the stream is not whole', 200)
     return text
