@@ -34,6 +34,7 @@ for (const form of ['migrations', 'init.sql'] as const) {
     else await runScript(owner, await initSql())
     // May be run again, as by an administrator who has made the roles later.
     await runScript(owner, 'select grant_service_roles()')
+    await runScript(owner, 'select make_read_views()')
     for (const service of SERVICES) {
       await runScript(owner, `create user ${service} in role fluxgate_${service}`)
     }
@@ -63,6 +64,12 @@ for (const form of ['migrations', 'init.sql'] as const) {
       'drop table requests',
       'select grant_service_roles()',
     ])
+
+    await runScript(owner, 'create user reader in role fluxgate_mcp_reader')
+    await using questions = openDatabase(server.url.replace('postgres@', 'reader@'))
+    await mayOnly(questions, { select: [], insert: [], update: [], delete: [] })
+    await runScript(questions, 'select count(*) from reports.requests')
+    await denied(questions, ['select id from users', 'select make_read_views()', 'create table mine ()'])
 
     for (const service of ['mcp', 'dashboard', 'forensics'] as const) {
       await using reader = as(service)

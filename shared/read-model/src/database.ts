@@ -15,6 +15,8 @@ export interface DatabaseOptions {
   readonly connectTimeoutMs?: number
   /** Commits return before they are on disk: for folds, which store their position with their rows. */
   readonly asynchronousCommit?: boolean
+  /** Transactions write nothing unless they say so. */
+  readonly readOnly?: boolean
   /** Told of connections that break while nobody waits for them; those that break in a query fail the query. */
   readonly onConnectionError?: (error: Error) => void
   /** Given the pool's figures once, to be read at any time. */
@@ -44,7 +46,7 @@ export function openDatabase(url: string, options: DatabaseOptions = {}): Databa
     idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_MS,
     connectionTimeoutMillis: options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS,
     keepAlive: true,
-    options: `-c TimeZone=UTC${options.asynchronousCommit ? ' -c synchronous_commit=off' : ''}`,
+    options: `-c TimeZone=UTC${options.asynchronousCommit ? ' -c synchronous_commit=off' : ''}${options.readOnly ? ' -c default_transaction_read_only=on' : ''}`,
     types: { getTypeParser: parserOf },
   })
   options.onPool?.(pool)

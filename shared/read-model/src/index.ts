@@ -49,6 +49,13 @@ export {
   latencyTotal,
 } from './queries/latency.ts'
 export { type GatewayMetrics, gatewayMetrics, requestTotals, type Totals } from './queries/metrics.ts'
+export {
+  type ReadAnswer,
+  type ReadLimits,
+  type ReadView,
+  readQuery,
+  readViews,
+} from './queries/read-query.ts'
 export { getRequest, listRequests, type Request, type RequestFilter } from './queries/requests.ts'
 export { type SettledView, settledView } from './queries/settled.ts'
 export {

@@ -78,6 +78,8 @@ async function swap(trx: Transaction<Tables>): Promise<void> {
   for (const name of rebuilt) await runScript(trx, `alter table ${REBUILD_SCHEMA}.${name} set schema public`)
   for (const grant of grants) await runScript(trx, grant)
   await runScript(trx, `drop schema ${REPLACED_SCHEMA} cascade; drop schema ${REBUILD_SCHEMA}`)
+  // Views on the old tables have gone with them.
+  await runScript(trx, 'select make_read_views()')
 }
 
 async function tablesIn(trx: Transaction<Tables>, schema: string): Promise<string[]> {
