@@ -23,12 +23,14 @@ export const UserRegistered = defineEvent(
   2,
   record({ ...identityFields, role: Role, tier: TierName, actor: Actor, address: ShortText }),
 )
+/** A person logged in at the portal; `session` begins. */
 export const LoginSucceeded = defineEvent(
   'auth',
   'login_succeeded',
   1,
   record({ ...identityFields, account: Account, address: ShortText, session: ShortText }),
 )
+/** A log-in was refused. The client is told nothing of the reason. */
 export const LoginFailed = defineEvent(
   'auth',
   'login_failed',
@@ -44,12 +46,14 @@ export const LoginFailed = defineEvent(
     ]),
   }),
 )
+/** A session has ended at every face; nobody accepts it any more. */
 export const LoggedOut = defineEvent(
   'auth',
   'logged_out',
   1,
   record({ ...identityFields, session: ShortText, address: ShortText }),
 )
+/** An API key was made. The key itself stands nowhere but in the answer that showed it. */
 export const KeyCreated = defineEvent(
   'auth',
   'key_created',
@@ -63,6 +67,7 @@ export const KeyCreated = defineEvent(
     expiresAt: Type.Optional(EpochMs),
   }),
 )
+/** From here on no node accepts the key. */
 export const KeyRevoked = defineEvent(
   'auth',
   'key_revoked',
@@ -76,6 +81,7 @@ export const KeyAccepted = defineEvent(
   1,
   record({ ...identityFields, address: ShortText, count: Type.Integer({ minimum: 1 }) }),
 )
+/** A call came without a key that is accepted. */
 export const KeyRejected = defineEvent(
   'auth',
   'key_rejected',
@@ -94,6 +100,7 @@ export const KeyRejected = defineEvent(
     ]),
   }),
 )
+/** From here on the limits of another tier hold for the user. */
 export const TierChanged = defineEvent(
   'auth',
   'tier_changed',
@@ -117,6 +124,7 @@ export const UserDisabled = defineEvent(
   record({ ...identityFields, actor: Actor, reason: ShortText }),
 )
 
+/** The user's keys and sessions are accepted again. */
 export const UserEnabled = defineEvent(
   'auth',
   'user_enabled',

@@ -85,12 +85,14 @@ export const IncidentJoined = defineEvent(
     findings: Type.Integer({ minimum: 2 }),
   }),
 )
+/** A person has seen the incident and looks after it. */
 export const IncidentAcknowledged = defineEvent(
   'incidents',
   'acknowledged',
   1,
   record({ incident: IncidentId, actor: Actor, note: LongText }),
 )
+/** The incident is done with, by a person or because its throttle was pardoned. */
 export const IncidentClosed = defineEvent(
   'incidents',
   'closed',
