@@ -1,4 +1,5 @@
 import type { ComponentChildren } from 'preact'
+import { useEffect, useRef } from 'preact/hooks'
 import type { SessionView } from '../../../src/core/wire.ts'
 import { notify } from '../live/notices.ts'
 import { navigate, usePlace } from '../live/route.ts'
@@ -33,6 +34,11 @@ const DEVELOPER_LINKS: readonly Link[] = [
 export function Shell({ me, children }: { me: SessionView; children: ComponentChildren }) {
   const { path } = usePlace()
   const isOperator = me.role === 'operator'
+  const nav = useRef<HTMLElement>(null)
+  useEffect(() => {
+    // On a phone the views stand in one line that is longer than the screen.
+    nav.current?.querySelector('[aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'center' })
+  }, [path])
   const links = isOperator ? [...OPERATOR_LINKS, ...DEVELOPER_LINKS] : DEVELOPER_LINKS
   const isHere = (href: string) =>
     path === href || (href !== '/' && path.startsWith(`${href}/`)) || isFirst(href, path, isOperator)
@@ -47,7 +53,7 @@ export function Shell({ me, children }: { me: SessionView; children: ComponentCh
           <span>Fluxgate</span>
         </a>
         <Palette commands={commandsOf(links)} />
-        <nav aria-label="Views">
+        <nav ref={nav} aria-label="Views">
           {links.map(({ href, icon, text }) => (
             <a key={href} href={href} aria-current={isHere(href) ? 'page' : undefined}>
               <Icon name={icon} />
