@@ -175,15 +175,24 @@ describe('a page that stays open', () => {
     assert.deepEqual(tab.complaints, [])
   })
 
-  it('does not move while live', async () => {
-    await using tab = await openTab(browser, { viewport: { width: 1_440, height: 900 } })
-    const { page } = tab
-    await logInOn(page, stand.url, OPERATOR.email)
-    await page.getByTestId('attention').waitFor()
-    await sleep(1_500)
-    const stop = keepBusy()
-    const shifted = await page.evaluate(LAYOUT_SHIFTS)
-    stop()
-    assert.deepEqual(shifted, [])
-  })
+  for (const [path, width] of [
+    ['/', 1_440],
+    ['/', 1_280],
+    ['/', 390],
+    ['/?range=1h', 1_280],
+    ['/system', 1_280],
+  ] as const) {
+    it(`does not move while live: ${path} at ${width} px`, async () => {
+      await using tab = await openTab(browser, { viewport: { width, height: 900 } })
+      const { page } = tab
+      await logInOn(page, stand.url + path, OPERATOR.email)
+      await page.locator('.shell h1').waitFor()
+      await eventually(async () => assert.equal(await page.locator('.loading, .chart-bone').count(), 0))
+      await sleep(1_500)
+      const stop = keepBusy()
+      const shifted = await page.evaluate(LAYOUT_SHIFTS)
+      stop()
+      assert.deepEqual(shifted, [])
+    })
+  }
 })

@@ -41,6 +41,7 @@ it("an operator changes the guard's policy; a bad one is refused with the reason
   await page.getByTestId('save-guard').click()
   await page.getByText('/graceMs').waitFor()
   await page.getByTestId('remove-guard').click()
+  await page.getByTestId('remove-confirm').click()
   await page.getByText('None is set').waitFor()
   assert.deepEqual(tab.complaints, [])
 })

@@ -4,6 +4,7 @@ import { put, remove } from '../live/api.ts'
 import { notify } from '../live/notices.ts'
 import { useResource } from '../live/resource.ts'
 import { Badge } from '../parts/badge.tsx'
+import { Dialog } from '../parts/dialog.tsx'
 import { humanized } from '../parts/format.ts'
 import { PageHead } from '../parts/page-head.tsx'
 import { Panel } from '../parts/panel.tsx'
@@ -59,6 +60,7 @@ function Editor({ view: { key, policy }, onSaved }: { view: PolicyView; onSaved:
   const before = policy === null ? '' : JSON.stringify(policy, null, 2)
   const [text, setText] = useState(before)
   const [fault, setFault] = useState<string>()
+  const [isAsking, setAsking] = useState(false)
   const words = WORDS[key]
   const path = `/api/policies/${key}`
 
@@ -112,12 +114,37 @@ function Editor({ view: { key, policy }, onSaved }: { view: PolicyView; onSaved:
             Undo
           </button>
           {policy !== null && (
-            <button type="button" data-testid={`remove-${key}`} onClick={() => void takeAway()}>
+            <button type="button" data-testid={`remove-${key}`} onClick={() => setAsking(true)}>
               Take away
             </button>
           )}
         </div>
       </form>
+      {isAsking && (
+        <Dialog title="Take this policy away?" onClose={() => setAsking(false)}>
+          <p class="dialog-text">
+            {key === 'guard'
+              ? 'The guard goes by its environment then.'
+              : 'Nothing is decided in its shadow then.'}
+          </p>
+          <footer class="dialog-foot">
+            <button type="button" onClick={() => setAsking(false)}>
+              Cancel
+            </button>
+            <button
+              type="button"
+              class="danger"
+              data-testid="remove-confirm"
+              onClick={() => {
+                setAsking(false)
+                void takeAway()
+              }}
+            >
+              Take away
+            </button>
+          </footer>
+        </Dialog>
+      )}
     </Panel>
   )
 }
