@@ -3,6 +3,7 @@ import type { EnvReader } from '@fluxgate/runtime'
 import { type AllowedSources, LOOPBACK_HOSTS } from './core/allowed-source.ts'
 import type { HttpLimits } from './in/http.ts'
 import type { CallLimits } from './in/run-tool.ts'
+import type { LongReadingLimits } from './out/long-readings.ts'
 
 export interface McpConfig {
   readonly natsUrl: string
@@ -23,7 +24,7 @@ export interface HttpFaceConfig {
   readonly allowed: AllowedSources
 }
 
-export interface McpLimits extends CallLimits, HttpLimits {
+export interface McpLimits extends CallLimits, HttpLimits, LongReadingLimits {
   readonly maxDatabaseConnections: number
   readonly databaseConnectTimeoutMs: number
   /** Events of each stream that one question may read. */
@@ -33,6 +34,7 @@ export interface McpLimits extends CallLimits, HttpLimits {
   readonly drainMs: number
 }
 
+const DAY_MS = 86_400_000
 const MIN_TOKEN_BYTES = 16
 const MIN_SECRET_BYTES = 32
 
@@ -68,6 +70,12 @@ export function readStdioConfig(env: EnvReader): McpConfig {
       callBurst: env.integer('MCP_CALL_BURST', 60, { min: 1, max: 1_000_000 }),
       maxRunningCalls: env.integer('MCP_RUNNING_CALLS', 16, { min: 1, max: 1_000 }),
       callTimeoutMs: env.durationMs('MCP_CALL_TIMEOUT', 10_000),
+      longCallTimeoutMs: env.durationMs('MCP_LONG_CALL_TIMEOUT', 300_000),
+      maxLongCallsOfSession: env.integer('MCP_LONG_CALLS_OF_SESSION', 1, { min: 1, max: 100 }),
+      maxLongCalls: env.integer('MCP_LONG_CALLS', 2, { min: 1, max: 100 }),
+      maxLongEvents: env.integer('MCP_LONG_EVENTS', 20_000_000, { min: 1, max: 1_000_000_000 }),
+      maxLongRangeMs: env.number('MCP_LONG_RANGE_DAYS', 31, { min: 1 }) * DAY_MS,
+      requestsKeptMs: env.number('REQUESTS_KEPT_DAYS', 30, { min: 1 }) * DAY_MS,
       maxBodyBytes: env.integer('MCP_MAX_BODY_BYTES', 256 * 1_024, { min: 1_024, max: 4 * 1_024 * 1_024 }),
       maxHeaderBytes: 16 * 1_024,
       maxConnections: 1_024,

@@ -16,6 +16,7 @@ import { openStdio } from './in/stdio.ts'
 import { TOOLBOX } from './in/toolbox.ts'
 import { openControl } from './out/control.ts'
 import { openLogView } from './out/log-view.ts'
+import { openLongReadings } from './out/long-readings.ts'
 import { openPortalSessions } from './out/portal-sessions.ts'
 import { openTables } from './out/tables.ts'
 import { watchTables } from './out/tables-watch.ts'
@@ -52,6 +53,7 @@ export async function startMcp(config: McpConfig, log: LinkLog, overrides: McpOv
   const tables = openTables(db)
   const desk: Desk = {
     ...{ tables, nowMs, defaultPolicy: config.guardPolicy, log: openLogView(link, limits.maxScannedEvents) },
+    readings: openLongReadings(link, db, limits, nowMs),
     control: openControl({ link, box, publisher, make, nowMs }),
   }
   const runner = toolRunner(desk, limits, log)

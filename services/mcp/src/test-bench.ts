@@ -91,6 +91,24 @@ export async function callTool(client: Client, name: string, args: object = {}):
   }
 }
 
+/** All rows of a list, page by page to its end. */
+export async function pages(
+  client: Client,
+  name: string,
+  args: object,
+  list: string,
+): Promise<Array<Record<string, unknown>>> {
+  const rows: Array<Record<string, unknown>> = []
+  let cursor: string | undefined
+  do {
+    const page = await callTool(client, name, { ...args, ...(cursor === undefined ? {} : { cursor }) })
+    if (page.isError) throw new Error(page.text)
+    rows.push(...(page.data[list] as typeof rows))
+    cursor = page.data.nextCursor as string | undefined
+  } while (cursor !== undefined)
+  return rows
+}
+
 export const make: EventMaker = eventMaker('/test/1', ulid, Date.now)
 
 export function admittedData(

@@ -1,5 +1,14 @@
 import type { GatewayNode, GuardPolicy, Identity, Throttle } from '@fluxgate/contracts'
-import type { Found, RequestSearch, StoredFact, TimelineRange } from '@fluxgate/forensics'
+import type {
+  Found,
+  Kept,
+  RequestSearch,
+  StateAt,
+  StoredFact,
+  TimelineRange,
+  Verdict,
+  WhatIfResult,
+} from '@fluxgate/forensics'
 import type {
   AuthEvent,
   AuthEventFilter,
@@ -22,6 +31,7 @@ export interface Desk {
   readonly tables: Tables
   readonly log: LogView
   readonly control: Control
+  readonly readings: LongReadings
   /** What the guard goes by while none is stored for it. */
   readonly defaultPolicy: GuardPolicy
   nowMs(): number
@@ -111,6 +121,28 @@ export interface GuardLease {
   readonly sequence: number | null
 }
 
+/** How a long reading is followed and ended. */
+export type Following = Pick<Call, 'signal' | 'onProgress'>
+
+/** Work over much of the log, each within a limit of events that it may read. */
+export interface LongReadings {
+  /** The longest range that may be asked for. */
+  readonly maxRangeMs: number
+  stateAt(atMs: number, following: Following): Promise<{ state: StateAt; kept: Kept[] }>
+  whatIf(
+    policy: GuardPolicy,
+    range: TimeRange,
+    following: Following,
+  ): Promise<{ result: WhatIfResult; kept: Kept[] }>
+  /** Compared with the tables when they answer. */
+  verify(range: TimeRange, silenceMs: number, following: Following): Promise<Verdict>
+}
+
+export interface TimeRange {
+  readonly fromMs: number
+  readonly toMs: number
+}
+
 /** The buckets through which the gateways and the guard are told what to do. */
 export interface Control {
   /** Everything in the penalty box, ended throttles that nobody has removed included. */
@@ -132,4 +164,6 @@ export interface Control {
 export interface Call {
   readonly actor: string
   readonly signal: AbortSignal
+  /** Told now and then how far long work is. */
+  readonly onProgress: (done: number, of: number) => void
 }

@@ -3,6 +3,7 @@ export type FaultCode =
   | 'FLUXGATE_READ_MODEL_AWAY'
   | 'FLUXGATE_BAD_CURSOR'
   | 'FLUXGATE_BAD_RANGE'
+  | 'FLUXGATE_TOO_MUCH'
 
 /** What a tool depends on did not answer, or an argument does not fit the rest. The message is written for the model that asked. */
 export class Fault extends Error {

@@ -11,6 +11,9 @@ const policy = z.object({
   revision: z.int().nullable(),
   contextFlood: z.object({ enabled: z.boolean(), windowMs: z.int(), thresholdTokens: z.int() }),
   penalty: z.object({ capacity: z.number(), refillRate: z.number(), durationMs: z.int() }),
+  rules: z
+    .record(z.string(), z.record(z.string(), z.unknown()))
+    .describe('Every rule with its thresholds and its action, defaults filled in.'),
   graceMs: z.int().describe('After a pardon the rule leaves the identity alone for this long.'),
 })
 

@@ -16,6 +16,7 @@ const log = { info() {}, warn() {}, error() {} }
 const TOKEN = 'a-token-of-the-tests'
 const LIMITS = {
   ...{ callsPerMinute: 600, callBurst: 100, maxRunningCalls: 4, callTimeoutMs: 5_000 },
+  ...{ longCallTimeoutMs: 5_000, maxLongCallsOfSession: 1, maxLongCalls: 1 },
   ...{ maxBodyBytes: 10_000, maxHeaderBytes: 16_384, maxConnections: 10 },
   ...{
     requestTimeoutMs: 5_000,

@@ -1,6 +1,7 @@
 import { McpServer, type McpServerOptions } from '@modelcontextprotocol/server'
 import manifest from '../../package.json' with { type: 'json' }
 import type { Caller } from '../core/caller.ts'
+import { progressOf } from './progress.ts'
 import type { ToolRunner } from './run-tool.ts'
 import type { Tool } from './tool.ts'
 
@@ -31,7 +32,11 @@ export function buildServer(
     server.registerTool(
       tool.name,
       { title, description, annotations, inputSchema: tool.input, outputSchema: tool.output },
-      (args, { mcpReq }) => runner.run(tool, args, caller, mcpReq.signal),
+      (args, context) => {
+        const { signal } = context.mcpReq
+        const { sessionId: session } = context
+        return runner.run(tool, args, caller, { signal, session, onProgress: progressOf(context) })
+      },
     )
   }
   return server

@@ -9,7 +9,13 @@ import { Fault } from '../core/fault.ts'
 import { toolRunner } from './run-tool.ts'
 import { defineTool } from './tool.ts'
 
-const LIMITS = { callsPerMinute: 6_000, callBurst: 100, maxRunningCalls: 4, callTimeoutMs: 50 }
+const LIMITS = {
+  callsPerMinute: 6_000,
+  callBurst: 100,
+  maxRunningCalls: 4,
+  callTimeoutMs: 50,
+  ...{ longCallTimeoutMs: 100, maxLongCallsOfSession: 1, maxLongCalls: 2 },
+}
 const desk = { nowMs: () => 0 } as unknown as Desk
 
 function tool(answer: (call: Call) => Promise<Answer<{ n: number }>>, effect: 'reads' | 'acts' = 'reads') {
@@ -24,8 +30,8 @@ function bench(limits = LIMITS) {
   const lines: Array<Record<string, unknown>> = []
   const write = (fields: object, message: string) => lines.push({ ...fields, message })
   const runner = toolRunner(desk, limits, { info: write, warn: write, error: write })
-  const signal = new AbortController().signal
-  return { lines, runner, run: (each: ReturnType<typeof tool>) => runner.run(each, {}, OPERATOR, signal) }
+  const context = { signal: new AbortController().signal, session: undefined, onProgress() {} }
+  return { lines, runner, run: (each: ReturnType<typeof tool>) => runner.run(each, {}, OPERATOR, context) }
 }
 
 test('an answer holds what its schema names and nothing else', async () => {

@@ -5,16 +5,28 @@ import { type BudgetLimits, CallBudget } from '../core/call-budget.ts'
 import type { Caller } from '../core/caller.ts'
 import type { Desk } from '../core/desk.ts'
 import { Fault } from '../core/fault.ts'
+import { type LongCallLimits, LongCalls } from '../core/long-calls.ts'
 import { spanText } from '../core/words.ts'
+import type { OnProgress } from './progress.ts'
 import type { Tool } from './tool.ts'
 
-export interface CallLimits extends BudgetLimits {
+export interface CallLimits extends BudgetLimits, LongCallLimits {
   /** A call that takes longer is given up. */
   readonly callTimeoutMs: number
+  /** The same for tools that read much of the log. */
+  readonly longCallTimeoutMs: number
+}
+
+/** What a call knows of its client. */
+export interface CallContext {
+  /** Aborted when the client takes the call back or leaves. */
+  readonly signal: AbortSignal
+  readonly session: string | undefined
+  readonly onProgress: OnProgress
 }
 
 export interface ToolRunner {
-  run(tool: Tool, args: unknown, caller: Caller, signal: AbortSignal): Promise<CallToolResult>
+  run(tool: Tool, args: unknown, caller: Caller, context: CallContext): Promise<CallToolResult>
   /** Resolves when no call runs any more. */
   idle(): Promise<void>
 }
@@ -24,31 +36,56 @@ type Outcome = 'answered' | 'problem' | 'refused' | 'fault' | 'timeout' | 'cance
 /** Runs tools within a caller's budget and the time limit, and tells each call in the log. */
 export function toolRunner(desk: Desk, limits: CallLimits, log: LinkLog): ToolRunner {
   const budget = new CallBudget(limits)
+  const longCalls = new LongCalls(limits)
   const running = new Set<Promise<unknown>>()
 
-  async function call(tool: Tool, args: unknown, { actor }: Caller, cancelled: AbortSignal) {
+  async function call(tool: Tool, args: unknown, { actor }: Caller, context: CallContext) {
     const admission = budget.begin(actor, desk.nowMs())
     if (!admission.ok) return { answer: problem(refusalText(admission)), outcome: 'refused' as const }
-    const timeout = AbortSignal.timeout(limits.callTimeoutMs)
+    const session = context.session ?? actor
+    const place = tool.long ? longCalls.begin(session) : 'ok'
+    if (place !== 'ok') {
+      budget.end(actor)
+      return { answer: problem(BUSY[place]), outcome: 'refused' as const }
+    }
+    const timeoutMs = tool.long ? limits.longCallTimeoutMs : limits.callTimeoutMs
+    const timeout = AbortSignal.timeout(timeoutMs)
+    const cancelled = context.signal
     const signal = AbortSignal.any([cancelled, timeout])
+    const { onProgress } = context
     try {
-      const answer = await unlessAborted(tool.answer(args, desk, { actor, signal }), signal)
+      const work = tool.answer(args, desk, { actor, signal, onProgress })
+      // What was given up may still be on its way to its end: until then it holds its place.
+      if (tool.long) endsLong(work, session)
+      const answer = await unlessAborted(work, signal)
       return { answer, outcome: answer.ok ? ('answered' as const) : ('problem' as const) }
     } catch (error) {
       const outcome = cancelled.aborted ? 'cancelled' : timeout.aborted ? 'timeout' : outcomeOf(error)
       if (outcome === 'fault' || outcome === 'error') {
         log.warn({ err: error, tool: tool.name }, `tool failed: ${(error as Error).message}`)
       }
-      return { answer: problem(failureText(tool, outcome, error, limits)), outcome }
+      return { answer: problem(failureText(tool, outcome, error, timeoutMs)), outcome }
     } finally {
       budget.end(actor)
     }
   }
 
+  function endsLong(work: Promise<unknown>, session: string): void {
+    const ended = work.then(
+      () => {},
+      () => {},
+    )
+    running.add(ended)
+    ended.then(() => {
+      running.delete(ended)
+      longCalls.end(session)
+    })
+  }
+
   return {
-    async run(tool, args, caller, signal) {
+    async run(tool, args, caller, context) {
       const startedMs = performance.now()
-      const calling = call(tool, args, caller, signal)
+      const calling = call(tool, args, caller, context)
       running.add(calling)
       const { answer, outcome } = await calling
       running.delete(calling)
@@ -69,6 +106,11 @@ export function toolRunner(desk: Desk, limits: CallLimits, log: LinkLog): ToolRu
   }
 }
 
+const BUSY = {
+  session: 'A long tool of this session runs already. Wait for its answer or cancel it, then try again.',
+  all: 'As many long tools run as may. Try again in a minute; the other tools answer meanwhile.',
+}
+
 function resultOf(answer: Answer<Record<string, unknown>>): CallToolResult {
   if (!answer.ok) return { content: [{ type: 'text', text: answer.problem }], isError: true }
   return { content: [{ type: 'text', text: answer.text }], structuredContent: answer.data }
@@ -85,13 +127,13 @@ function refusalText(admission: { reason: 'rate'; retryAfterMs: number } | { rea
 }
 
 /** What broke inside is for the log alone. */
-function failureText(tool: Tool, outcome: Outcome, error: unknown, limits: CallLimits): string {
+function failureText(tool: Tool, outcome: Outcome, error: unknown, timeoutMs: number): string {
   if (outcome === 'fault') return (error as Fault).message
   if (outcome !== 'timeout') return `${tool.name} failed for a reason inside the server; its log tells why.`
-  const late = `${tool.name} took longer than ${spanText(limits.callTimeoutMs)} and was given up.`
+  const late = `${tool.name} took longer than ${spanText(timeoutMs)} and was given up.`
   return tool.annotations.readOnlyHint
     ? `${late} Ask for less: a shorter window or fewer rows.`
-    : `${late} The order may be in force all the same: look with list_throttles before you repeat it.`
+    : `${late} The order may be in force all the same: look with list_throttles or get_incident before you repeat it.`
 }
 
 function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {

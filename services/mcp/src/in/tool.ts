@@ -22,6 +22,8 @@ interface ToolWords {
 
 export interface ToolDefinition<In extends z.ZodObject, Out extends z.ZodObject> extends ToolWords {
   readonly effect: keyof typeof EFFECTS
+  /** It may read much of the log: few run at once, and they may take longer. */
+  readonly long?: true
   readonly input: In
   readonly output: Out
   answer(args: z.output<In>, desk: Desk, call: Call): Promise<Answer<z.input<Out>>>
@@ -30,6 +32,7 @@ export interface ToolDefinition<In extends z.ZodObject, Out extends z.ZodObject>
 /** A tool whose argument and answer types are known to itself alone. */
 export interface Tool extends ToolWords {
   readonly annotations: ToolAnnotations
+  readonly long: boolean
   readonly input: z.ZodObject
   readonly output: z.ZodObject
   /** Arguments and answer are checked; the answer holds nothing that the output schema does not name. */
@@ -39,9 +42,9 @@ export interface Tool extends ToolWords {
 export function defineTool<In extends z.ZodObject, Out extends z.ZodObject>(
   definition: ToolDefinition<In, Out>,
 ): Tool {
-  const { effect, name, title, description, input, output } = definition
+  const { effect, name, title, description, input, output, long = false } = definition
   return {
-    ...{ name, title, description, input, output },
+    ...{ name, title, description, input, output, long },
     annotations: { title, ...EFFECTS[effect] },
     async answer(args, desk, call) {
       const answer = await definition.answer(input.parse(args), desk, call)

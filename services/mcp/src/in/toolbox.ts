@@ -10,11 +10,14 @@ import { identityTimeline } from './tools/identity-timeline.ts'
 import { listThrottles } from './tools/list-throttles.ts'
 import { pardonIdentity } from './tools/pardon-identity.ts'
 import { queryRequests } from './tools/query-requests.ts'
+import { stateAtTool } from './tools/state-at.ts'
 import { streamHealth } from './tools/stream-health.ts'
 import { throttleIdentity } from './tools/throttle-identity.ts'
 import { topIdentities } from './tools/top-identities.ts'
 import { traceRequest } from './tools/trace-request.ts'
 import { usageReport } from './tools/usage-report.ts'
+import { verifyLedger } from './tools/verify-ledger.ts'
+import { whatIfPolicy } from './tools/what-if-policy.ts'
 
 /** All tools, in the order in which clients list them. */
 export const TOOLBOX: readonly Tool[] = Object.freeze([
@@ -28,5 +31,6 @@ export const TOOLBOX: readonly Tool[] = Object.freeze([
     authEvents,
   ],
   ...[getSecurityIncidents, getIncident, listThrottles, debugGuardState, streamHealth],
+  ...[stateAtTool, whatIfPolicy, verifyLedger],
   ...[acknowledgeIncident, closeIncident, pardonIdentity, throttleIdentity],
 ])

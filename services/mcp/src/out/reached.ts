@@ -21,6 +21,7 @@ export async function reached<T>(link: NatsLink, ask: () => Promise<T>, words = 
   try {
     return await ask()
   } catch (error) {
+    if (error instanceof Fault) throw error
     throw new Fault('FLUXGATE_LOG_AWAY', words.failed, { cause: error })
   }
 }

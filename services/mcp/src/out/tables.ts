@@ -50,7 +50,8 @@ function pageFilter({ limit, before }: PageOf): { limit: number; before?: string
   return { limit, ...(before === undefined ? {} : { before }) }
 }
 
-async function asked<T>(answer: Promise<T>): Promise<T> {
+/** @throws Fault */
+export async function asked<T>(answer: Promise<T>): Promise<T> {
   try {
     return await answer
   } catch (error) {

@@ -1,4 +1,5 @@
 import { type GatewayNode, type GuardPolicy, STREAMS } from '@fluxgate/contracts'
+import { wholePolicy } from '@fluxgate/guard-core'
 import { z } from 'zod'
 import { answered } from '../../core/answer.ts'
 import { throttlesInForce } from '../../core/box-page.ts'
@@ -52,7 +53,12 @@ export const debugGuardState = defineTool({
           source: stored ? ('bucket' as const) : ('environment' as const),
           revision: stored?.revision ?? null,
         },
-        ...{ contextFlood: policy.rules.contextFlood, penalty: policy.penalty, graceMs: policy.graceMs },
+        ...{
+          contextFlood: policy.rules.contextFlood,
+          penalty: policy.penalty,
+          rules: wholePolicy(policy).rules,
+          graceMs: policy.graceMs,
+        },
       },
       ...{ inForce: inForce.length, ended: box.length - inForce.length },
       newest: inForce.slice(0, SHOWN_THROTTLES).map(entry => throttleOf(entry.identity, entry.throttle)),

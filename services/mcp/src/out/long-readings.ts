@@ -1,0 +1,79 @@
+import { type ProjectedView, type Reading, stateAt, verify, whatIf } from '@fluxgate/forensics'
+import type { NatsLink } from '@fluxgate/nats'
+import { type Database, settledView } from '@fluxgate/read-model'
+import type { Following, LongReadings } from '../core/desk.ts'
+import { Fault } from '../core/fault.ts'
+import { reached } from './reached.ts'
+import { asked } from './tables.ts'
+
+export interface LongReadingLimits {
+  readonly maxLongRangeMs: number
+  /** Events that one long call may read. */
+  readonly maxLongEvents: number
+  /** How long the projection keeps rows of requests. */
+  readonly requestsKeptMs: number
+}
+
+/** Rows are deleted by the day: near the limit they may be there or not. */
+const DAY_MS = 86_400_000
+
+export function openLongReadings(
+  link: NatsLink,
+  db: Database,
+  limits: LongReadingLimits,
+  nowMs: () => number,
+): LongReadings {
+  const { maxLongRangeMs, maxLongEvents, requestsKeptMs } = limits
+  const within = <T>(following: Following, read: (reading: Reading) => Promise<T>) =>
+    reached(link, () => bounded(following, maxLongEvents, read))
+  return {
+    maxRangeMs: maxLongRangeMs,
+    stateAt: (atMs, following) => within(following, reading => stateAt(link, atMs, reading)),
+    whatIf: (policy, range, following) => within(following, reading => whatIf(link, policy, range, reading)),
+    async verify(range, silenceMs, following) {
+      const projected = await tablesOf(db, nowMs() - requestsKeptMs + DAY_MS)
+      const options = { range, projected, limits: { silenceMs }, nowMs: nowMs() }
+      return await within(following, reading => verify(link, options, reading))
+    },
+  }
+}
+
+/** Undefined while the tables do not answer: the log can be judged without them. */
+async function tablesOf(db: Database, keptFromMs: number): Promise<ProjectedView | undefined> {
+  const view = settledView(db)
+  try {
+    // What they hold is asked for once, and before the log is read.
+    const positions = await asked(view.positions())
+    return {
+      keptFromMs,
+      positions: async () => positions,
+      sums: (from, to) => asked(view.sums(from, to)),
+      requests: (identity, from, to) => asked(view.requests(identity, from, to)),
+    }
+  } catch (error) {
+    if (error instanceof Fault) return undefined
+    throw error
+  }
+}
+
+async function bounded<T>(
+  { signal, onProgress }: Following,
+  maxEvents: number,
+  read: (reading: Reading) => Promise<T>,
+): Promise<T> {
+  const full = new AbortController()
+  const result = await read({
+    signal: AbortSignal.any([signal, full.signal]),
+    onProgress(done, of) {
+      if (done > maxEvents) full.abort()
+      onProgress(done, of)
+    },
+  })
+  signal.throwIfAborted()
+  if (!full.signal.aborted) return result
+  throw new Fault(
+    'FLUXGATE_TOO_MUCH',
+    `More than ${maxEvents} events would have to be read for this, which is the limit of one call. ` +
+      'Ask for a shorter range; the command line (forensics) has no such limit.',
+  )
+}
