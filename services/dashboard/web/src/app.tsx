@@ -5,6 +5,7 @@ import { followLive } from './live/live.ts'
 import { matchPath, usePlace } from './live/route.ts'
 import { session } from './live/session.ts'
 import { useStore } from './live/store.ts'
+import { lazy } from './parts/lazy.tsx'
 import { Notices } from './parts/notices.tsx'
 import { Shell } from './parts/shell.tsx'
 import { DeadLetters } from './views/dead-letters.tsx'
@@ -23,6 +24,9 @@ import { System } from './views/system.tsx'
 import { Usage } from './views/usage.tsx'
 import { User } from './views/user.tsx'
 import { Users } from './views/users.tsx'
+
+/** For those who look into the log, and not a part of the first load. */
+const Forensics = lazy(async () => (await import('./views/forensics/forensics.tsx')).Forensics)
 
 interface View {
   readonly path: string
@@ -79,6 +83,7 @@ function ViewAt({ path, me }: { path: string; me: SessionView }) {
   if (path === '/playground') return <Playground me={me} />
   if (path === '/usage') return <Usage me={me} />
   if (path === '/sessions') return <Sessions />
+  if (isOperator && /^\/forensics(\/|$)/.test(path)) return <Forensics path={path} />
   for (const view of isOperator ? OPERATOR_VIEWS : []) {
     const found = matchPath(view.path, path)
     if (found) return <>{view.show(found, me)}</>

@@ -93,7 +93,7 @@ async function refusalOf(
 }
 
 /** The data of Server-Sent Events, one by one (HTML standard, section 9.2.6: lines end with CR, LF or both). */
-async function* eventData(body: ReadableStream<Uint8Array>): AsyncGenerator<string> {
+export async function* eventData(body: ReadableStream<Uint8Array>): AsyncGenerator<string> {
   const reader = body.getReader()
   const decoder = new TextDecoder()
   let rest = ''

@@ -21,6 +21,7 @@ const PATHS = {
   users: 'M12 11a4 4 0 1 0 0-8 4 4 0 0 0 0 8Zm-8 10c0-4 3.500-6 8-6s8 2 8 6',
   usage: 'M4 20V10m5 10V4m5 16v-7m5 7V8',
   sessions: 'M3 5h18v11H3V5Zm5 15h8',
+  forensics: 'M4 4h11v6M4 4v16h7M7.500 8h4M7.500 12h2M15 19a4 4 0 1 0 0-8 4 4 0 0 0 0 8Zm3-1 3 3',
   search: 'M11 18a7 7 0 1 0 0-14 7 7 0 0 0 0 14Zm5-2 5 5',
 } as const
 

@@ -46,7 +46,9 @@ export function IncidentEvidence({ incident }: { incident: IncidentView }) {
             class={cited.has(place) ? 'cited' : ''}
             title={cited.has(place) ? 'Cited by the report' : 'Cited by the guard'}
           >
-            <code>{place}</code>
+            <a href={eventPath(place)}>
+              <code>{place}</code>
+            </a>
           </li>
         ))}
       </ul>
@@ -97,4 +99,9 @@ export function IncidentTimeline({ incident }: { incident: IncidentView }) {
 
 function step(at: number | null, rest: Omit<Step, 'at'>): Step[] {
   return at === null ? [] : [{ at, ...rest }]
+}
+
+/** `TOKENS #12` → the address of that event. */
+function eventPath(place: string): string {
+  return `/forensics/events/${place.replace(' #', '/')}`
 }

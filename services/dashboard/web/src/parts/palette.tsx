@@ -121,6 +121,7 @@ function wordCommands(text: string): Command[] {
   const go = (name: string, hint: string, to: string): Command => ({ name, hint, run: () => navigate(to) })
   const word = encodeURIComponent(text)
   if (/^inc_[\w-]+$/.test(text)) return [go(text, 'open the incident', `/incidents/${word}`)]
+  if (/^req_[\w-]+$/.test(text)) return [go(text, 'open the request', `/forensics/requests/${word}`)]
   if (/^u_[\w-]+$/.test(text)) return [go(text, 'open the user', `/users/${word}`)]
   if (/^[\w-]+\.[\w-]+$/.test(text)) return [go(text, 'open the identity', `/identities/${word}`)]
   return []

@@ -19,6 +19,7 @@ const OPERATOR_LINKS: readonly Link[] = [
   { href: '/', icon: 'overview', text: 'Overview' },
   { href: '/incidents', icon: 'incidents', text: 'Incidents' },
   { href: '/identities', icon: 'identities', text: 'Identities' },
+  { href: '/forensics', icon: 'forensics', text: 'Forensics' },
   { href: '/policy', icon: 'policy', text: 'Policy' },
   { href: '/system', icon: 'nodes', text: 'System' },
   { href: '/users', icon: 'users', text: 'Users' },
