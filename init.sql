@@ -735,6 +735,10 @@ begin
       raise warning 'may not make role fluxgate_mcp_reader: run_read_query waits for an administrator';
       return;
   end;
+  -- The MCP server takes the role on for a question, where it has no user of its own for them.
+  if to_regrole('fluxgate_mcp') is not null then
+    grant fluxgate_mcp_reader to fluxgate_mcp;
+  end if;
   revoke all on all tables in schema public from fluxgate_mcp_reader;
   grant usage on schema reports to fluxgate_mcp_reader;
   revoke all on all tables in schema reports from fluxgate_mcp_reader;
