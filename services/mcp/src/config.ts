@@ -8,6 +8,8 @@ import type { LongReadingLimits } from './out/long-readings.ts'
 export interface McpConfig {
   readonly natsUrl: string
   readonly databaseUrl: string
+  /** Of a user in the role fluxgate_mcp_reader, for questions in SQL. */
+  readonly readDatabaseUrl: string
   /** What the guard goes by while the bucket `policy` holds none for it: the same variables tell it. */
   readonly guardPolicy: GuardPolicy
   /** Absent: the server speaks over standard input and output. */
@@ -19,6 +21,8 @@ export interface HttpFaceConfig {
   readonly host: string
   readonly port: number
   readonly adminToken: string
+  /** Its bearer may ask, and order nothing. */
+  readonly readToken: string | undefined
   /** Of portal sessions: the one that signs, and during a rotation the one before it. None: no sessions here. */
   readonly jwtSecrets: readonly string[]
   readonly allowed: AllowedSources
@@ -27,6 +31,11 @@ export interface HttpFaceConfig {
 export interface McpLimits extends CallLimits, HttpLimits, LongReadingLimits {
   readonly maxDatabaseConnections: number
   readonly databaseConnectTimeoutMs: number
+  /** Questions in SQL: how many beside each other, how long, how much, and what the planner may expect. */
+  readonly maxReadConnections: number
+  readonly readTimeoutMs: number
+  readonly maxReadBytes: number
+  readonly maxReadCost: number
   /** Events of each stream that one question may read. */
   readonly maxScannedEvents: number
   readonly readyCheckMs: number
@@ -47,6 +56,10 @@ export function readMcpConfig(env: EnvReader): McpConfig {
       host,
       port: env.port('MCP_PORT', 8_000),
       adminToken: env.secret('ADMIN_TOKEN', MIN_TOKEN_BYTES),
+      readToken:
+        env.optional('MCP_READ_TOKEN') === undefined
+          ? undefined
+          : env.secret('MCP_READ_TOKEN', MIN_TOKEN_BYTES),
       jwtSecrets: ['JWT_SECRET', 'JWT_SECRET_PREVIOUS']
         .filter(name => env.optional(name) !== undefined)
         .map(name => env.secret(name, MIN_SECRET_BYTES)),
@@ -60,9 +73,14 @@ export function readMcpConfig(env: EnvReader): McpConfig {
 
 /** Without a face on the network there is no token: who starts the process holds its environment. */
 export function readStdioConfig(env: EnvReader): McpConfig {
+  const databaseUrl = env.url('DATABASE_URL', ['postgres:', 'postgresql:'])
   return {
     natsUrl: env.text('NATS_URL'),
-    databaseUrl: env.url('DATABASE_URL', ['postgres:', 'postgresql:']),
+    databaseUrl,
+    readDatabaseUrl:
+      env.optional('MCP_READ_DATABASE_URL') === undefined
+        ? databaseUrl
+        : env.url('MCP_READ_DATABASE_URL', ['postgres:', 'postgresql:']),
     guardPolicy: readGuardPolicy(env),
     http: undefined,
     limits: {
@@ -83,6 +101,10 @@ export function readStdioConfig(env: EnvReader): McpConfig {
       headersTimeoutMs: 10_000,
       maxDatabaseConnections: 5,
       databaseConnectTimeoutMs: 2_000,
+      maxReadConnections: 2,
+      readTimeoutMs: env.durationMs('MCP_READ_TIMEOUT', 3_000),
+      maxReadBytes: env.integer('MCP_READ_BYTES', 256 * 1_024, { min: 1_024, max: 16 * 1_024 * 1_024 }),
+      maxReadCost: env.integer('MCP_READ_COST', 300_000, { min: 1_000, max: 1_000_000_000 }),
       maxScannedEvents: env.integer('MCP_SCANNED_EVENTS', 50_000, { min: 1, max: 10_000_000 }),
       readyCheckMs: 2_000,
       drainMs: 5_000,

@@ -6,9 +6,9 @@ import { createSessions } from '@fluxgate/session'
 import { InMemoryServerEventBus } from '@modelcontextprotocol/server'
 import { ulid } from 'ulid'
 import type { McpConfig } from './config.ts'
-import { type Caller, OPERATOR } from './core/caller.ts'
+import { type Caller, OPERATOR, READER } from './core/caller.ts'
 import type { Desk } from './core/desk.ts'
-import { anyOf, operatorToken } from './in/authenticate.ts'
+import { anyOf, fixedToken } from './in/authenticate.ts'
 import { startHttp } from './in/http-face.ts'
 import { buildServer } from './in/mcp-server.ts'
 import { toolRunner } from './in/run-tool.ts'
@@ -18,6 +18,7 @@ import { openControl } from './out/control.ts'
 import { openLogView } from './out/log-view.ts'
 import { openLongReadings } from './out/long-readings.ts'
 import { openPortalSessions } from './out/portal-sessions.ts'
+import { openReader } from './out/reader.ts'
 import { openTables } from './out/tables.ts'
 import { watchTables } from './out/tables-watch.ts'
 
@@ -46,6 +47,13 @@ export async function startMcp(config: McpConfig, log: LinkLog, overrides: McpOv
       onConnectionError: error => log.warn({ err: error }, 'Postgres connection broke'),
     }),
   )
+  const readDb = stack.use(
+    openDatabase(config.readDatabaseUrl, {
+      ...{ max: limits.maxReadConnections, applicationName: 'mcp-reader', readOnly: true },
+      ...{ statementTimeoutMs: limits.readTimeoutMs, connectTimeoutMs: limits.databaseConnectTimeoutMs },
+      onConnectionError: error => log.warn({ err: error }, 'Postgres connection broke'),
+    }),
+  )
   const link = stack.use(await connectNats({ url: config.natsUrl, name: 'mcp' }, log))
   const publisher = stack.use(new EventPublisher(link))
   const make = eventMaker(`/mcp/${ulid()}`, ulid, nowMs)
@@ -54,6 +62,11 @@ export async function startMcp(config: McpConfig, log: LinkLog, overrides: McpOv
   const desk: Desk = {
     ...{ tables, nowMs, defaultPolicy: config.guardPolicy, log: openLogView(link, limits.maxScannedEvents) },
     readings: openLongReadings(link, db, limits, nowMs),
+    reader: openReader(readDb, {
+      maxBytes: limits.maxReadBytes,
+      timeoutMs: limits.readTimeoutMs,
+      maxCost: limits.maxReadCost,
+    }),
     control: openControl({ link, box, publisher, make, nowMs }),
   }
   const runner = toolRunner(desk, limits, log)
@@ -67,7 +80,8 @@ export async function startMcp(config: McpConfig, log: LinkLog, overrides: McpOv
     const face = stack.use(openStdio(() => serverFor(OPERATOR), input, output, limits))
     return mcp(stack.move(), undefined, face.ended)
   }
-  const ways = [operatorToken(config.http.adminToken)]
+  const ways = [fixedToken(config.http.adminToken, OPERATOR)]
+  if (config.http.readToken !== undefined) ways.push(fixedToken(config.http.readToken, READER))
   if (config.http.jwtSecrets.length > 0) {
     const sessions = createSessions({ secrets: config.http.jwtSecrets, nowMs })
     ways.push(stack.use(openPortalSessions(link, db, sessions, nowMs)).admit)

@@ -11,8 +11,9 @@ import { readConfig } from '@fluxgate/runtime'
 import { InMemoryServerEventBus } from '@modelcontextprotocol/server'
 import { readStdioConfig } from '../src/config.ts'
 import { LOOPBACK_HOSTS } from '../src/core/allowed-source.ts'
+import { OPERATOR } from '../src/core/caller.ts'
 import type { Desk } from '../src/core/desk.ts'
-import { operatorToken } from '../src/in/authenticate.ts'
+import { fixedToken } from '../src/in/authenticate.ts'
 import { startHttp } from '../src/in/http-face.ts'
 import { buildServer } from '../src/in/mcp-server.ts'
 import { toolRunner } from '../src/in/run-tool.ts'
@@ -45,7 +46,7 @@ export async function runConformance(revision: (typeof REVISIONS)[number]): Prom
   await using face = await startHttp(
     { host: '127.0.0.1', port: 0 },
     {
-      ...{ limits, log: silent, checks: {}, authenticate: operatorToken(TOKEN) },
+      ...{ limits, log: silent, checks: {}, authenticate: fixedToken(TOKEN, OPERATOR) },
       allowed: { hosts: new Set(LOOPBACK_HOSTS), origins: new Set<string>() },
       bus,
       serverFor(caller) {

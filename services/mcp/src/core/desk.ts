@@ -17,6 +17,8 @@ import type {
   Incident,
   IncidentState,
   Page,
+  ReadAnswer,
+  ReadView,
   Request,
   RequestFilter,
   ThrottleRecord,
@@ -31,10 +33,17 @@ export interface Desk {
   readonly tables: Tables
   readonly log: LogView
   readonly control: Control
+  readonly reader: Reader
   readonly readings: LongReadings
   /** What the guard goes by while none is stored for it. */
   readonly defaultPolicy: GuardPolicy
   nowMs(): number
+}
+
+/** The views that questions in SQL may read, under a role that can do nothing else. */
+export interface Reader {
+  views(): Promise<ReadView[]>
+  ask(statement: string, maxRows: number): Promise<ReadAnswer>
 }
 
 export interface PageOf {

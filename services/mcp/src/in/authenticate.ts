@@ -1,5 +1,5 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
-import { type Admission, OPERATOR } from '../core/caller.ts'
+import type { Admission, Caller } from '../core/caller.ts'
 
 /** Who holds this bearer token, if anybody. */
 export type Authenticate = (token: string) => Promise<Admission>
@@ -9,10 +9,10 @@ export function bearerToken(authorization: string | undefined): string | undefin
   return /^bearer +([A-Za-z0-9._~+/-]+=*) *$/i.exec(authorization ?? '')?.[1]
 }
 
-/** The operator token, compared by digest, so that neither its length nor its beginning shows in the time taken. */
-export function operatorToken(secret: string): Authenticate {
+/** A token of the configuration, compared by digest: neither its length nor its beginning shows in the time taken. */
+export function fixedToken(secret: string, holder: Caller): Authenticate {
   const expected = digestOf(secret)
-  return async token => (timingSafeEqual(digestOf(token), expected) ? OPERATOR : 'unknown')
+  return async token => (timingSafeEqual(digestOf(token), expected) ? holder : 'unknown')
 }
 
 /** The first of them that knows the token. */

@@ -5,8 +5,9 @@ import { InMemoryServerEventBus } from '@modelcontextprotocol/server'
 import { z } from 'zod'
 import { LOOPBACK_HOSTS } from '../core/allowed-source.ts'
 import { answered } from '../core/answer.ts'
+import { OPERATOR } from '../core/caller.ts'
 import type { Desk } from '../core/desk.ts'
-import { operatorToken } from './authenticate.ts'
+import { fixedToken } from './authenticate.ts'
 import { startHttp } from './http-face.ts'
 import { buildServer } from './mcp-server.ts'
 import { toolRunner } from './run-tool.ts'
@@ -45,7 +46,7 @@ test('a client that closes its stream cancels its call; a face that stops lets c
   const face = await startHttp(
     { host: '127.0.0.1', port: 0 },
     {
-      ...{ limits: LIMITS, log, checks: {}, authenticate: operatorToken(TOKEN) },
+      ...{ limits: LIMITS, log, checks: {}, authenticate: fixedToken(TOKEN, OPERATOR) },
       allowed: { hosts: new Set(LOOPBACK_HOSTS), origins: new Set<string>() },
       bus: new InMemoryServerEventBus(),
       serverFor: caller => buildServer([slow], caller, runner),

@@ -28,6 +28,8 @@ export function buildServer(
     { ...options, instructions: INSTRUCTIONS, maxToolInputElements: MAX_ARGUMENT_ELEMENTS },
   )
   for (const tool of tools) {
+    // To who may only ask, orders do not exist.
+    if (!caller.mayAct && !tool.annotations.readOnlyHint) continue
     const { title, description, annotations } = tool
     server.registerTool(
       tool.name,

@@ -3,8 +3,8 @@ import { describe, it } from 'node:test'
 import { InMemoryServerEventBus, McpServer } from '@modelcontextprotocol/server'
 import { type Session, Sessions } from './sessions.ts'
 
-const ANN = { actor: 'mcp:ann' }
-const BOB = { actor: 'mcp:bob' }
+const ANN = { actor: 'mcp:ann', mayAct: true }
+const BOB = { actor: 'mcp:bob', mayAct: true }
 const limits = { maxSessions: 3, maxSessionsOfCaller: 2, sessionIdleMs: 1_000, sessionMaxMs: 5_000 }
 
 function scene() {
@@ -53,7 +53,7 @@ describe('sessions', () => {
     assert.ok(await begin(ANN))
     assert.equal(await begin(ANN), undefined)
     assert.ok(await begin(BOB))
-    assert.equal(await begin({ actor: 'mcp:eve' }), undefined)
+    assert.equal(await begin({ actor: 'mcp:eve', mayAct: true }), undefined)
     assert.equal(sessions.size, 3)
   })
 

@@ -10,6 +10,7 @@ import { identityTimeline } from './tools/identity-timeline.ts'
 import { listThrottles } from './tools/list-throttles.ts'
 import { pardonIdentity } from './tools/pardon-identity.ts'
 import { queryRequests } from './tools/query-requests.ts'
+import { runReadQuery } from './tools/run-read-query.ts'
 import { stateAtTool } from './tools/state-at.ts'
 import { streamHealth } from './tools/stream-health.ts'
 import { throttleIdentity } from './tools/throttle-identity.ts'
@@ -30,7 +31,7 @@ export const TOOLBOX: readonly Tool[] = Object.freeze([
     identityTimeline,
     authEvents,
   ],
-  ...[getSecurityIncidents, getIncident, listThrottles, debugGuardState, streamHealth],
+  ...[getSecurityIncidents, getIncident, listThrottles, debugGuardState, streamHealth, runReadQuery],
   ...[stateAtTool, whatIfPolicy, verifyLedger],
   ...[acknowledgeIncident, closeIncident, pardonIdentity, throttleIdentity],
 ])

@@ -33,7 +33,7 @@ export function openPortalSessions(
         throw new Fault('FLUXGATE_READ_MODEL_AWAY', UNKNOWN, { cause })
       })
       if (!row || row.userId !== check.session.user || row.expiresAt <= nowMs()) return 'unknown'
-      return row.role === 'operator' ? { actor: `mcp:${row.userId}` } : 'forbidden'
+      return row.role === 'operator' ? { actor: `mcp:${row.userId}`, mayAct: true } : 'forbidden'
     },
     [Symbol.dispose]() {
       offReconnect()

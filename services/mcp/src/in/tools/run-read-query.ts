@@ -1,0 +1,71 @@
+import { STREAMS } from '@fluxgate/contracts'
+import { z } from 'zod'
+import { answered, problem } from '../../core/answer.ts'
+import { freshnessText } from '../../core/freshness.ts'
+import { checkStatement } from '../../core/statement.ts'
+import { asOfField, asOfOf, freshnessOf, limitField } from '../fields.ts'
+import { defineTool } from '../tool.ts'
+
+const MAX_STATEMENT_CHARS = 8_000
+const ROWS_AS_TEXT = 50
+
+export const runReadQuery = defineTool({
+  name: 'run_read_query',
+  title: 'Ask in SQL',
+  description:
+    'Runs one read-only SELECT (PostgreSQL) over the views requests, usage_minutes, usage_hours, usage_days, incidents, ' +
+    'throttles, auth_events, budget_crossings and users; the resource fluxgate://schema describes every column. Use it ' +
+    'for what no other tool answers, such as a comparison or a ranking of your own; always limit the time. It can call ' +
+    'only functions that compute. Columns need distinct names.',
+  effect: 'reads',
+  input: z.strictObject({
+    sql: z.string().trim().min(6).max(MAX_STATEMENT_CHARS).describe('One SELECT, or WITH … SELECT.'),
+    limit: limitField(100, 1_000),
+  }),
+  output: z.object({
+    rows: z.array(z.record(z.string(), z.unknown())).describe('Values as JSON; times as ISO 8601.'),
+    cut: z.boolean().describe('There is more than the limit on rows or on bytes lets through.'),
+    asOf: asOfField,
+  }),
+
+  async answer({ sql, limit }, desk) {
+    const check = checkStatement(sql)
+    if (!check.ok) return problem(check.problem)
+    const fresh = await freshnessOf(desk, [STREAMS.requests, STREAMS.tokens])
+    const answer = await desk.reader.ask(check.statement, limit)
+    if (!answer.ok) {
+      return problem(answer.kind === 'cost' ? tooMuch(answer.cost) : faultText(answer.code, answer.message))
+    }
+    const { rows, cut } = answer
+    return answered({ rows, cut, asOf: asOfOf(fresh) }, [
+      `${rows.length} rows${cut ? ', and there are more than the limits let through' : ''}.`,
+      ...rows.slice(0, ROWS_AS_TEXT).map(row => JSON.stringify(row)),
+      ...(rows.length > ROWS_AS_TEXT
+        ? [`The other ${rows.length - ROWS_AS_TEXT} are in the data alone.`]
+        : []),
+      freshnessText(fresh),
+    ])
+  },
+})
+
+function tooMuch(cost: number): string {
+  return (
+    `Postgres expects too much work (cost ${Math.round(cost)}). Look at less time (where at > now() - interval ` +
+    "'1 day'), or ask usage_hours and usage_days, which hold sums."
+  )
+}
+
+function faultText(code: string, message: string): string {
+  switch (code) {
+    case '57014':
+      return 'The question took too long and was given up. Look at less time, or ask usage_hours and usage_days.'
+    case '42501':
+      return `This may not be read here: ${message}. The resource fluxgate://schema lists the views.`
+    case '22023':
+      return message.includes('role')
+        ? 'The role fluxgate_mcp_reader is missing: an administrator makes it, then runs select make_read_views().'
+        : `Postgres refuses it (${code}): ${message}.`
+    default:
+      return `Postgres refuses it (${code}): ${message}. The resource fluxgate://schema lists views and columns.`
+  }
+}
