@@ -148,3 +148,32 @@ export async function startStand(
     },
   }
 }
+
+export const USAGE = { prompt_tokens: 10, completion_tokens: 5, total_tokens: 15 }
+export const CHAT = '/v1/chat/completions'
+
+export const unary: Upstream = (_request, response) => {
+  response.setHeader('content-type', 'application/json')
+  response.end(JSON.stringify({ choices: [{ message: { content: 'hi' } }], usage: USAGE }))
+}
+
+interface Body {
+  readonly error: { readonly code: string; readonly message: string }
+  readonly usage: unknown
+}
+export const bodyOf = (response: Response) => response.json() as Promise<Body>
+
+export function post(
+  stand: TestStand,
+  path: string,
+  body: unknown,
+  headers: Record<string, string> = {},
+  signal?: AbortSignal,
+) {
+  return fetch(stand.url + path, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${KEY}`, 'content-type': 'application/json', ...headers },
+    body: typeof body === 'string' ? body : JSON.stringify(body),
+    ...(signal ? { signal } : {}),
+  })
+}
