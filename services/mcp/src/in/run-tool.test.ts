@@ -95,3 +95,21 @@ test('calls beside each other are limited, and the runner knows when none is lef
   await settled
   assert.equal((await run(waiting)).isError, undefined)
 })
+
+test('a long call that is given up holds its place until its work has ended', async () => {
+  const { runner, run } = bench({ ...LIMITS, longCallTimeoutMs: 30 })
+  const gate = Promise.withResolvers<void>()
+  const long = {
+    ...tool(async () => {
+      await gate.promise
+      return answered({ n: 1 }, 'late')
+    }),
+    long: true,
+  }
+  assert.match(JSON.stringify((await run(long)).content), /Ask for less/)
+  assert.match(JSON.stringify((await run(long)).content), /runs already/)
+  assert.equal((await run(tool(async () => answered({ n: 1 }, 'one')))).isError, undefined)
+  gate.resolve()
+  await runner.idle()
+  assert.equal((await run(long)).isError, undefined)
+})
