@@ -1,5 +1,5 @@
 /** Users and keys as operators see and change them, in JSON: types alone. Times are epoch milliseconds. */
-import type { Role } from './wire.ts'
+import type { Names, Role } from './wire.ts'
 import type { KeyView } from './wire-usage.ts'
 
 export interface UserView {
@@ -55,4 +55,5 @@ export interface ShadowPage {
   readonly items: readonly ShadowedView[]
   readonly more: boolean
   readonly sinceMs: number
+  readonly names: Names
 }

@@ -1,7 +1,8 @@
-import { STREAMS } from '@fluxgate/contracts'
+import { parseIdentity, STREAMS } from '@fluxgate/contracts'
 import { type NatsLink, replay } from '@fluxgate/nats'
 import type { Database } from '@fluxgate/read-model'
 import type { ShadowedView, ShadowPage } from '../core/wire-people.ts'
+import { namesOf } from './names.ts'
 
 export interface ShadowScope {
   readonly sinceMs: number
@@ -41,7 +42,11 @@ export async function shadowPage(
     const incident = wouldBe.get(each.id)
     return { ...each, incident: incident !== undefined && opened.has(incident) ? incident : null }
   })
-  return { items, more: dropped, sinceMs }
+  const owners = items.flatMap(({ identity }) => {
+    const owner = parseIdentity(identity)
+    return owner ? [{ userId: owner.user, keyId: owner.key }] : []
+  })
+  return { items, more: dropped, sinceMs, names: await namesOf(db, owners) }
 }
 
 /** Ids of incidents are made from the rule, the identity and the event: the same finding has the same id under both. */

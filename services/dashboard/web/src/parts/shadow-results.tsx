@@ -1,3 +1,4 @@
+import type { Names } from '../../../src/core/wire.ts'
 import type { ShadowedView, ShadowPage } from '../../../src/core/wire-people.ts'
 import { useResource } from '../live/resource.ts'
 import { Badge, Severity } from './badge.tsx'
@@ -29,14 +30,14 @@ export function ShadowResults() {
       }
     >
       <Loaded resource={page}>
-        {({ items: findings, more }) =>
+        {({ items: findings, more, names }) =>
           findings.length === 0 ? (
             <Empty icon="policy">The shadow policy has found nothing, or there is none.</Empty>
           ) : (
             <>
               <ul class="rows shadowed">
                 {findings.map(finding => (
-                  <Finding key={finding.id} finding={finding} />
+                  <Finding key={finding.id} finding={finding} names={names} />
                 ))}
               </ul>
               {more && <p class="more muted">Older findings are in the log.</p>}
@@ -48,7 +49,7 @@ export function ShadowResults() {
   )
 }
 
-function Finding({ finding }: { finding: ShadowedView }) {
+function Finding({ finding, names }: { finding: ShadowedView; names: Names }) {
   const { identity, rule, severity, explanation, action, incident, at } = finding
   return (
     <li class="row" data-testid="shadowed-row">
@@ -66,7 +67,7 @@ function Finding({ finding }: { finding: ShadowedView }) {
         <p class="row-note">{explanation}</p>
       </div>
       <div class="row-side">
-        <Identity {...splitIdentity(identity)} isLink />
+        <Identity {...splitIdentity(identity)} names={names} isLink />
         <span class="row-when">
           <Time at={at} />
         </span>
