@@ -27,7 +27,8 @@ const leftAtAll = (identity: string) => Promise.all(cluster.nodes.map(node => cl
 
 describe('three nodes and one identity', () => {
   it('let a flood have its tokens once, within the stated bound', async () => {
-    const limit = { capacity: 30_000, refill_rate: 2_000 }
+    // Little enough to be used up on a machine that is busy with other things.
+    const limit = { capacity: 10_000, refill_rate: 500 }
     const { key } = await cluster.newKey('flood', limit)
     assertBounded(await flood(cluster.nodes, key, limit, { callers: 8, forMs: 3_000 }), limit.capacity)
   })
