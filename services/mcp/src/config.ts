@@ -39,6 +39,8 @@ export interface McpLimits extends CallLimits, HttpLimits, LongReadingLimits {
   /** Events of each stream that one question may read. */
   readonly maxScannedEvents: number
   readonly readyCheckMs: number
+  /** Between two looks for changed incidents, while somebody listens. */
+  readonly incidentWatchMs: number
   /** How long a stopping server lets calls finish. */
   readonly drainMs: number
 }
@@ -107,6 +109,7 @@ export function readStdioConfig(env: EnvReader): McpConfig {
       maxReadCost: env.integer('MCP_READ_COST', 300_000, { min: 1_000, max: 1_000_000_000 }),
       maxScannedEvents: env.integer('MCP_SCANNED_EVENTS', 50_000, { min: 1, max: 10_000_000 }),
       readyCheckMs: 2_000,
+      incidentWatchMs: 1_000,
       drainMs: 5_000,
       maxSessions: env.integer('MCP_SESSIONS', 256, { min: 1, max: 100_000 }),
       maxSessionsOfCaller: env.integer('MCP_SESSIONS_OF_CALLER', 64, { min: 1, max: 100_000 }),

@@ -10,8 +10,11 @@ import { type Caller, OPERATOR, READER } from './core/caller.ts'
 import type { Desk } from './core/desk.ts'
 import { anyOf, fixedToken } from './in/authenticate.ts'
 import { startHttp } from './in/http-face.ts'
+import { watchIncidents } from './in/incident-watch.ts'
 import { buildServer } from './in/mcp-server.ts'
+import { resourceReader } from './in/read-resource.ts'
 import { toolRunner } from './in/run-tool.ts'
+import { followResources } from './in/sessions.ts'
 import { openStdio } from './in/stdio.ts'
 import { TOOLBOX } from './in/toolbox.ts'
 import { openControl } from './out/control.ts'
@@ -73,11 +76,19 @@ export async function startMcp(config: McpConfig, log: LinkLog, overrides: McpOv
   stack.defer(() =>
     Promise.race([runner.idle(), new Promise<void>(done => setTimeout(done, limits.drainMs).unref())]),
   )
-  const serverFor = (caller: Caller) => buildServer(TOOLBOX, caller, runner)
+  const read = resourceReader(desk, limits, log)
+  const serverFor = (caller: Caller) => buildServer(TOOLBOX, caller, runner, read)
+  const bus = new InMemoryServerEventBus()
+  stack.use(watchIncidents(desk, bus, limits.incidentWatchMs))
 
   if (config.http === undefined) {
     const { input = process.stdin, output = process.stdout } = overrides
-    const face = stack.use(openStdio(() => serverFor(OPERATOR), input, output, limits))
+    const listening = () => {
+      const server = serverFor(OPERATOR)
+      followResources(server, bus)
+      return server
+    }
+    const face = stack.use(openStdio(listening, input, output, limits))
     return mcp(stack.move(), undefined, face.ended)
   }
   const ways = [fixedToken(config.http.adminToken, OPERATOR)]
@@ -89,7 +100,7 @@ export async function startMcp(config: McpConfig, log: LinkLog, overrides: McpOv
   const watch = stack.use(watchTables(tables, limits.readyCheckMs))
   const face = stack.use(
     await startHttp(config.http, {
-      ...{ serverFor, bus: new InMemoryServerEventBus(), limits, log, allowed: config.http.allowed },
+      ...{ serverFor, bus, limits, log, allowed: config.http.allowed },
       authenticate: anyOf(ways),
       checks: {
         nats: () => (link.isConnected() ? undefined : 'disconnected'),

@@ -13,9 +13,11 @@ import { readStdioConfig } from '../src/config.ts'
 import { LOOPBACK_HOSTS } from '../src/core/allowed-source.ts'
 import { OPERATOR } from '../src/core/caller.ts'
 import type { Desk } from '../src/core/desk.ts'
+import { Fault } from '../src/core/fault.ts'
 import { fixedToken } from '../src/in/authenticate.ts'
 import { startHttp } from '../src/in/http-face.ts'
 import { buildServer } from '../src/in/mcp-server.ts'
+import { resourceReader } from '../src/in/read-resource.ts'
 import { toolRunner } from '../src/in/run-tool.ts'
 import { TOOLBOX } from '../src/in/toolbox.ts'
 import { addFixtures, REQUEST_STATE } from './conformance-fixtures.ts'
@@ -41,7 +43,9 @@ export interface Conformance {
 export async function runConformance(revision: (typeof REVISIONS)[number]): Promise<Conformance> {
   const env = { NATS_URL: 'nats://127.0.0.1:1', DATABASE_URL: 'postgres://127.0.0.1:1/none' }
   const { limits } = readConfig(env, readStdioConfig)
-  const runner = toolRunner({ nowMs: Date.now } as unknown as Desk, limits, silent)
+  const desk = deskAway()
+  const runner = toolRunner(desk, limits, silent)
+  const read = resourceReader(desk, limits, silent)
   const bus = new InMemoryServerEventBus()
   await using face = await startHttp(
     { host: '127.0.0.1', port: 0 },
@@ -50,7 +54,7 @@ export async function runConformance(revision: (typeof REVISIONS)[number]): Prom
       allowed: { hosts: new Set(LOOPBACK_HOSTS), origins: new Set<string>() },
       bus,
       serverFor(caller) {
-        const server = buildServer(TOOLBOX, caller, runner, { requestState: REQUEST_STATE })
+        const server = buildServer(TOOLBOX, caller, runner, read, { requestState: REQUEST_STATE })
         addFixtures(server, bus)
         return server
       },
@@ -58,6 +62,15 @@ export async function runConformance(revision: (typeof REVISIONS)[number]): Prom
   )
   await using proxy = await startProxy(face.port)
   return await runSuite(`http://127.0.0.1:${proxy.port}/mcp`, revision)
+}
+
+/** A desk in whose world neither the log nor Postgres is there: the suite asks for its own fixtures. */
+function deskAway(): Desk {
+  const away = async () => {
+    throw new Fault('FLUXGATE_READ_MODEL_AWAY', 'Not here.')
+  }
+  const tables = { incidents: away, topIdentities: away }
+  return { nowMs: Date.now, tables, reader: { ask: away, views: away } } as unknown as Desk
 }
 
 /** Adds the token that the suite cannot send, and leaves all else as it is. */

@@ -49,7 +49,7 @@ test('a client that closes its stream cancels its call; a face that stops lets c
       ...{ limits: LIMITS, log, checks: {}, authenticate: fixedToken(TOKEN, OPERATOR) },
       allowed: { hosts: new Set(LOOPBACK_HOSTS), origins: new Set<string>() },
       bus: new InMemoryServerEventBus(),
-      serverFor: caller => buildServer([slow], caller, runner),
+      serverFor: caller => buildServer([slow], caller, runner, async () => undefined),
     },
   )
   const call = (ms: number, signal?: AbortSignal) =>

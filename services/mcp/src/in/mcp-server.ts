@@ -2,6 +2,8 @@ import { McpServer, type McpServerOptions } from '@modelcontextprotocol/server'
 import manifest from '../../package.json' with { type: 'json' }
 import type { Caller } from '../core/caller.ts'
 import { progressOf } from './progress.ts'
+import { addPrompts } from './prompts.ts'
+import { addResources, type ReadResource } from './resources.ts'
 import type { ToolRunner } from './run-tool.ts'
 import type { Tool } from './tool.ts'
 
@@ -21,6 +23,7 @@ export function buildServer(
   tools: readonly Tool[],
   caller: Caller,
   runner: ToolRunner,
+  read: ReadResource,
   options: McpServerOptions = {},
 ): McpServer {
   const server = new McpServer(
@@ -41,5 +44,7 @@ export function buildServer(
       },
     )
   }
+  addResources(server, caller, read)
+  addPrompts(server, caller, read)
   return server
 }

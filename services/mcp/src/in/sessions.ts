@@ -101,7 +101,7 @@ export class Sessions implements AsyncDisposable {
 }
 
 /** `resources/subscribe` and what follows of it. @returns how to stop */
-function followResources({ server }: McpServer, bus: ServerEventBus): () => void {
+export function followResources({ server }: McpServer, bus: ServerEventBus): () => void {
   if (!server.getCapabilities().resources) return () => {}
   const watched = new Set<string>()
   server.registerCapabilities({ resources: { subscribe: true } })
@@ -114,6 +114,7 @@ function followResources({ server }: McpServer, bus: ServerEventBus): () => void
     return {}
   })
   return bus.subscribe(event => {
+    if (event.kind === 'resources_list_changed') return void server.sendResourceListChanged().catch(() => {})
     if (event.kind !== 'resource_updated' || !watched.has(event.uri)) return
     // A client that does not listen misses it, as the specification has it.
     server.sendResourceUpdated({ uri: event.uri }).catch(() => {})

@@ -1,0 +1,30 @@
+import type { LinkLog } from '@fluxgate/nats'
+import { CallBudget } from '../core/call-budget.ts'
+import type { Desk } from '../core/desk.ts'
+import { Fault } from '../core/fault.ts'
+import type { ReadResource } from './resources.ts'
+import type { CallLimits } from './run-tool.ts'
+
+/** Reads within a budget of the caller's beside that of its tools, and within the same time; what breaks is for the log. */
+export function resourceReader(desk: Desk, limits: CallLimits, log: LinkLog): ReadResource {
+  const budget = new CallBudget(limits)
+  return async ({ actor }, cancelled, read) => {
+    if (!budget.begin(actor, desk.nowMs()).ok) {
+      throw new Error('Too many reads. Wait a second, then try again.')
+    }
+    const late = Promise.withResolvers<never>()
+    const signal = AbortSignal.any([cancelled, AbortSignal.timeout(limits.callTimeoutMs)])
+    const onAbort = () => late.reject(new Error('This read took too long, or was cancelled.'))
+    signal.addEventListener('abort', onAbort, { once: true })
+    try {
+      return await Promise.race([read(desk), late.promise])
+    } catch (error) {
+      if (error instanceof Fault || signal.aborted) throw error
+      log.warn({ err: error }, 'resource failed')
+      throw new Error('This failed for a reason inside the server; its log tells why.', { cause: error })
+    } finally {
+      signal.removeEventListener('abort', onAbort)
+      budget.end(actor)
+    }
+  }
+}
