@@ -53,8 +53,6 @@ export interface ConsumerView {
   /** Given and not answered. */
   readonly unanswered: number
   readonly redelivered: number
-  /** When it was last given something; null when never since the server started. */
-  readonly activeAt: number | null
 }
 
 export interface SystemView {

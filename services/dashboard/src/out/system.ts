@@ -93,9 +93,7 @@ async function consumersOf(link: NatsLink, stream: string): Promise<ConsumerView
       const name = info.config.durable_name
       if (name === undefined || found.length >= MAX_CONSUMERS) continue
       const { num_pending: pending, num_ack_pending: unanswered, num_redelivered: redelivered } = info
-      const { last_active: active } = info.delivered as { last_active?: string | number }
-      const activeAt = typeof active === 'string' ? Date.parse(active) : null
-      found.push({ stream, name, pending, unanswered, redelivered, activeAt })
+      found.push({ stream, name, pending, unanswered, redelivered })
     }
   }
   return found
