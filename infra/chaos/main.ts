@@ -37,8 +37,17 @@ else if (chosen.length === 0) {
 
 async function main(): Promise<void> {
   const rows: Row[] = []
+  let current: Stand | undefined
+  // Mounts and folders do not end with this process by themselves.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, async () => {
+      await current?.[Symbol.asyncDispose]()
+      process.exit(130)
+    })
+  }
   for (const [kind, faults] of Map.groupBy(chosen, ({ kind }) => kind)) {
     await using stand = await startStand(kind)
+    current = stand
     const history: History = []
     for (const fault of faults) {
       const missing = fault.missing?.(stand)

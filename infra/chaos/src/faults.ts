@@ -3,6 +3,7 @@ import { connect } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { eventually, type NatsServer } from '@fluxgate/testing'
+import type { Culprit } from './culprit.ts'
 import type { Load } from './load.ts'
 import { publishPoison } from './poison.ts'
 import type { ServiceName, Stand, StandKind } from './stand.ts'
@@ -19,6 +20,8 @@ export const SMALL: StandKind = { servers: 1, spoolBytes: 4 * MIB, maxFileBytes:
 export interface Blow {
   readonly stand: Stand
   readonly load: Load
+  /** Has burnt a moment ago what the guard must notice, so that a kill meets a decision in the making. */
+  readonly culprit: Culprit
   /** How long whatever is away stays away. */
   readonly awayMs: number
 }
@@ -162,9 +165,13 @@ async function slowConsumer({ stand, awayMs }: Blow): Promise<void> {
   }
 }
 
-/** An hour ahead, an hour behind, and right again. */
+/**
+ * An hour ahead, an hour behind, and right again. A guard that is ahead imposes nothing: it takes what it sees for an hour
+ * old and its penalty for over. So the culprit's comes before.
+ */
 function clockSteps(name: ServiceName): Fault['strike'] {
-  return async ({ stand, awayMs }) => {
+  return async ({ stand, culprit, awayMs }) => {
+    await culprit.throttled()
     for (const ms of [HOUR_MS, -HOUR_MS, 0]) {
       stand.services[name].shiftClock(ms)
       await sleep(awayMs / 3)
