@@ -83,10 +83,14 @@ for chunk in stream:
 }
 
 function nodeOpenai(me: SessionView, apiKey?: string): string {
-  const key = apiKey === undefined ? 'process.env.FLUXGATE_KEY' : `'${apiKey}'`
+  const key = apiKey === undefined ? ' // the key is in OPENAI_API_KEY' : ''
+  const settings = [
+    `baseURL: '${me.gatewayUrl}/v1'`,
+    ...(apiKey === undefined ? [] : [`apiKey: '${apiKey}'`]),
+  ]
   return `${trust(me, 'NODE_EXTRA_CA_CERTS', '// ')}import OpenAI from 'openai'
 
-const client = new OpenAI({ baseURL: '${me.gatewayUrl}/v1', apiKey: ${key} })
+const client = new OpenAI({ ${settings.join(', ')} })${key}
 const stream = await client.chat.completions.create({
   model: '${me.model}',
   messages: [{ role: 'user', content: 'Say hello.' }],
