@@ -20,8 +20,11 @@ export const CLOCK_STEP_MS = 10_000
 /** Messages of a stream fetched ahead of the folds: enough that the server never waits for them. */
 const MAX_BUFFERED = 32_000
 
+/** Messages handed over at once: few enough that folding them is no long turn. */
+const MAX_BATCH = 250
+
 /** Folding goes on for so long at a time: in a service, others wait for the same thread. */
-export const MAX_TURN_MS = 15
+export const MAX_TURN_MS = 8
 
 /** There is no such stream, or it cannot be read. */
 export class LogUnreadable extends Error {
@@ -101,7 +104,7 @@ async function* readSource(
 ): AsyncGenerator<StoredMessage[]> {
   const stream = STREAMS[name]
   const options: ReadOptions = {
-    ...{ stream, headersOnly, maxBuffered: MAX_BUFFERED },
+    ...{ stream, headersOnly, maxBuffered: MAX_BUFFERED, maxBatch: MAX_BATCH },
     from: fromMs === undefined || fromMs <= 0 ? 'first' : { timeMs: Math.ceil(fromMs) },
     ...(subject === undefined ? {} : { filter: subject }),
     ...(signal === undefined ? {} : { signal }),
