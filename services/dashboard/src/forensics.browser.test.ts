@@ -1,8 +1,16 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import { IncidentOpened, IncidentReported } from '@fluxgate/contracts'
+import {
+  IncidentOpened,
+  IncidentReported,
+  RequestAdmitted,
+  RequestCompleted,
+  TokensProgressed,
+  TokensSettled,
+} from '@fluxgate/contracts'
 import { eventually } from '@fluxgate/testing'
-import type { Browser, Page } from 'playwright-core'
+import type { Browser, Locator, Page } from 'playwright-core'
+import { ulid } from 'ulid'
 import { axeFindings, buildPage, launchBrowser, logInOn, openTab } from './test/browser.ts'
 import { OPERATOR, type Stand, startStand } from './test/stand.ts'
 
@@ -11,6 +19,7 @@ const anna = { user: 'u_anna', key: 'k_1' }
 const ben = { user: 'u_ben', key: 'k_2' }
 /** Enough that with the other events there are 100,000. */
 const MANY = 100_000
+const SLOW = `req_${ulid()}`
 const MAX_NODES = 900
 const TOO_WIDE = 'document.documentElement.scrollWidth - document.documentElement.clientWidth'
 const PATHS = ['/forensics', '/forensics/state', '/forensics/what-if', '/forensics/verify']
@@ -51,10 +60,40 @@ before(async () => {
 })
 after(() => stack.disposeAsync())
 
+/** A request whose events happened one after the other, as a gateway tells of a stream of two seconds. */
+async function slowRequest(): Promise<void> {
+  const startMs = Date.now() - 2_500
+  const common = { request: SLOW, ...anna, model: 'sim-small' }
+  const tier = { tier: 'free' as const, refillRate: 100 }
+  const at = (ms: number) => ({ timeMs: startMs + ms })
+  const asked = {
+    method: 'POST',
+    path: '/v1/chat/completions',
+    address: '127.0.0.1',
+    dialect: 'openai' as const,
+  }
+  const estimate = { promptChars: 40, promptEstimate: 10, reserved: 266, tier: 'free' as const, stream: true }
+  const ending = { upstream: 'sim', status: 200, durationMs: 2_030, firstByteMs: 480, bytes: 9_000 }
+  const counted = { prompt: 10, completion: 40, delta: 50, elapsedMs: 1_000 }
+  const total = { upstream: 'sim', prompt: 10, completion: 90, total: 100, reserved: 266, progressed: 50 }
+  for (const event of [
+    stand.make(RequestAdmitted, { ...common, ...asked, ...estimate }, at(30)),
+    stand.make(TokensProgressed, { ...common, ...tier, ...counted }, at(1_030)),
+    stand.make(RequestCompleted, { ...common, ...ending }, at(2_030)),
+    stand.make(TokensSettled, { ...common, ...tier, ...total, source: 'reported' }, at(2_034)),
+  ]) {
+    await stand.publisher.publish(event)
+  }
+}
+
 async function open(path: string): Promise<{ page: Page; complaints: string[] } & AsyncDisposable> {
   const tab = await openTab(browser, { viewport: { width: 1_366, height: 860 } })
   await logInOn(tab.page, stand.url + path, OPERATOR.email)
   return tab
+}
+
+async function attributes(locator: Locator, name: string): Promise<Array<string | null>> {
+  return Promise.all((await locator.all()).map(each => each.getAttribute(name)))
 }
 
 const rowsOf = (page: Page) => page.getByTestId('event-row').allInnerTexts()
@@ -84,15 +123,37 @@ describe('the event explorer', () => {
     assert.match(page.url(), /\/forensics\/events\/TOKENS\/\d+\?fact=settled&identity=u_ben$/)
     await detail.getByTestId('event-request').click()
     await page.getByTestId('waterfall').waitFor()
-    assert.deepEqual(
-      await page.getByTestId('trace-bar').evaluateAll('bars => bars.map(bar => bar.dataset.name)' as never),
-      ['Admission', 'Upstream', 'Answer', 'Settlement', 'Log'],
-    )
+    assert.deepEqual(await attributes(page.getByTestId('trace-bar'), 'data-name'), [
+      'Admission',
+      'Upstream',
+      'Answer',
+      'Settlement',
+      'Log',
+    ])
     assert.equal(await page.getByTestId('trace-step').count(), 3)
     await page.goBack()
     await detail.getByTestId('event-json').waitFor()
     await page.getByRole('button', { name: 'Close the event' }).click()
     assert.match(page.url(), /\/forensics\?fact=settled&identity=u_ben$/)
+    assert.deepEqual(tab.complaints, [])
+  })
+
+  it("shows a request's waterfall, to scale", async () => {
+    await slowRequest()
+    await using tab = await open(`/forensics/requests/${SLOW}`)
+    const { page } = tab
+    await page.getByTestId('waterfall').waitFor()
+    const took = await page.locator('.waterfall-took').allInnerTexts()
+    assert.deepEqual(took.slice(0, 4), ['30 ms', '450 ms', '1.55 s', '4 ms'])
+    const widths = await Promise.all(
+      (await page.locator('.waterfall-bar').all()).map(async bar => (await bar.boundingBox())!.width),
+    )
+    const share = widths[2]! / widths[1]!
+    assert.ok(
+      share > 3 && share < 4,
+      `the answer took 3.4 times as long as the upstream's first byte: ${share}`,
+    )
+    assert.equal(await page.getByTestId('trace-step').count(), 4)
     assert.deepEqual(tab.complaints, [])
   })
 
@@ -125,7 +186,7 @@ describe('questions to the log', () => {
     const { page } = tab
     const state = page.getByTestId('state')
     await state.waitFor()
-    assert.match(await state.getByTestId('equation').innerText(), /40\s*admitted/)
+    assert.match(await state.getByTestId('equation').innerText(), /4[0-9]\s*admitted/)
     const slider = page.getByTestId('moment-slider')
     await slider.focus()
     await page.keyboard.press('Home')
@@ -135,7 +196,7 @@ describe('questions to the log', () => {
     assert.match(page.url(), /at=/)
     await page.keyboard.press('End')
     await eventually(async () =>
-      assert.match(await state.getByTestId('equation').innerText(), /^4\d\s*admitted/),
+      assert.match(await state.getByTestId('equation').innerText(), /^4[0-9]\s*admitted/),
     )
     await page.getByTestId('moment').fill('2026-01-01T00:00:01')
     await page.getByTestId('moment').press('Tab')
@@ -154,10 +215,8 @@ describe('questions to the log', () => {
     assert.equal(await page.getByTestId('rule-contextFlood-thresholdTokens').inputValue(), '200')
     await page.getByTestId('whatif-run').click()
     await page.getByTestId('whatif-chart').waitFor()
-    const kinds = await page
-      .getByTestId('whatif-row')
-      .evaluateAll('rows => rows.map(row => row.dataset.difference)' as never)
-    assert.ok((kinds as string[]).includes('new'), String(kinds))
+    const kinds = await attributes(page.getByTestId('whatif-row'), 'data-difference')
+    assert.ok(kinds.includes('new'), String(kinds))
     assert.ok((await page.locator('.lane-mark.would').count()) >= 1)
     assert.deepEqual(tab.complaints, [])
   })
@@ -191,10 +250,7 @@ for (const colorScheme of ['light', 'dark'] as const) {
       const { page } = tab
       await logInOn(page, `${stand.url}/forensics`, OPERATOR.email)
       await page.getByTestId('event-row').first().waitFor()
-      const { items } = (await page.evaluate(
-        "fetch('/api/forensics/events?fact=completed&limit=1').then(answer => answer.json())",
-      )) as { items: Array<{ request: string }> }
-      const more = ['/forensics/events/TOKENS/3', `/forensics/requests/${items[0]!.request}`]
+      const more = ['/forensics/events/TOKENS/3', `/forensics/requests/${SLOW}`]
       for (const path of [...PATHS, ...more]) {
         await page.goto(stand.url + path)
         await page.locator('.shell h1').waitFor()

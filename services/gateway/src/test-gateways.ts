@@ -20,6 +20,8 @@ const log = createLog('gateway', 'silent')
 export interface TestGateways extends AsyncDisposable {
   readonly nodes: readonly Gateway[]
   readonly nats: NatsServer
+  /** One more node, which the caller stops. */
+  start(name: string, env?: Record<string, string>): Promise<Gateway>
   /** A model call at a node with this bearer token; its status. */
   call(node: number, token: string): Promise<number>
   admin(
@@ -56,8 +58,7 @@ export async function startGateways(
     upstream.closeAllConnections()
     upstream.close()
   })
-  const nodes: Gateway[] = []
-  for (const name of names) {
+  const start = (name: string, more: Record<string, string> = {}) => {
     const config = readConfig(
       {
         NODE_ID: name,
@@ -75,14 +76,18 @@ export async function startGateways(
         // A busy machine is no reason to refuse a call here.
         MAX_LOOP_DELAY: '0',
         ...env,
+        ...more,
       },
       readGatewayConfig,
     )
-    nodes.push(stack.use(await startGateway(config, log)))
+    return startGateway(config, log)
   }
+  const nodes: Gateway[] = []
+  for (const name of names) nodes.push(stack.use(await start(name)))
   return {
     nodes,
     nats,
+    start,
     async call(node, token) {
       const response = await fetch(`http://127.0.0.1:${nodes[node]!.publicPort}/v1/chat/completions`, {
         method: 'POST',

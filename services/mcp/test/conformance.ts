@@ -7,6 +7,7 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { text } from 'node:stream/consumers'
+import type { GuardPolicy } from '@fluxgate/contracts'
 import { readConfig } from '@fluxgate/runtime'
 import { InMemoryServerEventBus } from '@modelcontextprotocol/server'
 import { readStdioConfig } from '../src/config.ts'
@@ -42,8 +43,8 @@ export interface Conformance {
  */
 export async function runConformance(revision: (typeof REVISIONS)[number]): Promise<Conformance> {
   const env = { NATS_URL: 'nats://127.0.0.1:1', DATABASE_URL: 'postgres://127.0.0.1:1/none' }
-  const { limits } = readConfig(env, readStdioConfig)
-  const desk = deskAway()
+  const { limits, guardPolicy } = readConfig(env, readStdioConfig)
+  const desk = deskAway(guardPolicy)
   const runner = toolRunner(desk, limits, silent)
   const read = resourceReader(desk, limits, silent)
   const bus = new InMemoryServerEventBus()
@@ -64,13 +65,15 @@ export async function runConformance(revision: (typeof REVISIONS)[number]): Prom
   return await runSuite(`http://127.0.0.1:${proxy.port}/mcp`, revision)
 }
 
-/** A desk in whose world neither the log nor Postgres is there: the suite asks for its own fixtures. */
-function deskAway(): Desk {
+/** A desk that has a policy, and neither log nor Postgres: the suite asks for its own fixtures. */
+function deskAway(defaultPolicy: GuardPolicy): Desk {
   const away = async () => {
     throw new Fault('FLUXGATE_READ_MODEL_AWAY', 'Not here.')
   }
   const tables = { incidents: away, topIdentities: away }
-  return { nowMs: Date.now, tables, reader: { ask: away, views: away } } as unknown as Desk
+  const control = { guardPolicy: async () => undefined }
+  const reader = { ask: away, views: away }
+  return { nowMs: Date.now, defaultPolicy, tables, control, reader } as unknown as Desk
 }
 
 /** Adds the token that the suite cannot send, and leaves all else as it is. */

@@ -7,6 +7,7 @@ const TOLD: ReadonlyArray<readonly [name: string, unit: string]> = [
   ['model', ''],
   ['rule', ''],
   ['severity', ''],
+  ['source', ''],
   ['action', ''],
   ['reason', ''],
   ['status', ''],

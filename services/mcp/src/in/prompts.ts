@@ -17,9 +17,13 @@ export function addPrompts(server: McpServer, caller: Caller, read: ReadResource
       title: 'Investigate an incident',
       description: 'What happened, how sure that is, and what to do about it.',
       argsSchema: z.object({
-        incident: completable(z.string().regex(/^[A-Za-z0-9_-]{1,64}$/), start =>
-          completions(caller, read, incidentIds, start),
-        ).describe('Id of the incident.'),
+        incident: completable(
+          z
+            .string()
+            .regex(/^[A-Za-z0-9_-]{1,64}$/)
+            .describe('Id of the incident.'),
+          start => completions(caller, read, incidentIds, start),
+        ),
       }),
     },
     ({ incident }) =>
@@ -37,9 +41,10 @@ export function addPrompts(server: McpServer, caller: Caller, read: ReadResource
       title: 'Weekly usage review',
       description: 'Who and what used how much in the last seven days, and what changed.',
       argsSchema: z.object({
-        by: completable(z.enum(GROUPS).optional(), start =>
-          GROUPS.filter(group => group.startsWith(start ?? '')),
-        ).describe('What to group by; identity unless told.'),
+        by: completable(
+          z.enum(GROUPS).optional().describe('What to group by; identity unless told.'),
+          start => GROUPS.filter(group => group.startsWith(start ?? '')),
+        ),
       }),
     },
     ({ by = 'identity' }) =>
@@ -56,12 +61,12 @@ export function addPrompts(server: McpServer, caller: Caller, read: ReadResource
       title: 'Tune the guard policy',
       description: 'Whether the thresholds catch abuse and spare the rest, tried against the log.',
       argsSchema: z.object({
-        rule: completable(z.string().regex(RULE_NAME), async start => {
+        rule: completable(z.string().regex(RULE_NAME).describe('A rule of the policy.'), async start => {
           const rules = (await read(caller, new AbortController().signal, async desk =>
             Object.keys(desk.defaultPolicy.rules),
           )) as string[]
           return rules.filter(rule => rule.startsWith(start))
-        }).describe('A rule of the policy.'),
+        }),
       }),
     },
     ({ rule }) =>

@@ -16,6 +16,8 @@ export interface LongReadingLimits {
 
 /** Rows are deleted by the day: near the limit they may be there or not. */
 const DAY_MS = 86_400_000
+/** Messages of a stream fetched ahead: a burst of them is taken in one turn, and other calls wait for it. */
+const MAX_BUFFERED = 1_000
 
 export function openLongReadings(
   link: NatsLink,
@@ -64,6 +66,7 @@ async function bounded<T>(
   const full = new AbortController()
   const result = await read({
     signal: AbortSignal.any([signal, full.signal]),
+    maxBuffered: MAX_BUFFERED,
     onProgress(done, of) {
       if (done > maxEvents) full.abort()
       onProgress(done, of)

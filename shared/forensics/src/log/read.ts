@@ -12,6 +12,8 @@ export interface Reading {
   readonly onProgress?: ((read: number, of: number) => void) | undefined
   /** Leaves the payloads out: for a look at ids and times. */
   readonly headersOnly?: boolean
+  /** Messages of a stream fetched ahead, at the most: few where others wait for the same thread. */
+  readonly maxBuffered?: number
 }
 
 /** The end of a range is looked for so far beyond it: a stream's clock may step back when its leader changes. */
@@ -99,12 +101,12 @@ export function factOf({
 async function* readSource(
   link: NatsLink,
   { stream: name, subject, fromMs, toMs }: Source,
-  { signal, headersOnly = false }: Reading,
+  { signal, headersOnly = false, maxBuffered = MAX_BUFFERED }: Reading,
   progress: Progress,
 ): AsyncGenerator<StoredMessage[]> {
   const stream = STREAMS[name]
   const options: ReadOptions = {
-    ...{ stream, headersOnly, maxBuffered: MAX_BUFFERED, maxBatch: MAX_BATCH },
+    ...{ stream, headersOnly, maxBuffered, maxBatch: MAX_BATCH },
     from: fromMs === undefined || fromMs <= 0 ? 'first' : { timeMs: Math.ceil(fromMs) },
     ...(subject === undefined ? {} : { filter: subject }),
     ...(signal === undefined ? {} : { signal }),

@@ -95,16 +95,15 @@ function Whole({ view }: { view: EventView }) {
           2 s around it
         </a>
       </div>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, so the keyboard must reach it */}
-      <pre
+      <section
         class="event-json"
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, so the keyboard must reach it
         tabIndex={0}
-        role="region"
         aria-label="The event as JSON"
         data-testid="event-json"
       >
-        {json}
-      </pre>
+        <pre>{json}</pre>
+      </section>
     </>
   )
 }

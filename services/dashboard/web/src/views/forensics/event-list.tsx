@@ -8,7 +8,7 @@ import { type Feed, placeKey } from './feed.ts'
 import { toneOf } from './tones.ts'
 
 const ROW_PX = 36
-const CARD_PX = 62
+const CARD_PX = 80
 /** Rows drawn above and below what can be seen. */
 const AROUND = 8
 /** The next page is asked for when the end is this near, in rows. */

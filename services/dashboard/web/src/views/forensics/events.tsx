@@ -10,7 +10,7 @@ import { EventDetail } from './event-detail.tsx'
 import { EventList } from './event-list.tsx'
 import { type Feed, openFeed } from './feed.ts'
 import { EVENTS_PATH, Filters, searchText } from './filters.tsx'
-import { ForensicsTabs } from './forensics.tsx'
+import { ForensicsTabs } from './forensics-tabs.tsx'
 import { eventPath } from './links.tsx'
 import { withQuery } from './span.tsx'
 

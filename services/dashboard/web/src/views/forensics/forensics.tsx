@@ -1,6 +1,5 @@
 import '../../styles/forensics.css'
 import { matchPath } from '../../live/route.ts'
-import { Tabs } from '../../parts/tabs.tsx'
 import { Missing } from '../missing.tsx'
 import { Events } from './events.tsx'
 import { StateAt } from './state-at.tsx'
@@ -22,15 +21,4 @@ export function Forensics({ path }: { path: string }) {
 
 function placeOf({ stream = '', sequence = '' }: Record<string, string>) {
   return { stream, sequence: Number(sequence) }
-}
-
-const TABS = [
-  { href: '/forensics', text: 'Events' },
-  { href: '/forensics/state', text: 'State at' },
-  { href: '/forensics/what-if', text: 'What-if' },
-  { href: '/forensics/verify', text: 'Verify' },
-] as const
-
-export function ForensicsTabs({ here }: { here: (typeof TABS)[number]['href'] | undefined }) {
-  return <Tabs label="Which question" tabs={TABS.map(tab => ({ ...tab, isHere: tab.href === here }))} />
 }

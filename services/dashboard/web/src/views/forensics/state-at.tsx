@@ -4,7 +4,7 @@ import { navigate, usePlace } from '../../live/route.ts'
 import { PageHead } from '../../parts/page-head.tsx'
 import { Loading } from '../../parts/states.tsx'
 import { Time } from '../../parts/time.tsx'
-import { ForensicsTabs } from './forensics.tsx'
+import { ForensicsTabs } from './forensics-tabs.tsx'
 import { type Job, useJob } from './job.ts'
 import { JobBar } from './job-bar.tsx'
 import { Dropped } from './links.tsx'
@@ -50,15 +50,15 @@ export function StateAt() {
             value={at}
             onChange={text => text && navigate(withQuery(PATH, query, { at: text }))}
           />
+          <JobBar
+            job={isStop ? strip : exact}
+            retry={() => (isStop ? strip.run({ moments: stops }) : exact.run({ moments: [at] }))}
+          />
           <p class="moment-now" aria-live="polite">
             <Time at={at} />
           </p>
         </div>
         <Slider stops={stops} at={at} states={strip.value?.states ?? []} onChoose={choose} />
-        <JobBar
-          job={isStop ? strip : exact}
-          retry={() => (isStop ? strip.run({ moments: stops }) : exact.run({ moments: [at] }))}
-        />
       </section>
       <Dropped dropped={strip.value?.dropped ?? exact.value?.dropped ?? []} />
       {state ? <StateShown state={state} /> : (isStop ? strip : exact).running && <Loading rows={8} />}
@@ -121,7 +121,9 @@ function Slider(props: {
       />
       <div class="moment-ends muted">
         <Time at={stops[0]!} />
-        <span>bars: tokens settled between two stops; underlined: a throttle was in force</span>
+        <span class="moment-legend">
+          Bars: tokens settled between two stops. Red: a throttle was in force.
+        </span>
         <Time at={stops[stops.length - 1]!} />
       </div>
     </div>

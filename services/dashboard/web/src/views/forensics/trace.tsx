@@ -9,7 +9,7 @@ import { PageHead } from '../../parts/page-head.tsx'
 import { Panel } from '../../parts/panel.tsx'
 import { Empty, Loading, Trouble } from '../../parts/states.tsx'
 import { Time } from '../../parts/time.tsx'
-import { ForensicsTabs } from './forensics.tsx'
+import { ForensicsTabs } from './forensics-tabs.tsx'
 import { PlaceLink } from './links.tsx'
 import { toneOf } from './tones.ts'
 

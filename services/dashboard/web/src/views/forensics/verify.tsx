@@ -8,7 +8,7 @@ import { Panel } from '../../parts/panel.tsx'
 import { Empty } from '../../parts/states.tsx'
 import { Time } from '../../parts/time.tsx'
 import { Equation } from './equation.tsx'
-import { ForensicsTabs } from './forensics.tsx'
+import { ForensicsTabs } from './forensics-tabs.tsx'
 import { useJob } from './job.ts'
 import { JobBar } from './job-bar.tsx'
 import { Dropped, IdentityLink, PlaceLink, requestPath } from './links.tsx'
@@ -40,8 +40,8 @@ export function Verify() {
           >
             Verify
           </button>
+          <JobBar job={job} retry={run} />
         </div>
-        <JobBar job={job} retry={run} />
       </section>
       {job.value && <Verdict verdict={job.value} />}
     </>
@@ -71,8 +71,10 @@ function Verdict({ verdict }: { verdict: VerdictView }) {
           )}
         </Panel>
         <Panel title="The tables hold what the log settled">
-          {projected === null || projected.toSequence < projected.fromSequence ? (
-            <p class="muted">The tables hold nothing of this range, so there is nothing to compare.</p>
+          {projected === null || projected.inLog.settled + projected.inTables.settled === 0 ? (
+            <p class="muted">
+              The tables hold nothing of this range (yet, or any more): there is nothing to compare.
+            </p>
           ) : (
             <dl class="numbers">
               <div>
@@ -139,7 +141,7 @@ function Verdict({ verdict }: { verdict: VerdictView }) {
 function Offenders({ offenders }: { offenders: readonly OffenderView[] }) {
   return (
     <div class="table-wrap capped">
-      <table class="table">
+      <table class="table compact">
         <thead>
           <tr>
             <th scope="col">Offence</th>

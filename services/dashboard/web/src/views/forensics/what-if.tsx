@@ -6,7 +6,7 @@ import { plural } from '../../parts/format.ts'
 import { PageHead } from '../../parts/page-head.tsx'
 import { Panel } from '../../parts/panel.tsx'
 import { Empty, Loaded } from '../../parts/states.tsx'
-import { ForensicsTabs } from './forensics.tsx'
+import { ForensicsTabs } from './forensics-tabs.tsx'
 import { useJob } from './job.ts'
 import { JobBar } from './job-bar.tsx'
 import { Dropped } from './links.tsx'
@@ -62,8 +62,8 @@ function Trial({ base }: { base: WhatIfBase }) {
           >
             Run over the log
           </button>
+          <JobBar job={job} retry={run} />
         </div>
-        <JobBar job={job} retry={run} />
       </Panel>
       {value && (
         <div class="stack" data-testid="whatif">
