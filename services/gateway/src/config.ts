@@ -23,6 +23,8 @@ export interface GatewayConfig {
   readonly dataDir: string
   readonly publicHost: string
   readonly publicPort: number
+  /** Further nodes of this machine may listen on the public port; the system spreads connections over them. */
+  readonly reusePort: boolean
   /** Address that this node tells the others and DNS clients. */
   readonly advertiseAddress: string
   readonly adminHost: string
@@ -86,6 +88,7 @@ export function readGatewayConfig(env: EnvReader): GatewayConfig {
     dataDir: env.text('FLUXGATE_DATA_DIR', '.fluxgate'),
     publicHost,
     publicPort: env.port('PUBLIC_PORT', 8443),
+    reusePort: env.oneOf('REUSE_PORT', ['on', 'off'], 'off') === 'on',
     advertiseAddress: env.text('ADVERTISE_ADDRESS', publicHost === '0.0.0.0' ? '127.0.0.1' : publicHost),
     adminHost: env.text('ADMIN_HOST', '127.0.0.1'),
     adminPort: env.port('ADMIN_PORT', 9090),

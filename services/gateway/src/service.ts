@@ -319,7 +319,9 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
   stack.defer(() => admin.close())
   await admin.listen({ host: config.adminHost, port: config.adminPort })
   stack.defer(() => drain.stop())
-  await edge.app.listen({ host: config.publicHost, port: config.publicPort })
+  const { publicHost: host, publicPort: port, reusePort } = config
+  // Fastify hands what it does not know on to Node.
+  await edge.app.listen({ host, port, ...{ reusePort } })
   const publicPort = portOf(edge.app) ?? config.publicPort
   const adminPort = portOf(admin) ?? config.adminPort
   const self = { node: config.node, address: config.advertiseAddress, port: publicPort, started: epochMs() }
