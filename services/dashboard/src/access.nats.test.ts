@@ -50,7 +50,7 @@ describe('the page', () => {
 })
 
 describe('who may ask', () => {
-  const views = ['/api/overview', '/api/incidents', '/api/throttles', '/api/identities/top', '/api/nodes']
+  const views = ['/api/overview', '/api/incidents', '/api/throttles', '/api/identities/top', '/api/system']
 
   it('nobody without a session, and only operators for what is theirs', async () => {
     for (const path of [...views, '/api/session', '/api/live']) {

@@ -106,7 +106,7 @@ describe('events of the log', () => {
     const [found, ...more] = await of('streams=tokens&text=%22TOTAL%22:159')
     assert.equal(found?.fact, 'tokens.settled')
     assert.equal(more.length, 0)
-    assert.match(found?.note ?? '', /sim-small · 159 tokens/)
+    assert.match(found?.note ?? '', /sim-small · reported · 159 tokens/)
   })
 
   it('are shown in full, by their place', async () => {
