@@ -10,7 +10,7 @@ const STOP_LIMIT_MS = 30_000
 const TICK_MS = 10
 
 export interface Process extends AsyncDisposable {
-  /** CPU time that the process has used so far, user and system, in milliseconds. */
+  readonly pid: number
   cpuMs(): Promise<number>
   /** Resident memory in bytes. */
   residentBytes(): Promise<number>
@@ -50,18 +50,23 @@ export async function startProcess(
     }
     await new Promise(resolve => setTimeout(resolve, 20))
   }
+  const pid = child.pid!
   return {
-    async cpuMs() {
-      const stat = await readFile(`/proc/${child.pid}/stat`, 'utf8')
-      const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-      return (Number(fields[11]) + Number(fields[12])) * TICK_MS
-    },
+    pid,
+    cpuMs: () => cpuMsOf(pid),
     async residentBytes() {
-      const status = await readFile(`/proc/${child.pid}/status`, 'utf8')
+      const status = await readFile(`/proc/${pid}/status`, 'utf8')
       return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1] ?? 0) * 1_024
     },
     [Symbol.asyncDispose]: () => end('SIGTERM'),
   }
+}
+
+/** CPU time, user and system, in milliseconds, that a process has used so far. */
+export async function cpuMsOf(pid: number): Promise<number> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8')
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  return (Number(fields[11]) + Number(fields[12])) * TICK_MS
 }
 
 function takesConnections(port: number): Promise<boolean> {

@@ -1,12 +1,14 @@
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { migrateToLatest, openDatabase } from '@fluxgate/read-model'
-import { createDatabase, startNatsServer, startPostgres } from '@fluxgate/testing'
+import { median } from '../harness/line.ts'
+import type { GatewayProcess } from '../proxy/gateway-process.ts'
 import { startNginx } from '../proxy/nginx.ts'
+import { startStand } from '../proxy/stand.ts'
+import { takeTurns } from '../proxy/turns.ts'
+import { BODY } from '../proxy/unary.ts'
 import { type Figures, wrk } from '../proxy/wrk.ts'
 import { measureAlone } from './alone.ts'
-import { type GatewayProcess, startGatewayProcess } from './gateway-process.ts'
 import { measureSizes } from './sizes.ts'
 
 /**
@@ -24,46 +26,30 @@ const { values } = parseArgs({
 })
 const ROUNDS = Number(values.rounds)
 const SECONDS = Number(values.seconds)
-const WARM_UP_SECONDS = 2
 const CONNECTIONS = 32
-const BODY = JSON.stringify({
-  model: 'bench',
-  max_tokens: 16,
-  messages: [{ role: 'user', content: 'Say hello to everybody who reads this benchmark.' }],
-})
 const NO_SPOOL = ['--import', join(import.meta.dirname, 'no-spool.ts')]
 
-await using stack = new AsyncDisposableStack()
-const nginx = stack.use(await startNginx())
-const nats = stack.use(await startNatsServer())
-const postgres = stack.use(await startPostgres())
-const databaseUrl = await createDatabase(postgres)
-const db = openDatabase(databaseUrl)
-await migrateToLatest(db)
-await db.destroy()
+await using nginx = await startNginx()
+await using stand = await startStand()
 
-const env = { NATS_URL: nats.url, DATABASE_URL: databaseUrl, DOWNSTREAM_AI_URLS: nginx.origin }
 const { directory, memory } = values
 const subjects = [
-  { name: 'no spool', node: 'none', directory, flags: NO_SPOOL, env },
-  { name: 'spool in memory (tmpfs)', node: 'memory', directory: memory, env },
-  { name: 'SPOOL_FSYNC=off (default)', node: 'default', directory, env },
-  { name: 'SPOOL_FSYNC=commit', node: 'synced', directory, env: { ...env, SPOOL_FSYNC: 'commit' } },
+  { name: 'no spool', node: 'none', directory, flags: NO_SPOOL },
+  { name: 'spool in memory (tmpfs)', node: 'memory', directory: memory },
+  { name: 'SPOOL_FSYNC=off (default)', node: 'default', directory },
+  { name: 'SPOOL_FSYNC=commit', node: 'synced', directory, env: { SPOOL_FSYNC: 'commit' } },
 ]
 interface Run extends Figures {
   readonly cpuMicros: number
   readonly commits: number
   readonly commitMicros: number
 }
-const results = new Map<string, Run[]>(subjects.map(({ name }) => [name, []]))
-const gateways: GatewayProcess[] = []
-for (const subject of subjects) gateways.push(stack.use(await startGatewayProcess(subject)))
-for (let round = 0; round <= ROUNDS; round++) {
-  for (const [i, { name }] of subjects.entries()) {
-    const run = await measure(gateways[i]!, round === 0 ? WARM_UP_SECONDS : SECONDS)
-    if (round > 0) results.get(name)!.push(run)
-  }
+const measured: Array<{ name: string; gateway: GatewayProcess }> = []
+for (const subject of subjects) {
+  measured.push({ name: subject.name, gateway: await stand.gateway(nginx.origin, subject) })
 }
+const pace = { rounds: ROUNDS, seconds: SECONDS, isSmoke: false, tell() {} }
+const results = await takeTurns(measured, pace, ({ gateway }, seconds) => measure(gateway, seconds))
 report()
 for (const fsync of ['off', 'commit'] as const) {
   const { eventsPerSecond } = await measureAlone(directory, fsync)
@@ -71,14 +57,14 @@ for (const fsync of ['off', 'commit'] as const) {
     `the spool alone, SPOOL_FSYNC=${fsync}: ${Math.round(eventsPerSecond).toLocaleString('en')} events/s`,
   )
 }
-const sizes = await measureSizes(gateways[2]!, nats, databaseUrl, BODY)
+const sizes = await measureSizes(measured[2]!.gateway, stand, BODY)
 console.log('bytes of a plain request on disk:')
 console.table(Object.fromEntries(Object.entries(sizes).map(([where, bytes]) => [where, Math.round(bytes)])))
 
 async function measure(gateway: GatewayProcess, seconds: number): Promise<Run> {
-  const headers = { authorization: `Bearer ${gateway.key}`, 'content-type': 'application/json' }
+  const { url, headers } = gateway
   const before = await countsOf(gateway)
-  const figures = await wrk({ url: gateway.url, headers, body: BODY, connections: CONNECTIONS, seconds })
+  const figures = await wrk({ url, headers, body: BODY, connections: CONNECTIONS, seconds })
   const after = await countsOf(gateway)
   return {
     ...figures,
@@ -113,9 +99,4 @@ function report(): void {
     errors: runs.reduce((sum, run) => sum + run.errors, 0),
   }))
   console.table(rows)
-}
-
-function median(figures: readonly number[]): number {
-  const sorted = [...figures].sort((a, b) => a - b)
-  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN
 }

@@ -3,8 +3,9 @@ import { connectNats, type NatsLink } from '@fluxgate/nats'
 import { openDatabase, requestTotals } from '@fluxgate/read-model'
 import { freePort, type NatsServer } from '@fluxgate/testing'
 import { sql } from 'kysely'
+import type { GatewayProcess } from '../proxy/gateway-process.ts'
 import { startProcess } from '../proxy/process.ts'
-import type { GatewayProcess } from './gateway-process.ts'
+import type { Stand } from '../proxy/stand.ts'
 
 const PROJECTION = join(import.meta.dirname, '../../../services/projection/src/main.ts')
 const REQUESTS = 20_000
@@ -15,8 +16,7 @@ const DRAIN_LIMIT_MS = 120_000
 /** Bytes that one plain request takes: in the spool while NATS is away, in JetStream's files, and in Postgres. */
 export async function measureSizes(
   gateway: GatewayProcess,
-  nats: NatsServer,
-  databaseUrl: string,
+  { nats, databaseUrl }: Pick<Stand, 'nats' | 'databaseUrl'>,
   body: string,
 ) {
   await using link = await connectNats({ url: nats.url, name: 'bench' }, silent)
@@ -79,10 +79,10 @@ async function drained(gateway: GatewayProcess): Promise<number> {
 
 async function callAll(gateway: GatewayProcess, requests: number, body: string): Promise<void> {
   let left = requests
-  const headers = { authorization: `Bearer ${gateway.key}`, 'content-type': 'application/json' }
+  const { url, headers } = gateway
   const caller = async () => {
     while (left-- > 0) {
-      const response = await fetch(gateway.url, { method: 'POST', headers, body })
+      const response = await fetch(url, { method: 'POST', headers, body })
       if (!response.ok) throw new Error(`${response.status} ${await response.text()}`)
       await response.arrayBuffer()
     }

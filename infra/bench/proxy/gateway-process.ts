@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { freePort } from '@fluxgate/testing'
-import { type Process, startProcess } from '../proxy/process.ts'
+import { type Process, startProcess } from './process.ts'
 
 const TOKEN = 'admin-token-of-the-bench'
 const SERVICE = join(import.meta.dirname, '../../../services/gateway/src/main.ts')
@@ -9,7 +9,10 @@ const SERVICE = join(import.meta.dirname, '../../../services/gateway/src/main.ts
 export interface GatewayProcess extends AsyncDisposable {
   readonly process: Process
   readonly url: string
+  readonly port: number
   readonly key: string
+  /** Of a call that no limit stands in the way of. */
+  readonly headers: Readonly<Record<string, string>>
   readonly dataDir: string
   metric(name: string): Promise<number>
 }
@@ -18,6 +21,8 @@ export interface GatewaySettings {
   readonly node: string
   /** In which the node gets a directory of its own. */
   readonly directory: string
+  /** A port that other nodes listen on too; by default one of its own. */
+  readonly sharedPort?: number
   readonly flags?: readonly string[]
   readonly env: Readonly<Record<string, string>>
 }
@@ -27,10 +32,12 @@ export async function startGatewayProcess(settings: GatewaySettings): Promise<Ga
   await using stack = new AsyncDisposableStack()
   const dataDir = await mkdtemp(join(settings.directory, 'fluxgate-bench-'))
   stack.defer(() => rm(dataDir, { recursive: true, force: true }))
-  const [publicPort, adminPort] = [await freePort(), await freePort()]
+  const { sharedPort } = settings
+  const [publicPort, adminPort] = [sharedPort ?? (await freePort()), await freePort()]
   const args = ['--disable-warning=ExperimentalWarning', ...(settings.flags ?? []), SERVICE]
   const child = stack.use(
-    await startProcess(process.execPath, args, publicPort, {
+    // That a shared port takes connections tells nothing of this node.
+    await startProcess(process.execPath, args, sharedPort === undefined ? publicPort : adminPort, {
       NODE_ID: settings.node,
       JWT_SECRET: 's'.repeat(32),
       ADMIN_TOKEN: TOKEN,
@@ -41,6 +48,7 @@ export async function startGatewayProcess(settings: GatewaySettings): Promise<Ga
       LOG_LEVEL: 'error',
       // A busy machine is no reason to refuse a call here.
       MAX_LOOP_DELAY: '0',
+      REUSE_PORT: sharedPort === undefined ? 'off' : 'on',
       FLUXGATE_DATA_DIR: dataDir,
       ...settings.env,
     }),
@@ -63,8 +71,9 @@ export async function startGatewayProcess(settings: GatewaySettings): Promise<Ga
   })
   const owned = stack.move()
   return {
-    ...{ process: child, key, dataDir },
-    url: `http://127.0.0.1:${publicPort}/v1/chat/completions`,
+    ...{ process: child, port: publicPort, key, dataDir },
+    url: `${settings.env.TLS === 'on' ? 'https' : 'http'}://127.0.0.1:${publicPort}/v1/chat/completions`,
+    headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
     async metric(name) {
       const response = await fetch(`${origin}/metrics`, { headers })
       return Number(new RegExp(`^${name}\\{.*\\} (.*)$`, 'm').exec(await response.text())?.[1])
