@@ -3,7 +3,7 @@ import { type GuardAction, type Identity, identityText, type Throttle } from '@f
 import type { Fact } from './fact.ts'
 import type { Finding } from './rule.ts'
 import { offencesAt, penaltyMs } from './standing.ts'
-import { GUARD_ACTOR, type GuardState, type Standing } from './state.ts'
+import { GUARD_ACTOR, type RuleState, type Standing } from './state.ts'
 import type { RuleName, WholePolicy } from './whole-policy.ts'
 
 const INCIDENT_DIGITS = 24
@@ -27,28 +27,21 @@ export interface Decision extends Finding {
   readonly throttle: Throttle | undefined
 }
 
-/** Looks at what `fact` changed, as of its own time. Nothing else than state, policy and fact has a say. */
-export function decide(state: GuardState, policy: WholePolicy, fact: Fact): Decision[] {
-  let decisions: Decision[] | undefined
-  for (const { rule, memories, standings } of state) {
-    if (!policy.rules[rule.name].enabled) continue
-    const key = rule.keyOf(fact, policy)
-    const memory = key === undefined ? undefined : memories.get(key)
-    const identity = memory === undefined ? undefined : rule.crossedBy(memory, fact, policy)
-    if (!identity || isAllowed(policy, identity, fact)) continue
-    const standing = standings.get(identityText(identity))
-    if (standing && isLeftAlone(standing, rule.name, identity, fact)) continue
-    const incident = incidentId(rule.name, identity, fact.event.id)
-    const offences = offencesAt(standing, fact.storedAtMs, policy)
-    decisions ??= []
-    decisions.push(
-      decisionOf(rule.explain(memory, fact, policy), rule.name, identity, incident, offences, policy, fact),
-    )
-  }
-  return decisions ?? NONE
+/** Looks at the memory that `fact` was counted in, as of its own time. Nothing else than rule, policy and fact has a say. */
+export function decide(
+  { rule, standings }: RuleState,
+  memory: unknown,
+  fact: Fact,
+  policy: WholePolicy,
+): Decision | undefined {
+  const identity = rule.crossedBy(memory, fact, policy)
+  if (!identity || isAllowed(policy, identity, fact)) return undefined
+  const standing = standings.get(identityText(identity))
+  if (standing && isLeftAlone(standing, rule.name, identity, fact)) return undefined
+  const incident = incidentId(rule.name, identity, fact.event.id)
+  const offences = offencesAt(standing, fact.storedAtMs, policy)
+  return decisionOf(rule.explain(memory, fact, policy), rule.name, identity, incident, offences, policy, fact)
 }
-
-const NONE: Decision[] = []
 
 export function incidentId(rule: string, identity: Identity, crossingEventId: string): string {
   const hash = createHash('sha256').update(`${rule}\n${identityText(identity)}\n${crossingEventId}`)

@@ -4,45 +4,50 @@ import { isOver, offencesAt, penaltyMs, quieten, standingOf } from './standing.t
 import { GUARD_ACTOR, type GuardState, type RuleState } from './state.ts'
 import type { WholePolicy } from './whole-policy.ts'
 
-/** Memories looked at for idleness with each fact: enough to go round faster than new ones come. */
-const SWEPT_PER_FACT = 2
+/** Memories looked at for idleness with each fact, and once more with each new one: they go faster than new ones come. */
+const SWEPT_PER_FACT = 1
 /** Who may pardon without being a person. */
 const SERVICES: ReadonlySet<string> = new Set([GUARD_ACTOR, 'system'])
 
 /**
- * State and event → state. The state given is changed and returned: a copy for each event would cost more than all the
+ * State and fact → state, for one rule. The state given is changed: a copy for each event would cost more than all the
  * rest. The policy says how long memory reaches; nothing is decided here.
+ * @returns the memory that the fact is counted in, if the rule looks at it
  */
-export function evolve(state: GuardState, fact: Fact, policy: WholePolicy): GuardState {
-  const { event } = fact
-  if (event.type === 'fluxgate.throttles.pardoned') {
-    for (const each of state) pardon(each, event.data, fact.storedAtMs, policy)
-  } else if (event.type === 'fluxgate.incidents.opened' || event.type === 'fluxgate.throttles.shadowed') {
-    for (const each of state) if (each.rule.name === event.data.rule) recall(each, event, policy)
-  } else {
-    for (const each of state) remember(each, fact, policy)
-  }
-  return state
-}
-
-function remember(state: RuleState, fact: Fact, policy: WholePolicy): void {
+export function evolve(state: RuleState, fact: Fact, policy: WholePolicy): unknown {
   const { rule, memories } = state
-  if (!policy.rules[rule.name].enabled) return
+  if (!policy.rules[rule.name].enabled) return undefined
   const key = rule.keyOf(fact, policy)
-  if (key === undefined) return
+  if (key === undefined) return undefined
   const atMs = fact.storedAtMs
+  const before = memories.get(key)
+  let memory = before
   if (atMs > (state.standings.get(key)?.clearedAtMs ?? Number.NEGATIVE_INFINITY)) {
-    const before = memories.get(key)
-    const memory = rule.evolve(before, fact, policy)
+    memory = rule.evolve(before, fact, policy)
     if (memory === undefined) {
       if (before !== undefined) memories.delete(key)
     } else if (memory !== before) memories.set(key, memory)
   }
-  forgetIdle(state, atMs, policy)
+  forgetIdle(state, atMs, policy, before === undefined ? SWEPT_PER_FACT + 1 : SWEPT_PER_FACT)
+  return memory
 }
 
-function forgetIdle({ rule, memories, standings }: RuleState, atMs: number, policy: WholePolicy): void {
-  for (let i = 0; i < SWEPT_PER_FACT; i++) {
+/** What other streams tell that concerns the rules of this one: a pardon, or an incident that was told before a restart. */
+export function evolveAll(state: GuardState, { event, storedAtMs }: Fact, policy: WholePolicy): void {
+  if (event.type === 'fluxgate.throttles.pardoned') {
+    for (const each of state) pardon(each, event.data, storedAtMs, policy)
+  } else if (event.type === 'fluxgate.incidents.opened' || event.type === 'fluxgate.throttles.shadowed') {
+    for (const each of state) if (each.rule.name === event.data.rule) recall(each, event, policy)
+  }
+}
+
+function forgetIdle(
+  { rule, memories, standings }: RuleState,
+  atMs: number,
+  policy: WholePolicy,
+  swept: number,
+): void {
+  for (let i = 0; i < swept; i++) {
     const memory = memories.next()
     if (memory && rule.isIdle(memory[1], atMs, policy)) memories.delete(memory[0])
     const standing = standings.next()
@@ -50,7 +55,7 @@ function forgetIdle({ rule, memories, standings }: RuleState, atMs: number, poli
   }
 }
 
-/** An incident that was told before a restart. Its event's own time is that of the fact that crossed the threshold. */
+/** Its event's own time is that of the fact that crossed the threshold. */
 function recall(
   state: RuleState,
   event: EventNamed<'incidents.opened' | 'throttles.shadowed'>,

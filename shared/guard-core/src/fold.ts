@@ -1,6 +1,6 @@
 import { identityText } from '@fluxgate/contracts'
 import { type Decision, decide } from './decide.ts'
-import { evolve } from './evolve.ts'
+import { evolve, evolveAll } from './evolve.ts'
 import type { Fact } from './fact.ts'
 import type { Rule } from './rule.ts'
 import { RULES } from './rules.ts'
@@ -18,6 +18,8 @@ interface Held {
   /** From here on it counts. */
   readonly atMs: number
 }
+
+const NONE: readonly Decision[] = []
 
 /** The rules of one stream, and what other streams told that is ahead of it, in the order of time. */
 interface Lane {
@@ -63,29 +65,31 @@ export class Fold {
       this.#hold({ fact, atMs: Date.parse(event.time) }, policy)
     } else {
       const lane = this.#lanes.get(fact.stream)
-      if (lane) this.#remember(lane, fact, policy)
+      if (!lane) return
+      catchUp(lane, fact.storedAtMs, policy)
+      for (const state of lane.state) evolve(state, fact, policy)
     }
   }
 
   /** Remembers a fact and decides about it. A pardon counts from its own time on, in each stream. */
-  fold(fact: Fact, policy: WholePolicy): Decision[] {
+  fold(fact: Fact, policy: WholePolicy): readonly Decision[] {
     const lane = this.#lanes.get(fact.stream)
     if (!lane) {
       if (fact.event.type === 'fluxgate.throttles.pardoned') this.remember(fact, policy)
-      return []
+      return NONE
     }
-    this.#remember(lane, fact, policy)
-    const decisions = decide(lane.state, policy, fact)
-    for (const { identity, incident, rule, atMs, untilMs } of decisions) {
-      const state = lane.state.find(each => each.rule.name === rule)!
-      quieten(state, identityText(identity), { incident, sinceMs: atMs, untilMs })
+    catchUp(lane, fact.storedAtMs, policy)
+    let decisions: Decision[] | undefined
+    for (const state of lane.state) {
+      const memory = evolve(state, fact, policy)
+      const decision = memory === undefined ? undefined : decide(state, memory, fact, policy)
+      if (!decision) continue
+      const { identity, incident, atMs: sinceMs, untilMs } = decision
+      quieten(state, identityText(identity), { incident, sinceMs, untilMs })
+      decisions ??= []
+      decisions.push(decision)
     }
-    return decisions
-  }
-
-  #remember({ state, held }: Lane, fact: Fact, policy: WholePolicy): void {
-    while (held.length > 0 && held[0]!.atMs <= fact.storedAtMs) evolve(state, held.shift()!.fact, policy)
-    evolve(state, fact, policy)
+    return decisions ?? NONE
   }
 
   #hold(waiting: Held, policy: WholePolicy): void {
@@ -93,7 +97,12 @@ export class Fold {
       let place = held.length
       while (place > 0 && held[place - 1]!.atMs > waiting.atMs) place--
       held.splice(place, 0, waiting)
-      if (held.length > MAX_HELD) evolve(state, held.shift()!.fact, policy)
+      if (held.length > MAX_HELD) evolveAll(state, held.shift()!.fact, policy)
     }
   }
+}
+
+/** What other streams told of the time up to here has its turn. */
+function catchUp({ state, held }: Lane, atMs: number, policy: WholePolicy): void {
+  while (held.length > 0 && held[0]!.atMs <= atMs) evolveAll(state, held.shift()!.fact, policy)
 }

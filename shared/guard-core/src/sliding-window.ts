@@ -8,6 +8,8 @@ export interface WindowShape {
 /** Numbers that stand for one slot, and for one kept event. */
 const SLOT = 3
 const KEPT = 3
+/** Numbers up to which an array has no spare room. */
+const MAX_EXACT = 48
 
 /**
  * A sum over a sliding window. Slots are aligned to the epoch, so the sum at a time depends on the events of the window
@@ -38,7 +40,7 @@ export class SlidingWindow {
     const slots = this.#slots
     // The clock of a stream may step back when its leader changes: such an event counts as now.
     if (slots.length === 0) this.#slots = [number, amount, 1]
-    else if (number > slots[slots.length - SLOT]!) this.#slots = slots.concat([number, amount, 1])
+    else if (number > slots[slots.length - SLOT]!) this.#slots = appended(slots, number, amount, 1)
     else {
       slots[slots.length - 2]! += amount
       slots[slots.length - 1]! += 1
@@ -110,8 +112,7 @@ export class SlidingWindow {
     let first = kept.length
     while (first > 0 && kept[first - KEPT] === number) first -= KEPT
     if (kept.length - first < this.#shape.keptPerSlot * KEPT) {
-      // Unlike a push, this leaves no room for more, which would be half of all that the windows hold.
-      this.#kept = kept.concat([number, sequence, amount])
+      this.#kept = appended(kept, number, sequence, amount)
       return
     }
     let least = first
@@ -121,6 +122,16 @@ export class SlidingWindow {
       kept[least + 2] = amount
     }
   }
+}
+
+/**
+ * A push leaves room for more: in small windows, which are nearly all of them, that would be half of what they hold. The few
+ * large ones would be copied with each event without it.
+ */
+function appended(numbers: number[], a: number, b: number, c: number): number[] {
+  if (numbers.length < MAX_EXACT) return numbers.concat([a, b, c])
+  numbers.push(a, b, c)
+  return numbers
 }
 
 export function slotMs(windowMs: number, { slots }: WindowShape): number {
