@@ -1,24 +1,32 @@
 import { readFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { parseArgs } from 'node:util'
 import { identitySubject, parseIdentity, TokensSettled } from '@fluxgate/contracts'
 import { connectNats } from '@fluxgate/nats'
 import { Agent, fetch } from 'undici'
 import { startSystem } from '../e2e/system.ts'
+import { quantile } from './harness/line.ts'
 
 /**
- * The loop, `npm run bench:loop [-- runs [callers]]`: how long from the flooding request to the enforced throttle, over as many
- * fresh identities. `loop`: from the crossing settlement in its stream to the throttle in its bucket, both by the clock
- * of the NATS server, which republishes the throttle to every gateway as it stores it. `client`: from the end of the
- * crossing answer to the first 429, which also holds the calls that were let through in between. Other callers
- * keep the gateway busy meanwhile.
+ * The loop, `npm run bench:loop [-- --runs 50 --callers 8 --json]`: how long from the flooding request to the enforced
+ * throttle, over as many fresh identities. `loop`: from the crossing settlement in its stream to the throttle in its
+ * bucket, both by the clock of the NATS server, which republishes the throttle to every gateway as it stores it. `client`:
+ * from the end of the crossing answer to the first 429, which also holds the calls that were let through in between. Other
+ * callers keep the gateway busy meanwhile, each with a key of its own, below its limits.
  */
-const RUNS = Number(process.argv[2] ?? 50)
+const { values } = parseArgs({
+  options: {
+    runs: { type: 'string', default: '50' },
+    callers: { type: 'string', default: '8' },
+    json: { type: 'boolean', default: false },
+  },
+})
+const RUNS = Number(values.runs)
+const CALLERS = Number(values.callers)
 const MAX_CALLS = 100
 const BOUNDS_MS = [1, 2, 3, 4, 5, 7, 10, 20, 50, 100, Number.POSITIVE_INFINITY]
 const BAR_CHARS = 50
-/** Callers that keep the gateway busy meanwhile, each with a key of its own, below its limits. */
-const BACKGROUND = Number(process.argv[3] ?? 8)
-const BACKGROUND_PAUSE_MS = 50
+const PAUSE_MS = 50
 const PROMPT = 'flood '.repeat(150)
 
 await using system = await startSystem()
@@ -33,7 +41,7 @@ await using link = await connectNats(
 )
 
 const stopLoad = new AbortController()
-const load = Promise.all(Array.from({ length: BACKGROUND }, (_, i) => ordinary(`ordinary-${i}`)))
+const load = Promise.all(Array.from({ length: CALLERS }, (_, i) => ordinary(`ordinary-${i}`)))
 let served = 0
 const loops: number[] = []
 const clients: number[] = []
@@ -51,17 +59,20 @@ for (let run = 0; run < RUNS; run++) {
 }
 stopLoad.abort()
 await load
-console.log(`${served} ordinary calls were answered meanwhile`)
-report('loop: crossing settlement stored → throttle stored and republished', loops)
-report('client: end of the crossing answer → first 429', clients)
 await dispatcher.close()
+if (values.json) console.log(JSON.stringify({ loopMs: loops, clientMs: clients, served }))
+else {
+  console.log(`${served} ordinary calls were answered meanwhile`)
+  report('loop: crossing settlement stored → throttle stored and republished', loops)
+  report('client: end of the crossing answer → first 429', clients)
+}
 
 /** Calls on and on; a limit that is reached is waited out. */
 async function ordinary(user: string): Promise<void> {
   const { key } = await newKey(user)
   while (!stopLoad.signal.aborted) {
     if ((await call(key, 'hello', 1)) === 200) served++
-    await sleep(BACKGROUND_PAUSE_MS)
+    await sleep(PAUSE_MS)
   }
 }
 
@@ -104,8 +115,7 @@ async function call(key: string, prompt = PROMPT, maxTokens = 20): Promise<numbe
 
 function report(what: string, values: number[]): void {
   const sorted = values.toSorted((a, b) => a - b)
-  const at = (share: number) =>
-    sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))]!.toFixed(2)
+  const at = (share: number) => quantile(sorted, share).toFixed(2)
   console.log(`\n${what}: p50 ${at(0.5)} ms, p99 ${at(0.99)} ms, worst ${at(1)} ms, ${sorted.length} runs`)
   let below = 0
   for (const [i, bound] of BOUNDS_MS.entries()) {

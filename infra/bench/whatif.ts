@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { parseArgs } from 'node:util'
 import {
   encodeEvent,
   eventMaker,
@@ -13,12 +14,16 @@ import { connectNats, EventPublisher, ensureTopology } from '@fluxgate/nats'
 import { startNatsServer } from '@fluxgate/testing'
 
 /**
- * What-if over a log of token events, `npm run bench:whatif [-- events]`, one million by default. The events are published
+ * What-if over a log of token events, `npm run bench:whatif [-- --events 1000000 --json]`. The events are published
  * into a real nats-server in a temporary folder (not timed) and replayed from there as the command does: read, parsed,
  * checked, folded. Beside it the same events from memory, as bytes, without the reading. Twice each: the results must be
  * the same to the byte.
  */
-const EVENTS = Number(process.argv[2] ?? 1_000_000)
+const { values } = parseArgs({
+  options: { events: { type: 'string', default: '1000000' }, json: { type: 'boolean', default: false } },
+})
+const EVENTS = Number(values.events)
+const TURNS = 2
 const IDENTITIES = 1_000
 const MAX_AHEAD = 20_000
 const POLICY: GuardPolicy = {
@@ -38,21 +43,51 @@ function event(n: number) {
   return make(TokensSettled, { ...identity, ...about, ...counts, upstream: 'sim', source: 'reported' })
 }
 
-await using server = await startNatsServer()
-await using link = await connectNats({ url: server.url, name: 'bench' }, silent)
-await ensureTopology(link)
-await using publisher = new EventPublisher(link)
-for (let n = 0; n < EVENTS; n++) {
-  publisher.append(event(n))
-  if (n % MAX_AHEAD === MAX_AHEAD - 1) await publisher.flush()
+interface WhatIfFigures {
+  readonly seconds: number
+  readonly cpuSeconds: number
+  readonly decisions: number
 }
-await publisher.flush()
 
-const bytes = Array.from({ length: EVENTS }, (_, n) => Buffer.from(encodeEvent(event(n).event)))
+async function measureWhatIf(): Promise<{ fromLog: WhatIfFigures[]; fromMemory: WhatIfFigures[] }> {
+  await using server = await startNatsServer()
+  await using link = await connectNats({ url: server.url, name: 'bench' }, silent)
+  await ensureTopology(link)
+  {
+    await using publisher = new EventPublisher(link)
+    for (let n = 0; n < EVENTS; n++) {
+      publisher.append(event(n))
+      if (n % MAX_AHEAD === MAX_AHEAD - 1) await publisher.flush()
+    }
+    await publisher.flush()
+  }
+  const bytes = Array.from({ length: EVENTS }, (_, n) => Buffer.from(encodeEvent(event(n).event)))
+  return {
+    fromLog: await twice(async () => (await whatIf(link, POLICY, {})).result.rows),
+    fromMemory: await twice(() => fold(bytes)),
+  }
+}
+
+async function twice(run: () => readonly object[] | Promise<readonly object[]>): Promise<WhatIfFigures[]> {
+  const digests = new Set<string>()
+  const figures: WhatIfFigures[] = []
+  for (let turn = 1; turn <= TURNS; turn++) {
+    const startedAt = performance.now()
+    const cpu = process.cpuUsage()
+    const rows = await run()
+    const seconds = (performance.now() - startedAt) / 1_000
+    const { user, system } = process.cpuUsage(cpu)
+    figures.push({ seconds, cpuSeconds: (user + system) / 1e6, decisions: rows.length })
+    digests.add(digest(rows))
+  }
+  if (digests.size !== 1) throw new Error('not the same bytes twice')
+  return figures
+}
+
 const digest = (value: object) =>
   createHash('sha256').update(JSON.stringify(value)).digest('hex').slice(0, 16)
 
-function fromMemory(): object {
+function fold(bytes: readonly Buffer[]): readonly object[] {
   const fold = new WhatIf(wholePolicy(POLICY), { fromMs: 0, toMs: Number.POSITIVE_INFINITY })
   for (const [index, data] of bytes.entries()) {
     const parsed = parseEvent(data)
@@ -68,27 +103,18 @@ function fromMemory(): object {
   return fold.finish().rows
 }
 
-async function fromLog(): Promise<object> {
-  return (await whatIf(link, POLICY, {})).result.rows
+const figures = await measureWhatIf()
+if (values.json) console.log(JSON.stringify(figures))
+else {
+  report('from the log', figures.fromLog)
+  report('from memory', figures.fromMemory)
 }
 
-for (const [name, run] of [
-  ['from the log', fromLog],
-  ['from memory', fromMemory],
-] as const) {
-  const digests = new Set<string>()
-  for (let turn = 1; turn <= 2; turn++) {
-    const startedAt = performance.now()
-    const cpu = process.cpuUsage()
-    const rows = (await run()) as object[]
-    const seconds = (performance.now() - startedAt) / 1_000
-    const { user, system } = process.cpuUsage(cpu)
-    digests.add(digest(rows))
+function report(name: string, turns: readonly WhatIfFigures[]): void {
+  const events = EVENTS.toLocaleString('en')
+  for (const { seconds, cpuSeconds, decisions } of turns) {
     const rate = Math.round(EVENTS / seconds).toLocaleString('en')
-    const figures = `${seconds.toFixed(2)} s (${((user + system) / 1e6).toFixed(2)} s of CPU), ${rate}/s`
-    console.log(
-      `${name.padEnd(13)} ${EVENTS.toLocaleString('en')} events in ${figures}, ${rows.length} decisions`,
-    )
+    const took = `${seconds.toFixed(2)} s (${cpuSeconds.toFixed(2)} s of CPU), ${rate}/s`
+    console.log(`${name.padEnd(13)} ${events} events in ${took}, ${decisions} decisions`)
   }
-  if (digests.size !== 1) throw new Error(`${name}: not the same bytes twice`)
 }

@@ -75,6 +75,12 @@ export function median(values: readonly number[]): number {
   return sorted.length === 0 ? Number.NaN : (sorted[middle - 1]! + sorted[middle]!) / 2
 }
 
+/** The value that this share of the others is not above. */
+export function quantile(values: readonly number[], share: number): number {
+  const sorted = values.toSorted((a, b) => a - b)
+  return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? Number.NaN
+}
+
 /** The rounds of several runs as if they were one run's. */
 export function merged(runs: ReadonlyArray<readonly Line[]>): Line[] {
   const found = new Map<string, Line>()

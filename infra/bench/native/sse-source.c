@@ -1,6 +1,7 @@
 /*
- * A model server that streams: every POST is answered with `max_tokens` chunks of a chat completion, at a steady rate,
- * each with the moment of its sending in it. One thread, one timer. Arguments: port, chunks a second of a stream.
+ * A model server that streams: a POST that asks for a stream is answered with `max_tokens` chunks of a chat completion,
+ * at a steady rate, each with the moment of its sending in it; any other at once and whole. One thread, one timer.
+ * Arguments: port, chunks a second of a stream.
  */
 #include "http.h"
 
@@ -17,6 +18,11 @@ static const char AFTER[] = " \"},\"finish_reason\":null}]}\n\n";
 static const char USAGE[] =
     "data: {\"id\":\"chatcmpl-bench\",\"object\":\"chat.completion.chunk\",\"created\":1700000000,\"model\":\"bench\","
     "\"choices\":[],\"usage\":{\"prompt_tokens\":12,\"completion_tokens\":%d,\"total_tokens\":%d}}\n\n";
+static const char WHOLE[] =
+    "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 253\r\n\r\n"
+    "{\"id\":\"chatcmpl-bench\",\"object\":\"chat.completion\",\"created\":1700000000,\"model\":\"bench\",\"choices\":[{\"index\":0,"
+    "\"message\":{\"role\":\"assistant\",\"content\":\"Hello.\"},\"finish_reason\":\"stop\"}],"
+    "\"usage\":{\"prompt_tokens\":12,\"completion_tokens\":2,\"total_tokens\":14}}";
 static const char DONE[] = "data: [DONE]\n\n";
 
 struct stream {
@@ -123,6 +129,11 @@ static void receive(struct stream *stream, int64_t interval_ns) {
   if (bytes <= 0) return end(stream);
   stream->held += bytes;
   if (!has_request(stream)) return;
+  if (!strstr(stream->request, "\"stream\":true")) {
+    stream->held = 0;
+    if (!send_whole(stream, WHOLE, sizeof WHOLE - 1)) end(stream);
+    return;
+  }
   char *tokens = strstr(stream->request, "\"max_tokens\":");
   stream->chunks = stream->left = tokens ? atoi(tokens + 13) : 30;
   if (!send_whole(stream, HEAD, sizeof HEAD - 1)) return end(stream);

@@ -14,6 +14,8 @@ export interface GatewayProcess extends AsyncDisposable {
   /** Of a call that no limit stands in the way of. */
   readonly headers: Readonly<Record<string, string>>
   readonly dataDir: string
+  /** Asks the admin face. */
+  order(method: string, path: string, body?: object): Promise<Response>
   metric(name: string): Promise<number>
 }
 
@@ -53,29 +55,32 @@ export async function startGatewayProcess(settings: GatewaySettings): Promise<Ga
       ...settings.env,
     }),
   )
-  const origin = `http://127.0.0.1:${adminPort}`
-  const headers = { authorization: `Bearer ${TOKEN}`, 'content-type': 'application/json' }
-  const admin = async (path: string, body: object) => {
-    const response = await fetch(`${origin}/admin/${path}`, {
-      method: 'POST',
-      headers,
-      body: JSON.stringify(body),
+  const order = (method: string, path: string, body?: object) =>
+    fetch(`http://127.0.0.1:${adminPort}${path}`, {
+      method,
+      headers: {
+        authorization: `Bearer ${TOKEN}`,
+        ...(body ? { 'content-type': 'application/json' } : {}),
+      },
+      ...(body ? { body: JSON.stringify(body) } : {}),
     })
+  const made = async (path: string, body: object) => {
+    const response = await order('POST', path, body)
     if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`)
     return (await response.json()) as { key: string; id: string }
   }
-  const { key, id } = await admin('keys/generate', { user_id: settings.node })
-  await admin('rate_limit', {
+  const { key, id } = await made('/admin/keys/generate', { user_id: settings.node })
+  await made('/admin/rate_limit', {
     ...{ identifier: `${settings.node}.${id}`, capacity: 1e12, refill_rate: 1e9 },
     ...{ requests_per_minute: 1e12, concurrent_streams: 1e12 },
   })
   const owned = stack.move()
   return {
-    ...{ process: child, port: publicPort, key, dataDir },
+    ...{ process: child, port: publicPort, key, dataDir, order },
     url: `${settings.env.TLS === 'on' ? 'https' : 'http'}://127.0.0.1:${publicPort}/v1/chat/completions`,
     headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
     async metric(name) {
-      const response = await fetch(`${origin}/metrics`, { headers })
+      const response = await order('GET', '/metrics')
       return Number(new RegExp(`^${name}\\{.*\\} (.*)$`, 'm').exec(await response.text())?.[1])
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),

@@ -8,11 +8,15 @@ export interface Subject {
   readonly url: string
   readonly headers: Readonly<Record<string, string>>
   readonly process: Pick<Process, 'cpuMs'>
+  /** A server that works for it. */
+  readonly behind?: Pick<Process, 'cpuMs'>
 }
 
 export interface UnaryRun extends Figures {
   /** CPU time of the subject's process for one request. */
   readonly cpuMicros: number
+  /** The same of the server behind it, 0 without one. */
+  readonly behindMicros: number
 }
 
 export const JSON_HEADERS = Object.freeze({
@@ -29,11 +33,20 @@ export const BODY = JSON.stringify({
 })
 const CONNECTIONS = 32
 
-/** As many chat completions as are answered, of 32 callers at once. */
-export function measureUnary(subjects: readonly Subject[], pace: Pace): Promise<Map<string, UnaryRun[]>> {
-  return takeTurns(subjects, pace, async ({ url, headers, process }, seconds) => {
-    const cpuMs = await process.cpuMs()
-    const figures = await wrk({ url, headers, body: BODY, connections: CONNECTIONS, seconds })
-    return { ...figures, cpuMicros: (((await process.cpuMs()) - cpuMs) * 1_000) / figures.requests }
+/** As many chat completions as are answered, of so many callers at once. */
+export function measureUnary(
+  subjects: readonly Subject[],
+  pace: Pace,
+  connections = CONNECTIONS,
+): Promise<Map<string, UnaryRun[]>> {
+  return takeTurns(subjects, pace, async ({ url, headers, process, behind }, seconds) => {
+    const [cpuMs, behindMs] = [await process.cpuMs(), await behind?.cpuMs()]
+    const figures = await wrk({ url, headers, body: BODY, connections, seconds })
+    const micros = (ms: number) => (ms * 1_000) / figures.requests
+    return {
+      ...figures,
+      cpuMicros: micros((await process.cpuMs()) - cpuMs),
+      behindMicros: behind ? micros((await behind.cpuMs()) - behindMs!) : 0,
+    }
   })
 }

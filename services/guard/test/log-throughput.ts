@@ -1,4 +1,6 @@
+import { parseArgs } from 'node:util'
 import {
+  type EventMaker,
   eventMaker,
   type Identity,
   KeyAccepted,
@@ -11,61 +13,71 @@ import { readConfig } from '@fluxgate/runtime'
 import { ulid } from 'ulid'
 import { readGuardConfig } from '../src/config.ts'
 import { startGuard } from '../src/service.ts'
-import { log, settlement, startGuardBench } from '../src/test-bench.ts'
+import { type GuardBench, log, settlement, startGuardBench } from '../src/test-bench.ts'
 
 /**
  * From JetStream through the fold, every rule on: a backlog of ordinary calls in the three streams, read from its
- * beginning. `node services/guard/test/log-throughput.ts [calls]`
+ * beginning. `node services/guard/test/log-throughput.ts [--calls 60000] [--json]`
  */
-const calls = Number(process.argv[2] ?? 60_000)
 const IDENTITIES = 10_000
 const LIMIT_MS = 60_000
 
-await using bench = await startGuardBench()
-const make = eventMaker('/test/1', ulid, Date.now)
-let events = 0
-for (let i = 0; i < calls; i++) {
-  const identity = { user: `user${i % IDENTITIES}`, key: 'k1' }
-  for (const event of call(identity, i < IDENTITIES)) {
-    bench.publisher.append(event)
-    events++
-  }
-  if (bench.publisher.full) await bench.publisher.flush()
+interface LogFigures {
+  readonly events: number
+  /** From the start and not from the lead: a guard folds while it waits for the lead. */
+  readonly eventsPerSecond: number
+  /** For each second of processor time: the figure of a machine that others use too. */
+  readonly eventsPerCpuSecond: number
 }
-await bench.publisher.flush()
-// A leader before us that stored its positions and then read nothing.
-const none = { sequence: 0, storedAtMs: Date.now() - 3_600_000 }
-const left = { holder: '', term: 1, state: { TOKENS: none, REQUESTS: none, AUTH: none } }
-await bench.link.jetstream.publish('$KV.leases.guard', JSON.stringify(left))
 
-const config = readConfig({ NATS_URL: bench.server.url, METRICS_PORT: '0' }, readGuardConfig)
-await using guard = await startGuard(config, log)
-const startedAt = performance.now()
-const cpuBefore = process.cpuUsage()
-let leadsSince: number | undefined
-while (performance.now() - startedAt < LIMIT_MS) {
-  const text = await (await fetch(`http://127.0.0.1:${guard.metricsPort}/metrics`)).text()
-  const folded = [...text.matchAll(/events_folded_total\{[^}]*\} (\d+)/g)].reduce(
-    (sum, [, n]) => sum + Number(n),
-    0,
-  )
-  if (guard.isLeader()) leadsSince ??= performance.now()
-  if (folded >= events && leadsSince !== undefined) {
-    // From the start and not from the lead: a guard folds while it waits for the lead. The second figure is that of a
-    // machine that others use too.
-    const figure = (seconds: number) => Math.round(folded / seconds).toLocaleString('en')
-    const { user, system } = process.cpuUsage(cpuBefore)
-    console.log(
-      `${folded} events of three streams from JetStream: ${figure((performance.now() - startedAt) / 1_000)} events/s, ` +
-        `${figure((user + system) / 1e6)} events for each second of processor time`,
+async function measureLog(calls: number): Promise<LogFigures> {
+  await using bench = await startGuardBench()
+  const events = await publish(bench, calls)
+  // A leader before us that stored its positions and then read nothing.
+  const none = { sequence: 0, storedAtMs: Date.now() - 3_600_000 }
+  const left = { holder: '', term: 1, state: { TOKENS: none, REQUESTS: none, AUTH: none } }
+  await bench.link.jetstream.publish('$KV.leases.guard', JSON.stringify(left))
+
+  const config = readConfig({ NATS_URL: bench.server.url, METRICS_PORT: '0' }, readGuardConfig)
+  await using guard = await startGuard(config, log)
+  const startedAt = performance.now()
+  const cpuBefore = process.cpuUsage()
+  while (performance.now() - startedAt < LIMIT_MS) {
+    const text = await (await fetch(`http://127.0.0.1:${guard.metricsPort}/metrics`)).text()
+    const folded = [...text.matchAll(/events_folded_total\{[^}]*\} (\d+)/g)].reduce(
+      (sum, [, n]) => sum + Number(n),
+      0,
     )
-    break
+    if (folded >= events && guard.isLeader()) {
+      const { user, system } = process.cpuUsage(cpuBefore)
+      const seconds = (performance.now() - startedAt) / 1_000
+      return {
+        ...{ events: folded, eventsPerSecond: folded / seconds },
+        eventsPerCpuSecond: folded / ((user + system) / 1e6),
+      }
+    }
+    await new Promise(resolve => setTimeout(resolve, 5))
   }
-  await new Promise(resolve => setTimeout(resolve, 5))
+  throw new Error(`${events} events were not folded within ${LIMIT_MS} ms`)
+}
+
+async function publish(bench: GuardBench, calls: number): Promise<number> {
+  const make = eventMaker('/test/1', ulid, Date.now)
+  let events = 0
+  for (let i = 0; i < calls; i++) {
+    const identity = { user: `user${i % IDENTITIES}`, key: 'k1' }
+    for (const event of callEvents(make, identity, i < IDENTITIES)) {
+      bench.publisher.append(event)
+      events++
+    }
+    if (bench.publisher.full) await bench.publisher.flush()
+  }
+  await bench.publisher.flush()
+  return events
 }
 
 /** What one ordinary call leaves in the log. */
-function call(identity: Identity, isFirst: boolean): OutgoingEvent[] {
+function callEvents(make: EventMaker, identity: Identity, isFirst: boolean): OutgoingEvent[] {
   const request = `req_${ulid()}`
   const common = { request, ...identity, model: 'test' }
   const address = '10.0.0.1'
@@ -80,4 +92,17 @@ function call(identity: Identity, isFirst: boolean): OutgoingEvent[] {
     make(RequestCompleted, completed),
     make(TokensSettled, { ...settlement(identity, 1), request }),
   ]
+}
+
+const { values } = parseArgs({
+  options: { calls: { type: 'string', default: '60000' }, json: { type: 'boolean', default: false } },
+})
+const figures = await measureLog(Number(values.calls))
+if (values.json) console.log(JSON.stringify(figures))
+else {
+  const figure = (value: number) => Math.round(value).toLocaleString('en')
+  console.log(
+    `${figures.events} events of three streams from JetStream: ${figure(figures.eventsPerSecond)} events/s, ` +
+      `${figure(figures.eventsPerCpuSecond)} events for each second of processor time`,
+  )
 }

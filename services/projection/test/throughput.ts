@@ -20,7 +20,7 @@ import { workload } from './workload.ts'
 /**
  * Measures how fast a log is projected from its beginning, into fresh tables each time. The log is written by a process
  * of its own, whose events are no part of the projection's heap.
- *   npm run bench:projection -- [--requests 40000] [--kind postgresql|pglite] [--runs 3]
+ *   npm run bench:projection -- [--requests 40000] [--kind postgresql|pglite] [--runs 3] [--json]
  */
 const { values } = parseArgs({
   options: {
@@ -28,13 +28,18 @@ const { values } = parseArgs({
     kind: { type: 'string' },
     runs: { type: 'string', default: '3' },
     publish: { type: 'string' },
+    json: { type: 'boolean', default: false },
   },
 })
 const log = createLog('throughput', 'warn')
 const requests = Number(values.requests)
 
 if (values.publish !== undefined) await publish(values.publish)
-else await measure()
+else {
+  const tell = values.json ? () => {} : console.log
+  const rates = await measure(tell)
+  if (values.json) console.log(JSON.stringify(rates))
+}
 
 async function publish(url: string): Promise<void> {
   await using link = await connectNats({ url, name: 'throughput' }, log)
@@ -44,7 +49,8 @@ async function publish(url: string): Promise<void> {
   await publisher.flush()
 }
 
-async function measure(): Promise<void> {
+/** Events/s of each run into each kind of server. */
+async function measure(tell: (text: string) => void): Promise<Record<string, number[]>> {
   await using nats = await startNatsServer()
   const self = fileURLToPath(import.meta.url)
   await promisify(execFile)(process.execPath, [self, '--publish', nats.url, '--requests', String(requests)])
@@ -52,21 +58,24 @@ async function measure(): Promise<void> {
   const ends = await endsOf(link)
   const events = [...ends.values()].reduce((sum, end) => sum + end, 0)
   const kinds = values.kind === undefined ? ['postgresql', 'pglite'] : [values.kind]
+  const found: Record<string, number[]> = {}
   for (const kind of kinds as Array<PostgresServer['kind']>) {
     await using server = await startPostgres({ kind })
-    let best = 0
+    const rates: number[] = []
     for (let run = 0; run < Number(values.runs); run++) {
       const { ms, cpuMs, settled } = await project(server, nats.url, ends)
       const rate = Math.round((events * 1_000) / ms)
-      best = Math.max(best, rate)
+      rates.push(rate)
       const load = loadavg()[0]!.toFixed(1)
-      console.log(
+      tell(
         `${kind}: ${events} events in ${ms.toFixed(0)} ms, ${rate}/s; CPU of the projection ${cpuMs.toFixed(0)} ms; ` +
           `load ${load}; ${settled} settled`,
       )
     }
-    console.log(`${kind}: best of ${values.runs}: ${best} events/s`)
+    tell(`${kind}: best of ${values.runs}: ${Math.max(...rates)} events/s`)
+    found[kind] = rates
   }
+  return found
 }
 
 async function project(server: PostgresServer, natsUrl: string, ends: ReadonlyMap<string, number>) {
