@@ -30,6 +30,8 @@ import { createEdge } from './in/edge/edge.ts'
 import { watchOverload } from './in/edge/overload.ts'
 import { endThrottledStreams } from './in/end-throttled-streams.ts'
 import type { Exchange } from './in/exchange.ts'
+import { PUBLIC_FACE } from './in/openapi/faces.ts'
+import { serveOpenApi } from './in/openapi/serve.ts'
 import { registerPortal } from './in/portal/portal.ts'
 import { anonymous, type ProxyDeps, refuseUnknown, registerProxy, tellRest } from './in/proxy.ts'
 import { registerStatus } from './in/status.ts'
@@ -237,6 +239,7 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
   })
   const drain = drainOf(edge, running, limits)
   answerAfter(committed, edge.app)
+  serveOpenApi(edge.app, '/openapi.json', PUBLIC_FACE, false)
   await registerProxy(edge.app, proxy)
   edge.app.setNotFoundHandler((request, reply) => refuseUnknown(proxy, request, reply))
   registerDnsQuery(edge.app, resolver, { allowPlaintext: !config.tls })

@@ -10,6 +10,7 @@ import { migrateToLatest, openDatabase } from '@fluxgate/read-model'
 import { createLog, readConfig } from '@fluxgate/runtime'
 import { createDatabase, type NatsServer, startNatsServer, startPostgres } from '@fluxgate/testing'
 import { readGatewayConfig } from './config.ts'
+import { assertTold } from './in/openapi/test-conformity.ts'
 import { type Gateway, startGateway } from './service.ts'
 
 export const ADMIN_TOKEN = 'admin-token-for-tests'
@@ -107,6 +108,7 @@ export async function startGateways(
         ...(body ? { body: JSON.stringify(body) } : {}),
       })
       const text = await response.text()
+      assertTold('admin', method, path, { status: response.status, body: text })
       return { status: response.status, body: text === '' ? {} : JSON.parse(text) }
     },
     async facts(stream, user) {

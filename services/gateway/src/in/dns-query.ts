@@ -7,13 +7,33 @@ import type {
   RawRequestDefaultExpression,
   RawServerBase,
 } from 'fastify'
+import Type from 'typebox'
 import type { DnsResolver } from '../core/dns/resolver.ts'
+import { type Operation, type Payload, told, UNTOLD } from './openapi/operation.ts'
 
 const MEDIA_TYPE = 'application/dns-message'
 const PATH = '/dns-query'
 const METHODS = ['GET', 'HEAD', 'POST']
 /** What a URL may hold beside the value of `dns`. */
 const URL_REST_BYTES = 256
+
+const MESSAGE: Payload = {
+  content: { [MEDIA_TYPE]: Type.String({ description: 'a DNS message (RFC 1035), as bytes' }) },
+}
+const errors = Object.fromEntries(
+  [400, 406, 413, 414, 415, 421, 500].map((status): [number, Payload] => {
+    return [status, { description: 'One line of text.', content: { 'text/plain': Type.String() } }]
+  }),
+)
+const dns = (summary: string): Operation => {
+  const answer = { ...MESSAGE, description: 'Every DNS response, NXDOMAIN and SERVFAIL too.' }
+  return { summary, tag: 'dns', open: true, answers: { 200: answer }, errors }
+}
+const GET = told({
+  ...dns('A DNS query, as base64url without padding'),
+  query: { dns: Type.String({ pattern: '^[A-Za-z0-9_-]+$' }) },
+})
+const POST = told({ ...dns('A DNS query, as bytes'), body: MESSAGE })
 
 export interface DnsQueryOptions {
   /**
@@ -62,6 +82,7 @@ export function registerDnsQuery<
       else refuse(reply, refusal)
     })
     scope.route({
+      ...GET,
       method: ['GET', 'HEAD'],
       url: PATH,
       exposeHeadRoute: false,
@@ -70,10 +91,11 @@ export function registerDnsQuery<
         return Buffer.isBuffer(query) ? answer(query, reply, resolver) : refuse(reply, query)
       },
     })
-    scope.post(PATH, { bodyLimit: resolver.queryBytes }, ({ body }, reply) =>
+    scope.post(PATH, { ...POST, bodyLimit: resolver.queryBytes }, ({ body }, reply) =>
       Buffer.isBuffer(body) ? answer(body, reply, resolver) : refuse(reply, TYPE_REFUSAL),
     )
     scope.route({
+      ...UNTOLD,
       method: scope.supportedMethods.filter(method => !METHODS.includes(method)),
       url: PATH,
       handler: (_request, reply) => refuse(reply, METHOD_REFUSAL),

@@ -1,7 +1,22 @@
 import { failing, type ReadinessCheck } from '@fluxgate/runtime'
 import type { FastifyInstance, FastifyReply } from 'fastify'
+import Type from 'typebox'
+import { json, type Operation, type Payload, told } from './openapi/operation.ts'
+import { Alive, Ready } from './openapi/shapes.ts'
 
 const GET = ['GET', 'HEAD']
+
+const state = (summary: string, answers: Record<number, Payload>): Operation => {
+  return { summary, tag: 'node', open: true, answers }
+}
+const ROOT = state('What clients of Ollama ask before they call', {
+  200: { content: { 'text/plain': Type.String() } },
+})
+const HEALTH = state('Whether the process lives', { 200: json(Alive) })
+const READY = state('Whether the node can serve, and what stands in the way', {
+  200: json(Ready, 'It can.'),
+  503: json(Ready, 'It cannot, or is stopping.'),
+})
 
 /**
  * `/`: what clients of Ollama ask before they call. `/health`: the process lives, a stopping one too.
@@ -12,15 +27,16 @@ export function registerStatus(
   checks: Readonly<Record<string, ReadinessCheck>>,
   warnings: Readonly<Record<string, ReadinessCheck>> = {},
 ): void {
-  const route = (url: string, handler: (reply: FastifyReply) => unknown) =>
+  const route = (url: string, operation: Operation, handler: (reply: FastifyReply) => unknown) =>
     app.route({
+      ...told(operation),
       method: GET,
       url,
       handler: (_request, reply) => handler(reply.header('cache-control', 'no-store')),
     })
-  route('/', reply => reply.type('text/plain; charset=utf-8').send('Fluxgate is running'))
-  route('/health', reply => reply.send({ status: 'alive' }))
-  route('/ready', reply => {
+  route('/', ROOT, reply => reply.type('text/plain; charset=utf-8').send('Fluxgate is running'))
+  route('/health', HEALTH, reply => reply.send({ status: 'alive' }))
+  route('/ready', READY, reply => {
     const missing = failing(checks)
     const ready = Object.keys(missing).length === 0
     const wrong = failing(warnings)

@@ -4,10 +4,16 @@ import { done, type Outcome, refused } from './fault.ts'
 
 const FAULTS_LISTED = 3
 
+export interface BodyReader<S extends TSchema> {
+  (body: unknown): Outcome<Static<S>>
+  /** What it reads by. */
+  readonly schema: S
+}
+
 /** Compiles a schema once into a reader of parsed JSON bodies. What is told of a fault holds no value of the body. */
-export function bodyReader<S extends TSchema>(schema: S): (body: unknown) => Outcome<Static<S>> {
+export function bodyReader<S extends TSchema>(schema: S): BodyReader<S> {
   const validator = Compile(schema)
-  return body => {
+  const read = (body: unknown): Outcome<Static<S>> => {
     if (validator.Check(body)) return done(body as Static<S>)
     const faults = validator.Errors(body).slice(0, FAULTS_LISTED)
     const told = faults.map(
@@ -15,4 +21,5 @@ export function bodyReader<S extends TSchema>(schema: S): (body: unknown) => Out
     )
     return refused('invalid_body', `The body cannot be taken: ${told.join('; ')}.`)
   }
+  return Object.assign(read, { schema })
 }

@@ -31,6 +31,11 @@ const BY_PATH: ReadonlyMap<string, Methods> = new Map([
   ['/api/version', READ],
 ])
 
+/** Path and method of every call that is known by name. */
+export function knownCalls(): string[] {
+  return [...BY_PATH].flatMap(([path, { set }]) => [...set].map(method => `${method} ${path}`))
+}
+
 export function allowedMethods(path: string): string {
   return (BY_PATH.get(path) ?? ANY).allow
 }

@@ -33,6 +33,7 @@ import { monotonicFactory } from 'ulid'
 import { BudgetTable } from '../../core/budgets/budget-table.ts'
 import { adminAccounts } from '../../out/accounts/admin-accounts.ts'
 import { LIMITS_KEY, openLimitsBook, openPriceBook } from '../../out/policy.ts'
+import { assertTold } from '../openapi/test-conformity.ts'
 import { registerAdmin } from './routes.ts'
 
 const TOKEN = 'a token for administrators'
@@ -105,6 +106,7 @@ async function ask(
 ): Promise<{ status: number; text: string; json: Record<string, never>; code: string | undefined }> {
   const headers = { authorization, ...(body === undefined ? {} : { 'content-type': 'application/json' }) }
   const answer = await app.inject({ method, url, headers, ...(body === undefined ? {} : { payload: body }) })
+  assertTold('admin', method, url, { status: answer.statusCode, body: answer.body })
   const isJson = String(answer.headers['content-type']).startsWith('application/json')
   const json = isJson ? answer.json() : {}
   return { status: answer.statusCode, text: answer.body, json, code: json.error?.code }

@@ -1,10 +1,13 @@
 import type { Budget } from '@fluxgate/contracts'
 import type { FastifyInstance } from 'fastify'
+import Type from 'typebox'
 import { done, type Outcome, refused } from '../../core/accounts/fault.ts'
 import { findBudget, withBudget, withoutBudget } from '../../core/budgets/budget-book.ts'
 import { type BudgetReport, type HolderReport, reportOf } from '../../core/budgets/budget-report.ts'
 import type { BudgetTable } from '../../core/budgets/budget-table.ts'
 import { shown } from '../../core/budgets/rule.ts'
+import { EMPTY, json, told } from '../openapi/operation.ts'
+import { budgetUse, list } from '../openapi/shapes.ts'
 import { send, sendFault } from '../portal/answer.ts'
 import { budgetBody, budgetOf, readBudget, readBudgetName } from './bodies.ts'
 import { type LimitDeps, orderLimits } from './limit-routes.ts'
@@ -21,25 +24,54 @@ const SHOWN_HOLDERS = 1_000
 const NO_BUDGET = refused('not_found', 'There is no such budget.').fault
 const NO_KEY = refused('invalid_body', 'only must be one key: <user>.<key>, a key id, or a whole key.')
 
+const tag = 'budgets'
+const path = '/admin/budgets/:name'
+const name = { path: readBudgetName.schema.properties }
+const named = { ...readBudgetName.schema.properties, ...readBudget.schema.properties }
+const Shown = Type.Object(named, { additionalProperties: false })
+const Used = Type.Object({ ...named, ...budgetUse }, { additionalProperties: false })
+const LIST = told({ summary: 'All budgets', tag, answers: { 200: json(list('budgets', Used)) } })
+const ONE = told({
+  summary: 'A budget, and who has used most of it',
+  tag,
+  ...name,
+  answers: { 200: json(Used) },
+  faults: ['not_found'],
+})
+const PUT = told({
+  summary: 'Make a budget, or change it',
+  tag,
+  ...name,
+  body: json(readBudget.schema),
+  answers: { 200: json(Shown, 'Changed.'), 201: json(Shown, 'Made.') },
+  faults: ['invalid_body', 'unknown_tier', 'conflict'],
+})
+const DELETE = told({
+  summary: 'Take a budget away',
+  tag,
+  ...name,
+  answers: { 204: EMPTY },
+  faults: ['not_found'],
+})
+
 /** Budgets, with what is used of them in the running period as far as this node has read the log. */
 export function routeBudgets(scope: FastifyInstance, deps: BudgetDeps): void {
-  const path = '/admin/budgets/:name'
   const view = (budget: Budget, maxHolders: number) => ({
     ...budgetBody(budget),
     ...useOf(reportOf(deps.budgets, budget.name, maxHolders, deps.epochMs())),
   })
 
-  scope.get('/admin/budgets', async () => {
+  scope.get('/admin/budgets', LIST, async () => {
     const { budgets = [] } = await inTime(deps.readLimits())
     return { budgets: budgets.map(budget => view(budget, LISTED_HOLDERS)) }
   })
 
-  scope.get<{ Params: { name: string } }>(path, async (request, reply) => {
+  scope.get<{ Params: { name: string } }>(path, ONE, async (request, reply) => {
     const found = findBudget(await inTime(deps.readLimits()), request.params.name)
     return found ? view(found, SHOWN_HOLDERS) : sendFault(reply, NO_BUDGET)
   })
 
-  scope.put<{ Params: { name: string } }>(path, async (request, reply) => {
+  scope.put<{ Params: { name: string } }>(path, PUT, async (request, reply) => {
     const named = readBudgetName(request.params)
     if (!named.ok) return sendFault(reply, named.fault)
     const read = readBudget(request.body)
@@ -54,7 +86,7 @@ export function routeBudgets(scope: FastifyInstance, deps: BudgetDeps): void {
     return send(reply, isNew ? 201 : 200, outcome, () => budgetBody(budget.value))
   })
 
-  scope.delete<{ Params: { name: string } }>(path, async (request, reply) => {
+  scope.delete<{ Params: { name: string } }>(path, DELETE, async (request, reply) => {
     const outcome = await orderLimits(deps, policy => withoutBudget(policy, request.params.name))
     return outcome.ok ? reply.code(204).send() : sendFault(reply, outcome.fault)
   })

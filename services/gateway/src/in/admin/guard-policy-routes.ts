@@ -1,6 +1,10 @@
+import { GuardPolicy } from '@fluxgate/contracts'
 import { GUARD_POLICY_KEYS, type GuardPolicyKey, type PolicyBook } from '@fluxgate/nats'
 import type { FastifyInstance } from 'fastify'
+import Type from 'typebox'
 import { refused } from '../../core/accounts/fault.ts'
+import { json, told } from '../openapi/operation.ts'
+import { Changes } from '../openapi/shapes.ts'
 import { sendFault } from '../portal/answer.ts'
 import { inTime } from './order.ts'
 
@@ -12,17 +16,41 @@ export interface GuardPolicyDeps {
   readonly policyBook: PolicyBook
 }
 
+const tag = 'policies'
+const path = '/admin/policy/:key'
+const which = { path: { key: Type.Union(Object.values(GUARD_POLICY_KEYS).map(key => Type.Literal(key))) } }
+const GET = told({
+  summary: "The guard's policy, or its shadow policy",
+  tag,
+  ...which,
+  answers: { 200: json(Type.Object({ policy: GuardPolicy, revision: Type.Integer() })) },
+  faults: ['not_found'],
+})
+const PUT = told({
+  summary: 'Put a policy in force; what is not valid is refused, and the one before stays',
+  tag,
+  ...which,
+  body: json(GuardPolicy),
+  answers: { 200: json(Changes) },
+  faults: ['invalid_body', 'not_found'],
+})
+const DELETE = told({
+  summary: 'Take a policy away: the guard goes by its environment, without a shadow',
+  tag,
+  ...which,
+  answers: { 200: json(Changes) },
+  faults: ['not_found', 'conflict'],
+})
+
 /** The guard's policy, and the shadow policy that it decides by without enforcing anything. */
 export function routeGuardPolicy(scope: FastifyInstance, { policyBook }: GuardPolicyDeps): void {
-  const path = '/admin/policy/:key'
-
-  scope.get<{ Params: { key: string } }>(path, async (request, reply) => {
+  scope.get<{ Params: { key: string } }>(path, GET, async (request, reply) => {
     const { key } = request.params
     const found = isKey(key) ? await inTime(policyBook.get(key)) : undefined
     return found ? { policy: found.value, revision: found.revision } : sendFault(reply, ABSENT)
   })
 
-  scope.put<{ Params: { key: string } }>(path, async (request, reply) => {
+  scope.put<{ Params: { key: string } }>(path, PUT, async (request, reply) => {
     const { key } = request.params
     if (!isKey(key)) return sendFault(reply, ABSENT)
     const outcome = await inTime(policyBook.change(key, request.body ?? null, ACTOR))
@@ -31,7 +59,7 @@ export function routeGuardPolicy(scope: FastifyInstance, { policyBook }: GuardPo
     return sendFault(reply, refused('invalid_body', message).fault)
   })
 
-  scope.delete<{ Params: { key: string } }>(path, async (request, reply) => {
+  scope.delete<{ Params: { key: string } }>(path, DELETE, async (request, reply) => {
     const { key } = request.params
     if (!isKey(key)) return sendFault(reply, ABSENT)
     const outcome = await inTime(policyBook.change(key, undefined, ACTOR))

@@ -3,6 +3,8 @@ import type { FastifyInstance } from 'fastify'
 import type { AdminAccounts } from '../../core/accounts/admin-accounts.ts'
 import { type Outcome, refused } from '../../core/accounts/fault.ts'
 import { withOverrides } from '../../core/accounts/limit-overrides.ts'
+import { EMPTY, json, told } from '../openapi/operation.ts'
+import { Limited, LimitOfOne, list } from '../openapi/shapes.ts'
 import { send, sendFault } from '../portal/answer.ts'
 import { limitBody, readLimit, tierOf } from './bodies.ts'
 import { inTime } from './order.ts'
@@ -19,10 +21,30 @@ export interface LimitDeps {
   readonly changeLimits: (change: (policy: LimitsPolicy) => LimitsPolicy) => Promise<void>
 }
 
+const tag = 'limits'
+const LIST = told({
+  summary: 'Identities with limits of their own',
+  tag,
+  answers: { 200: json(list('rate_limits', LimitOfOne)) },
+})
+const PUT = told({
+  summary: 'Give an identity limits of its own: a key, or all live keys of a user',
+  tag,
+  body: json(readLimit.schema),
+  answers: { 200: json(Limited) },
+  faults: ['invalid_body', 'not_found', 'conflict'],
+})
+const DELETE = told({
+  summary: 'Put an identity back to the limits of its tier',
+  tag,
+  answers: { 204: EMPTY },
+  faults: ['not_found'],
+})
+
 /** Limits of single identities, in place of their tier's. */
 export function routeLimits(scope: FastifyInstance, deps: LimitDeps): void {
   const { accounts, readLimits } = deps
-  scope.get('/admin/rate_limits', async () => {
+  scope.get('/admin/rate_limits', LIST, async () => {
     const { identities } = await inTime(readLimits())
     return {
       rate_limits: Object.entries(identities).map(([identifier, limit]) => {
@@ -31,7 +53,7 @@ export function routeLimits(scope: FastifyInstance, deps: LimitDeps): void {
     }
   })
 
-  scope.post('/admin/rate_limit', async (request, reply) => {
+  scope.post('/admin/rate_limit', PUT, async (request, reply) => {
     const read = readLimit(request.body)
     if (!read.ok) return sendFault(reply, read.fault)
     const limit = tierOf(read.value)
@@ -43,6 +65,7 @@ export function routeLimits(scope: FastifyInstance, deps: LimitDeps): void {
 
   scope.delete<{ Params: { identifier: string } }>(
     '/admin/rate_limit/:identifier',
+    DELETE,
     async (request, reply) => {
       const about = await accounts.resolve(request.params.identifier)
       if (about.length === 0) return sendFault(reply, NOBODY)

@@ -1,5 +1,6 @@
-import type { PriceList } from '@fluxgate/contracts'
+import { PriceList } from '@fluxgate/contracts'
 import type { FastifyInstance } from 'fastify'
+import { json, told } from '../openapi/operation.ts'
 import { sendFault } from '../portal/answer.ts'
 import { readPriceList } from './bodies.ts'
 import { inTime } from './order.ts'
@@ -12,11 +13,24 @@ export interface PriceDeps {
 /** A list of some thousands of models; a value of the bucket has a megabyte at the most. */
 const MAX_LIST_BYTES = 512 * 1024
 
+const GET = told({
+  summary: 'The price list: US dollars per million tokens',
+  tag: 'budgets',
+  answers: { 200: json(PriceList) },
+})
+const PUT = told({
+  summary: 'Replace the price list',
+  tag: 'budgets',
+  body: json(readPriceList.schema),
+  answers: { 200: json(PriceList) },
+  faults: ['invalid_body', 'too_large'],
+})
+
 /** The price list, as the contract has it: US dollars per million tokens by model or `prefix*`. Put whole. */
 export function routePrices(scope: FastifyInstance, { readPrices, putPrices }: PriceDeps): void {
-  scope.get('/admin/prices', () => inTime(readPrices()))
+  scope.get('/admin/prices', GET, () => inTime(readPrices()))
 
-  scope.put('/admin/prices', { bodyLimit: MAX_LIST_BYTES }, async (request, reply) => {
+  scope.put('/admin/prices', { ...PUT, bodyLimit: MAX_LIST_BYTES }, async (request, reply) => {
     const read = readPriceList(request.body)
     if (!read.ok) return sendFault(reply, read.fault)
     await inTime(putPrices(read.value))

@@ -2,9 +2,14 @@ import type { LimitsPolicy, PriceList, Throttle } from '@fluxgate/contracts'
 import type { PenaltyBox, PolicyBook } from '@fluxgate/nats'
 import type { Registry } from '@fluxgate/runtime'
 import type { FastifyInstance } from 'fastify'
+import Type from 'typebox'
 import type { AdminAccounts } from '../../core/accounts/admin-accounts.ts'
 import type { BudgetTable } from '../../core/budgets/budget-table.ts'
 import type { RoutingReport } from '../../core/routing/upstream-status.ts'
+import { ADMIN_FACE } from '../openapi/faces.ts'
+import { json, told } from '../openapi/operation.ts'
+import { serveOpenApi } from '../openapi/serve.ts'
+import { Alive, Routing } from '../openapi/shapes.ts'
 import { type FaultLog, faultOf, sendFault } from '../portal/answer.ts'
 import { requireToken } from './authorize.ts'
 import { routeBudgets } from './budget-routes.ts'
@@ -55,12 +60,8 @@ export async function registerAdmin(app: FastifyInstance, deps: AdminDeps): Prom
     scope.addHook('onRequest', async (_request, reply) => {
       reply.header('cache-control', 'no-store')
     })
-    scope.get('/admin/health', () => ({ status: 'alive' }))
-    scope.get('/metrics', async (_request, reply) =>
-      reply.type(deps.registry.contentType).send(await deps.registry.metrics()),
-    )
-    scope.get('/admin/metrics', () => deps.tokensLeft())
-    scope.get('/admin/upstreams', () => deps.routing())
+    serveOpenApi(scope, '/admin/openapi.json', ADMIN_FACE, true)
+    routeState(scope, deps)
     routeUsers(scope, deps)
     routeKeys(scope, deps)
     routeTiers(scope, deps)
@@ -70,4 +71,35 @@ export async function registerAdmin(app: FastifyInstance, deps: AdminDeps): Prom
     routeThrottles(scope, deps)
     routeGuardPolicy(scope, deps)
   })
+}
+
+const HEALTH = told({
+  summary: 'Whether the process lives',
+  tag: 'state',
+  open: true,
+  answers: { 200: json(Alive) },
+})
+const PROMETHEUS = told({
+  summary: 'Metrics in the text format of Prometheus',
+  tag: 'state',
+  answers: { 200: { content: { 'text/plain': Type.String() } } },
+})
+const TOKENS_LEFT = told({
+  summary: 'Tokens left by identity, as this node knows it',
+  tag: 'state',
+  answers: { 200: json(Type.Record(Type.String(), Type.Number())) },
+})
+const UPSTREAMS = told({
+  summary: 'How each model server does',
+  tag: 'state',
+  answers: { 200: json(Routing) },
+})
+
+function routeState(scope: FastifyInstance, deps: AdminDeps): void {
+  scope.get('/admin/health', HEALTH, () => ({ status: 'alive' }))
+  scope.get('/metrics', PROMETHEUS, async (_request, reply) =>
+    reply.type(deps.registry.contentType).send(await deps.registry.metrics()),
+  )
+  scope.get('/admin/metrics', TOKENS_LEFT, () => deps.tokensLeft())
+  scope.get('/admin/upstreams', UPSTREAMS, () => deps.routing())
 }

@@ -3,6 +3,8 @@ import type { PenaltyBox } from '@fluxgate/nats'
 import type { FastifyInstance } from 'fastify'
 import type { AdminAccounts } from '../../core/accounts/admin-accounts.ts'
 import { refused } from '../../core/accounts/fault.ts'
+import { json, told } from '../openapi/operation.ts'
+import { list, Pardoned, Throttled, ThrottleInForce } from '../openapi/shapes.ts'
 import { sendFault } from '../portal/answer.ts'
 import { readPardon, readThrottle, type ThrottleOrder } from './bodies.ts'
 import { NOBODY, named } from './limit-routes.ts'
@@ -19,15 +21,36 @@ export interface ThrottleDeps {
   readonly epochMs: () => number
 }
 
+const tag = 'throttles'
+const LIST = told({
+  summary: 'Who is throttled now',
+  tag,
+  answers: { 200: json(list('throttles', ThrottleInForce)) },
+})
+const IMPOSE = told({
+  summary: 'Throttle an identity at every node',
+  tag,
+  body: json(readThrottle.schema),
+  answers: { 200: json(Throttled) },
+  faults: ['invalid_body', 'not_found'],
+})
+const PARDON = told({
+  summary: 'End a throttle early',
+  tag,
+  body: json(readPardon.schema),
+  answers: { 200: json(Pardoned) },
+  faults: ['invalid_body', 'not_found'],
+})
+
 /** The penalty box: who is in it, and the ways in and out. */
 export function routeThrottles(scope: FastifyInstance, deps: ThrottleDeps): void {
   const { accounts, penaltyBox, epochMs } = deps
-  scope.get('/admin/throttles', () => {
+  scope.get('/admin/throttles', LIST, () => {
     const live = [...deps.throttles()].filter(([, throttle]) => throttle.until > epochMs())
     return { throttles: live.map(([identifier, throttle]) => ({ identifier, ...throttle })) }
   })
 
-  scope.post('/admin/throttle', async (request, reply) => {
+  scope.post('/admin/throttle', IMPOSE, async (request, reply) => {
     const read = readThrottle(request.body)
     if (!read.ok) return sendFault(reply, read.fault)
     const about = await accounts.resolve(read.value.identifier)
@@ -37,7 +60,7 @@ export function routeThrottles(scope: FastifyInstance, deps: ThrottleDeps): void
     return { ...named(about), until: throttle.until }
   })
 
-  scope.post('/admin/pardon', async (request, reply) => {
+  scope.post('/admin/pardon', PARDON, async (request, reply) => {
     const read = readPardon(request.body)
     if (!read.ok) return sendFault(reply, read.fault)
     const { identifier, reason = 'pardoned by an administrator' } = read.value

@@ -8,7 +8,9 @@ import { changePassword } from '../../core/accounts/password-change.ts'
 import { bodyReader } from '../../core/accounts/read-body.ts'
 import { register } from '../../core/accounts/registration.ts'
 import { endSession } from '../../core/accounts/visit.ts'
-import { send, sendFault } from './answer.ts'
+import { EMPTY, json, told } from '../openapi/operation.ts'
+import { Expires, LoggedIn, Me, Registered } from '../openapi/shapes.ts'
+import { CHANGING, READING, send, sendFault, TAKING } from './answer.ts'
 import { addressOf, giveCookie, takeCookie, type VisitorDeps, visitOf, visitorOf } from './visitor.ts'
 
 export interface AccountRouteDeps extends VisitorDeps {
@@ -26,9 +28,59 @@ const readCredentials = bodyReader(
 )
 const readPasswords = bodyReader(Type.Object({ current: Text, new: Text }, { additionalProperties: false }))
 
+const tag = 'portal'
+const REGISTER = told({
+  summary: 'Register',
+  description: 'The answer is the same whether the address had an account or not.',
+  tag,
+  open: true,
+  body: json(readCredentials.schema),
+  answers: { 201: json(Registered) },
+  faults: [...CHANGING, ...TAKING, 'invalid_email', 'weak_password', 'too_many_attempts', 'busy'],
+})
+const LOG_IN = told({
+  summary: 'Log in: sets the session cookie',
+  tag,
+  open: true,
+  body: json(readCredentials.schema),
+  answers: { 200: json(LoggedIn) },
+  faults: [
+    ...CHANGING,
+    ...TAKING,
+    'invalid_email',
+    'wrong_credentials',
+    'account_disabled',
+    'too_many_attempts',
+    'busy',
+  ],
+})
+const LOG_OUT = told({
+  summary: 'End this session',
+  tag,
+  open: true,
+  answers: { 204: EMPTY },
+  faults: CHANGING,
+})
+const ME = told({ summary: 'Who is logged in', tag, answers: { 200: json(Me) }, faults: READING })
+const PASSWORD = told({
+  summary: 'Change the password; every other session ends',
+  tag,
+  body: json(readPasswords.schema),
+  answers: { 200: json(Expires) },
+  faults: [
+    ...READING,
+    ...CHANGING,
+    ...TAKING,
+    'wrong_credentials',
+    'weak_password',
+    'too_many_attempts',
+    'busy',
+  ],
+})
+
 /** Registration, login, logout, and what one may know and change of oneself. */
 export function routeAccounts(scope: FastifyInstance, deps: AccountRouteDeps): void {
-  scope.post('/register', async (request, reply) => {
+  scope.post('/register', REGISTER, async (request, reply) => {
     const startedMs = performance.now()
     const read = readCredentials(request.body)
     if (!read.ok) return sendFault(reply, read.fault)
@@ -40,7 +92,7 @@ export function routeAccounts(scope: FastifyInstance, deps: AccountRouteDeps): v
     }))
   })
 
-  scope.post('/login', async (request, reply) => {
+  scope.post('/login', LOG_IN, async (request, reply) => {
     const read = readCredentials(request.body)
     if (!read.ok) return sendFault(reply, read.fault)
     const barredMs = deps.barredMs?.(addressOf(request)) ?? 0
@@ -58,7 +110,7 @@ export function routeAccounts(scope: FastifyInstance, deps: AccountRouteDeps): v
     return reply.send({ user: userView(user), expiresAt: session.expiresAt, failedLogins })
   })
 
-  scope.post('/logout', async (request, reply) => {
+  scope.post('/logout', LOG_OUT, async (request, reply) => {
     const visitor = await visitorOf(deps, request)
     if (visitor.ok) {
       const { userId, id: sessionId } = visitor.value
@@ -68,9 +120,9 @@ export function routeAccounts(scope: FastifyInstance, deps: AccountRouteDeps): v
     return reply.code(204).send()
   })
 
-  scope.get('/me', async (request, reply) => send(reply, 200, await visitorOf(deps, request), meView))
+  scope.get('/me', ME, async (request, reply) => send(reply, 200, await visitorOf(deps, request), meView))
 
-  scope.post('/password', async (request, reply) => {
+  scope.post('/password', PASSWORD, async (request, reply) => {
     const visitor = await visitorOf(deps, request)
     if (!visitor.ok) return sendFault(reply, visitor.fault)
     const read = readPasswords(request.body)

@@ -2,10 +2,20 @@ import type { FastifyError, FastifyReply } from 'fastify'
 import {
   AccountsUnavailable,
   type Fault,
+  type FaultCode,
   faultAnswer,
   type Outcome,
   UNAVAILABLE,
 } from '../../core/accounts/fault.ts'
+
+/** What any route of the portal may answer with; those that change something besides. */
+export const READING: readonly FaultCode[] = Object.freeze(['not_logged_in', 'internal', 'unavailable'])
+export const CHANGING: readonly FaultCode[] = Object.freeze(['cross_site', 'internal', 'unavailable'])
+export const TAKING: readonly FaultCode[] = Object.freeze([
+  'invalid_body',
+  'too_large',
+  'unsupported_media_type',
+])
 
 export function sendFault(reply: FastifyReply, fault: Fault): FastifyReply {
   const { status, headers, body } = faultAnswer(fault)

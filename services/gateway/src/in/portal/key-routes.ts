@@ -4,7 +4,9 @@ import { revoke } from '../../core/accounts/account-keys.ts'
 import type { AccountKey } from '../../core/accounts/accounts.ts'
 import { createOwnKey } from '../../core/accounts/own-keys.ts'
 import { bodyReader } from '../../core/accounts/read-body.ts'
-import { send, sendFault } from './answer.ts'
+import { EMPTY, json, told } from '../openapi/operation.ts'
+import { Key, list, OwnNewKey } from '../openapi/shapes.ts'
+import { CHANGING, READING, send, sendFault, TAKING } from './answer.ts'
 import { ID, type VisitorDeps, visitorOf } from './visitor.ts'
 
 const MAX_DAYS = 3_650
@@ -20,16 +22,32 @@ const readKey = bodyReader(
   ),
 )
 
+const tag = 'portal'
+const LIST = told({ summary: 'Own keys', tag, answers: { 200: json(list('keys', Key)) }, faults: READING })
+const CREATE = told({
+  summary: 'Make a key',
+  tag,
+  body: json(readKey.schema),
+  answers: { 201: json(OwnNewKey) },
+  faults: [...READING, ...CHANGING, ...TAKING, 'conflict', 'too_many_attempts'],
+})
+const REVOKE = told({
+  summary: 'Revoke an own key at every node',
+  tag,
+  answers: { 204: EMPTY },
+  faults: [...READING, ...CHANGING, 'not_found'],
+})
+
 /** One's own API keys; another's answer as if they were not there. */
 export function routeKeys(scope: FastifyInstance, deps: VisitorDeps): void {
-  scope.get('/keys', async (request, reply) => {
+  scope.get('/keys', LIST, async (request, reply) => {
     const visitor = await visitorOf(deps, request)
     if (!visitor.ok) return sendFault(reply, visitor.fault)
     const keys = await deps.accounts.listKeys(visitor.value.userId)
     return reply.send({ keys: keys.map(keyView) })
   })
 
-  scope.post('/keys', async (request, reply) => {
+  scope.post('/keys', CREATE, async (request, reply) => {
     const visitor = await visitorOf(deps, request)
     if (!visitor.ok) return sendFault(reply, visitor.fault)
     const read = readKey(request.body ?? {})
@@ -39,7 +57,7 @@ export function routeKeys(scope: FastifyInstance, deps: VisitorDeps): void {
     return send(reply, 201, outcome, ({ key, record }) => ({ key, ...keyView(record) }))
   })
 
-  scope.delete<{ Params: { id: string } }>(`/keys/${ID}`, async (request, reply) => {
+  scope.delete<{ Params: { id: string } }>(`/keys/${ID}`, REVOKE, async (request, reply) => {
     const visitor = await visitorOf(deps, request)
     if (!visitor.ok) return sendFault(reply, visitor.fault)
     const { userId } = visitor.value

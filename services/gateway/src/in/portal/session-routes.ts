@@ -1,14 +1,36 @@
 import type { FastifyInstance } from 'fastify'
 import { refused } from '../../core/accounts/fault.ts'
 import { endAllSessions, endSession } from '../../core/accounts/visit.ts'
-import { sendFault } from './answer.ts'
+import { EMPTY, json, told } from '../openapi/operation.ts'
+import { Ended, list, Session } from '../openapi/shapes.ts'
+import { CHANGING, READING, sendFault } from './answer.ts'
 import { addressOf, ID, takeCookie, type VisitorDeps, visitorOf } from './visitor.ts'
 
 const NO_SESSION = refused('not_found', 'There is no such session.')
 
+const tag = 'portal'
+const LIST = told({
+  summary: 'Own sessions',
+  tag,
+  answers: { 200: json(list('sessions', Session)) },
+  faults: READING,
+})
+const END = told({
+  summary: 'End an own session',
+  tag,
+  answers: { 204: EMPTY },
+  faults: [...READING, ...CHANGING, 'not_found'],
+})
+const END_ALL = told({
+  summary: 'End all own sessions, this one too',
+  tag,
+  answers: { 200: json(Ended) },
+  faults: [...READING, ...CHANGING],
+})
+
 /** Where one is logged in, and the ways to end it (ASVS 7.5.2). */
 export function routeSessions(scope: FastifyInstance, deps: VisitorDeps): void {
-  scope.get('/sessions', async (request, reply) => {
+  scope.get('/sessions', LIST, async (request, reply) => {
     const visitor = await visitorOf(deps, request)
     if (!visitor.ok) return sendFault(reply, visitor.fault)
     const { userId, id: current } = visitor.value
@@ -20,7 +42,7 @@ export function routeSessions(scope: FastifyInstance, deps: VisitorDeps): void {
     })
   })
 
-  scope.delete<{ Params: { id: string } }>(`/sessions/${ID}`, async (request, reply) => {
+  scope.delete<{ Params: { id: string } }>(`/sessions/${ID}`, END, async (request, reply) => {
     const visitor = await visitorOf(deps, request)
     if (!visitor.ok) return sendFault(reply, visitor.fault)
     const { userId, id: current } = visitor.value
@@ -31,7 +53,7 @@ export function routeSessions(scope: FastifyInstance, deps: VisitorDeps): void {
     return reply.code(204).send()
   })
 
-  scope.post('/logout-everywhere', async (request, reply) => {
+  scope.post('/logout-everywhere', END_ALL, async (request, reply) => {
     const visitor = await visitorOf(deps, request)
     if (!visitor.ok) return sendFault(reply, visitor.fault)
     const ended = await endAllSessions(deps, visitor.value.userId, addressOf(request))

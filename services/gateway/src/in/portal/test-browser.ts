@@ -9,6 +9,7 @@ import type { Accounts, LiveSession } from '../../core/accounts/accounts.ts'
 import { DEFAULT_GUARD_LIMITS, LoginGuard } from '../../core/accounts/login-guard.ts'
 import { openAccounts } from '../../out/accounts/accounts.ts'
 import { createPasswords } from '../../out/accounts/passwords.ts'
+import { assertTold } from '../openapi/test-conformity.ts'
 import { type PortalDeps, registerPortal } from './portal.ts'
 
 export const SECRET = 'a secret that has more than thirty-two bytes'
@@ -116,6 +117,7 @@ export class Browser {
       ...(body === undefined ? {} : { payload: body }),
     }
     const answer = await this.#app.inject(options)
+    assertTold('public', method, `/portal${path}`, { status: answer.statusCode, body: answer.body })
     const set = answer.cookies.find(cookie => cookie.name === '__Host-fluxgate')
     if (set) this.cookie = set.value === '' ? undefined : set.value
     return answer

@@ -1,0 +1,29 @@
+import Fastify from 'fastify'
+import { DNS_LIMITS } from '../../core/dns/limits.ts'
+import { type AdminDeps, registerAdmin } from '../admin/routes.ts'
+import { registerDnsQuery } from '../dns-query.ts'
+import { type PortalDeps, registerPortal } from '../portal/portal.ts'
+import { type ProxyDeps, registerProxy } from '../proxy.ts'
+import { registerStatus } from '../status.ts'
+import { PUBLIC_FACE } from './faces.ts'
+import { serveOpenApi } from './serve.ts'
+
+/** The documents as a node serves them, from routes behind which nothing stands: nothing but their documents answers. */
+export async function openApiDocuments(): Promise<{ public: string; admin: string }> {
+  const face = Fastify({ exposeHeadRoutes: false })
+  serveOpenApi(face, '/openapi.json', PUBLIC_FACE, false)
+  await registerProxy(face, {} as ProxyDeps)
+  registerDnsQuery(face, { queryBytes: DNS_LIMITS.queryBytes } as Parameters<typeof registerDnsQuery>[1])
+  registerStatus(face, {})
+  await registerPortal(face, {} as PortalDeps)
+  const admin = Fastify()
+  const token = 'of nobody'
+  await registerAdmin(admin, { token } as AdminDeps)
+  const headers = { authorization: `Bearer ${token}` }
+  const [ours, theirs] = await Promise.all([
+    face.inject('/openapi.json'),
+    admin.inject({ url: '/admin/openapi.json', headers }),
+  ])
+  await Promise.all([face.close(), admin.close()])
+  return { public: ours.body, admin: theirs.body }
+}

@@ -1,0 +1,40 @@
+import { SESSION_COOKIE } from '@fluxgate/session'
+import type { Face } from './document.ts'
+import { API_CALLS, V1_CALLS } from './model-calls.ts'
+
+export const PUBLIC_FACE: Face = {
+  title: 'Fluxgate: the public face',
+  description:
+    'Model calls in the APIs of OpenAI, Anthropic and Ollama, DNS-over-HTTPS (RFC 8484), the portal of developers, and ' +
+    'the state of the node. Of the bodies of model calls only those fields are named that the gateway reads itself; all ' +
+    'of it goes to the model server, and the answer comes back, byte for byte. Other paths below /v1/ are passed on too.',
+  server: { url: 'https://localhost:8443', description: 'as `npm start` has it' },
+  schemes: {
+    key: {
+      type: 'http',
+      scheme: 'bearer',
+      description: 'An API key (`sk_live_…`), a session token of the portal, or a token of the OIDC issuer.',
+    },
+    keyHeader: {
+      type: 'apiKey',
+      in: 'header',
+      name: 'x-api-key',
+      description: 'The same, as Anthropic has it.',
+    },
+    session: { type: 'apiKey', in: 'cookie', name: SESSION_COOKIE, description: 'Set by a login.' },
+  },
+  needs: { portal: ['session'], '*': ['key', 'keyHeader'] },
+  faults: [],
+  behind: { '/v1/*': V1_CALLS, '/api/*': API_CALLS },
+}
+
+export const ADMIN_FACE: Face = {
+  title: 'Fluxgate: the admin face',
+  description:
+    'Users, keys, limits, budgets, prices, throttles and the guard’s policies. Each change is a fact in the log.',
+  server: { url: 'http://127.0.0.1:9090', description: 'as `npm start` has it' },
+  schemes: { token: { type: 'http', scheme: 'bearer', description: '`ADMIN_TOKEN`' } },
+  needs: { '*': ['token'] },
+  faults: ['invalid_admin_token', 'internal', 'unavailable'],
+  behind: {},
+}
