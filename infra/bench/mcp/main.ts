@@ -124,7 +124,7 @@ async function startClient(): Promise<Client> {
 async function startService(
   name: string,
   env: Record<string, string>,
-): Promise<ChildProcess & { port?: number }> {
+): Promise<ChildProcess & { port: number | undefined }> {
   const main = fileURLToPath(new URL(`../../../services/${name}/src/main.ts`, import.meta.url))
   const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', main], {
     env: { PATH: process.env.PATH, ...env },

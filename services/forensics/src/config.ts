@@ -27,7 +27,7 @@ export function readForensicsConfig(env: EnvReader): ForensicsConfig {
     natsUrl: env.optional('NATS_URL'),
     dataDir: env.text('FLUXGATE_DATA_DIR', '.fluxgate'),
     databaseUrl: env.optional('DATABASE_URL'),
-    requestsKeptMs: env.number('REQUESTS_KEPT_DAYS', 30, { min: 1 }) * DAY_MS,
+    requestsKeptMs: env.integer('RETENTION_DAYS', 30, { min: 1, max: 3_660 }) * DAY_MS,
     limits: {
       connectTimeoutMs: env.durationMs('FORENSICS_CONNECT_TIMEOUT', 5_000),
       maxHeldEvents: 50_000,

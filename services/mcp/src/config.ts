@@ -39,7 +39,7 @@ export interface McpLimits extends CallLimits, HttpLimits, LongReadingLimits {
   /** Events of each stream that one question may read. */
   readonly maxScannedEvents: number
   readonly readyCheckMs: number
-  /** Between two looks for changed incidents, while somebody listens. */
+  /** Between two looks for changed incidents. */
   readonly incidentWatchMs: number
   /** How long a stopping server lets calls finish. */
   readonly drainMs: number
@@ -95,7 +95,7 @@ export function readStdioConfig(env: EnvReader): McpConfig {
       maxLongCalls: env.integer('MCP_LONG_CALLS', 2, { min: 1, max: 100 }),
       maxLongEvents: env.integer('MCP_LONG_EVENTS', 20_000_000, { min: 1, max: 1_000_000_000 }),
       maxLongRangeMs: env.number('MCP_LONG_RANGE_DAYS', 31, { min: 1 }) * DAY_MS,
-      requestsKeptMs: env.number('REQUESTS_KEPT_DAYS', 30, { min: 1 }) * DAY_MS,
+      requestsKeptMs: env.integer('RETENTION_DAYS', 30, { min: 1, max: 3_660 }) * DAY_MS,
       maxBodyBytes: env.integer('MCP_MAX_BODY_BYTES', 256 * 1_024, { min: 1_024, max: 4 * 1_024 * 1_024 }),
       maxHeaderBytes: 16 * 1_024,
       maxConnections: 1_024,

@@ -1,4 +1,4 @@
-import { Kysely, PostgresDialect } from 'kysely'
+import { type CompiledQuery, Kysely, PostgresDialect } from 'kysely'
 import pg from 'pg'
 import type { Tables } from './tables.ts'
 
@@ -19,6 +19,8 @@ export interface DatabaseOptions {
   readonly readOnly?: boolean
   /** Told of connections that break while nobody waits for them; those that break in a query fail the query. */
   readonly onConnectionError?: (error: Error) => void
+  /** Told of each statement that was run, as it was sent. */
+  readonly onQuery?: (query: CompiledQuery) => void
   /** Given the pool's figures once, to be read at any time. */
   readonly onPool?: (figures: PoolFigures) => void
 }
@@ -53,7 +55,11 @@ export function openDatabase(url: string, options: DatabaseOptions = {}): Databa
   pool.on('error', report)
   // A checked-out connection that breaks between two queries would otherwise end the process.
   pool.on('connect', client => client.on('error', report))
-  return new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) })
+  const { onQuery } = options
+  return new Kysely<Tables>({
+    dialect: new PostgresDialect({ pool }),
+    ...(onQuery && { log: ({ query }) => onQuery(query) }),
+  })
 }
 
 const { INT8, NUMERIC, TIMESTAMPTZ } = pg.types.builtins

@@ -58,7 +58,7 @@ export interface Tables {
   metrics(window: { windowMs: number; nowMs: number; limit: number }): Promise<GatewayMetrics>
   topIdentities(scope: { from: number; to: number; limit: number }): Promise<IdentityUsage[]>
   incidents(
-    page: PageOf & { state?: IncidentState | undefined; user?: string | undefined },
+    page: PageOf & { state?: IncidentState | undefined; user?: string | undefined; openOnly?: boolean },
   ): Promise<Page<Incident>>
   incident(id: string): Promise<Incident | undefined>
   throttles(page: PageOf & { identity?: Identity | undefined }): Promise<Page<ThrottleRecord>>

@@ -1,35 +1,32 @@
 import type { Incident } from '@fluxgate/read-model'
-import type { InMemoryServerEventBus } from '@modelcontextprotocol/server'
+import type { ServerEventBus } from '@modelcontextprotocol/server'
 import type { Desk } from '../core/desk.ts'
 import { incidentUri } from './resources.ts'
 
-/** Incidents whose changes are told: the newest. */
-const WATCHED = 100
+/** Open incidents whose changes are told: the newest. */
+const WATCHED = 500
 
 /**
- * Tells who listens when an incident opens or changes. It looks at the tables and not at the log, so that whoever reads
- * upon the news finds what it is about.
+ * Tells who listens when an incident opens, changes or is closed. It looks at the tables and not at the log, so that
+ * whoever reads upon the news finds what it is about; and always, so that who begins to listen misses nothing.
  */
-export function watchIncidents(desk: Desk, bus: InMemoryServerEventBus, everyMs: number): Disposable {
+export function watchIncidents(desk: Desk, bus: ServerEventBus, everyMs: number): Disposable {
   let known: ReadonlyMap<string, string> | undefined
   let isLooking = false
 
   async function look(): Promise<void> {
-    // Without listeners there is nobody to have missed it.
-    if (bus.listenerCount === 0) {
-      known = undefined
-      return
-    }
-    const { items } = await desk.tables.incidents({ limit: WATCHED })
+    const { items } = await desk.tables.incidents({ openOnly: true, limit: WATCHED })
     const now = new Map(items.map(incident => [incident.id, faceOf(incident)]))
     const before = known
     known = now
     if (!before) return
-    for (const [id, face] of now) {
-      if (before.has(id) && before.get(id) !== face)
-        bus.publish({ kind: 'resource_updated', uri: incidentUri(id) })
+    // One that is open no more has been closed.
+    for (const [id, face] of before) {
+      if (now.get(id) !== face) bus.publish({ kind: 'resource_updated', uri: incidentUri(id) })
     }
-    if ([...now.keys()].some(id => !before.has(id))) bus.publish({ kind: 'resources_list_changed' })
+    const opened = [...now.keys()].some(id => !before.has(id))
+    const closed = [...before.keys()].some(id => !now.has(id))
+    if (opened || closed) bus.publish({ kind: 'resources_list_changed' })
   }
 
   const timer = setInterval(() => {

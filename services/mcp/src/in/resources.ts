@@ -12,8 +12,11 @@ import { incidentDetailOf } from './incident.ts'
 import { requestOf } from './request.ts'
 
 const MIME = 'application/json'
-/** Of a completion, and of what a list names: the newest. */
+/** Of what a list names: the newest. */
 const MAX_NAMED = 50
+/** Ids that a completion chooses from, and those it proposes. */
+const MAX_KNOWN = 500
+const MAX_PROPOSED = 50
 const RECENT_MS = 7 * 86_400_000
 const LATEST = { limit: MAX_NAMED }
 
@@ -42,7 +45,7 @@ const TEMPLATES: readonly Template[] = [
       const incident = await desk.tables.incident(id)
       return incident && incidentDetailOf(incident)
     },
-    ids: async desk => (await desk.tables.incidents(LATEST)).items.map(({ id }) => id),
+    ids: async desk => (await desk.tables.incidents({ limit: MAX_KNOWN })).items.map(({ id }) => id),
   },
   {
     name: 'identities',
@@ -63,7 +66,7 @@ const TEMPLATES: readonly Template[] = [
     },
     async ids(desk) {
       const now = desk.nowMs()
-      const scope = { from: now - RECENT_MS, to: now, limit: MAX_NAMED }
+      const scope = { from: now - RECENT_MS, to: now, limit: MAX_KNOWN }
       return (await desk.tables.topIdentities(scope)).map(({ userId, keyId }) => `${userId}.${keyId}`)
     },
   },
@@ -83,7 +86,7 @@ const TEMPLATES: readonly Template[] = [
 ]
 
 async function recentRequests(desk: Desk) {
-  const answer = await desk.reader.ask('select request_id from requests order by at desc', MAX_NAMED)
+  const answer = await desk.reader.ask('select request_id from requests order by at desc', MAX_KNOWN)
   return answer.ok ? answer : { rows: [] }
 }
 
@@ -128,10 +131,11 @@ export function addResources(server: McpServer, caller: Caller, read: ReadResour
 
 async function listIncidents(caller: Caller, ctx: ServerContext, read: ReadResource) {
   const open = await quiet(
-    read(caller, ctx.mcpReq.signal, async desk => {
-      const { items } = await desk.tables.incidents(LATEST)
-      return items.filter(({ state }) => state !== 'closed')
-    }) as Promise<Array<{ id: string; rule: string; userId: string; keyId: string }>>,
+    read(
+      caller,
+      ctx.mcpReq.signal,
+      async desk => (await desk.tables.incidents({ ...LATEST, openOnly: true })).items,
+    ) as Promise<Array<{ id: string; rule: string; userId: string; keyId: string }>>,
   )
   return {
     resources: open.map(({ id, rule, userId, keyId }) => ({
@@ -148,7 +152,7 @@ export async function completions(
   start: string,
 ): Promise<string[]> {
   const known = await quiet(read(caller, NEVER, ids) as Promise<string[]>)
-  return known.filter(id => id.startsWith(start))
+  return known.filter(id => id.startsWith(start)).slice(0, MAX_PROPOSED)
 }
 
 const NEVER = new AbortController().signal

@@ -25,10 +25,11 @@ export function openTables(db: Database): Tables {
     checkpoints: () => asked(asOf(db)),
     metrics: window => asked(gatewayMetrics(db, window)),
     topIdentities: scope => asked(topIdentities(db, scope)),
-    incidents: ({ state, user, ...page }) =>
+    incidents: ({ state, user, openOnly = false, ...page }) =>
       asked(
         listIncidents(db, {
           ...pageFilter(page),
+          openOnly,
           ...(state === undefined ? {} : { state }),
           ...(user === undefined ? {} : { user }),
         }),

@@ -41,6 +41,8 @@ export interface Incident {
 export interface IncidentFilter {
   readonly state?: IncidentState
   readonly user?: string
+  /** Leaves out the closed ones. */
+  readonly openOnly?: boolean
   /** Leaves out findings that made another incident grow. */
   readonly grownOnly?: boolean
   readonly limit: number
@@ -59,6 +61,7 @@ export async function listIncidents(db: Database, filter: IncidentFilter): Promi
     .limit(limit + 1)
   if (filter.state !== undefined) query = query.where('state', '=', filter.state)
   if (filter.user !== undefined) query = query.where('user_id', '=', filter.user)
+  if (filter.openOnly) query = query.where('state', '<>', 'closed')
   if (filter.grownOnly) query = query.where('joined_into', 'is', null)
   if (filter.before !== undefined) query = query.where(isAfter(filter.before, 'opened_at', 'id'))
   return pageOf(await query.execute(), limit, incidentOf, row => ({ atMs: row.opened_at, id: row.id }))
