@@ -1,6 +1,12 @@
-import { writeFileSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { apiReferences } from './api-references.ts'
 import { eventCatalogue } from './event-catalogue.ts'
 
 /** `npm run docs:references` */
-writeFileSync(join(import.meta.dirname, '../events.md'), eventCatalogue())
+const directory = join(import.meta.dirname, '..')
+writeFileSync(join(directory, 'events.md'), eventCatalogue())
+mkdirSync(join(directory, 'api'), { recursive: true })
+for (const [file, text] of Object.entries(await apiReferences())) {
+  writeFileSync(join(directory, 'api', file), text)
+}

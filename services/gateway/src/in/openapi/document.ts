@@ -1,7 +1,7 @@
 import type { FastifyInstance, RouteOptions } from 'fastify'
 import type { TSchema } from 'typebox'
 import { FAULT_TERMS, type FaultCode } from '../../core/accounts/fault.ts'
-import type { Operation, Payload } from './operation.ts'
+import { json, type Operation, type Payload } from './operation.ts'
 import { FAULT } from './shapes.ts'
 
 /** One of the gateway's HTTP faces. */
@@ -15,6 +15,8 @@ export interface Face {
   readonly needs: Readonly<Record<string, readonly string[]>>
   /** Faults that every route with credentials may answer with. */
   readonly faults: readonly FaultCode[]
+  /** Schemas that are written once; where one of them stands, the document refers to it. */
+  readonly named: Readonly<Record<string, TSchema>>
   /** What is called at routes for any path: route → path → method → operation. */
   readonly behind: Readonly<Record<string, Paths>>
 }
@@ -68,7 +70,7 @@ export function openApiDocument(face: Face, routes: readonly Route[]): object {
     },
     servers: [face.server],
     paths: sorted(paths),
-    components: { schemas: { Fault: FAULT }, securitySchemes: face.schemes },
+    components: { schemas: face.named, securitySchemes: face.schemes },
   }
 }
 
@@ -95,7 +97,7 @@ function operationObject(face: Face, method: string, path: string, operation: Op
     summary,
     ...(description === undefined ? {} : { description }),
     ...(parameters.length > 0 ? { parameters } : {}),
-    ...(body === undefined ? {} : { requestBody: { required: true, ...contentOf(body) } }),
+    ...(body === undefined ? {} : { requestBody: { required: true, ...contentOf(face, body) } }),
     responses: responsesOf(face, operation),
     security: names.map(name => ({ [name]: [] })),
   }
@@ -104,26 +106,24 @@ function operationObject(face: Face, method: string, path: string, operation: Op
 function responsesOf(face: Face, { open, answers, errors = {}, faults = [] }: Operation): object {
   const responses: Record<string, object> = {}
   for (const [status, payload] of [...Object.entries(answers), ...Object.entries(errors)]) {
-    responses[status] = { description: payload.description ?? 'Done.', ...contentOf(payload) }
+    responses[status] = { description: payload.description ?? 'Done.', ...contentOf(face, payload) }
   }
   const codes = Object.groupBy(
     [...(open ? [] : face.faults), ...faults],
     code => `${FAULT_TERMS[code].status}`,
   )
   for (const [status, named = []] of Object.entries(codes)) {
-    responses[status] = {
-      description: [...new Set(named)].map(code => `\`${code}\``).join(', '),
-      content: { 'application/json': { schema: { $ref: '#/components/schemas/Fault' } } },
-    }
+    const description = [...new Set(named)].map(code => `\`${code}\``).join(', ')
+    responses[status] = { description, ...contentOf(face, json(FAULT)) }
   }
   return sorted(responses)
 }
 
-function contentOf({ content, headers = {} }: Payload): object {
-  const types = Object.entries(content).map(([type, schema]): [string, { schema: TSchema }] => [
-    type,
-    { schema },
-  ])
+function contentOf({ named }: Face, { content, headers = {} }: Payload): object {
+  const types = Object.entries(content).map(([type, schema]): [string, object] => {
+    const name = Object.keys(named).find(each => named[each] === schema)
+    return [type, { schema: name === undefined ? schema : { $ref: `#/components/schemas/${name}` } }]
+  })
   const told = Object.entries(headers).map(([name, description]): [string, object] => [
     name,
     { description, schema: { type: 'string' } },

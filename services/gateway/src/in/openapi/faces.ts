@@ -1,6 +1,8 @@
+import { GuardPolicy, PriceList } from '@fluxgate/contracts'
 import { SESSION_COOKIE } from '@fluxgate/session'
 import type { Face } from './document.ts'
-import { API_CALLS, V1_CALLS } from './model-calls.ts'
+import { API_CALLS, ERRORS, V1_CALLS, Whole } from './model-calls.ts'
+import { FAULT, User } from './shapes.ts'
 
 export const PUBLIC_FACE: Face = {
   title: 'Fluxgate: the public face',
@@ -25,6 +27,10 @@ export const PUBLIC_FACE: Face = {
   },
   needs: { portal: ['session'], '*': ['key', 'keyHeader'] },
   faults: [],
+  named: {
+    ...{ Fault: FAULT, Answer: Whole },
+    ...{ OpenAIError: ERRORS.openai, AnthropicError: ERRORS.anthropic, OllamaError: ERRORS.ollama },
+  },
   behind: { '/v1/*': V1_CALLS, '/api/*': API_CALLS },
 }
 
@@ -36,5 +42,6 @@ export const ADMIN_FACE: Face = {
   schemes: { token: { type: 'http', scheme: 'bearer', description: '`ADMIN_TOKEN`' } },
   needs: { '*': ['token'] },
   faults: ['invalid_admin_token', 'internal', 'unavailable'],
+  named: { Fault: FAULT, User, GuardPolicy, PriceList },
   behind: {},
 }

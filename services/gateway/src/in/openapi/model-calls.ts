@@ -10,7 +10,10 @@ const model = { model: Type.String({ maxLength: 256 }) }
 
 /** What the gateway itself reads of a body; every other field goes to the model server byte for byte. */
 const reads = (fields: Record<string, TSchema>) => Type.Object(fields, { additionalProperties: true })
-const Whole = Type.Object({}, { additionalProperties: true, description: "the model server's own answer" })
+export const Whole = Type.Object(
+  {},
+  { additionalProperties: true, description: "the model server's own answer" },
+)
 
 const HEADERS = {
   'x-request-id': 'the id of the request in every fact about it',
@@ -29,7 +32,8 @@ const STREAMS: Readonly<Record<Family, string>> = {
   ollama: 'application/x-ndjson',
 }
 
-const ERRORS: Readonly<Record<Family, TSchema>> = {
+/** Errors in each family's form. */
+export const ERRORS = Object.freeze({
   openai: Type.Object({
     error: Type.Object({ message: Text, type: Text, param: Type.Null(), code: Text }),
   }),
@@ -39,7 +43,7 @@ const ERRORS: Readonly<Record<Family, TSchema>> = {
     request_id: Text,
   }),
   ollama: Type.Object({ error: Text }),
-}
+} satisfies Record<Family, TSchema>)
 
 /** Refusals of the gateway, by status, in the family's form. */
 function errorsOf(family: Family): Record<number, Payload> {

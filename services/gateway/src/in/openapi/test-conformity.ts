@@ -4,7 +4,7 @@ import { openApiDocuments } from './documents.ts'
 
 interface Told {
   readonly paths: Record<string, Record<string, { responses: Record<string, Response> }>>
-  readonly components: { readonly schemas: { readonly Fault: object } }
+  readonly components: { readonly schemas: Record<string, object> }
 }
 
 interface Response {
@@ -31,7 +31,8 @@ export function assertTold(
   assert.ok(response, `${name} is not in the OpenAPI document: ${answer.body}`)
   const { schema } = response.content?.['application/json'] ?? {}
   if (!schema) return
-  const whole = '$ref' in schema ? told[face].components.schemas.Fault : schema
+  const whole =
+    '$ref' in schema ? told[face].components.schemas[String(schema.$ref).split('/').at(-1)!]! : schema
   const validator = Compile(whole)
   const body: unknown = JSON.parse(answer.body)
   if (validator.Check(body)) return

@@ -1,0 +1,9 @@
+import { openApiDocuments } from '../../../services/gateway/src/in/openapi/documents.ts'
+
+/** `infra/docs/api/public.json` and `admin.json`: what the gateway serves, laid out for people and for `git diff`. */
+export async function apiReferences(): Promise<Record<string, string>> {
+  const documents = Object.entries(await openApiDocuments())
+  return Object.fromEntries(
+    documents.map(([face, text]) => [`${face}.json`, `${JSON.stringify(JSON.parse(text), null, 1)}\n`]),
+  )
+}
