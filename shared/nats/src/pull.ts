@@ -51,6 +51,8 @@ export class PullReader {
   readonly #watchdog: NodeJS.Timeout
   readonly #offDisconnect: () => void
   #queue: StoredMessage[] = []
+  /** Messages at the head of the queue that were taken: a queue cut for each batch would be copied each time. */
+  #taken = 0
   #credit = 0
   #heardAtMs = performance.now()
   #wake: (() => void) | undefined
@@ -78,21 +80,30 @@ export class PullReader {
 
   /** The next messages, 1 to `max`, as soon as there are any; undefined after {@link fault} or {@link close}. */
   async next(max: number): Promise<StoredMessage[] | undefined> {
-    while (this.#queue.length === 0) {
+    while (this.#queue.length === this.#taken) {
       if (this.fault !== undefined) return undefined
       this.#topUp()
       await new Promise<void>(resolve => {
         this.#wake = resolve
       })
     }
-    const batch = this.#queue.length <= max ? this.#queue : this.#queue.slice(0, max)
-    this.#queue = this.#queue.length <= max ? [] : this.#queue.slice(max)
+    const batch = this.#take(max)
     if (this.#eager) this.#topUp()
     return batch
   }
 
   close(): void {
     this.#fail('closed')
+  }
+
+  #take(max: number): StoredMessage[] {
+    const batch = this.#queue.slice(this.#taken, this.#taken + max)
+    this.#taken += batch.length
+    if (this.#taken * 2 >= this.#queue.length) {
+      this.#queue = this.#queue.slice(this.#taken)
+      this.#taken = 0
+    }
+    return batch
   }
 
   #fail(fault: string): void {
@@ -107,12 +118,12 @@ export class PullReader {
 
   /** What was asked for may still be on its way: it is listened for a little longer. */
   #handBack(onLate: (message: StoredMessage) => void): void {
-    for (const message of this.#queue.splice(0)) onLate(message)
+    for (const message of this.#take(this.#queue.length)) onLate(message)
     setTimeout(() => this.#subscription.unsubscribe(), LATE_MS).unref()
   }
 
   #topUp(): void {
-    const room = this.#maxBuffered - this.#queue.length - this.#credit
+    const room = this.#maxBuffered - (this.#queue.length - this.#taken) - this.#credit
     if (this.fault !== undefined || room < this.#maxBuffered / 2) return
     if (this.#credit === 0) this.#heardAtMs = performance.now()
     this.#credit += room

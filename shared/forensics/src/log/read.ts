@@ -14,13 +14,15 @@ export interface Reading {
   readonly headersOnly?: boolean
   /** Messages of a stream fetched ahead, at the most: few where others wait for the same thread. */
   readonly maxBuffered?: number
+  /** Messages handed over at once, at the most: more where they are folded elsewhere. */
+  readonly maxBatch?: number
 }
 
 /** The end of a range is looked for so far beyond it: a stream's clock may step back when its leader changes. */
 export const CLOCK_STEP_MS = 10_000
 
-/** Messages of a stream fetched ahead of the folds: enough that the server never waits for them. */
-const MAX_BUFFERED = 32_000
+/** Messages of a stream fetched ahead of the folds: the server never waits for them, and they are gone while they are young. */
+const MAX_BUFFERED = 4_000
 
 /** Messages handed over at once: few enough that folding them is no long turn. */
 const MAX_BATCH = 250
@@ -101,12 +103,12 @@ export function factOf({
 async function* readSource(
   link: NatsLink,
   { stream: name, subject, fromMs, toMs }: Source,
-  { signal, headersOnly = false, maxBuffered = MAX_BUFFERED }: Reading,
+  { signal, headersOnly = false, maxBuffered = MAX_BUFFERED, maxBatch = MAX_BATCH }: Reading,
   progress: Progress,
 ): AsyncGenerator<StoredMessage[]> {
   const stream = STREAMS[name]
   const options: ReadOptions = {
-    ...{ stream, headersOnly, maxBuffered, maxBatch: MAX_BATCH },
+    ...{ stream, headersOnly, maxBuffered, maxBatch },
     from: fromMs === undefined || fromMs <= 0 ? 'first' : { timeMs: Math.ceil(fromMs) },
     ...(subject === undefined ? {} : { filter: subject }),
     ...(signal === undefined ? {} : { signal }),

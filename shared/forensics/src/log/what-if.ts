@@ -10,6 +10,9 @@ import { WhatIfThread } from './what-if-thread.ts'
 /** An incident is stored so long after the fact that crossed the threshold, at the most, unless the guard was away. */
 const DECIDED_WITHIN_MS = 60_000
 
+/** Messages given to the thread at once: many, since each time wakes it. */
+const MAX_BATCH = 1_000
+
 /** What the guard would have decided in a range under another policy. The same log, policy and range give the same result. */
 export async function whatIf(
   link: NatsLink,
@@ -31,7 +34,8 @@ export async function whatIf(
   ]
   const streams = sources.map(({ stream }) => STREAMS[stream])
   await using thread = new WhatIfThread({ policy, fromMs, toMs, streams })
-  for await (const messages of readMessages(link, sources, range, reading)) await thread.add(messages)
+  const how = { ...reading, maxBatch: MAX_BATCH }
+  for await (const messages of readMessages(link, sources, range, how)) await thread.add(messages)
   return { result: await thread.finish(), kept }
 }
 
