@@ -748,6 +748,15 @@ revoke execute on function make_read_views from public;
 
 select make_read_views();
 
+-- 0009_projections_tool_indexes
+-- What is asked for by these and is rare would otherwise be looked for in every row of the range.
+create index requests_model on requests (model, at, request_id);
+create index requests_not_completed on requests (state, at, request_id) where state in ('refused', 'failed', 'interrupted');
+create index auth_events_fact on auth_events (fact, at, event_id);
+create index auth_events_address on auth_events (address, at, event_id) where address is not null;
+create index throttles_user on throttles (user_id, imposed_at, id);
+create index incidents_open on incidents (opened_at, id) where state <> 'closed';
+
 -- What the migrator knows
 create table kysely_migration (
   name varchar(255) not null primary key,
@@ -767,6 +776,7 @@ insert into kysely_migration (name, timestamp) values
   ('0005_projection_tools', '2026-01-01T00:00:00.000Z'),
   ('0006_roles', '2026-01-01T00:00:00.000Z'),
   ('0007_session_idle', '2026-01-01T00:00:00.000Z'),
-  ('0008_read_views', '2026-01-01T00:00:00.000Z');
+  ('0008_read_views', '2026-01-01T00:00:00.000Z'),
+  ('0009_projections_tool_indexes', '2026-01-01T00:00:00.000Z');
 
 commit;

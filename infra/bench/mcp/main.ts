@@ -43,7 +43,7 @@ const db = stack.use(openDatabase(databaseUrl, { statementTimeoutMs: CATCH_UP_MS
 await migrateToLatest(db)
 const span = (logged / REQUESTS_PER_SECOND) * 1_000
 await timed(`${requests} requests of 30 days put into the tables`, () =>
-  fillTables(db, { requests, days: 30, identities: 2_000, endMs: nowMs - span - HOUR_MS }),
+  fillTables(db, { requests, days: 30, identities: 400, endMs: nowMs - span - HOUR_MS }),
 )
 const link = stack.use(await connectNats({ url: nats.url, name: 'bench' }, silent))
 await timed(`${logged} requests put into the log`, () => fillLog(link))

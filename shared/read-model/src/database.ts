@@ -48,7 +48,8 @@ export function openDatabase(url: string, options: DatabaseOptions = {}): Databa
     idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_MS,
     connectionTimeoutMillis: options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS,
     keepAlive: true,
-    options: `-c TimeZone=UTC${options.asynchronousCommit ? ' -c synchronous_commit=off' : ''}${options.readOnly ? ' -c default_transaction_read_only=on' : ''}`,
+    // Compiling a plan takes longer than any of these statements should.
+    options: `-c TimeZone=UTC -c jit=off${options.asynchronousCommit ? ' -c synchronous_commit=off' : ''}${options.readOnly ? ' -c default_transaction_read_only=on' : ''}`,
     types: { getTypeParser: parserOf },
   })
   options.onPool?.(pool)

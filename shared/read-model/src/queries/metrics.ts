@@ -1,6 +1,6 @@
 import type { Database } from '../database.ts'
 import { type AsOf, asOf } from './as-of.ts'
-import { type IdentityUsage, topIdentities, type Usage, usageByModel, usageTotal } from './usage.ts'
+import { type IdentityUsage, topIdentities, type Usage, usageTotalAndByModel } from './usage.ts'
 
 /** Sums since the first event of the log. `admitted` = `completed` + `failed` + `interrupted` + `inFlight`. */
 export interface Totals {
@@ -42,10 +42,9 @@ export async function gatewayMetrics(
   const from = Math.floor((nowMs - windowMs) / MINUTE_MS) * MINUTE_MS
   // Nodes' clocks may run a little ahead of the asker's: the minute that has begun counts whole.
   const scope = { from, to: nowMs + MINUTE_MS }
-  const [window, identities, models, totals, positions] = await Promise.all([
-    usageTotal(db, scope),
+  const [{ total: window, models }, identities, totals, positions] = await Promise.all([
+    usageTotalAndByModel(db, { ...scope, limit }),
     topIdentities(db, { ...scope, limit }),
-    usageByModel(db, { ...scope, limit }),
     requestTotals(db),
     asOf(db),
   ])

@@ -3,6 +3,7 @@ import type { Database } from '../database.ts'
 import { CursorError, cursorOf, isTime, type Page, pageLimit, partsOf } from './cursor.ts'
 import {
   GROUPS,
+  type Named,
   SUMS,
   type Usage,
   type UsageBucket,
@@ -33,6 +34,12 @@ export interface UsageReportRow extends Usage {
  */
 export async function usageReport(db: Database, options: UsageReportOptions): Promise<Page<UsageReportRow>> {
   const limit = pageLimit(options.limit)
+  // Whose turn it is takes one sum over all rows; the other sums are over those of the page.
+  if (options.bucket === undefined && options.by === 'identity' && options.among === undefined) {
+    const among = await pageOfIdentities(db, options, limit)
+    if (among.length === 0) return { items: [] }
+    return usageReport(db, { ...options, among, before: undefined, limit })
+  }
   const start = new Date(options.from).toISOString()
   const at =
     options.bucket === undefined ? sql`${start}::timestamptz` : sql`date_trunc(${options.bucket}, at, 'UTC')`
@@ -41,7 +48,7 @@ export async function usageReport(db: Database, options: UsageReportOptions): Pr
       select ${at} as at, ${GROUPS[options.by]} as "group", ${SUMS}
       from ${within(options, options.bucket ?? 'day')} group by 1, 2
     ) as sums
-    where ${options.before === undefined ? sql`true` : isBehind(options.before)}
+    where ${options.before === undefined ? sql`true` : isBehind(options.before, options.bucket === undefined)}
     order by at, "totalTokens" desc, "group" limit ${limit + 1}`.execute(db)
   const items = rows.slice(0, limit)
   const last = items.at(-1)
@@ -49,11 +56,27 @@ export async function usageReport(db: Database, options: UsageReportOptions): Pr
   return { items, next: cursorOf([last.at, last.totalTokens, last.group]) }
 }
 
-function isBehind(cursor: string): RawBuilder<boolean> {
+/** One more than the page when there are more. */
+async function pageOfIdentities(db: Database, options: UsageReportOptions, limit: number): Promise<Named[]> {
+  const { rows } = await sql<Named>`
+    select "userId", "keyId" from (
+      select user_id as "userId", key_id as "keyId", user_id || '.' || key_id as "group",
+        sum(total_tokens)::bigint as "totalTokens"
+      from ${within(options, 'day')} group by user_id, key_id
+    ) as sums
+    where ${options.before === undefined ? sql`true` : isBehind(options.before, true)}
+    order by "totalTokens" desc, "group" limit ${limit + 1}`.execute(db)
+  return rows
+}
+
+/** @param isWhole one row for each group: a range that ends now begins later on each page, which changes no order */
+function isBehind(cursor: string, isWhole: boolean): RawBuilder<boolean> {
   const [at, tokens, group] = partsOf(cursor)
   if (!isTime(at) || !Number.isSafeInteger(tokens) || typeof group !== 'string') {
     throw new CursorError('not a cursor of this list')
   }
-  return sql`(at, -"totalTokens", "group") >
-    (${new Date(at).toISOString()}::timestamptz, ${-(tokens as number)}::bigint, ${group})`
+  const place = sql`${-(tokens as number)}::bigint, ${group}::text`
+  return isWhole
+    ? sql`(-"totalTokens", "group") > (${place})`
+    : sql`(at, -"totalTokens", "group") > (${new Date(at).toISOString()}::timestamptz, ${place})`
 }

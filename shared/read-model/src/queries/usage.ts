@@ -36,6 +36,13 @@ export interface UsageScope {
   readonly key?: string | undefined
   readonly model?: string | undefined
   readonly upstream?: string | undefined
+  /** Only these identities. */
+  readonly among?: readonly Named[] | undefined
+}
+
+export interface Named {
+  readonly userId: string
+  readonly keyId: string
 }
 
 export interface UsagePoint extends Usage {
@@ -45,10 +52,7 @@ export interface UsagePoint extends Usage {
   readonly group: string | null
 }
 
-export interface IdentityUsage extends Usage {
-  readonly userId: string
-  readonly keyId: string
-}
+export interface IdentityUsage extends Usage, Named {}
 
 /** A series longer than this many points is cut at its end. */
 export const MAX_POINTS = 20_000
@@ -93,17 +97,29 @@ export async function usageSeries(
 export async function usageTotal(db: Database, scope: UsageScope): Promise<Usage> {
   const { rows } = await sql<Record<keyof Usage, number | null>>`
     select ${SUMS} from ${within(scope, 'day')}`.execute(db)
+  return filled(rows[0]!)
+}
+
+/** Sums over nothing are null. */
+function filled(sums: Partial<Record<keyof Usage, number | null>>): Usage {
   return Object.fromEntries(
-    Object.entries(rows[0]!).map(([name, value]) => [name, value ?? 0]),
+    Object.entries(sums).map(([name, value]) => [name, value ?? 0]),
   ) as unknown as Usage
 }
 
 /** Sums by model, most tokens first. */
 export async function usageByModel(db: Database, scope: UsageScope & { limit: number }) {
-  const { rows } = await sql<Usage & { model: string }>`
+  return (await usageTotalAndByModel(db, scope)).models
+}
+
+/** One sum for the scope and those by model, out of one reading of its rows. */
+export async function usageTotalAndByModel(db: Database, scope: UsageScope & { limit: number }) {
+  const { rows } = await sql<Usage & { model: string | null }>`
     select model, ${SUMS} from ${within(scope, 'day')}
-    group by model order by sum(total_tokens) desc, model limit ${pageLimit(scope.limit)}`.execute(db)
-  return rows
+    group by grouping sets ((), (model)) order by grouping(model) desc, sum(total_tokens) desc, model
+    limit ${pageLimit(scope.limit) + 1}`.execute(db)
+  const [{ model: _, ...total }, ...models] = rows as [Usage & { model: null }, ...typeof rows]
+  return { total: filled(total), models: models as Array<Usage & { model: string }> }
 }
 
 /** Identities by tokens burnt, then by requests. */
@@ -111,11 +127,15 @@ export async function topIdentities(
   db: Database,
   scope: UsageScope & { limit: number },
 ): Promise<IdentityUsage[]> {
+  const ranks = sql`sum(total_tokens) desc, sum(admitted + refused) desc, user_id, key_id`
+  // Who they are takes two sums over all rows; the other sums are over those of the few.
+  const top = await sql<Named>`
+    select user_id as "userId", key_id as "keyId" from ${within(scope, 'day')} group by user_id, key_id
+    order by ${ranks} limit ${pageLimit(scope.limit)}`.execute(db)
+  if (top.rows.length === 0) return []
   const { rows } = await sql<IdentityUsage>`
-    select user_id as "userId", key_id as "keyId", ${SUMS} from ${within(scope, 'day')}
-    group by user_id, key_id
-    order by sum(total_tokens) desc, sum(admitted + refused) desc, user_id, key_id
-    limit ${pageLimit(scope.limit)}`.execute(db)
+    select user_id as "userId", key_id as "keyId", ${SUMS} from ${within({ ...scope, among: top.rows }, 'day')}
+    group by user_id, key_id order by ${ranks}`.execute(db)
   return rows
 }
 
@@ -129,6 +149,12 @@ export function within(scope: UsageScope, coarsest: Grain): RawBuilder<unknown> 
   if (scope.key !== undefined) conditions.push(sql`key_id = ${scope.key}`)
   if (scope.model !== undefined) conditions.push(sql`model = ${scope.model}`)
   if (scope.upstream !== undefined) conditions.push(sql`upstream = ${scope.upstream}`)
+  if (scope.among !== undefined) {
+    // Users too, because an index begins with them.
+    conditions.push(sql`user_id = any(${scope.among.map(({ userId }) => userId)})`)
+    const names = scope.among.map(({ userId, keyId }) => `${userId}.${keyId}`)
+    conditions.push(sql`${GROUPS.identity} = any(${names})`)
+  }
   const where = sql<boolean>`${sql.join(conditions, sql` and `)}`
   return rowsOf('usage', piecesOf(scope.from, scope.to, coarsest), COLUMNS, where)
 }
