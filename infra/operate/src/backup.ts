@@ -10,10 +10,15 @@ import { stateOf } from './restore-stream.ts'
 import { backUpStream } from './snapshot.ts'
 
 /**
- * Copies tables and streams into a new folder while the system runs. The tables come first: their checkpoints then never
+ * Copies tables and streams into a new folder while the system runs; with `log-only` somebody else saved the tables before. The tables come first: their checkpoints then never
  * point beyond the end of the streams, and the projection goes on from them.
  */
-export async function backUp(config: OperateConfig, to: string, tell: Tell): Promise<Manifest> {
+export async function backUp(
+  config: OperateConfig,
+  to: string,
+  tell: Tell,
+  options: ReadonlySet<string> = new Set(),
+): Promise<Manifest> {
   const folder = resolve(to)
   await mkdir(folder, { recursive: true, mode: 0o700 })
   if ((await readdir(folder)).length > 0) throw new BackupFault(`${folder} is not empty`)
@@ -22,8 +27,8 @@ export async function backUp(config: OperateConfig, to: string, tell: Tell): Pro
     createLog('backup', LOG_LEVEL),
   )
 
-  const database = await backUpDatabase(config.databaseUrl, folder)
-  tell(`Postgres: ${size(database.bytes)}`)
+  const database = options.has('log-only') ? undefined : await backUpDatabase(config.databaseUrl, folder)
+  if (database) tell(`Postgres: ${size(database.bytes)}`)
   const streams: StreamBackup[] = []
   for (const { name } of topology(DEFAULT_TOPOLOGY)) {
     const state = await stateOf(link, name!)
@@ -33,7 +38,10 @@ export async function backUp(config: OperateConfig, to: string, tell: Tell): Pro
     tell(`${name}: to ${backup.lastSequence.toLocaleString('en')}, ${size(backup.bytes)}`)
     streams.push(backup)
   }
-  const manifest: Manifest = { version: 1, madeAt: new Date().toISOString(), database, streams }
+  const manifest: Manifest = {
+    ...{ version: 1, madeAt: new Date().toISOString(), streams },
+    ...(database ? { database } : {}),
+  }
   await writeManifest(folder, manifest)
   tell(`done: ${folder}. It holds names, addresses and hashes of passwords: keep it as you keep those.`)
   return manifest
@@ -43,4 +51,4 @@ function size(bytes: number): string {
   return `${(bytes / 1024 ** 2).toLocaleString('en', { maximumFractionDigits: 1 })} MiB`
 }
 
-if (import.meta.main) await runOrder('backup', '<new folder>', [], backUp)
+if (import.meta.main) await runOrder('backup', '<new folder> [--log-only]', ['log-only'], backUp)
