@@ -1,0 +1,107 @@
+import assert from 'node:assert/strict'
+import { existsSync, globSync, readFileSync } from 'node:fs'
+import { dirname, join, normalize } from 'node:path'
+import { test } from 'node:test'
+import { anchorsOf, blocksOf, type Document, documents, linksOf, ROOT } from './markdown.ts'
+
+const all = documents()
+const GUIDES = 'infra/docs/guides/'
+const scripts = (JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { scripts: object }).scripts
+/** Read by processes that only `npm start` and the tests start. */
+const INTERNAL = new Set(['POSTGRES_DIR', 'POSTGRES_PORT'])
+
+function brokenLinks(document: Document): string[] {
+  return linksOf(document).flatMap(({ line, target }) => {
+    const [path = '', anchor] = target.split('#', 2)
+    const file = path === '' ? document.path : normalize(join(dirname(document.path), path))
+    const told = `${document.path}:${line} → ${target}`
+    if (!existsSync(join(ROOT, file))) return [told]
+    if (anchor === undefined || !file.endsWith('.md')) return []
+    const text = file === document.path ? document.text : readFileSync(join(ROOT, file), 'utf8')
+    return anchorsOf({ text }).has(anchor) ? [] : [told]
+  })
+}
+
+test('every link among the documents leads somewhere', () => {
+  assert.ok(all.length > 10)
+  assert.deepEqual(all.flatMap(brokenLinks), [])
+})
+
+test('a link to a file or a heading that is not there is found', () => {
+  const text = '# One two\n\n[a](README.md) [b](#one-two) [c](#three) ![d](none.svg) [e](https://x.example)\n'
+  assert.deepEqual(brokenLinks({ path: 'README.md', text }), [
+    'README.md:3 → #three',
+    'README.md:3 → none.svg',
+  ])
+})
+
+test('every guide is linked from the README, and every reference', () => {
+  const readme = all.find(({ path }) => path === 'README.md') ?? assert.fail('no README')
+  const linked = new Set(linksOf(readme).map(({ target }) => target.split('#')[0]))
+  const wanted = globSync(['infra/docs/guides/*.md', 'infra/docs/*.md', 'infra/docs/api/*.json'], {
+    cwd: ROOT,
+  })
+  assert.deepEqual(
+    wanted.filter(path => !linked.has(path)),
+    [],
+  )
+})
+
+test('every npm script that a document names is there', () => {
+  const named = all.flatMap(({ path, text }) =>
+    [...text.matchAll(/npm run (?:-s )?([\w:-]+)/g)].map(([, script = '']) => ({ path, script })),
+  )
+  assert.ok(named.length > 20)
+  assert.deepEqual(
+    named.filter(({ script }) => !Object.hasOwn(scripts, script)),
+    [],
+  )
+})
+
+test('what a comment says covers a block is a test', () => {
+  const covered = all.flatMap(blocksOf).filter(block => block.covered !== undefined)
+  const wrong = covered.filter(({ covered: { test: file, reason } = assert.fail() }) => {
+    return !existsSync(join(ROOT, file)) || !/\.test\.ts$/.test(file) || reason.length < 10
+  })
+  assert.deepEqual(wrong, [])
+})
+
+/** Names that the code asks its environment for, where a process reads its configuration. */
+function variablesRead(): Set<string> {
+  const files = globSync(
+    [
+      '{services,infra}/*/src/{,*/}*config.ts',
+      'infra/postgres/src/users.ts',
+      'shared/runtime/src/{config,run}.ts',
+    ],
+    { cwd: ROOT },
+  )
+  const asked =
+    /(?:env|reader)\.\w+\(\s*'([A-Z][A-Z0-9_]+)'|(?:limitMs|bounded|secureUrl|pairs)\(env, '([A-Z][A-Z0-9_]+)'/g
+  return new Set(
+    files.flatMap(file => {
+      const text = readFileSync(join(ROOT, file), 'utf8')
+      return [...text.matchAll(asked)].map(match => match[1] ?? match[2] ?? '')
+    }),
+  )
+}
+
+test('configuration.md has every variable that the code reads, and no other', () => {
+  const text = readFileSync(join(ROOT, GUIDES, 'configuration.md'), 'utf8')
+  const rows = text.split('\n').filter(line => line.startsWith('| `'))
+  const told = new Set(
+    rows.flatMap(row => [...row.matchAll(/`([A-Z][A-Z0-9_]{2,})`/g)].map(([, name = '']) => name)),
+  )
+  const read = variablesRead()
+  assert.ok(read.size > 80)
+  assert.deepEqual([...read].filter(name => !told.has(name) && !INTERNAL.has(name)).toSorted(), [])
+  const code = globSync('{services,shared,infra}/*/src/**/*.ts', { cwd: ROOT })
+    .filter(file => !/\.test\.ts$|infra\/docs\//.test(file))
+    .map(file => readFileSync(join(ROOT, file), 'utf8'))
+    .join('\n')
+  const unknown = [...told].filter(name => !new RegExp(`\\b${name}\\b`).test(code))
+  assert.deepEqual(
+    unknown.filter(name => !/^OTEL_EXPORTER_OTLP_(TRACES_)?[A-Z]+$/.test(name)),
+    [],
+  )
+})
