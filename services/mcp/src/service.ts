@@ -3,7 +3,12 @@ import { eventMaker } from '@fluxgate/contracts'
 import { connectNats, EventPublisher, type LinkLog, openPenaltyBox } from '@fluxgate/nats'
 import { openDatabase } from '@fluxgate/read-model'
 import { createSessions } from '@fluxgate/session'
-import { InMemoryServerEventBus } from '@modelcontextprotocol/server'
+import {
+  InMemoryServerEventBus,
+  type McpServer,
+  type McpServerOptions,
+  type ServerEventBus,
+} from '@modelcontextprotocol/server'
 import { ulid } from 'ulid'
 import type { McpConfig } from './config.ts'
 import { type Caller, OPERATOR, READER } from './core/caller.ts'
@@ -36,6 +41,13 @@ export interface McpOverrides {
   readonly nowMs?: () => number
   readonly input?: Readable
   readonly output?: Writable
+  /** What the protocol's conformance suite wants to find; given by its test alone, and by no setting. */
+  readonly fixtures?: Fixtures
+}
+
+export interface Fixtures {
+  readonly options: McpServerOptions
+  add(server: McpServer, bus: ServerEventBus): void
 }
 
 /** Answers questions about the gateway, and takes its few orders, until disposed. Postgres may be away. */
@@ -77,8 +89,12 @@ export async function startMcp(config: McpConfig, log: LinkLog, overrides: McpOv
     Promise.race([runner.idle(), new Promise<void>(done => setTimeout(done, limits.drainMs).unref())]),
   )
   const read = resourceReader(desk, limits, log)
-  const serverFor = (caller: Caller) => buildServer(TOOLBOX, caller, runner, read)
   const bus = new InMemoryServerEventBus()
+  const serverFor = (caller: Caller) => {
+    const server = buildServer(TOOLBOX, caller, runner, read, overrides.fixtures?.options)
+    overrides.fixtures?.add(server, bus)
+    return server
+  }
   stack.use(watchIncidents(desk, bus, limits.incidentWatchMs))
 
   if (config.http === undefined) {

@@ -21,7 +21,7 @@ import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/
 import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js'
 import { ulid } from 'ulid'
 import { readMcpConfig } from './config.ts'
-import { type Mcp, startMcp } from './service.ts'
+import { type Mcp, type McpOverrides, startMcp } from './service.ts'
 
 export const silent: LinkLog = { info() {}, warn() {}, error() {} }
 export const TOKEN = 'operator-token-of-the-tests'
@@ -40,7 +40,10 @@ export interface TestBench extends AsyncDisposable {
   client(token?: string): Promise<Client>
 }
 
-export async function startBench(settings: Record<string, string> = {}): Promise<TestBench> {
+export async function startBench(
+  settings: Record<string, string> = {},
+  overrides: McpOverrides = {},
+): Promise<TestBench> {
   await using stack = new AsyncDisposableStack()
   const [nats, postgres] = await Promise.all([startNatsServer(), startPostgres()])
   stack.use(nats)
@@ -58,7 +61,7 @@ export async function startBench(settings: Record<string, string> = {}): Promise
     ADMIN_TOKEN: TOKEN,
     ...settings,
   }
-  const mcp = stack.use(await startMcp(readConfig(env, readMcpConfig), silent))
+  const mcp = stack.use(await startMcp(readConfig(env, readMcpConfig), silent, overrides))
   const url = new URL(`http://127.0.0.1:${mcp.port}/mcp`)
   const owned = stack.move()
   return {

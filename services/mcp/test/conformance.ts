@@ -7,20 +7,8 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { text } from 'node:stream/consumers'
-import type { GuardPolicy } from '@fluxgate/contracts'
-import { readConfig } from '@fluxgate/runtime'
-import { InMemoryServerEventBus } from '@modelcontextprotocol/server'
-import { readStdioConfig } from '../src/config.ts'
-import { LOOPBACK_HOSTS } from '../src/core/allowed-source.ts'
-import { OPERATOR } from '../src/core/caller.ts'
-import type { Desk } from '../src/core/desk.ts'
-import { Fault } from '../src/core/fault.ts'
-import { fixedToken } from '../src/in/authenticate.ts'
-import { startHttp } from '../src/in/http-face.ts'
-import { buildServer } from '../src/in/mcp-server.ts'
-import { resourceReader } from '../src/in/read-resource.ts'
-import { toolRunner } from '../src/in/run-tool.ts'
-import { TOOLBOX } from '../src/in/toolbox.ts'
+import { parseArgs } from 'node:util'
+import { startBench, TOKEN } from '../src/test-bench.ts'
 import { addFixtures, REQUEST_STATE } from './conformance-fixtures.ts'
 
 /** Revisions of the protocol that the suite has frozen requirements for. */
@@ -30,54 +18,43 @@ const SUITE = join(
   dirname(createRequire(import.meta.url).resolve('@modelcontextprotocol/conformance/package.json')),
   'dist/index.js',
 )
-const TOKEN = 'operator-token-of-the-suite'
-const silent = { info() {}, warn() {}, error() {} }
+/** The suite calls as fast as it can. */
+const UNLIMITED = { MCP_CALLS_PER_MINUTE: '1000000', MCP_CALL_BURST: '1000000' }
 
 export interface Conformance {
   readonly output: string
   readonly exitCode: number
+  /** As the suite sums them up. */
+  readonly scenarios: readonly Scenario[]
 }
 
-/**
- * Runs the suite's server scenarios against the product's HTTP face with the product's tools and the suite's fixtures.
- */
-export async function runConformance(revision: (typeof REVISIONS)[number]): Promise<Conformance> {
-  const env = { NATS_URL: 'nats://127.0.0.1:1', DATABASE_URL: 'postgres://127.0.0.1:1/none' }
-  const { limits, guardPolicy } = readConfig(env, readStdioConfig)
-  const desk = deskAway(guardPolicy)
-  const runner = toolRunner(desk, limits, silent)
-  const read = resourceReader(desk, limits, silent)
-  const bus = new InMemoryServerEventBus()
-  await using face = await startHttp(
-    { host: '127.0.0.1', port: 0 },
-    {
-      ...{ limits, log: silent, checks: {}, authenticate: fixedToken(TOKEN, OPERATOR) },
-      allowed: { hosts: new Set(LOOPBACK_HOSTS), origins: new Set<string>() },
-      bus,
-      serverFor(caller) {
-        const server = buildServer(TOOLBOX, caller, runner, read, { requestState: REQUEST_STATE })
-        addFixtures(server, bus)
-        return server
-      },
-    },
-  )
-  await using proxy = await startProxy(face.port)
-  return await runSuite(`http://127.0.0.1:${proxy.port}/mcp`, revision)
+export interface Scenario {
+  readonly name: string
+  readonly passed: number
+  readonly failed: number
+  /** Whether the revision requires it of a server; what it does not require is run, and not scored. */
+  readonly isRequired: boolean
 }
 
-/** A desk that has a policy, and neither log nor Postgres: the suite asks for its own fixtures. */
-function deskAway(defaultPolicy: GuardPolicy): Desk {
-  const away = async () => {
-    throw new Fault('FLUXGATE_READ_MODEL_AWAY', 'Not here.')
+/** The product over a real log and real tables, with the suite's fixtures, at an address that asks for no token. */
+export interface Dressed extends AsyncDisposable {
+  readonly url: string
+}
+
+export async function startDressed(): Promise<Dressed> {
+  await using stack = new AsyncDisposableStack()
+  const fixtures = { options: { requestState: REQUEST_STATE }, add: addFixtures }
+  const bench = stack.use(await startBench(UNLIMITED, { fixtures }))
+  const proxy = stack.use(await startProxy(bench.url))
+  const owned = stack.move()
+  return {
+    url: `http://127.0.0.1:${proxy.port}/mcp`,
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
   }
-  const tables = { incidents: away, topIdentities: away }
-  const control = { guardPolicy: async () => undefined }
-  const reader = { ask: away, views: away }
-  return { nowMs: Date.now, defaultPolicy, tables, control, reader } as unknown as Desk
 }
 
 /** Adds the token that the suite cannot send, and leaves all else as it is. */
-async function startProxy(port: number) {
+async function startProxy({ port }: URL) {
   const server = createServer((request, response) => {
     const headers = { ...request.headers, authorization: `Bearer ${TOKEN}` }
     const asking = httpRequest({
@@ -106,7 +83,11 @@ async function startProxy(port: number) {
   }
 }
 
-async function runSuite(url: string, revision: string): Promise<Conformance> {
+/** Runs the suite's server scenarios that a revision requires. */
+export async function runConformance(
+  url: string,
+  revision: (typeof REVISIONS)[number],
+): Promise<Conformance> {
   const out = await mkdtemp(join(tmpdir(), 'fluxgate-conformance-'))
   try {
     const args = [SUITE, 'server', '--url', url, '--requirements', revision, '-o', out]
@@ -116,16 +97,54 @@ async function runSuite(url: string, revision: string): Promise<Conformance> {
       text(child.stderr),
       once(child, 'exit'),
     ])
-    return { output: output + faults, exitCode }
+    return { output: output + faults, exitCode, scenarios: scenariosOf(output) }
   } finally {
     await rm(out, { recursive: true, force: true })
   }
 }
 
-if (import.meta.main) {
-  for (const revision of REVISIONS) {
-    const { output, exitCode } = await runConformance(revision)
-    console.log(output)
-    if (exitCode !== 0) process.exitCode = 1
-  }
+function scenariosOf(output: string): Scenario[] {
+  const [, summary = ''] = output.split('=== SUMMARY ===')
+  const [scored = '', notScored = ''] = summary.split('Not scored')
+  const others = new Set(Array.from(notScored.matchAll(/^\s+[✓✗] (\S+) \(/gm), ([, name]) => name))
+  return Array.from(
+    scored.matchAll(/^[✓✗] (\S+): (\d+) passed, (\d+) failed/gm),
+    ([, name = '', passed, failed]) => ({
+      ...{ name, passed: Number(passed), failed: Number(failed) },
+      isRequired: !others.has(name),
+    }),
+  )
 }
+
+/** `npm run mcp:conformance [-- --serve]`: the result of every scenario, or a server with the fixtures until Ctrl-C. */
+async function main(): Promise<void> {
+  const { values } = parseArgs({ options: { serve: { type: 'boolean', default: false } } })
+  if (process.env.NODE_ENV === 'production') {
+    console.error('conformance: the fixtures are for tests; NODE_ENV is production')
+    process.exitCode = 2
+    return
+  }
+  await using dressed = await startDressed()
+  if (values.serve) {
+    console.log(dressed.url)
+    await Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')])
+    return
+  }
+  console.log('| revision | scenario | checks passed | failed | required |\n|---|---|---|---|---|')
+  let [required, good] = [0, 0]
+  for (const revision of REVISIONS) {
+    const { output, exitCode, scenarios } = await runConformance(dressed.url, revision)
+    for (const { name, passed, failed, isRequired } of scenarios) {
+      console.log(`| ${revision} | ${name} | ${passed} | ${failed} | ${isRequired ? 'yes' : 'no'} |`)
+    }
+    const scored = scenarios.filter(({ isRequired }) => isRequired)
+    required += scored.length
+    good += scored.filter(({ failed }) => failed === 0).length
+    if (exitCode === 0) continue
+    process.exitCode = 1
+    console.error(output)
+  }
+  console.log(`\n${good} of ${required} required scenarios pass.`)
+}
+
+if (import.meta.main) await main()
