@@ -20,8 +20,9 @@ const SERVICES = ['gateway', 'guard', 'projection', 'incident-reporter'] as cons
 const MIB = 1024 ** 2
 const LATENCY_MS = 5
 const TOKENS_PER_SECOND = 300
-/** The gateway's disk, where one may be mounted. */
+/** The gateway's disk, where one may be mounted; its spool has half of it at the most, as any spool should. */
 const DISK_BYTES = 32 * MIB
+const SPOOL_BYTES = DISK_BYTES / 2
 /** Identities of steady callers, whom no limit stands in the way of. */
 const IDENTITIES = ['ada', 'bob', 'cyd']
 
@@ -30,7 +31,7 @@ export type ServiceName = (typeof SERVICES)[number]
 /** What a kind of stand is made of. */
 export interface StandKind {
   readonly servers: 1 | 3
-  /** Bytes of the gateway's spool; the smallest that it takes is 4 MiB. */
+  /** Bytes of the gateway's spool when not as many as usual here; the smallest that it takes is 4 MiB. */
   readonly spoolBytes?: number
   /** JetStream's limit; REQUESTS and TOKENS have none of their own then. */
   readonly maxFileBytes?: number
@@ -90,7 +91,7 @@ export async function startStand(kind: StandKind): Promise<Stand> {
     ADMIN_PORT: String(adminPort),
     TLS: 'off',
     FLUXGATE_DATA_DIR: disk,
-    ...(kind.spoolBytes === undefined ? {} : { SPOOL_BYTES: String(kind.spoolBytes) }),
+    SPOOL_BYTES: String(kind.spoolBytes ?? SPOOL_BYTES),
     // Killed services start again: each program is compiled once.
     NODE_COMPILE_CACHE: join(directory, 'compiled'),
     // A busy machine is no reason to refuse a call here.
