@@ -1,5 +1,5 @@
 import type { GuardPolicy } from '@fluxgate/contracts'
-import type { EnvReader } from '@fluxgate/runtime'
+import { type EnvReader, readStatusAddress, type StatusAddress } from '@fluxgate/runtime'
 import { type AllowedSources, LOOPBACK_HOSTS } from './core/allowed-source.ts'
 import type { HttpLimits } from './in/http.ts'
 import type { CallLimits } from './in/run-tool.ts'
@@ -20,6 +20,7 @@ export interface McpConfig {
 export interface HttpFaceConfig {
   readonly host: string
   readonly port: number
+  readonly status: StatusAddress
   readonly adminToken: string
   /** Its bearer may ask, and order nothing. */
   readonly readToken: string | undefined
@@ -57,6 +58,7 @@ export function readMcpConfig(env: EnvReader): McpConfig {
     http: {
       host,
       port: env.port('MCP_PORT', 8_000),
+      status: readStatusAddress(env),
       adminToken: env.secret('ADMIN_TOKEN', MIN_TOKEN_BYTES),
       readToken:
         env.optional('MCP_READ_TOKEN') === undefined

@@ -2,6 +2,7 @@ import type { Readable, Writable } from 'node:stream'
 import { eventMaker } from '@fluxgate/contracts'
 import { connectNats, EventPublisher, type LinkLog, openPenaltyBox } from '@fluxgate/nats'
 import { openDatabase } from '@fluxgate/read-model'
+import { createMetrics, startStatusServer } from '@fluxgate/runtime'
 import { createSessions } from '@fluxgate/session'
 import {
   InMemoryServerEventBus,
@@ -114,14 +115,16 @@ export async function startMcp(config: McpConfig, log: LinkLog, overrides: McpOv
     ways.push(stack.use(openPortalSessions(link, db, sessions, nowMs)).admit)
   }
   const watch = stack.use(watchTables(tables, limits.readyCheckMs))
+  const checks = {
+    nats: () => (link.isConnected() ? undefined : 'disconnected'),
+    postgres: () => watch.fault,
+  }
+  stack.use(await startStatusServer(config.http.status, createMetrics('mcp'), checks))
   const face = stack.use(
     await startHttp(config.http, {
       ...{ serverFor, bus, limits, log, allowed: config.http.allowed },
       authenticate: anyOf(ways),
-      checks: {
-        nats: () => (link.isConnected() ? undefined : 'disconnected'),
-        postgres: () => watch.fault,
-      },
+      checks,
     }),
   )
   return mcp(stack.move(), face.port, new Promise(() => {}))

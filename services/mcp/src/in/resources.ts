@@ -7,6 +7,7 @@ import {
 import type { Caller } from '../core/caller.ts'
 import type { Desk } from '../core/desk.ts'
 import { Fault } from '../core/fault.ts'
+import { redacted } from '../core/redacted.ts'
 import { identityField } from './fields.ts'
 import { incidentDetailOf } from './incident.ts'
 import { requestOf } from './request.ts'
@@ -98,7 +99,7 @@ export function addResources(server: McpServer, caller: Caller, read: ReadResour
   const contents = async (uri: URL, ctx: ServerContext, what: (desk: Desk) => Promise<unknown>) => {
     const found = await read(caller, ctx.mcpReq.signal, what)
     if (found === undefined) throw new ResourceNotFoundError(uri.href)
-    return { contents: [{ uri: uri.href, mimeType: MIME, text: JSON.stringify(found, null, 2) }] }
+    return { contents: [{ uri: uri.href, mimeType: MIME, text: redacted(JSON.stringify(found, null, 2)) }] }
   }
   const words = (title: string, description: string) => ({ title, description, mimeType: MIME })
   server.server.registerCapabilities({ resources: { subscribe: true, listChanged: true } })

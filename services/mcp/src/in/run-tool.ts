@@ -6,6 +6,7 @@ import type { Caller } from '../core/caller.ts'
 import type { Desk } from '../core/desk.ts'
 import { Fault } from '../core/fault.ts'
 import { type LongCallLimits, LongCalls } from '../core/long-calls.ts'
+import { redacted, redactedData } from '../core/redacted.ts'
 import { spanText } from '../core/words.ts'
 import type { OnProgress } from './progress.ts'
 import type { Tool } from './tool.ts'
@@ -94,7 +95,7 @@ export function toolRunner(desk: Desk, limits: CallLimits, log: LinkLog): ToolRu
           ...{ tool: tool.name, actor: caller.actor, outcome },
           durationMs: Math.round(performance.now() - startedMs),
           // What was ordered has to be found again; what was asked has not.
-          ...(tool.annotations.readOnlyHint ? {} : { args }),
+          ...(tool.annotations.readOnlyHint ? {} : { args: redactedData(args) }),
         },
         'tool called',
       )
@@ -112,8 +113,11 @@ const BUSY = {
 }
 
 function resultOf(answer: Answer<Record<string, unknown>>): CallToolResult {
-  if (!answer.ok) return { content: [{ type: 'text', text: answer.problem }], isError: true }
-  return { content: [{ type: 'text', text: answer.text }], structuredContent: answer.data }
+  if (!answer.ok) return { content: [{ type: 'text', text: redacted(answer.problem) }], isError: true }
+  return {
+    content: [{ type: 'text', text: redacted(answer.text) }],
+    structuredContent: redactedData(answer.data),
+  }
 }
 
 function outcomeOf(error: unknown): Outcome {
