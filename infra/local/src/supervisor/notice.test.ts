@@ -16,6 +16,8 @@ test('of a log only warnings and errors are for the terminal', () => {
   assert.equal(noticeOf('x', 'plain words', false), undefined)
   assert.equal(noticeOf('x', 'plain words', true)?.level, 'error')
   assert.equal(noticeOf('nats', '[7] 2026/01/01 00:00:00.000000 [INF] Server is ready', true), undefined)
+  const plain = '[7] 2026/01/01 00:00:00.000000 [WRN] Plaintext passwords detected, use nkeys or bcrypt'
+  assert.equal(noticeOf('nats', plain, true), undefined)
   assert.deepEqual(noticeOf('nats', '[7] 2026/01/01 00:00:00.000000 [WRN] disk is slow', true), {
     from: 'nats',
     level: 'warn',

@@ -13,11 +13,15 @@ const MAX_CHARS = 300
 /** `[123] 2026/01/01 00:00:00.000000 [ERR] text`, as nats-server writes it. */
 const NATS_LINE = /^\[\d+\] \S+ \S+ \[(?<level>[A-Z]{3})\] (?<text>.*)$/
 
+/** Our configuration takes passwords from the environment; the server cannot tell that from plain ones in a file. */
+const OF_NO_CONCERN = /^Plaintext passwords detected/
+
 /** What of a child's line a person should see: warnings and errors, and whatever it says on standard error. */
 export function noticeOf(from: string, line: string, isStderr: boolean): Notice | undefined {
   const nats = NATS_LINE.exec(line)
   if (nats?.groups) {
     const { level, text = '' } = nats.groups
+    if (OF_NO_CONCERN.test(text)) return undefined
     if (level === 'WRN') return { from, level: 'warn', text }
     return level === 'ERR' || level === 'FTL' ? { from, level: 'error', text } : undefined
   }
