@@ -1,10 +1,11 @@
-import type { EnvReader } from '@fluxgate/runtime'
+import { type EnvReader, readStatusAddress, type StatusAddress } from '@fluxgate/runtime'
 import type { ForensicsLimits } from './core/forensics.ts'
 import type { HubLimits } from './core/live-hub.ts'
 
 export interface DashboardConfig {
   readonly host: string
   readonly port: number
+  readonly status: StatusAddress
   /** Origin that browsers see where a proxy stands in front; absent: the host they asked, over plain HTTP. */
   readonly origin: string | undefined
   readonly natsUrl: string
@@ -69,6 +70,7 @@ export function readDashboardConfig(env: EnvReader): DashboardConfig {
   return {
     host: env.text('DASHBOARD_HOST', '127.0.0.1'),
     port: env.port('DASHBOARD_PORT', 3_000),
+    status: readStatusAddress(env),
     origin,
     natsUrl: env.text('NATS_URL'),
     databaseUrl: env.url('DATABASE_URL', ['postgres:', 'postgresql:']),

@@ -22,7 +22,14 @@ import {
   type PenaltyBox,
 } from '@fluxgate/nats'
 import { type Database, openDatabase } from '@fluxgate/read-model'
-import { ConfigError, failing, type Log } from '@fluxgate/runtime'
+import {
+  ConfigError,
+  createMetrics,
+  failing,
+  type Log,
+  type ReadinessCheck,
+  startStatusServer,
+} from '@fluxgate/runtime'
 import { createSessions, LOGGED_OUT_SUBJECT, PLAIN_COOKIE, SESSION_COOKIE } from '@fluxgate/session'
 import { ulid } from 'ulid'
 import type { DashboardConfig } from './config.ts'
@@ -88,6 +95,7 @@ export async function startDashboard(
   const app = await buildApp(appParts(stack, parts, picture, overrides.pageDir ?? BUILT_PAGE))
   stack.defer(() => app.close())
   await app.listen({ host: config.host, port: config.port })
+  stack.use(await startStatusServer(config.status, createMetrics('dashboard'), picture.checks))
   const { port } = app.server.address() as AddressInfo
   const owned = stack.move()
   return {
@@ -115,6 +123,8 @@ interface Picture {
   readonly recent: RecentIncidents
   readonly liveNodes: () => GatewayNode[]
   readonly missing: () => Promise<Record<string, string>>
+  /** Those of them that need no question to anybody. */
+  readonly checks: Readonly<Record<string, ReadinessCheck>>
 }
 
 function followLog(stack: AsyncDisposableStack, parts: Parts, hub: LiveHub): Picture {
@@ -136,6 +146,11 @@ function followLog(stack: AsyncDisposableStack, parts: Parts, hub: LiveHub): Pic
     feed: (connected, atMs) => hub.feed(connected, atMs),
   }
   const feed = stack.use(new LiveFeed(link, listener, config.limits, log))
+  const checks = {
+    nats: () => (link.isConnected() ? undefined : 'disconnected'),
+    log: () => (feed.isLive() ? undefined : 'being read back'),
+    throttles: () => (throttles.isThere() ? undefined : 'not there yet'),
+  }
   return {
     hub,
     recent,
@@ -145,13 +160,9 @@ function followLog(stack: AsyncDisposableStack, parts: Parts, hub: LiveHub): Pic
         .sort((a, b) => (a.node < b.node ? -1 : 1)),
     missing: async () => {
       const postgres = await postgresFault(db)
-      return failing({
-        nats: () => (link.isConnected() ? undefined : 'disconnected'),
-        log: () => (feed.isLive() ? undefined : 'being read back'),
-        throttles: () => (throttles.isThere() ? undefined : 'not there yet'),
-        postgres: () => postgres,
-      })
+      return failing({ ...checks, postgres: () => postgres })
     },
+    checks,
   }
 }
 

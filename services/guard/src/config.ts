@@ -1,10 +1,9 @@
 import type { GuardPolicy } from '@fluxgate/contracts'
-import type { EnvReader } from '@fluxgate/runtime'
+import { type EnvReader, readStatusAddress, type StatusAddress } from '@fluxgate/runtime'
 
 export interface GuardConfig {
   readonly natsUrl: string
-  /** `/health`, `/ready` and `/metrics` on loopback; undefined serves none. */
-  readonly metricsPort: number | undefined
+  readonly status: StatusAddress
   /** A policy in JSON that goes into the bucket, at the start and whenever it changes. */
   readonly policyFile: string | undefined
   /** In force while the bucket `policy` holds none for the guard. */
@@ -16,7 +15,7 @@ export interface GuardConfig {
 export function readGuardConfig(env: EnvReader): GuardConfig {
   return {
     natsUrl: env.text('NATS_URL'),
-    metricsPort: env.optional('METRICS_PORT') === undefined ? undefined : env.port('METRICS_PORT', 0),
+    status: readStatusAddress(env),
     policyFile: env.optional('GUARD_POLICY_FILE'),
     policy: readPolicy(env),
     leaseTtlMs: bounded(env, 'GUARD_LEASE', 2_000, { min: 500, max: 60_000 }),

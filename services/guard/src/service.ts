@@ -112,7 +112,7 @@ export async function startGuard(
     await running
   })
   const status = stack.use(
-    await startStatusServer(config.metricsPort, metrics.registry, {
+    await startStatusServer(config.status, metrics.registry, {
       nats: () => (link.isConnected() ? undefined : 'disconnected'),
       policy: () => (policy ? undefined : 'not read yet'),
     }),

@@ -64,7 +64,7 @@ export async function startGuardBench(): Promise<GuardBench> {
   const make = eventMaker('/test/1', ulid, Date.now)
   const config = (policy: Partial<GuardPolicy> = {}): GuardConfig => ({
     natsUrl: server.url,
-    metricsPort: undefined,
+    status: { host: '127.0.0.1', port: undefined },
     policyFile: undefined,
     policy: { ...POLICY, ...policy },
     leaseTtlMs: LEASE_TTL_MS,

@@ -1,4 +1,10 @@
-import { type EnvReader, type LogStorage, readLogStorage } from '@fluxgate/runtime'
+import {
+  type EnvReader,
+  type LogStorage,
+  readLogStorage,
+  readStatusAddress,
+  type StatusAddress,
+} from '@fluxgate/runtime'
 import { webhookSecret } from './core/notification.ts'
 
 /** The HTTP client itself gives up after five minutes without an answer. */
@@ -9,8 +15,7 @@ export interface ReporterConfig {
   readonly logStorage: LogStorage
   readonly ollamaUrl: string
   readonly model: string
-  /** For `/health`, `/ready` and `/metrics`; absent: none. */
-  readonly metricsPort: number | undefined
+  readonly status: StatusAddress
   /** Who is told of incidents besides standard output. */
   readonly webhook: { readonly url: string; readonly secret: Uint8Array } | undefined
   readonly limits: ReporterLimits
@@ -43,7 +48,7 @@ export function readReporterConfig(env: EnvReader): ReporterConfig {
     logStorage: readLogStorage(env),
     ollamaUrl: env.url('OLLAMA_URL', ['http:', 'https:'], 'http://127.0.0.1:11434'),
     model: env.text('LLM_MODEL', 'phi4-mini'),
-    metricsPort: env.optional('METRICS_PORT') === undefined ? undefined : env.port('METRICS_PORT', 0),
+    status: readStatusAddress(env),
     webhook: readWebhook(env),
     limits: {
       concurrency: env.integer('REPORTER_CONCURRENCY', 2, { min: 1, max: 64 }),

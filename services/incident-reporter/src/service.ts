@@ -100,7 +100,7 @@ export async function startIncidentReporter(config: ReporterConfig, log: Log): P
   stack.use(consume(link, { ...pardoned, durable: PARDONS_DURABLE }, closePardoned({ close })))
   tellPeople(stack, { link, config, joinedInto, metrics, log })
   const status = stack.use(
-    await startStatusServer(config.metricsPort, metrics.registry, {
+    await startStatusServer(config.status, metrics.registry, {
       nats: () => (link.isConnected() ? undefined : 'disconnected'),
     }),
   )

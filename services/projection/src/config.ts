@@ -1,10 +1,9 @@
-import type { EnvReader } from '@fluxgate/runtime'
+import { type EnvReader, readStatusAddress, type StatusAddress } from '@fluxgate/runtime'
 
 export interface ProjectionConfig {
   readonly databaseUrl: string
   readonly natsUrl: string
-  /** `/health`, `/ready` and `/metrics` on loopback; undefined serves none. */
-  readonly metricsPort: number | undefined
+  readonly status: StatusAddress
   /** Events of one transaction, at the most. */
   readonly batchEvents: number
   /** Events held while a transaction runs, before reading waits. */
@@ -34,7 +33,7 @@ export function readProjectionConfig(env: EnvReader): ProjectionConfig {
   return {
     databaseUrl: env.url('DATABASE_URL', ['postgres:', 'postgresql:']),
     natsUrl: env.text('NATS_URL'),
-    metricsPort: env.optional('METRICS_PORT') === undefined ? undefined : env.port('METRICS_PORT', 0),
+    status: readStatusAddress(env),
     batchEvents: env.integer('PROJECTION_BATCH_EVENTS', 20_000, { min: 1, max: 100_000 }),
     bufferEvents: env.integer('PROJECTION_BUFFER_EVENTS', 40_000, { min: 1, max: 1_000_000 }),
     lingerMs: env.durationMs('PROJECTION_LINGER', 200),

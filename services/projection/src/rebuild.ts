@@ -59,7 +59,7 @@ export async function rebuild(
   }
   log.info({ begun, lost: Object.fromEntries(lost) }, 'rebuilding')
   await using projection = await startProjection(
-    { ...config, metricsPort: undefined, pruneEveryMs: 0 },
+    { ...config, status: { ...config.status, port: undefined }, pruneEveryMs: 0 },
     log,
     { schema: REBUILD_SCHEMA },
   )

@@ -83,7 +83,7 @@ export async function startProjection(
     await running
   })
   const status = stack.use(
-    await startStatusServer(config.metricsPort, metrics.registry, {
+    await startStatusServer(config.status, metrics.registry, {
       nats: () => (link.isConnected() ? undefined : 'disconnected'),
       projecting: () => health.fault,
       streams: () => (progress.halted.size === 0 ? undefined : [...progress.halted.values()].join('; ')),

@@ -1,3 +1,5 @@
+import type { StatusAddress } from './status.ts'
+
 export type Environment = Readonly<Record<string, string | undefined>>
 
 /** Configuration faults, one line each, found before any port is bound. */
@@ -152,6 +154,14 @@ export function readLogStorage(env: EnvReader): LogStorage {
   return {
     replicas: replicas === undefined ? undefined : replicas === '3' ? 3 : 1,
     storageBytes: env.bytes('NATS_STORAGE', { min: MIN_STORAGE_BYTES }),
+  }
+}
+
+/** The one reading of `METRICS_HOST` and `METRICS_PORT`; without a port nothing is served. */
+export function readStatusAddress(env: EnvReader): StatusAddress {
+  return {
+    host: env.text('METRICS_HOST', '127.0.0.1'),
+    port: env.optional('METRICS_PORT') === undefined ? undefined : env.port('METRICS_PORT', 0),
   }
 }
 

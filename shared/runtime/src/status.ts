@@ -1,6 +1,12 @@
 import { once } from 'node:events'
 import { createServer, type Server, type ServerResponse } from 'node:http'
-import type { Registry } from './metrics.ts'
+import { Gauge, type Registry } from './metrics.ts'
+
+/** Where `/health`, `/ready` and `/metrics` are answered without a login: on loopback unless it is told otherwise. */
+export interface StatusAddress {
+  readonly host: string
+  readonly port: number | undefined
+}
 
 /** What stands between a service and readiness, or undefined when all is well. */
 export type ReadinessCheck = () => string | undefined
@@ -16,18 +22,26 @@ export function failing(checks: Readonly<Record<string, ReadinessCheck>>): Recor
 
 /**
  * `/health`, `/ready` and `/metrics` for a service that has no other HTTP face.
- * `port` 0 lets the system choose; undefined starts nothing.
+ * `port` 0 lets the system choose; undefined starts nothing. What `/ready` says is the gauge `fluxgate_ready` too.
  */
 export async function startStatusServer(
-  port: number | undefined,
+  { host, port }: StatusAddress,
   registry: Registry,
   checks: Readonly<Record<string, ReadinessCheck>>,
 ): Promise<AsyncDisposable & { readonly port: number | undefined }> {
   if (port === undefined) return { port: undefined, async [Symbol.asyncDispose]() {} }
+  new Gauge({
+    name: 'fluxgate_ready',
+    help: '1 when the service is ready, 0 when something that it needs is away.',
+    registers: [registry],
+    collect() {
+      this.set(Object.keys(failing(checks)).length === 0 ? 1 : 0)
+    },
+  })
   const server: Server = createServer((request, reply) => {
     void answer(request.url, reply, registry, checks)
   })
-  server.listen(port, '127.0.0.1')
+  server.listen(port, host)
   await once(server, 'listening')
   const bound = server.address()
   return {

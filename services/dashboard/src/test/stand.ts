@@ -76,6 +76,7 @@ export async function startStand(options: StandOptions = {}): Promise<Stand> {
   const port = await freePort()
   const config: DashboardConfig = {
     ...{ host: '127.0.0.1', port, origin: undefined, natsUrl: nats.url, databaseUrl },
+    status: { host: '127.0.0.1', port: undefined },
     ...{ jwtSecrets: [SECRET], gatewayUrl: gateway.url, gatewayPublicUrl: 'https://gateway.example:8443' },
     ...{ gatewayAdminUrls: [gateway.url], adminToken: ADMIN_TOKEN },
     ...{
