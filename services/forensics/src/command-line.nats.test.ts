@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -37,6 +38,22 @@ describe('the command line', () => {
       return child.exitCode !== null
     })
     assert.deepEqual([await exited, await errors], [[0, null], ''])
+  })
+
+  test('colours are for a terminal alone, and NO_COLOR turns them off', async t => {
+    const isThere = spawnSync('script', ['--version']).stdout?.includes('util-linux') === true
+    if (!isThere) return t.skip('there is no script(1) that makes a terminal')
+    const command = [...stand.command, 'show', 'TOKENS:1'].join(' ')
+    const env = { PATH: process.env.PATH, TERM: 'xterm', NATS_URL: stand.nats.url }
+    const inTerminal = (more: object) =>
+      text(spawn('script', ['-qec', command, '/dev/null'], { env: { ...env, ...more } }).stdout)
+    const piped = text(stand.start(['show', 'TOKENS:1']).stdout!)
+    const shown = await Promise.all([inTerminal({}), inTerminal({ NO_COLOR: '1' }), piped])
+    for (const each of shown) assert.match(each, /req_the_first/)
+    assert.deepEqual(
+      shown.map(each => each.includes('\u001b[')),
+      [true, false, false],
+    )
   })
 
   test('wrong arguments and a log that is not there have exit codes and one line each', async () => {
@@ -113,6 +130,10 @@ describe('the command line', () => {
       const { code, lines, errors } = await stand.run(args, {})
       assert.deepEqual([code, errors], [0, ''], args.join(' '))
       assert.match(lines[0] ?? '', /^Usage: forensics/)
+      assert.ok(
+        lines.some(line => line.includes('--json')),
+        args.join(' '),
+      )
     }
   })
 

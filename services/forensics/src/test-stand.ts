@@ -88,6 +88,8 @@ export interface Stand extends AsyncDisposable {
   readonly link: NatsLink
   readonly publisher: EventPublisher
   readonly directory: string
+  /** What a shell would be given, before the arguments. */
+  readonly command: readonly string[]
   /** As a process of its own. */
   start(args: readonly string[], env?: Record<string, string>): ChildProcess
   /** In this process: the same as `main.ts` does, without the time that a process takes to start. */
@@ -106,11 +108,15 @@ export async function startStand(): Promise<Stand> {
   const publisher = stack.use(new EventPublisher(link))
   const directory = await mkdtemp(join(tmpdir(), 'fluxgate-forensics-'))
   stack.defer(() => rm(directory, { recursive: true }))
+  const command = [process.execPath, '--disable-warning=ExperimentalWarning', MAIN] as const
   return {
-    ...{ nats, link, publisher, directory },
+    ...{ nats, link, publisher, directory, command },
     start(args, env = { NATS_URL: nats.url }) {
-      const all = ['--disable-warning=ExperimentalWarning', MAIN, ...args]
-      return spawn(process.execPath, all, { env: { PATH: process.env.PATH, ...env }, cwd: directory })
+      const [program, ...first] = command
+      return spawn(program, [...first, ...args], {
+        env: { PATH: process.env.PATH, ...env },
+        cwd: directory,
+      })
     },
     run: (args, env = { NATS_URL: nats.url }, interrupted) => run(args, env, interrupted),
     async publish(events) {

@@ -12,6 +12,7 @@ so that forensics verify --file finds what was changed, removed, inserted or mov
 
 ${RANGE_HELP}
   --output <file>      a new file, readable by you alone, in place of standard output
+  --json               makes no difference: an archive is JSON in any case
   -h, --help           this text
 
 The last hash is told at the end: keep it elsewhere, and give it to verify --file --hash.
@@ -20,7 +21,6 @@ The last hash is told at the end: keep it elsewhere, and give it to verify --fil
 const OPTIONS = {
   ...RANGE_OPTIONS,
   output: { type: 'string' },
-  // What it writes is JSON in any case.
   json: { type: 'boolean', default: false },
 } as const
 
