@@ -35,5 +35,6 @@ it('a throttle ends the streams of its identity when it says so, and only those'
   await eventually(() => assert.equal(stand.named('requests.interrupted').length, 1))
   assert.match(await response.text(), /\ndata: \{"error":\{.*throttled.*\}\}\n\n$/)
   assert.equal(stand.named('requests.interrupted')[0]!.data.by, 'throttle')
+  assert.equal(stand.named('tokens.settled').length, 1)
   assert.equal(stand.running.size, 0)
 })
