@@ -24,14 +24,14 @@ export interface Scans {
 export async function scansOf(databaseUrl: string, nowMs: number): Promise<Scans[]> {
   const sent: CompiledQuery[] = []
   await using db = openDatabase(databaseUrl, { max: 1, onQuery: query => sent.push(query) })
-  const month = { from: nowMs - 30 * DAY_MS, to: nowMs }
+  const month = { from: nowMs - 30 * DAY_MS, to: nowMs, nowMs }
   const [busiest] = await topIdentities(db, { ...month, limit: 1 })
   const [last] = (await listRequests(db, { limit: 1 })).items
   if (!busiest || !last) throw new Error('the tables are empty')
   const owner = { user: busiest.userId, key: busiest.keyId }
   const asked: ReadonlyArray<readonly [string, () => Promise<unknown>]> = [
     ['get_gateway_metrics, 30 days', () => gatewayMetrics(db, { windowMs: 30 * DAY_MS, nowMs })],
-    ['query_requests, a day', () => listRequests(db, { ...month, from: nowMs - DAY_MS, limit: 25 })],
+    ['query_requests, a day', () => listRequests(db, { from: nowMs - DAY_MS, limit: 25 })],
     ['query_requests, failed, 30 days', () => listRequests(db, { ...month, state: 'failed', limit: 25 })],
     ['query_requests, an identity, 30 days', () => listRequests(db, { ...month, ...owner, limit: 25 })],
     [

@@ -18,6 +18,7 @@ import {
   admittedData,
   callTool,
   incidentRow,
+  insertUsage,
   make,
   settled,
   startBench,
@@ -117,10 +118,7 @@ describe('what is secret', () => {
     const times = { duration_ms_sum: 1, first_byte_ms_sum: 1, first_byte_count: 1 }
     const minute = new Date(Math.floor(now.getTime() / 60_000) * 60_000)
     const used = { minute, user_id: 'u1', key_id: 'k1', model: KEY, upstream: KEY }
-    await bench.db
-      .insertInto('usage_minutes')
-      .values({ ...used, ...sums, ...tokens, ...times })
-      .execute()
+    await insertUsage(bench.db, { ...used, ...sums, ...tokens, ...times })
     await bench.db
       .insertInto('incidents')
       .values({ ...incidentRow(1, now.getTime()), explanation: `saw ${KEY}` })

@@ -3,7 +3,7 @@ import { after, before, describe, test } from 'node:test'
 import { STREAMS } from '@fluxgate/contracts'
 import type { NewRow } from '@fluxgate/read-model'
 import type { Client } from '@modelcontextprotocol/sdk/client/index.js'
-import { callTool, pages, settled, startBench, type TestBench } from './test-bench.ts'
+import { callTool, insertUsage, pages, settled, startBench, type TestBench } from './test-bench.ts'
 
 describe('tools over the tables', () => {
   let bench: TestBench
@@ -29,7 +29,7 @@ describe('tools over the tables', () => {
       ...tokens,
       ...times,
     }
-    await bench.db.insertInto('usage_minutes').values(row).execute()
+    await insertUsage(bench.db, row)
     const metrics = await callTool(client, 'get_gateway_metrics', { windowMinutes: 5 })
     assert.equal(metrics.isError, false, metrics.text)
     const window = metrics.data.window as Record<string, number>

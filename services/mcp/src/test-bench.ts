@@ -155,3 +155,21 @@ export function incidentRow(n: number, openedAtMs: number): NewRow<'incidents'> 
     opened_at: new Date(openedAtMs),
   }
 }
+
+/** Usage as the projection puts it into the tables: of its minute, its hour and its day. */
+export async function insertUsage(db: Database, row: NewRow<'usage_minutes'>): Promise<void> {
+  const { minute, ...sums } = row
+  const startOf = (lengthMs: number) => {
+    const at = new Date(minute as Date).getTime()
+    return new Date(at - (at % lengthMs))
+  }
+  await db.insertInto('usage_minutes').values(row).execute()
+  await db
+    .insertInto('usage_hours')
+    .values({ hour: startOf(3_600_000), ...sums })
+    .execute()
+  await db
+    .insertInto('usage_days')
+    .values({ day: startOf(86_400_000), ...sums })
+    .execute()
+}

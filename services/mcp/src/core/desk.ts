@@ -56,7 +56,7 @@ export interface PageOf {
 export interface Tables {
   checkpoints(): Promise<Checkpoint[]>
   metrics(window: { windowMs: number; nowMs: number; limit: number }): Promise<GatewayMetrics>
-  topIdentities(scope: { from: number; to: number; limit: number }): Promise<IdentityUsage[]>
+  topIdentities(scope: { from: number; to: number; nowMs: number; limit: number }): Promise<IdentityUsage[]>
   incidents(
     page: PageOf & { state?: IncidentState | undefined; user?: string | undefined; openOnly?: boolean },
   ): Promise<Page<Incident>>

@@ -67,7 +67,7 @@ const TEMPLATES: readonly Template[] = [
     },
     async ids(desk) {
       const now = desk.nowMs()
-      const scope = { from: now - RECENT_MS, to: now, limit: MAX_KNOWN }
+      const scope = { from: now - RECENT_MS, to: now, nowMs: now, limit: MAX_KNOWN }
       return (await desk.tables.topIdentities(scope)).map(({ userId, keyId }) => `${userId}.${keyId}`)
     },
   },

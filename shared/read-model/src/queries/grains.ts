@@ -32,6 +32,11 @@ function split(piece: Piece, coarsest: Grain): Piece[] {
   ].filter(part => part.from < part.to)
 }
 
+/** End of the grain in which a moment is. */
+export function endOf(ms: number, grain: Grain): number {
+  return floor(ms + LENGTH_MS[grain] - 1, grain)
+}
+
 function floor(ms: number, grain: Grain): number {
   return Math.floor(ms / LENGTH_MS[grain]) * LENGTH_MS[grain]
 }

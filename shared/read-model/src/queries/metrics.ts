@@ -41,7 +41,7 @@ export async function gatewayMetrics(
 ): Promise<GatewayMetrics> {
   const from = Math.floor((nowMs - windowMs) / MINUTE_MS) * MINUTE_MS
   // Nodes' clocks may run a little ahead of the asker's: the minute that has begun counts whole.
-  const scope = { from, to: nowMs + MINUTE_MS }
+  const scope = { from, to: nowMs + MINUTE_MS, nowMs }
   const [{ total: window, models }, identities, totals, positions] = await Promise.all([
     usageTotalAndByModel(db, { ...scope, limit }),
     topIdentities(db, { ...scope, limit }),

@@ -25,6 +25,7 @@ import {
   usageTotal,
 } from '../index.ts'
 
+const DAY_MS = 86_400_000
 const HOUR_MS = 3_600_000
 const T = Date.UTC(2026, 10, 23, 5)
 
@@ -148,6 +149,17 @@ for (const kind of [undefined, 'pglite'] as const) {
             [tokens, within.length * 7],
             `${from} to ${to}`,
           )
+          // Of a range that ends now the running day is read whole.
+          const dayEnd = Math.ceil(scope.to / DAY_MS) * DAY_MS
+          const sofar = rows.filter(row => (row.minute as Date).getTime() >= scope.from)
+          const open = await usageTotal(db, { ...scope, nowMs: scope.to })
+          assert.equal(
+            open.totalTokens,
+            sofar
+              .filter(row => (row.minute as Date).getTime() < dayEnd)
+              .reduce((sum, row) => sum + row.total_tokens, 0),
+            `${from} to ${to}, which is now`,
+          )
           for (const bucket of ['minute', 'hour', 'day'] as const) {
             const points = await usageSeries(db, { ...scope, bucket })
             assert.equal(
@@ -211,7 +223,7 @@ for (const kind of [undefined, 'pglite'] as const) {
     })
 
     test('the metrics tell window, totals and how fresh they are', async () => {
-      const empty = await gatewayMetrics(db, { windowMs: 60_000, nowMs: T - HOUR_MS })
+      const empty = await gatewayMetrics(db, { windowMs: 60_000, nowMs: T - DAY_MS })
       assert.deepEqual([empty.window.admitted, empty.window.meanDurationMs, empty.asOf], [0, 0, []])
       await db
         .updateTable('request_totals')
@@ -222,9 +234,11 @@ for (const kind of [undefined, 'pglite'] as const) {
         .insertInto('projection_checkpoints')
         .values({ ...checkpoint, event_time: new Date(T), updated_at: new Date(T + 5) })
         .execute()
-      const metrics = await gatewayMetrics(db, { windowMs: 60_000, nowMs: T + 90_000 })
-      assert.deepEqual([metrics.from, metrics.to], [T, T + 90_000])
-      assert.deepEqual([metrics.window.totalTokens, metrics.window.completed], [221, 4])
+      // Nothing is behind it, as behind a real now.
+      const nowMs = T + 61 * 60_000 + 30_000
+      const metrics = await gatewayMetrics(db, { windowMs: 60_000, nowMs })
+      assert.deepEqual([metrics.from, metrics.to], [T + HOUR_MS, nowMs])
+      assert.deepEqual([metrics.window.totalTokens, metrics.window.completed], [341, 4])
       assert.deepEqual(
         metrics.identities.map(row => row.userId),
         ['u1', 'u2'],

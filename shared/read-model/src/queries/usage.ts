@@ -1,7 +1,7 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { Database } from '../database.ts'
 import { pageLimit } from './cursor.ts'
-import { type Grain, piecesOf, rowsOf } from './grains.ts'
+import { endOf, type Grain, piecesOf, rowsOf } from './grains.ts'
 
 /** Sums over requests. Durations are milliseconds, tokens as settled. */
 export interface Usage {
@@ -32,6 +32,11 @@ export interface UsageScope {
   /** Epoch milliseconds, inclusive and exclusive; widened to whole minutes. */
   readonly from: number
   readonly to: number
+  /**
+   * A range that ends at this moment or later reads the running hour and day whole: nothing of theirs is behind it, and
+   * their minutes need not be added up.
+   */
+  readonly nowMs?: number | undefined
   readonly user?: string | undefined
   readonly key?: string | undefined
   readonly model?: string | undefined
@@ -156,5 +161,7 @@ export function within(scope: UsageScope, coarsest: Grain): RawBuilder<unknown> 
     conditions.push(sql`${GROUPS.identity} = any(${names})`)
   }
   const where = sql<boolean>`${sql.join(conditions, sql` and `)}`
-  return rowsOf('usage', piecesOf(scope.from, scope.to, coarsest), COLUMNS, where)
+  const isOpen = scope.nowMs !== undefined && scope.to >= scope.nowMs
+  const to = isOpen ? endOf(scope.to, coarsest) : scope.to
+  return rowsOf('usage', piecesOf(scope.from, to, coarsest), COLUMNS, where)
 }

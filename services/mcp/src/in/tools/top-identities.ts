@@ -30,7 +30,7 @@ export const topIdentities = defineTool({
     const windowMs = windowMinutes * MINUTE_MS
     const from = now - windowMs
     // Nodes' clocks may run a little ahead of this one: the minute that has begun counts whole.
-    const rows = await desk.tables.topIdentities({ from, to: now + MINUTE_MS, limit })
+    const rows = await desk.tables.topIdentities({ from, to: now + MINUTE_MS, nowMs: now, limit })
     const identities = rows.map(row => ({ identity: `${row.userId}.${row.keyId}`, ...usageOf(row) }))
     const data = { from: isoTime(from), to: isoTime(now), identities, asOf: asOfOf(fresh) }
     return answered(data, [

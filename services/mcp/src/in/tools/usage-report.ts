@@ -62,12 +62,13 @@ export const usageReport = defineTool({
 
   async answer({ by, period, identity, user, model, upstream, limit, cursor, ...range }, desk) {
     const fresh = await freshnessOf(desk, [STREAMS.requests, STREAMS.tokens])
-    const asked = rangeOf(range, desk.nowMs(), { fallbackMs: DAY_MS, maxMs: MAX_RANGE_MS[period] })
+    const nowMs = desk.nowMs()
+    const asked = rangeOf(range, nowMs, { fallbackMs: DAY_MS, maxMs: MAX_RANGE_MS[period] })
     const from = Math.floor(asked.fromMs / MINUTE_MS) * MINUTE_MS
     const to = Math.ceil(asked.toMs / MINUTE_MS) * MINUTE_MS
     const owner = identity === undefined ? { user } : identityOf(identity)
     const { items, next } = await desk.tables.usageReport({
-      ...{ from, to, by, bucket: period === 'whole' ? undefined : period },
+      ...{ from, to, nowMs, by, bucket: period === 'whole' ? undefined : period },
       ...{ ...owner, model, upstream, limit, before: cursor },
     })
     const rows = items.map(row => ({ at: isoTime(row.at), group: row.group, ...usageOf(row) }))
