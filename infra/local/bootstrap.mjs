@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { install } from './bootstrap/install.mjs'
-import { requireNatsServer, wantChromium } from './bootstrap/native-tools.mjs'
+import { requireNatsServer, wantBaselines, wantBenchTools, wantChromium } from './bootstrap/native-tools.mjs'
 import { buildPage } from './bootstrap/page.mjs'
 import { NODE_FLAGS, pinnedNode } from './bootstrap/pinned-node.mjs'
 import { foreground, npm, ROOT, Trouble } from './bootstrap/processes.mjs'
@@ -11,7 +11,7 @@ import { partsOf, testArguments } from './bootstrap/tests.mjs'
  * The first step of every command, in plain JavaScript for Node 20 and newer: installs what is missing on a fresh
  * machine, then hands over to TypeScript on the pinned Node.
  */
-const COMMANDS = { start, test, gateway, forensics }
+const COMMANDS = { start, test, gateway, forensics, bench }
 
 async function start() {
   await install()
@@ -32,11 +32,19 @@ async function forensics(args) {
   return foreground(await pinnedNode(), [...NODE_FLAGS, main, ...args], { cwd, env: runningSystem() })
 }
 
+async function bench(args) {
+  await install()
+  await requireNatsServer('')
+  await wantBenchTools()
+  return foreground(await pinnedNode(), [...NODE_FLAGS, join(ROOT, 'infra', 'bench', 'main.ts'), ...args])
+}
+
 /** With file patterns only their tests run; the whole run checks types, style and architecture first. */
 async function test(args) {
   await install()
   await requireNatsServer('')
   await wantChromium()
+  await wantBaselines()
   const node = await pinnedNode()
   if (partsOf(args).length === 0) {
     console.log('Checking types, style and architecture.')

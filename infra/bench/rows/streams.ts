@@ -7,7 +7,7 @@ import { takeTurns } from '../proxy/turns.ts'
 import { atMost, type Row, sumErrors } from './row.ts'
 
 const STREAMS = 1_000
-const SMOKE_STREAMS = 50
+const SMOKE_STREAMS = 100
 const CHUNKS_PER_SECOND = 30
 const DIRECT = 'direct'
 const NGINX = 'nginx proxy_pass'

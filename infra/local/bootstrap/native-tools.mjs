@@ -16,6 +16,29 @@ const CHROMIUM = {
   byHand: 'install Chromium or Chrome',
 }
 
+/** What `npm run bench` measures with; a row whose program is missing is skipped, and says so. */
+const LOAD_GENERATOR = {
+  name: 'wrk',
+  apt: 'wrk',
+  brew: 'wrk',
+  files: ['/usr/bin/wrk'],
+  byHand: 'see https://github.com/wg/wrk',
+}
+const NGINX = {
+  name: 'nginx',
+  apt: 'nginx-light',
+  brew: 'nginx',
+  files: ['/usr/sbin/nginx', '/usr/local/sbin/nginx'],
+  byHand: 'see https://nginx.org',
+}
+const COMPILER = {
+  name: 'gcc',
+  apt: 'gcc libc6-dev',
+  brew: undefined,
+  files: ['/usr/bin/gcc'],
+  byHand: "install gcc and the C library's headers",
+}
+
 /** nats-server, from PATH or from the system's package manager. */
 export async function requireNatsServer(why) {
   if (await has(NATS_SERVER)) return
@@ -29,6 +52,23 @@ export async function requireNatsServer(why) {
 export async function wantChromium() {
   if (await has(CHROMIUM)) return
   console.log(`No Chromium: the browser tests will fail (${CHROMIUM.byHand}).`)
+}
+
+/** For the bench's smoke test. */
+export async function wantBaselines() {
+  await wantEach([LOAD_GENERATOR, NGINX])
+}
+
+/** For the bench: its baselines, and the compiler of its own generators. */
+export async function wantBenchTools() {
+  await wantEach([LOAD_GENERATOR, NGINX, COMPILER])
+}
+
+async function wantEach(tools) {
+  for (const tool of tools) {
+    if (!(await has(tool)))
+      console.log(`No ${tool.name}: what is measured with it is skipped (${tool.byHand}).`)
+  }
 }
 
 async function has(tool) {
@@ -57,7 +97,7 @@ async function installer(tool) {
   if (process.platform !== 'linux' || !findProgram('apt-get', ['/usr/bin/apt-get'])) return undefined
   const prefix = await rootPrefix()
   if (!prefix) return undefined
-  const args = ['install', '-y', '--no-install-recommends', tool.apt]
+  const args = ['install', '-y', '--no-install-recommends', ...tool.apt.split(' ')]
   const apt = list => {
     const [command, ...rest] = [...prefix, 'apt-get', ...list]
     return tried(command, rest)
