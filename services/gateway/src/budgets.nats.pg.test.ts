@@ -125,9 +125,15 @@ describe('budgets over two gateways', () => {
     await putBudget('hard', { each: 'key', period: 'day', tokens: 2 * CALL_TOKENS + RESERVED - 1 })
     await callAll(one, key, 1)
     assert.equal((await call(one, key, { stream: true })).status, 200)
-    const refused = await call(one, key)
-    assert.deepEqual([refused.status, refused.headers.get('x-should-retry')], [402, 'false'])
-    await eventually(async () => assert.equal((await call(two, key)).status, 402))
+    // The other node refuses as soon as the log has told it of both.
+    await eventually(async () => {
+      const { top } = await budgetAt(two, 'hard')
+      assert.equal(top.find(({ holder }) => holder.startsWith('bob.'))?.used.tokens, 2 * CALL_TOKENS)
+    })
+    for (const node of [one, two]) {
+      const refused = await call(node, key)
+      assert.deepEqual([refused.status, refused.headers.get('x-should-retry')], [402, 'false'])
+    }
     await eventually(async () => assert.equal((await crossings('bob')).length, 1))
     const [hard] = await crossings('bob')
     assert.deepEqual([hard!.data.level, hard!.data.used, hard!.data.limit], ['hard', 40, 99])
@@ -151,6 +157,23 @@ describe('budgets over two gateways', () => {
     for (const node of [one, two]) {
       await eventually(async () => assert.equal((await call(node, key)).status, 200))
     }
+  })
+
+  it('are of a tier too, whose users share it', async () => {
+    const [gil, hal, ivy] = [await newKey('gil'), await newKey('hal'), await newKey('ivy')]
+    for (const user_id of ['gil', 'hal']) {
+      assert.equal((await gateways.admin('POST', '/admin/tier', { user_id, tier: 'pro' })).status, 200)
+    }
+    const tokens = 2 * CALL_TOKENS + RESERVED - 1
+    await putBudget('shared', { each: 'tier', only: 'pro', period: 'week', tokens, status: 429 })
+    await eventually(async () => {
+      await call(one, gil)
+      assert.equal(await usedAt(two, 'shared', 'pro'), 2 * CALL_TOKENS)
+    })
+    const refused = await call(two, hal)
+    assert.deepEqual([refused.status, refused.headers.get('x-should-retry')], [429, 'false'])
+    for (const node of [one, two]) assert.equal((await call(node, ivy)).status, 200)
+    assert.equal((await gateways.admin('DELETE', '/admin/budgets/shared')).status, 204)
   })
 
   it('go by the price list of the moment', async () => {
