@@ -1,8 +1,10 @@
-import { glob, mkdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { dirname, join, relative } from 'node:path'
 import { parseArgs } from 'node:util'
 import { judge, type Line, merged } from './harness/line.ts'
 import { type Machine, machine } from './harness/machine.ts'
+import { fillPlace } from './harness/place.ts'
+import { RESULTS, type Result, readResults } from './harness/result.ts'
 import { tableOf } from './harness/table.ts'
 import { ROWS } from './rows/index.ts'
 import { type BenchPace, missingTool, type Row } from './rows/row.ts'
@@ -27,18 +29,7 @@ const { values } = parseArgs({
     from: { type: 'string' },
   },
 })
-const RESULTS = join(import.meta.dirname, 'results')
 const GUIDE = join(import.meta.dirname, '../docs/guides/performance.md')
-const [BEGIN, END] = ['<!-- bench:begin -->', '<!-- bench:end -->']
-
-interface Result {
-  readonly date: string
-  readonly machine: Machine
-  readonly loadAfter: number
-  readonly rounds: number
-  readonly seconds: number
-  readonly lines: readonly Line[]
-}
 
 if (values.markdown) await writeGuide()
 else await measure()
@@ -90,25 +81,11 @@ function paceOf(): BenchPace {
 }
 
 async function writeGuide(): Promise<void> {
-  const files = values.from?.split(',') ?? [await newest()]
-  const results = await Promise.all(
-    files.map(async file => JSON.parse(await readFile(file, 'utf8')) as Result),
-  )
-  const runs = results.map(({ date, machine: on, loadAfter }) => `${date}: ${machineText(on, loadAfter)}`)
+  const results = await readResults(values.from)
+  const runs = results.map(({ date, machine: on, loadAfter }) => `- ${date}: ${machineText(on, loadAfter)}`)
   const table = tableOf(merged(results.map(({ lines }) => lines)))
-  const text = await readFile(GUIDE, 'utf8')
-  const [from, to] = [text.indexOf(BEGIN), text.indexOf(END)]
-  if (from < 0 || to < from) throw new Error(`${GUIDE} has no place for the table`)
-  const filled = `${text.slice(0, from)}${BEGIN}\n${table}\n\n${runs.join('\n')}\n${text.slice(to)}`
-  await writeFile(GUIDE, filled)
-  console.log(`${relative(process.cwd(), GUIDE)} has the table of ${files.length} runs`)
-}
-
-async function newest(): Promise<string> {
-  const files = (await Array.fromAsync(glob('*.json', { cwd: RESULTS }))).sort()
-  const last = files.at(-1)
-  if (last === undefined) throw new Error('nothing was measured yet: npm run bench')
-  return join(RESULTS, last)
+  await fillPlace(GUIDE, 'bench', `${table}\n\nMeasured on:\n\n${runs.join('\n')}`)
+  console.log(`${relative(process.cwd(), GUIDE)} has the table of ${results.length} runs`)
 }
 
 function machineText({ cores, cpu, memoryMb, kernel, node, load }: Machine, loadAfter: number): string {

@@ -27,6 +27,7 @@ const { values } = parseArgs({
 const ROUNDS = Number(values.rounds)
 const SECONDS = Number(values.seconds)
 const CONNECTIONS = 32
+const SIZED_REQUESTS = 20_000
 const NO_SPOOL = ['--import', join(import.meta.dirname, 'no-spool.ts')]
 
 await using nginx = await startNginx()
@@ -57,7 +58,7 @@ for (const fsync of ['off', 'commit'] as const) {
     `the spool alone, SPOOL_FSYNC=${fsync}: ${Math.round(eventsPerSecond).toLocaleString('en')} events/s`,
   )
 }
-const sizes = await measureSizes(measured[2]!.gateway, stand, BODY)
+const sizes = await measureSizes(measured[2]!.gateway, stand, BODY, SIZED_REQUESTS)
 console.log('bytes of a plain request on disk:')
 console.table(Object.fromEntries(Object.entries(sizes).map(([where, bytes]) => [where, Math.round(bytes)])))
 

@@ -8,7 +8,6 @@ import { startProcess } from '../proxy/process.ts'
 import type { Stand } from '../proxy/stand.ts'
 
 const PROJECTION = join(import.meta.dirname, '../../../services/projection/src/main.ts')
-const REQUESTS = 20_000
 const CALLERS = 32
 const DRAIN_MS = 500
 const DRAIN_LIMIT_MS = 120_000
@@ -18,19 +17,21 @@ export async function measureSizes(
   gateway: GatewayProcess,
   { nats, databaseUrl }: Pick<Stand, 'nats' | 'databaseUrl'>,
   body: string,
+  requests: number,
 ) {
   await using link = await connectNats({ url: nats.url, name: 'bench' }, silent)
   const spoolBefore = await drained(gateway)
   await nats.stop()
-  await callAll(gateway, REQUESTS / 10, body)
-  const spool = ((await gateway.metric('fluxgate_spool_bytes')) - spoolBefore) / (REQUESTS / 10)
+  const unsent = Math.ceil(requests / 10)
+  await callAll(gateway, unsent, body)
+  const spool = ((await gateway.metric('fluxgate_spool_bytes')) - spoolBefore) / unsent
   await nats.start()
   await drained(gateway)
 
   const before = await streamBytes(link)
-  await callAll(gateway, REQUESTS, body)
+  await callAll(gateway, requests, body)
   await drained(gateway)
-  const jetStream = ((await streamBytes(link)) - before) / REQUESTS
+  const jetStream = ((await streamBytes(link)) - before) / requests
   return { spool, jetStream, postgres: await postgresBytes(link, nats, databaseUrl) }
 }
 
