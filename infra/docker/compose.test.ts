@@ -4,10 +4,21 @@ import { copyFileSync, existsSync, globSync, mkdtempSync, readFileSync, rmSync, 
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { test } from 'node:test'
+import { parse } from 'yaml'
 import { PASSWORD_VARIABLES, passwordVariable, USERS } from '../nats/src/index.ts'
 
 const ROOT = join(import.meta.dirname, '..', '..')
 const text = readFileSync(join(ROOT, 'docker-compose.yml'), 'utf8')
+
+interface ComposeService {
+  readonly image: string
+  readonly profiles?: readonly string[]
+  readonly read_only?: boolean
+  readonly cap_drop?: readonly string[]
+  readonly ports?: readonly string[]
+  readonly secrets?: readonly string[]
+  readonly environment?: Readonly<Record<string, string>>
+}
 
 interface Block {
   readonly name: string
@@ -19,7 +30,7 @@ interface Block {
 
 /** Services by the shape that this file keeps: two spaces for a name, four for its settings, six for a variable. */
 function blocks(): Block[] {
-  const services = text.slice(text.indexOf('\nservices:\n'), text.indexOf('\nvolumes:\n'))
+  const services = text.slice(text.indexOf('\nservices:\n'), text.indexOf('\nsecrets:\n'))
   return services
     .split(/\n {2}(?=[a-z][\w-]*:\n)/)
     .slice(1)
@@ -74,20 +85,8 @@ test('no secret has a value here', () => {
   }
 })
 
-test('the file is YAML whose parts exist', t => {
-  let document: string
-  try {
-    const script = 'import json,sys,yaml; print(json.dumps(yaml.safe_load(sys.stdin)))'
-    document = execFileSync('python3', ['-c', script], { input: text, encoding: 'utf8', stdio: 'pipe' })
-  } catch (error) {
-    const stderr = String((error as { stderr?: unknown }).stderr)
-    if (/ModuleNotFound|ENOENT|not found/.test(`${stderr}${(error as Error).message}`)) {
-      t.diagnostic('no YAML parser on this machine: only the structure was checked')
-      return
-    }
-    throw error
-  }
-  const { services, volumes, configs } = JSON.parse(document) as {
+test('the file is YAML whose parts exist', () => {
+  const { services, volumes, configs } = parse(text, { merge: true }) as {
     services: Record<
       string,
       { volumes?: string[]; depends_on?: Record<string, unknown>; build?: { dockerfile: string } }
@@ -159,4 +158,32 @@ test("nats-server takes the cluster's configuration", t => {
     encoding: 'utf8',
   })
   assert.notEqual(missing.status, 0, 'a password that is not told is no empty one')
+})
+
+test('Prometheus asks services of this file, at the ports where they tell their figures', () => {
+  const { scrape_configs: jobs } = parse(
+    readFileSync(join(ROOT, 'infra/observability/prometheus.yml'), 'utf8'),
+  ) as {
+    scrape_configs: Array<Record<string, Array<{ targets?: string[]; names?: string[]; port?: number }>>>
+  }
+  const { services, secrets } = parse(text, { merge: true }) as {
+    services: Record<string, ComposeService>
+    secrets: object
+  }
+  for (const job of jobs) {
+    const [{ targets = [], names = [], port } = {}] = job.dns_sd_configs ?? job.static_configs ?? []
+    const asked = targets.length > 0 ? targets[0]! : `${names[0]}:${port}`
+    const [name = '', at] = asked.split(':')
+    assert.equal(String(job.job_name), name)
+    const environment = services[name]?.environment ?? {}
+    assert.equal(name === 'gateway' ? environment.ADMIN_PORT : environment.METRICS_PORT, at, name)
+    assert.equal(name === 'gateway' ? environment.ADMIN_HOST : environment.METRICS_HOST, '0.0.0.0', name)
+  }
+  for (const name of ['prometheus', 'grafana']) {
+    const { image, profiles, read_only, cap_drop, ports } = services[name]!
+    assert.match(image, /:v?\d+\.\d+\.\d+$/, `${name} is not pinned`)
+    assert.deepEqual([profiles, read_only, cap_drop], [['observability'], true, ['ALL']], name)
+    for (const published of ports ?? []) assert.match(published, /^127\.0\.0\.1:/, name)
+  }
+  for (const secret of services.prometheus!.secrets ?? []) assert.ok(secret in secrets)
 })
