@@ -1,31 +1,21 @@
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { eventMaker, identityText, type OutgoingEvent, type TierName } from '@fluxgate/contracts'
-import {
-  connectNats,
-  EventPublisher,
-  ensureTopology,
-  openPenaltyBox,
-  openPolicyBook,
-  watchBucket,
-} from '@fluxgate/nats'
-import { deleteOldSessions, openDatabase, type PoolFigures } from '@fluxgate/read-model'
+import { connectNats, EventPublisher, ensureTopology, openPenaltyBox, watchBucket } from '@fluxgate/nats'
 import { createIds, createMetrics, type Log } from '@fluxgate/runtime'
-import { createSessions, LiveSessions } from '@fluxgate/session'
 import type { FastifyInstance } from 'fastify'
 import type { GatewayConfig } from './config.ts'
 import { AcceptedKeys } from './core/accepted-keys.ts'
-import type { LiveSession } from './core/accounts/accounts.ts'
 import { barredMs } from './core/accounts/barred-address.ts'
 import { ensureFirstOperator } from './core/accounts/first-operator.ts'
 import { callerGate } from './core/callers/caller-gate.ts'
 import { OpenRequests } from './core/recovery/open-requests.ts'
 import { createAdmin } from './in/admin/face.ts'
-import type { AdminDeps } from './in/admin/routes.ts'
 import { answerAfter } from './in/answer-after.ts'
 import { registerDnsQuery } from './in/dns-query.ts'
 import { drainOf } from './in/drain.ts'
 import { Bodies } from './in/edge/bodies.ts'
+import { clientAddress, trustedNetworks } from './in/edge/client-address.ts'
 import { createEdge } from './in/edge/edge.ts'
 import { watchOverload } from './in/edge/overload.ts'
 import { endThrottledStreams } from './in/end-throttled-streams.ts'
@@ -33,38 +23,32 @@ import type { Exchange } from './in/exchange.ts'
 import { PUBLIC_FACE } from './in/openapi/faces.ts'
 import { serveOpenApi } from './in/openapi/serve.ts'
 import { registerPortal } from './in/portal/portal.ts'
-import { anonymous, type ProxyDeps, refuseUnknown, registerProxy, tellRest } from './in/proxy.ts'
+import { anonymous, proxyOf, refuseUnknown, tellRest } from './in/proxy.ts'
+import type { ProxyDeps } from './in/proxy-deps.ts'
+import type { RawReply } from './in/raw-reply.ts'
+import { readinessOf } from './in/readiness.ts'
 import { registerStatus } from './in/status.ts'
-import { openAccounts } from './out/accounts/accounts.ts'
 import { adminAccounts } from './out/accounts/admin-accounts.ts'
 import { openFailedLogins } from './out/accounts/failed-logins.ts'
-import { openKeyDirectory } from './out/accounts/key-directory.ts'
-import { watchLogouts } from './out/accounts/logouts.ts'
+import { openIdentities } from './out/accounts/identities.ts'
 import { createPasswords } from './out/accounts/passwords.ts'
 import { createResolver } from './out/dns/resolver.ts'
 import { edgeMetrics } from './out/edge-metrics.ts'
 import { gatewayMetrics } from './out/gateway-metrics.ts'
-import { gossipMetrics } from './out/gossip-metrics.ts'
 import { openLimits } from './out/limits.ts'
+import { openNodeDatabase } from './out/node-database.ts'
 import { joinNodes, type NodeRegistry } from './out/node-registry.ts'
 import { openCallers } from './out/oidc/open-callers.ts'
-import { openLimitsBook, openPriceBook } from './out/policy.ts'
+import { openPolicyBooks } from './out/policy.ts'
 import { openNodeSpool, settleLeft } from './out/spool.ts'
-import { spoolMetrics } from './out/spool-metrics.ts'
 import { openTelemetry } from './out/telemetry.ts'
 import { loadTls } from './out/tls.ts'
 import { watchTls } from './out/tls-watch.ts'
 import { openTokenCounter } from './out/token-counter.ts'
 import { openUpstreams } from './out/upstreams/upstreams.ts'
 
-const DATABASE_CONNECTIONS = 8
 /** A ticket's key that leaks opens the recorded connections of this time only. */
 const TICKETS_EVERY_MS = 6 * 3_600_000
-const SESSIONS_EVERY_MS = 3_600_000
-/** Ended sessions are kept for questions about who was there. */
-const SESSIONS_KEPT_MS = 30 * 86_400_000
-/** Throttles may have changed unseen when the bucket has been silent for longer. */
-const SILENCE_LIMIT_MS = 5_000
 
 export interface Gateway extends AsyncDisposable {
   readonly publicPort: number
@@ -81,17 +65,7 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
 
   const link = stack.use(await connectNats({ url: config.natsUrl, name: `gateway ${config.node}` }, log))
   await ensureTopology(link, config.logStorage)
-  let pool: PoolFigures | undefined
-  const db = stack.use(
-    openDatabase(config.databaseUrl, {
-      max: DATABASE_CONNECTIONS,
-      onPool: figures => {
-        pool = figures
-      },
-      applicationName: 'gateway',
-      onConnectionError: error => log.warn({ err: error }, 'Postgres connection lost'),
-    }),
-  )
+  const { db, pool } = stack.use(openNodeDatabase(config.databaseUrl, epochMs, log))
   const boot = newId()
   const open = new OpenRequests()
   const files = { ...config.spool, root: join(config.dataDir, 'spool'), node: config.node, boot }
@@ -122,11 +96,9 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
     await openLimits(link, { node, boot, dataDir, limits, append, make, nowMs, epochMs, log }),
   )
 
-  const directory = stack.use(openKeyDirectory(link, db, epochMs, log))
-  const accounts = openAccounts(db)
-  const live = new LiveSessions<LiveSession>({ find: id => accounts.findLiveSession(id, epochMs()) })
-  stack.use(watchLogouts(link, live))
-  const sessions = createSessions({ secrets: config.jwtSecrets })
+  const { directory, accounts, sessions, live } = stack.use(
+    openIdentities({ link, db, secrets: config.jwtSecrets, epochMs, log }),
+  )
   let nodes: NodeRegistry | undefined
   const resolver = stack.use(
     createResolver({
@@ -153,10 +125,12 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
   )
   gatewayMetrics(registry, {
     publisher,
+    spool,
     link,
+    gossip,
     spans: telemetry.spans,
     keys: directory,
-    pool: () => pool,
+    pool,
     dns: resolver.stats,
     activeRequests: () => running.size,
     liveBuckets: () => table.size,
@@ -164,14 +138,6 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
     throttleSilenceMs: throttles.silentMs,
     routing: upstreams.report,
   })
-
-  spoolMetrics(
-    registry,
-    () => spool.figures,
-    () => spool.waiting,
-  )
-
-  gossipMetrics(registry, gossip)
 
   const proxy: ProxyDeps = {
     exchange: {
@@ -206,6 +172,8 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
     newRequestId: () => `req_${newId()}`,
     nowMs,
     epochMs,
+    addressOf: clientAddress(trustedNetworks(config.trustedProxies)),
+    onFault: error => log.error({ err: error }, 'a call failed by a fault of ours'),
     onReserved: telemetry.admitted,
     onRefused: telemetry.refused,
     beginTrace: telemetry.beginTrace,
@@ -216,6 +184,7 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
   const tls = config.tls ? await loadTls(config.tlsFiles, join(config.dataDir, 'tls'), names) : undefined
   const edge = createEdge({
     limits,
+    calls: proxyOf(proxy),
     tls,
     trustedProxies: config.trustedProxies,
     corsOrigins: config.corsOrigins,
@@ -240,38 +209,30 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
   const drain = drainOf(edge, running, limits)
   answerAfter(committed, edge.app)
   serveOpenApi(edge.app, '/openapi.json', PUBLIC_FACE, false)
-  await registerProxy(edge.app, proxy)
-  edge.app.setNotFoundHandler((request, reply) => refuseUnknown(proxy, request, reply))
+  edge.app.setNotFoundHandler((request, reply) => {
+    reply.hijack()
+    refuseUnknown(proxy, request.raw, reply.raw as RawReply)
+  })
   registerDnsQuery(edge.app, resolver, { allowPlaintext: !config.tls })
   registerStatus(
     edge.app,
-    {
-      drain: () => (drain.begun ? 'the node is stopping' : undefined),
-      log: () => (publisher.full ? publisher.fault : undefined),
-      nats: () => (link.isConnected() ? undefined : 'disconnected'),
-      throttles: () =>
-        throttles.silentMs() < SILENCE_LIMIT_MS ? undefined : 'nothing heard of the throttles bucket',
-      upstreams: () =>
-        upstreams.report().upstreams.length > 0
-          ? undefined
-          : 'neither DOWNSTREAM_AI_URLS nor UPSTREAMS_FILE names a model server',
-    },
+    readinessOf({
+      drain,
+      log: publisher,
+      nats: link,
+      throttles,
+      upstreams: () => upstreams.report().upstreams.length,
+    }),
     {
       upstreams: upstreams.fileFault,
       load: () => overload.reason,
       tls: () => tlsFiles?.fault,
       budgets: () => budgets.fault,
+      postgres: () => (directory.isAway ? 'keys that are not cached cannot be looked up' : undefined),
     },
   )
   const tools = { accounts, append, make, random: randomBytes, epochMs, passwords: await createPasswords() }
   if (config.operator) await ensureFirstOperator(tools, config.operator)
-  stack.use(
-    every(SESSIONS_EVERY_MS, () =>
-      deleteOldSessions(db, epochMs() - SESSIONS_KEPT_MS).catch(error =>
-        log.warn({ err: error }, 'old sessions not deleted'),
-      ),
-    ),
-  )
   await registerPortal(edge.app, {
     ...tools,
     sessions,
@@ -283,25 +244,19 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
     log,
   })
   const publish = (event: OutgoingEvent) => publisher.publish(event)
-  const limitsBook = openLimitsBook(link, publish, make, 'admin')
-  const adminDeps: AdminDeps = {
+  const books = openPolicyBooks(link, publish, make, 'admin')
+  const adminDeps = {
+    ...books,
     token: config.adminToken,
     accounts: adminAccounts({
-      db,
-      append,
-      make,
-      random: randomBytes,
-      epochMs,
+      ...{ db, append, make, random: randomBytes, epochMs },
       // This node need not wait for the log to hear of its own orders.
       onKeyRevoked: directory.evictKey,
       onUserChanged: directory.evictUser,
       onSessionEnded: id => live.evict(id),
-      readLimits: limitsBook.readLimits,
+      readLimits: books.readLimits,
     }),
     penaltyBox,
-    policyBook: openPolicyBook(link, publish, make),
-    ...limitsBook,
-    ...openPriceBook(link, publish, make, 'admin'),
     budgets: budgets.table,
     throttles: () => throttles.entries,
     tokensLeft: () => table.tokensLeft(nowMs()),

@@ -37,6 +37,11 @@ export const DEFAULT_PUBLISHER_LIMITS: PublisherLimits = Object.freeze({
 const RETRY_SCAN_MS = 100
 const REFUSED_BACKOFF_MS = 250
 const ACK_PREFIX = 123 // '{'
+const STREAM = 115 // 's', as in '{"stream"'
+const ZERO = 48
+const NINE = 57
+/** The place of an event for which nobody asks. */
+const PLAIN: StoredAt = Object.freeze({ stream: '', sequence: 0, duplicate: false })
 /** One acknowledgement in so many is timed: a look at the clock for each would cost more than it tells. */
 const TIMED_EVERY = 16
 
@@ -233,7 +238,7 @@ export class EventPublisher implements AsyncDisposable {
     const token = Number(message.subject.slice(this.#inbox.length + 1))
     const held = this.#outstanding.get(token)
     if (!held) return // the acknowledgement of a copy that was sent again
-    const ack = readAck(message)
+    const ack = held.stored === undefined && isPlain(message.data) ? PLAIN : readAck(message)
     if ('fault' in ack) {
       this.#onRefused(token, held, ack.fault)
       return
@@ -334,6 +339,15 @@ export class EventPublisher implements AsyncDisposable {
       () => {},
     )
   }
+}
+
+/**
+ * True for `{"stream":"…", "seq":123}`, seen by two of its bytes: a refusal begins with `{"error"`, a copy's
+ * acknowledgement ends with `"duplicate": true}`. Nobody asks for the place of most events.
+ */
+function isPlain(data: Uint8Array): boolean {
+  const last = data[data.length - 2]!
+  return data[2] === STREAM && last >= ZERO && last <= NINE
 }
 
 function readAck(message: Msg): StoredAt | { fault: string } {

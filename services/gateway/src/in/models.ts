@@ -1,10 +1,10 @@
-import type { FastifyRequest } from 'fastify'
 import { anthropic } from '../core/dialect/anthropic.ts'
 import type { Dialect } from '../core/dialect/dialect.ts'
 import type { Call } from '../core/exchange/call.ts'
 import { SELF } from '../core/exchange/call-end.ts'
 import { UpstreamError, type UpstreamListener, type Upstreams } from '../core/exchange/upstream.ts'
 import { listBody, modelBody } from '../core/routing/model-lists.ts'
+import type { Request } from './edge/door.ts'
 
 const LIST = '/v1/models'
 const ONE = '/v1/models/'
@@ -16,7 +16,7 @@ export function isModelList({ method, path }: Pick<Call, 'method' | 'path'>): bo
 }
 
 /** `/v1/models` is a route of both APIs: Anthropic's clients name a version of theirs. */
-export function dialectOfList(request: FastifyRequest, path: string): Dialect | undefined {
+export function dialectOfList(request: Pick<Request, 'headers'>, path: string): Dialect | undefined {
   const isShared = path === LIST || path.startsWith(ONE)
   return isShared && request.headers['anthropic-version'] !== undefined ? anthropic : undefined
 }

@@ -9,7 +9,9 @@ import {
   parseEvent,
   type Throttle,
 } from '@fluxgate/contracts'
-import Fastify, { type FastifyInstance } from 'fastify'
+import { readConfig } from '@fluxgate/runtime'
+import type { FastifyInstance } from 'fastify'
+import { readGatewayConfig } from '../config.ts'
 import { AcceptedKeys } from '../core/accepted-keys.ts'
 import type { KeyAnswer } from '../core/admission.ts'
 import { BudgetTable } from '../core/budgets/budget-table.ts'
@@ -17,8 +19,13 @@ import { LimitTable } from '../core/limits/limit-table.ts'
 import type { CountTokens } from '../core/usage/count.ts'
 import { openUpstreams } from '../out/upstreams/upstreams.ts'
 import { Bodies } from './edge/bodies.ts'
+import { clientAddress } from './edge/client-address.ts'
+import type { Handler } from './edge/door.ts'
+import { createEdge } from './edge/edge.ts'
 import type { Exchange } from './exchange.ts'
-import { type ProxyDeps, refuseUnknown, registerProxy } from './proxy.ts'
+import { proxyOf, refuseUnknown } from './proxy.ts'
+import type { ProxyDeps } from './proxy-deps.ts'
+import type { RawReply } from './raw-reply.ts'
 
 export type Upstream = (request: IncomingMessage, response: ServerResponse, body: string) => void
 
@@ -31,6 +38,16 @@ export interface TestStand extends AsyncDisposable {
   readonly deps: ProxyDeps
   named<N extends EventName>(name: N): Array<Extract<FluxgateEvent, { type: `fluxgate.${N}` }>>
 }
+
+const { limits: LIMITS } = readConfig(
+  {
+    NATS_URL: 'nats://localhost:1',
+    DATABASE_URL: 'postgres://localhost:1/none',
+    ADMIN_TOKEN: 'a token of the tests',
+    JWT_SECRET: 's'.repeat(32),
+  },
+  readGatewayConfig,
+)
 
 export const KEY = 'good-key'
 const ACCEPTED: KeyAnswer = {
@@ -47,7 +64,7 @@ const ANSWERS = new Map<string, KeyAnswer | Promise<KeyAnswer>>([
 export async function startStand(
   upstream: Upstream,
   { count, ...overrides }: Partial<ProxyDeps> & { count?: CountTokens } = {},
-  makeApp: () => FastifyInstance = () => Fastify(),
+  makeApp: (calls: Handler) => FastifyInstance = calls => createEdge({ limits: LIMITS, calls }).app,
 ): Promise<TestStand> {
   const server = createServer(async (request, response) => {
     let body = ''
@@ -118,14 +135,20 @@ export async function startStand(
     newRequestId: () => `req_${String(++ids).padStart(12, '0')}`,
     nowMs,
     epochMs: Date.now,
+    addressOf: clientAddress(() => false),
+    onFault(error) {
+      throw error
+    },
     onReserved() {},
     onRefused() {},
     running,
     ...overrides,
   }
-  const app = makeApp()
-  await registerProxy(app, deps)
-  app.setNotFoundHandler((request, reply) => refuseUnknown(deps, request, reply))
+  const app = makeApp(proxyOf(deps))
+  app.setNotFoundHandler((request, reply) => {
+    reply.hijack()
+    refuseUnknown(deps, request.raw, reply.raw as RawReply)
+  })
   const url = await app.listen({ port: 0, host: '127.0.0.1' })
   return {
     url,

@@ -13,6 +13,8 @@ import {
 import {
   Bucket,
   type NatsLink,
+  openPolicyBook,
+  type PolicyBook,
   policyChanges,
   RevisionConflict,
   type Watch,
@@ -125,6 +127,20 @@ export function openPriceBook(
       const fact = { user: 'all', key: PRICES_KEY, policy: PRICES_KEY, actor, changes }
       await publish(make(PolicyChanged, fact, { id: revisionId(PRICES_KEY, revision) }))
     },
+  }
+}
+
+/** All that orders change in bucket `policy`: limits, prices, and the guard's policy. */
+export function openPolicyBooks(
+  link: NatsLink,
+  publish: (event: OutgoingEvent) => Promise<unknown>,
+  make: EventMaker,
+  actor: string,
+): LimitsBook & PriceBook & { readonly policyBook: PolicyBook } {
+  return {
+    ...openLimitsBook(link, publish, make, actor),
+    ...openPriceBook(link, publish, make, actor),
+    policyBook: openPolicyBook(link, publish, make),
   }
 }
 

@@ -18,12 +18,8 @@ const FIGURES: SpoolFigures = {
 
 it("the spool's metrics: what only grows is a counter, and all else a gauge", async () => {
   const registry = createMetrics('test')
-  let waiting = 5
-  spoolMetrics(
-    registry,
-    () => FIGURES,
-    () => waiting,
-  )
+  const spool = { figures: FIGURES, waiting: 5 }
+  spoolMetrics(registry, spool)
   const text = await registry.metrics()
   const types = [...text.matchAll(/^# TYPE (fluxgate_spool_\w+) (\w+)$/gm)].map(([, name, type]) => [
     name,
@@ -34,6 +30,6 @@ it("the spool's metrics: what only grows is a counter, and all else a gauge", as
   assert.match(text, /^fluxgate_spool_commit_seconds_total\{service="test"\} 1\.5$/m)
   assert.match(text, /^fluxgate_spool_oldest_seconds\{service="test"\} 0\.25$/m)
   assert.match(text, /^fluxgate_spool_waiting\{service="test"\} 5$/m)
-  waiting = 0
+  spool.waiting = 0
   assert.match(await registry.metrics(), /^fluxgate_spool_waiting\{service="test"\} 0$/m)
 })

@@ -3,23 +3,12 @@ import { tooLarge } from '../../core/admission.ts'
 import type { Refusal } from '../../core/refusal.ts'
 import type { EdgeLimits } from './limits.ts'
 
-/** Carries a refusal through Fastify, whose parsers can fail by an error only. */
-export class BodyRefused extends Error {
-  readonly code = 'FLUXGATE_BODY_REFUSED'
-  readonly refusal: Refusal
-  constructor(refusal: Refusal) {
-    super(refusal.message)
-    this.name = 'BodyRefused'
-    this.refusal = refusal
-  }
-}
-
 /** What one request's body occupies, from its first byte until its answer is sent. */
 export interface BodyShare {
   bytes: number
 }
 
-type Done = (error: Error | null, body?: Buffer) => void
+type Done = (body: Buffer | Refusal) => void
 
 interface Reading {
   readonly startedMs: number
@@ -48,6 +37,7 @@ const BROKEN: Refusal = Object.freeze({
   code: 'invalid_body',
   message: 'The body of the request broke off.',
 })
+const NO_BODY = Buffer.alloc(0)
 const NO_ROOM: Refusal = Object.freeze({
   reason: 'overloaded',
   code: 'bodies_full',
@@ -91,22 +81,22 @@ export class Bodies implements Disposable {
   read(stream: Readable, declared: number, share: BodyShare | undefined, done: Done): void {
     const { maxBodyBytes } = this.#limits
     if (declared > maxBodyBytes) {
-      done(new BodyRefused(tooLarge(maxBodyBytes)))
+      done(tooLarge(maxBodyBytes))
       return
     }
     let buffer: Buffer | undefined
     let length = 0
     let pieces = 0
-    const finish = (error: Error | null, body?: Buffer): void => {
+    const finish = (body: Buffer | Refusal): void => {
       this.#reading.delete(reading)
       stream.off('data', onData).off('end', onEnd).off('error', onError).off('close', onClose)
-      done(error, body)
+      done(body)
     }
     const fail = (refusal: Refusal): void => {
       // What still comes is dropped.
       stream.on('error', () => {})
       stream.resume()
-      finish(new BodyRefused(refusal))
+      finish(refusal)
     }
     const take = (chunk: Buffer): Refusal | undefined => {
       const total = length + chunk.length
@@ -131,13 +121,15 @@ export class Bodies implements Disposable {
     const onData = (chunk: Buffer): void => {
       const refusal = take(chunk)
       if (refusal) fail(refusal)
+      else if (length === declared) onEnd()
     }
+    // With all that was declared the body is whole: Node's parser lets no more bytes through.
     const onEnd = (): void => {
       if (share && length <= COUNTED_BYTES) this.release(share)
-      finish(null, buffer ? trimmed(buffer, length) : Buffer.alloc(0))
+      finish(buffer ? trimmed(buffer, length) : NO_BODY)
     }
     const onError = (): void => fail(BROKEN)
-    const onClose = (): void => finish(new BodyRefused(BROKEN))
+    const onClose = (): void => finish(BROKEN)
     const reading: Reading = { startedMs: this.#nowMs(), fail }
     this.#reading.add(reading)
     stream.on('data', onData).on('end', onEnd).on('error', onError).on('close', onClose)

@@ -68,11 +68,18 @@ const BAD_REQUEST: EdgeFault = Object.freeze({
   message: 'The request is not valid HTTP.',
 })
 
-/** Every request comes in here, before the router: what must be refused of HTTP itself is refused at the door. */
-export function openDoor(options: DoorOptions, handler: Handler) {
+/**
+ * Every request comes in here: what must be refused of HTTP itself is refused at the door. Calls of models go straight
+ * to `calls`; they need nothing of the router behind `others`.
+ */
+export function openDoor(options: DoorOptions, calls: Handler, others: Handler) {
+  const letIn: Handler = (request, response) => {
+    if (isCall(request.url!)) calls(request, response)
+    else others(request, response)
+  }
   return {
     request: (request: Request, response: Response): void => {
-      if (admit(options, request, response)) handler(request, response)
+      if (admit(options, request, response)) letIn(request, response)
     },
     /** `Expect: 100-continue`: a body that would be refused for its length is not asked for. */
     checkContinue: (request: Request, response: Response): void => {
@@ -84,7 +91,7 @@ export function openDoor(options: DoorOptions, handler: Handler) {
       }
       const declared = Number(request.headers['content-length'] ?? 0)
       if (declared <= options.limits.maxBodyBytes) response.writeContinue()
-      handler(request, response)
+      letIn(request, response)
     },
     checkExpectation: (request: Request, response: Response): void => {
       if (admit(options, request, response)) refuse(options, request, response, NO_EXPECTATION)
@@ -120,7 +127,7 @@ function admit(options: DoorOptions, request: Request, response: Response): bool
     request.url = target.url
   }
   const url = request.url!
-  if (url.startsWith('/v1/') || url.startsWith('/api/')) {
+  if (isCall(url)) {
     if (request.method === 'OPTIONS') return answerOptions(response, request, cors)
     const { origin } = request.headers
     if (cors && typeof origin === 'string') setHeaders(response, corsHeaders(cors, origin))
@@ -132,6 +139,10 @@ function admit(options: DoorOptions, request: Request, response: Response): bool
   // Calls of models are refused later, with a fact; a balancer's questions are always answered.
   if (options.overloaded() && !ALWAYS.has(url)) return refuse(options, request, response, BUSY)
   return true
+}
+
+function isCall(url: string): boolean {
+  return url.startsWith('/v1/') || url.startsWith('/api/')
 }
 
 const SLASH = 47

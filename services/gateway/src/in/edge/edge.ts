@@ -1,19 +1,22 @@
 import { randomBytes } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Http2SecureServer, ServerHttp2Session } from 'node:http2'
-import { BlockList, isIPv6, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { corsPolicy } from '../../core/edge/cors.ts'
 import type { TlsPair } from '../../core/edge/tls-pair.ts'
+import { trustedNetworks } from './client-address.ts'
 import { Connections } from './connections.ts'
-import { openDoor } from './door.ts'
+import { type Handler, openDoor } from './door.ts'
 import type { EdgeLimits } from './limits.ts'
 import { plainServer, secureServer, tlsOptions } from './server.ts'
 import { Sessions } from './sessions.ts'
 
 export interface EdgeOptions {
   readonly limits: EdgeLimits
+  /** Takes the calls of models, past the router. */
+  readonly calls: Handler
   /** Without it HTTP/1.1 in plain text, for a balancer that ends TLS. */
   readonly tls?: TlsPair | undefined
   readonly trustedProxies?: readonly string[]
@@ -42,7 +45,7 @@ export const STRICT_SCHEMAS = { customOptions: { removeAdditional: false, coerce
 /** The public server: HTTP/1.1 and h2 by ALPN over TLS 1.2+, or plain HTTP/1.1 behind a balancer that ends TLS. */
 export function createEdge(options: EdgeOptions): Edge {
   const { limits, tls, trustedProxies = [], corsOrigins = [] } = options
-  const connections = new Connections(limits, isTrusted(trustedProxies))
+  const connections = new Connections(limits, trustedNetworks(trustedProxies))
   const sessions = new Sessions(limits)
   const server = tls ? secureServer(limits, tls) : plainServer(limits)
   const app = Fastify({
@@ -69,6 +72,7 @@ export function createEdge(options: EdgeOptions): Edge {
           overloaded: options.overloaded ?? (() => false),
           onRefused: options.onRefused ?? (() => {}),
         },
+        options.calls,
         (request, response) => handler(request as IncomingMessage, response as ServerResponse),
       )
       for (const event of Object.keys(door) as Array<keyof typeof door>) server.on(event, door[event])
@@ -94,23 +98,4 @@ export function createEdge(options: EdgeOptions): Edge {
     renewTls: pair => (server as Http2SecureServer).setSecureContext(tlsOptions(pair)),
     renewTickets: () => (server as Http2SecureServer).setTicketKeys(randomBytes(TICKET_KEY_BYTES)),
   }
-}
-
-/** The networks behind the names that Fastify's `trustProxy` knows. */
-const NAMED: Readonly<Record<string, readonly string[]>> = Object.freeze({
-  loopback: ['127.0.0.0/8', '::1/128'],
-  linklocal: ['169.254.0.0/16', 'fe80::/10'],
-  uniquelocal: ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', 'fc00::/7'],
-})
-
-/** Through a trusted proxy come the connections of many clients. */
-function isTrusted(proxies: readonly string[]): (address: string) => boolean {
-  const list = new BlockList()
-  for (const network of proxies.flatMap(proxy => NAMED[proxy] ?? [proxy])) {
-    const [address = '', bits] = network.split('/')
-    const family = isIPv6(address) ? 'ipv6' : 'ipv4'
-    if (bits === undefined) list.addAddress(address, family)
-    else list.addSubnet(address, Number(bits), family)
-  }
-  return address => list.check(address, isIPv6(address) ? 'ipv6' : 'ipv4')
 }

@@ -17,10 +17,11 @@ export interface Face {
   readonly faults: readonly FaultCode[]
   /** Schemas that are written once; where one of them stands, the document refers to it. */
   readonly named: Readonly<Record<string, TSchema>>
-  /** What is called at routes for any path: route → path → method → operation. */
-  readonly behind: Readonly<Record<string, Paths>>
+  /** What is called past the router. */
+  readonly calls: Paths
 }
 
+/** path → method → operation */
 export type Paths = Readonly<Record<string, Readonly<Record<string, Operation>>>>
 
 /** A route as it was registered. */
@@ -46,14 +47,10 @@ export function openApiDocument(face: Face, routes: readonly Route[]): object {
   const add = (method: string, path: string, operation: Operation) => {
     paths[path] = { ...paths[path], [method.toLowerCase()]: operationObject(face, method, path, operation) }
   }
+  for (const [path, methods] of Object.entries(face.calls)) {
+    for (const [method, operation] of Object.entries(methods)) add(method, path, operation)
+  }
   for (const { method, url, config } of routes) {
-    const behind = face.behind[url]
-    if (behind) {
-      for (const [path, methods] of Object.entries(behind)) {
-        for (const [each, operation] of Object.entries(methods)) add(each, path, operation)
-      }
-      continue
-    }
     if (config?.operation === undefined) throw new Error(`the route ${method} ${url} does not say what it is`)
     if (config.operation === null) continue
     for (const each of [method].flat().filter(name => !NOT_LISTED.has(name))) {

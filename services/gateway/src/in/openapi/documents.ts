@@ -3,7 +3,6 @@ import { DNS_LIMITS } from '../../core/dns/limits.ts'
 import { type AdminDeps, registerAdmin } from '../admin/routes.ts'
 import { registerDnsQuery } from '../dns-query.ts'
 import { type PortalDeps, registerPortal } from '../portal/portal.ts'
-import { type ProxyDeps, registerProxy } from '../proxy.ts'
 import { registerStatus } from '../status.ts'
 import { PUBLIC_FACE } from './faces.ts'
 import { serveOpenApi } from './serve.ts'
@@ -12,7 +11,6 @@ import { serveOpenApi } from './serve.ts'
 export async function openApiDocuments(): Promise<{ public: string; admin: string }> {
   const face = Fastify({ exposeHeadRoutes: false })
   serveOpenApi(face, '/openapi.json', PUBLIC_FACE, false)
-  await registerProxy(face, {} as ProxyDeps)
   registerDnsQuery(face, { queryBytes: DNS_LIMITS.queryBytes } as Parameters<typeof registerDnsQuery>[1])
   registerStatus(face, {})
   await registerPortal(face, {} as PortalDeps)

@@ -31,7 +31,7 @@ export const PUBLIC_FACE: Face = {
     ...{ Fault: FAULT, Answer: Whole },
     ...{ OpenAIError: ERRORS.openai, AnthropicError: ERRORS.anthropic, OllamaError: ERRORS.ollama },
   },
-  behind: { '/v1/*': V1_CALLS, '/api/*': API_CALLS },
+  calls: { ...V1_CALLS, ...API_CALLS },
 }
 
 export const ADMIN_FACE: Face = {
@@ -43,5 +43,5 @@ export const ADMIN_FACE: Face = {
   needs: { '*': ['token'] },
   faults: ['invalid_admin_token', 'internal', 'unavailable'],
   named: { Fault: FAULT, User, GuardPolicy, PriceList },
-  behind: {},
+  calls: {},
 }

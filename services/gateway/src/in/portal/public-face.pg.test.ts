@@ -39,7 +39,7 @@ describe('on the public face', () => {
   before(async () => {
     directory = await mkdtemp(join(tmpdir(), 'fluxgate-portal-'))
     const tls = await loadTls(undefined, directory, ['localhost'])
-    edge = createEdge({ limits: LIMITS, tls }).app
+    edge = createEdge({ limits: LIMITS, tls, calls: () => assert.fail('no call of a model') }).app
     await registerPortal(edge, portal.deps)
     edge.post('/outside', request => ({
       length: JSON.stringify(request.body).length,

@@ -16,6 +16,8 @@ export interface OpenKeyDirectory extends Omit<KeyDirectory, 'lookup'>, AsyncDis
   readonly lookups: number
   /** Lookups that memory could not answer. */
   readonly questions: number
+  /** True when Postgres did not answer the last question. */
+  readonly isAway: boolean
 }
 
 /** Keys from Postgres, remembered, corrected by the log as it is written; their last uses on the way back. */
@@ -50,6 +52,9 @@ export function openKeyDirectory(
     },
     get questions() {
       return keys.questions
+    },
+    get isAway() {
+      return keys.isAway
     },
     async [Symbol.asyncDispose]() {
       revocations[Symbol.dispose]()

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import type { ReadinessCheck } from '@fluxgate/runtime'
 import type { TlsPair } from '../../../core/edge/tls-pair.ts'
 import { loadTls } from '../../../out/tls.ts'
-import type { ProxyDeps } from '../../proxy.ts'
+import type { ProxyDeps } from '../../proxy-deps.ts'
 import { registerStatus } from '../../status.ts'
 import { startStand, type TestStand, type Upstream } from '../../test-stand.ts'
 import { Bodies } from '../bodies.ts'
@@ -58,7 +58,7 @@ export interface EdgeStand extends AsyncDisposable {
   readonly checks: Record<string, ReadinessCheck>
 }
 
-export interface EdgeStandOptions extends Partial<Omit<EdgeOptions, 'limits'>> {
+export interface EdgeStandOptions extends Partial<Omit<EdgeOptions, 'limits' | 'calls'>> {
   readonly limits?: Partial<EdgeLimits>
   readonly upstream?: Upstream
   readonly proxy?: Partial<ProxyDeps>
@@ -81,8 +81,8 @@ export async function startEdge(options: EdgeStandOptions = {}): Promise<EdgeSta
       answer(request, response, body)
     },
     { bodies, ...options.proxy },
-    () => {
-      edge = createEdge({ ...options, limits, onRefused: code => refused.push(code) })
+    calls => {
+      edge = createEdge({ ...options, limits, calls, onRefused: code => refused.push(code) })
       registerStatus(edge.app, checks)
       return edge.app
     },

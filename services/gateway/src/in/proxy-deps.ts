@@ -1,0 +1,44 @@
+import type { EventMaker, Identity, OutgoingEvent, Prices, Throttle } from '@fluxgate/contracts'
+import type { AcceptedKeys } from '../core/accepted-keys.ts'
+import type { KeyAnswer } from '../core/admission.ts'
+import type { BudgetTable } from '../core/budgets/budget-table.ts'
+import type { AdmittedCall, Call } from '../core/exchange/call.ts'
+import type { CallTrace } from '../core/exchange/trace.ts'
+import type { Upstreams } from '../core/exchange/upstream.ts'
+import type { EstimateLimits } from '../core/limits/estimate.ts'
+import type { LimitTable } from '../core/limits/limit-table.ts'
+import type { Refusal } from '../core/refusal.ts'
+import type { Bodies } from './edge/bodies.ts'
+import type { AddressOf } from './edge/client-address.ts'
+import type { Exchange, ExchangeDeps } from './exchange.ts'
+
+export interface ProxyDeps {
+  readonly exchange: ExchangeDeps
+  readonly upstreams: Upstreams
+  readonly lookupKey: (key: string) => KeyAnswer | Promise<KeyAnswer>
+  readonly throttleOf: (identity: string) => Throttle | undefined
+  readonly limits: LimitTable
+  readonly budgets: BudgetTable
+  readonly prices: Pick<Prices, 'priceOf'>
+  readonly estimates: EstimateLimits
+  readonly accepted: AcceptedKeys
+  readonly bodies: Bodies
+  /** True when this node has more to do than it can. */
+  readonly overloaded: () => boolean
+  readonly append: (event: OutgoingEvent) => void
+  readonly make: EventMaker
+  /** True when the log can take no new work. */
+  readonly logFull: () => boolean
+  readonly newRequestId: () => string
+  readonly nowMs: () => number
+  readonly epochMs: () => number
+  readonly addressOf: AddressOf
+  readonly onReserved: (call: AdmittedCall) => void
+  readonly onRefused: (call: Call, identity: Identity, refusal: Refusal, status: number) => void
+  /** Absent while tracing is off. */
+  readonly beginTrace?: ((traceparent: string | undefined) => CallTrace) | undefined
+  /** A fault of our own, which the client is told of as a status 500. */
+  readonly onFault: (error: unknown) => void
+  /** Exchanges in flight, for draining. */
+  readonly running: Set<Exchange>
+}
