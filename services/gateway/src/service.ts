@@ -42,13 +42,10 @@ import { openCallers } from './out/oidc/open-callers.ts'
 import { openPolicyBooks } from './out/policy.ts'
 import { openNodeSpool, settleLeft } from './out/spool.ts'
 import { openTelemetry } from './out/telemetry.ts'
-import { loadTls } from './out/tls.ts'
+import { keepTicketsYoung, loadTls } from './out/tls.ts'
 import { watchTls } from './out/tls-watch.ts'
 import { openTokenCounter } from './out/token-counter.ts'
 import { openUpstreams } from './out/upstreams/upstreams.ts'
-
-/** A ticket's key that leaks opens the recorded connections of this time only. */
-const TICKETS_EVERY_MS = 6 * 3_600_000
 
 export interface Gateway extends AsyncDisposable {
   readonly publicPort: number
@@ -196,7 +193,7 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
     tls && config.tlsFiles
       ? stack.use(watchTls({ files: config.tlsFiles, pair: tls, renew: edge.renewTls, log }))
       : undefined
-  if (tls) stack.use(every(TICKETS_EVERY_MS, edge.renewTickets))
+  if (tls) stack.use(keepTicketsYoung(edge.renewTickets))
   const refusedAtEdge = edgeMetrics(registry, {
     connections: () => edge.connections.size,
     sessions: () => edge.sessions.size,
@@ -216,13 +213,7 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
   registerDnsQuery(edge.app, resolver, { allowPlaintext: !config.tls })
   registerStatus(
     edge.app,
-    readinessOf({
-      drain,
-      log: publisher,
-      nats: link,
-      throttles,
-      upstreams: () => upstreams.report().upstreams.length,
-    }),
+    readinessOf({ drain, log: publisher, nats: link, throttles, upstreams: upstreams.report }),
     {
       upstreams: upstreams.fileFault,
       load: () => overload.reason,
@@ -292,9 +283,4 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
 function portOf(app: FastifyInstance): number | undefined {
   const address = app.server.address()
   return typeof address === 'object' ? address?.port : undefined
-}
-
-function every(ms: number, action: () => unknown): Disposable {
-  const timer = setInterval(action, ms)
-  return { [Symbol.dispose]: () => clearInterval(timer) }
 }

@@ -1,4 +1,5 @@
 import type { ReadinessCheck } from '@fluxgate/runtime'
+import type { RoutingReport } from '../core/routing/upstream-status.ts'
 
 /** What a node knows of the parts that it cannot serve without. */
 export interface NeededParts {
@@ -7,7 +8,7 @@ export interface NeededParts {
   readonly nats: { isConnected(): boolean }
   readonly throttles: { silentMs(): number }
   /** Model servers that are configured, reachable or not: one that is down is no fault of the node. */
-  readonly upstreams: () => number
+  readonly upstreams: () => Pick<RoutingReport, 'upstreams'>
 }
 
 /** Throttles may have changed unseen when the bucket has been silent for longer. */
@@ -28,6 +29,8 @@ export function readinessOf({
     throttles: () =>
       throttles.silentMs() < SILENCE_LIMIT_MS ? undefined : 'nothing heard of the throttles bucket',
     upstreams: () =>
-      upstreams() > 0 ? undefined : 'neither DOWNSTREAM_AI_URLS nor UPSTREAMS_FILE names a model server',
+      upstreams().upstreams.length > 0
+        ? undefined
+        : 'neither DOWNSTREAM_AI_URLS nor UPSTREAMS_FILE names a model server',
   }
 }

@@ -69,3 +69,12 @@ async function retryRead(certPath: string, keyPath: string): Promise<TlsPair> {
     }
   }
 }
+
+/** A ticket's key that leaks opens the recorded connections of this time only. */
+const TICKETS_EVERY_MS = 6 * 3_600_000
+
+/** Changes the keys of session tickets every few hours. */
+export function keepTicketsYoung(renewTickets: () => void): Disposable {
+  const timer = setInterval(renewTickets, TICKETS_EVERY_MS)
+  return { [Symbol.dispose]: () => clearInterval(timer) }
+}

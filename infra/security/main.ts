@@ -1,0 +1,11 @@
+import { attack } from './src/all.ts'
+import { tableOf } from './src/attack.ts'
+import { startTarget } from './src/target.ts'
+
+/** `npm run attacks`: every input on a real system; the table is the one of SECURITY.md. */
+await using target = await startTarget()
+const rows = await attack(target)
+console.log(tableOf(rows))
+console.log(`\nAt most ${target.peakMib()} MiB in one process.`)
+for (const { family, wrong } of rows) for (const told of wrong) console.log(`${family}: ${told}`)
+process.exitCode = rows.some(({ wrong }) => wrong.length > 0) ? 1 : 0

@@ -1,0 +1,16 @@
+import { type Row, runFamily } from './attack.ts'
+import { http1Families } from './families/http1.ts'
+import { http2Families } from './families/http2.ts'
+import { jsonFamilies } from './families/json.ts'
+import { placeFamilies } from './families/places.ts'
+import { slowFamily } from './families/slow.ts'
+import type { Target } from './target.ts'
+
+/** Every family, or every n-th input of those that have many; who is slow is slow while the others run. */
+export async function attack(target: Target, everyNth = 1): Promise<Row[]> {
+  const slow = runFamily(target, slowFamily)
+  const rows: Row[] = []
+  const families = [http1Families, http2Families, jsonFamilies, placeFamilies]
+  for (const family of families.flatMap(make => make(everyNth))) rows.push(await runFamily(target, family))
+  return [...rows, await slow]
+}

@@ -1,0 +1,64 @@
+import type { Case } from '../../../../services/gateway/src/in/edge/test/case.ts'
+import {
+  BODIES,
+  CHUNKED,
+  CONNECTIONS,
+  FRAMING,
+} from '../../../../services/gateway/src/in/edge/test/corpus-body.ts'
+import { HEADERS, HOSTS, REQUEST_LINES } from '../../../../services/gateway/src/in/edge/test/corpus-head.ts'
+import { type RawResult, sendRaw } from '../../../../services/gateway/src/in/edge/test/raw.ts'
+import type { Attack, Family, Outcome } from '../attack.ts'
+import type { Target } from '../target.ts'
+
+/** The gateway's own corpus, by a client with a real key against a real node over TLS. */
+export function http1Families(everyNth: number): Family[] {
+  const family = (name: string, inputs: string, cases: readonly Case[]): Family => ({
+    name,
+    inputs,
+    parallel: 1,
+    attacks: cases.filter((_case, i) => i % everyNth === 0).map(attackOf),
+  })
+  return [
+    family(
+      'request smuggling',
+      'CL.TE, TE.CL, TE.TE, repeated and odd lengths, chunk sizes, extensions and trailers, bare LF',
+      [...FRAMING, ...CHUNKED],
+    ),
+    family(
+      'request lines and paths',
+      'methods, versions, dot segments, double escapes, absolute targets, noise',
+      REQUEST_LINES,
+    ),
+    family('Host', 'none, two, userinfo, ports, brackets, names of others', HOSTS),
+    family('headers', 'folds, bare CR and LF, NUL, sizes, numbers, hop-by-hop, upgrades', HEADERS),
+    family('bodies and connections', 'sizes, types, pipelines, requests in pieces', [
+      ...BODIES,
+      ...CONNECTIONS,
+    ]),
+  ]
+}
+
+function attackOf(each: Case): Attack {
+  return {
+    name: each.name,
+    face: 'gateway',
+    async run(target) {
+      target.models.take()
+      const bytes = each.bytes.replaceAll('good-key', target.key)
+      const { port, tls } = target.faces.gateway
+      const result = await sendRaw(port, Buffer.from(bytes, 'latin1'), { tls })
+      return judge(each, result, target)
+    },
+  }
+}
+
+function judge(each: Case, { answers, closed }: RawResult, target: Target): Outcome {
+  const [first] = answers
+  const seen = target.models.take()
+  const told = `${answers.map(({ status, body }) => `${status} ${body.slice(0, 120)}`)}${closed ? ' closed' : ''}, models saw ${seen}`
+  const wrong = { kind: 'wrong', told } as const
+  if (first ? !each.statuses.includes(first.status) : !closed) return wrong
+  if (answers.length > (each.answers ?? 1) || seen.length > (each.upstream ?? 0)) return wrong
+  if (seen.some(line => line.includes('smuggled'))) return wrong
+  return { kind: first && first.status < 400 ? 'harmless' : 'refused', told }
+}

@@ -1,0 +1,187 @@
+import { execFileSync } from 'node:child_process'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { migrateToLatest, openDatabase } from '@fluxgate/read-model'
+import { createDatabase, freePort, startNatsServer, startPostgres } from '@fluxgate/testing'
+import { sendRaw } from '../../../services/gateway/src/in/edge/test/raw.ts'
+import { type Command, runCommand } from '../../e2e/system.ts'
+import { type ModelServer, startModelServer } from './model-server.ts'
+
+export const ADMIN_TOKEN = 'admin-token-for-attacks'
+const OPERATOR = { email: 'operator@attacks.example', password: 'a-long-enough-password' }
+const WATCH = new URL('./prototype-watch.mjs', import.meta.url).href
+/** What a face may take of memory while it is attacked. */
+export const MAX_RSS_MIB = 1_024
+
+export type FaceName = 'gateway' | 'portal' | 'admin' | 'mcp' | 'dashboard'
+
+export interface Face {
+  readonly port: number
+  readonly tls: boolean
+  /** Header lines of somebody who may come in. */
+  readonly credentials: readonly string[]
+}
+
+/** The system under attack: its processes, and what is asked of them between two attacks. */
+export interface Target extends AsyncDisposable {
+  readonly faces: Readonly<Record<FaceName, Face>>
+  readonly models: ModelServer
+  readonly key: string
+  /** Why the system is not well any more, or undefined: a call, every process, and their memory. */
+  fault(): Promise<string | undefined>
+  /** The most that a process took so far, in MiB. */
+  peakMib(): number
+}
+
+/** Gateway, MCP server and dashboard as processes of their own, before a real log and a real database. */
+export async function startTarget(): Promise<Target> {
+  await using stack = new AsyncDisposableStack()
+  const directory = await mkdtemp(join(tmpdir(), 'fluxgate-attacks-'))
+  stack.defer(() => rm(directory, { recursive: true, force: true }))
+  const models = stack.use(await startModelServer())
+  const nats = stack.use(await startNatsServer())
+  const postgres = stack.use(await startPostgres())
+  const databaseUrl = await createDatabase(postgres)
+  const db = openDatabase(databaseUrl)
+  await migrateToLatest(db)
+  await db.destroy()
+  const [publicPort, adminPort, mcpPort, dashboardPort] = await Promise.all([
+    freePort(),
+    freePort(),
+    freePort(),
+    freePort(),
+  ])
+  const env = {
+    NODE_OPTIONS: `--import=${WATCH}`,
+    NATS_URL: nats.url,
+    DATABASE_URL: databaseUrl,
+    JWT_SECRET: 's'.repeat(32),
+    ADMIN_TOKEN,
+    FLUXGATE_DATA_DIR: directory,
+    DOWNSTREAM_AI_URLS: models.url,
+    PUBLIC_HOST: '127.0.0.1',
+    PUBLIC_PORT: String(publicPort),
+    ADMIN_PORT: String(adminPort),
+    MCP_PORT: String(mcpPort),
+    MCP_CALLS_PER_MINUTE: '1000000',
+    MCP_CALL_BURST: '1000000',
+    DASHBOARD_PORT: String(dashboardPort),
+    GATEWAY_URL: `https://localhost:${publicPort}`,
+    GATEWAY_ADMIN_URL: `http://127.0.0.1:${adminPort}`,
+    GATEWAY_CA_PATH: join(directory, 'tls', 'cert.pem'),
+    OPERATOR_EMAIL: OPERATOR.email,
+    OPERATOR_PASSWORD: OPERATOR.password,
+    // What the corpus goes by.
+    MAX_BODY_BYTES: '100000',
+    // As short as they can be set: whoever is slow is waited for.
+    REQUEST_TIMEOUT: '2s',
+    KEEP_ALIVE_TIMEOUT: '2s',
+    WRITE_STALL_TIMEOUT: '2s',
+    // A machine that is busy with attacking is no reason to refuse a call.
+    MAX_LOOP_DELAY: '0',
+  }
+  const gateway = stack.use(runCommand('services/gateway/src/main.ts', env))
+  await gateway.printed(/gateway listens/)
+  const mcp = stack.use(runCommand('services/mcp/src/main.ts', env))
+  const dashboard = stack.use(runCommand('services/dashboard/src/main.ts', env))
+  await Promise.all([mcp, dashboard].map(each => each.printed(/"port":\d+/)))
+
+  const key = await makeKey(adminPort)
+  const cookie = await logIn(publicPort, dashboardPort)
+  const bearer = [`Authorization: Bearer ${ADMIN_TOKEN}`]
+  const commands = { gateway, mcp, dashboard }
+  let peak = 0
+  const owned = stack.move()
+  return {
+    models,
+    key,
+    faces: {
+      gateway: { port: publicPort, tls: true, credentials: [`Authorization: Bearer ${key}`] },
+      portal: { port: publicPort, tls: true, credentials: [cookie.portal, 'Sec-Fetch-Site: same-origin'] },
+      admin: { port: adminPort, tls: false, credentials: bearer },
+      mcp: {
+        port: mcpPort,
+        tls: false,
+        credentials: [...bearer, 'Accept: application/json, text/event-stream'],
+      },
+      dashboard: {
+        port: dashboardPort,
+        tls: false,
+        credentials: [cookie.dashboard, 'Sec-Fetch-Site: same-origin'],
+      },
+    },
+    peakMib: () => peak,
+    async fault() {
+      for (const [name, command] of Object.entries(commands)) {
+        const mib = residentMib(command)
+        if (mib === undefined) return `${name} ended: ${command.output().slice(-500)}`
+        peak = Math.max(peak, mib)
+        if (mib > MAX_RSS_MIB) return `${name} takes ${mib} MiB`
+      }
+      const call = await sendRaw(publicPort, goodCall(key), { tls: true, quietMs: 1 })
+      if (call.answers[0]?.status !== 200) return `a good call got ${call.answers[0]?.status}`
+      for (const port of [adminPort, mcpPort, dashboardPort]) {
+        const path = port === adminPort ? '/admin/health' : '/health'
+        const { answers } = await sendRaw(port, `GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`, {
+          quietMs: 1,
+        })
+        if (answers[0]?.status !== 200) return `${path} of port ${port} got ${answers[0]?.status}`
+      }
+      return undefined
+    },
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  }
+}
+
+const CALL = '{"model":"m"}'
+const goodCall = (key: string) =>
+  `POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${key}\r\n` +
+  `Content-Type: application/json\r\nContent-Length: ${CALL.length}\r\n\r\n${CALL}`
+
+/** A key in a tier without limits that an attack could run into, so that nothing is refused for its number. */
+async function makeKey(adminPort: number): Promise<string> {
+  const order = async (method: string, path: string, body: object) => {
+    const response = await fetch(`http://127.0.0.1:${adminPort}${path}`, {
+      method,
+      headers: { authorization: `Bearer ${ADMIN_TOKEN}`, 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    })
+    if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`)
+    return (await response.json()) as Record<string, unknown>
+  }
+  await order('PUT', '/admin/tiers/attack', {
+    capacity: 1e12,
+    refill_rate: 1e9,
+    requests_per_minute: 1e9,
+    concurrent_streams: 1e6,
+  })
+  const { api_key, key } = await order('POST', '/admin/keys/generate', {
+    user_id: 'attacker',
+    tier: 'attack',
+  })
+  return String(api_key ?? key)
+}
+
+/** Session cookies of the operator, as header lines: at the gateway's portal and at the dashboard. */
+async function logIn(publicPort: number, dashboardPort: number) {
+  const body = JSON.stringify(OPERATOR)
+  const cookieFrom = async (port: number, tls: boolean) => {
+    const { answers } = await sendRaw(
+      port,
+      `POST /portal/login HTTP/1.1\r\nHost: localhost\r\nSec-Fetch-Site: same-origin\r\n` +
+        `Content-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+      { tls, quietMs: 1 },
+    )
+    const cookie = answers[0]?.headers['set-cookie']?.split(';')[0]
+    if (cookie === undefined) throw new Error(`no session: ${JSON.stringify(answers[0])}`)
+    return `Cookie: ${cookie}`
+  }
+  return { portal: await cookieFrom(publicPort, true), dashboard: await cookieFrom(dashboardPort, false) }
+}
+
+function residentMib({ child }: Command): number | undefined {
+  if (child.exitCode !== null || child.signalCode !== null) return undefined
+  const kib = Number(execFileSync('ps', ['-o', 'rss=', '-p', String(child.pid)], { encoding: 'utf8' }))
+  return Math.round(kib / 1_024)
+}
