@@ -9,7 +9,7 @@ import { AcceptedKeys } from './core/accepted-keys.ts'
 import { barredMs } from './core/accounts/barred-address.ts'
 import { ensureFirstOperator } from './core/accounts/first-operator.ts'
 import { callerGate } from './core/callers/caller-gate.ts'
-import { OpenRequests } from './core/recovery/open-requests.ts'
+import { Roster } from './core/roster.ts'
 import { createAdmin } from './in/admin/face.ts'
 import { answerAfter } from './in/answer-after.ts'
 import { registerDnsQuery } from './in/dns-query.ts'
@@ -64,23 +64,19 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
   await ensureTopology(link, config.logStorage)
   const { db, pool } = stack.use(openNodeDatabase(config.databaseUrl, epochMs, log))
   const boot = newId()
-  const open = new OpenRequests()
+  const running = new Roster<Exchange>()
   const files = { ...config.spool, root: join(config.dataDir, 'spool'), node: config.node, boot }
-  const { spool, left } = await openNodeSpool(link, files, open, log)
+  const { spool, left } = await openNodeSpool(link, files, () => contextOf(running), log)
   const { keptAfterAckMs } = config.spool
   const publisher = stack.use(new EventPublisher(link, { keptAfterAckMs }, spool))
   const make = eventMaker(`/gateway/${config.node}/${boot.toLowerCase()}`, newId, epochMs)
-  const append = (event: OutgoingEvent) => {
-    publisher.append(event)
-    open.apply(event)
-  }
+  const append = (event: OutgoingEvent) => publisher.append(event)
   const committed = (callback: () => void) => publisher.committed(callback)
   // What still waits for its count when a node stops is settled by estimate, and told before the log closes.
   const counter = stack.use(
     openTokenCounter(limits, nowMs, error => log.warn({ err: error }, 'the token counter failed')),
   )
   const penaltyBox = openPenaltyBox(link, publisher, make)
-  const running = new Set<Exchange>()
   const throttles = stack.use(
     await watchBucket(link, penaltyBox.bucket, {
       heartbeat: true,
@@ -149,7 +145,7 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
         budgets.table.settle(call.id, { tokens: used.total, micros: used.costMicros ?? 0 }, epochMs())
       },
       onEnd(exchange, end) {
-        running.delete(exchange)
+        running.remove(exchange.place)
         telemetry.ended(exchange.call, end)
       },
     },
@@ -278,6 +274,10 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
   log.info({ node: config.node, publicPort, adminPort, tls: config.tls }, 'gateway listens')
   const owned = stack.move()
   return { publicPort, adminPort, [Symbol.asyncDispose]: () => owned.disposeAsync() }
+}
+
+function* contextOf(running: Iterable<Exchange>): Generator<OutgoingEvent> {
+  for (const exchange of running) yield* exchange.context()
 }
 
 function portOf(app: FastifyInstance): number | undefined {

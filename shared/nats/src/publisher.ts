@@ -6,6 +6,7 @@ import type { NatsLink } from './link.ts'
 import { type Shipment, Shipments } from './shipments.ts'
 import { findStored } from './spool/stored.ts'
 import { DEDUPE_WINDOW_MS } from './topology.ts'
+import { Window } from './window.ts'
 
 export interface PublisherLimits {
   /** Events sent and not yet acknowledged. */
@@ -57,7 +58,8 @@ export class EventPublisher implements AsyncDisposable {
   readonly #limits: PublisherLimits
   readonly #inbox: string
   readonly #subscription: Subscription
-  readonly #outstanding = new Map<number, Held>()
+  /** By the token that is the end of their acknowledgement's subject. */
+  readonly #outstanding = new Window<Held>()
   /** What is sent by one write, and what was. An event in memory alone is not kept once it is acknowledged. */
   #shipment: Shipment | undefined
   readonly #shipments = new Shipments()
@@ -66,7 +68,6 @@ export class EventPublisher implements AsyncDisposable {
   /** What this turn of the event loop has brought. */
   #batch: Held[] = []
   #callbacks: Array<() => void> = []
-  #nextToken = 0
   #refusedUntilMs = 0
   #idle: Array<() => void> = []
   #turn: NodeJS.Immediate | undefined
@@ -173,7 +174,7 @@ export class EventPublisher implements AsyncDisposable {
       log.error({ events: left, fault: this.fault }, 'publisher closed with events not stored')
     else if (left > 0) log.warn({ events: left, fault: this.fault }, 'events stay in the spool')
     for (const { segment, events } of this.#shipments.portions()) this.#backlog.release(segment, events)
-    this.#backlog.close(this.#outstanding.values())
+    this.#backlog.close(this.#outstanding)
     return left
   }
 
@@ -202,14 +203,12 @@ export class EventPublisher implements AsyncDisposable {
   }
 
   #send(held: Held): void {
-    const token = this.#nextToken++
     const nowMs = performance.now()
     const { ackTimeoutMs, maxRetryMs } = this.#limits
     held.sentAtMs = nowMs
     if (held.firstSentAtMs === 0) held.firstSentAtMs = nowMs
     held.retryAtMs = nowMs + Math.min(maxRetryMs, Math.max(ackTimeoutMs, nowMs - held.firstSentAtMs))
-    this.#outstanding.set(token, held)
-    this.#frames.add(held, token)
+    this.#frames.add(held, this.#outstanding.push(held))
     if (this.#inMemory) return
     this.#shipment ??= this.#shipments.begin(held.sentAtMs)
     this.#shipments.add(this.#shipment, held)
@@ -270,7 +269,7 @@ export class EventPublisher implements AsyncDisposable {
 
   *#kept(): Generator<Place> {
     yield* this.#shipments.portions()
-    yield* this.#outstanding.values()
+    yield* this.#outstanding
   }
 
   /** A stream said no (full, no leader) or none listens: keep the event, tell, and try again a little later. */
@@ -281,7 +280,7 @@ export class EventPublisher implements AsyncDisposable {
     this.#fault = fault
     this.#refusedUntilMs = performance.now() + REFUSED_BACKOFF_MS
     this.#outstanding.delete(token)
-    this.#outstanding.set(this.#nextToken++, held)
+    this.#outstanding.push(held)
     held.retryAtMs = this.#refusedUntilMs
   }
 
@@ -294,7 +293,7 @@ export class EventPublisher implements AsyncDisposable {
   #resendOverdue(): void {
     if (!this.#link.isConnected() || this.#lookingUp) return
     const nowMs = performance.now()
-    for (const [token, held] of this.#outstanding) {
+    for (const [token, held] of this.#outstanding.entries()) {
       if (held.retryAtMs > nowMs) continue
       this.#outstanding.delete(token)
       this.resent++
@@ -305,15 +304,15 @@ export class EventPublisher implements AsyncDisposable {
 
   /** What was acknowledged just before the server went comes first, as it did. */
   #resendAll(): void {
-    const all = [...this.#shipments.takeAll(this.#outstanding.values()), ...this.#outstanding.values()]
+    const all = [...this.#shipments.takeAll(this.#outstanding), ...this.#outstanding]
     this.#outstanding.clear()
-    for (const held of all) this.#outstanding.set(this.#nextToken++, held)
-    const oldestMs = Math.min(...Array.from(this.#outstanding.values(), held => held.firstSentAtMs))
+    for (const held of all) this.#outstanding.push(held)
+    const oldestMs = Math.min(...Array.from(this.#outstanding, held => held.firstSentAtMs))
     if (performance.now() - oldestMs > this.#limits.lookUpAfterMs) {
       this.#lookUp(oldestMs)
       return
     }
-    for (const held of this.#outstanding.values()) held.retryAtMs = 0
+    for (const held of this.#outstanding) held.retryAtMs = 0
     this.#resendOverdue()
   }
 
@@ -323,10 +322,10 @@ export class EventPublisher implements AsyncDisposable {
     const mine = new AbortController()
     this.#lookingUp = mine
     const fromMs = Date.now() - (performance.now() - oldestMs)
-    findStored(this.#link, this.#outstanding.values(), fromMs, Date.now(), mine.signal).then(
+    findStored(this.#link, this.#outstanding, fromMs, Date.now(), mine.signal).then(
       found => {
         this.#lookingUp = undefined
-        for (const [token, held] of this.#outstanding) {
+        for (const [token, held] of this.#outstanding.entries()) {
           held.retryAtMs = 0
           const at = found.get(held.id)
           if (!at) continue

@@ -2,6 +2,7 @@ import type { Held } from './backlog.ts'
 import { Fifo } from './fifo.ts'
 import { readFrames } from './frames.ts'
 import type { Segment } from './spool/segment.ts'
+import { Window } from './window.ts'
 
 /** Acknowledged events of one segment. */
 export interface Portion {
@@ -13,6 +14,8 @@ export interface Portion {
 
 /** Events that left in one write. */
 export interface Shipment {
+  /** Under which it is kept while acknowledgements are to come. */
+  number: number
   /** What was written. The events are kept in this form alone: as many objects they would be the heap's burden. */
   frames: Buffer
   readonly sentAtMs: number
@@ -32,11 +35,12 @@ const UNWRITTEN = Buffer.alloc(0)
  */
 export class Shipments {
   /** With acknowledgements to come. */
-  readonly #open = new Set<Shipment>()
+  readonly #open = new Window<Shipment>()
   readonly #resting = new Fifo<Shipment>()
 
   begin(nowMs: number): Shipment {
     const shipment: Shipment = {
+      number: 0,
       frames: UNWRITTEN,
       sentAtMs: nowMs,
       left: 0,
@@ -44,7 +48,7 @@ export class Shipments {
       elsewhere: undefined,
       ackedAtMs: 0,
     }
-    this.#open.add(shipment)
+    shipment.number = this.#open.push(shipment)
     return shipment
   }
 
@@ -103,7 +107,7 @@ export class Shipments {
     held.shipment = undefined
     shipment.ackedAtMs = nowMs
     if (--shipment.left > 0) return
-    this.#open.delete(shipment)
+    this.#open.delete(shipment.number)
     if (shipment.portions.length > 0) this.#resting.push(shipment)
   }
 }

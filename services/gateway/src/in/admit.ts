@@ -76,15 +76,24 @@ export function admit(
     price,
   }
   const options = { traceparent: call.traceparent }
-  deps.append(deps.make(RequestAdmitted, admitted(admittedCall), options))
+  const event = deps.make(RequestAdmitted, admitted(admittedCall), options)
+  deps.append(event)
   const uses = deps.accepted.use(caller.identityText, call.address, nowMs)
   if (uses > 0) {
     const fact = { ...caller.identity, address: call.address, count: uses }
     deps.append(deps.make(KeyAccepted, fact, options))
   }
   deps.onReserved(admittedCall)
-  const exchange = new Exchange(deps.exchange, admittedCall, reply, body, read.call.stripUsage, headers)
-  deps.running.add(exchange)
+  const exchange = new Exchange(
+    deps.exchange,
+    admittedCall,
+    event,
+    reply,
+    body,
+    read.call.stripUsage,
+    headers,
+  )
+  exchange.place = deps.running.add(exchange)
   if (isModelList(call)) {
     answerModelList(deps.upstreams, call, exchange)
     return undefined

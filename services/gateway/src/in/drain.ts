@@ -1,3 +1,4 @@
+import type { Roster } from '../core/roster.ts'
 import type { Edge } from './edge/edge.ts'
 
 /** Something that can be told to end now. */
@@ -28,7 +29,7 @@ const LAST_WRITES_MS = 2_000
  */
 export function drainOf(
   { app, connections, sessions }: Edge,
-  running: Set<Interruptible>,
+  running: Roster<Interruptible>,
   limits: DrainLimits,
 ): Drain {
   let begun = false

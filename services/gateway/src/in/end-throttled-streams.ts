@@ -3,7 +3,7 @@ import type { Exchange } from './exchange.ts'
 
 /** A throttle that arrives ends what its identity streams just then, if it says so. `epochMs` is for its `until`. */
 export function endThrottledStreams(
-  running: ReadonlySet<Exchange>,
+  running: Iterable<Exchange>,
   identity: string,
   throttle: Throttle | undefined,
   epochMs: number,

@@ -62,6 +62,11 @@ const NO_CONTENT_STATUSES = new Set([204, 304])
  */
 export class Exchange implements UpstreamListener {
   readonly call: AdmittedCall
+  /** What a new segment of the spool repeats of it: that it was admitted, and its newest progress. */
+  readonly #admitted: OutgoingEvent
+  #progress: OutgoingEvent | undefined
+  /** Among those that run. */
+  place = -1
   readonly #deps: ExchangeDeps
   readonly #reply: RawReply
   readonly #stripUsage: boolean
@@ -90,6 +95,7 @@ export class Exchange implements UpstreamListener {
   constructor(
     deps: ExchangeDeps,
     call: AdmittedCall,
+    admitted: OutgoingEvent,
     reply: RawReply,
     body: Buffer | undefined,
     stripUsage: boolean,
@@ -97,6 +103,7 @@ export class Exchange implements UpstreamListener {
   ) {
     this.#deps = deps
     this.call = call
+    this.#admitted = admitted
     this.#reply = reply
     this.#body = body
     this.#stripUsage = stripUsage
@@ -107,6 +114,12 @@ export class Exchange implements UpstreamListener {
 
   get upstream(): string {
     return this.#upstream
+  }
+
+  /** What must be known of it when everything before is forgotten. */
+  *context(): Generator<OutgoingEvent> {
+    yield this.#admitted
+    if (this.#progress) yield this.#progress
   }
 
   onSending(control: UpstreamControl): void {
@@ -229,7 +242,7 @@ export class Exchange implements UpstreamListener {
     if (delta <= 0) return
     this.#progressed += delta
     const { call } = this
-    this.#append(TokensProgressed, {
+    this.#progress = this.#append(TokensProgressed, {
       request: call.id,
       user: call.identity.user,
       key: call.identity.key,
@@ -299,7 +312,9 @@ export class Exchange implements UpstreamListener {
     if (tellClient) this.#deps.committed(tellClient)
   }
 
-  #append<D extends EventDefinition>(definition: D, data: DataOf<D>): void {
-    this.#deps.append(this.#deps.make(definition, data, { traceparent: this.call.traceparent }))
+  #append<D extends EventDefinition>(definition: D, data: DataOf<D>): OutgoingEvent {
+    const event = this.#deps.make(definition, data, { traceparent: this.call.traceparent })
+    this.#deps.append(event)
+    return event
   }
 }

@@ -8,6 +8,7 @@ import type { Upstreams } from '../core/exchange/upstream.ts'
 import type { EstimateLimits } from '../core/limits/estimate.ts'
 import type { LimitTable } from '../core/limits/limit-table.ts'
 import type { Refusal } from '../core/refusal.ts'
+import type { Roster } from '../core/roster.ts'
 import type { Bodies } from './edge/bodies.ts'
 import type { AddressOf } from './edge/client-address.ts'
 import type { Exchange, ExchangeDeps } from './exchange.ts'
@@ -39,6 +40,6 @@ export interface ProxyDeps {
   readonly beginTrace?: ((traceparent: string | undefined) => CallTrace) | undefined
   /** A fault of our own, which the client is told of as a status 500. */
   readonly onFault: (error: unknown) => void
-  /** Exchanges in flight, for draining. */
-  readonly running: Set<Exchange>
+  /** Exchanges in flight. */
+  readonly running: Roster<Exchange>
 }

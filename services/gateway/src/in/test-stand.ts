@@ -16,6 +16,7 @@ import { AcceptedKeys } from '../core/accepted-keys.ts'
 import type { KeyAnswer } from '../core/admission.ts'
 import { BudgetTable } from '../core/budgets/budget-table.ts'
 import { LimitTable } from '../core/limits/limit-table.ts'
+import { Roster } from '../core/roster.ts'
 import type { CountTokens } from '../core/usage/count.ts'
 import { openUpstreams } from '../out/upstreams/upstreams.ts'
 import { Bodies } from './edge/bodies.ts'
@@ -34,7 +35,7 @@ export interface TestStand extends AsyncDisposable {
   readonly url: string
   readonly events: FluxgateEvent[]
   readonly throttles: Map<string, Throttle>
-  readonly running: Set<Exchange>
+  readonly running: Roster<Exchange>
   readonly deps: ProxyDeps
   named<N extends EventName>(name: N): Array<Extract<FluxgateEvent, { type: `fluxgate.${N}` }>>
 }
@@ -77,7 +78,7 @@ export async function startStand(
 
   const events: FluxgateEvent[] = []
   const throttles = new Map<string, Throttle>()
-  const running = new Set<Exchange>()
+  const running = new Roster<Exchange>()
   const limits = new LimitTable()
   const budgets = new BudgetTable({ maxBudgetHolders: 1_000, maxBudgetHolds: 1_000, budgetLoadingMs: 60_000 })
   let ids = 0
@@ -117,7 +118,7 @@ export async function startStand(
         limits.settle(call.identityText, call.tier, used.total - call.reserved, call.stream, nowMs())
         budgets.settle(call.id, { tokens: used.total, micros: used.costMicros ?? 0 }, Date.now())
       },
-      onEnd: exchange => running.delete(exchange),
+      onEnd: exchange => running.remove(exchange.place),
     },
     upstreams,
     lookupKey: key => ANSWERS.get(key) ?? { kind: 'rejected', reason: 'unknown' },

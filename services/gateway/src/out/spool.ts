@@ -27,11 +27,14 @@ export interface NodeSpool {
   readonly left: OpenRequests
 }
 
-/** This node's spool, with those of dead nodes in its data directory; their events go out first, each once. */
+/**
+ * This node's spool, with those of dead nodes in its data directory; their events go out first, each once.
+ * @param carry what must be known of the running requests when everything before is forgotten
+ */
 export async function openNodeSpool(
   link: NatsLink,
   config: SpoolConfig,
-  running: OpenRequests,
+  carry: () => Iterable<OutgoingEvent>,
   log: Log,
 ): Promise<NodeSpool> {
   const left = new OpenRequests()
@@ -48,7 +51,7 @@ export async function openNodeSpool(
     boot: config.boot,
     fsync: config.fsync,
     limits: { maxBytes: config.maxBytes },
-    carry: () => contextOf(running),
+    carry: () => spooled(carry()),
     onRecord,
     log,
   })
@@ -63,8 +66,8 @@ export async function openNodeSpool(
   return { spool, left }
 }
 
-function* contextOf(running: OpenRequests) {
-  for (const { subject, event } of running.context()) {
+function* spooled(events: Iterable<OutgoingEvent>) {
+  for (const { subject, event } of events) {
     yield { subject, id: event.id, payload: Buffer.from(encodeEvent(event)) }
   }
 }

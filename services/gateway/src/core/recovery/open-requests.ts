@@ -17,8 +17,8 @@ interface Told<E extends FluxgateEvent> {
 }
 
 /**
- * A fold of a node's own events: which requests were admitted and have no ending or no settlement yet. A running node
- * keeps it to repeat those in each new segment of its spool; a starting one folds what a dead node has left.
+ * A fold of a node's events: which requests were admitted and have no ending or no settlement yet. A starting node folds
+ * what a dead one has left.
  */
 export class OpenRequests {
   readonly #open = new Map<string, OpenRequest>()
@@ -27,7 +27,6 @@ export class OpenRequests {
     return this.#open.size
   }
 
-  /** Hot path: called for every event that is appended. */
   apply({ subject, event }: OutgoingEvent): void {
     switch (event.type) {
       case 'fluxgate.requests.admitted': {

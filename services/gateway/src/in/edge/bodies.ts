@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream'
 import { tooLarge } from '../../core/admission.ts'
 import type { Refusal } from '../../core/refusal.ts'
+import { Roster } from '../../core/roster.ts'
 import type { EdgeLimits } from './limits.ts'
 
 /** What one request's body occupies, from its first byte until its answer is sent. */
@@ -51,7 +52,7 @@ type BodyLimits = Pick<EdgeLimits, 'maxBodyBytes' | 'maxBodiesBytes' | 'requestT
 export class Bodies implements Disposable {
   readonly #limits: BodyLimits
   readonly #nowMs: () => number
-  readonly #reading = new Set<Reading>()
+  readonly #reading = new Roster<Reading>()
   readonly #timer: NodeJS.Timeout
   #held = 0
 
@@ -88,7 +89,7 @@ export class Bodies implements Disposable {
     let length = 0
     let pieces = 0
     const finish = (body: Buffer | Refusal): void => {
-      this.#reading.delete(reading)
+      this.#reading.remove(place)
       stream.off('data', onData).off('end', onEnd).off('error', onError).off('close', onClose)
       done(body)
     }
@@ -130,8 +131,7 @@ export class Bodies implements Disposable {
     }
     const onError = (): void => fail(BROKEN)
     const onClose = (): void => finish(BROKEN)
-    const reading: Reading = { startedMs: this.#nowMs(), fail }
-    this.#reading.add(reading)
+    const place = this.#reading.add({ startedMs: this.#nowMs(), fail })
     stream.on('data', onData).on('end', onEnd).on('error', onError).on('close', onClose)
   }
 
@@ -149,11 +149,7 @@ export class Bodies implements Disposable {
 
   #failLate(): void {
     const before = this.#nowMs() - this.#limits.requestTimeoutMs
-    // Insertion order is order of time.
-    for (const { startedMs, fail } of this.#reading) {
-      if (startedMs > before) return
-      fail(SLOW)
-    }
+    for (const { startedMs, fail } of this.#reading) if (startedMs <= before) fail(SLOW)
   }
 }
 
