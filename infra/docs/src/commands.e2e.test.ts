@@ -166,27 +166,11 @@ async function readJson(block: Block): Promise<void> {
   const kinds: Record<string, boolean> = {
     'policy.json': jsonParser(GuardPolicy)(bytes).ok,
     'prices.json': jsonParser(PriceList)(bytes).ok,
-    'mcp.json': await isMcpClient(block.code),
     'upstreams.json': parseUpstreamsFile(block.code, () => 'a secret', UPSTREAM_DEFAULTS).ok,
   }
   const file = Object.keys(kinds).find(name => kinds[name])
   assert.ok(file, `${block.document}:${block.line} is no file that anything here reads`)
   await writeFile(join(directory, file), block.code)
-}
-
-/** A file of MCP clients whose servers answer whom its headers name. */
-async function isMcpClient(code: string): Promise<boolean> {
-  const text = substituted(code).replaceAll('${ADMIN_TOKEN}', system.connection.adminToken)
-  const { mcpServers = {} } = JSON.parse(text) as {
-    mcpServers?: Record<string, { url: string; headers: object }>
-  }
-  for (const { url, headers } of Object.values(mcpServers)) {
-    const method = { method: 'POST', body: '{"jsonrpc":"2.0","id":1,"method":"ping"}' }
-    const types = { 'content-type': 'application/json', accept: 'application/json, text/event-stream' }
-    const answer = await fetch(url, { ...method, headers: { ...types, ...headers } })
-    assert.ok(answer.status !== 401 && answer.status < 500, `${url} answers ${answer.status}`)
-  }
-  return Object.keys(mcpServers).length > 0
 }
 
 // Two at a time: most of it is the start of a process.
