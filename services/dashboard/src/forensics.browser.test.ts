@@ -1,17 +1,10 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import {
-  IncidentOpened,
-  IncidentReported,
-  RequestAdmitted,
-  RequestCompleted,
-  TokensProgressed,
-  TokensSettled,
-} from '@fluxgate/contracts'
+import { IncidentOpened, IncidentReported } from '@fluxgate/contracts'
 import { eventually } from '@fluxgate/testing'
 import type { Browser, Locator, Page } from 'playwright-core'
-import { ulid } from 'ulid'
 import { axeFindings, buildPage, launchBrowser, logInOn, openTab } from './test/browser.ts'
+import { SLOW, slowRequest } from './test/slow-request.ts'
 import { OPERATOR, type Stand, startStand } from './test/stand.ts'
 
 const INCIDENT = 'inc_00000000f1'
@@ -19,7 +12,6 @@ const anna = { user: 'u_anna', key: 'k_1' }
 const ben = { user: 'u_ben', key: 'k_2' }
 /** Enough that with the other events there are 100,000. */
 const MANY = 100_000
-const SLOW = `req_${ulid()}`
 const MAX_NODES = 900
 const TOO_WIDE = 'document.documentElement.scrollWidth - document.documentElement.clientWidth'
 const PATHS = ['/forensics', '/forensics/state', '/forensics/what-if', '/forensics/verify']
@@ -59,32 +51,6 @@ before(async () => {
   )
 })
 after(() => stack.disposeAsync())
-
-/** A request whose events happened one after the other, as a gateway tells of a stream of two seconds. */
-async function slowRequest(): Promise<void> {
-  const startMs = Date.now() - 2_500
-  const common = { request: SLOW, ...anna, model: 'sim-small' }
-  const tier = { tier: 'free' as const, refillRate: 100 }
-  const at = (ms: number) => ({ timeMs: startMs + ms })
-  const asked = {
-    method: 'POST',
-    path: '/v1/chat/completions',
-    address: '127.0.0.1',
-    dialect: 'openai' as const,
-  }
-  const estimate = { promptChars: 40, promptEstimate: 10, reserved: 266, tier: 'free' as const, stream: true }
-  const ending = { upstream: 'sim', status: 200, durationMs: 2_030, firstByteMs: 480, bytes: 9_000 }
-  const counted = { prompt: 10, completion: 40, delta: 50, elapsedMs: 1_000 }
-  const total = { upstream: 'sim', prompt: 10, completion: 90, total: 100, reserved: 266, progressed: 50 }
-  for (const event of [
-    stand.make(RequestAdmitted, { ...common, ...asked, ...estimate }, at(30)),
-    stand.make(TokensProgressed, { ...common, ...tier, ...counted }, at(1_030)),
-    stand.make(RequestCompleted, { ...common, ...ending }, at(2_030)),
-    stand.make(TokensSettled, { ...common, ...tier, ...total, source: 'reported' }, at(2_034)),
-  ]) {
-    await stand.publisher.publish(event)
-  }
-}
 
 async function open(path: string): Promise<{ page: Page; complaints: string[] } & AsyncDisposable> {
   const tab = await openTab(browser, { viewport: { width: 1_366, height: 860 } })
@@ -139,7 +105,7 @@ describe('the event explorer', () => {
   })
 
   it("shows a request's waterfall, to scale", async () => {
-    await slowRequest()
+    await slowRequest(stand, anna)
     await using tab = await open(`/forensics/requests/${SLOW}`)
     const { page } = tab
     await page.getByTestId('waterfall').waitFor()

@@ -214,4 +214,6 @@ export interface PolicyChangeView {
 export interface PolicyPage {
   readonly policies: readonly PolicyView[]
   readonly changes: readonly PolicyChangeView[]
+  /** What a guard goes by that nobody has told otherwise. */
+  readonly defaults: GuardPolicy
 }

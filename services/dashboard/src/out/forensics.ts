@@ -16,7 +16,6 @@ import {
   type WhatIfResult,
   whatIf,
 } from '@fluxgate/forensics'
-import { DEFAULT_RULES } from '@fluxgate/guard-core'
 import type { NatsLink } from '@fluxgate/nats'
 import { asOf, type Database, getRequest, settledView } from '@fluxgate/read-model'
 import { rowOf } from '../core/event-row.ts'
@@ -35,6 +34,7 @@ import type {
 } from '../core/wire-forensics.ts'
 import { tailLog } from './forensics-tail.ts'
 import { namesOf } from './names.ts'
+import { DEFAULT_POLICY } from './policies.ts'
 
 export interface ForensicsSources {
   readonly db: Database
@@ -73,13 +73,6 @@ export function openForensics(sources: ForensicsSources, limits: ForensicsLimits
 
     verify: (span, working) => verdict(sources, limits, span, working),
   }
-}
-
-/** What a guard goes by that nobody has given a policy, but for its environment. */
-const DEFAULT_POLICY: GuardPolicy = {
-  rules: DEFAULT_RULES,
-  penalty: { capacity: 100, refillRate: 10, durationMs: 60_000 },
-  graceMs: 300_000,
 }
 
 function beginOf({ firstStoredAtMs }: Kept): number {

@@ -1,4 +1,5 @@
-import { STREAMS } from '@fluxgate/contracts'
+import { type GuardPolicy, STREAMS } from '@fluxgate/contracts'
+import { DEFAULT_RULES } from '@fluxgate/guard-core'
 import {
   GUARD_POLICY_KEYS,
   type GuardPolicyKey,
@@ -14,6 +15,13 @@ import type { PolicyChangeView, PolicyView } from '../core/wire.ts'
 const ALL = 'all'
 const MAX_CHANGES = 50
 
+/** What a guard goes by that nobody has given a policy, but for its environment. */
+export const DEFAULT_POLICY: GuardPolicy = {
+  rules: DEFAULT_RULES,
+  penalty: { capacity: 100, refillRate: 10, durationMs: 60_000 },
+  graceMs: 300_000,
+}
+
 /** The guard's policies in their bucket, and who has changed them, out of the log. */
 export function openPolicies(link: NatsLink, book: PolicyBook): Policies {
   const view = async (key: GuardPolicyKey): Promise<PolicyView> => {
@@ -24,7 +32,7 @@ export function openPolicies(link: NatsLink, book: PolicyBook): Policies {
     async all() {
       const keys = Object.values(GUARD_POLICY_KEYS)
       const [policies, changes] = await Promise.all([Promise.all(keys.map(view)), lastChanges(link)])
-      return { policies, changes }
+      return { policies, changes, defaults: DEFAULT_POLICY }
     },
     async change(key, policy, actor) {
       const outcome = await book.change(key, policy, actor)

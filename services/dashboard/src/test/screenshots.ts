@@ -1,62 +1,138 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { Browser } from 'playwright-core'
+import type { Browser, Page } from 'playwright-core'
 import { buildPage, launchBrowser, logInOn, openTab } from './browser.ts'
 import { IDENTITY, INCIDENT, keepNodesAlive, seed } from './seed.ts'
-import { DEVELOPER, OPERATOR, type Stand, startStand } from './stand.ts'
+import { SLOW, slowRequest } from './slow-request.ts'
+import { DEVELOPER, logIn, OPERATOR, type Stand, startStand } from './stand.ts'
 
-/** Pictures of every view, light and dark, on a desk and on a phone: `npm run screenshots`, then look at them. */
+/**
+ * Pictures of every view, light and dark, on a phone, a laptop and a wide screen: `npm run screenshots`, or
+ * `npm run screenshots laptop-dark`, or `npm run screenshots laptop-dark policy`; then look at them.
+ */
 const FOLDER = fileURLToPath(new URL('../../../../screenshots', import.meta.url))
 const SCREENS = {
-  desktop: { width: 1_280, height: 900 },
   phone: { width: 390, height: 844 },
+  laptop: { width: 1_280, height: 900 },
+  wide: { width: 1_920, height: 1_080 },
 } as const
-const OPERATOR_VIEWS = {
-  overview: '/',
-  'overview-24h': '/?range=24h',
-  incidents: '/incidents',
-  incident: `/incidents/${INCIDENT}`,
-  identities: '/identities?minutes=60',
-  identity: `/identities/${IDENTITY}?range=24h`,
-  policy: '/policy',
-  system: '/system',
-  'dead-letters': '/system/dead-letters',
-  users: '/users',
-  user: `/users/${DEVELOPER.id}`,
-}
-const DEVELOPER_VIEWS = {
-  keys: '/keys',
-  usage: '/usage?range=24h',
-  playground: '/playground',
-  sessions: '/sessions',
-}
 const SETTLE_MS = 1_200
 
-async function shoot(
-  browser: Browser,
-  stand: Stand,
-  colorScheme: 'light' | 'dark',
-  screen: keyof typeof SCREENS,
-) {
+interface Scene {
+  readonly path: string
+  /** What is done on the view before its picture is taken. */
+  readonly act?: (page: Page) => Promise<void>
+}
+
+const OPERATOR_VIEWS: Readonly<Record<string, Scene>> = {
+  overview: { path: '/' },
+  'overview-24h': { path: '/?range=24h' },
+  incidents: { path: '/incidents' },
+  'incidents-none': { path: '/incidents?scope=closed' },
+  incident: { path: `/incidents/${INCIDENT}` },
+  identities: { path: '/identities?minutes=60' },
+  identity: { path: `/identities/${IDENTITY}?range=24h` },
+  'forensics-events': { path: '/forensics' },
+  'forensics-event': { path: '/forensics/events/TOKENS/1' },
+  'forensics-request': { path: `/forensics/requests/${SLOW}` },
+  'forensics-state': { path: '/forensics/state?range=15m' },
+  'forensics-what-if': {
+    path: '/forensics/what-if?set=contextFlood.thresholdTokens:2000',
+    act: async page => {
+      await page.getByTestId('whatif-run').click()
+      await page.getByTestId('whatif').waitFor()
+    },
+  },
+  'forensics-verify': { path: '/forensics/verify?range=15m' },
+  policy: { path: '/policy' },
+  'policy-json': { path: '/policy', act: page => page.getByTestId('guard-as-json').click() },
+  system: { path: '/system' },
+  'dead-letters': { path: '/system/dead-letters' },
+  users: { path: '/users' },
+  user: { path: `/users/${DEVELOPER.id}` },
+  palette: { path: '/', act: page => page.keyboard.press('Control+k') },
+  throttle: {
+    path: '/identities?minutes=60',
+    act: page => page.getByRole('button', { name: 'Throttle' }).first().click(),
+  },
+  missing: { path: '/nothing' },
+}
+const DEVELOPER_VIEWS: Readonly<Record<string, Scene>> = {
+  keys: { path: '/keys' },
+  'key-made': {
+    path: '/keys',
+    act: async page => {
+      await page.getByTestId('create-key').click()
+      await page.getByTestId('key-name').fill('laptop')
+      await page.getByTestId('key-confirm').click()
+      await page.getByTestId('new-key').waitFor()
+    },
+  },
+  usage: { path: '/usage?range=24h' },
+  playground: { path: '/playground' },
+  'playground-answer': {
+    path: '/playground',
+    act: async page => {
+      await page.getByTestId('play-text').fill('Say hello.')
+      await page.getByTestId('play-send').click()
+      await page.getByTestId('play-figures').waitFor()
+    },
+  },
+  sessions: { path: '/sessions' },
+}
+
+type Shot = { scheme: 'light' | 'dark'; screen: keyof typeof SCREENS; only: string | undefined }
+
+async function shoot(browser: Browser, stand: Stand, { scheme, screen, only }: Shot) {
+  const isWanted = (name: string) => only === undefined || name === only
   for (const [who, views] of [
     [OPERATOR.email, OPERATOR_VIEWS],
     [DEVELOPER.email, DEVELOPER_VIEWS],
   ] as const) {
-    await using tab = await openTab(browser, { colorScheme, viewport: SCREENS[screen] })
+    await using tab = await openTab(browser, { colorScheme: scheme, viewport: SCREENS[screen] })
     const { page } = tab
     const picture = (name: string) =>
-      page.screenshot({ path: join(FOLDER, `${name}-${screen}-${colorScheme}.png`), fullPage: true })
+      page.screenshot({ path: join(FOLDER, `${name}-${screen}-${scheme}.png`), fullPage: true })
     await page.goto(stand.url)
-    if (who === OPERATOR.email) await picture('login')
+    if (who === OPERATOR.email && isWanted('login')) await picture('login')
     await logInOn(page, stand.url, who)
     await page.locator('.shell h1').waitFor()
-    for (const [name, path] of Object.entries(views)) {
+    for (const [name, { path, act }] of Object.entries(views)) {
+      if (!isWanted(name)) continue
       await page.goto(stand.url + path)
       await page.locator('.shell h1').waitFor()
       await page.waitForTimeout(SETTLE_MS)
+      await act?.(page)
+      if (act) await page.waitForTimeout(SETTLE_MS / 4)
       await picture(name)
     }
+    if (who === OPERATOR.email && isWanted('reconnecting')) {
+      await page.goto(stand.url)
+      await page.locator('[data-testid="connection"][data-state="Live"]').waitFor()
+      await stand.down()
+      await page.locator('[data-testid="connection"][data-state="Reconnecting"]').waitFor()
+      await picture('reconnecting')
+      await stand.up()
+    }
+  }
+}
+
+/** A policy in force, a stricter one in its shadow, and a history of both. */
+async function setPolicies(stand: Stand): Promise<void> {
+  const cookie = await logIn(stand, OPERATOR.email)
+  const headers = { cookie, 'content-type': 'application/json', origin: stand.url }
+  const page = await fetch(`${stand.url}/api/policies`, { headers })
+  const { defaults } = (await page.json()) as { defaults: { graceMs: number; penalty: object } }
+  for (const [key, policy] of [
+    ['guard', defaults],
+    ['guard', { ...defaults, graceMs: defaults.graceMs * 2 }],
+    ['guard-shadow', { ...defaults, penalty: { ...defaults.penalty, durationMs: 300_000 } }],
+  ] as const) {
+    const body = JSON.stringify({ policy })
+    const put = { method: 'PUT', headers: { ...headers, 'sec-fetch-site': 'same-origin' }, body }
+    const answer = await fetch(`${stand.url}/api/policies/${key}`, put)
+    if (!answer.ok) throw new Error(`${key}: ${answer.status} ${await answer.text()}`)
   }
 }
 
@@ -65,22 +141,25 @@ await mkdir(FOLDER, { recursive: true })
 const { pageDir } = stack.use(await buildPage())
 const stand = stack.use(await startStand({ pageDir }))
 await seed(stand)
+await setPolicies(stand)
+await slowRequest(stand, { user: DEVELOPER.id, key: 'k_laptop' })
 stack.defer(keepNodesAlive(stand))
 const busy = setInterval(() => {
   const now = Date.now()
   for (let i = 0; i < 6; i++) {
     const outcome = i === 0 && now % 3 === 0 ? 'failed' : i === 1 ? 'refused' : 'completed'
-    stand.traffic.request({ user: DEVELOPER.id, key: 'k_laptop' }, outcome, 120 + (now % 90))
+    const identity = { user: DEVELOPER.id, key: 'k_laptop' }
+    stand.traffic.request(identity, outcome, 120 + (now % 90), `gw-${'ab'[i % 2]}`)
   }
 }, 200)
 stack.defer(() => clearInterval(busy))
 const browser = await launchBrowser()
 stack.defer(() => browser.close())
-const wanted = process.argv[2]
+const [wanted, only] = process.argv.slice(2)
 for (const scheme of ['light', 'dark'] as const) {
-  for (const screen of ['desktop', 'phone'] as const) {
-    if (wanted !== undefined && wanted !== `${screen}-${scheme}`) continue
-    await shoot(browser, stand, scheme, screen)
+  for (const screen of ['phone', 'laptop', 'wide'] as const) {
+    if (wanted === undefined || wanted === `${screen}-${scheme}`)
+      await shoot(browser, stand, { scheme, screen, only })
   }
 }
 console.log(`pictures are in ${FOLDER}`)

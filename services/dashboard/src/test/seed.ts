@@ -1,12 +1,30 @@
 import { IncidentOpened, IncidentReported, ThrottleShadowed } from '@fluxgate/contracts'
 import { buryEvent } from '@fluxgate/nats'
-import { createKey, type NewRow } from '@fluxgate/read-model'
+import { createKey, createUser, type NewRow } from '@fluxgate/read-model'
 import { DEVELOPER, OPERATOR, type Stand } from './stand.ts'
 
 const HOUR_MS = 3_600_000
 const DAY_MS = 86_400_000
 const MODELS = ['phi4-mini', 'llama3.2:3b', 'qwen3:8b']
 const KEY = 'k_laptop'
+/** Who uses the gateway besides the developer, and how much of what the developer does. */
+const OTHERS = [
+  { id: 'u_search', email: 'search-team@example.com', key: 'k_prod', tier: 'pro', weight: 0.62 },
+  { id: 'u_nadia', email: 'nadia@example.com', key: 'k_notebook', tier: 'free', weight: 0.27 },
+  { id: 'u_ci', email: 'ci@example.com', key: 'k_pipeline', tier: 'pro', weight: 0.11 },
+] as const
+const USERS = [{ id: DEVELOPER.id, key: KEY, weight: 1 }, ...OTHERS]
+
+const MORE_INCIDENTS = [
+  {
+    ...{ rule: 'keySharing', severity: 'medium' as const },
+    explanation: 'One key was used from 9 addresses in 1 min, 5 are allowed.',
+  },
+  {
+    ...{ rule: 'errorProbing', severity: 'low' as const },
+    explanation: '41 of 44 calls in 1 min were answered with a client error.',
+  },
+]
 
 export const INCIDENT = 'inc_00000000c1'
 export const IDENTITY = `${DEVELOPER.id}.${KEY}`
@@ -16,6 +34,12 @@ export async function seed(stand: Stand): Promise<void> {
   const now = Date.now()
   const key = { userId: DEVELOPER.id, hash: Buffer.alloc(32, 1), prefix: 'sk_live_4f2a', last4: '9c1e' }
   await createKey(stand.db, { ...key, id: KEY, name: 'laptop', createdAt: now - 20 * DAY_MS })
+  for (const [i, { id, email, key: keyId, tier }] of OTHERS.entries()) {
+    const createdAt = now - (i + 4) * DAY_MS
+    await createUser(stand.db, { id, email, tier, role: 'developer', createdAt })
+    const secret = { hash: Buffer.alloc(32, i + 2), prefix: `sk_live_7c${i}e`, last4: `b${i}4d` }
+    await createKey(stand.db, { ...secret, id: keyId, userId: id, name: keyId.slice(2), createdAt })
+  }
   await seedUsage(stand, now)
   await seedEvents(stand, now)
   await stand.db
@@ -36,7 +60,9 @@ async function seedUsage({ db, gateway }: Stand, now: number): Promise<void> {
   ]
   for (const [grain, at] of steps) {
     const weight = { minute: 1, hour: 60, day: 1_440 }[grain]
-    const usage = MODELS.map((model, i) => usageRow(model, at, weight / (i + 1)))
+    const usage = USERS.flatMap(user =>
+      MODELS.map((model, i) => usageRow(user, model, at, (weight * user.weight) / (i + 1))),
+    )
     const time = { [grain]: new Date(at) }
     await db
       .insertInto(`usage_${grain}s`)
@@ -69,12 +95,12 @@ function wave(at: number): number {
   return 1.4 + Math.sin((at / DAY_MS) * 2 * Math.PI) + 0.3 * Math.sin(at / 400_000)
 }
 
-function usageRow(model: string, at: number, weight: number) {
+function usageRow(user: { id: string; key: string }, model: string, at: number, weight: number) {
   const requests = Math.round(40 * weight * wave(at))
   const [refused, failed] = [Math.round(requests * 0.04), Math.round(requests * 0.006)]
   const tokens = requests * 310
   return {
-    ...{ user_id: DEVELOPER.id, key_id: KEY, model, upstream: 'ollama-a' },
+    ...{ user_id: user.id, key_id: user.key, model, upstream: 'ollama-a' },
     ...{ admitted: requests, refused, completed: requests - failed, failed, interrupted: 0 },
     ...{ settled: requests, prompt_tokens: Math.round(tokens * 0.4), total_tokens: tokens },
     ...{ completion_tokens: tokens - Math.round(tokens * 0.4), cost_micros: tokens * 2, bytes: tokens * 4 },
@@ -115,6 +141,12 @@ async function seedEvents(stand: Stand, now: number): Promise<void> {
       },
     }),
   )
+  for (const [i, { rule, severity, explanation }] of MORE_INCIDENTS.entries()) {
+    const { id: user, key } = OTHERS[i % OTHERS.length]!
+    const id = `inc_00000000d${i}`
+    const facts = { user, key, rule, severity, explanation, numbers: {}, evidence: [] }
+    await publisher.publish(make(IncidentOpened, { ...facts, incident: id, action: 'observed' }))
+  }
   await stand.penaltyBox.impose(about, {
     ...{ capacity: 100, refillRate: 10, imposedAt: now, until: now + 540_000, incident: INCIDENT },
     ...{ reason: 'Burnt 8,231 tokens in 2 s', rule: 'contextFlood', actor: 'guard' },
@@ -124,7 +156,7 @@ async function seedEvents(stand: Stand, now: number): Promise<void> {
   const changes = [
     ['user_registered', 'self', {}],
     ['key_created', 'self', { name: 'laptop' }],
-    ['tier_changed', `operator:${OPERATOR.id}`, { from: 'free', to: 'pro' }],
+    ['tier_changed', `operator:${OPERATOR.id}`, { from: 'pro', to: 'free' }],
   ] as const
   await db
     .insertInto('auth_events')

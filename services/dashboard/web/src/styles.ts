@@ -1,4 +1,5 @@
 /** In the order in which they are to count. */
+import './styles/fonts.css'
 import './styles/tokens.css'
 import './styles/base.css'
 import './styles/fields.css'

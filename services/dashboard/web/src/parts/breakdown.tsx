@@ -1,5 +1,6 @@
 import type { MetricsView, ModelUsage, NodeUsage } from '../../../src/core/wire-usage.ts'
 import type { Resource } from '../live/resource.ts'
+import { Columns } from './columns.tsx'
 import { count, duration, percent } from './format.ts'
 import { Panel } from './panel.tsx'
 import { Empty, Loaded } from './states.tsx'
@@ -39,7 +40,8 @@ export function Breakdown({ metrics }: { metrics: Resource<MetricsView> }) {
 function ModelTable({ models }: { models: readonly ModelUsage[] }) {
   return (
     <div class="table-wrap">
-      <table class="table compact">
+      <table class="table compact fixed">
+        <Columns shares={[27, 15, 14, 12, 14, 18]} />
         <thead>
           <tr>
             <th scope="col">Model</th>
@@ -90,7 +92,8 @@ function ModelTable({ models }: { models: readonly ModelUsage[] }) {
 function NodeTable({ nodes }: { nodes: readonly NodeUsage[] }) {
   return (
     <div class="table-wrap">
-      <table class="table compact">
+      <table class="table compact fixed">
+        <Columns shares={[27, 16, 15, 12, 15, 15]} />
         <thead>
           <tr>
             <th scope="col">Node</th>

@@ -58,6 +58,8 @@ export function Chart(props: ChartProps) {
     const dark = matchMedia('(prefers-color-scheme: dark)')
     dark.addEventListener('change', draw)
     const offTheme = theme.subscribe(draw)
+    // A canvas does not draw itself anew when the font comes.
+    void document.fonts.ready.then(() => plot.current?.redraw())
     return () => {
       dark.removeEventListener('change', draw)
       offTheme()

@@ -1,6 +1,7 @@
 import type { KeyView } from '../../../src/core/wire-usage.ts'
 import { useNow } from '../live/clock.ts'
 import { Badge } from './badge.tsx'
+import { Columns } from './columns.tsx'
 import { Ago, Time } from './time.tsx'
 
 export interface KeyTableProps {
@@ -14,7 +15,8 @@ export interface KeyTableProps {
 export function KeyTable({ keys, hrefOf, onRevoke }: KeyTableProps) {
   return (
     <div class="table-wrap">
-      <table class="table">
+      <table class="table fixed">
+        <Columns shares={onRevoke ? [20, 20, 17, 11, 13, 9, 10] : [22, 22, 18, 13, 14, 11]} />
         <thead>
           <tr>
             <th scope="col">Name</th>

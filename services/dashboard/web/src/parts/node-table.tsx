@@ -4,6 +4,7 @@ import { useNow } from '../live/clock.ts'
 import { live } from '../live/live.ts'
 import { useStore } from '../live/store.ts'
 import { Badge } from './badge.tsx'
+import { Columns } from './columns.tsx'
 import { rate, span } from './format.ts'
 import { Sparkline } from './sparkline.tsx'
 import { Ago } from './time.tsx'
@@ -18,7 +19,8 @@ export function NodeTable({ nodes }: { nodes: readonly NodeView[] }) {
   const now = useNow()
   return (
     <div class="table-wrap">
-      <table class="table">
+      <table class="table fixed">
+        <Columns shares={[20, 18, 9, 19, 14, 20]} />
         <thead>
           <tr>
             <th scope="col">Node</th>

@@ -21,7 +21,7 @@ export interface SeriesChartProps {
   readonly children?: ComponentChildren
 }
 
-/** A chart in its panel. The legend has a line of its own, so that charts beside each other are of one height. */
+/** A chart in its panel, with a legend that tells the values of the moment that is pointed at. */
 export function SeriesChart(props: SeriesChartProps) {
   const { title, unit, kind, series, times, columns, group, format, rest } = props
   const [pointed, setPointed] = useState<number | null>(null)

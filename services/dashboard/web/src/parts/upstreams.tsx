@@ -1,5 +1,6 @@
 import type { GatewayReport, UpstreamView } from '../../../src/core/wire-system.ts'
 import { Badge, type Tone } from './badge.tsx'
+import { Columns } from './columns.tsx'
 import { count, countdown, duration, percent } from './format.ts'
 import { Empty } from './states.tsx'
 import { Ago } from './time.tsx'
@@ -49,7 +50,8 @@ export function Upstreams({ gateways }: { gateways: readonly GatewayReport[] | n
 function UpstreamTable({ upstreams }: { upstreams: readonly UpstreamView[] }) {
   return (
     <div class="table-wrap">
-      <table class="table">
+      <table class="table fixed wide">
+        <Columns shares={[21, 11, 16, 9, 8, 8, 10, 17]} />
         <thead>
           <tr>
             <th scope="col">Upstream</th>

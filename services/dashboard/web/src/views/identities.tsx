@@ -4,6 +4,7 @@ import { useNow } from '../live/clock.ts'
 import { useResource } from '../live/resource.ts'
 import { usePlace } from '../live/route.ts'
 import { Badge } from '../parts/badge.tsx'
+import { Columns } from '../parts/columns.tsx'
 import { count, countdown, duration, percent } from '../parts/format.ts'
 import { Identity } from '../parts/identity.tsx'
 import { PageHead } from '../parts/page-head.tsx'
@@ -99,7 +100,8 @@ function Burners({ page }: { page: IdentityPage }) {
   return (
     <>
       <div class="table-wrap">
-        <table class="table">
+        <table class="table fixed wide">
+          <Columns shares={[25, 8, 7, 16, 9, 8, 7, 8, 12]} />
           <thead>
             <tr>
               <th scope="col">Identity</th>

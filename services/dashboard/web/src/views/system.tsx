@@ -3,6 +3,7 @@ import type { ConsumerView, StreamView, SystemView } from '../../../src/core/wir
 import { useNow } from '../live/clock.ts'
 import { useResource } from '../live/resource.ts'
 import { Badge } from '../parts/badge.tsx'
+import { Columns } from '../parts/columns.tsx'
 import { bytes, count, percent, setting, span } from '../parts/format.ts'
 import { NodeTable } from '../parts/node-table.tsx'
 import { PageHead } from '../parts/page-head.tsx'
@@ -95,7 +96,8 @@ export function SystemTabs({ here, letters }: { here: string; letters: number | 
 function StreamTable({ streams }: { streams: readonly StreamView[] }) {
   return (
     <div class="table-wrap">
-      <table class="table">
+      <table class="table fixed">
+        <Columns shares={[22, 14, 12, 12, 14, 13, 13]} />
         <thead>
           <tr>
             <th scope="col">Stream</th>
@@ -154,7 +156,8 @@ function StreamTable({ streams }: { streams: readonly StreamView[] }) {
 function ConsumerTable({ consumers }: { consumers: readonly ConsumerView[] }) {
   return (
     <div class="table-wrap">
-      <table class="table compact">
+      <table class="table compact fixed">
+        <Columns shares={[34, 21, 14, 14, 17]} />
         <thead>
           <tr>
             <th scope="col">Consumer</th>
@@ -198,7 +201,8 @@ function LagTable({ projection }: { projection: readonly ProjectionLag[] }) {
   const now = useNow()
   return (
     <div class="table-wrap">
-      <table class="table compact">
+      <table class="table compact fixed">
+        <Columns shares={[25, 25, 25, 25]} />
         <thead>
           <tr>
             <th scope="col">Stream</th>

@@ -4,6 +4,7 @@ import { KEYS_PATH, type KeyList } from '../live/portal.ts'
 import { everyMsOf, RANGE_CHOICES, useRange } from '../live/range.ts'
 import { useResource } from '../live/resource.ts'
 import { Badge } from '../parts/badge.tsx'
+import { Columns } from '../parts/columns.tsx'
 import { count, dollars } from '../parts/format.ts'
 import { Limits } from '../parts/limits.tsx'
 import { PageHead } from '../parts/page-head.tsx'
@@ -51,7 +52,8 @@ function Models({ usage: { models } }: { usage: UsageView }) {
   if (models.length === 0) return <Empty icon="overview">No model was asked in this time.</Empty>
   return (
     <div class="table-wrap">
-      <table class="table compact">
+      <table class="table compact fixed">
+        <Columns shares={[34, 18, 30, 18]} />
         <thead>
           <tr>
             <th scope="col">Model</th>
