@@ -4,7 +4,7 @@ import { startTarget } from './src/target.ts'
 
 /** `npm run attacks`: every input on a real system; the table is the one of SECURITY.md. */
 await using target = await startTarget()
-const rows = await attack(target)
+const rows = await attack(target, 1, ({ family, tried }) => console.error(`${family}: ${tried} tried`))
 console.log(tableOf(rows))
 console.log(`\nAt most ${target.peakMib()} MiB in one process.`)
 for (const { family, wrong } of rows) for (const told of wrong) console.log(`${family}: ${told}`)

@@ -1,4 +1,4 @@
-import { type Row, runFamily } from './attack.ts'
+import { type Family, type Row, runFamily } from './attack.ts'
 import { http1Families } from './families/http1.ts'
 import { http2Families } from './families/http2.ts'
 import { jsonFamilies } from './families/json.ts'
@@ -7,10 +7,19 @@ import { slowFamily } from './families/slow.ts'
 import type { Target } from './target.ts'
 
 /** Every family, or every n-th input of those that have many; who is slow is slow while the others run. */
-export async function attack(target: Target, everyNth = 1): Promise<Row[]> {
-  const slow = runFamily(target, slowFamily)
+export async function attack(
+  target: Target,
+  everyNth = 1,
+  onRow: (row: Row) => void = () => {},
+): Promise<Row[]> {
+  const tried = async (family: Family) => {
+    const row = await runFamily(target, family)
+    onRow(row)
+    return row
+  }
+  const slow = tried(slowFamily)
   const rows: Row[] = []
   const families = [http1Families, http2Families, jsonFamilies, placeFamilies]
-  for (const family of families.flatMap(make => make(everyNth))) rows.push(await runFamily(target, family))
+  for (const family of families.flatMap(make => make(everyNth))) rows.push(await tried(family))
   return [...rows, await slow]
 }

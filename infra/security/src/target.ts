@@ -85,7 +85,7 @@ export async function startTarget(): Promise<Target> {
   await gateway.printed(/gateway listens/)
   const mcp = stack.use(runCommand('services/mcp/src/main.ts', env))
   const dashboard = stack.use(runCommand('services/dashboard/src/main.ts', env))
-  await Promise.all([mcp, dashboard].map(each => each.printed(/"port":\d+/)))
+  await Promise.all([mcp, dashboard].map(each => each.printed(/"msg":"ready"/)))
 
   const key = await makeKey(adminPort)
   const cookie = await logIn(publicPort, dashboardPort)

@@ -59,7 +59,7 @@ export async function connectNats(settings: NatsSettings, log: LinkLog): Promise
   // The server's permissions give each user inboxes of its own.
   const inboxPrefix = login ? `_INBOX_${login.user}` : '_INBOX'
   const connection = await connect({
-    servers,
+    servers: servers.map(withoutLogin),
     name: settings.name,
     inboxPrefix,
     ...login,
@@ -125,6 +125,11 @@ export async function connectNats(settings: NatsSettings, log: LinkLog): Promise
 function subscribe(listeners: Set<() => void>, listener: () => void): () => void {
   listeners.add(listener)
   return () => listeners.delete(listener)
+}
+
+/** The client's own reader takes a login before a host that has no dot for an address of IPv6. */
+function withoutLogin(server: string): string {
+  return server.replace(/\/\/.*@/, '//')
 }
 
 function credentials(server: string | undefined): { user: string; pass: string } | undefined {
