@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { chownSync, copyFileSync, statSync, writeFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
+import { type AddressInfo, connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
@@ -66,23 +67,22 @@ async function demandTls({ url, dataDir }: PostgresServer): Promise<void> {
   })
 }
 
-const natsUrl = (scheme: string, user: string) => `${scheme}://${user}:secret@localhost:${nats.port}`
-const encrypted = (url: string, more = '') =>
-  `${url.replace('127.0.0.1', 'localhost')}?sslmode=verify-full${more}`
+const natsUrl = (user: string, port = nats.port) => `tls://${user}:secret@localhost:${port}`
+const encrypted = (url: string) => `${url.replace('127.0.0.1', 'localhost')}?sslmode=verify-full`
 
 test('services speak TLS with NATS and Postgres, by their addresses alone', async t => {
   if (postgres.kind === 'pglite') return t.skip('PGlite speaks no TLS')
   const trust = { NODE_EXTRA_CA_CERTS: ca() }
   await using topology = runCommand('infra/nats/src/topology-main.ts', {
     ...trust,
-    NATS_URL: natsUrl('tls', 'topology'),
+    NATS_URL: natsUrl('topology'),
   })
   await new Promise(resolve => topology.child.once('exit', resolve))
   assert.equal(topology.child.exitCode, 0, topology.output())
   const port = await freePort()
   await using projection = runCommand('services/projection/src/main.ts', {
     ...trust,
-    NATS_URL: natsUrl('tls', 'projection'),
+    NATS_URL: natsUrl('projection'),
     DATABASE_URL: encrypted(databaseUrl),
     METRICS_PORT: String(port),
   })
@@ -93,4 +93,41 @@ test('services speak TLS with NATS and Postgres, by their addresses alone', asyn
     },
     { timeoutMs: 60_000 },
   )
+})
+
+/** In front of a port: how often clients came, and all that they said, as it went over the wire. */
+async function listenIn(port: number) {
+  let heard = ''
+  let clients = 0
+  const tap = createServer(client => {
+    clients++
+    const server = connect(port, '127.0.0.1')
+    for (const socket of [client, server]) socket.on('error', () => {})
+    client.on('data', bytes => (heard += bytes.toString('latin1')))
+    client.pipe(server).pipe(client)
+  })
+  await new Promise<void>(resolve => tap.listen(0, '127.0.0.1', resolve))
+  return {
+    port: (tap.address() as AddressInfo).port,
+    heard: () => heard,
+    clients: () => clients,
+    [Symbol.dispose]: () => tap.close(),
+  }
+}
+
+test('nobody is told a password who cannot show a certificate', async () => {
+  await using plain = await startNatsServer()
+  for (const { port } of [plain, nats]) {
+    using tap = await listenIn(port)
+    // Without NODE_EXTRA_CA_CERTS: the server of TLS is a stranger too.
+    await using topology = runCommand('infra/nats/src/topology-main.ts', {
+      NATS_URL: natsUrl('topology', tap.port),
+    })
+    await eventually(() => tap.clients() > 2 || topology.child.exitCode !== null)
+    assert.doesNotMatch(tap.heard(), /CONNECT|secret/)
+    assert.doesNotMatch(topology.output(), /are there/)
+  }
+  if (postgres.kind === 'pglite') return
+  await using stranger = openDatabase(encrypted(databaseUrl))
+  await assert.rejects(runScript(stranger, 'select 1'), { code: 'DEPTH_ZERO_SELF_SIGNED_CERT' })
 })
