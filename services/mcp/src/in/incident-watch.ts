@@ -11,7 +11,7 @@ const WATCHED = 500
  * whoever reads upon the news finds what it is about; and always, so that who begins to listen misses nothing.
  */
 export function watchIncidents(desk: Desk, bus: ServerEventBus, everyMs: number): Disposable {
-  let known: ReadonlyMap<string, string> | undefined
+  let known: ReadonlyMap<string, string> = new Map()
   let isLooking = false
 
   async function look(): Promise<void> {
@@ -19,10 +19,9 @@ export function watchIncidents(desk: Desk, bus: ServerEventBus, everyMs: number)
     const now = new Map(items.map(incident => [incident.id, faceOf(incident)]))
     const before = known
     known = now
-    if (!before) return
-    // One that is open no more has been closed.
-    for (const [id, face] of before) {
-      if (now.get(id) !== face) bus.publish({ kind: 'resource_updated', uri: incidentUri(id) })
+    // One that is open no more has been closed; one that is new here may have changed since somebody has read it.
+    for (const id of new Set([...before.keys(), ...now.keys()])) {
+      if (now.get(id) !== before.get(id)) bus.publish({ kind: 'resource_updated', uri: incidentUri(id) })
     }
     const opened = [...now.keys()].some(id => !before.has(id))
     const closed = [...before.keys()].some(id => !now.has(id))
