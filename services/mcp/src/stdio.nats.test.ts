@@ -89,6 +89,7 @@ describe('over standard input and output', () => {
       once(wrong, 'exit'),
     ])
     assert.deepEqual([code, output], [2, ''])
-    assert.match(faults, /mcp: NATS_URL is missing\nmcp: DATABASE_URL=/)
+    assert.match(faults, /^mcp: NATS_URL is missing$/m)
+    assert.match(faults, /^mcp: DATABASE_URL="mysql:/m)
   })
 })
