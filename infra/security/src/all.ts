@@ -11,15 +11,18 @@ export async function attack(
   target: Target,
   everyNth = 1,
   onRow: (row: Row) => void = () => {},
+  only = /^/,
 ): Promise<Row[]> {
   const tried = async (family: Family) => {
     const row = await runFamily(target, family)
     onRow(row)
     return row
   }
-  const slow = tried(slowFamily)
+  const slow = only.test(slowFamily.name) ? tried(slowFamily) : undefined
   const rows: Row[] = []
   const families = [http1Families, http2Families, jsonFamilies, placeFamilies]
-  for (const family of families.flatMap(make => make(everyNth))) rows.push(await tried(family))
-  return [...rows, await slow]
+  for (const family of families.flatMap(make => make(everyNth))) {
+    if (only.test(family.name)) rows.push(await tried(family))
+  }
+  return slow ? [...rows, await slow] : rows
 }

@@ -4,10 +4,20 @@ import type { AddressInfo } from 'node:net'
 
 export interface ModelServer extends AsyncDisposable {
   readonly url: string
-  /** `<method> <path>` of what reached it since the last `take()`. */
+  /** `<method> <path>` of what reached it since the last `take()`, with each field that no client may get through. */
   take(): string[]
   /** Endless answers that still run. */
   endless(): number
+}
+
+/** At the end of the path of a call that is no attack, or one that goes on beside the others: not remembered. */
+export const ASIDE = '?aside'
+
+/** Fields that attacks write, beside the good call's own. */
+const STRANGE = /^(x-(a|b|injected|upper)|te|upgrade|host:.*|.*[^!-9;-~].*|.*:.*|)$/i
+
+function strangeFields(rawHeaders: readonly string[]): string[] {
+  return rawHeaders.filter((name, i) => i % 2 === 0 && STRANGE.test(name)).map(name => `with ${name}`)
 }
 
 const PIECE = Buffer.alloc(64 * 1024, 'x')
@@ -17,8 +27,9 @@ export async function startModelServer(): Promise<ModelServer> {
   const seen: string[] = []
   let running = 0
   const server = createServer((request, response) => {
-    seen.push(`${request.method} ${request.url}`)
-    if (request.url === '/v1/endless') {
+    const { method, url = '', rawHeaders } = request
+    if (!url.endsWith(ASIDE)) seen.push([`${method} ${url}`, ...strangeFields(rawHeaders)].join(' '))
+    if (url === `/v1/endless${ASIDE}`) {
       running++
       response.on('close', () => running--).on('error', () => {})
       const more = () => {

@@ -6,7 +6,7 @@ import { migrateToLatest, openDatabase } from '@fluxgate/read-model'
 import { createDatabase, freePort, startNatsServer, startPostgres } from '@fluxgate/testing'
 import { sendRaw } from '../../../services/gateway/src/in/edge/test/raw.ts'
 import { type Command, runCommand } from '../../e2e/system.ts'
-import { type ModelServer, startModelServer } from './model-server.ts'
+import { ASIDE, type ModelServer, startModelServer } from './model-server.ts'
 
 export const ADMIN_TOKEN = 'admin-token-for-attacks'
 const OPERATOR = { email: 'operator@attacks.example', password: 'a-long-enough-password' }
@@ -74,7 +74,7 @@ export async function startTarget(): Promise<Target> {
     OPERATOR_PASSWORD: OPERATOR.password,
     // What the corpus goes by.
     MAX_BODY_BYTES: '100000',
-    // As short as they can be set: whoever is slow is waited for.
+    // Whoever is slow is waited for.
     REQUEST_TIMEOUT: '2s',
     KEEP_ALIVE_TIMEOUT: '2s',
     WRITE_STALL_TIMEOUT: '2s',
@@ -136,7 +136,7 @@ export async function startTarget(): Promise<Target> {
 
 const CALL = '{"model":"m"}'
 const goodCall = (key: string) =>
-  `POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${key}\r\n` +
+  `POST /v1/chat/completions${ASIDE} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${key}\r\n` +
   `Content-Type: application/json\r\nContent-Length: ${CALL.length}\r\n\r\n${CALL}`
 
 /** A key in a tier without limits that an attack could run into, so that nothing is refused for its number. */

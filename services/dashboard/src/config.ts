@@ -30,6 +30,10 @@ export interface DashboardConfig {
 
 export interface DashboardLimits extends HubLimits, ForensicsLimits {
   readonly maxBodyBytes: number
+  /** Bodies are passed on by functions that call themselves for each level. */
+  readonly maxBodyDepth: number
+  /** To receive a whole request; an answer has its own limits. */
+  readonly requestTimeoutMs: number
   /** The log is read back at most this many events of a stream when the history is made. */
   readonly maxReplayEvents: number
   readonly heartbeatMs: number
@@ -82,7 +86,10 @@ export function readDashboardConfig(env: EnvReader): DashboardConfig {
     model: env.text('LLM_MODEL', 'phi4-mini'),
     gatewayCaPath: env.optional('GATEWAY_CA_PATH'),
     requestsKeptMs: env.integer('RETENTION_DAYS', 30, { min: 1, max: 3_660 }) * DAY_MS,
-    limits: DEFAULT_LIMITS,
+    limits: {
+      ...DEFAULT_LIMITS,
+      requestTimeoutMs: env.durationMs('REQUEST_TIMEOUT', DEFAULT_LIMITS.requestTimeoutMs),
+    },
   }
 }
 
@@ -97,6 +104,8 @@ export const DEFAULT_LIMITS: DashboardLimits = Object.freeze({
   maxClientBytes: 1024 * 1024,
   retryMs: 1_000,
   maxBodyBytes: 64 * 1024,
+  maxBodyDepth: 100,
+  requestTimeoutMs: 15_000,
   maxReplayEvents: 500_000,
   heartbeatMs: 15_000,
   sessionCheckMs: 5_000,

@@ -78,6 +78,7 @@ export function readMcpConfig(env: EnvReader): McpConfig {
 /** Without a face on the network there is no token: who starts the process holds its environment. */
 export function readStdioConfig(env: EnvReader): McpConfig {
   const databaseUrl = env.url('DATABASE_URL', ['postgres:', 'postgresql:'])
+  const requestTimeoutMs = env.durationMs('REQUEST_TIMEOUT', 15_000)
   return {
     natsUrl: env.text('NATS_URL'),
     databaseUrl,
@@ -101,8 +102,8 @@ export function readStdioConfig(env: EnvReader): McpConfig {
       maxBodyBytes: env.integer('MCP_MAX_BODY_BYTES', 256 * 1_024, { min: 1_024, max: 4 * 1_024 * 1_024 }),
       maxHeaderBytes: 16 * 1_024,
       maxConnections: 1_024,
-      requestTimeoutMs: 15_000,
-      headersTimeoutMs: 10_000,
+      requestTimeoutMs,
+      headersTimeoutMs: Math.min(requestTimeoutMs, 10_000),
       maxDatabaseConnections: 5,
       databaseConnectTimeoutMs: 2_000,
       maxReadConnections: 2,

@@ -65,7 +65,9 @@ export function openPolicyBook(
     async change(key, policy, actor) {
       let wanted: GuardPolicy | undefined
       if (policy !== undefined) {
-        const parsed = parse(Buffer.from(JSON.stringify(policy) ?? ''))
+        const text = textOf(policy)
+        if (text === undefined) return { ok: false, reason: 'it is nested too deeply' }
+        const parsed = parse(Buffer.from(text))
         if (!parsed.ok) return parsed
         wanted = parsed.value
       }
@@ -75,5 +77,14 @@ export function openPolicyBook(
       }
       return { ok: false, reason: 'others are changing it at the same time' }
     },
+  }
+}
+
+/** Undefined for what is nested so deeply that writing it would exceed the stack. */
+function textOf(policy: unknown): string | undefined {
+  try {
+    return JSON.stringify(policy) ?? ''
+  } catch {
+    return undefined
   }
 }

@@ -13,6 +13,9 @@ export class ConfigError extends Error {
   }
 }
 
+/** A longer timer of Node's would end at once. */
+const MAX_TIMER_MS = 2 ** 31 - 1
+
 interface Bounds {
   min?: number
   max?: number
@@ -75,7 +78,10 @@ export class EnvReader {
     if (!match)
       return this.#fault(`${name}=${quoted(text)} must be a duration such as 500ms, 2s, 5m or 1h`, fallbackMs)
     const unit = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 }[match[2] ?? 's'] ?? 1_000
-    return Math.round(Number(match[1]) * unit)
+    const ms = Math.round(Number(match[1]) * unit)
+    return ms <= MAX_TIMER_MS
+      ? ms
+      : this.#fault(`${name}=${quoted(text)} must be less than 25 days`, fallbackMs)
   }
 
   /** Bytes with an optional unit, by 1,000 or by 1,024: `4096`, `500MB`, `8GiB`. Undefined when it is unset. */

@@ -1,4 +1,4 @@
-import type { Case } from '../../../../services/gateway/src/in/edge/test/case.ts'
+import { type Case, CHAT } from '../../../../services/gateway/src/in/edge/test/case.ts'
 import {
   BODIES,
   CHUNKED,
@@ -8,6 +8,7 @@ import {
 import { HEADERS, HOSTS, REQUEST_LINES } from '../../../../services/gateway/src/in/edge/test/corpus-head.ts'
 import { type RawResult, sendRaw } from '../../../../services/gateway/src/in/edge/test/raw.ts'
 import type { Attack, Family, Outcome } from '../attack.ts'
+import { outcomeOf } from '../request.ts'
 import type { Target } from '../target.ts'
 
 /** The gateway's own corpus, by a client with a real key against a real node over TLS. */
@@ -24,6 +25,12 @@ export function http1Families(everyNth: number): Family[] {
       'CL.TE, TE.CL, TE.TE, repeated and odd lengths, chunk sizes, extensions and trailers, bare LF',
       [...FRAMING, ...CHUNKED],
     ),
+    {
+      name: 'request smuggling past the router',
+      inputs: 'the same to the portal, which Fastify serves',
+      parallel: 1,
+      attacks: [...FRAMING, ...CHUNKED].filter((_case, i) => i % everyNth === 0).map(pastTheRouter),
+    },
     family(
       'request lines and paths',
       'methods, versions, dot segments, double escapes, absolute targets, noise',
@@ -48,6 +55,24 @@ function attackOf(each: Case): Attack {
       const { port, tls } = target.faces.gateway
       const result = await sendRaw(port, Buffer.from(bytes, 'latin1'), { tls })
       return judge(each, result, target)
+    },
+  }
+}
+
+/** Statuses there are the portal's own; what counts is that one request gets one answer, and nobody else's call. */
+function pastTheRouter(each: Case): Attack {
+  return {
+    name: each.name,
+    face: 'portal',
+    async run(target) {
+      target.models.take()
+      const bytes = each.bytes.replaceAll(CHAT, '/portal/login').replaceAll('good-key', target.key)
+      const { port, tls } = target.faces.portal
+      const result = await sendRaw(port, Buffer.from(bytes, 'latin1'), { tls, quietMs: 20 })
+      const seen = target.models.take()
+      const outcome = outcomeOf({ ...result, answers: result.answers.slice(0, 1) })
+      const isWrong = result.answers.length > (each.answers ?? 1) || seen.length > 0
+      return isWrong ? { kind: 'wrong', told: `${outcome.told}, models saw ${seen}` } : outcome
     },
   }
 }

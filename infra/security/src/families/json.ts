@@ -21,9 +21,9 @@ const ROUTES: ReadonlyArray<readonly [FaceName, string, string]> = [
   ['admin', 'PUT', '/admin/policy/guard'],
   ['mcp', 'POST', '/mcp'],
   ['dashboard', 'POST', '/portal/login'],
-  ['dashboard', 'PUT', '/api/policy'],
+  ['dashboard', 'PUT', '/api/policies/guard'],
   ['dashboard', 'POST', '/api/throttles'],
-  ['dashboard', 'POST', '/play/v1/chat/completions'],
+  ['dashboard', 'POST', '/play/chat'],
 ]
 
 const POISON: ReadonlyArray<readonly [string, string]> = [
@@ -43,6 +43,7 @@ const OVERSIZED: ReadonlyArray<readonly [string, () => string]> = [
   ['objects 10,000 deep', () => deep('{"a":', '}', 10_000)],
   ['a body of 5 MB', () => `{"model":"${'m'.repeat(5_000_000)}"}`],
   ['20,000 fields', () => `{${Array.from({ length: 20_000 }, (_, i) => `"f${i}":1`).join()}}`],
+  ['a policy 10,000 deep', () => `{"key":"guard","reason":"x","policy":${deep('{"a":', '}', 10_000)}}`],
   ['a number of 60,000 digits', () => `{"model":"m","max_tokens":${'9'.repeat(60_000)}}`],
   ['a name of 60,000 characters', () => `{"${'n'.repeat(60_000)}":1}`],
   [

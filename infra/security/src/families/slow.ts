@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
 import { openRaw } from '../../../../services/gateway/src/in/edge/test/raw.ts'
 import type { Attack, Family, Outcome } from '../attack.ts'
+import { ASIDE } from '../model-server.ts'
 import { bytesOf } from '../request.ts'
 import type { FaceName, Target } from '../target.ts'
 
@@ -47,6 +48,13 @@ const SLOW: readonly Slow[] = [
   },
   { name: 'a body', face: 'admin', first: post('admin', '/admin/users', 'Content-Length: 900'), drip: 'x' },
   { name: 'a body', face: 'mcp', first: post('mcp', '/mcp', 'Content-Length: 900'), drip: 'x' },
+  {
+    name: 'a body',
+    face: 'dashboard',
+    first: post('dashboard', '/api/throttles', 'Content-Length: 900'),
+    drip: 'x',
+  },
+  { name: 'headers', face: 'dashboard', first: () => 'GET / HTTP/1.1\r\nHost: a\r\n', drip: 'X-A: b\r\n' },
   { name: 'nothing at all', face: 'gateway', first: () => '', drip: '' },
 ]
 
@@ -85,7 +93,9 @@ const slowRead: Attack = {
     const sockets = Array.from({ length: CROWD }, () => {
       const socket = openRaw(port, tls)
       socket.pause()
-      socket.once('secureConnect', () => socket.write(bytesOf(target, 'gateway', { path: '/v1/endless' })))
+      socket.once('secureConnect', () =>
+        socket.write(bytesOf(target, 'gateway', { path: `/v1/endless${ASIDE}` })),
+      )
       return socket
     })
     const startedMs = performance.now()

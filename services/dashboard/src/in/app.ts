@@ -7,6 +7,7 @@ import fastify, {
   LogController,
 } from 'fastify'
 import { STATUS } from '../core/fault.ts'
+import { isDeeperThan } from '../core/json-depth.ts'
 import { faultOf, sendFault } from './answer.ts'
 import { type ApiParts, answerApi } from './api.ts'
 import { type LiveParts, openLive } from './live.ts'
@@ -21,7 +22,12 @@ export interface AppParts extends ApiParts, LiveParts, PlayParts, PortalParts, S
   readonly pageDir: string
   readonly log: Log
   readonly maxBodyBytes: number
+  readonly maxBodyDepth: number
+  readonly requestTimeoutMs: number
 }
+
+const CHECK_EVERY_MS = 1_000
+const TOO_DEEP = Object.assign(new Error('The JSON is nested too deeply.'), { statusCode: 400 })
 
 /** The dashboard's HTTP face. */
 export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
@@ -30,11 +36,20 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
     loggerInstance: logger,
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: parts.maxBodyBytes,
+    requestTimeout: parts.requestTimeoutMs,
+    // Node ends no slow request while heads have longer than requests.
+    http: { headersTimeout: parts.requestTimeoutMs, connectionsCheckingInterval: CHECK_EVERY_MS },
     forceCloseConnections: true,
     routerOptions: { maxParamLength: 200 },
   })
   // A form of another site can send text; none can send JSON.
   app.removeContentTypeParser('text/plain')
+  const readJson = app.getDefaultJsonParser('error', 'error')
+  app.removeContentTypeParser('application/json')
+  app.addContentTypeParser<string>('application/json', { parseAs: 'string' }, (request, body, done) => {
+    if (isDeeperThan(parts.maxBodyDepth, body)) done(TOO_DEEP)
+    else readJson(request, body, done)
+  })
   app.setErrorHandler<FastifyError>((error, request, reply) => {
     const fault = faultOf(error)
     if (STATUS[fault.code] >= 500) request.log.error({ err: error, url: request.url }, 'request failed')

@@ -38,6 +38,7 @@ export interface HttpParts {
 }
 
 const PATH = '/mcp'
+const CHECK_EVERY_MS = 1_000
 const METHODS = new Set(['POST', 'GET', 'DELETE'])
 const ALLOW = [...METHODS].join(', ')
 const METADATA_PATH = '/.well-known/oauth-protected-resource'
@@ -52,7 +53,11 @@ export function buildHttp(parts: HttpParts): FastifyInstance {
   const app = fastify({
     bodyLimit: limits.maxBodyBytes,
     requestTimeout: limits.requestTimeoutMs,
-    http: { maxHeaderSize: limits.maxHeaderBytes, headersTimeout: limits.headersTimeoutMs },
+    http: {
+      maxHeaderSize: limits.maxHeaderBytes,
+      headersTimeout: limits.headersTimeoutMs,
+      connectionsCheckingInterval: CHECK_EVERY_MS,
+    },
     forceCloseConnections: 'idle',
   })
   app.server.maxConnections = limits.maxConnections

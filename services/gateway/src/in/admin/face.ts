@@ -5,6 +5,7 @@ import type { EdgeLimits } from '../edge/limits.ts'
 import { type AdminDeps, registerAdmin } from './routes.ts'
 
 const MAX_BODY_BYTES = 64 * 1024
+const CHECK_EVERY_MS = 1_000
 
 /** The admin face on a server of its own. @param committed calls back when all facts are safe */
 export async function createAdmin(
@@ -18,6 +19,8 @@ export async function createAdmin(
     ajv: STRICT_SCHEMAS,
     forceCloseConnections: true,
     requestTimeout: limits.requestTimeoutMs,
+    // Node ends no slow request while heads have longer than requests.
+    http: { headersTimeout: limits.requestTimeoutMs, connectionsCheckingInterval: CHECK_EVERY_MS },
   })
   answerAfter(committed, app)
   await registerAdmin(app, deps)

@@ -1,0 +1,31 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { isDeeperThan } from './json-depth.ts'
+
+function depthOf(value: unknown): number {
+  if (typeof value !== 'object' || value === null) return 0
+  return 1 + Math.max(0, ...Object.values(value).map(depthOf))
+}
+
+test('the depth of JSON text is the depth of its value, whatever its strings and names hold', () => {
+  const text = fc.oneof(fc.string(), fc.constantFrom('[[{', '"', '\\', '\\"[', '}]'))
+  const { value } = fc.letrec(tie => ({
+    value: fc.oneof(
+      { depthSize: 'large' },
+      fc.jsonValue({ maxDepth: 2 }),
+      text,
+      fc.array(tie('value'), { maxLength: 3 }),
+      fc.dictionary(text, tie('value'), { maxKeys: 3 }),
+    ),
+  }))
+  fc.assert(
+    fc.property(value, fc.nat(4), (made, indent) => {
+      const json = JSON.stringify(made, undefined, indent)
+      const depth = depthOf(JSON.parse(json))
+      assert.equal(isDeeperThan(depth, json), false)
+      if (depth > 0) assert.equal(isDeeperThan(depth - 1, json), true)
+    }),
+    { numRuns: 1_000 },
+  )
+})
