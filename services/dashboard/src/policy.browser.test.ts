@@ -27,7 +27,7 @@ it("an operator changes the guard's policy; a bad one is refused with the reason
   await using tab = await openTab(browser)
   const { page } = tab
   await logInOn(page, `${stand.url}/policy`, OPERATOR.email)
-  await page.getByTestId('guard-as-json').click()
+  await page.getByRole('link', { name: 'JSON' }).click()
   const text = page.getByTestId('policy-guard')
   await text.fill(JSON.stringify(POLICY))
   await page.getByTestId('save-guard').click()

@@ -35,8 +35,9 @@ export interface Tab extends AsyncDisposable {
   readonly complaints: string[]
 }
 
-/** Refusals are answers too: Chromium tells of each on its console. */
-const REFUSED = /the server responded with a status of 4\d\d|ERR_CONNECTION_REFUSED|ERR_INCOMPLETE_CHUNKED/
+/** Refusals are answers too, and so is a server that stops: Chromium tells of each on its console. */
+const REFUSED =
+  /the server responded with a status of 4\d\d|ERR_CONNECTION_(REFUSED|RESET)|ERR_EMPTY_RESPONSE|ERR_INCOMPLETE_CHUNKED/
 
 export async function openTab(browser: Browser, options: BrowserContextOptions = {}): Promise<Tab> {
   const context = await browser.newContext({ locale: 'en-GB', timezoneId: 'Europe/Berlin', ...options })

@@ -46,7 +46,7 @@ const OPERATOR_VIEWS: Readonly<Record<string, Scene>> = {
   },
   'forensics-verify': { path: '/forensics/verify?range=15m' },
   policy: { path: '/policy' },
-  'policy-json': { path: '/policy', act: page => page.getByTestId('guard-as-json').click() },
+  'policy-json': { path: '/policy?as=json' },
   system: { path: '/system' },
   'dead-letters': { path: '/system/dead-letters' },
   users: { path: '/users' },
@@ -105,6 +105,8 @@ async function shoot(browser: Browser, stand: Stand, { scheme, screen, only }: S
       await page.waitForTimeout(SETTLE_MS)
       await act?.(page)
       if (act) await page.waitForTimeout(SETTLE_MS / 4)
+      // What sticks to the window stands where it is when nothing is scrolled.
+      await page.evaluate('scrollTo(0, 0)')
       await picture(name)
     }
     if (who === OPERATOR.email && isWanted('reconnecting')) {

@@ -30,6 +30,8 @@ export const live = createStore<LiveState>(NOTHING)
 const KEEP_MS = 11 * 60_000
 /** Frames come every second and heartbeats every 15: after this much silence the connection is taken for dead. */
 const SILENCE_MS = 20_000
+/** Browsers open six connections to a server without HTTP/2: a tab that nobody sees gives its own back. */
+const HIDDEN_MS = 5_000
 const RETRY_MIN_MS = 500
 const RETRY_MAX_MS = 8_000
 
@@ -54,7 +56,8 @@ const FRAMES: { readonly [Name in LiveFrameName]: (state: LiveState, data: LiveF
 
 /**
  * Follows `/api/live` until told to stop. A browser reconnects an EventSource by itself after a lost connection, but
- * not after a refusal or a silence: then a new one is opened, which names the last frame it had.
+ * not after a refusal or a silence, nor after it was given up because nobody looked: then a new one is opened, which names
+ * the last frame it had.
  */
 export function followLive(): () => void {
   let source: EventSource | undefined
@@ -62,6 +65,29 @@ export function followLive(): () => void {
   let retryMs = RETRY_MIN_MS
   let retry: ReturnType<typeof setTimeout> | undefined
   let silence: ReturnType<typeof setTimeout> | undefined
+  let hidden: ReturnType<typeof setTimeout> | undefined
+  let isAsleep = false
+
+  function close(): void {
+    source?.close()
+    clearTimeout(silence)
+    clearTimeout(retry)
+  }
+
+  function looked(): void {
+    clearTimeout(hidden)
+    if (document.visibilityState === 'hidden') hidden = setTimeout(sleep, HIDDEN_MS)
+    else if (isAsleep) {
+      isAsleep = false
+      open()
+    }
+  }
+
+  function sleep(): void {
+    isAsleep = true
+    close()
+    setConnection('connecting')
+  }
 
   function heard(): void {
     clearTimeout(silence)
@@ -69,9 +95,7 @@ export function followLive(): () => void {
   }
 
   function again(): void {
-    source?.close()
-    clearTimeout(silence)
-    clearTimeout(retry)
+    close()
     setConnection('reconnecting')
     retry = setTimeout(open, retryMs)
     retryMs = Math.min(retryMs * 2, RETRY_MAX_MS)
@@ -109,10 +133,12 @@ export function followLive(): () => void {
   }
 
   open()
+  looked()
+  document.addEventListener('visibilitychange', looked)
   return () => {
-    clearTimeout(silence)
-    clearTimeout(retry)
-    source?.close()
+    document.removeEventListener('visibilitychange', looked)
+    clearTimeout(hidden)
+    close()
     live.set(NOTHING)
   }
 }

@@ -41,7 +41,7 @@ function ModelTable({ models }: { models: readonly ModelUsage[] }) {
   return (
     <div class="table-wrap">
       <table class="table compact fixed">
-        <Columns shares={[27, 15, 14, 12, 14, 18]} />
+        <Columns shares={[25, 16, 14, 13, 14, 18]} />
         <thead>
           <tr>
             <th scope="col">Model</th>
@@ -58,7 +58,7 @@ function ModelTable({ models }: { models: readonly ModelUsage[] }) {
               p95
             </th>
             <th scope="col" class="right">
-              First token p95
+              <abbr title="Time to first token">TTFT</abbr> p95
             </th>
           </tr>
         </thead>
@@ -78,7 +78,7 @@ function ModelTable({ models }: { models: readonly ModelUsage[] }) {
               <td class="right num" data-label="p95">
                 {timeText(row.latency?.p95Ms ?? null)}
               </td>
-              <td class="right num" data-label="First token p95">
+              <td class="right num" data-label="TTFT p95">
                 {timeText(row.latency?.firstByteP95Ms ?? null)}
               </td>
             </tr>
@@ -93,7 +93,7 @@ function NodeTable({ nodes }: { nodes: readonly NodeUsage[] }) {
   return (
     <div class="table-wrap">
       <table class="table compact fixed">
-        <Columns shares={[27, 16, 15, 12, 15, 15]} />
+        <Columns shares={[24, 17, 15, 12, 15, 17]} />
         <thead>
           <tr>
             <th scope="col">Node</th>

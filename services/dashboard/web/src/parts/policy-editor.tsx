@@ -26,21 +26,19 @@ const WORDS = {
     gone: 'Nothing is decided in its shadow then.',
   },
 }
-const MODES = { fields: 'Thresholds', json: 'JSON' } as const
-type Mode = keyof typeof MODES
 
 export interface PolicyEditorProps {
   readonly view: PolicyView
   /** What the first draft is while none is set. */
   readonly start: GuardPolicy
+  readonly asJson: boolean
   readonly onSaved: () => void
 }
 
 /** One policy, by its thresholds or as JSON: a valid one takes effect at once, another is refused with the reason. */
-export function PolicyEditor({ view: { key, policy }, start, onSaved }: PolicyEditorProps) {
+export function PolicyEditor({ view: { key, policy }, start, asJson, onSaved }: PolicyEditorProps) {
   const before = policy === null ? '' : textOf(policy)
   const [text, setText] = useState(before)
-  const [mode, setMode] = useState<Mode>('fields')
   const [fault, setFault] = useState<string>()
   const [isAsking, setAsking] = useState(false)
   const words = WORDS[key]
@@ -72,18 +70,9 @@ export function PolicyEditor({ view: { key, policy }, start, onSaved }: PolicyEd
   }
 
   return (
-    <Panel
-      title={words.title}
-      note={words.note}
-      aside={
-        <div class="policy-aside">
-          {policy === null && <Badge>not set</Badge>}
-          <Modes prefix={key} mode={mode} onMode={setMode} />
-        </div>
-      }
-    >
+    <Panel title={words.title} note={words.note} aside={policy === null && <Badge>not set</Badge>}>
       <form class="policy-form" onSubmit={event => void save(event)}>
-        {mode === 'json' ? (
+        {asJson ? (
           <label class="field">
             <span>{policy === null ? words.none : 'The whole policy'}</span>
             <textarea
@@ -149,25 +138,6 @@ export function PolicyEditor({ view: { key, policy }, start, onSaved }: PolicyEd
         </Dialog>
       )}
     </Panel>
-  )
-}
-
-function Modes({ prefix, mode, onMode }: { prefix: string; mode: Mode; onMode: (mode: Mode) => void }) {
-  return (
-    <fieldset class="tabs">
-      <legend class="sr">How it is shown</legend>
-      {(Object.keys(MODES) as Mode[]).map(each => (
-        <button
-          key={each}
-          type="button"
-          aria-pressed={each === mode}
-          data-testid={`${prefix}-as-${each}`}
-          onClick={() => onMode(each)}
-        >
-          {MODES[each]}
-        </button>
-      ))}
-    </fieldset>
   )
 }
 

@@ -6,6 +6,8 @@ type Fields = Readonly<Record<string, unknown>>
 
 /** The fields that stand in no group. */
 const TOP = ''
+/** Times are kept in milliseconds and shown in seconds. */
+const SECOND_MS = 1_000
 
 /** `contextFlood.thresholdTokens` and `graceMs` → what the policy says of it; undefined when it says nothing. */
 export function fieldAt(policy: GuardPolicy, path: string): PolicyField | undefined {
@@ -84,6 +86,7 @@ function Group(props: PolicyFieldsProps & { name: string; fields: Fields }) {
       </legend>
       {Object.entries(rest).map(([field, value]) => {
         const path = pathOf(name, field)
+        const scale = field.endsWith('Ms') ? SECOND_MS : 1
         return (
           typeof value === 'number' && (
             <label key={field} class={`field ${isChanged(path) ? 'is-changed' : ''}`}>
@@ -95,9 +98,9 @@ function Group(props: PolicyFieldsProps & { name: string; fields: Fields }) {
                 required
                 disabled={!isOn}
                 data-testid={`${testId}-${path.replace('.', '-')}`}
-                value={value}
+                value={value / scale}
                 onChange={({ currentTarget: { value: text } }) => {
-                  if (text !== '') onPut(path, Number(text))
+                  if (text !== '') onPut(path, Number(text) * scale)
                 }}
               />
             </label>
@@ -108,10 +111,10 @@ function Group(props: PolicyFieldsProps & { name: string; fields: Fields }) {
   )
 }
 
-/** `windowMs` → `Window, ms`. */
+/** `windowMs` → `Window, s`. */
 function labelOf(field: string): string {
-  const [, name, unit] = /^(.+?)(Ms|Tokens)?$/.exec(field) ?? []
+  const [, name = field, unit] = /^(.+?)(Ms|Tokens)?$/.exec(field) ?? []
   if (field === 'refillRate') return 'Refill, tokens/s'
   if (field === 'capacity') return 'Capacity, tokens'
-  return unit === undefined ? humanized(field) : `${humanized(name ?? field)}, ${unit.toLowerCase()}`
+  return unit === undefined ? humanized(field) : `${humanized(name)}, ${unit === 'Ms' ? 's' : 'tokens'}`
 }

@@ -30,7 +30,7 @@ export function Ago({ at }: { at: number }) {
   const now = useNow()
   return (
     <time class="num" dateTime={new Date(at).toISOString()} title={utc(at)}>
-      {span(now - at)} ago
+      {`${span(now - at)} ago`}
     </time>
   )
 }

@@ -51,7 +51,7 @@ function UpstreamTable({ upstreams }: { upstreams: readonly UpstreamView[] }) {
   return (
     <div class="table-wrap">
       <table class="table fixed wide">
-        <Columns shares={[21, 11, 16, 9, 8, 8, 10, 17]} />
+        <Columns shares={[19, 10, 14, 9, 8, 8, 11, 21]} />
         <thead>
           <tr>
             <th scope="col">Upstream</th>

@@ -101,7 +101,7 @@ function Burners({ page }: { page: IdentityPage }) {
     <>
       <div class="table-wrap">
         <table class="table fixed wide">
-          <Columns shares={[25, 8, 7, 16, 9, 8, 7, 8, 12]} />
+          <Columns shares={[22, 9, 7, 15.5, 9, 8, 7, 9, 13.5]} />
           <thead>
             <tr>
               <th scope="col">Identity</th>

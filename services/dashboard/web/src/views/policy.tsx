@@ -1,19 +1,30 @@
 import type { PolicyChangeView, PolicyPage } from '../../../src/core/wire.ts'
 import { useResource } from '../live/resource.ts'
+import { usePlace } from '../live/route.ts'
 import { humanized } from '../parts/format.ts'
 import { PageHead } from '../parts/page-head.tsx'
 import { Panel } from '../parts/panel.tsx'
 import { PolicyEditor } from '../parts/policy-editor.tsx'
 import { ShadowResults } from '../parts/shadow-results.tsx'
 import { Empty, Loaded } from '../parts/states.tsx'
+import { Tabs } from '../parts/tabs.tsx'
 import { Time } from '../parts/time.tsx'
 
 /** The guard's policies: edited, what the shadow would have done, and who changed what. */
 export function Policy() {
   const page = useResource<PolicyPage>('/api/policies')
+  const asJson = usePlace().query.get('as') === 'json'
   return (
     <>
-      <PageHead title="Policy" />
+      <PageHead title="Policy">
+        <Tabs
+          label="How policies are shown"
+          tabs={[
+            { text: 'Thresholds', href: '/policy', isHere: !asJson },
+            { text: 'JSON', href: '/policy?as=json', isHere: asJson },
+          ]}
+        />
+      </PageHead>
       <Loaded resource={page} rows={8}>
         {({ policies, changes, defaults }) => (
           <>
@@ -22,6 +33,7 @@ export function Policy() {
                 key={each.key + JSON.stringify(each.policy)}
                 view={each}
                 start={policies.find(({ policy }) => policy !== null)?.policy ?? defaults}
+                asJson={asJson}
                 onSaved={page.reload}
               />
             ))}
@@ -51,11 +63,17 @@ function Change({ change: { at, actor, policy, changes } }: { change: PolicyChan
         <strong>{humanized(policy)}</strong> by {actor} <Time at={at} />
       </p>
       <ul>
-        {changes.map(({ path, from, to }) => (
-          <li key={path}>
-            <code>{path === '' ? '/' : path}</code> <del>{short(from)}</del> <ins>{short(to)}</ins>
-          </li>
-        ))}
+        {changes.map(({ path, from, to }) =>
+          path === '' ? (
+            <li key={path}>
+              {from === undefined ? 'Set' : to === undefined ? 'Taken away' : 'Replaced'}, as a whole
+            </li>
+          ) : (
+            <li key={path}>
+              <code>{path}</code> <del>{short(from)}</del> <ins>{short(to)}</ins>
+            </li>
+          ),
+        )}
       </ul>
     </li>
   )

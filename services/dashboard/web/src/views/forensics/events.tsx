@@ -87,7 +87,7 @@ function Status(props: { feed: Feed; isTailing: boolean; onTail: (on: boolean) =
   const canTail = query.get('order') !== 'oldest' && !query.has('to')
   return (
     <div class="explorer-status">
-      <span class="num" data-testid="event-count">
+      <span class="num explorer-count" data-testid="event-count">
         {plural(feed.rows.length, 'event')}
         {isWhole ? '' : '+'}
       </span>

@@ -36,8 +36,10 @@ export function PolicyForm({ base, path }: { base: GuardPolicy; path: string }) 
     navigate(withQuery(path, query, { set }), { replace: true })
   }
   return (
-    <div class="policy-rules">
-      <PolicyFields policy={policyOf(base, query)} isChanged={name => changes.has(name)} onPut={put} />
+    <>
+      <div class="policy-rules">
+        <PolicyFields policy={policyOf(base, query)} isChanged={name => changes.has(name)} onPut={put} />
+      </div>
       {changes.size > 0 && (
         <div class="policy-changed" data-testid="policy-changed">
           <span>
@@ -56,6 +58,6 @@ export function PolicyForm({ base, path }: { base: GuardPolicy; path: string }) 
           </button>
         </div>
       )}
-    </div>
+    </>
   )
 }
