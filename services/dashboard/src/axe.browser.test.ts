@@ -2,8 +2,9 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { eventually } from '@fluxgate/testing'
 import type { Browser } from 'playwright-core'
-import { axeFindings, buildPage, launchBrowser, logInOn, openTab } from './test/browser.ts'
+import { axeFindings, buildPage, launchBrowser, logInOn, openTab, type Tab } from './test/browser.ts'
 import { IDENTITY, INCIDENT, keepNodesAlive, seed } from './test/seed.ts'
+import { setPolicies } from './test/seed-policies.ts'
 import { OPERATOR, type Stand, startStand } from './test/stand.ts'
 
 const PATHS = [
@@ -21,6 +22,7 @@ const PATHS = [
   '/usage',
   '/sessions',
   '/policy',
+  '/policy?as=json',
   '/forensics',
   '/forensics/state',
   '/forensics/what-if',
@@ -40,24 +42,31 @@ before(async () => {
   browser = await launchBrowser()
   stack.defer(() => browser.close())
   await seed(stand)
+  await setPolicies(stand)
   stack.defer(keepNodesAlive(stand))
 })
 after(() => stack.disposeAsync())
 
 for (const colorScheme of ['light', 'dark'] as const) {
   describe(`axe (WCAG 2.2 AA and good practice), ${colorScheme}`, () => {
+    let tab: Tab
+    before(async () => {
+      tab = await openTab(browser, { colorScheme })
+    })
+    after(() => tab[Symbol.asyncDispose]())
+
     it('finds nothing on the login page', async () => {
-      await using tab = await openTab(browser, { colorScheme })
       await tab.page.goto(stand.url)
       await tab.page.getByTestId('login-email').waitFor()
       assert.deepEqual(await axeFindings(tab.page), [])
+      await logInOn(tab.page, stand.url, OPERATOR.email)
+      await tab.page.locator('.shell h1').waitFor()
     })
 
     for (const path of PATHS) {
       it(`finds nothing on ${path}`, async () => {
-        await using tab = await openTab(browser, { colorScheme })
         const { page } = tab
-        await logInOn(page, stand.url + path, OPERATOR.email)
+        await page.goto(stand.url + path)
         await page.locator('.shell h1').waitFor()
         await eventually(async () => assert.equal(await page.locator('.loading').count(), 0))
         assert.deepEqual(await axeFindings(page), [])
@@ -65,9 +74,8 @@ for (const colorScheme of ['light', 'dark'] as const) {
     }
 
     it('finds nothing on the palette', async () => {
-      await using tab = await openTab(browser, { colorScheme })
       const { page } = tab
-      await logInOn(page, stand.url, OPERATOR.email)
+      await page.goto(stand.url)
       await page.locator('.shell h1').waitFor()
       await page.keyboard.press('Control+k')
       await page.getByTestId('palette-text').waitFor()

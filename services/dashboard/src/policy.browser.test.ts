@@ -47,6 +47,35 @@ it("an operator changes the guard's policy; a bad one is refused with the reason
   assert.deepEqual(tab.complaints, [])
 })
 
+it('thresholds are edited one by one, from the defaults on, in seconds', async () => {
+  await using tab = await openTab(browser)
+  const { page } = tab
+  await logInOn(page, `${stand.url}/policy`, OPERATOR.email)
+  await page.getByTestId('begin-guard').click()
+  const window = page.getByTestId('guard-contextFlood-windowMs')
+  assert.equal(await window.inputValue(), '2')
+  await window.fill('3')
+  await window.press('Tab')
+  await page.getByTestId('save-guard').click()
+  await page.getByText('Set, as a whole').waitFor()
+  await page.getByTestId('guard-penalty-capacity').fill('50')
+  await page.getByTestId('guard-penalty-capacity').press('Tab')
+  await page.getByTestId('save-guard').click()
+  await page.getByText('/penalty/capacity').waitFor()
+  const olga = new ApiClient(stand, await logIn(stand, OPERATOR.email))
+  const { policies } = await olga.read<PolicyPage>('/api/policies')
+  const [guard] = policies
+  assert.equal(guard?.policy?.rules.contextFlood.windowMs, 3_000)
+  assert.equal(guard?.policy?.penalty.capacity, 50)
+  await page.getByTestId('guard-penalty-capacity').fill('-1')
+  await page.getByTestId('guard-penalty-capacity').press('Tab')
+  assert.match(await page.getByTestId('guard-penalty-capacity').evaluate('it => it.validationMessage'), /0/)
+  await page.getByTestId('remove-guard').click()
+  await page.getByTestId('remove-confirm').click()
+  await page.getByTestId('begin-guard').waitFor()
+  assert.deepEqual(tab.complaints, [])
+})
+
 it('is for operators alone', async () => {
   const dave = new ApiClient(stand, await logIn(stand, DEVELOPER.email))
   assert.equal((await dave.get('/api/policies')).status, 403)

@@ -158,6 +158,33 @@ describe('the page', () => {
     })
   }
 
+  it('asks nobody else, and brings its own fonts', async () => {
+    await using tab = await openTab(browser)
+    const { page } = tab
+    const asked: URL[] = []
+    page.on('request', request => asked.push(new URL(request.url())))
+    await logInOn(page, `${stand.url}/system`, OPERATOR.email)
+    await page.getByTestId('stream-row').first().waitFor()
+    await page.evaluate('document.fonts.ready.then(() => {})')
+    assert.deepEqual([...new Set(asked.map(({ origin }) => origin))], [stand.url])
+    const fonts = asked.filter(({ pathname }) => pathname.endsWith('.woff2'))
+    assert.equal(fonts.length, 2, String(fonts))
+    assert.equal(await page.evaluate(`document.fonts.check('14px Inter')`), true)
+    assert.deepEqual(tab.complaints, [])
+  })
+
+  it('shows local times, and UTC to who points at them', async () => {
+    await using tab = await openTab(browser, { timezoneId: 'Asia/Tokyo' })
+    const { page } = tab
+    await logInOn(page, `${stand.url}/users`, OPERATOR.email)
+    const time = page.getByTestId('user-row').first().locator('time')
+    const at = new Date((await time.getAttribute('datetime')) ?? '')
+    const [day, hours] = at.toISOString().slice(0, 19).split('T')
+    assert.equal(await time.getAttribute('title'), `${day} ${hours} UTC`)
+    const local = at.toLocaleTimeString('en-GB', { timeZone: 'Asia/Tokyo' })
+    assert.ok(((await time.textContent()) ?? '').includes(local), local)
+  })
+
   it('loads little: the compressed scripts of the first load', async () => {
     const assets = join(pageDir, 'assets')
     const scripts = (await readdir(assets)).filter(name => name.endsWith('.js.br'))

@@ -4,8 +4,9 @@ import { fileURLToPath } from 'node:url'
 import type { Browser, Page } from 'playwright-core'
 import { buildPage, launchBrowser, logInOn, openTab } from './browser.ts'
 import { IDENTITY, INCIDENT, keepNodesAlive, seed } from './seed.ts'
+import { setPolicies } from './seed-policies.ts'
 import { SLOW, slowRequest } from './slow-request.ts'
-import { DEVELOPER, logIn, OPERATOR, type Stand, startStand } from './stand.ts'
+import { DEVELOPER, OPERATOR, type Stand, startStand } from './stand.ts'
 
 /**
  * Pictures of every view, light and dark, on a phone, a laptop and a wide screen: `npm run screenshots`, or
@@ -117,24 +118,6 @@ async function shoot(browser: Browser, stand: Stand, { scheme, screen, only }: S
       await picture('reconnecting')
       await stand.up()
     }
-  }
-}
-
-/** A policy in force, a stricter one in its shadow, and a history of both. */
-async function setPolicies(stand: Stand): Promise<void> {
-  const cookie = await logIn(stand, OPERATOR.email)
-  const headers = { cookie, 'content-type': 'application/json', origin: stand.url }
-  const page = await fetch(`${stand.url}/api/policies`, { headers })
-  const { defaults } = (await page.json()) as { defaults: { graceMs: number; penalty: object } }
-  for (const [key, policy] of [
-    ['guard', defaults],
-    ['guard', { ...defaults, graceMs: defaults.graceMs * 2 }],
-    ['guard-shadow', { ...defaults, penalty: { ...defaults.penalty, durationMs: 300_000 } }],
-  ] as const) {
-    const body = JSON.stringify({ policy })
-    const put = { method: 'PUT', headers: { ...headers, 'sec-fetch-site': 'same-origin' }, body }
-    const answer = await fetch(`${stand.url}/api/policies/${key}`, put)
-    if (!answer.ok) throw new Error(`${key}: ${answer.status} ${await answer.text()}`)
   }
 }
 

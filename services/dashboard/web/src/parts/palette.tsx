@@ -124,5 +124,6 @@ function wordCommands(text: string): Command[] {
   if (/^req_[\w-]+$/.test(text)) return [go(text, 'open the request', `/forensics/requests/${word}`)]
   if (/^u_[\w-]+$/.test(text)) return [go(text, 'open the user', `/users/${word}`)]
   if (/^[\w-]+\.[\w-]+$/.test(text)) return [go(text, 'open the identity', `/identities/${word}`)]
+  if (text.includes('@')) return [go(text, 'find identities', `/identities?q=${word}`)]
   return []
 }

@@ -24,6 +24,14 @@ const OPERATOR_LINKS: readonly Link[] = [
   { href: '/system', icon: 'nodes', text: 'System' },
   { href: '/users', icon: 'users', text: 'Users' },
 ]
+/** Views within others, for the palette. */
+const INNER_LINKS: readonly Omit<Link, 'icon'>[] = [
+  { href: '/?range=24h', text: 'Overview, last 24 hours' },
+  { href: '/forensics/state', text: 'State at a moment' },
+  { href: '/forensics/what-if', text: 'What-if of a policy' },
+  { href: '/forensics/verify', text: 'Verify the ledger' },
+  { href: '/system/dead-letters', text: 'Dead letters' },
+]
 const DEVELOPER_LINKS: readonly Link[] = [
   { href: '/keys', icon: 'keys', text: 'Keys' },
   { href: '/usage', icon: 'usage', text: 'Usage' },
@@ -53,7 +61,7 @@ export function Shell({ me, children }: { me: SessionView; children: ComponentCh
           <img src="/icon.svg" width={24} height={24} alt="" />
           <span>Fluxgate</span>
         </a>
-        <Palette commands={commandsOf(links)} />
+        <Palette commands={commandsOf(links, isOperator)} />
         <nav ref={nav} aria-label="Views">
           {links.map(({ href, icon, text }) => (
             <a key={href} href={href} aria-current={isHere(href) ? 'page' : undefined}>
@@ -94,10 +102,13 @@ function isFirst(href: string, path: string, isOperator: boolean): boolean {
   return !isOperator && href === '/keys' && path === '/'
 }
 
-function commandsOf(links: readonly Link[]): Command[] {
+function commandsOf(links: readonly Link[], isOperator: boolean): Command[] {
+  const views = (of: readonly Omit<Link, 'icon'>[]) =>
+    of.map(({ href, text }) => ({ name: text, hint: 'view', run: () => navigate(href) }))
   return [
-    ...links.map(({ href, text }) => ({ name: text, hint: 'view', run: () => navigate(href) })),
+    ...views(links),
     { name: 'Log out', run: () => void leave() },
+    ...views(isOperator ? INNER_LINKS : []),
   ]
 }
 

@@ -60,7 +60,7 @@ export function Filters() {
         </select>
       </label>
       <TextFilter label="Identity" name="identity" hint="user or user.key" onChange={change} />
-      <TextFilter label="Text" name="text" hint="a request id, an address, …" onChange={change} />
+      <TextFilter label="Text" name="text" hint="an id, an address" onChange={change} />
       <SpanFields path={EVENTS_PATH} fallback="all" />
       <label class="field">
         <span>Order</span>

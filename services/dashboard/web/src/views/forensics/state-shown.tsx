@@ -1,7 +1,7 @@
 import type { ComponentChildren } from 'preact'
 import type { StateView } from '../../../../src/core/wire-forensics.ts'
 import { Badge, Severity, State } from '../../parts/badge.tsx'
-import { count, humanized, setting } from '../../parts/format.ts'
+import { count, humanized, plural, setting } from '../../parts/format.ts'
 import { Panel } from '../../parts/panel.tsx'
 import { Empty } from '../../parts/states.tsx'
 import { Time } from '../../parts/time.tsx'
@@ -12,7 +12,10 @@ import { IdentityLink } from './links.tsx'
 export function StateShown({ state }: { state: StateView }) {
   return (
     <div class="stack" data-testid="state" data-at={state.at}>
-      <Panel title="Totals" note={`${count(state.identities)} identities had asked for something`}>
+      <Panel
+        title="Totals"
+        note={`${plural(state.identities, 'identity', 'identities')} had asked for something`}
+      >
         <Equation sums={state.totals} />
       </Panel>
       <div class="two">

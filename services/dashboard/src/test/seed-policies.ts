@@ -1,0 +1,20 @@
+import type { PolicyPage } from '../core/wire.ts'
+import { ApiClient } from './api-client.ts'
+import { logIn, OPERATOR, type Stand } from './stand.ts'
+
+/** A policy in force, a stricter one in its shadow, and a history of both. */
+export async function setPolicies(stand: Stand): Promise<void> {
+  const cookie = await logIn(stand, OPERATOR.email)
+  const headers = { cookie, 'content-type': 'application/json', origin: stand.url }
+  const { defaults } = await new ApiClient(stand, cookie).read<PolicyPage>('/api/policies')
+  for (const [key, policy] of [
+    ['guard', defaults],
+    ['guard', { ...defaults, graceMs: defaults.graceMs * 2 }],
+    ['guard-shadow', { ...defaults, penalty: { ...defaults.penalty, durationMs: 300_000 } }],
+  ] as const) {
+    const body = JSON.stringify({ policy })
+    const put = { method: 'PUT', headers: { ...headers, 'sec-fetch-site': 'same-origin' }, body }
+    const answer = await fetch(`${stand.url}/api/policies/${key}`, put)
+    if (!answer.ok) throw new Error(`${key}: ${answer.status} ${await answer.text()}`)
+  }
+}
