@@ -2,10 +2,11 @@ import assert from 'node:assert/strict'
 import { execFileSync, spawnSync } from 'node:child_process'
 import { copyFileSync, existsSync, globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { parse } from 'yaml'
 import { PASSWORD_VARIABLES, passwordVariable, USERS } from '../nats/src/index.ts'
+import { variablesOf } from './known-variables.ts'
 
 const ROOT = join(import.meta.dirname, '..', '..')
 const text = readFileSync(join(ROOT, 'docker-compose.yml'), 'utf8')
@@ -43,21 +44,6 @@ function blocks(): Block[] {
         variables: [...environment.matchAll(/^ {6}([A-Z_]+):/gm)].map(match => match[1] ?? ''),
       }
     })
-}
-
-/** Names that the code asks its environment for: quoted words in capitals in the files where a process begins. */
-function variablesOf(entry: string): Set<string> {
-  const main = readFileSync(join(ROOT, entry), 'utf8')
-  const configs = [...main.matchAll(/from '\.\/(.*config\.ts)'/g)].map(([, path]) =>
-    join(dirname(entry), path!),
-  )
-  const files = [entry, ...configs, ...globSync('shared/*/src/*.ts', { cwd: ROOT })]
-  const texts = files
-    .filter(file => existsSync(join(ROOT, file)))
-    .map(file => readFileSync(join(ROOT, file), 'utf8'))
-  return new Set(
-    texts.flatMap(code => [...code.matchAll(/'([A-Z][A-Z0-9_]{2,})'/g)].map(match => match[1] ?? '')),
-  )
 }
 
 test('every service of the tree is in the compose file', () => {

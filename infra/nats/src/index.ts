@@ -1,3 +1,4 @@
+export { type CertificatePair, makeAuthority, makeCertificate } from './certificates.ts'
 export {
   ACCOUNT,
   accountsConfig,
