@@ -4,7 +4,8 @@ import type { FluxgateEvent } from '@fluxgate/contracts'
 import { eventually } from '@fluxgate/testing'
 import { oidcUser } from './core/callers/oidc-claims.ts'
 import { AUDIENCE, startIssuer, type TestIssuer } from './out/oidc/test-issuer.ts'
-import { startGateways, type TestGateways } from './test-gateways.ts'
+import type { Gateway } from './service.ts'
+import { SESSION_SECRET, startGateways, type TestGateways } from './test-gateways.ts'
 
 const PASSWORD = 'plum wagon seldom quiet'
 const stack = new AsyncDisposableStack()
@@ -25,8 +26,13 @@ before(async () => {
 after(() => stack.disposeAsync())
 
 /** A person with an account, logged in at a node: the token of the session's cookie, and what else the portal tells. */
-async function logIn(node: number, name: string): Promise<{ token: string; cookie: string; user: string }> {
-  const portal = `http://127.0.0.1:${gateways.nodes[node]!.publicPort}/portal`
+const logIn = (node: number, name: string) => logInAt(gateways.nodes[node]!, name)
+
+async function logInAt(
+  node: Gateway,
+  name: string,
+): Promise<{ token: string; cookie: string; user: string }> {
+  const portal = `http://127.0.0.1:${node.publicPort}/portal`
   const credentials = {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
@@ -53,8 +59,11 @@ async function tryLogIn(node: number, name: string, password: string) {
   return { status: answer.status, failedLogins }
 }
 
-async function portal(node: number, method: string, path: string, cookie: string): Promise<number> {
-  const url = `http://127.0.0.1:${gateways.nodes[node]!.publicPort}/portal${path}`
+const portal = (node: number, method: string, path: string, cookie: string) =>
+  portalAt(gateways.nodes[node]!, method, path, cookie)
+
+async function portalAt(node: Gateway, method: string, path: string, cookie: string): Promise<number> {
+  const url = `http://127.0.0.1:${node.publicPort}/portal${path}`
   const answer = await fetch(url, { method, headers: { cookie } })
   await answer.arrayBuffer()
   return answer.status
@@ -126,6 +135,31 @@ describe('a session of the portal', () => {
       assert.deepEqual([told.actor, told.reason], ['admin', 'chargeback'])
     })
   })
+})
+
+it('sessions outlive a change of JWT_SECRET while the one before is accepted, and not its withdrawal', async () => {
+  const NEW_SECRET = 'n'.repeat(32)
+  const me = (node: Gateway, cookie: string) => portalAt(node, 'GET', '/me', cookie)
+  const old = await logIn(0, 'hal')
+  await using rotating = await gateways.start('rotating', {
+    JWT_SECRET: NEW_SECRET,
+    JWT_SECRET_PREVIOUS: SESSION_SECRET,
+  })
+  await using rotated = await gateways.start('rotated', { JWT_SECRET: NEW_SECRET })
+  const anew = await logInAt(rotating, 'hal')
+  assert.deepEqual(
+    [await me(gateways.nodes[0]!, old.cookie), await me(rotating, old.cookie), await me(rotated, old.cookie)],
+    [200, 200, 401],
+  )
+  assert.deepEqual(
+    [
+      await me(gateways.nodes[0]!, anew.cookie),
+      await me(rotating, anew.cookie),
+      await me(rotated, anew.cookie),
+    ],
+    [401, 200, 200],
+    'a node signs with the new one only',
+  )
 })
 
 it('who logs in is told how often it failed since the last time, at whatever node', async () => {
