@@ -56,6 +56,9 @@ export function Policy() {
   )
 }
 
+/** The path of a change of all there is. */
+const WHOLE = '/'
+
 function Change({ change: { at, actor, policy, changes } }: { change: PolicyChangeView }) {
   return (
     <li>
@@ -64,7 +67,9 @@ function Change({ change: { at, actor, policy, changes } }: { change: PolicyChan
       </p>
       <ul>
         {changes.map(({ path, from, to }) =>
-          path === '' ? (
+          from === undefined && to === undefined ? (
+            <li key={path}>{path}</li>
+          ) : path === WHOLE ? (
             <li key={path}>
               {from === undefined ? 'Set' : to === undefined ? 'Taken away' : 'Replaced'}, as a whole
             </li>
