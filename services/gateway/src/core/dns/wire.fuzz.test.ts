@@ -15,7 +15,7 @@ const name = fc
   .map(labels => labels.join('.'))
   .filter(text => text.length < 250)
 const question = fc
-  .record({ id: fc.nat(65_535), name, type: fc.constantFrom('A' as const, 'AAAA', 'TXT', 'MX', 'HTTPS') })
+  .record({ id: fc.nat(65_535), name, type: fc.constantFrom('A' as const, 'AAAA', 'TXT', 'MX', 'SRV') })
   .map(({ id, name, type }) =>
     packet.encode({ type: 'query', id, flags: packet.RECURSION_DESIRED, questions: [{ type, name }] }),
   )
