@@ -78,7 +78,16 @@ function Detail({ detail, range }: { detail: IdentityDetail; range: RangeChoice 
         <Panel title="Limit, and what is left now" class="list-panel">
           <Limits limits={usage.limits} keys={keys} />
         </Panel>
-        <Panel title="What happened" note="newest first" class="list-panel">
+        <Panel
+          title="What happened"
+          note="newest first"
+          class="list-panel"
+          aside={
+            <a class="panel-link" href={`/forensics?identity=${encodeURIComponent(identity)}`}>
+              All its events
+            </a>
+          }
+        >
           {timeline.length === 0 ? (
             <Empty icon="identities">Nothing is told of this identity beyond its requests.</Empty>
           ) : (
