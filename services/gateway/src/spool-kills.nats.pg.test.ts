@@ -15,6 +15,10 @@ const KILLS = 5
 /** Of each kind: plain calls, and streams that take longer. */
 const CALLERS = 8
 const PIECE_MS = 15
+/** A gateway that starts again takes much of this on a busy machine. */
+const RESTART = { timeoutMs: 90_000 }
+/** Stops until the spool is empty: what the log acknowledges too late for one stays for the next. */
+const MAX_STOPS = 5
 const ADMIN_TOKEN = 'admin-token-for-tests'
 const MAIN = join(import.meta.dirname, 'main.ts')
 
@@ -70,7 +74,7 @@ class Clients {
         await this.#call(stream)
       } catch (error) {
         if (error instanceof assert.AssertionError) throw error
-        await sleep(20) // nobody there, or killed in the middle
+        await sleep(20) // nobody there, killed in the middle, or refused
       }
     }
   }
@@ -82,6 +86,8 @@ class Clients {
       body: JSON.stringify({ model: 'm', stream, messages: [{ role: 'user', content: 'hello' }] }),
     })
     const text = await response.text()
+    // Postgres or a model that a busy machine holds up: refused, and so nothing that was answered.
+    if (response.status >= 502) throw new Error(text)
     assert.equal(response.status, 200, text)
     assert.ok(stream ? text.endsWith('data: [DONE]\n\n') : JSON.parse(text).usage)
     if (stream) this.streamed++
@@ -123,16 +129,22 @@ it(`a gateway that is killed ${KILLS} times under load: what clients saw answere
 
   for (let kill = 0; kill < KILLS; kill++) {
     const before = clients.answered.size
-    await eventually(() => assert.ok(clients.answered.size > before + 50, node.output()))
+    await eventually(() => assert.ok(clients.answered.size > before + 50, node.output()), RESTART)
     await sleep(Math.random() * 300)
     await ended(node, 'SIGKILL')
     node = startNode(env)
   }
   const before = clients.answered.size
-  await eventually(() => assert.ok(clients.answered.size > before, node.output()))
+  await eventually(() => assert.ok(clients.answered.size > before, node.output()), RESTART)
   await clients.stop()
+  const spooled = () => readdirSync(join(dataDir, 'spool'))
   await ended(node, 'SIGTERM')
-  assert.deepEqual(readdirSync(join(dataDir, 'spool')), ['damaged'], node.output())
+  for (let stops = 1; stops < MAX_STOPS && spooled().length > 1; stops++) {
+    node = startNode(env)
+    await isReady(publicPort, node)
+    await ended(node, 'SIGTERM')
+  }
+  assert.deepEqual(spooled(), ['damaged'], node.output())
   assert.deepEqual(readdirSync(join(dataDir, 'spool', 'damaged')), [])
 
   const ledger = await readLedger(nats.url)
@@ -147,6 +159,13 @@ it(`a gateway that is killed ${KILLS} times under load: what clients saw answere
   )
 })
 
+async function isReady(port: number, node: Node): Promise<void> {
+  await eventually(async () => {
+    const { ok } = await fetch(`http://127.0.0.1:${port}/ready`)
+    assert.ok(ok, node.output())
+  }, RESTART)
+}
+
 /** A key that no limit stands in the way of. */
 async function makeKey(port: number, node: Node): Promise<string> {
   const admin = async (path: string, body: object) => {
@@ -158,7 +177,7 @@ async function makeKey(port: number, node: Node): Promise<string> {
     assert.ok(response.ok, `${path}: ${response.status}`)
     return (await response.json()) as { key: string; id: string }
   }
-  const made = await eventually(() => admin('keys/generate', { user_id: 'u' })).catch(error => {
+  const made = await eventually(() => admin('keys/generate', { user_id: 'u' }), RESTART).catch(error => {
     throw new Error(node.output(), { cause: error })
   })
   await admin('rate_limit', {
