@@ -1,59 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { LimitTable } from '../limits/limit-table.ts'
-import { type Frame, MAX_PEERS, MAX_ROWS, parseFrame, parseOwnPart, parseWholePart } from './frames.ts'
-import { Gossip } from './gossip.ts'
+import { MAX_PEERS, MAX_ROWS } from './frames.ts'
 import { Peers } from './peers.ts'
-
-const CAPACITY = 1_000_000
-/** Nothing comes back by itself, so that every sum can be told exactly. */
-const STILL = { capacity: CAPACITY, refillRate: 0 }
-const ALICE = 'alice.k1'
-
-interface Node {
-  readonly table: LimitTable
-  readonly gossip: Gossip
-  spend(tokens: number, identity?: string, nowMs?: number): void
-  left(identity?: string, nowMs?: number): number
-}
-
-let boots = 0
-function node(name: string, tier: object = STILL): Node {
-  const table = new LimitTable()
-  table.setPolicy({ tiers: { free: { ...STILL, ...tier } }, identities: {} }, 0)
-  return {
-    table,
-    gossip: new Gossip({ node: name, boot: `${name}-${++boots}` }, table),
-    spend(tokens, identity = ALICE, nowMs = 0) {
-      if (tokens > 0) assert.ok(table.admit(identity, 'free', tokens, false, undefined, nowMs, nowMs).ok)
-      else table.settle(identity, 'free', tokens, false, nowMs)
-    },
-    left: (identity = ALICE, nowMs = 0) => table.knownOf(identity, 'free', nowMs).tokens.level(nowMs),
-  }
-}
-
-/** As it comes over the wire: whatever is sent must be what the others read. */
-function wire<T>(value: T, parse: (bytes: Uint8Array) => { ok: boolean; value?: unknown }): T {
-  const read = parse(Buffer.from(JSON.stringify(value)))
-  assert.ok(read.ok, JSON.stringify(read))
-  return read.value as T
-}
-const hear = (to: Node, frames: readonly Frame[], nowMs = 0): boolean =>
-  frames.map(frame => to.gossip.hear(wire(frame, parseFrame), nowMs)).some(behind => behind !== undefined)
-
-function heal(to: Node, from: Node, nowMs = 0): void {
-  assert.equal(from.table.hasDirty, false, 'who answers has told what it did')
-  to.gossip.heal(
-    from.gossip.ownParts(nowMs).map(part => wire(part, parseOwnPart)),
-    nowMs,
-  )
-}
-function join(to: Node, from: Node, nowMs = 0): void {
-  to.gossip.join(
-    from.gossip.wholeParts(nowMs).map(part => wire(part, parseWholePart)),
-    nowMs,
-  )
-}
+import { ALICE, CAPACITY, heal, hear, join, node } from './test-nodes.ts'
 
 describe('gossip', () => {
   it('tells debits, requests and streams, coalesced by identity', () => {
@@ -251,71 +200,4 @@ describe('gossip', () => {
     peers.check(3_600_001)
     assert.equal(peers.size, 0)
   })
-})
-
-/** mulberry32: small, seeded, and good enough to shuffle with. */
-function random(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296
-  }
-}
-
-/** A run of nodes that lose, repeat and never get messages, restart and join; @returns tokens that were spent in all. */
-function shake(seed: number): { nodes: Node[]; spent: number } {
-  const draw = random(seed)
-  const nodes = [node('n0'), node('n1'), node('n2')]
-  const taken = new Map<Node, number>()
-  let spent = 0
-  const send = (from: Node, lossy: boolean): void => {
-    const frames = from.gossip.takeFrames()
-    const beat = from.gossip.beat()
-    for (const to of nodes) {
-      if (to === from) continue
-      const arrived = frames.filter(() => !lossy || draw() < 0.6)
-      const behind = hear(to, draw() < 0.2 ? arrived.flatMap(frame => [frame, frame]) : arrived)
-      const late = hear(to, lossy && draw() < 0.5 ? [] : [beat])
-      if ((behind || late) && (!lossy || draw() < 0.5)) heal(to, from)
-    }
-  }
-  // A full bucket has no room for what is given back before its debit is heard of.
-  nodes[0]!.spend(50_000)
-  spent += 50_000
-  send(nodes[0]!, false)
-  for (let step = 0; step < 400; step++) {
-    const who = nodes[Math.floor(draw() * nodes.length)]!
-    const event = draw()
-    if (event < 0.6) {
-      // What a node gives back it has taken itself.
-      const mine = taken.get(who) ?? 0
-      const tokens = draw() < 0.4 ? -Math.floor(draw() * Math.min(mine, 100)) : 1 + Math.floor(draw() * 50)
-      if (tokens !== 0) who.spend(tokens)
-      taken.set(who, mine + tokens)
-      spent += tokens
-    } else if (event < 0.9) send(who, true)
-    else if (event < 0.97) who.gossip.skipFrames()
-    else {
-      // It stops in order: all that it did is known to who is asked for it.
-      send(who, false)
-      const index = nodes.indexOf(who)
-      const other = nodes[(index + 1) % nodes.length]!
-      send(other, false)
-      nodes[index] = node(`n${index}`)
-      join(nodes[index]!, other)
-    }
-  }
-  for (const from of nodes) send(from, false)
-  return { nodes, spent }
-}
-
-it('has exact sums at every node after any losses, restarts and joins', () => {
-  for (let seed = 1; seed <= 200; seed++) {
-    const { nodes, spent } = shake(seed)
-    for (const each of nodes) {
-      assert.equal(each.left(), CAPACITY - spent, `seed ${seed}`)
-    }
-  }
 })

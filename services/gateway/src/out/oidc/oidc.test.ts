@@ -1,64 +1,21 @@
 import assert from 'node:assert/strict'
 import { afterEach, beforeEach, describe, test } from 'node:test'
-import { createSessions } from '@fluxgate/session'
 import { base64url, CompactSign, SignJWT } from 'jose'
-import type { KeyAnswer } from '../../core/admission.ts'
-import type { CallerTokens } from '../../core/callers/caller-tokens.ts'
 import { oidcUser } from '../../core/callers/oidc-claims.ts'
-import type { IssuerKeysLimits } from './issuer-keys.ts'
-import { type CallersDeps, type OidcConfig, openCallers } from './open-callers.ts'
+import { type CallersScene, nowS, rejected, startCallers } from './test-callers.ts'
 import { AUDIENCE, newIssuerKey, startIssuer, type TestIssuer } from './test-issuer.ts'
 
-type Callers = CallerTokens & AsyncDisposable
-
+let scene: CallersScene
 let issuer: TestIssuer
-let callers: Callers
-let skipMs: number
-let epochSkipMs: number
-let warned: unknown[]
-const toClose: Callers[] = []
-const sessions = createSessions({ secrets: ['the portal has a secret of its own, and a long one'] })
-
 beforeEach(async () => {
-  issuer = await startIssuer()
-  skipMs = 0
-  epochSkipMs = 0
-  warned = []
-  callers = open()
+  scene = await startCallers()
+  issuer = scene.issuer
 })
-afterEach(async () => {
-  for (const each of toClose.splice(0)) await each[Symbol.asyncDispose]()
-  await issuer[Symbol.asyncDispose]()
-})
-
-function open(changes: Partial<OidcConfig> = {}, limits: Partial<IssuerKeysLimits> = {}): Callers {
-  const config: OidcConfig = {
-    issuer: issuer.url,
-    jwksUrl: undefined,
-    audiences: [AUDIENCE],
-    userClaim: 'sub',
-    tierClaim: undefined,
-    tiers: new Map(),
-    ...changes,
-  }
-  const deps: CallersDeps = {
-    sessions,
-    live: { known: () => undefined, find: async () => ({ userId: 'usr_ann', tier: 'pro' }) },
-    lookup: undefined,
-    log: { warn: (...line) => warned.push(line) },
-    nowMs: () => performance.now() + skipMs,
-    epochMs: () => Date.now() + epochSkipMs,
-  }
-  const opened = openCallers(config, deps, limits)
-  toClose.push(opened)
-  return opened
-}
+afterEach(() => scene[Symbol.asyncDispose]())
 
 const text = (value: object | string) =>
   base64url.encode(typeof value === 'string' ? value : JSON.stringify(value))
-const rejected = (reason: string) => ({ kind: 'rejected', reason, credential: 'token' })
-const ask = async (token: string): Promise<KeyAnswer> => callers.lookup(token)
-const nowS = () => Math.floor(Date.now() / 1_000)
+const ask = (token: string) => scene.ask(token)
 
 describe('a token of the issuer', () => {
   test('lets its user in, under a name that nobody else can have and that tells nothing', async () => {
@@ -74,14 +31,14 @@ describe('a token of the issuer', () => {
 
   test('is answered at once while it is remembered, and asked of the issuer once', async () => {
     const token = await issuer.token()
-    const first = callers.lookup(token)
+    const first = scene.callers.lookup(token)
     assert.ok(first instanceof Promise)
-    const [one, two] = await Promise.all([first, callers.lookup(token)])
-    assert.equal(callers.lookup(token), one)
+    const [one, two] = await Promise.all([first, scene.callers.lookup(token)])
+    assert.equal(scene.callers.lookup(token), one)
     assert.equal(one, two)
     assert.deepEqual(issuer.fetches, { keys: 1, discovery: 1 })
-    skipMs = 60_001
-    assert.ok(callers.lookup(token) instanceof Promise)
+    scene.skipMs = 60_001
+    assert.ok(scene.callers.lookup(token) instanceof Promise)
   })
 
   test('may be an access token by RFC 9068, signed with any algorithm of key pairs', async () => {
@@ -104,7 +61,7 @@ describe('a token of the issuer', () => {
       ['admins', 'gold'],
       ['staff', 'pro'],
     ])
-    callers = open({ userClaim: 'email', tierClaim: 'groups', tiers })
+    scene.callers = scene.open({ userClaim: 'email', tierClaim: 'groups', tiers })
     const email = 'ann@example.com'
     assert.equal(await tierOf({ email, groups: ['staff', 'admins'] }), 'gold')
     assert.equal(await tierOf({ email, groups: 'staff' }), 'pro')
@@ -112,7 +69,7 @@ describe('a token of the issuer', () => {
     assert.equal(await tierOf({ email, groups: { staff: true } }), 'free')
     assert.equal(await tierOf({ email }), 'free')
     assert.deepEqual(await tierOf({ groups: 'staff' }), rejected('unknown'))
-    callers = open({ tierClaim: 'plan' })
+    scene.callers = scene.open({ tierClaim: 'plan' })
     assert.equal(await tierOf({ plan: 'gold' }), 'gold')
     assert.equal(await tierOf({ plan: 'No Tier' }), 'free')
   })
@@ -145,8 +102,8 @@ describe('a token that is not to be taken', () => {
   test('is no longer taken when it expires, though it is remembered', async () => {
     const token = await issuer.token({ exp: nowS() + 20 })
     assert.equal((await ask(token)).kind, 'accepted')
-    epochSkipMs = 26_000
-    assert.deepEqual(callers.lookup(token), rejected('expired'))
+    scene.epochSkipMs = 26_000
+    assert.deepEqual(scene.callers.lookup(token), rejected('expired'))
   })
 
   test('with no signature, another’s, a cut one, or one made with the public key as a secret', async () => {
@@ -242,12 +199,12 @@ describe('a token that is not to be taken', () => {
       assert.equal((await ask(token)).kind, 'rejected', token)
     }
     const huge = await issuer.token({ more: 'x'.repeat(8 * 1_024) })
-    assert.deepEqual(callers.lookup(huge), rejected('malformed'), 'at once, with no work done')
+    assert.deepEqual(scene.callers.lookup(huge), rejected('malformed'), 'at once, with no work done')
     assert.equal((await ask(await issuer.token({ more: 'x'.repeat(5_000) }))).kind, 'accepted')
   })
 
   test('of the portal, which is never the issuer’s, and the other way round', async () => {
-    const own = await sessions.issue({ id: 's'.repeat(24), user: 'usr_ann', role: 'developer' })
+    const own = await scene.sessions.issue({ id: 's'.repeat(24), user: 'usr_ann', role: 'developer' })
     const answer = await ask(own.token)
     assert.ok(answer.kind === 'accepted' && answer.caller.identityText === 'usr_ann.session')
     assert.deepEqual(issuer.fetches, { keys: 0, discovery: 0 }, 'nobody was asked for its key')
@@ -265,105 +222,5 @@ describe('a token that is not to be taken', () => {
     const { kid } = JSON.parse(Buffer.from(header, 'base64url').toString()) as { kid: string }
     const renamed = `${text({ alg: 'HS256', typ: 'JWT', kid })}.${payload}.${signature}`
     assert.equal((await ask(renamed)).kind, 'rejected')
-  })
-})
-
-describe('the issuer’s keys', () => {
-  test('rotate: a new one is found, and one that is withdrawn goes', async () => {
-    callers = open({}, { cooldownMs: 0, refreshMs: 1_000 })
-    const [old] = issuer.keys
-    const oldToken = await issuer.token()
-    assert.equal((await ask(oldToken)).kind, 'accepted')
-    issuer.keys = [await newIssuerKey('second'), old!]
-    assert.equal((await ask(await issuer.token())).kind, 'accepted')
-    issuer.keys = issuer.keys.slice(0, 1)
-    skipMs = 61_000
-    // The first use after a while has the set fetched in the background; the use after that sees it.
-    await ask(oldToken)
-    for (let tries = 0; tries < 100; tries++) {
-      skipMs += 61_000
-      if ((await ask(oldToken)).kind === 'rejected') break
-      await new Promise(resolve => setTimeout(resolve, 20))
-    }
-    assert.deepEqual(await ask(oldToken), rejected('unknown'))
-    assert.equal((await ask(await issuer.token())).kind, 'accepted')
-  })
-
-  test('are not fetched for each token with a key that is not there', async () => {
-    await ask(await issuer.token())
-    const flood = await Promise.all(
-      Array.from({ length: 300 }, (_, i) => issuer.token({}, { kid: `guess-${i}` })),
-    )
-    const answers = await Promise.all(flood.map(ask))
-    assert.ok(answers.every(answer => answer.kind === 'rejected' && answer.reason === 'unknown'))
-    assert.equal(issuer.fetches.keys, 1)
-  })
-
-  test('go on being good while the issuer is away; nobody else is called a liar', async () => {
-    callers = open({}, { cooldownMs: 0 })
-    await ask(await issuer.token({ sub: 'somebody' }))
-    await issuer.stop()
-    skipMs = 3_600_000
-    assert.equal((await ask(await issuer.token())).kind, 'accepted')
-    const strange = await newIssuerKey('strange')
-    assert.deepEqual(await ask(await issuer.token({}, {}, strange)), { kind: 'unavailable' })
-    const before = issuer.fetches.keys
-    assert.equal(warned.length, 1, 'told once')
-    await issuer.start()
-    assert.deepEqual(await ask(await issuer.token({ sub: 'b' }, {}, strange)), { kind: 'unavailable' })
-    assert.equal(issuer.fetches.keys, before, 'after a failure it is left alone for a while')
-    skipMs += 6_000
-    assert.deepEqual(await ask(await issuer.token({ sub: 'c' }, {}, strange)), rejected('unknown'))
-    await issuer.stop()
-    skipMs += 86_400_001
-    assert.deepEqual(await ask(await issuer.token({ sub: 'd' })), { kind: 'unavailable' }, 'but not for ever')
-  })
-
-  test('cannot be had at first: 503, then found; the unavailable answer is not remembered', async () => {
-    const token = await issuer.token()
-    await issuer.stop()
-    const flood = await Promise.all(Array.from({ length: 50 }, (_, i) => issuer.token({ sub: `s${i}` })))
-    for (const answer of await Promise.all(flood.map(ask))) assert.deepEqual(answer, { kind: 'unavailable' })
-    assert.deepEqual(await ask(token), { kind: 'unavailable' })
-    await issuer.start()
-    skipMs = 6_000
-    assert.equal((await ask(token)).kind, 'accepted')
-  })
-
-  test('are taken from nobody else, and not in any size or shape', async () => {
-    const evil = await startIssuer()
-    const cases: Array<Pick<TestIssuer, 'answerKeys'> | Pick<TestIssuer, 'answerDiscovery'>> = [
-      { answerKeys: (_request, response) => response.writeHead(302, { location: `${evil.url}/keys` }).end() },
-      { answerKeys: (_request, response) => response.writeHead(500).end('{"keys":[]}') },
-      { answerKeys: (_request, response) => response.end('<html>') },
-      { answerKeys: (_request, response) => response.end('{"keys":"all"}') },
-      { answerKeys: (_request, response) => response.end('null') },
-      { answerKeys: (_request, response) => response.end(`{"keys":[],"x":"${'x'.repeat(1024 * 1024)}"}`) },
-      {
-        answerDiscovery: (_r, response) =>
-          response.end(`{"issuer":"${evil.url}","jwks_uri":"${evil.url}/keys"}`),
-      },
-      {
-        answerDiscovery: (_r, response) =>
-          response.end(`{"issuer":"${issuer.url}","jwks_uri":"file:///keys"}`),
-      },
-      { answerDiscovery: (_r, response) => response.writeHead(404).end() },
-    ]
-    for (const answers of cases) {
-      issuer.answerKeys = undefined
-      issuer.answerDiscovery = undefined
-      Object.assign(issuer, answers)
-      callers = open()
-      const token = await evil.token({ iss: issuer.url })
-      assert.deepEqual(await ask(token), { kind: 'unavailable' }, Object.values(answers).join())
-    }
-    assert.equal(evil.fetches.keys, 0)
-    await evil[Symbol.asyncDispose]()
-  })
-
-  test('may be at an address that is configured, and then nothing is discovered', async () => {
-    callers = open({ jwksUrl: `${issuer.url}/keys` })
-    assert.equal((await ask(await issuer.token())).kind, 'accepted')
-    assert.deepEqual(issuer.fetches, { keys: 1, discovery: 0 })
   })
 })
