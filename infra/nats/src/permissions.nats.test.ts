@@ -5,6 +5,8 @@ import { after, before, describe, it } from 'node:test'
 import { connectNats, ensureTopology, type LinkLog, type NatsLink } from '@fluxgate/nats'
 import { eventually, type NatsServer, startNatsServer } from '@fluxgate/testing'
 import { connect } from 'nats'
+import { attempts, mayDo, NEVER } from './attempts.ts'
+import { permissionTables } from './permission-tables.ts'
 import { accountsConfig } from './server-config.ts'
 import { USERS } from './users.ts'
 
@@ -21,19 +23,6 @@ after(() => server[Symbol.asyncDispose]())
 
 function linkOf(user: string, log: LinkLog = silent, to = server): Promise<NatsLink> {
   return connectNats({ url: `nats://${user}:secret@127.0.0.1:${to.port}`, name: user }, log)
-}
-
-/** A subject as somebody would really use it: wildcards become words. */
-const example = (subject: string) => subject.replace(/>$/, 'a.b').replaceAll('*', 'x')
-
-function matches(pattern: string, subject: string): boolean {
-  const words = subject.split('.')
-  const parts = pattern.split('.')
-  for (const [i, part] of parts.entries()) {
-    if (part === '>') return words.length > i
-    if (words[i] === undefined || (part !== '*' && part !== words[i])) return false
-  }
-  return words.length === parts.length
 }
 
 /** Tries all of these and gives back those that the server refused. */
@@ -63,43 +52,17 @@ async function refused(
 }
 
 describe('the permissions of each user', () => {
-  const services = USERS.filter(user => user.name !== 'operator')
   for (const kind of ['publish', 'subscription'] as const) {
-    const listOf = (user: (typeof USERS)[number]) => (kind === 'publish' ? user.publish : user.subscribe)
-    const all = [...new Set(services.flatMap(listOf).map(example))]
+    const all = attempts(kind)
     for (const user of USERS) {
       it(`${user.name}: each ${kind} that is another's is refused, and no other`, async () => {
-        const forbidden = all.filter(subject => !listOf(user).some(pattern => matches(pattern, subject)))
+        const forbidden = all.filter(subject => !mayDo(user, kind, subject))
         const found = await refused(user.name, kind, all)
         assert.deepEqual([...found].sort(), forbidden.sort())
       })
     }
   }
 })
-
-/** Written by hand, so that a slip in the matrix is one here too. */
-const NEVER: ReadonlyArray<readonly [user: string, subject: string]> = [
-  ['gateway', 'fluxgate.incidents.opened.x'],
-  ['gateway', '$JS.API.CONSUMER.CREATE.INCIDENTS'],
-  ['gateway', '$KV.leases.guard'],
-  ['guard', 'fluxgate.tokens.00.settled.a.b'],
-  ['guard', 'fluxgate.requests.00.completed.a.b'],
-  ['guard', 'fluxgate.throttles.00.pardoned.a.b'],
-  ['guard', '$JS.API.STREAM.PURGE.THROTTLES'],
-  ['incident-reporter', '$KV.throttles.a.b'],
-  ['incident-reporter', 'fluxgate.incidents.opened.x'],
-  ['incident-reporter', '$JS.API.CONSUMER.CREATE.KV_policy'],
-  ['projection', 'fluxgate.tokens.00.settled.a.b'],
-  ['projection', '$KV.policy.guard'],
-  ['mcp', '$KV.policy.guard'],
-  ['mcp', 'fluxgate.incidents.opened.x'],
-  ['dashboard', '$KV.nodes.gw-1'],
-  ['dashboard', 'fluxgate.auth.00.key_created.a.b'],
-  ['forensics', 'fluxgate.tokens.00.settled.a.b'],
-  ['forensics', '$KV.throttles.a.b'],
-  ['topology', 'fluxgate.tokens.00.settled.a.b'],
-  ['topology', '$JS.API.CONSUMER.CREATE.AUTH'],
-]
 
 describe('what must never be', () => {
   it('is refused to the services that it would serve', async () => {
@@ -149,7 +112,8 @@ it('a user who may not make streams waits for them, and takes them as they are',
   assert.match(told.at(-1) ?? '', /may not change it/)
 })
 
-it('accounts.conf is what the matrix says', () => {
-  const written = readFileSync(join(import.meta.dirname, '..', 'accounts.conf'), 'utf8')
-  assert.equal(written, accountsConfig(), 'run `npm run nats:accounts`')
+it('accounts.conf and permissions.md are what the matrix says', () => {
+  const written = (name: string) => readFileSync(join(import.meta.dirname, '..', name), 'utf8')
+  assert.equal(written('accounts.conf'), accountsConfig(), 'run `npm run nats:accounts`')
+  assert.equal(written('permissions.md'), permissionTables(), 'run `npm run nats:accounts`')
 })
