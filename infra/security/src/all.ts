@@ -6,6 +6,12 @@ import { placeFamilies } from './families/places.ts'
 import { slowFamily } from './families/slow.ts'
 import type { Target } from './target.ts'
 
+/** Every family, or every n-th input of those that have many. */
+export function allFamilies(everyNth = 1): Family[] {
+  const makers = [http1Families, http2Families, jsonFamilies, placeFamilies]
+  return [...makers.flatMap(make => make(everyNth)), slowFamily]
+}
+
 /** Every family, or every n-th input of those that have many; who is slow is slow while the others run. */
 export async function attack(
   target: Target,
@@ -20,9 +26,8 @@ export async function attack(
   }
   const slow = only.test(slowFamily.name) ? tried(slowFamily) : undefined
   const rows: Row[] = []
-  const families = [http1Families, http2Families, jsonFamilies, placeFamilies]
-  for (const family of families.flatMap(make => make(everyNth))) {
-    if (only.test(family.name)) rows.push(await tried(family))
+  for (const family of allFamilies(everyNth)) {
+    if (family !== slowFamily && only.test(family.name)) rows.push(await tried(family))
   }
   return slow ? [...rows, await slow] : rows
 }
