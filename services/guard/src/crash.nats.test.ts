@@ -1,8 +1,5 @@
 import assert from 'node:assert/strict'
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { describe, it } from 'node:test'
-import { fileURLToPath } from 'node:url'
 import {
   type DataOf,
   type Identity,
@@ -12,70 +9,8 @@ import {
 } from '@fluxgate/contracts'
 import { addressIdentity } from '@fluxgate/guard-core'
 import { eventually } from '@fluxgate/testing'
-import type { Positions } from './core/position.ts'
 import { ada, type GuardBench, startGuardBench, typesOf } from './test-bench.ts'
-
-const CHILD = fileURLToPath(new URL('./test-child.ts', import.meta.url))
-const pause = (ms: number) => new Promise(resolve => setTimeout(resolve, ms))
-
-/** A guard as a process of its own, which a signal can end or stop at any instruction. */
-class Child implements AsyncDisposable {
-  readonly process: ChildProcess
-  /** Resolves when it has started. */
-  readonly ready: Promise<unknown>
-
-  constructor(bench: GuardBench, env: Record<string, string> = {}) {
-    this.process = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', CHILD], {
-      env: {
-        PATH: process.env.PATH,
-        NATS_URL: bench.server.url,
-        LOG_LEVEL: 'fatal',
-        GUARD_LEASE: '1s',
-        ...env,
-      },
-      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-    })
-    this.ready = once(this.process, 'message')
-  }
-
-  async ended(): Promise<void> {
-    if (!this.#isEnded()) await once(this.process, 'exit')
-  }
-
-  /** Waits until it has killed itself; fails rather than wait for ever for a child that does not. */
-  async killedItself(): Promise<void> {
-    await eventually(() => this.#isEnded(), { timeoutMs: 60_000 })
-    assert.equal(this.process.signalCode, 'SIGKILL')
-  }
-
-  #isEnded(): boolean {
-    return this.process.exitCode !== null || this.process.signalCode !== null
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.process.kill('SIGKILL')
-    await this.ended()
-  }
-}
-
-/**
- * Waits for a leader later than `term` whose position is stored; a busy machine may see more than one change. The first
- * leader of all begins at the end of the log, so what is told before its position stands is nothing to it.
- */
-async function ledAfter(bench: GuardBench, term = 0): Promise<number> {
-  return await eventually(async () => {
-    const found = await lease(bench)
-    assert.ok(found.term > term && found.state !== undefined)
-    return found.term
-  })
-}
-
-async function lease(bench: GuardBench): Promise<{ term: number; state?: Partial<Positions> }> {
-  const message = await bench.link.manager.streams.getMessage('KV_leases', {
-    last_by_subj: '$KV.leases.guard',
-  })
-  return message.json()
-}
+import { Child, ledAfter, pause } from './test-guard-process.ts'
 
 /** Ids are forgotten by the streams at once, as after an outage that was longer than the window of duplicates. */
 async function forgetIds(bench: GuardBench): Promise<void> {
@@ -227,89 +162,3 @@ function refusal(identity: Identity, model: string): DataOf<typeof RequestRefuse
     ...{ address: '10.1.0.1', reason: 'not_found', status: 404 },
   }
 }
-
-/** From the death of a leader, by default settings, to the throttle that its standby imposes. */
-async function takeoverMs(): Promise<number> {
-  // The allowance of the free tier in this window is 300 + 20 s × 100 tokens; the two settlements may be seconds apart.
-  const env = { GUARD_LEASE: '2s', DRAIN_WINDOW: '20s' }
-  await using bench = await startGuardBench()
-  await using leader = new Child(bench, env)
-  await ledAfter(bench)
-  await using standby = new Child(bench, env)
-  await standby.ready
-  await pause(500)
-  await bench.settle(ada, 2_000)
-  // Until its position is stored: what came before it is known from the window alone.
-  await eventually(async () => assert.equal((await lease(bench)).state?.TOKENS?.sequence, 1))
-  leader.process.kill('SIGKILL')
-  const killedAtMs = performance.now()
-  await bench.settle(ada, 301)
-  await eventually(async () => assert.ok(await bench.box.get(ada)), { everyMs: 5 })
-  const tookMs = performance.now() - killedAtMs
-  const [opened] = await eventually(async () => {
-    const incidents = await bench.facts('INCIDENTS')
-    assert.equal(incidents.length, 1)
-    return incidents
-  })
-  assert.ok(opened?.type === 'fluxgate.incidents.opened')
-  assert.equal(opened.data.numbers.burntTokens, 2_301, 'the window was replayed')
-  return tookMs
-}
-
-describe('leader and standby', { concurrency: true }, () => {
-  it('pass the lead within three seconds of a SIGKILL, by default', async () => {
-    // A takeover that a busy machine held up is measured again.
-    let tookMs = Number.POSITIVE_INFINITY
-    for (let tries = 0; tries < 3 && tookMs >= 3_000; tries++) tookMs = await takeoverMs()
-    assert.ok(tookMs < 3_000, `${tookMs} ms`)
-  })
-
-  it('the standby remembers what it folded, so that nothing has to be read again', async () => {
-    await using bench = await startGuardBench()
-    const leader = await bench.lead()
-    const standby = await bench.start()
-    await bench.settle(ada, 300)
-    await eventually(async () => assert.equal((await lease(bench)).state?.TOKENS?.sequence, 1))
-    await pause(300)
-    await bench.link.manager.streams.purge('TOKENS')
-    await leader[Symbol.asyncDispose]()
-    await eventually(() => standby.isLeader(), { everyMs: 5 })
-    await bench.settle(ada, 300)
-    await eventually(async () => {
-      const [opened] = await bench.facts('INCIDENTS')
-      assert.ok(opened?.type === 'fluxgate.incidents.opened')
-      assert.equal(opened.data.numbers.burntTokens, 600)
-    })
-  })
-
-  it('the standby carries out what it had decided and the leader had not', async () => {
-    await using bench = await startGuardBench()
-    await using stuck = new Child(bench, { TEST_AT: 'before:impose', TEST_SIGNAL: 'SIGKILL' })
-    await ledAfter(bench)
-    const standby = await bench.start()
-    await pause(500)
-    await bench.settle(ada, 600)
-    await stuck.killedItself()
-    await bench.link.manager.streams.purge('TOKENS')
-    await eventually(() => standby.isLeader())
-    await eventually(async () => assert.ok(await bench.box.get(ada)))
-    await eventually(async () => assert.equal((await bench.facts('INCIDENTS')).length, 1))
-  })
-
-  it('a leader that stood still and wakes does not put back what was pardoned', async () => {
-    await using bench = await startGuardBench()
-    await using paused = new Child(bench, { TEST_AT: 'before:impose', TEST_SIGNAL: 'SIGSTOP' })
-    await ledAfter(bench)
-    await bench.settle(ada, 600)
-    await pause(200)
-    assert.equal(await bench.box.get(ada), undefined, 'stopped with the decision made and not carried out')
-    await using _standby = new Child(bench)
-    await eventually(async () => assert.equal((await bench.facts('INCIDENTS')).length, 1))
-    await bench.box.pardon(ada, 'operator:o1', 'known', Date.now())
-    paused.process.kill('SIGCONT')
-    await pause(1_500)
-    assert.equal(await bench.box.get(ada), undefined)
-    assert.deepEqual(typesOf(await bench.facts('THROTTLES')), ['throttles.imposed', 'throttles.pardoned'])
-    assert.equal((await bench.facts('INCIDENTS')).length, 1)
-  })
-})
