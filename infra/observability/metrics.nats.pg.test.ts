@@ -220,13 +220,15 @@ describe('observability', () => {
     }
   })
 
-  it("Prometheus' own tool takes rules and configuration", t => {
-    const check = (...args: string[]) =>
-      spawnSync('promtool', ['check', ...args], { cwd: import.meta.dirname, encoding: 'utf8' })
-    const rules = check('rules', 'alerts.yml')
+  it("Prometheus' own tool takes rules and configuration, and alerts speak beyond their thresholds", t => {
+    const promtool = (...args: string[]) =>
+      spawnSync('promtool', args, { cwd: import.meta.dirname, encoding: 'utf8' })
+    const rules = promtool('check', 'rules', 'alerts.yml')
     if (rules.error) return t.skip('no promtool here')
     assert.equal(rules.status, 0, rules.stderr)
-    const config = check('config', '--syntax-only', 'prometheus.yml')
+    const config = promtool('check', 'config', '--syntax-only', 'prometheus.yml')
     assert.equal(config.status, 0, config.stderr)
+    const unit = promtool('test', 'rules', 'alerts.unit.yml')
+    assert.equal(unit.status, 0, unit.stdout + unit.stderr)
   })
 })
