@@ -1,116 +1,17 @@
 import assert from 'node:assert/strict'
-import { randomBytes } from 'node:crypto'
 import { after, before, describe, test } from 'node:test'
-import {
-  BUCKETS,
-  eventMaker,
-  type FluxgateEvent,
-  jsonParser,
-  LimitsPolicy,
-  parseEvent,
-} from '@fluxgate/contracts'
-import {
-  Bucket,
-  connectNats,
-  EventPublisher,
-  ensureTopology,
-  type NatsLink,
-  openPenaltyBox,
-  openPolicyBook,
-  replay,
-} from '@fluxgate/nats'
-import { type Database, migrateToLatest, openDatabase } from '@fluxgate/read-model'
-import { createMetrics } from '@fluxgate/runtime'
-import {
-  createDatabase,
-  type NatsServer,
-  type PostgresServer,
-  startNatsServer,
-  startPostgres,
-} from '@fluxgate/testing'
-import Fastify, { type FastifyInstance } from 'fastify'
-import { monotonicFactory } from 'ulid'
-import { BudgetTable } from '../../core/budgets/budget-table.ts'
-import { adminAccounts } from '../../out/accounts/admin-accounts.ts'
-import { LIMITS_KEY, openLimitsBook, openPriceBook } from '../../out/policy.ts'
-import { assertTold } from '../openapi/test-conformity.ts'
-import { registerAdmin } from './routes.ts'
+import { BUCKETS, type FluxgateEvent, jsonParser, LimitsPolicy } from '@fluxgate/contracts'
+import { Bucket, replay } from '@fluxgate/nats'
+import { LIMITS_KEY } from '../../out/policy.ts'
+import { type AdminStand, ROUTING, startAdmin, TOKEN } from './test-admin.ts'
 
-const TOKEN = 'a token for administrators'
-const quiet = { info() {}, warn() {}, error() {} }
-const ROUTING = { upstreams: [], waiting: 0, retries: 1, fallbacks: 0, retriesSpared: 0, file: null }
-const stack = new AsyncDisposableStack()
-const events: FluxgateEvent[] = []
-const logged: unknown[] = []
-let nats: NatsServer
-let postgres: PostgresServer
-let link: NatsLink
-let db: Database
-let app: FastifyInstance
-
+let stand: AdminStand
 before(async () => {
-  nats = stack.use(await startNatsServer())
-  postgres = stack.use(await startPostgres())
-  db = stack.use(openDatabase(await createDatabase(postgres), { connectTimeoutMs: 500 }))
-  await migrateToLatest(db)
-  link = stack.use(await connectNats({ url: nats.url, name: 'admin' }, quiet))
-  await ensureTopology(link)
-  const publisher = stack.use(new EventPublisher(link))
-  const make = eventMaker('/gateway/test/boot', monotonicFactory(), Date.now)
-  const penaltyBox = openPenaltyBox(link, publisher, make)
-  const limitsBook = openLimitsBook(link, event => publisher.publish(event), make, 'admin')
-  app = Fastify()
-  stack.defer(() => app.close())
-  await registerAdmin(app, {
-    token: TOKEN,
-    accounts: adminAccounts({
-      db,
-      make,
-      append({ event }) {
-        const parsed = parseEvent(Buffer.from(JSON.stringify(event)))
-        assert.ok(parsed.ok, parsed.ok ? '' : parsed.reason)
-        events.push(parsed.value)
-      },
-      random: randomBytes,
-      epochMs: Date.now,
-      readLimits: limitsBook.readLimits,
-    }),
-    penaltyBox,
-    policyBook: openPolicyBook(link, event => publisher.publish(event), make),
-    ...limitsBook,
-    ...openPriceBook(link, event => publisher.publish(event), make, 'admin'),
-    budgets: new BudgetTable({ maxBudgetHolders: 100, maxBudgetHolds: 100, budgetLoadingMs: 0 }),
-    throttles: () =>
-      new Map([
-        ['ann.k', throttleUntil(Date.now() + 60_000)],
-        ['old.k', throttleUntil(1)],
-      ]),
-    tokensLeft: () => ({ 'ann.k': 42 }),
-    routing: () => ROUTING,
-    registry: createMetrics('gateway'),
-    epochMs: Date.now,
-    log: { warn: (...line) => logged.push(line), error: (...line) => logged.push(line) },
-  })
+  stand = await startAdmin()
 })
-after(() => stack.disposeAsync())
+after(() => stand[Symbol.asyncDispose]())
 
-const throttleUntil = (until: number) => {
-  return { capacity: 1, refillRate: 1, imposedAt: 0, until, reason: 'r', rule: 'manual', actor: 'admin' }
-}
-
-async function ask(
-  method: 'GET' | 'POST' | 'PUT' | 'DELETE',
-  url: string,
-  body?: object | string,
-  authorization = `Bearer ${TOKEN}`,
-): Promise<{ status: number; text: string; json: Record<string, never>; code: string | undefined }> {
-  const headers = { authorization, ...(body === undefined ? {} : { 'content-type': 'application/json' }) }
-  const answer = await app.inject({ method, url, headers, ...(body === undefined ? {} : { payload: body }) })
-  assertTold('admin', method, url, { status: answer.statusCode, body: answer.body })
-  const isJson = String(answer.headers['content-type']).startsWith('application/json')
-  const json = isJson ? answer.json() : {}
-  return { status: answer.statusCode, text: answer.body, json, code: json.error?.code }
-}
+const ask: AdminStand['ask'] = (...order) => stand.ask(...order)
 
 interface Made {
   readonly key: string
@@ -121,7 +22,7 @@ const newKey = async (user: string): Promise<Made> =>
   (await ask('POST', '/admin/keys/generate', { user_id: user })).json as unknown as Made
 
 const policy = async () =>
-  (await new Bucket(link, BUCKETS.policy, jsonParser(LimitsPolicy)).get(LIMITS_KEY))?.value.identities
+  (await new Bucket(stand.link, BUCKETS.policy, jsonParser(LimitsPolicy)).get(LIMITS_KEY))?.value.identities
 
 describe('the admin face', () => {
   test('is for who has the token, and says of itself only that it lives', async () => {
@@ -155,13 +56,13 @@ describe('the admin face', () => {
       assert.equal(made.status, 401)
     }
     assert.deepEqual((await ask('GET', '/admin/health', undefined, '')).json, { status: 'alive' })
-    assert.deepEqual(events, [])
+    assert.deepEqual(stand.events, [])
     assert.equal((await ask('GET', '/admin/users', undefined, `bearer ${TOKEN}`)).status, 200)
   })
 
   test('shows the key once, and never a hash or an address of a person', async () => {
     const { key, id, prefix } = await newKey('ann')
-    await db
+    await stand.db
       .updateTable('users')
       .set({ email: 'ann@example.com', password_hash: '$argon2id$x' })
       .where('id', '=', 'ann')
@@ -173,7 +74,7 @@ describe('the admin face', () => {
     for (const secret of [key, key.slice(12, -4), 'argon2', 'ann@example.com', 'hash']) {
       assert.ok(!seen.join().includes(secret), secret)
     }
-    assert.ok(!JSON.stringify([events, logged]).includes(key))
+    assert.ok(!JSON.stringify([stand.events, stand.logged]).includes(key))
   })
 
   test('changes the limits of an identity, and takes the change back', async () => {
@@ -243,12 +144,14 @@ describe('the admin face', () => {
       for (const wrong of ['', '{', 'null', [], { ...second, rules: {} }, { ...second, more: 1 }]) {
         assert.equal((await ask('PUT', path, wrong)).status, 400, JSON.stringify(wrong))
       }
+      const deep = await ask('PUT', path, `${'{"a":'.repeat(10_000)}1${'}'.repeat(10_000)}`)
+      assert.match(deep.text, /nested too deeply/)
       assert.deepEqual((await ask('GET', path)).json.policy, second)
       assert.equal((await ask('DELETE', path)).status, 200)
       assert.equal((await ask('DELETE', path)).status, 404)
 
       const facts: FluxgateEvent[] = []
-      for await (const batch of replay(link, { stream: 'AUTH', from: 'first' })) {
+      for await (const batch of replay(stand.link, { stream: 'AUTH', from: 'first' })) {
         for (const { event } of batch.events) {
           if (event.type === 'fluxgate.auth.policy_changed' && event.data.policy === key) facts.push(event)
         }
@@ -284,16 +187,16 @@ describe('the admin face', () => {
     assert.equal((await ask('GET', '/admin/keys?user_id=a&user_id=b')).status, 400)
     assert.equal((await ask('DELETE', '/admin/keys/%00')).status, 404)
     assert.equal((await ask('GET', '/admin/nothing')).code, 'not_found')
-    assert.deepEqual(logged, [])
+    assert.deepEqual(stand.logged, [])
   })
 
   test('says so when Postgres is away, and when the log is', async () => {
     const { id } = await newKey('dora')
-    await postgres.stop()
+    await stand.postgres.stop()
     const noDatabase = await ask('POST', '/admin/keys/generate', { user_id: 'late' })
     assert.deepEqual([noDatabase.status, noDatabase.code], [503, 'unavailable'])
-    await postgres.start()
-    await nats.stop()
+    await stand.postgres.start()
+    await stand.nats.stop()
     const order = { identifier: `dora.${id}`, capacity: 0, refill_rate: 0 }
     const started = performance.now()
     const answers = await Promise.all([
@@ -303,6 +206,6 @@ describe('the admin face', () => {
     ])
     for (const answer of answers) assert.deepEqual([answer.status, answer.code], [503, 'unavailable'])
     assert.ok(performance.now() - started < 7_000)
-    await nats.start()
+    await stand.nats.start()
   })
 })
