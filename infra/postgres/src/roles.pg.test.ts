@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import {
   asOf,
@@ -14,16 +16,10 @@ import {
 import { startPostgres } from '@fluxgate/testing'
 import { initSql } from './init-sql.ts'
 import { migrate } from './migrate.ts'
+import { RIGHTS, type Right, rolesTable } from './rights.ts'
 
 const SERVICES = ['gateway', 'projection', 'mcp', 'dashboard', 'forensics'] as const
 const DENIED = { code: '42501' }
-const FOLDS = [
-  ...['projection_checkpoints', 'projection_heads', 'requests', 'requests_default', 'request_totals'],
-  ...['usage_minutes', 'usage_hours', 'usage_days', 'latency_minutes', 'latency_hours', 'latency_days'],
-  ...['auth_events', 'budget_crossings', 'throttles', 'incidents'],
-]
-const ACCOUNTS = ['users', 'api_keys', 'sessions']
-
 for (const form of ['migrations', 'init.sql'] as const) {
   test(`each service may do what it must and nothing else (${form})`, async t => {
     await using server = await startPostgres()
@@ -45,11 +41,11 @@ for (const form of ['migrations', 'init.sql'] as const) {
     assert.ok((await createUser(gateway, { id: 'ann', email: 'ann@example.com', createdAt: 0 })).ok)
     const session = { id: 's', userId: 'ann', createdAt: 0, expiresAt: 1, address: '', agent: '' }
     await createSession(gateway, session)
-    await mayOnly(gateway, { select: ACCOUNTS, insert: ACCOUNTS, update: ACCOUNTS, delete: ACCOUNTS })
+    await mayOnly(gateway, RIGHTS.gateway)
     await denied(gateway, ['drop table users', `select request_day_add('public', '2026-11-23')`])
 
     await using projection = as('projection')
-    await mayOnly(projection, { select: FOLDS, insert: FOLDS, update: FOLDS, delete: FOLDS })
+    await mayOnly(projection, RIGHTS.projection)
     await runScript(projection, `select request_day_add('public', '2026-11-23')`)
     await runScript(
       projection,
@@ -67,7 +63,7 @@ for (const form of ['migrations', 'init.sql'] as const) {
 
     await runScript(owner, 'create user reader in role fluxgate_mcp_reader')
     await using questions = openDatabase(server.url.replace('postgres@', 'reader@'))
-    await mayOnly(questions, { select: [], insert: [], update: [], delete: [] })
+    await mayOnly(questions, RIGHTS.mcp_reader)
     await runScript(questions, 'select count(*) from reports.requests')
     await denied(questions, ['select id from users', 'select make_read_views()', 'create table mine ()'])
 
@@ -76,8 +72,7 @@ for (const form of ['migrations', 'init.sql'] as const) {
       await gatewayMetrics(reader, { windowMs: 60_000, nowMs: 0 })
       assert.deepEqual((await listRequests(reader, { limit: 1 })).items, [])
       await asOf(reader)
-      const select = service === 'forensics' ? FOLDS : [...FOLDS, 'sessions']
-      await mayOnly(reader, { select, insert: [], update: [], delete: [] })
+      await mayOnly(reader, RIGHTS[service])
       await denied(reader, [
         'select password_hash from users',
         'select hash from api_keys',
@@ -93,8 +88,6 @@ for (const form of ['migrations', 'init.sql'] as const) {
     }
   })
 }
-
-type Right = 'select' | 'insert' | 'update' | 'delete'
 
 /** Tables of the schema that the user may touch as a whole are exactly these; partitions are reached through theirs. */
 async function mayOnly(db: Database, expected: Record<Right, readonly string[]>): Promise<void> {
@@ -115,3 +108,8 @@ async function mayOnly(db: Database, expected: Record<Right, readonly string[]>)
 async function denied(db: Database, statements: readonly string[]): Promise<void> {
   for (const statement of statements) await assert.rejects(runScript(db, statement), DENIED, statement)
 }
+
+test('roles.md is what is tested', () => {
+  const written = readFileSync(join(import.meta.dirname, '..', 'roles.md'), 'utf8')
+  assert.equal(written, rolesTable(), 'run `npm run db:init-sql`')
+})

@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises'
 import { initSql } from './init-sql.ts'
+import { rolesTable } from './rights.ts'
 
-const FILE = new URL('../../../init.sql', import.meta.url)
-
-await writeFile(FILE, await initSql())
+await writeFile(new URL('../../../init.sql', import.meta.url), await initSql())
+await writeFile(new URL('../roles.md', import.meta.url), rolesTable())
