@@ -1,151 +1,47 @@
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { createServer, type IncomingHttpHeaders } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
-import { migrateToLatest, openDatabase } from '@fluxgate/read-model'
-import { createLog, readConfig } from '@fluxgate/runtime'
-import { createDatabase, eventually, freePort, startNatsServer, startPostgres } from '@fluxgate/testing'
-import { readGatewayConfig } from './config.ts'
-import { type Gateway, startGateway } from './service.ts'
-import { type Receiver, startReceiver } from './test-receiver.ts'
+import { eventually, freePort } from '@fluxgate/testing'
+import {
+  ANSWER,
+  CHAT,
+  COLLECTOR_KEY,
+  JWT_SECRET,
+  PROMPT,
+  scrape,
+  spansOf,
+  startTelemetry,
+  type TelemetryScene,
+  TOKEN,
+} from './test-telemetry.ts'
 
-const TOKEN = 'admin-token-for-tests'
-const JWT_SECRET = 'jwt-secret-for-tests-that-is-long-enough'
-const COLLECTOR_KEY = 'collector-key-for-tests'
 const PASSWORD = 'plum wagon seldom quiet'
-const PROMPT = 'the secret recipe of the house'
-const ANSWER = 'take three eggs'
-const CHAT = '/v1/chat/completions'
 const TRACE = '4bf92f3577b34da6a3ce929d0e0e4736'
 const SPAN = '00f067aa0ba902b7'
 const SERVER = 2
 const CLIENT = 3
 
-interface Node {
-  readonly gateway: Gateway
-  readonly lines: string[]
-}
-
-let stack: AsyncDisposableStack
-let receiver: Receiver
-let baseEnv: Record<string, string>
-let upstreamPort: number
-let traced: Node
-let key: string
-const asked: IncomingHttpHeaders[] = []
-
+let scene: TelemetryScene
 before(async () => {
-  stack = new AsyncDisposableStack()
-  const dataDir = await mkdtemp(join(tmpdir(), 'fluxgate-telemetry-'))
-  stack.defer(() => rm(dataDir, { recursive: true, force: true }))
-  const nats = stack.use(await startNatsServer())
-  const postgres = stack.use(await startPostgres())
-  const databaseUrl = await createDatabase(postgres)
-  const db = openDatabase(databaseUrl)
-  await migrateToLatest(db)
-  await db.destroy()
-  receiver = stack.use(await startReceiver())
-  upstreamPort = await startUpstream(stack)
-  baseEnv = {
-    NATS_URL: nats.url,
-    DATABASE_URL: databaseUrl,
-    JWT_SECRET,
-    ADMIN_TOKEN: TOKEN,
-    DOWNSTREAM_AI_URLS: `http://127.0.0.1:${upstreamPort}`,
-    PUBLIC_HOST: '127.0.0.1',
-    PUBLIC_PORT: '0',
-    ADMIN_PORT: '0',
-    TLS: 'off',
-    FLUXGATE_DATA_DIR: dataDir,
-    DRAIN_TIMEOUT: '500ms',
-    // A busy machine is no reason to refuse a call here.
-    MAX_LOOP_DELAY: '0',
-  }
-  traced = await startNode('traced', {
-    ACCESS_LOG: 'on',
-    OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url,
-    OTEL_EXPORTER_OTLP_HEADERS: `api-key=${COLLECTOR_KEY}`,
-    OTEL_RESOURCE_ATTRIBUTES: 'deployment.environment.name=test',
-    OTEL_BSP_SCHEDULE_DELAY: '20',
-  })
-  const made = await fetch(`http://127.0.0.1:${traced.gateway.adminPort}/admin/keys/generate`, {
-    method: 'POST',
-    headers: { authorization: `Bearer ${TOKEN}`, 'content-type': 'application/json' },
-    body: JSON.stringify({ user_id: 'ann', tier: 'pro' }),
-  })
-  key = ((await made.json()) as { key: string }).key
+  scene = await startTelemetry()
 })
-
-after(() => stack.disposeAsync())
-
-/** Answers with usage, or as the model's name asks it to. */
-async function startUpstream(owner: AsyncDisposableStack): Promise<number> {
-  const upstream = createServer(async (request, response) => {
-    let body = ''
-    for await (const chunk of request) body += chunk
-    asked.push(request.headers)
-    const { model } = JSON.parse(body || '{}') as { model?: string }
-    response.setHeader('content-type', 'application/json')
-    if (model === 'broken') response.statusCode = 500
-    if (model === 'gone') {
-      response.write('{"half":')
-      setTimeout(() => response.destroy(), 20)
-      return
-    }
-    const usage = { prompt_tokens: 10, completion_tokens: 90, total_tokens: 100 }
-    response.end(JSON.stringify({ model: 'gpt-5-mini-2026', choices: [{ text: ANSWER }], usage }))
-  })
-  upstream.listen(0, '127.0.0.1')
-  await once(upstream, 'listening')
-  owner.defer(() => {
-    upstream.closeAllConnections()
-    upstream.close()
-  })
-  return (upstream.address() as AddressInfo).port
-}
-
-async function startNode(name: string, env: Record<string, string>): Promise<Node> {
-  const lines: string[] = []
-  const log = createLog('gateway', 'trace', { write: (line: string) => lines.push(line) })
-  const config = readConfig({ ...baseEnv, NODE_ID: name, ...env }, readGatewayConfig)
-  return { gateway: stack.use(await startGateway(config, log)), lines }
-}
-
-function call({ gateway }: Node, headers: Record<string, string> = {}, body: object = {}): Promise<Response> {
-  return fetch(`http://127.0.0.1:${gateway.publicPort}${CHAT}?q=query-text`, {
-    method: 'POST',
-    headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json', ...headers },
-    body: JSON.stringify({ model: 'gpt-5-mini', messages: [{ role: 'user', content: PROMPT }], ...body }),
-  })
-}
-
-/** The spans of one request, the server's first. */
-async function spansOf(response: Response, count: number) {
-  const id = response.headers.get('x-request-id')
-  return eventually(() => {
-    const found = receiver.spans.filter(span => span.attributes['fluxgate.request.id'] === id)
-    assert.equal(found.length, count)
-    return found.sort((a, b) => a.kind - b.kind)
-  })
-}
+after(() => scene[Symbol.asyncDispose]())
 
 describe('traces', () => {
   it('go on with the trace of the caller, over our call to the upstream', async () => {
-    const response = await call(traced, { traceparent: `00-${TRACE}-${SPAN}-01`, tracestate: 'v=1' })
+    const response = await scene.call(scene.traced, {
+      traceparent: `00-${TRACE}-${SPAN}-01`,
+      tracestate: 'v=1',
+    })
     assert.equal(response.status, 200)
     await response.text()
-    const [server, client] = await spansOf(response, 2)
+    const [server, client] = await spansOf(scene, response, 2)
     assert.ok(server && client)
     assert.deepEqual([server.kind, server.name, server.traceId], [SERVER, `POST ${CHAT}`, TRACE])
     assert.equal(server.parentSpanId, SPAN)
     assert.deepEqual([client.kind, client.name, client.traceId], [CLIENT, 'chat gpt-5-mini', TRACE])
     assert.equal(client.parentSpanId, server.spanId)
-    assert.equal(asked.at(-1)?.traceparent, `00-${TRACE}-${client.spanId}-01`)
-    assert.equal(asked.at(-1)?.tracestate, 'v=1')
+    assert.equal(scene.asked.at(-1)?.traceparent, `00-${TRACE}-${client.spanId}-01`)
+    assert.equal(scene.asked.at(-1)?.tracestate, 'v=1')
     assert.ok(server.startMs <= client.startMs && client.startMs <= client.endMs)
     assert.ok(client.endMs <= server.endMs && Math.abs(server.endMs - Date.now()) < 60_000)
     const { 'fluxgate.time_to_first_byte': firstByte, 'fluxgate.request.id': id, ...rest } = client.attributes
@@ -158,9 +54,9 @@ describe('traces', () => {
       'gen_ai.usage.input_tokens': 10,
       'gen_ai.usage.output_tokens': 90,
       'server.address': '127.0.0.1',
-      'server.port': upstreamPort,
+      'server.port': scene.upstreamPort,
       'http.response.status_code': 200,
-      'fluxgate.upstream': `127.0.0.1:${upstreamPort}`,
+      'fluxgate.upstream': `127.0.0.1:${scene.upstreamPort}`,
       'fluxgate.attempts': 1,
       'fluxgate.stream': false,
       'fluxgate.usage.source': 'reported',
@@ -176,38 +72,38 @@ describe('traces', () => {
       ].map(name => attributes[name]),
       ['POST', CHAT, 200, 'ann', 'completed'],
     )
-    assert.equal(receiver.headers[0]?.['api-key'], COLLECTOR_KEY)
-    assert.equal(receiver.resources[0]?.['service.name'], 'fluxgate-gateway')
-    assert.equal(receiver.resources[0]?.['service.instance.id'], 'traced')
-    assert.equal(receiver.resources[0]?.['deployment.environment.name'], 'test')
+    assert.equal(scene.receiver.headers[0]?.['api-key'], COLLECTOR_KEY)
+    assert.equal(scene.receiver.resources[0]?.['service.name'], 'fluxgate-gateway')
+    assert.equal(scene.receiver.resources[0]?.['service.instance.id'], 'traced')
+    assert.equal(scene.receiver.resources[0]?.['deployment.environment.name'], 'test')
   })
 
   it('begin with us where the caller sends none, and do not go on with its tracestate', async () => {
-    const response = await call(traced, { tracestate: 'v=1', traceparent: 'nonsense' })
+    const response = await scene.call(scene.traced, { tracestate: 'v=1', traceparent: 'nonsense' })
     await response.text()
-    const [server, client] = await spansOf(response, 2)
+    const [server, client] = await spansOf(scene, response, 2)
     assert.ok(server && client)
     assert.match(server.traceId, /^[0-9a-f]{32}$/)
     assert.notEqual(server.traceId, TRACE)
     assert.ok(!server.parentSpanId)
-    assert.equal(asked.at(-1)?.traceparent, `00-${server.traceId}-${client.spanId}-01`)
-    assert.equal(asked.at(-1)?.tracestate, undefined)
+    assert.equal(scene.asked.at(-1)?.traceparent, `00-${server.traceId}-${client.spanId}-01`)
+    assert.equal(scene.asked.at(-1)?.tracestate, undefined)
   })
 
   it('leave alone what the caller does not sample, and tell the upstream so', async () => {
-    const response = await call(traced, { traceparent: `00-${TRACE}-${SPAN}-00` })
+    const response = await scene.call(scene.traced, { traceparent: `00-${TRACE}-${SPAN}-00` })
     await response.text()
-    assert.match(asked.at(-1)?.traceparent as string, new RegExp(`^00-${TRACE}-[0-9a-f]{16}-00$`))
-    const later = await call(traced)
+    assert.match(scene.asked.at(-1)?.traceparent as string, new RegExp(`^00-${TRACE}-[0-9a-f]{16}-00$`))
+    const later = await scene.call(scene.traced)
     await later.text()
-    await spansOf(later, 2)
-    await spansOf(response, 0)
+    await spansOf(scene, later, 2)
+    await spansOf(scene, response, 0)
   })
 
   it('show refusals and failures as what they are', async () => {
-    const refused = await call(traced, { authorization: 'Bearer sk_live_wrong' })
+    const refused = await scene.call(scene.traced, { authorization: 'Bearer sk_live_wrong' })
     assert.equal(refused.status, 401)
-    const [turnedAway] = await spansOf(refused, 1)
+    const [turnedAway] = await spansOf(scene, refused, 1)
     assert.equal(turnedAway?.attributes['error.type'], 'invalid_api_key')
     assert.equal(turnedAway?.attributes['fluxgate.outcome'], 'refused')
     assert.equal(
@@ -216,30 +112,30 @@ describe('traces', () => {
       'a mistake of the caller is no error of the server (HTTP conventions)',
     )
 
-    const broken = await call(traced, {}, { model: 'broken' })
+    const broken = await scene.call(scene.traced, {}, { model: 'broken' })
     assert.equal(broken.status, 500)
-    const [server, client] = await spansOf(broken, 2)
+    const [server, client] = await spansOf(scene, broken, 2)
     assert.deepEqual([server?.status, client?.status], [2, 2])
     assert.equal(client?.attributes['error.type'], '500')
     assert.equal(client?.attributes['gen_ai.usage.input_tokens'], undefined)
 
-    const gone = await call(traced, {}, { model: 'gone' })
+    const gone = await scene.call(scene.traced, {}, { model: 'gone' })
     await assert.rejects(gone.text())
-    const [failed, cut] = await spansOf(gone, 2)
+    const [failed, cut] = await spansOf(scene, gone, 2)
     assert.equal(failed?.attributes['fluxgate.outcome'], 'failed')
     assert.deepEqual([failed?.status, cut?.status], [2, 2])
     assert.ok(cut?.attributes['error.type'])
   })
 
   it('cost nothing but themselves when the receiver is away, and that is told once', async () => {
-    const node = await startNode('lost', {
+    const node = await scene.startNode('lost', {
       OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${await freePort()}`,
       OTEL_EXPORTER_OTLP_TIMEOUT: '200',
       OTEL_BSP_SCHEDULE_DELAY: '10',
     })
     const told = () => node.lines.filter(line => line.includes('spans cannot be exported'))
     for (let i = 0; i < 5; i++) {
-      const response = await call(node)
+      const response = await scene.call(node)
       assert.equal(response.status, 200)
       await response.text()
       await eventually(() => assert.ok(told().length > 0))
@@ -251,12 +147,12 @@ describe('traces', () => {
   })
 
   it('are off without an endpoint: the trace of the caller passes as it is', async () => {
-    const node = await startNode('untraced', {})
+    const node = await scene.startNode('untraced', {})
     const traceparent = `00-${TRACE}-${SPAN}-01`
-    await (await call(node, { traceparent })).text()
-    assert.equal(asked.at(-1)?.traceparent, traceparent)
-    await (await call(node)).text()
-    assert.equal(asked.at(-1)?.traceparent, undefined)
+    await (await scene.call(node, { traceparent })).text()
+    assert.equal(scene.asked.at(-1)?.traceparent, traceparent)
+    await (await scene.call(node)).text()
+    assert.equal(scene.asked.at(-1)?.traceparent, undefined)
     assert.deepEqual(
       node.lines.filter(line => line.includes('"msg":"request"')),
       [],
@@ -266,18 +162,11 @@ describe('traces', () => {
   })
 })
 
-async function scrape({ gateway }: Node): Promise<string> {
-  const response = await fetch(`http://127.0.0.1:${gateway.adminPort}/metrics`, {
-    headers: { authorization: `Bearer ${TOKEN}` },
-  })
-  return response.text()
-}
-
 describe('metrics', () => {
   it('tell of calls, the log, the stores and the process, with bounded labels', async () => {
-    const node = await startNode('measured', {})
-    for (let i = 0; i < 60; i++) await (await call(node, {}, { model: `made-up-${i}` })).text()
-    await (await call(node, { authorization: 'Bearer sk_live_wrong' })).text()
+    const node = await scene.startNode('measured', {})
+    for (let i = 0; i < 60; i++) await (await scene.call(node, {}, { model: `made-up-${i}` })).text()
+    await (await scene.call(node, { authorization: 'Bearer sk_live_wrong' })).text()
     const text = await eventually(async () => {
       const found = await scrape(node)
       assert.match(found, /fluxgate_event_ack_seconds_count\S* [1-9]/)
@@ -285,7 +174,7 @@ describe('metrics', () => {
     })
     const value = (pattern: string) =>
       Number(new RegExp(`^${pattern} (\\S+)$`, 'm').exec(text)?.[1] ?? Number.NaN)
-    const labels = `dialect="openai",upstream="127.0.0.1:${upstreamPort}"`
+    const labels = `dialect="openai",upstream="127.0.0.1:${scene.upstreamPort}"`
     assert.equal(value('fluxgate_requests_admitted_total\\{service="gateway"\\}'), 60)
     assert.equal(
       value(
@@ -330,7 +219,7 @@ describe('metrics', () => {
 
 describe('the log', () => {
   it('never holds a key, a password, a cookie, a token or the text of a call', async () => {
-    const base = `http://127.0.0.1:${traced.gateway.publicPort}`
+    const base = `http://127.0.0.1:${scene.traced.gateway.publicPort}`
     const portal = (path: string, body: object, cookie = '') =>
       fetch(`${base}/portal${path}`, {
         method: 'POST',
@@ -357,14 +246,14 @@ describe('the log', () => {
       { authorization: `Bearer ${made.key}`, cookie },
     ]) {
       for (const model of ['gpt-5-mini', 'broken', 'gone'])
-        await (await call(traced, headers, { model })).text().catch(() => '')
+        await (await scene.call(scene.traced, headers, { model })).text().catch(() => '')
     }
     await fetch(`${base}${CHAT}?api_key=${made.key}`, { method: 'POST', body: `not JSON: ${PROMPT}` })
-    await fetch(`http://127.0.0.1:${traced.gateway.adminPort}/admin/metrics`, {
+    await fetch(`http://127.0.0.1:${scene.traced.gateway.adminPort}/admin/metrics`, {
       headers: { authorization: 'Bearer wrong-admin-token' },
     })
     const requests = await eventually(() => {
-      const found = traced.lines
+      const found = scene.traced.lines
         .map(line => JSON.parse(line) as Record<string, unknown>)
         .filter(({ msg }) => msg === 'request')
       assert.ok(found.some(({ outcome }) => outcome === 'failed'))
@@ -374,12 +263,12 @@ describe('the log', () => {
     assert.deepEqual([completed?.method, completed?.path, completed?.status], ['POST', CHAT, 200])
     assert.deepEqual([completed?.prompt, completed?.completion], [10, 90])
     assert.ok(requests.some(({ outcome, error }) => outcome === 'refused' && error === 'invalid_api_key'))
-    const secrets = [key, made.key, PASSWORD, session, TOKEN, JWT_SECRET, COLLECTOR_KEY, PROMPT, ANSWER]
+    const secrets = [scene.key, made.key, PASSWORD, session, TOKEN, JWT_SECRET, COLLECTOR_KEY, PROMPT, ANSWER]
     for (const secret of [...secrets, 'wrong-admin-token', 'query-text']) {
       // The part of a key that is shown to its owner is no secret.
-      assert.ok(!traced.lines.some(line => line.includes(secret)), secret.slice(0, 12))
+      assert.ok(!scene.traced.lines.some(line => line.includes(secret)), secret.slice(0, 12))
     }
-    for (const span of receiver.spans) {
+    for (const span of scene.receiver.spans) {
       const text = JSON.stringify(span)
       for (const secret of secrets) assert.ok(!text.includes(secret), secret.slice(0, 12))
     }

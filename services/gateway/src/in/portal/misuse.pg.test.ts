@@ -83,6 +83,25 @@ describe('a wrong password', () => {
     )
   })
 
+  test('takes as long to find as an account that is not there', async () => {
+    const app = await portal.portal({ guard: new LoginGuard() })
+    const { email } = await person(portal)
+    const took = async (address: string) => {
+      const beganMs = performance.now()
+      assert.equal((await new Browser(app).logIn(address, 'not the password')).statusCode, 401)
+      return performance.now() - beganMs
+    }
+    let wrongMs = Number.POSITIVE_INFINITY
+    let unknownMs = Number.POSITIVE_INFINITY
+    // Turn by turn and the best of each, so that a busy machine slows neither alone.
+    for (let turn = 0; turn < 4; turn++) {
+      wrongMs = Math.min(wrongMs, await took(email))
+      unknownMs = Math.min(unknownMs, await took(`nobody${turn}@example.com`))
+    }
+    // Without the hashing of a password an answer takes less than a tenth of this.
+    assert.ok(unknownMs > wrongMs / 3 && wrongMs > unknownMs / 3, `${wrongMs} ms, ${unknownMs} ms`)
+  })
+
   test('five times costs a wait, of which the log hears once', async () => {
     // A wait that outlasts the test, however busy the machine is.
     const pair = { ...DEFAULT_GUARD_LIMITS.pair, baseMs: 60_000 }
