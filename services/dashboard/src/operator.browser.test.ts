@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { IncidentOpened, IncidentReported } from '@fluxgate/contracts'
+import { buryEvent } from '@fluxgate/nats'
 import { eventually } from '@fluxgate/testing'
 import type { Browser, Page } from 'playwright-core'
 import { buildPage, launchBrowser, logInOn, openTab } from './test/browser.ts'
@@ -158,6 +159,47 @@ describe('an operator', () => {
   })
 })
 
+describe('with a reason, an operator', () => {
+  it('puts a dead letter back', async () => {
+    // Else the stream would take what comes back for a copy, for half a minute.
+    const { config } = await stand.link.manager.streams.info('TOKENS')
+    await stand.link.manager.streams.update('TOKENS', { ...config, duplicate_window: 100_000_000 })
+    stand.traffic.request(flooder, 'completed', 50)
+    await stand.publisher.flush()
+    const signal = new AbortController().signal
+    await buryEvent(stand.link, 'incident-reporter', { stream: 'TOKENS', sequence: 1 }, 'gave up', signal)
+    await using tab = await openTab(browser)
+    const { page } = tab
+    await logInOn(page, `${stand.url}/system/dead-letters`, OPERATOR.email)
+    const row = page.getByTestId('letter-row')
+    assert.match((await row.textContent()) ?? '', /gave up.*TOKENS #1 · given up by incident-reporter/s)
+    await row.getByTestId('replay-button').click()
+    await page.getByTestId('replay-reason').fill('it can be handled now')
+    await page.getByTestId('replay-confirm').click()
+    await row.getByText('put back', { exact: true }).waitFor()
+    assert.match((await row.textContent()) ?? '', /operator:u_olga.*it can be handled now/s)
+    assert.deepEqual(tab.complaints, [])
+  })
+
+  it('throttles an identity on its page', async () => {
+    await using tab = await openTab(browser)
+    const { page } = tab
+    await logInOn(page, `${stand.url}/identities/u_flood.k_1`, OPERATOR.email)
+    await page.getByTestId('throttle-button').click()
+    assert.equal(await page.getByTestId('throttle-confirm').isDisabled(), true, 'a throttle needs a reason')
+    await page.getByTestId('throttle-reason').fill('until the owner answers')
+    await page.getByTestId('throttle-confirm').click()
+    await page.getByTestId('pardon-button').waitFor()
+    const throttle = await stand.penaltyBox.get(flooder)
+    assert.deepEqual(
+      [throttle?.value.reason, throttle?.value.actor],
+      ['until the owner answers', 'operator:u_olga'],
+    )
+    await stand.penaltyBox.pardon(flooder, 'admin', 'r', Date.now())
+    assert.deepEqual(tab.complaints, [])
+  })
+})
+
 describe('a page that stays open', () => {
   it('comes back after a restart of the server, with what happened meanwhile', async () => {
     await using tab = await openTab(browser)
@@ -232,5 +274,6 @@ async function shiftsOf(path: string, width: number): Promise<string[]> {
   await eventually(async () => assert.equal(await page.locator('.loading, .chart-bone').count(), 0))
   await sleep(1_500)
   const moved = await page.evaluate<string[]>(LAYOUT_SHIFTS)
-  return moved.map(html => `${path} at ${width} px: ${html}`)
+  const troubles = await page.locator('.trouble').allTextContents()
+  return moved.map(html => `${path} at ${width} px: ${html} ${troubles.join()}`)
 }

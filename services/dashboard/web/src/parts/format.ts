@@ -13,7 +13,8 @@ const SECOND_MS = 1_000
 const MINUTE_MS = 60_000
 const HOUR_MS = 3_600_000
 const DAY_MS = 86_400_000
-const NONE = '–'
+/** What stands for a figure that nobody knows. */
+export const NONE = '–'
 
 export function count(n: number): string {
   return Math.abs(n) >= 1_000_000 ? compact.format(n) : whole.format(n)

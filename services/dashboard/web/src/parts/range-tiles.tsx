@@ -55,7 +55,9 @@ export function RangeTiles({ metrics, range }: { metrics: MetricsView | undefine
 export function LatencyTiles({ metrics, range }: { metrics: MetricsView | undefined; range: RangeChoice }) {
   const { latency: now, latencyBefore: before } = metrics ?? {}
   const note = (figure: (of: Percentiles) => number | null) =>
-    now && before ? (
+    now?.count === 0 ? (
+      'nothing ended in this time'
+    ) : now && before ? (
       <>
         p95 <Delta now={figure(now)} before={figure(before)} range={range} /> · {count(now.count)} ended
       </>

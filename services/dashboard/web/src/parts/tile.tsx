@@ -1,5 +1,5 @@
 import type { ComponentChildren } from 'preact'
-import type { Figure } from './format.ts'
+import { type Figure, NONE } from './format.ts'
 
 export interface TileFigure extends Partial<Figure> {
   readonly value: string
@@ -29,7 +29,11 @@ export function Tile({ label, unit, figures, note, tone, class: more = '' }: Til
         {figures.map(({ name, value, unit: own, testId }) => (
           <span key={name ?? ''} class="tile-figure">
             {name && <span class="tile-name">{name} </span>}
-            <span class="tile-value num" data-testid={testId} data-value={value.replaceAll(',', '')}>
+            <span
+              class={`tile-value num ${value === NONE ? 'none' : ''}`}
+              data-testid={testId}
+              data-value={value.replaceAll(',', '')}
+            >
               {value}
             </span>
             {own && <span class="unit"> {own}</span>}

@@ -115,12 +115,15 @@ function UpstreamRow({ upstream }: { upstream: UpstreamView }) {
       <td class="right num" data-label="To headers">
         {mean.value} {mean.unit}
       </td>
-      <td data-label="Last error" class="wrap">
+      <td data-label="Last error">
         {lastError === null ? (
           <span class="muted">none</span>
         ) : (
-          <span title={lastError.message}>
-            {lastError.code} <Ago at={lastError.at} />
+          <span class="identity" title={lastError.message}>
+            <span class="identity-user plain">{lastError.code}</span>
+            <span class="identity-key">
+              <Ago at={lastError.at} />
+            </span>
           </span>
         )}
       </td>
