@@ -1,5 +1,6 @@
 import type { StoredFact } from './fact.ts'
-import type { Offence, Offender, Place } from './offence.ts'
+import { type Ending, type Known, placeText, type Step, type Told, toldOf, toldsOf } from './known-request.ts'
+import type { Offence, Offender } from './offence.ts'
 import { Seen } from './seen.ts'
 import { timeOfId } from './ulid-time.ts'
 
@@ -35,36 +36,6 @@ export const DEFAULT_CONSERVATION_LIMITS: ConservationLimits = Object.freeze({
 
 /** Clocks of nodes and of the log's server differ by less than this, as a rule. */
 export const CLOCK_SLACK_MS = 5_000
-
-type Step = 'admitted' | 'ended' | 'settled'
-type Ending = 'completed' | 'failed' | 'interrupted'
-
-/** A fact of a request, where it stands and whom it names. */
-interface Told {
-  readonly place: Place
-  readonly identity: string
-  readonly storedAtMs: number
-}
-
-interface Ended extends Told {
-  readonly ending: Ending
-  readonly startedMs: number
-}
-
-interface Settled extends Told {
-  readonly prompt: number
-  readonly completion: number
-  readonly total: number
-}
-
-/** A request of which something is still to be told. */
-interface Known {
-  readonly request: string
-  heardMs: number
-  admitted: Told | undefined
-  ended: Ended | undefined
-  settled: Settled | undefined
-}
 
 /**
  * The conservation check, as a fold: every request admitted in the range has at most one ending and one settlement, none
@@ -294,21 +265,6 @@ export class Conservation {
     }
     return sums
   }
-}
-
-function toldOf(
-  { stream, sequence, storedAtMs }: StoredFact,
-  { user, key }: { user: string; key: string },
-): Told {
-  return { place: { stream, sequence }, identity: `${user}.${key}`, storedAtMs }
-}
-
-function toldsOf({ admitted, ended, settled }: Known): Told[] {
-  return [admitted, ended, settled].filter(told => told !== undefined)
-}
-
-function placeText({ place }: Told): string {
-  return `${place.stream}:${place.sequence}`
 }
 
 function noSums(): Sums {
