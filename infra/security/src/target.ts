@@ -7,6 +7,7 @@ import { createDatabase, freePort, startNatsServer, startPostgres } from '@fluxg
 import { sendRaw } from '../../../services/gateway/src/in/edge/test/raw.ts'
 import { type Command, runCommand } from '../../e2e/system.ts'
 import { ASIDE, type ModelServer, startModelServer } from './model-server.ts'
+import { LIMIT_MS } from './request.ts'
 
 export const ADMIN_TOKEN = 'admin-token-for-attacks'
 const OPERATOR = { email: 'operator@attacks.example', password: 'a-long-enough-password' }
@@ -75,8 +76,8 @@ export async function startTarget(): Promise<Target> {
     // What the corpus goes by.
     MAX_BODY_BYTES: '100000',
     // Whoever is slow is waited for.
-    REQUEST_TIMEOUT: '2s',
-    KEEP_ALIVE_TIMEOUT: '2s',
+    REQUEST_TIMEOUT: '4s',
+    KEEP_ALIVE_TIMEOUT: '4s',
     WRITE_STALL_TIMEOUT: '2s',
     // A machine that is busy with attacking is no reason to refuse a call.
     MAX_LOOP_DELAY: '0',
@@ -119,12 +120,13 @@ export async function startTarget(): Promise<Target> {
         peak = Math.max(peak, mib)
         if (mib > MAX_RSS_MIB) return `${name} takes ${mib} MiB`
       }
-      const call = await sendRaw(publicPort, goodCall(key), { tls: true, quietMs: 1 })
+      const call = await sendRaw(publicPort, goodCall(key), { tls: true, quietMs: 1, limitMs: LIMIT_MS })
       if (call.answers[0]?.status !== 200) return `a good call got ${call.answers[0]?.status}`
       for (const port of [adminPort, mcpPort, dashboardPort]) {
         const path = port === adminPort ? '/admin/health' : '/health'
         const { answers } = await sendRaw(port, `GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`, {
           quietMs: 1,
+          limitMs: LIMIT_MS,
         })
         if (answers[0]?.status !== 200) return `${path} of port ${port} got ${answers[0]?.status}`
       }

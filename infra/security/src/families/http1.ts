@@ -8,7 +8,7 @@ import {
 import { HEADERS, HOSTS, REQUEST_LINES } from '../../../../services/gateway/src/in/edge/test/corpus-head.ts'
 import { type RawResult, sendRaw } from '../../../../services/gateway/src/in/edge/test/raw.ts'
 import type { Attack, Family, Outcome } from '../attack.ts'
-import { outcomeOf } from '../request.ts'
+import { LIMIT_MS, outcomeOf } from '../request.ts'
 import type { Target } from '../target.ts'
 
 /** The gateway's own corpus, by a client with a real key against a real node over TLS. */
@@ -53,7 +53,7 @@ function attackOf(each: Case): Attack {
       target.models.take()
       const bytes = each.bytes.replaceAll('good-key', target.key)
       const { port, tls } = target.faces.gateway
-      const result = await sendRaw(port, Buffer.from(bytes, 'latin1'), { tls })
+      const result = await sendRaw(port, Buffer.from(bytes, 'latin1'), { tls, limitMs: LIMIT_MS })
       return judge(each, result, target)
     },
   }
@@ -68,7 +68,11 @@ function pastTheRouter(each: Case): Attack {
       target.models.take()
       const bytes = each.bytes.replaceAll(CHAT, '/portal/login').replaceAll('good-key', target.key)
       const { port, tls } = target.faces.portal
-      const result = await sendRaw(port, Buffer.from(bytes, 'latin1'), { tls, quietMs: 20 })
+      const result = await sendRaw(port, Buffer.from(bytes, 'latin1'), {
+        tls,
+        quietMs: 20,
+        limitMs: LIMIT_MS,
+      })
       const seen = target.models.take()
       const outcome = outcomeOf({ ...result, answers: result.answers.slice(0, 1) })
       const isWrong = result.answers.length > (each.answers ?? 1) || seen.length > 0

@@ -7,7 +7,6 @@ import type { FaceName, Target } from '../target.ts'
 
 const LIMIT_MS = 40_000
 const DRIP_MS = 400
-const CROWD = 40
 
 interface Slow {
   readonly name: string
@@ -59,38 +58,39 @@ const SLOW: readonly Slow[] = [
 ]
 
 /** A crowd of clients that never get done: each must be hung up on, and others be served meanwhile. */
-const crowds: Attack[] = SLOW.map(({ name, face, first, drip }) => ({
-  name: `${CROWD} clients with ${name}`,
-  face,
-  async run(target): Promise<Outcome> {
-    const { port, tls } = target.faces[face]
-    const open = new Set<Socket>()
-    for (let i = 0; i < CROWD; i++) {
-      const socket = openRaw(port, tls)
-      open.add(socket)
-      socket.once('close', () => open.delete(socket)).resume()
-      socket.once(tls ? 'secureConnect' : 'connect', () => socket.write(first(target)))
-    }
-    const startedMs = performance.now()
-    let served = await target.fault()
-    while (open.size > 0 && performance.now() - startedMs < LIMIT_MS) {
-      await new Promise(resolve => setTimeout(resolve, DRIP_MS))
-      if (drip !== '') for (const socket of open) socket.write(drip)
-    }
-    served ??= await target.fault()
-    const seconds = Math.round((performance.now() - startedMs) / 1_000)
-    const told = `${open.size} of ${CROWD} open after ${seconds} s${served === undefined ? '' : `; ${served}`}`
-    for (const socket of open) socket.destroy()
-    return { kind: open.size === 0 && served === undefined ? 'refused' : 'wrong', told }
-  },
-}))
+const crowds = (crowd: number): Attack[] =>
+  SLOW.map(({ name, face, first, drip }) => ({
+    name: `${crowd} clients with ${name}`,
+    face,
+    async run(target): Promise<Outcome> {
+      const { port, tls } = target.faces[face]
+      const open = new Set<Socket>()
+      for (let i = 0; i < crowd; i++) {
+        const socket = openRaw(port, tls)
+        open.add(socket)
+        socket.once('close', () => open.delete(socket)).resume()
+        socket.once(tls ? 'secureConnect' : 'connect', () => socket.write(first(target)))
+      }
+      const startedMs = performance.now()
+      let served = await target.fault()
+      while (open.size > 0 && performance.now() - startedMs < LIMIT_MS) {
+        await new Promise(resolve => setTimeout(resolve, DRIP_MS))
+        if (drip !== '') for (const socket of open) socket.write(drip)
+      }
+      served ??= await target.fault()
+      const seconds = Math.round((performance.now() - startedMs) / 1_000)
+      const told = `${open.size} of ${crowd} open after ${seconds} s${served === undefined ? '' : `; ${served}`}`
+      for (const socket of open) socket.destroy()
+      return { kind: open.size === 0 && served === undefined ? 'refused' : 'wrong', told }
+    },
+  }))
 
-const slowRead: Attack = {
-  name: `${CROWD} clients that take nothing of an endless answer`,
+const slowRead = (crowd: number): Attack => ({
+  name: `${crowd} clients that take nothing of an endless answer`,
   face: 'gateway',
   async run(target): Promise<Outcome> {
     const { port, tls } = target.faces.gateway
-    const sockets = Array.from({ length: CROWD }, () => {
+    const sockets = Array.from({ length: crowd }, () => {
       const socket = openRaw(port, tls)
       socket.pause()
       socket.once('secureConnect', () =>
@@ -100,7 +100,7 @@ const slowRead: Attack = {
     })
     const startedMs = performance.now()
     const passed = () => performance.now() - startedMs
-    while (target.models.endless() < CROWD && passed() < LIMIT_MS / 2) await tick()
+    while (target.models.endless() < crowd && passed() < LIMIT_MS / 2) await tick()
     const begun = target.models.endless()
     while (target.models.endless() > 0 && passed() < LIMIT_MS) await tick()
     const left = target.models.endless()
@@ -108,14 +108,14 @@ const slowRead: Attack = {
     const told = `${begun} began, ${left} left after ${Math.round(passed() / 1_000)} s`
     return { kind: begun > 0 && left === 0 ? 'refused' : 'wrong', told }
   },
-}
+})
 
-const handshakes: Attack = {
-  name: `${CROWD} TLS handshakes that do not go on`,
+const handshakes = (crowd: number): Attack => ({
+  name: `${crowd} TLS handshakes that do not go on`,
   face: 'gateway',
   async run(target): Promise<Outcome> {
     const open = new Set<Socket>()
-    for (let i = 0; i < CROWD; i++) {
+    for (let i = 0; i < crowd; i++) {
       const socket = openRaw(target.faces.gateway.port)
       open.add(socket)
       socket.once('close', () => open.delete(socket)).resume()
@@ -124,16 +124,18 @@ const handshakes: Attack = {
     const startedMs = performance.now()
     while (open.size > 0 && performance.now() - startedMs < LIMIT_MS) await tick()
     for (const socket of open) socket.destroy()
-    return { kind: open.size === 0 ? 'refused' : 'wrong', told: `${open.size} of ${CROWD} open` }
+    return { kind: open.size === 0 ? 'refused' : 'wrong', told: `${open.size} of ${crowd} open` }
   },
-}
+})
 
 const tick = () => new Promise(resolve => setTimeout(resolve, 100))
 
-/** They wait for time limits, and so run beside the others. */
-export const slowFamily: Family = {
-  name: 'slow clients',
-  inputs: `${CROWD} at once: heads, bodies, chunks, handshakes, silence, answers that are not read`,
+export const SLOW_CLIENTS = 'slow clients'
+
+/** They wait for time limits, and so run beside the others. @param crowd clients of each kind */
+export const slowFamily = (crowd: number): Family => ({
+  name: SLOW_CLIENTS,
+  inputs: `${crowd} at once: heads, bodies, chunks, handshakes, silence, answers that are not read`,
   parallel: SLOW.length + 2,
-  attacks: [...crowds, slowRead, handshakes],
-}
+  attacks: [...crowds(crowd), slowRead(crowd), handshakes(crowd)],
+})
