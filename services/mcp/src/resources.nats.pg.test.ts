@@ -87,13 +87,15 @@ describe('resources, prompts, questions in SQL and scopes', () => {
     )
     client.setNotificationHandler(ResourceListChangedNotificationSchema, () => void heard.push('list'))
     await client.subscribeResource({ uri: URI })
+    const opened = { ...incidentRow(2, Date.now()), state: 'opened' as const }
     let n = 0
     await eventually(async () => {
-      // The watch begins with the first listener: what it has not seen before it cannot tell.
+      // Two looks apart: the first one of all tells the list too, because to it every incident is new.
       await runScript(bench.db, `update incidents set note = 'look ${++n}' where id = 'inc_00000001'`)
-      assert.ok(heard.includes(URI))
+      assert.ok(heard.filter(each => each === URI).length >= 2)
     })
-    await bench.db.insertInto('incidents').values(incidentRow(2, Date.now())).execute()
+    heard.length = 0
+    await bench.db.insertInto('incidents').values(opened).execute()
     await eventually(() => assert.ok(heard.includes('list')))
   })
 
