@@ -78,7 +78,9 @@ describe('over standard input and output', () => {
   test('a signal ends it, and a wrong environment is told on standard error', async () => {
     const child = spawn(process.execPath, ARGS, { env })
     child.stdin.write(`${JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'ping' })}\n`)
-    await once(child.stdout, 'data')
+    // One that cannot start says why, instead of being waited for.
+    const ended = text(child.stderr).then(told => assert.fail(`ended unasked: ${told}`))
+    await Promise.race([once(child.stdout, 'data'), ended])
     child.kill('SIGTERM')
     assert.deepEqual(await once(child, 'exit'), [0, null])
 
