@@ -66,15 +66,14 @@ export function directDependencies(): Dependency[] {
   })
 }
 
-/** Licences of all packages that are installed, ours and theirs, with how many have each. */
-export function licencesInstalled(): Map<string, number> {
-  const counts = new Map<string, number>()
+/** Licences of all packages that the lock names. */
+export function licencesInstalled(): Set<string> {
+  const licences = new Set<string>()
   for (const [place, { link }] of Object.entries(lock.packages)) {
     if (link || !place.includes('node_modules/')) continue
-    const licence = licenceOf(place)
-    counts.set(licence, (counts.get(licence) ?? 0) + 1)
+    licences.add(licenceOf(place))
   }
-  return counts
+  return licences
 }
 
 /** infra/docs/guides/dependencies.md */
@@ -83,7 +82,6 @@ export function dependenciesGuide(): string {
     ({ name, versions, licence, usedBy, developmentOnly, reason }) =>
       `| \`${name}\` | ${versions} | ${licence} | ${usedBy.join(', ')}${developmentOnly ? ' (development)' : ''} | ${reason} |`,
   )
-  const licences = [...licencesInstalled()].toSorted(([a, x], [b, y]) => y - x || (a < b ? -1 : 1))
   return `# Dependencies
 
 Made by \`npm run docs:dependencies\` from every \`package.json\` and the lock; a test holds that it is current, that each
@@ -93,8 +91,8 @@ version is exact, that each package has a reason, and that no licence asks more 
 |---|---|---|---|---|
 ${rows.join('\n')}
 
-With what these need themselves the lock names ${licences.reduce((sum, [, count]) => sum + count, 0)} packages, each by version and SHA-512, under
-${licences.map(([licence, count]) => `${licence} (${count})`).join(', ')}. MPL-2.0 asks that changes to its own files be published; we change
-none. CC-BY-4.0 is data about browsers, used by the build.
+What these need themselves is in the lock, each by version and SHA-512. All of it is under
+${[...licencesInstalled()].toSorted().join(', ')}.
+MPL-2.0 asks that changes to its own files be published; we change none. CC-BY-4.0 is data about browsers, used by the build.
 `
 }
