@@ -30,6 +30,10 @@ const clock = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-d
 const day = new Intl.DateTimeFormat(undefined, { month: 'short', day: 'numeric' })
 /** Longer axes name days. */
 const CLOCK_SECONDS = 36 * 3_600
+/** Seconds between two named times. The times name minutes: none stands within one. */
+const TIME_STEPS = [60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 10_800, 21_600, 43_200].concat(
+  [1, 2, 5, 7, 10].map(days => days * 86_400),
+)
 const AXIS_PX = 46
 /** Room for half of the last time. */
 const RIGHT_PX = 20
@@ -110,7 +114,13 @@ function optionsOf(latest: { current: ChartProps }, element: HTMLElement): UPlot
     cursor: { y: false, sync: { key: group }, points: { show: false }, drag: { x: false, y: false } },
     scales: { x: { time: true }, y: { range: (_plot, _min, max) => [0, topOf(max)] } },
     axes: [
-      { ...axis, size: 26, space: 70, values: (_plot, splits) => timeTexts(latest.current.times, splits) },
+      {
+        ...axis,
+        size: 26,
+        space: 70,
+        incrs: TIME_STEPS,
+        values: (_plot, splits) => timeTexts(latest.current.times, splits),
+      },
       { ...axis, size: AXIS_PX, space: 34, values: (_plot, splits) => splits.map(axisText) },
     ],
     series: [
