@@ -11,7 +11,7 @@ import {
 } from '@fluxgate/contracts'
 import type { AdmittedCall } from '../core/exchange/call.ts'
 import type { CallEnd } from '../core/exchange/call-end.ts'
-import { type Ending, ended, settled } from '../core/exchange/facts.ts'
+import { type Ending, ended, progressed, settled } from '../core/exchange/facts.ts'
 import { responseHeaders } from '../core/exchange/headers.ts'
 import { endsStream } from '../core/exchange/last-frame.ts'
 import { type Settlement, settle, unreported } from '../core/exchange/settle.ts'
@@ -241,19 +241,7 @@ export class Exchange implements UpstreamListener {
     const delta = prompt + completion - this.#progressed
     if (delta <= 0) return
     this.#progressed += delta
-    const { call } = this
-    this.#progress = this.#append(TokensProgressed, {
-      request: call.id,
-      user: call.identity.user,
-      key: call.identity.key,
-      tier: call.tier,
-      refillRate: call.refillRate,
-      model: call.model,
-      prompt,
-      completion,
-      delta,
-      elapsedMs: Math.round(now - call.startedMs),
-    })
+    this.#progress = this.#append(TokensProgressed, progressed(this.call, prompt, completion, delta, now))
   }
 
   /**

@@ -4,6 +4,7 @@ import type {
   RequestAdmitted,
   RequestCompleted,
   RequestRefused,
+  TokensProgressed,
   TokensSettled,
 } from '@fluxgate/contracts'
 import type { Refusal } from '../refusal.ts'
@@ -50,6 +51,28 @@ export function refused(
     status,
     ...(refusal.retryAfterMs === undefined ? {} : { retryAfterMs: Math.ceil(refusal.retryAfterMs) }),
     ...(refusal.limit === undefined ? {} : { limit: refusal.limit }),
+  }
+}
+
+/** @param delta what of both is new since the last time  @param nowMs monotonic */
+export function progressed(
+  call: AdmittedCall,
+  prompt: number,
+  completion: number,
+  delta: number,
+  nowMs: number,
+): DataOf<typeof TokensProgressed> {
+  return {
+    request: call.id,
+    user: call.identity.user,
+    key: call.identity.key,
+    tier: call.tier,
+    refillRate: call.refillRate,
+    model: call.model,
+    prompt,
+    completion,
+    delta,
+    elapsedMs: Math.round(nowMs - call.startedMs),
   }
 }
 
