@@ -97,6 +97,18 @@ describe('the manifests', () => {
     }
   })
 
+  it('are all named by the kustomization of their folder', () => {
+    for (const folder of ['base', ...OVERLAYS.map(overlay => `overlays/${overlay}`)]) {
+      const { resources } = parse(readFileSync(join(FOLDER, folder, 'kustomization.yaml'), 'utf8')) as {
+        resources: string[]
+      }
+      const files = globSync('*.yaml', { cwd: join(FOLDER, folder) }).filter(
+        file => file !== 'kustomization.yaml',
+      )
+      assert.deepEqual(resources.filter(name => name.endsWith('.yaml')).toSorted(), files.toSorted(), folder)
+    }
+  })
+
   for (const overlay of OVERLAYS) {
     it(`are built by kustomize (${overlay}), every name and patch of it found`, t => {
       const run = spawnSync('kubectl', ['kustomize', join(FOLDER, 'overlays', overlay)], { encoding: 'utf8' })

@@ -113,10 +113,7 @@ async function startCluster(
       .replace(/"[\d.]+:4222"/, `"127.0.0.1:${client}"`)
       .replace(/"[\d.]+:8222"/, `"127.0.0.1:${http}"`)
       .replace(/"[\d.]+:6222"/, `"127.0.0.1:${route}"`)
-      .replaceAll(
-        /@?nats-\d[\w.-]*:6222/g,
-        found => `${found[0] === '@' ? '@' : ''}127.0.0.1:${servers[routes++]!.route}`,
-      )
+      .replaceAll(/nats-\d[\w.-]*:6222/g, () => `127.0.0.1:${servers[routes++]!.route}`)
     assert.equal(routes, 3)
     const path = join(directory, `server-${i}.conf`)
     await writeFile(path, config)

@@ -54,7 +54,7 @@ interface ComposeFile {
       }
     >
   >
-  readonly configs: { readonly nats: { readonly content: string } }
+  readonly configs: { readonly nats: { readonly file: string } }
 }
 
 /** The containers of docker-compose.yml that are ours, under the profile `demo`. */
@@ -74,5 +74,5 @@ export function ofCompose(secrets: Readonly<Record<string, string>>): Deployment
       env: environment,
       probe: healthcheck && new URL(healthcheck.test.at(-1)!),
     }))
-  return { processes, natsConfig: configs.nats.content }
+  return { processes, natsConfig: readFileSync(join(ROOT, configs.nats.file), 'utf8') }
 }
