@@ -7,7 +7,6 @@ export interface Backend {
 }
 
 export interface Answer {
-  readonly backend: string
   readonly status: number
   readonly text: string
 }
@@ -40,14 +39,19 @@ export class Balancer implements AsyncDisposable {
     return [...this.#ready].some(backend => backend.name === name)
   }
 
-  /** @throws when nobody is ready, or the connection breaks before the end of the answer */
-  async call(path: string, headers: Record<string, string>, body: string): Promise<Answer> {
+  /** Whose turn it is. @throws when nobody is ready */
+  next(): Backend {
     const ready = this.#backends.filter(backend => this.#ready.has(backend))
     const backend = ready[this.#turn++ % ready.length]
     if (!backend) throw new Error('no backend is ready')
+    return backend
+  }
+
+  /** @throws when the connection breaks before the end of the answer */
+  async call(backend: Backend, path: string, headers: Record<string, string>, body: string): Promise<Answer> {
     const url = `${backend.origin}${path}`
     const answer = await request(url, { method: 'POST', headers, body, dispatcher: this.#agent })
-    return { backend: backend.name, status: answer.statusCode, text: await answer.body.text() }
+    return { status: answer.statusCode, text: await answer.body.text() }
   }
 
   async #probe(backend: Backend): Promise<void> {

@@ -104,6 +104,8 @@ interface Load {
   /** Whole answers, by node. */
   readonly plain: Map<string, number>
   readonly streams: Map<string, number>
+  /** Streams that run now, by node. */
+  readonly running: Map<string, number>
   stop(): Promise<void>
 }
 
@@ -112,37 +114,48 @@ function startLoad(key: string): Load {
   const failed: string[] = []
   const plain = new Map<string, number>()
   const streams = new Map<string, number>()
+  const running = new Map<string, number>()
   const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/json' }
   const body = (stream: boolean) =>
     JSON.stringify({
       ...{ model: 'phi4-mini', stream, max_tokens: stream ? STREAM_TOKENS : 1 },
       messages: [{ role: 'user', content: 'Tell me something long about the weather.' }],
     })
+  const callOnce = async (stream: boolean, found: Map<string, number>) => {
+    const backend = balancer.next()
+    const { name } = backend
+    if (stream) add(running, name, 1)
+    try {
+      const { status, text } = await balancer.call(backend, '/v1/chat/completions', headers, body(stream))
+      const isWhole = status === 200 && (!stream || text.endsWith('data: [DONE]\n\n'))
+      if (!isWhole || text.includes('"error"')) failed.push(`${name}: ${status} …${text.slice(-200)}`)
+      else add(found, name, 1)
+    } finally {
+      if (stream) add(running, name, -1)
+    }
+  }
   const run = async (stream: boolean) => {
     const found = stream ? streams : plain
     while (!stopped) {
-      try {
-        const { backend, status, text } = await balancer.call('/v1/chat/completions', headers, body(stream))
-        const isWhole = status === 200 && (!stream || text.endsWith('data: [DONE]\n\n'))
-        if (!isWhole || text.includes('"error"')) failed.push(`${backend}: ${status} …${text.slice(-200)}`)
-        else found.set(backend, (found.get(backend) ?? 0) + 1)
-      } catch (error) {
-        failed.push(String(error))
-      }
+      await callOnce(stream, found).catch(error => failed.push(String(error)))
       await sleep(PAUSE_MS)
     }
   }
-  const running = [
+  const callers = [
     ...Array.from({ length: PLAIN_CALLERS }, () => run(false)),
     ...Array.from({ length: STREAM_CALLERS }, () => run(true)),
   ]
   return {
-    ...{ failed, plain, streams },
+    ...{ failed, plain, streams, running },
     async stop() {
       stopped = true
-      await Promise.all(running)
+      await Promise.all(callers)
     },
   }
+}
+
+function add(counts: Map<string, number>, name: string, more: number): void {
+  counts.set(name, (counts.get(name) ?? 0) + more)
 }
 
 async function countFacts(): Promise<Map<string, number>> {
@@ -161,12 +174,11 @@ it('gateways restarted in turn under load fail no request, and end the streams t
   for (const name of NODES) {
     const node = nodes.get(name)!
     const other = NODES.find(each => each !== name)!
-    const served = (load.streams.get(name) ?? 0) + 1
-    await eventually(() => (load.streams.get(name) ?? 0) >= served)
-    const before = load.streams.get(name)!
+    await eventually(() => (load.running.get(name) ?? 0) > 0)
+    const before = load.streams.get(name) ?? 0
     const elsewhere = load.plain.get(other) ?? 0
     await node.stop('SIGTERM')
-    assert.ok(load.streams.get(name)! > before, `${name} was asked to stop and ended its streams`)
+    assert.ok((load.streams.get(name) ?? 0) > before, `${name} was asked to stop and ended its streams`)
     assert.ok((load.plain.get(other) ?? 0) > elsewhere, `${other} served meanwhile`)
     await node.start()
     await eventually(() => balancer.isReady(name))

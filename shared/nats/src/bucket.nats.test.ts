@@ -143,7 +143,7 @@ describe('a watch', () => {
     const beats = (await bench.link.manager.streams.info('KV_throttles')).state.last_seq
     assert.ok(beats >= 1 && beats <= 5, `${beats} heartbeats of two watchers in 2.5 s`)
     assert.equal(one.entries.size, 0, 'heartbeats are not entries')
-    process.kill(bench.server.pid, 'SIGSTOP')
+    await bench.server.pause()
     await new Promise(resolve => setTimeout(resolve, 2_500))
     assert.ok(one.silentMs() > 2_000, 'a paused server is noticed')
     await bench.server.stop('SIGKILL')

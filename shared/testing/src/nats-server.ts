@@ -1,7 +1,9 @@
-import { mkdtemp, writeFile } from 'node:fs/promises'
+import assert from 'node:assert/strict'
+import { mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { answers, type Child, ChildEnded, startChild, untilReady } from './child.ts'
+import { eventually } from './eventually.ts'
 import { freePort } from './free-port.ts'
 import { startWatchdog, type Watchdog } from './watchdog.ts'
 
@@ -27,6 +29,9 @@ export interface NatsServer extends AsyncDisposable {
   stop(signal?: NodeJS.Signals): Promise<void>
   /** Starts it again on the same port and store directory. */
   start(): Promise<void>
+  /** Stops it where it stands, and resolves when none of its threads runs any more. */
+  pause(): Promise<void>
+  resume(): void
 }
 
 /** A real nats-server (from PATH) with JetStream in a temporary directory. */
@@ -80,11 +85,25 @@ function serverHandle(
       child = await launch(port, configFile, watchdog)
       pid = child.pid
     },
+    async pause() {
+      process.kill(pid, 'SIGSTOP')
+      await eventually(async () => assert.equal(await runningThreads(pid), 0))
+    },
+    resume() {
+      process.kill(pid, 'SIGCONT')
+    },
     async [Symbol.asyncDispose]() {
       await stop('SIGKILL')
       await watchdog.release()
     },
   }
+}
+
+/** A thread that runs on another core goes on for a while after the signal (proc(5), `stat`). */
+async function runningThreads(pid: number): Promise<number> {
+  const tasks = `/proc/${pid}/task`
+  const stats = (await readdir(tasks)).map(task => readFile(join(tasks, task, 'stat'), 'utf8'))
+  return (await Promise.all(stats)).filter(stat => !/\) T /.test(stat)).length
 }
 
 async function launch(port: number, configFile: string, watchdog: Watchdog): Promise<Child> {

@@ -50,7 +50,7 @@ describe('an event that is not acknowledged', () => {
     await using publisher = new EventPublisher(bench.link, {}, open(place.root).spool)
     await publisher.publish(numbered(0))
     // A server that hangs: the connection stands, and nobody answers.
-    process.kill(bench.server.pid, 'SIGSTOP')
+    await bench.server.pause()
     try {
       const startedMs = performance.now()
       for (const i of range(1, 21)) publisher.append(numbered(i))
@@ -61,7 +61,7 @@ describe('an event that is not acknowledged', () => {
       assert.ok(publisher.resent <= 20 * waits, `${publisher.resent} copies of 20 events`)
       assert.equal(publisher.acknowledged, 1)
     } finally {
-      process.kill(bench.server.pid, 'SIGCONT')
+      bench.server.resume()
     }
     await publisher.flush()
     const stored: number[] = []
