@@ -1,5 +1,6 @@
-import { useEffect, useId, useRef, useState } from 'preact/hooks'
+import { useEffect, useId, useState } from 'preact/hooks'
 import { navigate } from '../live/route.ts'
+import { useModal } from './dialog.tsx'
 import { Icon } from './icon.tsx'
 
 /** What the palette can do: its name, words to find it by, and the deed. */
@@ -39,19 +40,11 @@ function Search({ commands, onClose }: { commands: readonly Command[]; onClose: 
   const [text, setText] = useState('')
   const [at, setAt] = useState(0)
   const id = useId()
-  const dialog = useRef<HTMLDialogElement>(null)
   const found = [...wordCommands(text.trim()), ...commands.filter(command => isFound(command, text))].slice(
     0,
     MAX_SHOWN,
   )
   const here = Math.min(at, found.length - 1)
-  useEffect(() => {
-    const before = document.activeElement
-    dialog.current?.showModal()
-    return () => {
-      if (before instanceof HTMLElement) before.focus()
-    }
-  }, [])
 
   const run = (command: Command | undefined) => {
     if (!command) return
@@ -67,7 +60,7 @@ function Search({ commands, onClose }: { commands: readonly Command[]; onClose: 
   }
 
   return (
-    <dialog ref={dialog} class="dialog palette" aria-label="Find and go" onClose={onClose}>
+    <dialog ref={useModal()} class="dialog palette" aria-label="Find and go" onClose={onClose}>
       <input
         role="combobox"
         aria-expanded="true"
