@@ -1,4 +1,4 @@
-import type { SpoolEvent } from './spool/record.ts'
+import { payloadBytes, type SpoolEvent, type SpoolRecord, writePayload } from './spool/record.ts'
 
 const CR = 13
 const LF = 10
@@ -11,7 +11,7 @@ const LF = 10
 export class Frames {
   readonly #inbox: string
   #heads: string[] = []
-  #payloads: Uint8Array[] = []
+  #events: SpoolEvent[] = []
   #bytes = 0
 
   /** @param inbox  acknowledgements go to `<inbox>.<token>` */
@@ -24,13 +24,14 @@ export class Frames {
   }
 
   /** A publish with `Nats-Msg-Id`. Subject and id are ASCII. */
-  add({ subject, id, payload }: SpoolEvent, token: number): void {
-    const headers = `NATS/1.0\r\nNats-Msg-Id: ${id}\r\n\r\n`
-    const total = headers.length + payload.length
-    const head = `HPUB ${subject} ${this.#inbox}.${token} ${headers.length} ${total}\r\n${headers}`
+  add(event: SpoolEvent, token: number): void {
+    const headers = `NATS/1.0\r\nNats-Msg-Id: ${event.id}\r\n\r\n`
+    const bytes = payloadBytes(event)
+    const total = headers.length + bytes
+    const head = `HPUB ${event.subject} ${this.#inbox}.${token} ${headers.length} ${total}\r\n${headers}`
     this.#heads.push(head)
-    this.#payloads.push(payload)
-    this.#bytes += head.length + payload.length + 2
+    this.#events.push(event)
+    this.#bytes += head.length + bytes + 2
   }
 
   /** All that was added since, in order. */
@@ -39,15 +40,12 @@ export class Frames {
     const frames = Buffer.allocUnsafeSlow(this.#bytes)
     let at = 0
     for (let i = 0; i < this.#heads.length; i++) {
-      at += frames.write(this.#heads[i]!, at, 'latin1')
-      const payload = this.#payloads[i]!
-      frames.set(payload, at)
-      at += payload.length
+      at = writePayload(frames, at + frames.write(this.#heads[i]!, at, 'latin1'), this.#events[i]!)
       frames[at++] = CR
       frames[at++] = LF
     }
     this.#heads = []
-    this.#payloads = []
+    this.#events = []
     this.#bytes = 0
     return frames
   }
@@ -57,7 +55,7 @@ const HEAD = /^HPUB (\S+) \S+ (\d+) (\d+)$/
 const ID = /Nats-Msg-Id: (\S+)/
 
 /** Reads back what {@link Frames.take} has made. */
-export function* readFrames(frames: Buffer): Generator<SpoolEvent> {
+export function* readFrames(frames: Buffer): Generator<Pick<SpoolRecord, keyof SpoolEvent>> {
   for (let at = 0; at < frames.length; ) {
     const lineEnd = frames.indexOf('\r\n', at)
     const [, subject, headerBytes, totalBytes] = HEAD.exec(frames.toString('latin1', at, lineEnd))!

@@ -9,6 +9,8 @@ import {
   type Status,
 } from 'nats'
 
+import type { MessageParser } from './ack-reader.ts'
+
 /** The part of a pino logger that this package uses. */
 export interface LinkLog {
   info(fields: object, message: string): void
@@ -34,6 +36,8 @@ export interface NatsLink extends AsyncDisposable {
   readonly log: LinkLog
   /** Writes whole protocol commands, as `Frames` makes them; while disconnected they are dropped or wait. */
   write(commands: Uint8Array): void
+  /** Puts a reader before the client's own, for this connection and those that come after it. */
+  readFirst(reader: FirstReader): void
   /** A fresh subject for answers, under this user's inbox prefix. */
   newInbox(): string
   isConnected(): boolean
@@ -42,10 +46,23 @@ export interface NatsLink extends AsyncDisposable {
   onDisconnect(listener: () => void): () => void
 }
 
-/** The part of the client's own protocol handler that writes; not in its types, and pinned with its version. */
+/** Parts of the client's own protocol handler; not in its types, and pinned with its version. */
 interface Protocol {
   sendCommand(commands: Uint8Array): void
+  /** Made anew with each connection. */
+  readonly parser: Parser
 }
+
+interface Parser {
+  readonly state: number
+  parse(bytes: Uint8Array): void
+}
+
+/** {@link Parser.state} between two messages. */
+const BETWEEN_MESSAGES = 0
+
+/** Takes what a connection brings, and hands on what is the client's. */
+export type FirstReader = (client: MessageParser) => (bytes: Uint8Array) => void
 
 const RECONNECT_WAIT_MS = 250
 const PING_INTERVAL_MS = 10_000
@@ -78,6 +95,7 @@ export async function connectNats(settings: NatsSettings, log: LinkLog): Promise
   const reconnected = new Set<() => void>()
   const disconnected = new Set<() => void>()
   let connected = true
+  let firstReader: FirstReader | undefined
 
   // Closing the connection does not end this iterator; disposing does.
   const statuses = connection.status() as QueuedIterator<Status>
@@ -89,6 +107,7 @@ export async function connectNats(settings: NatsSettings, log: LinkLog): Promise
         for (const listener of disconnected) listener()
       } else if (status.type === Events.Reconnect) {
         connected = true
+        if (firstReader) putBefore(protocol.parser, firstReader)
         log.info({ server: status.data }, 'NATS reconnected')
         for (const listener of reconnected) listener()
       } else if (status.type === Events.Error) {
@@ -104,6 +123,10 @@ export async function connectNats(settings: NatsSettings, log: LinkLog): Promise
     manager,
     log,
     write: commands => protocol.sendCommand(commands),
+    readFirst(reader) {
+      firstReader = reader
+      putBefore(protocol.parser, reader)
+    },
     newInbox: () => createInbox(inboxPrefix),
     isConnected: () => connected && !connection.isClosed(),
     onReconnect: listener => subscribe(reconnected, listener),
@@ -120,6 +143,11 @@ export async function connectNats(settings: NatsSettings, log: LinkLog): Promise
       await watching
     },
   }
+}
+
+function putBefore(parser: Parser, reader: FirstReader): void {
+  const parse = parser.parse.bind(parser)
+  parser.parse = reader({ isBetweenMessages: () => parser.state === BETWEEN_MESSAGES, parse })
 }
 
 function subscribe(listeners: Set<() => void>, listener: () => void): () => void {

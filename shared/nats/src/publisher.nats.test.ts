@@ -27,6 +27,43 @@ describe('the publisher', () => {
     assert.deepEqual(await stored(bench), count(5_000))
   })
 
+  it('lets events gather where it is told to, and sends them by one write', async () => {
+    await using bench = await startBench()
+    let writes = 0
+    const link = {
+      ...bench.link,
+      write: (commands: Uint8Array) => {
+        writes++
+        bench.link.write(commands)
+      },
+    }
+    await using publisher = new EventPublisher(link, { gatherMs: 50 })
+    for (const i of count(20)) {
+      publisher.append(numbered(i))
+      await new Promise(setImmediate)
+    }
+    await publisher.flush()
+    assert.equal(writes, 1)
+    assert.deepEqual(await stored(bench), count(20))
+  })
+
+  it('reads acknowledgements itself, after a reconnect as before', async () => {
+    await using bench = await startBench()
+    await using publisher = new EventPublisher(bench.link)
+    const { protocol } = bench.link.connection as unknown as { protocol: { inMsgs: number } }
+    const readByClient = async (from: number) => {
+      const before = protocol.inMsgs
+      for (const i of count(100)) publisher.append(numbered(from + i))
+      await publisher.flush()
+      return protocol.inMsgs - before
+    }
+    assert.equal(await readByClient(0), 0)
+    await bench.server.stop('SIGKILL')
+    await eventually(() => assert.match(publisher.fault ?? '', /disconnected/))
+    await bench.server.start()
+    await eventually(async () => assert.equal(await readByClient(1_000 * publisher.acknowledged), 0))
+  })
+
   it('says where an event was stored', async () => {
     await using bench = await startBench()
     await using publisher = new EventPublisher(bench.link)

@@ -1,5 +1,6 @@
 import { encodeEvent, type OutgoingEvent } from '@fluxgate/contracts'
-import type { Msg, Subscription } from 'nats'
+import type { Subscription } from 'nats'
+import { AckReader, type OnAck } from './ack-reader.ts'
 import { type Backlog, type Held, MemoryBacklog, type Place, type StoredAt } from './backlog.ts'
 import { Frames } from './frames.ts'
 import type { NatsLink } from './link.ts'
@@ -24,6 +25,8 @@ export interface PublisherLimits {
    * up to 8 ms after its acknowledgement, and servers that lose power keep what is older than their `sync_interval`.
    */
   readonly keptAfterAckMs: number
+  /** Events that come within this time leave by one write; 0: those of one turn of the event loop. */
+  readonly gatherMs: number
 }
 
 export const DEFAULT_PUBLISHER_LIMITS: PublisherLimits = Object.freeze({
@@ -33,6 +36,7 @@ export const DEFAULT_PUBLISHER_LIMITS: PublisherLimits = Object.freeze({
   maxRetryMs: 4_000,
   lookUpAfterMs: DEDUPE_WINDOW_MS / 2,
   keptAfterAckMs: 2_000,
+  gatherMs: 0,
 })
 
 const RETRY_SCAN_MS = 100
@@ -71,6 +75,10 @@ export class EventPublisher implements AsyncDisposable {
   #refusedUntilMs = 0
   #idle: Array<() => void> = []
   #turn: NodeJS.Immediate | undefined
+  /** Set while events gather. */
+  #departure: NodeJS.Timeout | undefined
+  /** Events wait for more than their departure. */
+  #isHeldBack = false
   readonly #frames: Frames
   #fault: string | undefined
   /** Set while events are looked up that may be stored already: nothing is sent meanwhile. */
@@ -94,8 +102,17 @@ export class EventPublisher implements AsyncDisposable {
     this.#subscription = link.connection.subscribe(`${this.#inbox}.*`, {
       callback: (error, message) => {
         if (error) link.log.error({ err: error }, 'acknowledgements cannot be received')
-        else this.#onAck(message)
+        else {
+          const { subject, data } = message
+          this.#onAck(Number(subject.slice(this.#inbox.length + 1)), data, 0, data.length)
+          this.#onAcksRead()
+        }
       },
+    })
+    const onAck: OnAck = (token, bytes, from, to) => this.#onAck(token, bytes, from, to)
+    link.readFirst(client => {
+      const reader = new AckReader(this.#inbox, client, onAck, () => this.#onAcksRead())
+      return bytes => reader.read(bytes)
     })
     this.#timer = setInterval(() => this.#tick(), RETRY_SCAN_MS)
     this.#timer.unref()
@@ -124,7 +141,7 @@ export class EventPublisher implements AsyncDisposable {
     this.#batch.push({
       subject: outgoing.subject,
       id: outgoing.event.id,
-      payload: Buffer.from(encodeEvent(outgoing.event)),
+      payload: encodeEvent(outgoing.event),
       stored,
       heldAtMs: 0,
       wasStored: false,
@@ -164,6 +181,7 @@ export class EventPublisher implements AsyncDisposable {
     await Promise.race([this.flush(), new Promise(done => setTimeout(done, limitMs).unref())])
     clearInterval(this.#timer)
     clearImmediate(this.#turn)
+    clearTimeout(this.#departure)
     if (this.#turn) this.#endTurn()
     this.#lookingUp?.abort()
     this.#unsubscribe()
@@ -189,8 +207,15 @@ export class EventPublisher implements AsyncDisposable {
     this.#batch = []
     this.#callbacks = []
     this.#backlog.add(batch)
-    this.#sendWaiting()
+    // First what somebody waits for.
     this.#backlog.commit(callbacks)
+    if (this.#limits.gatherMs === 0) this.#sendWaiting()
+    else this.#departure ??= setTimeout(this.#depart, this.#limits.gatherMs)
+  }
+
+  readonly #depart = (): void => {
+    this.#departure = undefined
+    this.#sendWaiting()
   }
 
   #maySend(): boolean {
@@ -229,15 +254,17 @@ export class EventPublisher implements AsyncDisposable {
       if (!held) break
       this.#send(held)
     }
+    this.#isHeldBack = this.#backlog.waiting > 0
     this.#flushFrames()
     if (this.#idle.length > 0 && this.buffered === 0) for (const resolve of this.#idle.splice(0)) resolve()
   }
 
-  #onAck(message: Msg): void {
-    const token = Number(message.subject.slice(this.#inbox.length + 1))
+  /** The acknowledgement stands in the bytes `from` … `to`. */
+  #onAck(token: number, bytes: Uint8Array, from: number, to: number): void {
     const held = this.#outstanding.get(token)
     if (!held) return // the acknowledgement of a copy that was sent again
-    const ack = held.stored === undefined && isPlain(message.data) ? PLAIN : readAck(message)
+    const ack =
+      held.stored === undefined && isPlain(bytes, from, to) ? PLAIN : readAck(bytes.subarray(from, to))
     if ('fault' in ack) {
       this.#onRefused(token, held, ack.fault)
       return
@@ -248,7 +275,10 @@ export class EventPublisher implements AsyncDisposable {
     this.#fault = undefined
     this.#refusedUntilMs = 0
     this.#onStored(held, ack)
-    this.#sendWaiting()
+  }
+
+  #onAcksRead(): void {
+    if (this.#isHeldBack || this.#idle.length > 0) this.#sendWaiting()
   }
 
   #onStored(held: Held, at: StoredAt): void {
@@ -344,20 +374,22 @@ export class EventPublisher implements AsyncDisposable {
  * True for `{"stream":"…", "seq":123}`, seen by two of its bytes: a refusal begins with `{"error"`, a copy's
  * acknowledgement ends with `"duplicate": true}`. Nobody asks for the place of most events.
  */
-function isPlain(data: Uint8Array): boolean {
-  const last = data[data.length - 2]!
-  return data[2] === STREAM && last >= ZERO && last <= NINE
+function isPlain(bytes: Uint8Array, from: number, to: number): boolean {
+  const last = bytes[to - 2]!
+  return bytes[from + 2] === STREAM && last >= ZERO && last <= NINE
 }
 
-function readAck(message: Msg): StoredAt | { fault: string } {
+interface Ack {
+  stream?: string
+  seq?: number
+  duplicate?: boolean
+  error?: { description?: string; err_code?: number }
+}
+
+function readAck(body: Uint8Array): StoredAt | { fault: string } {
   // No stream takes this subject, or JetStream is away: status 503 and no body.
-  if (message.data.length === 0 || message.data[0] !== ACK_PREFIX) return { fault: 'no stream answered' }
-  const ack = message.json<{
-    stream?: string
-    seq?: number
-    duplicate?: boolean
-    error?: { description?: string; err_code?: number }
-  }>()
+  if (body.length === 0 || body[0] !== ACK_PREFIX) return { fault: 'no stream answered' }
+  const ack = JSON.parse(Buffer.from(body).toString('utf8')) as Ack
   if (ack.error || ack.stream === undefined || ack.seq === undefined) {
     return {
       fault: `${ack.error?.description ?? 'unreadable acknowledgement'} (${ack.error?.err_code ?? 0})`,

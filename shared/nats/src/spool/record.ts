@@ -5,8 +5,8 @@ export interface SpoolEvent {
   readonly subject: string
   /** The event's id, ASCII. */
   readonly id: string
-  /** The event's JSON, UTF-8. */
-  readonly payload: Uint8Array
+  /** The event's JSON: a text that is to become UTF-8, or the bytes. */
+  readonly payload: string | Uint8Array
 }
 
 /** `event`: to be published. `context`: an earlier event, repeated at the head of a segment and not published again. */
@@ -14,6 +14,7 @@ export type RecordKind = 'event' | 'context'
 
 export interface SpoolRecord extends SpoolEvent {
   readonly kind: RecordKind
+  readonly payload: Uint8Array
   /** Counts the events of one directory; a context record has the position of the event after it. */
   readonly position: number
   /** When it was written, epoch milliseconds. */
@@ -34,7 +35,18 @@ const KINDS: readonly RecordKind[] = ['event', 'context']
 const MAX_BODY_BYTES = 16 * 1024 ** 2
 
 export function recordBytes(event: SpoolEvent): number {
-  return HEAD_BYTES + FIXED_BYTES + event.id.length + event.subject.length + event.payload.length
+  return HEAD_BYTES + FIXED_BYTES + event.id.length + event.subject.length + payloadBytes(event)
+}
+
+export function payloadBytes({ payload }: SpoolEvent): number {
+  return typeof payload === 'string' ? Buffer.byteLength(payload) : payload.length
+}
+
+/** @returns the offset behind it */
+export function writePayload(into: Buffer, offset: number, { payload }: SpoolEvent): number {
+  if (typeof payload === 'string') return offset + into.write(payload, offset)
+  into.set(payload, offset)
+  return offset + payload.length
 }
 
 /** Writes a record at `offset` of a buffer with room for it. @returns the offset behind it */
@@ -46,17 +58,15 @@ export function writeRecord(
   position: number,
   atMs: number,
 ): number {
-  const { id, subject, payload } = event
+  const { id, subject } = event
   const body = offset + HEAD_BYTES
   const text = body + FIXED_BYTES
-  const end = text + id.length + subject.length + payload.length
   into[body] = kind === 'event' ? 0 : 1
   into[body + 1] = id.length
   into.writeUInt16LE(subject.length, body + 2)
   into.writeDoubleLE(atMs, body + 4)
   into.writeDoubleLE(position, body + 12)
-  into.write(id + subject, text, 'latin1')
-  into.set(payload, text + id.length + subject.length)
+  const end = writePayload(into, text + into.write(id + subject, text, 'latin1'), event)
   into.writeUInt32LE(end - body, offset)
   into.writeUInt32LE(crc32(into.subarray(body, end)), offset + 4)
   return end
