@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { promisify } from 'node:util'
 import type { Line } from './harness/line.ts'
+import { ROWS as ALL_ROWS } from './rows/index.ts'
 
 const run = promisify(execFile)
 const MAIN = join(import.meta.dirname, 'main.ts')
@@ -53,8 +54,13 @@ test('a row whose program is missing says so', async () => {
   )
 })
 
-test('a row that is not there is named, with those that are', async () => {
+test('what cannot be understood is named, and help tells every row', async () => {
   await assert.rejects(bench(['--rows', 'warp']), /no row warp; there are unary, tls/)
+  await assert.rejects(bench(['--rounds', 'many']), /--rounds must be a number above zero, not many/)
+  await assert.rejects(bench(['--fast']), { code: 2 })
+  const { stdout } = await run(process.execPath, [MAIN, '--help'])
+  for (const { id, what } of ALL_ROWS)
+    assert.match(stdout, new RegExp(`^  ${id} +${RegExp.escape(what)}$`, 'm'))
 })
 
 async function bench(

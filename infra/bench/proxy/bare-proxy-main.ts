@@ -6,7 +6,7 @@ import { Agent } from 'undici'
  * back. Arguments: port, upstream origin.
  */
 const [port = '0', origin = ''] = process.argv.slice(2)
-const agent = new Agent({ allowH2: false, connections: 256, pipelining: 1 })
+const agent = new Agent({ allowH2: false, connections: 8_192, pipelining: 1 })
 const app = Fastify({ logger: false })
 app.removeAllContentTypeParsers()
 app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
@@ -24,9 +24,10 @@ app.all('/*', (request, reply) => {
     {
       onRequestStart() {},
       onResponseStart(_controller, status, headers) {
+        const length = headers['content-length']
         raw.writeHead(status, {
           'content-type': String(headers['content-type']),
-          'content-length': String(headers['content-length']),
+          ...(length !== undefined && { 'content-length': String(length) }),
         })
       },
       onResponseData(_controller, chunk) {

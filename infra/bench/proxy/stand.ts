@@ -14,7 +14,9 @@ export interface Stand extends AsyncDisposable {
   /** A node on this stand, before this model server; it ends with the stand. */
   gateway(upstream: string, settings?: Partial<GatewaySettings>): Promise<GatewayProcess>
   /** Fastify and undici with nothing between them. */
-  bareProxy(upstream: string): Promise<{ readonly url: string; readonly process: Process }>
+  bareProxy(
+    upstream: string,
+  ): Promise<{ readonly port: number; readonly url: string; readonly process: Process }>
 }
 
 export async function startStand(): Promise<Stand> {
@@ -46,7 +48,7 @@ export async function startStand(): Promise<Stand> {
       const main = join(import.meta.dirname, 'bare-proxy-main.ts')
       const args = ['--disable-warning=ExperimentalWarning', main, String(port), upstream]
       const child = processes.use(await startProcess(process.execPath, args, port))
-      return { url: `http://127.0.0.1:${port}/v1/chat/completions`, process: child }
+      return { port, url: `http://127.0.0.1:${port}/v1/chat/completions`, process: child }
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   }

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { encodeEvent, eventMaker, TokensSettled } from '@fluxgate/contracts'
 import { connectNats, EventPublisher } from '@fluxgate/nats'
 import { createIds } from '@fluxgate/runtime'
@@ -24,14 +25,18 @@ console.log(
   JSON.stringify({ eventsPerSecond: events / tookS, cpuMicros: (user + system) / events, events, errors }),
 )
 
+/** While the window is full the server has the work: to ask again at every turn would be counted as the publisher's. */
+async function turn(outstanding: number): Promise<void> {
+  if (outstanding < WINDOW && performance.now() < endMs) return new Promise(resolve => setImmediate(resolve))
+  await sleep(1)
+}
+
 async function byPublisher(): Promise<{ events: number; errors: number }> {
   await using publisher = new EventPublisher(link, { maxOutstanding: WINDOW })
   let events = 0
   while (performance.now() < endMs) {
-    if (publisher.buffered < WINDOW) {
-      for (let i = 0; i < BATCH; i++) publisher.append(settled(events++))
-    }
-    await new Promise(setImmediate)
+    if (publisher.buffered < WINDOW) for (let i = 0; i < BATCH; i++) publisher.append(settled(events++))
+    await turn(publisher.buffered)
   }
   await publisher.flush()
   return { events, errors: publisher.refused + (events - publisher.acknowledged) }
@@ -51,7 +56,7 @@ async function byLibrary(): Promise<{ events: number; errors: number }> {
   }
   while (performance.now() < endMs || outstanding > 0) {
     if (performance.now() < endMs && outstanding < WINDOW) for (let i = 0; i < BATCH; i++) void publish()
-    await new Promise(setImmediate)
+    await turn(outstanding)
   }
   return { events, errors }
 }

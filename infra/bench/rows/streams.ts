@@ -11,6 +11,7 @@ const SMOKE_STREAMS = 100
 const CHUNKS_PER_SECOND = 30
 const DIRECT = 'direct'
 const NGINX = 'nginx proxy_pass'
+const BARE = 'bare fastify + undici'
 const OURS = 'Fluxgate'
 
 interface StreamsRun extends StreamsRead {
@@ -30,10 +31,12 @@ export const streams: Row = {
     await using source = await tools.startSource(CHUNKS_PER_SECOND)
     const origin = `http://127.0.0.1:${source.port}`
     await using nginx = await startNginxProxy(origin)
+    const bare = await stand.bareProxy(origin)
     const gateway = await stand.gateway(origin, { env: { UPSTREAM_CONNECTIONS: '8192' } })
     const subjects = [
       { name: DIRECT, port: source.port, authorization: 'none', process: source },
       { name: NGINX, port: nginx.port, authorization: 'none', process: nginx.process },
+      { name: BARE, port: bare.port, authorization: 'none', process: bare.process },
       {
         ...{ name: OURS, port: gateway.port, process: gateway.process },
         authorization: `Bearer ${gateway.key}`,
@@ -68,15 +71,22 @@ function linesOf(results: ReadonlyMap<string, StreamsRun[]>): Measured[] {
   const delay = (run: StreamsRun) => run.p99Micros / 1_000
   const all = [...results.values()].flat()
   const cores = (of: (run: StreamsRun) => number) => figure(median(all.map(of)))
-  const { base: _, ...cpu } = line('CPU of a chunk', NGINX, 'µs', run => run.chunkMicros)
+  const chunkMicros = (run: StreamsRun) => run.chunkMicros
+  const { base: _, ...cpu } = line('CPU of a chunk', NGINX, 'µs', chunkMicros)
   return [
     {
       ...line('delay of a chunk, p99', DIRECT, 'ms', delay),
       ...{ compared: 'added', ...atMost(10, 3) },
       note: `source ${cores(run => run.sourceCores)} and reader ${cores(run => run.readerCores)} of a core`,
     },
-    { ...line('delay of a chunk, p99, beside nginx', NGINX, 'ms', delay), compared: 'added' },
+    ...[NGINX, BARE].map(base => ({
+      ...line(`delay of a chunk, p99, beside ${base}`, base, 'ms', delay),
+      compared: 'added' as const,
+    })),
     { ...cpu, compared: 'alone', ...atMost(25, 10) },
-    { ...line('CPU of a chunk beside nginx', NGINX, 'µs', run => run.chunkMicros), compared: 'ratio' },
+    ...[NGINX, BARE].map(base => ({
+      ...line(`CPU of a chunk beside ${base}`, base, 'µs', chunkMicros),
+      compared: 'ratio' as const,
+    })),
   ]
 }
