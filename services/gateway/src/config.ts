@@ -171,6 +171,7 @@ function readLimits(env: EnvReader): GatewayLimits {
     maxCountedBytes: MIB,
     maxHeardBytes: env.integer('MAX_HEARD_BYTES', 256 * MIB),
     countDeadlineMs: env.durationMs('COUNT_DEADLINE', 200),
+    counterStartMs: 3_000,
     maxWaitingCounts: 256,
     connectTimeoutMs: env.durationMs('UPSTREAM_CONNECT_TIMEOUT', 5_000),
     firstByteTimeoutMs: env.durationMs('UPSTREAM_FIRST_BYTE_TIMEOUT', 300_000),

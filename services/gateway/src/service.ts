@@ -52,6 +52,9 @@ export interface Gateway extends AsyncDisposable {
   readonly adminPort: number
 }
 
+/** With few calls at a time an event's way to the log would stand in the way of their answers. */
+const GATHER_MS = 1
+
 /** A gateway node, from the log and the database up to the two faces. What is started last is stopped first. */
 export async function startGateway(config: GatewayConfig, log: Log): Promise<Gateway> {
   await using stack = new AsyncDisposableStack()
@@ -68,7 +71,7 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
   const files = { ...config.spool, root: join(config.dataDir, 'spool'), node: config.node, boot }
   const { spool, left } = await openNodeSpool(link, files, () => contextOf(running), log)
   const { keptAfterAckMs } = config.spool
-  const publisher = stack.use(new EventPublisher(link, { keptAfterAckMs }, spool))
+  const publisher = stack.use(new EventPublisher(link, { keptAfterAckMs, gatherMs: GATHER_MS }, spool))
   const make = eventMaker(`/gateway/${config.node}/${boot.toLowerCase()}`, newId, epochMs)
   const append = (event: OutgoingEvent) => publisher.append(event)
   const committed = (callback: () => void) => publisher.committed(callback)
@@ -114,7 +117,7 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
   const bodies = stack.use(new Bodies(limits))
   const registry = createMetrics('gateway')
   const telemetry = stack.use(
-    openTelemetry(config.telemetry, registry, { originOf: upstreams.originOf, log, nowMs, epochMs }),
+    await openTelemetry(config.telemetry, registry, { originOf: upstreams.originOf, log, nowMs, epochMs }),
   )
   gatewayMetrics(registry, {
     publisher,

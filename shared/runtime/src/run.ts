@@ -1,5 +1,6 @@
 import { ConfigError, type Environment, EnvReader } from './config.ts'
 import { createLog, LOG_LEVELS, type Log, type LogDestination, type LogLevel } from './log.ts'
+import { collectStartupGarbage } from './startup-garbage.ts'
 
 const STOP_LIMIT_MS = 10_000
 /** A service that has not started serves nobody: what it waits for is not worth a longer stop. */
@@ -35,6 +36,7 @@ export async function run<Config, Service extends AsyncDisposable>(
   const config = service.readConfig(reader)
   if (reader.faults.length > 0) return fail(service.name, reader.faults)
 
+  collectStartupGarbage()
   const log = createLog(service.name, level, service.logTo)
   const stop = listenForStop(log)
   let startLimit: NodeJS.Timeout | undefined

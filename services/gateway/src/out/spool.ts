@@ -68,7 +68,7 @@ export async function openNodeSpool(
 
 function* spooled(events: Iterable<OutgoingEvent>) {
   for (const { subject, event } of events) {
-    yield { subject, id: event.id, payload: Buffer.from(encodeEvent(event)) }
+    yield { subject, id: event.id, payload: encodeEvent(event) }
   }
 }
 

@@ -5,7 +5,7 @@ import type { CallEnd } from '../core/exchange/call-end.ts'
 import type { Refusal } from '../core/refusal.ts'
 import { openAccessLog } from './access-log.ts'
 import { requestMetrics } from './request-metrics.ts'
-import { openTracing, type Tracing, type TracingConfig, type TracingDeps } from './tracing.ts'
+import type { Tracing, TracingConfig, TracingDeps } from './tracing.ts'
 
 export interface TelemetryConfig {
   /** A log line for each call, beside its events. */
@@ -23,9 +23,13 @@ export interface Telemetry extends AsyncDisposable {
   refused(call: Call, identity: Identity, refusal: Refusal, status: number): void
 }
 
-export function openTelemetry(config: TelemetryConfig, registry: Registry, deps: TracingDeps): Telemetry {
+export async function openTelemetry(
+  config: TelemetryConfig,
+  registry: Registry,
+  deps: TracingDeps,
+): Promise<Telemetry> {
   const metrics = requestMetrics(registry)
-  const tracing = config.tracing && openTracing(config.tracing, deps)
+  const tracing = config.tracing && (await tracingOf(config.tracing, deps))
   const accessLog = config.accessLog ? openAccessLog(deps.log, deps.nowMs) : undefined
   return {
     beginTrace: tracing?.begin,
@@ -45,4 +49,10 @@ export function openTelemetry(config: TelemetryConfig, registry: Registry, deps:
       await tracing?.[Symbol.asyncDispose]()
     },
   }
+}
+
+/** OpenTelemetry is hundreds of modules: they are loaded where they are asked for. */
+async function tracingOf(config: TracingConfig, deps: TracingDeps): Promise<Tracing> {
+  const { openTracing } = await import('./tracing.ts')
+  return openTracing(config, deps)
 }

@@ -1,6 +1,5 @@
 import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { generate } from 'selfsigned'
 import type { TlsPair } from '../core/edge/tls-pair.ts'
 
 /** From the day before it is made; macOS takes none that is valid for longer. */
@@ -21,6 +20,8 @@ export async function loadTls(
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
   }
+  // Many modules, that nothing needs once the pair is there.
+  const { generate } = await import('selfsigned')
   const made = await generate([{ name: 'commonName', value: names[0] ?? 'localhost' }], {
     keyType: 'ec',
     curve: 'P-256',

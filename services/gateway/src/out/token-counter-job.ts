@@ -1,4 +1,5 @@
 import type { Dialect } from '../core/dialect/dialect.ts'
+import type { Counted } from '../core/usage/count.ts'
 
 /** What goes to the thread that counts: one job at a time. */
 export interface CountJob {
@@ -8,3 +9,6 @@ export interface CountJob {
   /** The job is given up after this time. */
   readonly limitMs: number
 }
+
+/** What comes from it: once that its tables are built, then the answer to each job. */
+export type CounterSaid = 'ready' | Counted | undefined

@@ -1,7 +1,7 @@
 import { parentPort } from 'node:worker_threads'
 import { countTokens } from 'gpt-tokenizer/encoding/o200k_base'
 import { counted } from '../core/usage/counted.ts'
-import type { CountJob } from './token-counter-job.ts'
+import type { CounterSaid, CountJob } from './token-counter-job.ts'
 
 /** The thread that counts. Names of special tokens in a text are text: callers can write them. */
 const TEXT_ONLY = { disallowedSpecial: new Set<string>() }
@@ -10,6 +10,8 @@ if (!port) throw new Error('token-counter-main.ts runs as a worker thread')
 
 // Tables are built at the first use.
 countTokens('ready')
+const say = (said: CounterSaid) => port.postMessage(said)
+say('ready')
 port.on('message', (job: CountJob) => {
   const untilMs = performance.now() + job.limitMs
   const isLate = () => performance.now() > untilMs
@@ -19,7 +21,7 @@ port.on('message', (job: CountJob) => {
     body: body && bufferOf(body),
     answer: answer && { contentType: answer.contentType, bytes: bufferOf(answer.bytes) },
   }
-  port.postMessage(counted(ask, text => countTokens(text, TEXT_ONLY), isLate))
+  say(counted(ask, text => countTokens(text, TEXT_ONLY), isLate))
 })
 
 function bufferOf({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {

@@ -9,6 +9,7 @@ const LIMITS: CountLimits = {
   maxCountedBytes: 1_000_000,
   maxHeardBytes: 1_000_000,
   countDeadlineMs: 30_000,
+  counterStartMs: 0,
   maxWaitingCounts: 16,
 }
 const open = (limits: Partial<CountLimits> = {}) =>
@@ -54,6 +55,17 @@ describe('the token counter', () => {
     assert.equal(await ask(counter, { answer: answerOf('late') }), undefined)
     await using slow = open()
     assert.equal((await ask(slow, { answer: answerOf('in time') }))?.completion, 2)
+  })
+
+  it('lets the first call wait while it starts', async () => {
+    const deadline = { countDeadlineMs: 100, counterStartMs: 30_000 }
+    await using counter = open(deadline)
+    const [first, second] = ['one', 'two'].map(text => ask(counter, { answer: answerOf(text) }))
+    assert.equal((await first)?.completion, 1)
+    assert.equal((await second)?.completion, 1)
+    const startedMs = performance.now()
+    assert.equal(await ask(counter, { answer: answerOf('模型'.repeat(200_000)) }), undefined)
+    assert.ok(performance.now() - startedMs < 10_000, 'once it runs, no call waits so long')
   })
 
   it('gives up a text that takes too long, and the next is not kept waiting', async () => {

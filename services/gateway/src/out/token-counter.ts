@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads'
 import type { Counted, CountLimits, CountRequest, CountTokens } from '../core/usage/count.ts'
-import type { CountJob } from './token-counter-job.ts'
+import type { CounterSaid, CountJob } from './token-counter-job.ts'
 
 export interface TokenCounter extends AsyncDisposable {
   readonly count: CountTokens
@@ -16,8 +16,9 @@ interface Waiting {
 
 /**
  * Counts tokens with the tokenizer of OpenAI's newer models (o200k_base) in a thread of its own, one call at a time. The
- * thread is started at once, because building the tokenizer's tables takes longer than an answer may wait. A call that
- * is not counted at its deadline, that finds the queue full, or whose thread broke is not counted at all.
+ * thread is started by the first call that needs it, because its tables take 120 MB and most model servers report their
+ * usage; until it is ready, calls wait longer. A call that is not counted at its deadline, that finds the queue full, or
+ * whose thread broke is not counted at all.
  */
 export function openTokenCounter(
   limits: CountLimits,
@@ -27,15 +28,20 @@ export function openTokenCounter(
   let queue: Waiting[] = []
   let running: Waiting | undefined
   let closed = false
-  let worker: Worker | undefined = start()
+  let worker: Worker | undefined
+  let isReady = false
 
   function start(): Worker {
     const started = new Worker(new URL('./token-counter-main.ts', import.meta.url))
     started.unref()
-    started.on('message', (counted: Counted | undefined) => finish(counted))
+    started.on('message', (said: CounterSaid) => {
+      if (said === 'ready') isReady = true
+      else finish(said)
+    })
     started.on('error', onFault) // 'exit' follows
     started.once('exit', () => {
       if (worker === started) worker = undefined
+      isReady = false
       finish(undefined)
     })
     return started
@@ -54,7 +60,7 @@ export function openTokenCounter(
       if (!waiting) return
       if (waiting.timer === undefined) continue // answered at its deadline
       running = waiting
-      const job = jobOf(waiting.ask, waiting.untilMs - nowMs())
+      const job = jobOf(waiting.ask, Math.min(waiting.untilMs - nowMs(), limits.countDeadlineMs))
       worker ??= start()
       worker.postMessage(job, buffersOf(job))
     }
@@ -69,8 +75,9 @@ export function openTokenCounter(
         done(undefined)
         return
       }
-      const waiting: Waiting = { ask, done, untilMs: nowMs() + limits.countDeadlineMs, timer: undefined }
-      waiting.timer = setTimeout(() => answer(waiting, undefined), limits.countDeadlineMs)
+      const waitMs = limits.countDeadlineMs + (isReady ? 0 : limits.counterStartMs)
+      const waiting: Waiting = { ask, done, untilMs: nowMs() + waitMs, timer: undefined }
+      waiting.timer = setTimeout(() => answer(waiting, undefined), waitMs)
       queue.push(waiting)
       next()
     },

@@ -29,6 +29,8 @@ export interface CountLimits {
   readonly maxHeardBytes: number
   /** An answer's end waits no longer for its count. */
   readonly countDeadlineMs: number
+  /** So much longer while the counter starts, which the first call that needs it makes it do. */
+  readonly counterStartMs: number
   /** Calls that may wait for the counter. */
   readonly maxWaitingCounts: number
 }
