@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
-import { identitySubject, parseIdentity, TokensSettled } from '@fluxgate/contracts'
+import { IncidentOpened, incidentSubject, type Throttle } from '@fluxgate/contracts'
 import { connectNats } from '@fluxgate/nats'
 import { Agent, fetch } from 'undici'
 import { startSystem } from '../e2e/system.ts'
@@ -9,8 +9,9 @@ import { quantile } from './harness/line.ts'
 
 /**
  * The loop, `npm run bench:loop [-- --runs 50 --callers 8 --json]`: how long from the flooding request to the enforced
- * throttle, over as many fresh identities. `loop`: from the crossing settlement in its stream to the throttle in its
- * bucket, both by the clock of the NATS server, which republishes the throttle to every gateway as it stores it. `client`:
+ * throttle, over as many fresh identities. `loop`: from the crossing settlement in its stream, the newest event that the
+ * incident cites, to the throttle in its bucket, both by the clock of the NATS server, which republishes the throttle to
+ * every gateway as it stores it. `client`:
  * from the end of the crossing answer to the first 429, which also holds the calls that were let through in between. Other
  * callers keep the gateway busy meanwhile, each with a key of its own, below its limits.
  */
@@ -27,6 +28,8 @@ const MAX_CALLS = 100
 const BOUNDS_MS = [1, 2, 3, 4, 5, 7, 10, 20, 50, 100, Number.POSITIVE_INFINITY]
 const BAR_CHARS = 50
 const PAUSE_MS = 50
+const MAX_LOOKS = 100
+const LOOK_MS = 10
 const PROMPT = 'flood '.repeat(150)
 
 await using system = await startSystem()
@@ -55,7 +58,8 @@ for (let run = 0; run < RUNS; run++) {
   }
   if (status !== 429) throw new Error(`run ${run} ended with ${status}`)
   clients.push(performance.now() - answeredMs)
-  loops.push((await storedMs('KV_throttles', `$KV.throttles.${identity}`)) - (await crossingMs(identity)))
+  const throttle = await last('KV_throttles', `$KV.throttles.${identity}`)
+  loops.push(throttle.storedMs - (await crossingMs(throttle.json<Throttle>().incident!)))
 }
 stopLoad.abort()
 await load
@@ -76,16 +80,40 @@ async function ordinary(user: string): Promise<void> {
   }
 }
 
-/** Nothing is settled between the crossing and the throttle's end but what was already in flight: the last one counts. */
-function crossingMs(identity: string): Promise<number> {
-  return storedMs('TOKENS', identitySubject(TokensSettled, parseIdentity(identity)!))
+/** When the newest of the incident's evidence was stored. The flooder's later calls, in flight meanwhile, are not in it. */
+async function crossingMs(incident: string): Promise<number> {
+  const { json } = await last('INCIDENTS', incidentSubject(IncidentOpened, incident))
+  const { evidence } = json<{ data: { evidence: { stream: string; sequence: number }[] } }>().data
+  const stored = evidence.map(({ stream, sequence }) => storedMessage(stream, { seq: sequence }))
+  return Math.max(...(await Promise.all(stored)).map(message => message.storedMs))
 }
 
-/** When the stream stored the last message of a subject, in milliseconds with the server's nanoseconds. */
-async function storedMs(stream: string, subject: string): Promise<number> {
-  const { timestamp } = await link.manager.streams.getMessage(stream, { last_by_subj: subject })
-  const [seconds, fraction = '0'] = timestamp.replace('Z', '').split('.')
-  return Date.parse(`${seconds}Z`) + Number(`0.${fraction}`) * 1_000
+/** The last message of a subject, as soon as there is one: the incident is stored beside the throttle, not before it. */
+async function last(stream: string, subject: string): Promise<StoredMessage> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await storedMessage(stream, { last_by_subj: subject })
+    } catch (error) {
+      if (attempt === MAX_LOOKS) throw error
+      await sleep(LOOK_MS)
+    }
+  }
+}
+
+interface StoredMessage {
+  /** By the server's clock, with its nanoseconds. */
+  readonly storedMs: number
+  json<T>(): T
+}
+
+async function storedMessage(
+  stream: string,
+  query: { seq: number } | { last_by_subj: string },
+): Promise<StoredMessage> {
+  const message = await link.manager.streams.getMessage(stream, query)
+  const [seconds, fraction = '0'] = message.timestamp.replace('Z', '').split('.')
+  const storedMs = Date.parse(`${seconds}Z`) + Number(`0.${fraction}`) * 1_000
+  return { storedMs, json: <T>() => message.json() as T }
 }
 
 async function newKey(user: string): Promise<{ key: string; identity: string }> {
