@@ -37,7 +37,7 @@ describe('the publisher', () => {
         bench.link.write(commands)
       },
     }
-    await using publisher = new EventPublisher(link, { gatherMs: 50 })
+    await using publisher = new EventPublisher(link, { gatherMs: 1_000 })
     for (const i of count(20)) {
       publisher.append(numbered(i))
       await new Promise(setImmediate)
