@@ -74,7 +74,7 @@ export function requestMetrics(
     return found
   }
 
-  function countTokens(model: string, input: number, output: number): void {
+  function countTokens(model: string, { input, output }: Usage): void {
     const label = modelLabel.of(model)
     let found = models.get(label)
     if (!found) {
@@ -140,7 +140,7 @@ export function requestMetrics(
       found.overhead.add(end.overheadMs / 1_000)
       if (ending.firstByteMs !== undefined) found.firstByte.add(ending.firstByteMs / 1_000)
       bytes += ending.bytes
-      if (settlement.total > 0) countTokens(call.model, settlement.prompt, settlement.completion)
+      if (settlement.total > 0) countTokens(call.model, settlement.usage)
     },
   }
 }
