@@ -27,6 +27,7 @@ import type { Refusal } from '../core/refusal.ts'
 import type { Counted, CountTokens } from '../core/usage/count.ts'
 import { Heard, type HeardRoom } from '../core/usage/heard.ts'
 import { NOTHING, type UsageTap } from '../core/usage/tap.ts'
+import type { Vendor } from '../core/usage/vendors/vendor.ts'
 import type { RawReply } from './raw-reply.ts'
 import { answerRefusal } from './refuse.ts'
 
@@ -84,7 +85,9 @@ export class Exchange implements UpstreamListener {
   #status = 0
   #sentMs: number
   #firstByteMs: number | undefined
-  #answeredModel: string | undefined
+  #vendor: Vendor | undefined
+  /** The model that the first bytes name, for answers of which nothing else is read. */
+  #firstNamed: string | undefined
   #bytes = 0
   /** Bytes of the whole answer, where the upstream has said so. */
   #length = Number.NaN
@@ -126,8 +129,9 @@ export class Exchange implements UpstreamListener {
     this.#control = control
   }
 
-  onAttempt(upstream: string, model: string | undefined): void {
+  onAttempt(upstream: string, model: string | undefined, vendor?: Vendor): void {
     this.#upstream = upstream
+    this.#vendor = vendor
     this.#attempts++
     this.#fallback = model
   }
@@ -139,7 +143,9 @@ export class Exchange implements UpstreamListener {
     this.#length = Number(incoming['content-length'] ?? Number.NaN)
     this.#contentType = typeof contentType === 'string' ? contentType : ''
     const encoded = isEncoded(incoming)
-    this.#tap = encoded ? unreadTap() : this.call.dialect.tap(this.#contentType, this.#stripUsage)
+    this.#tap = encoded
+      ? unreadTap()
+      : this.call.dialect.tap(this.#contentType, this.#stripUsage, this.#vendor)
     if (!encoded && status < 400 && this.call.reserved > 0) this.#heard = new Heard(this.#deps.heardRoom)
     const streamed = this.#contentType.startsWith('text/event-stream')
     const headers = responseHeaders(incoming, !this.#stripUsage || NO_CONTENT_STATUSES.has(status))
@@ -159,7 +165,7 @@ export class Exchange implements UpstreamListener {
     if (this.#ended || !this.#tap) return
     if (this.#firstByteMs === undefined) {
       this.#firstByteMs = this.#deps.nowMs() - this.call.startedMs
-      this.#answeredModel = modelIn(chunk)
+      this.#firstNamed = modelIn(chunk)
     }
     this.#bytes += chunk.length
     this.#heard?.keep(chunk)
@@ -257,7 +263,7 @@ export class Exchange implements UpstreamListener {
       firstByteMs: this.#firstByteMs,
       bytes: this.#bytes,
       attempts: this.#attempts,
-      answered: this.#answeredModel ?? this.#fallback,
+      answered: this.#answeredModel(),
     }
     const missing = unreported(this.#answer(), this.call)
     const bytes = missing && this.#heard?.whole()
@@ -304,8 +310,12 @@ export class Exchange implements UpstreamListener {
   #answer(): Answered | undefined {
     const tap = this.#tap
     if (!tap) return undefined
-    const model = this.#answeredModel ?? this.#fallback
+    const model = this.#answeredModel()
     return { status: this.#status, model, reported: tap.usage, pieces: tap.pieces }
+  }
+
+  #answeredModel(): string | undefined {
+    return this.#tap?.model ?? this.#firstNamed ?? this.#fallback
   }
 
   #append<D extends EventDefinition>(definition: D, data: DataOf<D>): OutgoingEvent {

@@ -1,3 +1,4 @@
+import type { Usage } from '@fluxgate/contracts'
 import { BoundedLabel, Distribution, expose, exposeHistograms, type Registry } from '@fluxgate/runtime'
 import type { AdmittedCall, Call } from '../core/exchange/call.ts'
 import type { CallEnd, Outcome } from '../core/exchange/call-end.ts'

@@ -83,7 +83,13 @@ export function settle(
     input: counts.input ?? bounded(counted?.prompt ?? call.promptEstimate),
     output: counts.output ?? bounded(counted?.completion ?? answer.pieces),
   }
-  return settlementOf(answer, call, usage, models, isReported ? 'reported' : counted ? 'counted' : 'estimated')
+  return settlementOf(
+    answer,
+    call,
+    usage,
+    models,
+    isReported ? 'reported' : counted ? 'counted' : 'estimated',
+  )
 }
 
 function settlementOf(

@@ -33,6 +33,7 @@ describe('UPSTREAMS_FILE', () => {
           models: ['gpt-*'],
           aliases: { fast: 'gpt-5-mini' },
           dialects: ['openai'],
+      vendor: undefined,
           weight: 3,
           maxInFlight: 7,
           timeouts: { firstByteMs: 9 },

@@ -26,12 +26,17 @@ export function chatCounts(usage: JsonObject, ruleOf?: OutputRule): ChatCounts |
   const figures = figuresOf(usage)
   const { prompt, completion, total } = figures
   if (prompt === undefined && completion === undefined && total === undefined) return undefined
-  const details =
-    objectOf(usage.prompt_tokens_details) ?? objectOf(usage.prompt_token_details) ?? NOTHING
+  const details = objectOf(usage.prompt_tokens_details) ?? objectOf(usage.prompt_token_details) ?? NOTHING
   const outputDetails = objectOf(usage.completion_tokens_details) ?? NOTHING
   const cached =
     firstCount(details, 'cached_tokens') ??
-    firstCount(usage, 'prompt_cache_hit_tokens', 'cached_tokens', 'num_cached_tokens', 'cache_read_input_tokens')
+    firstCount(
+      usage,
+      'prompt_cache_hit_tokens',
+      'cached_tokens',
+      'num_cached_tokens',
+      'cache_read_input_tokens',
+    )
   const input = inputOf(figures, cached)
   const output = ruleOf ? ruleOf(usage, figures) : outputOf(figures)
   const { fiveMinutes, hour } = writtenOf(usage, details)
@@ -47,8 +52,7 @@ export function chatCounts(usage: JsonObject, ruleOf?: OutputRule): ChatCounts |
       audioInput: partOf(firstCount(details, 'audio_tokens'), input),
       audioOutput: partOf(firstCount(outputDetails, 'audio_tokens'), output),
       tools: usedTools({
-        webSearch:
-          firstCount(search, 'web_search_requests') ?? firstCount(usage, 'num_search_queries'),
+        webSearch: firstCount(search, 'web_search_requests') ?? firstCount(usage, 'num_search_queries'),
       }),
     }),
     unbalanced: isUnbalanced(figures),

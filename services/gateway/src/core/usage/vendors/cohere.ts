@@ -1,6 +1,6 @@
 import type { JsonObject } from '../../dialect/body.ts'
-import type { Convention } from './convention.ts'
 import { withoutAbsent } from './chat-usage.ts'
+import type { Convention } from './convention.ts'
 import { firstCount, nameOf, objectOf, partOf, usedTools } from './counts.ts'
 import { reported } from './openai-chat.ts'
 

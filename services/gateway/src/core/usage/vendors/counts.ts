@@ -27,7 +27,8 @@ export function objectOf(value: unknown): JsonObject | undefined {
 /** The objects of an array, at most `max` of them; an empty list for anything else. */
 export function objectsOf(value: unknown, max: number): JsonObject[] {
   if (!Array.isArray(value)) return []
-  return value.slice(0, max).flatMap(item => objectOf(item) ?? [])
+  const objects = value.slice(0, max).map(objectOf)
+  return objects.filter(item => item !== undefined)
 }
 
 /** A name that an answer gives a model; servers send an empty one in chunks that belong to none. */

@@ -1,5 +1,5 @@
-import type { JsonObject } from '../../dialect/body.ts'
 import { NO_USAGE } from '@fluxgate/contracts'
+import type { JsonObject } from '../../dialect/body.ts'
 import { chatCounts } from './chat-usage.ts'
 import type { Convention } from './convention.ts'
 import { nameOf, objectOf, objectsOf } from './counts.ts'

@@ -1,6 +1,6 @@
 import type { JsonObject } from '../../dialect/body.ts'
-import type { Convention } from './convention.ts'
 import { chatCounts, withoutAbsent } from './chat-usage.ts'
+import type { Convention } from './convention.ts'
 import { firstCount, nameOf, objectOf, partOf } from './counts.ts'
 import { reported, usageAnywhere } from './openai-chat.ts'
 

@@ -53,7 +53,9 @@ export const openaiResponses: Convention = {
 }
 
 /** Undefined when it has no figure of this family. */
-export function responsesCounts(usage: JsonObject): { [name in keyof Counts]: Counts[name] | undefined } | undefined {
+export function responsesCounts(
+  usage: JsonObject,
+): { [name in keyof Counts]: Counts[name] | undefined } | undefined {
   const input = firstCount(usage, 'input_tokens')
   const output = firstCount(usage, 'output_tokens')
   if (input === undefined && output === undefined) return undefined

@@ -1,5 +1,5 @@
-import { chatConvention, usageAnywhere } from './openai-chat.ts'
 import { firstCount } from './counts.ts'
+import { chatConvention, usageAnywhere } from './openai-chat.ts'
 
 /**
  * Perplexity Sonar. Usage is in every chunk and grows: the last one counts. Research models bill `reasoning_tokens` and
