@@ -4,13 +4,15 @@ import { parse } from 'yaml'
 
 /** Recorded answers of vendors beside the repository, which has no copy of them. */
 const FIXTURES = new URL('../../../../../shared/fixtures/', import.meta.url)
-const EXPECTED = new URL('expected.json', import.meta.url)
+const EXPECTED = new URL('expected.jsonl', import.meta.url)
 
 /**
  * What an answer must be settled at, made by hand from the vendor's usage object and its documented rule. `reported` is
  * false where the recording has no figures.
  */
 export interface Expected extends Partial<Usage> {
+  /** Its file, and `#n` where that holds several answers one after another. */
+  readonly answer: string
   readonly model?: string
   /** Model → input and output, where several models billed the answer. */
   readonly models?: Readonly<Record<string, readonly [number, number]>>
@@ -20,7 +22,6 @@ export interface Expected extends Partial<Usage> {
 }
 
 export interface RecordedAnswer {
-  /** The file, and `#n` where it holds several answers one after another. */
   readonly name: string
   readonly path: string
   readonly contentType: string
@@ -32,20 +33,22 @@ export interface RecordedAnswer {
 /** Undefined where the recordings are not there. */
 export function recordedAnswers(): RecordedAnswer[] | undefined {
   if (!existsSync(FIXTURES)) return undefined
-  const table = JSON.parse(readFileSync(EXPECTED, 'utf8')) as Record<string, Expected>
-  return Object.entries(table).flatMap(([name, expected]) => {
+  const table = readFileSync(EXPECTED, 'utf8').trim().split('\n')
+  return table.flatMap(line => {
+    const expected = JSON.parse(line) as Expected
+    const { answer: name } = expected
     const [file = '', part] = name.split('#')
     if (!existsSync(new URL(file, FIXTURES))) return []
     const text = readFileSync(new URL(file, FIXTURES), 'utf8')
     const path = pathOf(file, text)
-    const answer = file.endsWith('.yaml')
+    const body = file.endsWith('.yaml')
       ? cassetteBody(text)
       : file.endsWith('.txt')
         ? framed(answersIn(text)[part === undefined ? 0 : Number(part) - 1]!, path)
         : text
-    const isStream = answer.startsWith('data:') || answer.startsWith('event:')
+    const isStream = body.startsWith('data:') || body.startsWith('event:')
     const contentType = isStream ? 'text/event-stream' : 'application/json'
-    return [{ name, path, contentType, isStream, bytes: Buffer.from(answer), expected }]
+    return [{ name, path, contentType, isStream, bytes: Buffer.from(body), expected }]
   })
 }
 
