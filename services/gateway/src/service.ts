@@ -41,6 +41,7 @@ import { openNodeDatabase } from './out/node-database.ts'
 import { joinNodes, type NodeRegistry } from './out/node-registry.ts'
 import { openCallers } from './out/oidc/open-callers.ts'
 import { openPolicyBooks } from './out/policy.ts'
+import { refillOrders } from './out/refill.ts'
 import { openNodeSpool, settleLeft } from './out/spool.ts'
 import { adoptSpools, type SpoolAdoption } from './out/spool-adoption.ts'
 import { openTelemetry } from './out/telemetry.ts'
@@ -262,6 +263,7 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
       readLimits: books.readLimits,
     }),
     penaltyBox,
+    refill: refillOrders(table, publish, make, 'admin', nowMs),
     budgets: budgets.table,
     throttles: () => throttles.entries,
     tokensLeft: () => table.tokensLeft(nowMs()),
