@@ -50,6 +50,11 @@ export class EventStreamParser extends LineReader {
     this.#onEvent = onEvent
   }
 
+  /** Where the event began that has not ended. */
+  get eventStart(): number {
+    return this.#start
+  }
+
   /** The event as it would be if its blank line came now; undefined unless a line of data has just ended. */
   get pending(): StreamEvent | undefined {
     return this.isBetweenLines && this.#hasData ? this.#event(this.position) : undefined

@@ -1,9 +1,8 @@
 import { mergingCollector } from '../usage/collector.ts'
-import { jsonTap } from '../usage/json-tap.ts'
 import { readUsage } from '../usage/read-usage.ts'
-import { sseTap } from '../usage/sse-tap.ts'
 import type { Usage } from '../usage/tap.ts'
-import { type JsonObject, largest, parseObject, textField } from './body.ts'
+import { MESSAGES_SIGNS } from './answer-signs.ts'
+import { type JsonObject, largest, readCallBody, textField } from './body.ts'
 import type { Dialect } from './dialect.ts'
 import { promptSize } from './prompt-size.ts'
 
@@ -14,9 +13,11 @@ const PROMPT_FIELDS = ['messages', 'system', 'tools']
 export const anthropic: Dialect = {
   name: 'anthropic',
   promptFields: PROMPT_FIELDS,
+  streamForm: 'events',
+  signs: () => MESSAGES_SIGNS,
 
   read(path, bytes) {
-    const parsed = parseObject(bytes)
+    const parsed = readCallBody(bytes)
     if (!parsed.ok) return parsed
     const body = parsed.value
     return {
@@ -39,17 +40,12 @@ export const anthropic: Dialect = {
     return mergingCollector(part => readUsage(part.usage) ?? promptUsage(part.message))
   },
 
-  tap(contentType) {
-    const usage = anthropic.usage()
-    return contentType.startsWith('text/event-stream') ? sseTap(usage, false) : jsonTap('usage', usage)
-  },
-
   errorBody(type, _code, message, requestId) {
     return JSON.stringify({ type: 'error', error: { type, message }, request_id: requestId })
   },
 
-  errorFrame(contentType, _code, message, requestId) {
-    if (!contentType.startsWith('text/event-stream')) return ''
+  errorFrame(form, _code, message, requestId) {
+    if (form !== 'events') return ''
     const body = { type: 'error', error: { type: 'api_error', message }, request_id: requestId }
     return `event: error\ndata: ${JSON.stringify(body)}\n\n`
   },

@@ -72,7 +72,6 @@ describe('a dialect', () => {
     }
     const odd = read('/v1/chat/completions', {
       model: 7,
-      stream: 'yes',
       stream_options: null,
       max_tokens: -1,
       messages: 3,
@@ -95,12 +94,9 @@ describe('a dialect', () => {
       request_id: 'req_1',
     })
     assert.deepEqual(words('/api/chat'), { error: 'm' })
-    assert.match(
-      dialectOf('/v1/messages').errorFrame('text/event-stream', 'c', 'm', 'r'),
-      /^event: error\ndata: /,
-    )
-    assert.match(dialectOf('/v1/x').errorFrame('text/event-stream', 'c', 'm', 'r'), /^data: \{"error"/)
-    assert.equal(dialectOf('/api/chat').errorFrame('application/x-ndjson', 'c', 'm', 'r'), '{"error":"m"}\n')
-    assert.equal(dialectOf('/v1/x').errorFrame('application/json', 'c', 'm', 'r'), '')
+    assert.match(dialectOf('/v1/messages').errorFrame('events', 'c', 'm', 'r'), /^event: error\ndata: /)
+    assert.match(dialectOf('/v1/x').errorFrame('events', 'c', 'm', 'r'), /^data: \{"error"/)
+    assert.equal(dialectOf('/api/chat').errorFrame('lines', 'c', 'm', 'r'), '{"error":"m"}\n')
+    assert.equal(dialectOf('/v1/x').errorFrame('document', 'c', 'm', 'r'), '')
   })
 })

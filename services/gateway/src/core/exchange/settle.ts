@@ -60,7 +60,7 @@ function usedOf(
   call: Reserved,
   counted: Counted | undefined,
 ): Settlement {
-  if (!tap || isFree(tap, status, call)) return NOTHING_USED
+  if (!tap || isFree(tap, status, call) || hasOnlyFailed(tap, counted)) return NOTHING_USED
   const usage = tap.usage ?? UNREPORTED
   const prompt = usage.prompt ?? counted?.prompt ?? call.promptEstimate
   const completion = usage.completion ?? counted?.completion ?? tap.pieces
@@ -72,6 +72,12 @@ function usedOf(
     ...(usage.cached === undefined ? {} : { cached: usage.cached }),
     source: isReported ? 'reported' : counted ? 'counted' : 'estimated',
   }
+}
+
+/** An error came although the status was good, and nothing had been generated before it. */
+function hasOnlyFailed(tap: UsageTap, counted: Counted | undefined): boolean {
+  if (!tap.error || tap.usage?.completion) return false
+  return (counted?.completion ?? tap.pieces) === 0
 }
 
 /** An answer that is an error, or never began, costs nothing, and neither does a call that asks for no tokens. */
