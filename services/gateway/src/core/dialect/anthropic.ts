@@ -1,8 +1,7 @@
-import { mergingCollector } from '../usage/collector.ts'
-import { readUsage } from '../usage/read-usage.ts'
-import type { Usage } from '../usage/tap.ts'
+import { collectorOf } from '../usage/collector.ts'
+import { anthropic as anthropicUsage } from '../usage/vendors/anthropic.ts'
 import { MESSAGES_SIGNS } from './answer-signs.ts'
-import { type JsonObject, largest, readCallBody, textField } from './body.ts'
+import { largest, readCallBody, textField } from './body.ts'
 import type { Dialect } from './dialect.ts'
 import { promptSize } from './prompt-size.ts'
 
@@ -37,7 +36,7 @@ export const anthropic: Dialect = {
   },
 
   usage() {
-    return mergingCollector(part => readUsage(part.usage) ?? promptUsage(part.message))
+    return collectorOf(anthropicUsage)
   },
 
   errorBody(type, _code, message, requestId) {
@@ -49,12 +48,4 @@ export const anthropic: Dialect = {
     const body = { type: 'error', error: { type: 'api_error', message }, request_id: requestId }
     return `event: error\ndata: ${JSON.stringify(body)}\n\n`
   },
-}
-
-/** `message_start` tells the prompt; its output_tokens are those of the beginning, not of the answer. */
-function promptUsage(message: unknown): Usage | undefined {
-  const usage = readUsage((message as JsonObject | undefined)?.usage)
-  if (!usage) return undefined
-  const { completion: _begun, ...prompt } = usage
-  return prompt
 }

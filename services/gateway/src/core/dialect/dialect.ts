@@ -1,5 +1,6 @@
 import type { UsageCollector } from '../usage/collector.ts'
 import type { AnswerForm } from '../usage/tap.ts'
+import type { Vendor } from '../usage/vendors/vendor.ts'
 import type { AnswerSigns } from './answer-signs.ts'
 import type { BadBody } from './body.ts'
 import type { PromptSize } from './prompt-size.ts'
@@ -31,8 +32,8 @@ export interface Dialect {
   /** Where the prompt stands in a body. */
   readonly promptFields: readonly string[]
   read(path: string, body: Buffer): ReadResult
-  /** A new collector, for one answer. */
-  usage(): UsageCollector
+  /** A new collector, for one answer of an upstream whose figures are by this vendor's rule, where it is known. */
+  usage(vendor?: Vendor): UsageCollector
   /** How a streamed answer comes. */
   readonly streamForm: 'events' | 'lines'
   /** How the parts of a stream that a call of this path answers are read. */

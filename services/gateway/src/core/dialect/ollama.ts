@@ -1,5 +1,5 @@
-import { mergingCollector } from '../usage/collector.ts'
-import { readUsage } from '../usage/read-usage.ts'
+import { collectorOf } from '../usage/collector.ts'
+import { ollama as ollamaUsage } from '../usage/vendors/ollama.ts'
 import { OLLAMA_SIGNS } from './answer-signs.ts'
 import { DECIDING, foldedNames, type JsonObject, largest, readCallBody, textField } from './body.ts'
 import type { Dialect } from './dialect.ts'
@@ -40,7 +40,7 @@ export const ollama: Dialect = {
   },
 
   usage() {
-    return mergingCollector(readUsage)
+    return collectorOf(ollamaUsage)
   },
 
   errorBody(_type, _code, message) {

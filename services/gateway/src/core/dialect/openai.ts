@@ -1,5 +1,5 @@
-import { mergingCollector } from '../usage/collector.ts'
-import { readUsage } from '../usage/read-usage.ts'
+import { collectorOf } from '../usage/collector.ts'
+import { openaiConvention } from '../usage/vendors/vendor.ts'
 import { CHAT_SIGNS, OTHER_SIGNS, RESPONSES_SIGNS } from './answer-signs.ts'
 import { type CallBody, type JsonObject, largest, readCallBody, textField } from './body.ts'
 import type { Dialect, ReadCall } from './dialect.ts'
@@ -43,9 +43,8 @@ export const openai: Dialect = {
     return { ok: true, call }
   },
 
-  usage() {
-    // Chat chunks carry `usage` at the top; a responses stream carries it in its last event's `response`.
-    return mergingCollector(part => readUsage(part.usage ?? (part.response as JsonObject | undefined)?.usage))
+  usage(vendor) {
+    return collectorOf(openaiConvention(vendor))
   },
 
   errorBody(type, code, message) {

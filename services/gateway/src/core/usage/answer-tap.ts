@@ -40,6 +40,10 @@ export class AnswerTap implements UsageTap {
     return this.#tap?.usage
   }
 
+  get model() {
+    return this.#tap?.model
+  }
+
   get pieces(): number {
     return this.#tap?.pieces ?? 0
   }

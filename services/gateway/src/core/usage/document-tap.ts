@@ -24,7 +24,11 @@ export function documentTap(collector: UsageCollector, room: Room): UsageTap {
     get usage() {
       // What generates nothing (embeddings) reports no completion.
       const { usage } = collector
-      return usage && usage.completion === undefined ? { ...usage, completion: 0 } : usage
+      if (!usage || usage.counts.output !== undefined) return usage
+      return { ...usage, counts: { ...usage.counts, output: 0 } }
+    },
+    get model() {
+      return collector.model
     },
     // A document has no pieces; its length stands in for them where no usage is reported.
     get pieces() {

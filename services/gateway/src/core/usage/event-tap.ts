@@ -40,6 +40,10 @@ export class EventTap implements UsageTap {
     return this.#collector.usage
   }
 
+  get model() {
+    return this.#collector.model
+  }
+
   get isBetweenParts(): boolean {
     return this.#strip ? this.#strip.isBetweenEvents : this.#parser.eventStart === this.#parser.position
   }

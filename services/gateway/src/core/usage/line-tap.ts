@@ -24,6 +24,10 @@ export class LineTap implements UsageTap {
     return this.#collector.usage
   }
 
+  get model() {
+    return this.#collector.model
+  }
+
   get isBetweenParts(): boolean {
     return this.#parser.isBetweenLines
   }

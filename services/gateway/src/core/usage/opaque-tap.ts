@@ -5,6 +5,7 @@ export function opaqueTap(): UsageTap {
   let bytes = 0
   return {
     usage: undefined,
+    model: undefined,
     get pieces() {
       return Math.ceil(bytes / 4)
     },

@@ -1,12 +1,5 @@
 import type { AnswerError } from '../dialect/answer-error.ts'
-
-/** Token counts as an upstream reported them; what it has not reported is absent. */
-export interface Usage {
-  readonly prompt?: number
-  readonly completion?: number
-  /** Part of `prompt` that came from the upstream's prompt cache. */
-  readonly cached?: number
-}
+import type { ReportedUsage } from './reported.ts'
 
 /** What an answer's bytes are: Server-Sent Events, newline-delimited JSON, one JSON document, or nothing that is read. */
 export type AnswerForm = 'events' | 'lines' | 'document' | 'opaque'
@@ -21,7 +14,9 @@ export interface UsageTap {
   /** The answer has ended: returns what was held back. */
   end(): Buffer
   /** What the upstream has reported so far. */
-  readonly usage: Usage | undefined
+  readonly usage: ReportedUsage | undefined
+  /** The model that answers, once a part of the answer has named it. */
+  readonly model: string | undefined
   /** Pieces of generated text seen: servers send about one a token. */
   readonly pieces: number
   readonly progress: Progress

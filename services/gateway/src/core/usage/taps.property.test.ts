@@ -4,8 +4,8 @@ import fc from 'fast-check'
 import { anthropic } from '../dialect/anthropic.ts'
 import { ollama } from '../dialect/ollama.ts'
 import { openai } from '../dialect/openai.ts'
-import { readUsage } from './read-usage.ts'
 import { passed, tapOf } from './test-taps.ts'
+import { chatCounts } from './vendors/chat-usage.ts'
 
 const RUNS = { numRuns: 400 }
 const SSE = 'text/event-stream'
@@ -92,7 +92,7 @@ describe('however a stream is cut into chunks', () => {
       assert.deepEqual(seen.out, sent)
       for (const { put, got } of seen.steps)
         assert.ok(put - got <= 2, 'no more than the end of a line is held')
-      assert.deepEqual(seen.usage, readUsage(stream.usage))
+      assert.deepEqual(seen.usage, stream.usage && chatCounts(stream.usage)?.counts)
     })
     fc.assert(property, RUNS)
   })
@@ -102,8 +102,8 @@ describe('however a stream is cut into chunks', () => {
       const { sent, unasked, longest } = chatBytes(stream)
       const seen = passed(tapOf(openai, SSE, { stripUsage: true }), chunksOf(sent, stream.cuts))
       assert.equal(seen.out.toString(), unasked.toString())
-      assert.deepEqual(seen.usage, readUsage(stream.usage))
       const whole = passed(tapOf(openai, SSE, { stripUsage: true }), [sent])
+      assert.deepEqual(seen.usage, stream.usage && chatCounts(stream.usage)?.counts)
       assert.equal(seen.pieces, whole.pieces)
       const kept = sent.length - unasked.length
       for (const { put, got } of seen.steps) assert.ok(put - got <= longest + kept, `${put} in, ${got} out`)
@@ -137,7 +137,7 @@ describe('however a stream is cut into chunks', () => {
       const seen = passed(tapOf(anthropic, SSE), chunksOf(sent, cuts))
       assert.deepEqual(seen.out, sent)
       for (const { put, got } of seen.steps) assert.ok(put - got <= 2)
-      assert.deepEqual(seen.usage, { prompt: input + 3, completion: output, cached: 3 })
+      assert.deepEqual(seen.usage, { input: input + 3, output, cachedInput: 3 })
     })
     fc.assert(property, RUNS)
   })
@@ -159,7 +159,7 @@ describe('however a stream is cut into chunks', () => {
       const seen = passed(tapOf(ollama, 'application/x-ndjson'), chunksOf(sent, cuts))
       assert.deepEqual(seen.out, sent)
       for (const { put, got } of seen.steps) assert.ok(put - got <= 2)
-      assert.deepEqual(seen.usage, { prompt, completion: answer })
+      assert.deepEqual(seen.usage, { input: prompt, output: answer })
       assert.equal(seen.pieces, lines.length)
     })
     fc.assert(property, RUNS)
@@ -177,7 +177,7 @@ describe('however a stream is cut into chunks', () => {
       const seen = passed(tapOf(openai, 'application/json'), chunksOf(sent, cuts))
       assert.deepEqual(seen.out, sent)
       for (const { put, got } of seen.steps) assert.ok(put - got <= 2)
-      assert.deepEqual(seen.usage, readUsage(usage))
+      assert.deepEqual(seen.usage, chatCounts(usage)?.counts)
     })
     fc.assert(property, RUNS)
   })

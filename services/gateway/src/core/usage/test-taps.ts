@@ -5,7 +5,8 @@ import { ollama } from '../dialect/ollama.ts'
 import { openai } from '../dialect/openai.ts'
 import { mediaTypeOf } from './answer-form.ts'
 import { AnswerTap, type AnswerTapOptions } from './answer-tap.ts'
-import type { Progress, Usage } from './tap.ts'
+import type { Counts } from './reported.ts'
+import type { Progress } from './tap.ts'
 
 const PATHS: ReadonlyMap<Dialect, string> = new Map<Dialect, string>([
   [openai, '/v1/chat/completions'],
@@ -37,7 +38,7 @@ export interface Passed {
   readonly out: Buffer
   /** After each write, the bytes that had gone in and those that had come out. */
   readonly steps: ReadonlyArray<{ readonly put: number; readonly got: number }>
-  readonly usage: Usage | undefined
+  readonly usage: Counts | undefined
   readonly pieces: number
   readonly progress: Progress
   readonly error: string | undefined
@@ -59,5 +60,13 @@ export function passed(tap: AnswerTap, chunks: readonly Buffer[]): Passed {
   }
   out.push(Buffer.from(tap.end()))
   const { usage, pieces, progress, error, isCutOff } = tap
-  return { out: Buffer.concat(out), steps, usage, pieces, progress, error: error?.code, isCutOff }
+  return {
+    out: Buffer.concat(out),
+    steps,
+    usage: usage?.counts,
+    pieces,
+    progress,
+    error: error?.code,
+    isCutOff,
+  }
 }
