@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { connectNats, type NatsLink } from '@fluxgate/nats'
-import { type Database, openDatabase, runScript } from '@fluxgate/read-model'
+import { type Database, openDatabase, runScript, type Tables } from '@fluxgate/read-model'
 import type { Log } from '@fluxgate/runtime'
+import type { Transaction } from 'kysely'
 import type { ProjectionConfig } from './config.ts'
 import { lockCheckpoints } from './out/checkpoints.ts'
 import { compareTable, foldedTables, type RowDifference } from './out/compare.ts'
@@ -24,7 +25,21 @@ export interface TableVerdict {
  * tables. The list of tables and columns is the database's own, so that no column is left out.
  * @throws when the log has lost its beginning: the sums over all of it cannot be folded again
  */
-export async function compareTables(config: ProjectionConfig, log: Log): Promise<TableVerdict> {
+export function compareTables(config: ProjectionConfig, log: Log): Promise<TableVerdict> {
+  return besideFolded(config, log, async trx => {
+    const compared = await foldedTables(trx)
+    const differences: RowDifference[] = []
+    for (const table of compared) differences.push(...(await compareTable(trx, table)))
+    return { holds: differences.length === 0, compared, differences }
+  })
+}
+
+/** Does the work while the live tables stand still, and those that were folded beside them are at the same position. */
+export async function besideFolded<T>(
+  config: ProjectionConfig,
+  log: Log,
+  work: (trx: Transaction<Tables>) => Promise<T>,
+): Promise<T> {
   await using db = openDatabase(config.databaseUrl, {
     max: 3,
     applicationName: 'compare',
@@ -45,10 +60,7 @@ export async function compareTables(config: ProjectionConfig, log: Log): Promise
       await trx.executeQuery(lockCheckpoints(OWNER))
       await foldThrough(config, link, await positionsIn(trx, 'public', OWNER), log)
       await tidy(db, config)
-      const compared = await foldedTables(trx)
-      const differences: RowDifference[] = []
-      for (const table of compared) differences.push(...(await compareTable(trx, table)))
-      return { holds: differences.length === 0, compared, differences }
+      return work(trx)
     })
   } finally {
     await runScript(db, `drop schema if exists ${REBUILD_SCHEMA} cascade`)

@@ -62,11 +62,13 @@ export class LogReader implements AsyncDisposable {
         maxBuffered: this.#limits.readAheadEvents,
         onStart: () => this.#mustBe(stream, created),
       }
+      let isAtEnd = false
       this.#followings.set(
         stream,
         follow(this.#link, options, async batch => {
-          const part = partThrough(batch, end)
-          if (part) await this.#intake.offer(part)
+          if (isAtEnd) return
+          isAtEnd = batch.lastSequence >= end
+          await this.#intake.offer(partThrough(batch, end))
           // Postgres' answers are heard between two batches, and not when all that was fetched is parsed.
           await nextTurn()
         }),
@@ -112,10 +114,8 @@ export class LogReader implements AsyncDisposable {
   }
 }
 
-/** What of a batch stands before or at the end; undefined when nothing does. */
-function partThrough(batch: EventBatch, end: number): EventBatch | undefined {
+/** What of a batch stands before or at the end. */
+function partThrough(batch: EventBatch, end: number): EventBatch {
   if (batch.lastSequence <= end) return batch
-  const events = batch.events.filter(({ sequence }) => sequence <= end)
-  if (events.length === 0) return undefined
-  return { ...batch, events, lastSequence: end, lastStoredAtMs: events[events.length - 1]!.storedAtMs }
+  return { ...batch, events: batch.events.filter(({ sequence }) => sequence <= end), lastSequence: end }
 }
