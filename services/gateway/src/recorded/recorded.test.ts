@@ -160,7 +160,10 @@ function rowOf(
 }
 
 /** What the readers make of an answer that comes in two pieces. */
-function readBy({ path, contentType, isStream, bytes }: RecordedAnswer, cut: number): ReportedUsage | undefined {
+function readBy(
+  { path, contentType, bytes, isStream }: RecordedAnswer,
+  cut: number,
+): ReportedUsage | undefined {
   const tap = tapOf(dialectOf(path), contentType, { path, isStreamAsked: isStream })
   tap.write(bytes.subarray(0, cut))
   if (cut < bytes.length) tap.write(bytes.subarray(cut))
