@@ -82,7 +82,9 @@ describe('events', () => {
       { model: 'm'.repeat(257) },
       { raw: 'x'.repeat(4_097) },
     ]) {
-      assert.throws(() => checked(TokensSettled, { ...settled, ...wrong }), { code: 'FLUXGATE_INVALID_EVENT' })
+      assert.throws(() => checked(TokensSettled, { ...settled, ...wrong }), {
+        code: 'FLUXGATE_INVALID_EVENT',
+      })
     }
     assert.equal(checked(TokensSettled, settled).event.sequence, before + 1)
   })

@@ -15,7 +15,12 @@ async function ask(stand: TestStand, path = '/v1/chat/completions', body: object
   const response = await fetch(stand.url + path, {
     method: 'POST',
     headers: { authorization: `Bearer ${KEY}`, 'content-type': 'application/json' },
-    body: JSON.stringify({ model: 'asked', messages: [{ role: 'user', content: 'Hi' }], max_tokens: 20, ...body }),
+    body: JSON.stringify({
+      model: 'asked',
+      messages: [{ role: 'user', content: 'Hi' }],
+      max_tokens: 20,
+      ...body,
+    }),
   })
   await response.arrayBuffer()
   return response
@@ -71,9 +76,9 @@ describe('a call that another model answers', () => {
     prices.setList({ models: { asked: { input: 1, output: 1 }, 'answering*': { input: 5, output: 7 } } })
     await using stand = await startStand(answering({ model: 'answering-2026-01-01', usage }), { prices })
     await ask(stand)
-    const [{ data: ending }] = stand.named('requests.completed') as [{ data: { model: string; answered?: string } }]
+    const [completed] = stand.named('requests.completed')
     const [settled] = stand.named('tokens.settled')
-    assert.deepEqual([ending.model, ending.answered], ['asked', 'answering-2026-01-01'])
+    assert.deepEqual([completed!.data.model, completed!.data.answered], ['asked', 'answering-2026-01-01'])
     assert.deepEqual([settled!.data.model, settled!.data.answered], ['asked', 'answering-2026-01-01'])
     assert.equal(settled!.data.costMicros, 100 * 5 + 10 * 7)
   })
@@ -93,7 +98,11 @@ describe('a call that another model answers', () => {
     ]
     const prices = new Prices()
     prices.setList({ models: { asked: { input: 1, output: 2 }, advisor: { input: 10, output: 100 } } })
-    const answer = { type: 'message', model: 'asked', usage: { input_tokens: 100, output_tokens: 10, iterations } }
+    const answer = {
+      type: 'message',
+      model: 'asked',
+      usage: { input_tokens: 100, output_tokens: 10, iterations },
+    }
     await using stand = await startStand(answering(answer), { prices })
     await ask(stand, '/v1/messages')
     const [settled] = stand.named('tokens.settled')
@@ -115,19 +124,5 @@ describe('a rerank', () => {
       const [settled] = stand.named('tokens.settled')
       assert.deepEqual([settled!.data.total, settled!.data.source], [260, 'reported'])
     }
-  })
-
-  it('is counted by its query and documents when nothing is reported', async () => {
-    const asked: Array<{ prompt: boolean; answer: boolean }> = []
-    await using stand = await startStand(answering({ results: [{ index: 0 }] }), {
-      count(ask, done) {
-        asked.push({ prompt: ask.body !== undefined, answer: ask.answer !== undefined })
-        done({ prompt: 31, completion: 0 })
-      },
-    })
-    await ask(stand, '/v1/rerank', { messages: undefined, query: 'q', documents: ['a', 'b'] })
-    const [settled] = stand.named('tokens.settled')
-    assert.deepEqual([settled!.data.usage, settled!.data.source], [{ input: 31, output: 0 }, 'counted'])
-    assert.deepEqual(asked, [{ prompt: true, answer: false }])
   })
 })

@@ -85,7 +85,9 @@ function withoutMiddle(answer: RecordedAnswer): RecordedAnswer {
   if (!isStream || bytes.length < 4 * KEPT_BYTES) return answer
   const from = bytes.indexOf('\n\n', KEPT_BYTES) + 2
   const to = bytes.indexOf('\n\n', bytes.lastIndexOf('\n\n', bytes.length - KEPT_BYTES) - 1) + 2
-  return from >= to ? answer : { ...answer, bytes: Buffer.concat([bytes.subarray(0, from), bytes.subarray(to)]) }
+  return from >= to
+    ? answer
+    : { ...answer, bytes: Buffer.concat([bytes.subarray(0, from), bytes.subarray(to)]) }
 }
 
 /** Borders of the last kilobyte, spread evenly. */
