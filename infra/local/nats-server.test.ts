@@ -36,15 +36,7 @@ Signed-By: ${KEY}
 `
 
 /** A tree with the bootstrap, a system with this nats-server, and an apt that has 2.15.1. */
-function scene({
-  system,
-  apt = ':',
-  sources = DEB822,
-}: {
-  system: string
-  apt?: string
-  sources?: string
-}) {
+function scene({ system, apt = ':', sources = DEB822 }: { system: string; apt?: string; sources?: string }) {
   const root = mkdtempSync(join(tmpdir(), 'fluxgate-nats-bootstrap-'))
   directories.push(root)
   cpSync(join(import.meta.dirname, 'bootstrap'), join(root, 'infra/local/bootstrap'), { recursive: true })
