@@ -12,6 +12,7 @@ import { callerGate } from './core/callers/caller-gate.ts'
 import { Roster } from './core/roster.ts'
 import { createAdmin } from './in/admin/face.ts'
 import { answerAfter } from './in/answer-after.ts'
+import { dnsClients } from './in/dns-clients.ts'
 import { registerDnsQuery } from './in/dns-query.ts'
 import { drainOf } from './in/drain.ts'
 import { Bodies } from './in/edge/bodies.ts'
@@ -209,7 +210,10 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
     reply.hijack()
     refuseUnknown(proxy, request.raw, reply.raw as RawReply)
   })
-  registerDnsQuery(edge.app, resolver, { allowPlaintext: !config.tls })
+  if (config.dohAccess.kind !== 'off') {
+    const clientOf = dnsClients(config.dohAccess, proxy)
+    registerDnsQuery(edge.app, resolver, { allowPlaintext: !config.tls, clientOf })
+  }
   registerStatus(
     edge.app,
     readinessOf({ drain, log: publisher, nats: link, throttles, upstreams: upstreams.report }),
