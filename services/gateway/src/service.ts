@@ -214,17 +214,16 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
     const clientOf = dnsClients(config.dohAccess, proxy)
     registerDnsQuery(edge.app, resolver, { allowPlaintext: !config.tls, clientOf })
   }
-  registerStatus(
-    edge.app,
-    readinessOf({ drain, log: publisher, nats: link, throttles, upstreams: upstreams.report }),
-    {
-      upstreams: upstreams.fileFault,
-      load: () => overload.reason,
-      tls: () => tlsFiles?.fault,
-      budgets: () => budgets.fault,
-      postgres: () => (directory.isAway ? 'keys that are not cached cannot be looked up' : undefined),
-    },
-  )
+  const { report, fileFault } = upstreams
+  const readiness = readinessOf({ drain, log: publisher, nats: link, throttles, upstreams: report })
+  registerStatus(edge.app, readiness.needed, {
+    ...readiness.degraded,
+    upstreams: fileFault,
+    load: () => overload.reason,
+    tls: () => tlsFiles?.fault,
+    budgets: () => budgets.fault,
+    postgres: () => (directory.isAway ? 'keys that are not cached cannot be looked up' : undefined),
+  })
   const tools = { accounts, append, make, random: randomBytes, epochMs, passwords: await createPasswords() }
   if (config.operator) await ensureFirstOperator(tools, config.operator)
   await registerPortal(edge.app, {
