@@ -148,7 +148,7 @@ function isRefused(error: unknown): boolean {
 
 /** What nats-server 2.10 answers while a cluster forms. */
 const NO_SUITABLE_PEERS = 10005
-const STREAM_NOT_FOUND = 10059
+export const STREAM_NOT_FOUND = 10059
 const STREAM_NAME_IN_USE = 10058
 
 interface Kept {
