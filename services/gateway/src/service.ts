@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
-import { eventMaker, identityText, type OutgoingEvent, type TierName } from '@fluxgate/contracts'
+import { eventMaker, identityText, type OutgoingEvent, SharedRoom, type TierName } from '@fluxgate/contracts'
 import { connectNats, EventPublisher, ensureTopology, openPenaltyBox, watchBucket } from '@fluxgate/nats'
 import { createIds, createMetrics, type Log } from '@fluxgate/runtime'
 import type { FastifyInstance } from 'fastify'
@@ -159,7 +159,7 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
       make,
       nowMs,
       count: counter.count,
-      heardRoom: { bytes: 0, limits },
+      heardRoom: { room: new SharedRoom(limits.maxHeardBytes), maxCountedBytes: limits.maxCountedBytes },
       correct(call, used) {
         table.settle(call.identityText, call.tier, used.total - call.reserved, call.stream, nowMs())
         budgets.table.settle(call.id, { tokens: used.total, micros: used.costMicros ?? 0 }, epochMs())
