@@ -3,6 +3,7 @@ import { after, before, describe, it } from 'node:test'
 import type { EventNamed } from '@fluxgate/contracts'
 import { dialectOf } from '../core/dialect/of-path.ts'
 import type { ReportedUsage } from '../core/usage/reported.ts'
+import { tapOf } from '../core/usage/test-taps.ts'
 import { KEY, startStand, type TestStand } from '../in/test-stand.ts'
 import { type Expected, type RecordedAnswer, recordedAnswers } from './answers.ts'
 
@@ -148,8 +149,11 @@ function rowOf(
 }
 
 /** What the readers make of an answer that comes in two pieces. */
-function readBy({ path, contentType, bytes }: RecordedAnswer, cut: number): ReportedUsage | undefined {
-  const tap = dialectOf(path).tap(contentType, false)
+function readBy(
+  { path, contentType, bytes, isStream }: RecordedAnswer,
+  cut: number,
+): ReportedUsage | undefined {
+  const tap = tapOf(dialectOf(path), contentType, { path, isStreamAsked: isStream })
   tap.write(bytes.subarray(0, cut))
   if (cut < bytes.length) tap.write(bytes.subarray(cut))
   tap.end()
