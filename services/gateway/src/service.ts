@@ -9,7 +9,9 @@ import { AcceptedKeys } from './core/accepted-keys.ts'
 import { barredMs } from './core/accounts/barred-address.ts'
 import { ensureFirstOperator } from './core/accounts/first-operator.ts'
 import { callerGate } from './core/callers/caller-gate.ts'
+import { passedHeaders } from './core/exchange/headers.ts'
 import { Roster } from './core/roster.ts'
+import { routesOf } from './core/routes/routes.ts'
 import { createAdmin } from './in/admin/face.ts'
 import { answerAfter } from './in/answer-after.ts'
 import { registerDnsQuery } from './in/dns-query.ts'
@@ -68,6 +70,7 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
   const { db, pool } = stack.use(openNodeDatabase(config.databaseUrl, epochMs, log))
   const boot = newId()
   const running = new Roster<Exchange>()
+  const onFault = (error: unknown) => log.error({ err: error }, 'a request failed by a fault of the gateway')
   const files = { ...config.spool, root: join(config.dataDir, 'spool'), node: config.node, boot }
   const { spool, left } = await openNodeSpool(link, files, () => contextOf(running), log)
   const { keptAfterAckMs } = config.spool
@@ -115,6 +118,7 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
   const tokens = stack.use(openCallers(config.oidc, { sessions, live, lookup, log, nowMs, epochMs }))
   const overload = stack.use(watchOverload(limits))
   const bodies = stack.use(new Bodies(limits))
+  const routes = routesOf(config.extraRoutes)
   const registry = createMetrics('gateway')
   const telemetry = stack.use(
     await openTelemetry(config.telemetry, registry, { originOf: upstreams.originOf, log, nowMs, epochMs }),
@@ -147,6 +151,7 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
         table.settle(call.identityText, call.tier, used.total - call.reserved, call.stream, nowMs())
         budgets.table.settle(call.id, { tokens: used.total, micros: used.costMicros ?? 0 }, epochMs())
       },
+      onFault,
       onEnd(exchange, end) {
         running.remove(exchange.place)
         telemetry.ended(exchange.call, end)
@@ -161,6 +166,8 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
     estimates: limits,
     accepted: new AcceptedKeys(limits.acceptedEveryMs),
     bodies,
+    routes,
+    passedHeaders: passedHeaders(config.forwardHeaders),
     overloaded: () => overload.reason !== undefined,
     append,
     make,
@@ -169,7 +176,7 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
     nowMs,
     epochMs,
     addressOf: clientAddress(trustedNetworks(config.trustedProxies)),
-    onFault: error => log.error({ err: error }, 'a call failed by a fault of ours'),
+    onFault,
     onReserved: telemetry.admitted,
     onRefused: telemetry.refused,
     beginTrace: telemetry.beginTrace,
@@ -181,6 +188,8 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
   const edge = createEdge({
     limits,
     calls: proxyOf(proxy),
+    routes,
+    bodies,
     tls,
     trustedProxies: config.trustedProxies,
     corsOrigins: config.corsOrigins,

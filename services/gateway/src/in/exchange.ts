@@ -1,34 +1,26 @@
-import {
-  type DataOf,
-  type EventDefinition,
-  type EventMaker,
-  type OutgoingEvent,
-  RequestCompleted,
-  RequestFailed,
-  RequestInterrupted,
-  TokensProgressed,
-  TokensSettled,
-} from '@fluxgate/contracts'
+import type { EventMaker, OutgoingEvent } from '@fluxgate/contracts'
 import type { AdmittedCall } from '../core/exchange/call.ts'
 import type { CallEnd } from '../core/exchange/call-end.ts'
-import { type Ending, ended, progressed, settled } from '../core/exchange/facts.ts'
+import type { Ending } from '../core/exchange/facts.ts'
 import { responseHeaders } from '../core/exchange/headers.ts'
 import { endsStream } from '../core/exchange/last-frame.ts'
 import { type Settlement, settle, unreported } from '../core/exchange/settle.ts'
 import { modelIn } from '../core/exchange/trace.ts'
 import { isEncoded, unreadTap } from '../core/exchange/unread-tap.ts'
-import type {
-  ResponseHeaders,
-  UpstreamControl,
+import {
+  type ResponseHeaders,
+  type UpstreamControl,
   UpstreamError,
-  UpstreamListener,
+  type UpstreamListener,
 } from '../core/exchange/upstream.ts'
 import type { Refusal } from '../core/refusal.ts'
 import type { Counted, CountTokens } from '../core/usage/count.ts'
 import { Heard, type HeardRoom } from '../core/usage/heard.ts'
 import { NOTHING, type UsageTap } from '../core/usage/tap.ts'
+import { CallRecord, type Closing, type Finish } from './call-record.ts'
 import type { RawReply } from './raw-reply.ts'
 import { answerRefusal } from './refuse.ts'
+import type { RequestScope, ScopeOwner } from './request-scope.ts'
 
 export interface ExchangeDeps {
   readonly append: (event: OutgoingEvent) => void
@@ -42,17 +34,19 @@ export interface ExchangeDeps {
   /** Puts what was used in place of what bucket and budgets hold for the call. */
   readonly correct: (call: AdmittedCall, used: Settlement) => void
   readonly onEnd: (exchange: Exchange, end: CallEnd) => void
+  /** A fault of our own, which the client is told of as a status 500. */
+  readonly onFault: (error: unknown) => void
 }
-
-/** How a call ended: what `completed`, `failed` and `interrupted` do not have in common. */
-type Finish =
-  | { readonly outcome: 'completed' }
-  | { readonly outcome: 'failed'; readonly error: UpstreamError }
-  | { readonly outcome: 'interrupted'; readonly by: 'client' | 'node' | 'throttle' | 'drain' }
 
 const PROGRESS_EVERY_MS = 1_000
 /** After an interruption; another call is told by the limits themselves how long to wait. */
 const AGAIN_MS = 1_000
+export const OUR_FAULT: Refusal = Object.freeze({
+  reason: 'unavailable',
+  code: 'internal_error',
+  message: 'The gateway failed to handle this request. Please try again; its log has the reason.',
+  status: 500,
+})
 const NO_CONTENT_STATUSES = new Set([204, 304])
 
 /**
@@ -60,17 +54,16 @@ const NO_CONTENT_STATUSES = new Set([204, 304])
  * upstream, a client that leaves, a stopping node), exactly one ending and one settlement are appended and safe before
  * the client sees the end of its answer: the last bytes are held back until then.
  */
-export class Exchange implements UpstreamListener {
+export class Exchange implements UpstreamListener, ScopeOwner {
   readonly call: AdmittedCall
-  /** What a new segment of the spool repeats of it: that it was admitted, and its newest progress. */
-  readonly #admitted: OutgoingEvent
-  #progress: OutgoingEvent | undefined
+  readonly #record: CallRecord
   /** Among those that run. */
   place = -1
   readonly #deps: ExchangeDeps
+  readonly #scope: RequestScope
   readonly #reply: RawReply
   readonly #stripUsage: boolean
-  readonly #limitHeaders: Readonly<Record<string, string>>
+  #limitHeaders: Readonly<Record<string, string>> = {}
   #control: UpstreamControl | undefined
   #upstream = ''
   #attempts = 0
@@ -89,37 +82,42 @@ export class Exchange implements UpstreamListener {
   /** Bytes of the whole answer, where the upstream has said so. */
   #length = Number.NaN
   #progressedAtMs = 0
-  #progressed = 0
   #ended = false
+  /** Nothing is left to be recorded of it. */
+  #isClosed = false
+  /** What it ended with, until it is recorded. */
+  #finishing: Finish | undefined
 
   constructor(
     deps: ExchangeDeps,
+    scope: RequestScope,
     call: AdmittedCall,
-    admitted: OutgoingEvent,
-    reply: RawReply,
     body: Buffer | undefined,
     stripUsage: boolean,
-    limitHeaders: Readonly<Record<string, string>>,
   ) {
     this.#deps = deps
     this.call = call
-    this.#admitted = admitted
-    this.#reply = reply
+    this.#record = new CallRecord(deps, call, end => deps.onEnd(this, end))
+    this.#scope = scope
+    this.#reply = scope.reply
     this.#body = body
     this.#stripUsage = stripUsage
-    this.#limitHeaders = limitHeaders
     this.#sentMs = deps.nowMs()
-    reply.once('close', () => this.#onClientGone())
   }
 
   get upstream(): string {
     return this.#upstream
   }
 
+  /** Records the admission; from here on the call has one ending and one settlement. */
+  admit(limitHeaders: Readonly<Record<string, string>>): void {
+    this.#limitHeaders = limitHeaders
+    this.#record.open()
+  }
+
   /** What must be known of it when everything before is forgotten. */
-  *context(): Generator<OutgoingEvent> {
-    yield this.#admitted
-    if (this.#progress) yield this.#progress
+  context(): Iterable<OutgoingEvent> {
+    return this.#record.context()
   }
 
   onSending(control: UpstreamControl): void {
@@ -189,6 +187,10 @@ export class Exchange implements UpstreamListener {
 
   /** The node stops and will not wait any longer, or a throttle has come that ends what runs. */
   interrupt(by: 'node' | 'throttle' | 'drain', message: string): void {
+    this.#scope.enter('interrupted', interrupted, this, { by, message })
+  }
+
+  interruptNow({ by, message }: Interruption): void {
     if (this.#ended) return
     this.#tap?.end()
     const code = by === 'throttle' ? 'throttled' : 'interrupted'
@@ -198,11 +200,57 @@ export class Exchange implements UpstreamListener {
     this.#control?.abort(new Error(message))
   }
 
+  onClientGone(): void {
+    if (this.#ended) return
+    this.#tap?.end()
+    this.#finish({ outcome: 'interrupted', by: 'client' })
+    this.#control?.abort(new Error('the client left'))
+  }
+
+  /** See {@link ScopeOwner}: whatever was under way, the upstream is left, the record closed, the client answered. */
+  fail(cause: unknown): void {
+    const wasEnded = this.#ended
+    this.#ended = true
+    this.#guarded(() => this.#control?.abort(new Error('a fault of the gateway', { cause })))
+    this.#guarded(() => this.#heard?.release())
+    if (!this.#isClosed) {
+      const phase = this.#tap ? 'stream' : 'response'
+      const error = new UpstreamError(OUR_FAULT.code, phase, 500, OUR_FAULT.message, { cause })
+      if (!this.#reply.headersSent && !wasEnded) this.#status = 500
+      const finish: Finish = this.#finishing ?? { outcome: 'failed', error }
+      const nothing = settle(undefined, 0, this.call, undefined)
+      const closing = { ...this.#closingOf(finish, this.#ending()), settlement: nothing }
+      this.#guarded(() => {
+        closing.settlement = settle(this.#tap, this.#status, this.call, undefined)
+      })
+      this.#isClosed = true
+      this.#record.closeAfterFault(closing, nothing, this.#deps.onFault)
+    }
+    this.#guarded(() => this.#deps.committed(() => this.#guarded(() => this.#cut())))
+  }
+
+  /** An answer that is not at its end yet is ended as a fault of ours. */
+  #cut(): void {
+    if (this.#reply.writableEnded) return
+    this.#guarded(() => this.#breakOff(OUR_FAULT))
+    if (!this.#reply.writableEnded) this.#reply.destroy()
+  }
+
+  #guarded(run: () => void): void {
+    try {
+      run()
+    } catch (error) {
+      this.#deps.onFault(error)
+    }
+  }
+
   #complete(tap: UsageTap, last: Buffer): void {
     const rest = tap.end()
     const end = rest.length === 0 ? last : Buffer.concat([last, rest])
     // Node writes a text together with the head, bytes apart from it: in Latin-1 each byte is a character.
     this.#finish({ outcome: 'completed' }, () => this.#reply.end(end.toString('latin1'), 'latin1'))
+    // A server that keeps the connection open after its last event holds no slot by it.
+    this.#control?.finish()
   }
 
   /** Before the first byte an error is a status; after it, the dialect's error frame. */
@@ -218,18 +266,11 @@ export class Exchange implements UpstreamListener {
     else this.#reply.end(frame)
   }
 
-  #onClientGone(): void {
-    if (this.#ended) return
-    this.#tap?.end()
-    this.#finish({ outcome: 'interrupted', by: 'client' })
-    this.#control?.abort(new Error('the client left'))
-  }
-
   #waitForDrain(): void {
     const control = this.#control
     if (!control) return
     control.pause()
-    this.#reply.once('drain', () => control.resume())
+    this.#reply.once('drain', () => this.#scope.enter('client_drained', resume, control, undefined))
   }
 
   #tellProgress(tap: UsageTap): void {
@@ -238,10 +279,7 @@ export class Exchange implements UpstreamListener {
     this.#progressedAtMs = now
     const prompt = tap.usage?.prompt ?? this.call.promptEstimate
     const completion = Math.max(tap.usage?.completion ?? 0, tap.pieces)
-    const delta = prompt + completion - this.#progressed
-    if (delta <= 0) return
-    this.#progressed += delta
-    this.#progress = this.#append(TokensProgressed, progressed(this.call, prompt, completion, delta, now))
+    this.#record.progress(prompt, completion, now)
   }
 
   /**
@@ -250,14 +288,8 @@ export class Exchange implements UpstreamListener {
    */
   #finish(finish: Finish, tellClient?: () => void): void {
     this.#ended = true
-    const ending: Ending = {
-      upstream: this.#upstream,
-      status: this.#status,
-      durationMs: this.#deps.nowMs() - this.call.startedMs,
-      firstByteMs: this.#firstByteMs,
-      bytes: this.#bytes,
-      attempts: this.#attempts,
-    }
+    this.#finishing = finish
+    const ending = this.#ending()
     const missing = unreported(this.#tap, this.#status, this.call)
     const bytes = missing && this.#heard?.whole()
     this.#heard?.release()
@@ -268,7 +300,7 @@ export class Exchange implements UpstreamListener {
     }
     const answer = missing.completion ? { contentType: this.#contentType, bytes } : undefined
     this.#deps.count({ dialect: this.call.dialect.name, body, answer }, counted =>
-      this.#settle(finish, ending, counted, tellClient),
+      this.#scope.enter('counted', run, () => this.#settle(finish, ending, counted, tellClient), undefined),
     )
   }
 
@@ -278,31 +310,43 @@ export class Exchange implements UpstreamListener {
     counted: Counted | undefined,
     tellClient: (() => void) | undefined,
   ): void {
-    const { call } = this
-    const fact = ended(call, ending)
-    let errorType: string | undefined
-    if (finish.outcome === 'completed') this.#append(RequestCompleted, fact)
-    else if (finish.outcome === 'interrupted') {
-      errorType = `interrupted_by_${finish.by}`
-      this.#append(RequestInterrupted, { ...fact, by: finish.by })
-    } else {
-      const { code, phase, message } = finish.error
-      errorType = code
-      this.#append(RequestFailed, { ...fact, code, phase, message })
-    }
-    const settlement: Settlement = settle(this.#tap, this.#status, call, counted)
-    this.#append(TokensSettled, settled(call, this.#upstream, settlement, this.#progressed))
-    this.#deps.correct(call, settlement)
-    const overheadMs = this.#sentMs - call.startedMs
-    const answeredModel = this.#answeredModel
-    const { outcome } = finish
-    this.#deps.onEnd(this, { outcome, ending, settlement, overheadMs, errorType, answeredModel })
-    if (tellClient) this.#deps.committed(tellClient)
+    if (this.#isClosed) return
+    const settlement: Settlement = settle(this.#tap, this.#status, this.call, counted)
+    this.#record.close({ ...this.#closingOf(finish, ending), settlement })
+    this.#isClosed = true
+    if (tellClient) this.#deps.committed(() => this.#scope.enter('committed', run, tellClient, undefined))
   }
 
-  #append<D extends EventDefinition>(definition: D, data: DataOf<D>): OutgoingEvent {
-    const event = this.#deps.make(definition, data, { traceparent: this.call.traceparent })
-    this.#deps.append(event)
-    return event
+  #ending(): Ending {
+    return {
+      upstream: this.#upstream,
+      status: this.#status,
+      durationMs: this.#deps.nowMs() - this.call.startedMs,
+      firstByteMs: this.#firstByteMs,
+      bytes: this.#bytes,
+      attempts: this.#attempts,
+    }
   }
+
+  #closingOf(finish: Finish, ending: Ending): Omit<Closing, 'settlement'> {
+    const overheadMs = this.#sentMs - this.call.startedMs
+    return { finish, ending, overheadMs, answeredModel: this.#answeredModel }
+  }
+}
+
+interface Interruption {
+  readonly by: 'node' | 'throttle' | 'drain'
+  readonly message: string
+}
+
+function interrupted(exchange: Exchange, interruption: Interruption): void {
+  exchange.interruptNow(interruption)
+}
+
+function resume(control: UpstreamControl): void {
+  control.resume()
+}
+
+function run(part: () => void): void {
+  part()
 }

@@ -58,7 +58,7 @@ describe('a plain call', () => {
       [15, 'reported', traceparent],
     )
     const left = stand.deps.limits.tokensLeft(performance.now())['u1.k1'] ?? 0
-    assert.ok(left >= 4_985 && left < 5_000, `${left}`)
+    assert.ok(left >= 4_985 && left <= 5_000, `${left}`)
     assertConserved(stand)
   })
 
@@ -87,7 +87,6 @@ describe('a plain call', () => {
   it('waits for a key that is not cached', async () => {
     await using stand = await startStand(unary)
     assert.equal((await post(stand, CHAT, {}, { authorization: 'Bearer slow-key' })).status, 200)
-    assert.equal((await post(stand, CHAT, {}, { authorization: '', 'x-api-key': KEY })).status, 401)
     const response = await fetch(stand.url + CHAT, {
       method: 'POST',
       body: '{}',

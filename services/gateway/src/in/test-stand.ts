@@ -15,8 +15,10 @@ import { readGatewayConfig } from '../config.ts'
 import { AcceptedKeys } from '../core/accepted-keys.ts'
 import type { KeyAnswer } from '../core/admission.ts'
 import { BudgetTable } from '../core/budgets/budget-table.ts'
+import { passedHeaders } from '../core/exchange/headers.ts'
 import { LimitTable } from '../core/limits/limit-table.ts'
 import { Roster } from '../core/roster.ts'
+import { routesOf } from '../core/routes/routes.ts'
 import type { CountTokens } from '../core/usage/count.ts'
 import { openUpstreams } from '../out/upstreams/upstreams.ts'
 import { Bodies } from './edge/bodies.ts'
@@ -65,7 +67,8 @@ const ANSWERS = new Map<string, KeyAnswer | Promise<KeyAnswer>>([
 export async function startStand(
   upstream: Upstream,
   { count, ...overrides }: Partial<ProxyDeps> & { count?: CountTokens } = {},
-  makeApp: (calls: Handler) => FastifyInstance = calls => createEdge({ limits: LIMITS, calls }).app,
+  makeApp: (calls: Handler, bodies: Bodies) => FastifyInstance = (calls, bodies) =>
+    createEdge({ limits: LIMITS, calls, bodies, routes: routesOf() }).app,
 ): Promise<TestStand> {
   const server = createServer(async (request, response) => {
     let body = ''
@@ -103,6 +106,7 @@ export async function startStand(
   const bodies = new Bodies({
     maxBodyBytes: 100_000,
     maxBodiesBytes: 10_000_000,
+    streamWindowBytes: 65_536,
     requestTimeoutMs: 10_000,
     checkEveryMs: 1_000,
   })
@@ -119,6 +123,9 @@ export async function startStand(
         budgets.settle(call.id, { tokens: used.total, micros: used.costMicros ?? 0 }, Date.now())
       },
       onEnd: exchange => running.remove(exchange.place),
+      onFault(error) {
+        throw error
+      },
     },
     upstreams,
     lookupKey: key => ANSWERS.get(key) ?? { kind: 'rejected', reason: 'unknown' },
@@ -129,6 +136,8 @@ export async function startStand(
     estimates: { defaultCompletionTokens: 100, maxCompletionTokens: 1_000 },
     accepted: new AcceptedKeys(60_000),
     bodies,
+    routes: routesOf(),
+    passedHeaders: passedHeaders(),
     overloaded: () => false,
     append,
     make,
@@ -145,7 +154,7 @@ export async function startStand(
     running,
     ...overrides,
   }
-  const app = makeApp(proxyOf(deps))
+  const app = makeApp(proxyOf(deps), bodies)
   app.setNotFoundHandler((request, reply) => {
     reply.hijack()
     refuseUnknown(deps, request.raw, reply.raw as RawReply)
