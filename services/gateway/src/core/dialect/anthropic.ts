@@ -1,3 +1,4 @@
+import { mergingCollector } from '../usage/collector.ts'
 import { jsonTap } from '../usage/json-tap.ts'
 import { readUsage } from '../usage/read-usage.ts'
 import { sseTap } from '../usage/sse-tap.ts'
@@ -34,9 +35,13 @@ export const anthropic: Dialect = {
     }
   },
 
+  usage() {
+    return mergingCollector(part => readUsage(part.usage) ?? promptUsage(part.message))
+  },
+
   tap(contentType) {
-    if (!contentType.startsWith('text/event-stream')) return jsonTap('usage')
-    return sseTap(event => readUsage(event.usage) ?? promptUsage(event.message), false)
+    const usage = anthropic.usage()
+    return contentType.startsWith('text/event-stream') ? sseTap(usage, false) : jsonTap('usage', usage)
   },
 
   errorBody(type, _code, message, requestId) {

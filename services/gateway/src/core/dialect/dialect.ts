@@ -1,3 +1,4 @@
+import type { UsageCollector } from '../usage/collector.ts'
 import type { UsageTap } from '../usage/tap.ts'
 import type { PromptSize } from './prompt-size.ts'
 
@@ -28,6 +29,8 @@ export interface Dialect {
   /** Where the prompt stands in a body. */
   readonly promptFields: readonly string[]
   read(path: string, body: Buffer): ReadResult
+  /** A new collector, for one answer. */
+  usage(): UsageCollector
   /** A tap for the answer, chosen by its content type. */
   tap(contentType: string, stripUsage: boolean): UsageTap
   errorBody(type: string, code: string, message: string, requestId: string): string

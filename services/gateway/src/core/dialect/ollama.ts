@@ -1,3 +1,4 @@
+import { mergingCollector } from '../usage/collector.ts'
 import { jsonTap } from '../usage/json-tap.ts'
 import { ndjsonTap } from '../usage/ndjson-tap.ts'
 import { readUsage } from '../usage/read-usage.ts'
@@ -35,8 +36,13 @@ export const ollama: Dialect = {
     }
   },
 
+  usage() {
+    return mergingCollector(readUsage)
+  },
+
   tap(contentType) {
-    return contentType.startsWith('application/x-ndjson') ? ndjsonTap(readUsage) : jsonTap('counts')
+    const usage = ollama.usage()
+    return contentType.startsWith('application/x-ndjson') ? ndjsonTap(usage) : jsonTap('counts', usage)
   },
 
   errorBody(_type, _code, message) {

@@ -1,3 +1,4 @@
+import { mergingCollector } from '../usage/collector.ts'
 import { jsonTap } from '../usage/json-tap.ts'
 import { readUsage } from '../usage/read-usage.ts'
 import { sseTap } from '../usage/sse-tap.ts'
@@ -38,13 +39,14 @@ export const openai: Dialect = {
     return { ok: true, call }
   },
 
-  tap(contentType, stripUsage) {
-    if (!contentType.startsWith('text/event-stream')) return jsonTap('usage')
+  usage() {
     // Chat chunks carry `usage` at the top; a responses stream carries it in its last event's `response`.
-    return sseTap(
-      event => readUsage(event.usage ?? (event.response as JsonObject | undefined)?.usage),
-      stripUsage,
-    )
+    return mergingCollector(part => readUsage(part.usage ?? (part.response as JsonObject | undefined)?.usage))
+  },
+
+  tap(contentType, stripUsage) {
+    const usage = openai.usage()
+    return contentType.startsWith('text/event-stream') ? sseTap(usage, stripUsage) : jsonTap('usage', usage)
   },
 
   errorBody(type, code, message) {

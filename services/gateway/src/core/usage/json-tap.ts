@@ -1,6 +1,7 @@
+import type { JsonObject } from '../dialect/body.ts'
+import type { UsageCollector } from './collector.ts'
 import { outermostField } from './json-tail.ts'
-import { mergeUsage, readUsage } from './read-usage.ts'
-import { NOTHING, type Usage, type UsageTap } from './tap.ts'
+import { NOTHING, type UsageTap } from './tap.ts'
 
 /** Servers write usage behind what they generated: so much of an answer's end is kept to find it. */
 const TAIL_BYTES = 64 * 1024
@@ -10,14 +11,15 @@ const WHOLE_BYTES = 512 * 1024
 const COUNTS = ['prompt_eval_count', 'eval_count'] as const
 
 /** One JSON document. Bytes pass on as they come; the usage is looked for in the kept ones, from the end. */
-export function jsonTap(where: 'usage' | 'counts'): UsageTap {
-  let usage: Usage | undefined
+export function jsonTap(where: 'usage' | 'counts', collector: UsageCollector): UsageTap {
   let bytes = 0
   let chunks: Buffer[] = []
   let kept = 0
   return {
     get usage() {
-      return usage
+      // What generates nothing (embeddings) reports no completion.
+      const { usage } = collector
+      return usage && usage.completion === undefined ? { ...usage, completion: 0 } : usage
     },
     // A document has no pieces; its length stands in for them where no usage is reported.
     get pieces() {
@@ -39,26 +41,25 @@ export function jsonTap(where: 'usage' | 'counts'): UsageTap {
       const tail = chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, kept)
       chunks = []
       kept = 0
-      const found = where === 'usage' ? usageField(tail) : countFields(tail)
-      // What generates nothing (embeddings) reports no completion.
-      usage = found?.completion === undefined ? mergeUsage(found, found && { completion: 0 }) : found
+      const part = where === 'usage' ? usageField(tail) : countFields(tail)
+      if (part) collector.see(part)
       return NOTHING
     },
   }
 }
 
-function usageField(tail: Buffer): Usage | undefined {
+function usageField(tail: Buffer): JsonObject | undefined {
   const text = outermostField(tail, 'usage')
-  return text === undefined ? undefined : readUsage(parsed(text))
+  return text === undefined ? undefined : { usage: parsed(text) }
 }
 
-function countFields(tail: Buffer): Usage | undefined {
+function countFields(tail: Buffer): JsonObject {
   const counts: Record<string, unknown> = {}
   for (const name of COUNTS) {
     const text = outermostField(tail, name)
     if (text !== undefined) counts[name] = parsed(text)
   }
-  return readUsage(counts)
+  return counts
 }
 
 function parsed(text: string): unknown {
