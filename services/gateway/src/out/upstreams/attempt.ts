@@ -126,7 +126,8 @@ export class Attempt implements Dispatcher.DispatchHandler {
 
   /** Called every now and then while an answer is on its way. */
   endIfSilent(nowMs: number): void {
-    if (nowMs >= this.#deadlineMs && !this.#isPaused) this.#boundary.enter('upstream_silent', Attempt.#silent, this, undefined)
+    if (nowMs >= this.#deadlineMs && !this.#isPaused)
+      this.#boundary.enter('upstream_silent', Attempt.#silent, this, undefined)
   }
 
   static #start(self: Attempt, controller: Controller): void {

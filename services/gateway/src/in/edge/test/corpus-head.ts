@@ -178,9 +178,11 @@ export const HEADERS: readonly Case[] = [
   served('Connection that names the credentials', get('/api/ps', 'Connection: keep-alive, Authorization'), {
     forwarded: { without: ['authorization'] },
   }),
-  served('an upgrade that is not taken', get('/api/ps', 'Connection: Upgrade', 'Upgrade: websocket'), {
-    forwarded: { without: ['upgrade'] },
-  }),
+  {
+    ...refused('a WebSocket handshake', get('/api/ps', 'Connection: Upgrade', 'Upgrade: websocket'), [426]),
+    headers: { upgrade: /^HTTP\/1\.1$/ },
+  },
+  refused('a handshake on a path that is not served', get('/v1/realtime', 'Upgrade: websocket'), [404]),
   served(
     'an upgrade to h2c that is not taken',
     get('/api/ps', 'Connection: Upgrade, HTTP2-Settings', 'Upgrade: h2c', 'HTTP2-Settings: AAMAAABkAAQAAP__'),

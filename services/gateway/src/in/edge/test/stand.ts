@@ -94,7 +94,7 @@ export async function startEdge(options: EdgeStandOptions = {}): Promise<EdgeSta
         onRefused: code => refused.push(code),
       })
       registerStatus(edge.app, checks)
-      return edge.app
+      return edge
     },
   )
   return {
