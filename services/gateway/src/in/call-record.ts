@@ -10,7 +10,7 @@ import {
   TokensProgressed,
   TokensSettled,
 } from '@fluxgate/contracts'
-import type { AdmittedCall } from '../core/exchange/call.ts'
+import { type AdmittedCall, shortText } from '../core/exchange/call.ts'
 import type { CallEnd } from '../core/exchange/call-end.ts'
 import { admitted, type Ending, ended, progressed, settled } from '../core/exchange/facts.ts'
 import type { Settlement } from '../core/exchange/settle.ts'
@@ -36,7 +36,6 @@ export interface Closing {
   readonly settlement: Settlement
   /** Our own part before the upstream was called, in milliseconds. */
   readonly overheadMs: number
-  readonly answeredModel: string | undefined
 }
 
 /**
@@ -84,7 +83,7 @@ export class CallRecord {
     // A call that was not recorded as admitted has no end to be recorded either.
     if (this.#admitted) {
       if (!this.#hasEnding) this.#appendEnding(finish, ending)
-      if (!this.#hasSettlement) this.#appendSettlement(ending.upstream, settlement)
+      if (!this.#hasSettlement) this.#appendSettlement(ending, settlement)
     }
     this.#correct(settlement)
     this.#report(closing)
@@ -107,13 +106,13 @@ export class CallRecord {
       firstByteMs: undefined,
       bytes: 0,
       attempts: 1,
+      answered: undefined,
     }
-    const { upstream } = ending
     const isOpen = this.#admitted !== undefined
     if (isOpen && !this.#hasEnding) guarded(() => this.#appendEnding(finish, ending))
     if (isOpen && !this.#hasEnding) guarded(() => this.#appendEnding(finish, plain))
-    if (isOpen && !this.#hasSettlement) guarded(() => this.#appendSettlement(upstream, settlement))
-    if (isOpen && !this.#hasSettlement) guarded(() => this.#appendSettlement('', nothing))
+    if (isOpen && !this.#hasSettlement) guarded(() => this.#appendSettlement(ending, settlement))
+    if (isOpen && !this.#hasSettlement) guarded(() => this.#appendSettlement(plain, nothing))
     guarded(() => this.#correct(settlement))
     guarded(() => this.#report(closing))
   }
@@ -124,13 +123,14 @@ export class CallRecord {
     else if (finish.outcome === 'interrupted') this.#append(RequestInterrupted, { ...fact, by: finish.by })
     else {
       const { code, phase, message } = finish.error
-      this.#append(RequestFailed, { ...fact, code, phase, message })
+      const failure = { code: shortText(code), phase, message: shortText(message) }
+      this.#append(RequestFailed, { ...fact, ...failure })
     }
     this.#hasEnding = true
   }
 
-  #appendSettlement(upstream: string, settlement: Settlement): void {
-    this.#append(TokensSettled, settled(this.#call, upstream, settlement, this.#progressed))
+  #appendSettlement(ending: Ending, settlement: Settlement): void {
+    this.#append(TokensSettled, settled(this.#call, ending, settlement, this.#progressed))
     this.#hasSettlement = true
   }
 
@@ -140,7 +140,7 @@ export class CallRecord {
     this.#deps.correct(this.#call, settlement)
   }
 
-  #report({ finish, ending, settlement, overheadMs, answeredModel }: Closing): void {
+  #report({ finish, ending, settlement, overheadMs }: Closing): void {
     if (this.#isReported) return
     this.#isReported = true
     const { outcome } = finish
@@ -150,7 +150,7 @@ export class CallRecord {
         : finish.outcome === 'interrupted'
           ? `interrupted_by_${finish.by}`
           : undefined
-    this.#onEnd({ outcome, ending, settlement, overheadMs, errorType, answeredModel })
+    this.#onEnd({ outcome, ending, settlement, overheadMs, errorType })
   }
 
   #append<D extends EventDefinition>(definition: D, data: DataOf<D>): OutgoingEvent {

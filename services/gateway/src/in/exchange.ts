@@ -4,7 +4,7 @@ import type { CallEnd } from '../core/exchange/call-end.ts'
 import type { Ending } from '../core/exchange/facts.ts'
 import { responseHeaders } from '../core/exchange/headers.ts'
 import { endsStream } from '../core/exchange/last-frame.ts'
-import { type Settlement, settle, unreported } from '../core/exchange/settle.ts'
+import { type Answered, type Settlement, settle, unreported } from '../core/exchange/settle.ts'
 import { modelIn } from '../core/exchange/trace.ts'
 import { isEncoded, unreadTap } from '../core/exchange/unread-tap.ts'
 import {
@@ -17,6 +17,7 @@ import type { Refusal } from '../core/refusal.ts'
 import type { Counted, CountTokens } from '../core/usage/count.ts'
 import { Heard, type HeardRoom } from '../core/usage/heard.ts'
 import { NOTHING, type UsageTap } from '../core/usage/tap.ts'
+import type { Vendor } from '../core/usage/vendors/vendor.ts'
 import { CallRecord, type Closing, type Finish } from './call-record.ts'
 import type { RawReply } from './raw-reply.ts'
 import { answerRefusal } from './refuse.ts'
@@ -77,7 +78,9 @@ export class Exchange implements UpstreamListener, ScopeOwner {
   #status = 0
   #sentMs: number
   #firstByteMs: number | undefined
-  #answeredModel: string | undefined
+  #vendor: Vendor | undefined
+  /** The model that the first bytes name, for answers of which nothing else is read. */
+  #firstNamed: string | undefined
   #bytes = 0
   /** Bytes of the whole answer, where the upstream has said so. */
   #length = Number.NaN
@@ -124,8 +127,9 @@ export class Exchange implements UpstreamListener, ScopeOwner {
     this.#control = control
   }
 
-  onAttempt(upstream: string, model: string | undefined): void {
+  onAttempt(upstream: string, model: string | undefined, vendor?: Vendor): void {
     this.#upstream = upstream
+    this.#vendor = vendor
     this.#attempts++
     this.#fallback = model
   }
@@ -137,7 +141,9 @@ export class Exchange implements UpstreamListener, ScopeOwner {
     this.#length = Number(incoming['content-length'] ?? Number.NaN)
     this.#contentType = typeof contentType === 'string' ? contentType : ''
     const encoded = isEncoded(incoming)
-    this.#tap = encoded ? unreadTap() : this.call.dialect.tap(this.#contentType, this.#stripUsage)
+    this.#tap = encoded
+      ? unreadTap()
+      : this.call.dialect.tap(this.#contentType, this.#stripUsage, this.#vendor)
     if (!encoded && status < 400 && this.call.reserved > 0) this.#heard = new Heard(this.#deps.heardRoom)
     const streamed = this.#contentType.startsWith('text/event-stream')
     const headers = responseHeaders(incoming, !this.#stripUsage || NO_CONTENT_STATUSES.has(status))
@@ -157,7 +163,7 @@ export class Exchange implements UpstreamListener, ScopeOwner {
     if (this.#ended || !this.#tap) return
     if (this.#firstByteMs === undefined) {
       this.#firstByteMs = this.#deps.nowMs() - this.call.startedMs
-      if (this.call.trace?.isSampled) this.#answeredModel = modelIn(chunk)
+      this.#firstNamed = modelIn(chunk)
     }
     this.#bytes += chunk.length
     this.#heard?.keep(chunk)
@@ -218,10 +224,10 @@ export class Exchange implements UpstreamListener, ScopeOwner {
       const error = new UpstreamError(OUR_FAULT.code, phase, 500, OUR_FAULT.message, { cause })
       if (!this.#reply.headersSent && !wasEnded) this.#status = 500
       const finish: Finish = this.#finishing ?? { outcome: 'failed', error }
-      const nothing = settle(undefined, 0, this.call, undefined)
+      const nothing = settle(undefined, this.call, undefined)
       const closing = { ...this.#closingOf(finish, this.#ending()), settlement: nothing }
       this.#guarded(() => {
-        closing.settlement = settle(this.#tap, this.#status, this.call, undefined)
+        closing.settlement = settle(this.#answer(), this.call, undefined)
       })
       this.#isClosed = true
       this.#record.closeAfterFault(closing, nothing, this.#deps.onFault)
@@ -277,8 +283,8 @@ export class Exchange implements UpstreamListener, ScopeOwner {
     const now = this.#deps.nowMs()
     if (now - this.#progressedAtMs < PROGRESS_EVERY_MS) return
     this.#progressedAtMs = now
-    const prompt = tap.usage?.prompt ?? this.call.promptEstimate
-    const completion = Math.max(tap.usage?.completion ?? 0, tap.pieces)
+    const prompt = tap.usage?.counts.input ?? this.call.promptEstimate
+    const completion = Math.max(tap.usage?.counts.output ?? 0, tap.pieces)
     this.#record.progress(prompt, completion, now)
   }
 
@@ -290,15 +296,15 @@ export class Exchange implements UpstreamListener, ScopeOwner {
     this.#ended = true
     this.#finishing = finish
     const ending = this.#ending()
-    const missing = unreported(this.#tap, this.#status, this.call)
+    const missing = unreported(this.#answer(), this.call)
     const bytes = missing && this.#heard?.whole()
     this.#heard?.release()
-    const body = missing?.prompt ? this.#body : undefined
+    const body = missing?.input ? this.#body : undefined
     if (!bytes || (body && body.length > this.#deps.heardRoom.limits.maxCountedBytes)) {
       this.#settle(finish, ending, undefined, tellClient)
       return
     }
-    const answer = missing.completion ? { contentType: this.#contentType, bytes } : undefined
+    const answer = missing.output ? { contentType: this.#contentType, bytes } : undefined
     this.#deps.count({ dialect: this.call.dialect.name, body, answer }, counted =>
       this.#scope.enter('counted', run, () => this.#settle(finish, ending, counted, tellClient), undefined),
     )
@@ -311,7 +317,7 @@ export class Exchange implements UpstreamListener, ScopeOwner {
     tellClient: (() => void) | undefined,
   ): void {
     if (this.#isClosed) return
-    const settlement: Settlement = settle(this.#tap, this.#status, this.call, counted)
+    const settlement: Settlement = settle(this.#answer(), this.call, counted)
     this.#record.close({ ...this.#closingOf(finish, ending), settlement })
     this.#isClosed = true
     if (tellClient) this.#deps.committed(() => this.#scope.enter('committed', run, tellClient, undefined))
@@ -325,12 +331,24 @@ export class Exchange implements UpstreamListener, ScopeOwner {
       firstByteMs: this.#firstByteMs,
       bytes: this.#bytes,
       attempts: this.#attempts,
+      answered: this.#answeredModel(),
     }
   }
 
   #closingOf(finish: Finish, ending: Ending): Omit<Closing, 'settlement'> {
     const overheadMs = this.#sentMs - this.call.startedMs
-    return { finish, ending, overheadMs, answeredModel: this.#answeredModel }
+    return { finish, ending, overheadMs }
+  }
+
+  #answer(): Answered | undefined {
+    const tap = this.#tap
+    if (!tap) return undefined
+    const model = this.#answeredModel()
+    return { status: this.#status, model, reported: tap.usage, pieces: tap.pieces }
+  }
+
+  #answeredModel(): string | undefined {
+    return this.#tap?.model ?? this.#firstNamed ?? this.#fallback
   }
 }
 

@@ -1,7 +1,7 @@
-import { mergingCollector } from '../usage/collector.ts'
+import { collectorOf } from '../usage/collector.ts'
 import { jsonTap } from '../usage/json-tap.ts'
-import { readUsage } from '../usage/read-usage.ts'
 import { sseTap } from '../usage/sse-tap.ts'
+import { openaiConvention } from '../usage/vendors/vendor.ts'
 import { type JsonObject, largest, parseObject, textField } from './body.ts'
 import type { Dialect, ReadCall } from './dialect.ts'
 import { promptSize } from './prompt-size.ts'
@@ -39,14 +39,13 @@ export const openai: Dialect = {
     return { ok: true, call }
   },
 
-  usage() {
-    // Chat chunks carry `usage` at the top; a responses stream carries it in its last event's `response`.
-    return mergingCollector(part => readUsage(part.usage ?? (part.response as JsonObject | undefined)?.usage))
+  usage(vendor) {
+    return collectorOf(openaiConvention(vendor))
   },
 
-  tap(contentType, stripUsage) {
-    const usage = openai.usage()
-    return contentType.startsWith('text/event-stream') ? sseTap(usage, stripUsage) : jsonTap('usage', usage)
+  tap(contentType, stripUsage, vendor) {
+    const usage = openai.usage(vendor)
+    return contentType.startsWith('text/event-stream') ? sseTap(usage, stripUsage) : jsonTap(usage)
   },
 
   errorBody(type, code, message) {

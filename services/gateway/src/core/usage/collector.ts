@@ -1,24 +1,33 @@
 import type { JsonObject } from '../dialect/body.ts'
-import { mergeUsage } from './read-usage.ts'
-import type { Usage } from './tap.ts'
+import type { ReportedUsage } from './reported.ts'
+import type { Convention } from './vendors/convention.ts'
 
-/** Reads the usage of one answer from its parts as they come. */
+/** Reads the usage of one answer, and the model that gave it, from its parts as they come. */
 export interface UsageCollector {
-  /** One part: the JSON of a stream's event, a line of NDJSON, or the whole document. Parts without usage may be left out. */
+  /**
+   * One part: the JSON of a stream's event, a line of NDJSON, or a document, whole or reduced to `USAGE_FIELDS`. Parts
+   * without usage may be left out.
+   */
   see(part: JsonObject): void
   /** What the upstream has reported so far. */
-  readonly usage: Usage | undefined
+  readonly usage: ReportedUsage | undefined
+  /** The model that answers, once a part has named it. */
+  readonly model: string | undefined
 }
 
-/** Later reports replace earlier ones, field by field. */
-export function mergingCollector(find: (part: JsonObject) => Usage | undefined): UsageCollector {
-  let usage: Usage | undefined
+export function collectorOf(convention: Convention): UsageCollector {
+  let usage: ReportedUsage | undefined
+  let model: string | undefined
   return {
     see(part) {
-      usage = mergeUsage(usage, find(part))
+      model = convention.modelIn(part) ?? model
+      usage = convention.fold(usage, part)
     },
     get usage() {
       return usage
+    },
+    get model() {
+      return model
     },
   }
 }

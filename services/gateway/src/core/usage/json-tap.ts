@@ -1,17 +1,18 @@
+import { readJson } from '@fluxgate/contracts'
 import type { JsonObject } from '../dialect/body.ts'
 import type { UsageCollector } from './collector.ts'
 import { outermostField } from './json-tail.ts'
 import { NOTHING, type UsageTap } from './tap.ts'
+import { USAGE_FIELDS } from './vendors/convention.ts'
+import { objectOf } from './vendors/counts.ts'
 
 /** Servers write usage behind what they generated: so much of an answer's end is kept to find it. */
 const TAIL_BYTES = 64 * 1024
 /** A shorter answer is kept whole, and may tell its usage anywhere. */
 const WHOLE_BYTES = 512 * 1024
-/** Where usage stands: in one field, or (Ollama) in fields of the answer itself. */
-const COUNTS = ['prompt_eval_count', 'eval_count'] as const
 
 /** One JSON document. Bytes pass on as they come; the usage is looked for in the kept ones, from the end. */
-export function jsonTap(where: 'usage' | 'counts', collector: UsageCollector): UsageTap {
+export function jsonTap(collector: UsageCollector): UsageTap {
   let bytes = 0
   let chunks: Buffer[] = []
   let kept = 0
@@ -19,7 +20,11 @@ export function jsonTap(where: 'usage' | 'counts', collector: UsageCollector): U
     get usage() {
       // What generates nothing (embeddings) reports no completion.
       const { usage } = collector
-      return usage && usage.completion === undefined ? { ...usage, completion: 0 } : usage
+      if (!usage || usage.counts.output !== undefined) return usage
+      return { ...usage, counts: { ...usage.counts, output: 0 } }
+    },
+    get model() {
+      return collector.model
     },
     // A document has no pieces; its length stands in for them where no usage is reported.
     get pieces() {
@@ -41,31 +46,24 @@ export function jsonTap(where: 'usage' | 'counts', collector: UsageCollector): U
       const tail = chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, kept)
       chunks = []
       kept = 0
-      const part = where === 'usage' ? usageField(tail) : countFields(tail)
-      if (part) collector.see(part)
+      collector.see((bytes <= WHOLE_BYTES ? wholeOf(tail) : undefined) ?? fieldsOf(tail))
       return NOTHING
     },
   }
 }
 
-function usageField(tail: Buffer): JsonObject | undefined {
-  const text = outermostField(tail, 'usage')
-  return text === undefined ? undefined : { usage: parsed(text) }
+/** Undefined when it is no object, or deeper than is read. */
+function wholeOf(bytes: Buffer): JsonObject | undefined {
+  const read = readJson(bytes, { maxSize: WHOLE_BYTES })
+  return read.ok ? objectOf(read.value) : undefined
 }
 
-function countFields(tail: Buffer): JsonObject {
-  const counts: Record<string, unknown> = {}
-  for (const name of COUNTS) {
+function fieldsOf(tail: Buffer): JsonObject {
+  const found: Record<string, unknown> = {}
+  for (const name of USAGE_FIELDS) {
     const text = outermostField(tail, name)
-    if (text !== undefined) counts[name] = parsed(text)
+    const read = text === undefined ? undefined : readJson(text, { maxSize: TAIL_BYTES })
+    if (read?.ok) found[name] = read.value
   }
-  return counts
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined // not JSON: nothing to read
-  }
+  return found
 }

@@ -25,6 +25,9 @@ export function ndjsonTap(collector: UsageCollector): UsageTap {
     get usage() {
       return collector.usage
     },
+    get model() {
+      return collector.model
+    },
     get pieces() {
       return pieces
     },

@@ -39,6 +39,9 @@ export function sseTap(collector: UsageCollector, strip: boolean): UsageTap {
     get usage() {
       return collector.usage
     },
+    get model() {
+      return collector.model
+    },
     get pieces() {
       return pieces
     },

@@ -252,7 +252,7 @@ export class Delivery implements UpstreamControl, AttemptOwner, DecoderSink, Wai
       isAskingForUsage,
     })
     this.#attempt = attempt
-    this.#listener.onAttempt(spec.name, this.#model === asked ? undefined : this.#model)
+    this.#listener.onAttempt(spec.name, this.#model === asked ? undefined : this.#model, spec.vendor)
     upstream.dispatch(
       {
         path: spec.prefix + path,
