@@ -203,7 +203,7 @@ function readLimits(env: EnvReader): GatewayLimits {
     maxWaitingCounts: 256,
     connectTimeoutMs: env.durationMs('UPSTREAM_CONNECT_TIMEOUT', 5_000),
     firstByteTimeoutMs: env.durationMs('UPSTREAM_FIRST_BYTE_TIMEOUT', 300_000),
-    idleTimeoutMs: env.durationMs('UPSTREAM_IDLE_TIMEOUT', 120_000),
+    idleTimeoutMs: env.durationMs('UPSTREAM_IDLE_TIMEOUT', 300_000),
     maxUpstreamConnections: env.integer('UPSTREAM_CONNECTIONS', 1_024, { min: 1 }),
     gossipIntervalMs: env.durationMs('GOSSIP_INTERVAL', 25),
     maxBudgetHolders: 100_000,

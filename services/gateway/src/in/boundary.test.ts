@@ -51,7 +51,7 @@ const failing = (first: Upstream): Upstream => {
 const slow: Upstream = (request, response, body) => void setTimeout(() => unary(request, response, body), 50)
 
 /** A step without a scenario does not compile. */
-const SCENARIOS: Readonly<Record<Step, Scenario>> = {
+const scenarios = (): Readonly<Record<Step, Scenario>> => ({
   received: { upstream: unary },
   key_found: { upstream: unary, key: 'slow-key' },
   body_read: { upstream: unary },
@@ -92,7 +92,7 @@ const SCENARIOS: Readonly<Record<Step, Scenario>> = {
       for (const exchange of stand.running) exchange.interrupt('throttle', 'throttled')
     },
   },
-}
+})
 
 /** One client: whatever comes, its answer ends. */
 async function ask(
@@ -184,7 +184,7 @@ describe('a throw', () => {
       it(`at the ${at} of ${step} ends that request alone and releases what it holds`, async () => {
         const faults: unknown[] = []
         let left = 1
-        const scenario = SCENARIOS[step]
+        const scenario = scenarios()[step]
         const options: StandOptions = {
           onFault: error => faults.push(error),
           probe(reached, where) {
@@ -247,7 +247,7 @@ describe('a request whose part throws', () => {
         done(undefined)
       },
     }),
-    SCENARIOS.counted.upstream,
+    scenarios().counted.upstream,
   )
   part('the metrics of its admission', fail => ({ onReserved: fail }))
 })
