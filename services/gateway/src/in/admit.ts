@@ -27,7 +27,7 @@ export function admit(
   caller: Caller,
 ): Refusal | undefined {
   const read = readBody(call, route, body)
-  if (!read.ok) return { reason: 'invalid_request', code: 'invalid_json', message: read.message }
+  if (!read.ok) return { reason: 'invalid_request', code: read.code, message: read.message }
   const { facts } = read.call
   if (facts.model.length > 256) return BAD_MODEL
   call.model = facts.model
@@ -151,7 +151,11 @@ const NO_BODY: ReadCall = Object.freeze({
 function readBody(call: Call, route: Route, body: Buffer | undefined) {
   if (!body || body.length === 0) {
     return route.body === 'required'
-      ? ({ ok: false, message: 'We could not parse the JSON body of your request.' } as const)
+      ? ({
+          ok: false,
+          code: 'invalid_json',
+          message: 'We could not parse the JSON body of your request.',
+        } as const)
       : ({ ok: true, call: NO_BODY } as const)
   }
   return call.dialect.read(call.path, body)

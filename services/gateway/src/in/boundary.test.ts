@@ -75,6 +75,10 @@ const scenarios = (): Readonly<Record<Step, Scenario>> => ({
   decoded_end: { upstream: gzipped(gzipSync('')) },
   decode_error: { upstream: gzipped(Buffer.from('this is no gzip at all')) },
   decoder_drained: { upstream: gzipped(gzipSync(randomBytes(2_000_000))) },
+  last_wait: {
+    upstream: (_request, response) => response.writeHead(200, SSE).write(`${FRAME}data: [DONE]\n\n`),
+    body: { stream: true },
+  },
   counted: {
     upstream: (_request, response) => response.writeHead(200, JSON_TYPE).end('{"choices":[]}'),
     count: (_ask, done) => setImmediate(() => done(undefined)),
@@ -138,7 +142,7 @@ async function assertReleased(stand: TestStand): Promise<void> {
         waiting,
         bodyBytes: deps.bodies.heldBytes,
         openRequests: stand.requests.size,
-        heard: deps.exchange.heardRoom.bytes,
+        heard: stand.room.bytes,
       },
       { running: 0, inFlight: 0, waiting: 0, bodyBytes: 0, openRequests: 0, heard: 0 },
     )

@@ -7,6 +7,7 @@ import {
   type FluxgateEvent,
   Prices,
   parseEvent,
+  SharedRoom,
   type Throttle,
 } from '@fluxgate/contracts'
 import { readConfig } from '@fluxgate/runtime'
@@ -41,6 +42,8 @@ export interface TestStand extends AsyncDisposable {
   readonly running: Roster<Exchange>
   readonly deps: ProxyDeps
   readonly requests: OpenRequests
+  /** What readers of answers hold together. */
+  readonly room: SharedRoom
   readonly upstreams: OpenUpstreams
   named<N extends EventName>(name: N): Array<Extract<FluxgateEvent, { type: `fluxgate.${N}` }>>
 }
@@ -105,6 +108,7 @@ export async function startStand(
   }
   const make = eventMaker('/gateway/test/1', () => `event-${String(++ids).padStart(12, '0')}`, Date.now)
   const nowMs = () => performance.now()
+  const room = new SharedRoom(10_000_000)
   const throwIt = (error: unknown): never => {
     throw error
   }
@@ -134,7 +138,7 @@ export async function startStand(
       make,
       nowMs,
       count: count ?? ((_ask, done) => done(undefined)),
-      heardRoom: { bytes: 0, limits: { maxCountedBytes: 100_000, maxHeardBytes: 10_000_000 } },
+      heardRoom: { room, maxCountedBytes: 100_000 },
       correct(call, used) {
         limits.settle(call.identityText, call.tier, used.total - call.reserved, call.stream, nowMs())
         budgets.settle(call.id, { tokens: used.total, micros: used.costMicros ?? 0 }, Date.now())
@@ -181,6 +185,7 @@ export async function startStand(
     running,
     deps,
     requests,
+    room,
     upstreams,
     named: <N extends EventName>(name: N) =>
       events.filter(

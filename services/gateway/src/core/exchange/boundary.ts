@@ -23,6 +23,8 @@ export const STEPS = [
   'decoded_end',
   'decode_error',
   'decoder_drained',
+  /** The sign of the end has come, and what may come behind it has been waited for. */
+  'last_wait',
   /** Tokens that the upstream did not report were counted. */
   'counted',
   /** The events are safe: the client may see the end. */
