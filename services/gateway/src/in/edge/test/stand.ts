@@ -59,6 +59,7 @@ export interface EdgeStand extends AsyncDisposable {
   readonly refused: string[]
   /** What `/ready` asks; a test adds its own. */
   readonly checks: Record<string, ReadinessCheck>
+  readonly warnings: Record<string, ReadinessCheck>
 }
 
 export interface EdgeStandOptions extends Partial<Omit<EdgeOptions, 'limits' | 'calls' | 'bodies'>> {
@@ -77,6 +78,7 @@ export async function startEdge(options: EdgeStandOptions = {}): Promise<EdgeSta
     ((_request, response) => response.setHeader('content-type', 'application/json').end('{"answered":true}'))
   const bodies = options.proxy?.bodies ?? new Bodies(limits)
   const checks: Record<string, ReadinessCheck> = {}
+  const warnings: Record<string, ReadinessCheck> = {}
   let edge!: Edge
   const stand = await startStand(
     (request, response, body) => {
@@ -93,7 +95,7 @@ export async function startEdge(options: EdgeStandOptions = {}): Promise<EdgeSta
         bodies,
         onRefused: code => refused.push(code),
       })
-      registerStatus(edge.app, checks)
+      registerStatus(edge.app, checks, warnings)
       return edge
     },
   )
@@ -104,6 +106,7 @@ export async function startEdge(options: EdgeStandOptions = {}): Promise<EdgeSta
     seen,
     refused,
     checks,
+    warnings,
     async [Symbol.asyncDispose]() {
       edge.sessions.destroyAll()
       edge.connections.destroyAll()
