@@ -17,6 +17,7 @@ export const PRIVATE = [
   'ADMIN_TOKEN',
   'OPERATOR_PASSWORD',
   'DATABASE_URL',
+  'MCP_READ_DATABASE_URL',
   'NATS_URL',
   // One port cannot serve several processes.
   'METRICS_PORT',
@@ -50,7 +51,14 @@ export const SERVICES: readonly Service[] = [
   {
     name: 'mcp',
     entry: 'services/mcp/src/main.ts',
-    needs: ['NATS_URL', 'DATABASE_URL', 'JWT_SECRET', 'JWT_SECRET_PREVIOUS', 'ADMIN_TOKEN'],
+    needs: [
+      'NATS_URL',
+      'DATABASE_URL',
+      'MCP_READ_DATABASE_URL',
+      'JWT_SECRET',
+      'JWT_SECRET_PREVIOUS',
+      'ADMIN_TOKEN',
+    ],
   },
   {
     name: 'dashboard',
@@ -81,11 +89,25 @@ export function simulatorChild(
   }
 }
 
+/** Of the embedded Postgres' users, by the variable that its process reads. */
+export type PostgresPassword = 'POSTGRES_PASSWORD' | 'POSTGRES_PASSWORD_MCP_READER'
+
 /** PGlite behind the Postgres protocol. */
-export function postgresChild(dataDir: string, port: number, env: Environment): ChildSpec {
+export function postgresChild(
+  dataDir: string,
+  port: number,
+  env: Environment,
+  passwords: Readonly<Record<PostgresPassword, string>>,
+): ChildSpec {
   return {
     ...nodeChild('postgres', 'infra/local/src/postgres-main.ts', [], env),
-    env: { PATH: env.PATH, POSTGRES_DIR: join(dataDir, 'postgres'), POSTGRES_PORT: String(port) },
+    env: {
+      PATH: env.PATH,
+      POSTGRES_DIR: join(dataDir, 'postgres'),
+      POSTGRES_PORT: String(port),
+      POSTGRES_MAX_QUESTION: env.POSTGRES_MAX_QUESTION,
+      ...passwords,
+    },
     rank: RANK.postgres,
   }
 }

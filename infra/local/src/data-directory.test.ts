@@ -54,6 +54,14 @@ test('a data directory has one owner; a dead one is forgotten', async () => {
   assert.equal(readFileSync(lock, 'utf8'), String(process.pid))
 })
 
+test('a data directory that is open to others is closed to them', async () => {
+  const dataDir = fresh()
+  mkdirSync(dataDir, { mode: 0o755 })
+  chmodSync(dataDir, 0o755)
+  await using _ = await claimDataDirectory(dataDir)
+  assert.equal(mode(dataDir), 0o700)
+})
+
 test('a connection file says what runs, and only while it runs', async () => {
   const dataDir = fresh()
   mkdirSync(dataDir)

@@ -1,4 +1,10 @@
-import { type EnvReader, readStatusAddress, type StatusAddress } from '@fluxgate/runtime'
+import {
+  type AllowedSources,
+  type EnvReader,
+  readAllowedSources,
+  readStatusAddress,
+  type StatusAddress,
+} from '@fluxgate/runtime'
 import type { ForensicsLimits } from './core/forensics.ts'
 import type { HubLimits } from './core/live-hub.ts'
 
@@ -8,6 +14,8 @@ export interface DashboardConfig {
   readonly status: StatusAddress
   /** Origin that browsers see where a proxy stands in front; absent: the host they asked, over plain HTTP. */
   readonly origin: string | undefined
+  /** Names that browsers may ask for; another is a page that has rebound its own to this address. */
+  readonly allowed: AllowedSources
   readonly natsUrl: string
   readonly databaseUrl: string
   /** The one that signs, and during a rotation the one before it. */
@@ -30,8 +38,6 @@ export interface DashboardConfig {
 
 export interface DashboardLimits extends HubLimits, ForensicsLimits {
   readonly maxBodyBytes: number
-  /** Bodies are passed on by functions that call themselves for each level. */
-  readonly maxBodyDepth: number
   /** To receive a whole request; an answer has its own limits. */
   readonly requestTimeoutMs: number
   /** The log is read back at most this many events of a stream when the history is made. */
@@ -71,11 +77,13 @@ export function readDashboardConfig(env: EnvReader): DashboardConfig {
   if (origin !== undefined && originOf(origin) !== origin) {
     env.fault('DASHBOARD_ORIGIN must be an origin such as https://ops.example.com, without a path')
   }
+  const host = env.text('DASHBOARD_HOST', '127.0.0.1')
   return {
-    host: env.text('DASHBOARD_HOST', '127.0.0.1'),
+    host,
     port: env.port('DASHBOARD_PORT', 3_000),
     status: readStatusAddress(env),
     origin,
+    allowed: readAllowedSources(env, 'DASHBOARD', { host, origins: origin === undefined ? [] : [origin] }),
     natsUrl: env.text('NATS_URL'),
     databaseUrl: env.url('DATABASE_URL', ['postgres:', 'postgresql:']),
     jwtSecrets: jwtSecrets(env),
@@ -104,7 +112,6 @@ export const DEFAULT_LIMITS: DashboardLimits = Object.freeze({
   maxClientBytes: 1024 * 1024,
   retryMs: 1_000,
   maxBodyBytes: 64 * 1024,
-  maxBodyDepth: 100,
   requestTimeoutMs: 15_000,
   maxReplayEvents: 500_000,
   heartbeatMs: 15_000,

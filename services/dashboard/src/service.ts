@@ -188,7 +188,7 @@ function appParts(stack: AsyncDisposableStack, parts: Parts, picture: Picture, p
   const policy = async () => (await policyBook.get(GUARD_POLICY_KEYS.live))?.value ?? null
   const limitsOf = openLimits({ link, admin, throttleOf, nowMs, ageMs: limits.overviewAgeMs })
   return {
-    ...{ ...limits, log, hub, nowMs, origin, pageDir, missing: picture.missing },
+    ...{ ...limits, log, hub, nowMs, origin, allowed: config.allowed, pageDir, missing: picture.missing },
     ...{ admit: admission.admit, cookieName },
     ...{ cookieNames: { browser: cookieName, gateway: SESSION_COOKIE }, gatewayUrl: config.gatewayUrl },
     ...{ gatewayPublicUrl: config.gatewayPublicUrl, gatewayCa: parts.gatewayCa },

@@ -1,6 +1,11 @@
 import type { GuardPolicy } from '@fluxgate/contracts'
-import { type EnvReader, readStatusAddress, type StatusAddress } from '@fluxgate/runtime'
-import { type AllowedSources, LOOPBACK_HOSTS } from './core/allowed-source.ts'
+import {
+  type AllowedSources,
+  type EnvReader,
+  readAllowedSources,
+  readStatusAddress,
+  type StatusAddress,
+} from '@fluxgate/runtime'
 import type { HttpLimits } from './in/http.ts'
 import type { CallLimits } from './in/run-tool.ts'
 import type { LongReadingLimits } from './out/long-readings.ts'
@@ -8,8 +13,8 @@ import type { LongReadingLimits } from './out/long-readings.ts'
 export interface McpConfig {
   readonly natsUrl: string
   readonly databaseUrl: string
-  /** Of a user in the role fluxgate_mcp_reader, for questions in SQL. */
-  readonly readDatabaseUrl: string
+  /** Of a user in the role fluxgate_mcp_reader and in no other, for questions in SQL. Absent: none are taken. */
+  readonly readDatabaseUrl: string | undefined
   /** What the guard goes by while the bucket `policy` holds none for it: the same variables tell it. */
   readonly guardPolicy: GuardPolicy
   /** Absent: the server speaks over standard input and output. */
@@ -67,10 +72,7 @@ export function readMcpConfig(env: EnvReader): McpConfig {
       jwtSecrets: ['JWT_SECRET', 'JWT_SECRET_PREVIOUS']
         .filter(name => env.optional(name) !== undefined)
         .map(name => env.secret(name, MIN_SECRET_BYTES)),
-      allowed: {
-        hosts: new Set([...LOOPBACK_HOSTS, host, ...env.list('MCP_ALLOWED_HOSTS')].map(nameOf)),
-        origins: new Set(env.urls('MCP_ALLOWED_ORIGINS', ['http:', 'https:']).map(originOf)),
-      },
+      allowed: readAllowedSources(env, 'MCP', { host }),
     },
   }
 }
@@ -84,7 +86,7 @@ export function readStdioConfig(env: EnvReader): McpConfig {
     databaseUrl,
     readDatabaseUrl:
       env.optional('MCP_READ_DATABASE_URL') === undefined
-        ? databaseUrl
+        ? undefined
         : env.url('MCP_READ_DATABASE_URL', ['postgres:', 'postgresql:']),
     guardPolicy: readGuardPolicy(env),
     http: undefined,
@@ -138,14 +140,4 @@ function readGuardPolicy(env: EnvReader): GuardPolicy {
     },
     graceMs: env.durationMs('PARDON_GRACE', 300_000),
   }
-}
-
-/** As a Host header and `URL.hostname` spell it: lower case, IPv6 in brackets. */
-function nameOf(host: string): string {
-  const name = host.toLowerCase()
-  return name.includes(':') && !name.startsWith('[') ? `[${name}]` : name
-}
-
-function originOf(url: string): string {
-  return URL.parse(url)?.origin ?? url
 }

@@ -8,7 +8,7 @@ import {
   openPenaltyBox,
 } from '@fluxgate/nats'
 import { createUser, type Database, migrateToLatest, openDatabase } from '@fluxgate/read-model'
-import { createLog } from '@fluxgate/runtime'
+import { createLog, LOOPBACK_HOSTS } from '@fluxgate/runtime'
 import {
   createDatabase,
   eventually,
@@ -76,6 +76,7 @@ export async function startStand(options: StandOptions = {}): Promise<Stand> {
   const port = await freePort()
   const config: DashboardConfig = {
     ...{ host: '127.0.0.1', port, origin: undefined, natsUrl: nats.url, databaseUrl },
+    allowed: { hosts: new Set(LOOPBACK_HOSTS), origins: new Set() },
     status: { host: '127.0.0.1', port: undefined },
     ...{ jwtSecrets: [SECRET], gatewayUrl: gateway.url, gatewayPublicUrl: 'https://gateway.example:8443' },
     ...{ gatewayAdminUrls: [gateway.url], adminToken: ADMIN_TOKEN },
