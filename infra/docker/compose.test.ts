@@ -73,6 +73,23 @@ test('containers get only variables that their code reads', () => {
   }
 })
 
+test('each container has the tokens and keys of its purpose, and no others', () => {
+  const { services, secrets } = parse(text, { merge: true }) as {
+    services: Record<string, { environment?: Record<string, string> }>
+    secrets: Record<string, { environment: string }>
+  }
+  const held = Object.entries(services).flatMap(([name, { environment = {} }]) => {
+    const names = Object.keys(environment).filter(each => /TOKEN|SESSION_|JWT/.test(each))
+    return names.length > 0 ? [[name, names.sort()] as const] : []
+  })
+  assert.deepEqual(Object.fromEntries(held), {
+    gateway: ['ADMIN_TOKEN', 'ADMIN_TOKEN_DASHBOARD', 'METRICS_TOKEN', 'SESSION_PRIVATE_KEY'],
+    mcp: ['MCP_TOKEN', 'SESSION_PUBLIC_KEY'],
+    dashboard: ['ADMIN_TOKEN_DASHBOARD', 'SESSION_PUBLIC_KEY'],
+  })
+  assert.deepEqual(secrets, { 'metrics-token': { environment: 'METRICS_TOKEN' } })
+})
+
 test('no secret has a value here', () => {
   for (const match of text.matchAll(/^\s+(\w*(?:SECRET|TOKEN|PASSWORD)): (.+)$/gm)) {
     assert.match(match[2] ?? '', /^\$\{/, `${match[1]} is written out`)

@@ -12,9 +12,16 @@ export const RANK = Object.freeze({ service: 2, postgres: 1, nats: 0 })
 
 /** Variables that only the processes named in the table get. */
 export const PRIVATE = [
-  'JWT_SECRET',
-  'JWT_SECRET_PREVIOUS',
+  'SESSION_PRIVATE_KEY',
+  'SESSION_PUBLIC_KEY',
+  'SESSION_PUBLIC_KEY_OTHER',
   'ADMIN_TOKEN',
+  'ADMIN_TOKEN_DASHBOARD',
+  'METRICS_TOKEN',
+  'MCP_TOKEN',
+  'MCP_READ_TOKEN',
+  // Of earlier versions: no process of this one reads it.
+  'JWT_SECRET',
   'OPERATOR_PASSWORD',
   'DATABASE_URL',
   'MCP_READ_DATABASE_URL',
@@ -38,9 +45,11 @@ export const SERVICES: readonly Service[] = [
     needs: [
       'NATS_URL',
       'DATABASE_URL',
-      'JWT_SECRET',
-      'JWT_SECRET_PREVIOUS',
+      'SESSION_PRIVATE_KEY',
+      'SESSION_PUBLIC_KEY_OTHER',
       'ADMIN_TOKEN',
+      'ADMIN_TOKEN_DASHBOARD',
+      'METRICS_TOKEN',
       'OPERATOR_PASSWORD',
       'NODE_ID',
     ],
@@ -55,15 +64,22 @@ export const SERVICES: readonly Service[] = [
       'NATS_URL',
       'DATABASE_URL',
       'MCP_READ_DATABASE_URL',
-      'JWT_SECRET',
-      'JWT_SECRET_PREVIOUS',
-      'ADMIN_TOKEN',
+      'SESSION_PUBLIC_KEY',
+      'SESSION_PUBLIC_KEY_OTHER',
+      'MCP_TOKEN',
+      'MCP_READ_TOKEN',
     ],
   },
   {
     name: 'dashboard',
     entry: 'services/dashboard/src/main.ts',
-    needs: ['NATS_URL', 'DATABASE_URL', 'JWT_SECRET', 'JWT_SECRET_PREVIOUS', 'ADMIN_TOKEN'],
+    needs: [
+      'NATS_URL',
+      'DATABASE_URL',
+      'SESSION_PUBLIC_KEY',
+      'SESSION_PUBLIC_KEY_OTHER',
+      'ADMIN_TOKEN_DASHBOARD',
+    ],
   },
 ]
 

@@ -2,13 +2,22 @@ import { randomBytes } from 'node:crypto'
 import { chmod, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { PASSWORD_VARIABLES } from '@fluxgate/nats-accounts'
+import { makeSessionKeys } from '@fluxgate/session'
 import type { PostgresPassword } from './children.ts'
 import { writePrivateFile } from './private-file.ts'
 
 /** Made once and kept, so that sessions, tokens and the demo key outlive a restart. */
 export interface Secrets {
-  readonly jwtSecret: string
+  /** Signs portal sessions; the gateways alone get it. */
+  readonly sessionPrivateKey: string
+  /** Of operators. */
   readonly adminToken: string
+  /** Of the dashboard at the gateways' admin faces. */
+  readonly dashboardToken: string
+  /** Of whoever scrapes the gateways' metrics. */
+  readonly metricsToken: string
+  /** Of the MCP server's callers. */
+  readonly mcpToken: string
   readonly operatorPassword: string
   /** Of the users of our own nats-server, by the variable that its configuration names. */
   readonly natsPasswords: Readonly<Record<string, string>>
@@ -26,8 +35,11 @@ export async function loadSecrets(dataDir: string): Promise<Secrets> {
   const path = secretsPath(dataDir)
   const kept = await readKept(path)
   const secrets = {
-    jwtSecret: kept.jwtSecret ?? randomBytes(SECRET_BYTES).toString('base64url'),
-    adminToken: kept.adminToken ?? randomBytes(SECRET_BYTES).toString('base64url'),
+    sessionPrivateKey: kept.sessionPrivateKey ?? makeSessionKeys().privateKey,
+    adminToken: kept.adminToken ?? newToken(),
+    dashboardToken: kept.dashboardToken ?? newToken(),
+    metricsToken: kept.metricsToken ?? newToken(),
+    mcpToken: kept.mcpToken ?? newToken(),
     operatorPassword: kept.operatorPassword ?? randomBytes(PASSWORD_BYTES).toString('base64url'),
     natsPasswords: natsPasswords(kept.natsPasswords),
     postgresPasswords: postgresPasswords(kept.postgresPasswords),
@@ -36,6 +48,10 @@ export async function loadSecrets(dataDir: string): Promise<Secrets> {
   if (JSON.stringify(secrets) !== JSON.stringify(kept)) await saveSecrets(dataDir, secrets)
   else await chmod(path, 0o600)
   return secrets
+}
+
+function newToken(): string {
+  return randomBytes(SECRET_BYTES).toString('base64url')
 }
 
 export function saveSecrets(dataDir: string, secrets: Secrets): Promise<void> {

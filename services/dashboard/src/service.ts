@@ -30,7 +30,7 @@ import {
   type ReadinessCheck,
   startStatusServer,
 } from '@fluxgate/runtime'
-import { createSessions, LOGGED_OUT_SUBJECT, PLAIN_COOKIE, SESSION_COOKIE } from '@fluxgate/session'
+import { createSessionVerifier, LOGGED_OUT_SUBJECT, PLAIN_COOKIE, SESSION_COOKIE } from '@fluxgate/session'
 import { ulid } from 'ulid'
 import type { DashboardConfig } from './config.ts'
 import { LiveHub } from './core/live-hub.ts'
@@ -170,7 +170,7 @@ function appParts(stack: AsyncDisposableStack, parts: Parts, picture: Picture, p
   const { config, log, nowMs, db, link } = parts
   const { hub, recent } = picture
   const { limits, origin } = config
-  const admission = openAdmission(db, createSessions({ secrets: config.jwtSecrets, nowMs }), nowMs)
+  const admission = openAdmission(db, createSessionVerifier({ publicKeys: config.sessionKeys, nowMs }), nowMs)
   const logouts = link.connection.subscribe(LOGGED_OUT_SUBJECT, {
     callback: (error, message) => {
       if (!error) admission.heard(message.data)

@@ -6,6 +6,7 @@ import {
   readStatusAddress,
   type StatusAddress,
 } from '@fluxgate/runtime'
+import { readVerifyingKey } from '@fluxgate/session'
 import type { HttpLimits } from './in/http.ts'
 import type { CallLimits } from './in/run-tool.ts'
 import type { LongReadingLimits } from './out/long-readings.ts'
@@ -26,11 +27,12 @@ export interface HttpFaceConfig {
   readonly host: string
   readonly port: number
   readonly status: StatusAddress
-  readonly adminToken: string
+  /** Its bearer may ask and order. */
+  readonly operatorToken: string
   /** Its bearer may ask, and order nothing. */
   readonly readToken: string | undefined
-  /** Of portal sessions: the one that signs, and during a rotation the one before it. None: no sessions here. */
-  readonly jwtSecrets: readonly string[]
+  /** Verify portal sessions; during a rotation there are two. None: no sessions here. */
+  readonly sessionKeys: readonly string[]
   readonly allowed: AllowedSources
 }
 
@@ -53,7 +55,8 @@ export interface McpLimits extends CallLimits, HttpLimits, LongReadingLimits {
 
 const DAY_MS = 86_400_000
 const MIN_TOKEN_BYTES = 16
-const MIN_SECRET_BYTES = 32
+/** What earlier versions gave this service too. */
+const FORMER_TOKEN = `ADMIN_TOKEN`
 
 /** Environment of the HTTP face (contract: design, section 5). */
 export function readMcpConfig(env: EnvReader): McpConfig {
@@ -64,17 +67,28 @@ export function readMcpConfig(env: EnvReader): McpConfig {
       host,
       port: env.port('MCP_PORT', 8_000),
       status: readStatusAddress(env),
-      adminToken: env.secret('ADMIN_TOKEN', MIN_TOKEN_BYTES),
+      operatorToken: operatorToken(env),
       readToken:
         env.optional('MCP_READ_TOKEN') === undefined
           ? undefined
           : env.secret('MCP_READ_TOKEN', MIN_TOKEN_BYTES),
-      jwtSecrets: ['JWT_SECRET', 'JWT_SECRET_PREVIOUS']
+      sessionKeys: ['SESSION_PUBLIC_KEY', 'SESSION_PUBLIC_KEY_OTHER']
         .filter(name => env.optional(name) !== undefined)
-        .map(name => env.secret(name, MIN_SECRET_BYTES)),
+        .map(name => readVerifyingKey(env, name)),
       allowed: readAllowedSources(env, 'MCP', { host }),
     },
   }
+}
+
+/** A token of this server's own: the gateways' ADMIN_TOKEN opens their admin face, which this server never asks. */
+function operatorToken(env: EnvReader): string {
+  if (env.optional('MCP_TOKEN') === undefined && env.optional(FORMER_TOKEN) !== undefined) {
+    env.fault(
+      'ADMIN_TOKEN is of the gateways alone. Set MCP_TOKEN to a token of its own, and remove ADMIN_TOKEN here',
+    )
+    return ''
+  }
+  return env.secret('MCP_TOKEN', MIN_TOKEN_BYTES)
 }
 
 /** Without a face on the network there is no token: who starts the process holds its environment. */

@@ -3,7 +3,7 @@ import { eventMaker } from '@fluxgate/contracts'
 import { connectNats, EventPublisher, type LinkLog, openPenaltyBox } from '@fluxgate/nats'
 import { openDatabase, openQuestions } from '@fluxgate/read-model'
 import { createMetrics, startStatusServer } from '@fluxgate/runtime'
-import { createSessions } from '@fluxgate/session'
+import { createSessionVerifier } from '@fluxgate/session'
 import {
   InMemoryServerEventBus,
   type McpServer,
@@ -109,10 +109,10 @@ export async function startMcp(config: McpConfig, log: LinkLog, overrides: McpOv
     const face = stack.use(openStdio(listening, input, output, limits))
     return mcp(stack.move(), undefined, face.ended)
   }
-  const ways = [fixedToken(config.http.adminToken, OPERATOR)]
+  const ways = [fixedToken(config.http.operatorToken, OPERATOR)]
   if (config.http.readToken !== undefined) ways.push(fixedToken(config.http.readToken, READER))
-  if (config.http.jwtSecrets.length > 0) {
-    const sessions = createSessions({ secrets: config.http.jwtSecrets, nowMs })
+  if (config.http.sessionKeys.length > 0) {
+    const sessions = createSessionVerifier({ publicKeys: config.http.sessionKeys, nowMs })
     ways.push(stack.use(openPortalSessions(link, db, sessions, nowMs)).admit)
   }
   const watch = stack.use(watchTables(tables, limits.readyCheckMs))

@@ -22,7 +22,7 @@ export interface AdminSettings {
   readonly timeoutMs: number
 }
 
-const CLOSED = 'This dashboard has no ADMIN_TOKEN: it cannot ask the gateways.'
+const CLOSED = 'This dashboard has no ADMIN_TOKEN_DASHBOARD: it cannot ask the gateways.'
 const AWAY = 'No gateway answers on its admin port just now.'
 const LATE = 'The gateway has not confirmed it in time. Look again before you repeat it.'
 /** Nothing was sent: the next gateway may be asked instead. */

@@ -27,6 +27,8 @@ import { assertTold } from '../openapi/test-conformity.ts'
 import { registerAdmin } from './routes.ts'
 
 export const TOKEN = 'a token for administrators'
+export const DASHBOARD_TOKEN = 'a token for the dashboard'
+export const METRICS_TOKEN = 'a token for the scraper'
 export const ROUTING = { upstreams: [], waiting: 0, retries: 1, fallbacks: 0, retriesSpared: 0, file: null }
 const quiet = { info() {}, warn() {}, error() {} }
 
@@ -71,7 +73,7 @@ export async function startAdmin(): Promise<AdminStand> {
   const app = Fastify()
   stack.defer(() => app.close())
   await registerAdmin(app, {
-    token: TOKEN,
+    tokens: { operator: TOKEN, dashboard: DASHBOARD_TOKEN, metrics: METRICS_TOKEN },
     accounts: adminAccounts({
       db,
       make,
