@@ -9,6 +9,7 @@ import { AcceptedKeys } from './core/accepted-keys.ts'
 import { barredMs } from './core/accounts/barred-address.ts'
 import { ensureFirstOperator } from './core/accounts/first-operator.ts'
 import { callerGate } from './core/callers/caller-gate.ts'
+import { TakenRequests } from './core/recovery/taken-requests.ts'
 import { Roster } from './core/roster.ts'
 import { createAdmin } from './in/admin/face.ts'
 import { answerAfter } from './in/answer-after.ts'
@@ -41,6 +42,7 @@ import { joinNodes, type NodeRegistry } from './out/node-registry.ts'
 import { openCallers } from './out/oidc/open-callers.ts'
 import { openPolicyBooks } from './out/policy.ts'
 import { openNodeSpool, settleLeft } from './out/spool.ts'
+import { adoptSpools, type SpoolAdoption } from './out/spool-adoption.ts'
 import { openTelemetry } from './out/telemetry.ts'
 import { keepTicketsYoung, loadTls } from './out/tls.ts'
 import { watchTls } from './out/tls-watch.ts'
@@ -52,6 +54,7 @@ export interface Gateway extends AsyncDisposable {
   readonly adminPort: number
 }
 
+const NO_SPOOLS = { alive: 0, dead: 0 }
 /** With few calls at a time an event's way to the log would stand in the way of their answers. */
 const GATHER_MS = 1
 
@@ -69,11 +72,22 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
   const boot = newId()
   const running = new Roster<Exchange>()
   const files = { ...config.spool, root: join(config.dataDir, 'spool'), node: config.node, boot }
-  const { spool, left } = await openNodeSpool(link, files, () => contextOf(running), log)
+  const taken = new TakenRequests()
+  const nodeSpool = await openNodeSpool(
+    link,
+    files,
+    () => contextOf(running, taken),
+    () => taken.add(Array.from(running, exchange => exchange.call.id)),
+    log,
+  )
+  const { spool, left } = nodeSpool
+  let adoption: SpoolAdoption | undefined
   const { keptAfterAckMs } = config.spool
   const publisher = stack.use(new EventPublisher(link, { keptAfterAckMs, gatherMs: GATHER_MS }, spool))
   const make = eventMaker(`/gateway/${config.node}/${boot.toLowerCase()}`, newId, epochMs)
-  const append = (event: OutgoingEvent) => publisher.append(event)
+  const append = (event: OutgoingEvent) => {
+    if (!taken.covers(event)) publisher.append(event)
+  }
   const committed = (callback: () => void) => publisher.committed(callback)
   // What still waits for its count when a node stops is settled by estimate, and told before the log closes.
   const counter = stack.use(
@@ -122,6 +136,7 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
   gatewayMetrics(registry, {
     publisher,
     spool,
+    otherSpools: () => adoption?.others ?? NO_SPOOLS,
     link,
     gossip,
     spans: telemetry.spans,
@@ -258,8 +273,15 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
   const admin = await createAdmin(adminDeps, committed, limits)
 
   const refillRateOf = (identity: string, tier: TierName) => table.tierOf(identity, tier).refillRate
-  await settleLeft(left, { link, make, append, refillRateOf, prices, log })
-  committed(() => spool.releaseAdopted())
+  const settle = (open: typeof left) => settleLeft(open, { link, make, append, refillRateOf, prices, log })
+  const settled = () => committed(() => spool.releaseAdopted())
+  await settle(left)
+  settled()
+  const { isConnected } = link
+  const lookEveryMs = config.spool.lookEveryMs
+  adoption = stack.use(
+    adoptSpools({ spool: nodeSpool, everyMs: lookEveryMs, isConnected, settle, settled, log }),
+  )
   await budgets.whenLoaded(limits.budgetStartMs)
 
   // From here on requests come in; stopping begins with what comes last.
@@ -279,8 +301,8 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
   return { publicPort, adminPort, [Symbol.asyncDispose]: () => owned.disposeAsync() }
 }
 
-function* contextOf(running: Iterable<Exchange>): Generator<OutgoingEvent> {
-  for (const exchange of running) yield* exchange.context()
+function* contextOf(running: Iterable<Exchange>, taken: TakenRequests): Generator<OutgoingEvent> {
+  for (const exchange of running) if (!taken.has(exchange.call.id)) yield* exchange.context()
 }
 
 function portOf(app: FastifyInstance): number | undefined {
