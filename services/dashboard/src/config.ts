@@ -85,7 +85,11 @@ export function readDashboardConfig(env: EnvReader): DashboardConfig {
     port: env.port('DASHBOARD_PORT', 3_000),
     status: readStatusAddress(env),
     origin,
-    allowed: readAllowedSources(env, 'DASHBOARD', { host, origins: origin === undefined ? [] : [origin] }),
+    allowed: readAllowedSources(
+      env,
+      { hosts: 'DASHBOARD_ALLOWED_HOSTS', origins: 'DASHBOARD_ALLOWED_ORIGINS' },
+      { host, origins: origin === undefined ? [] : [origin] },
+    ),
     natsUrl: env.text('NATS_URL'),
     databaseUrl: env.url('DATABASE_URL', ['postgres:', 'postgresql:']),
     sessionKeys: sessionKeys(env),

@@ -75,7 +75,11 @@ export function readMcpConfig(env: EnvReader): McpConfig {
       sessionKeys: ['SESSION_PUBLIC_KEY', 'SESSION_PUBLIC_KEY_OTHER']
         .filter(name => env.optional(name) !== undefined)
         .map(name => readVerifyingKey(env, name)),
-      allowed: readAllowedSources(env, 'MCP', { host }),
+      allowed: readAllowedSources(
+        env,
+        { hosts: 'MCP_ALLOWED_HOSTS', origins: 'MCP_ALLOWED_ORIGINS' },
+        { host },
+      ),
     },
   }
 }

@@ -29,17 +29,17 @@ export function isAllowedOrigin(origin: string | undefined, allowed: AllowedSour
 }
 
 /**
- * The one reading of `<PREFIX>_ALLOWED_HOSTS` and `<PREFIX>_ALLOWED_ORIGINS`: the names of loopback, the host that the
+ * The one reading of a face's list of hosts and of its list of origins, two variables: the names of loopback, the host that the
  * face listens on, and the hosts of its public origins are allowed without being listed.
  */
 export function readAllowedSources(
   env: EnvReader,
-  prefix: 'MCP' | 'DASHBOARD',
+  variables: { readonly hosts: string; readonly origins: string },
   { host, origins = [] }: { host: string; origins?: readonly string[] },
 ): AllowedSources {
   const own = origins.flatMap(origin => URL.parse(origin)?.hostname ?? [])
-  const hosts = [...LOOPBACK_HOSTS, host, ...own, ...env.list(`${prefix}_ALLOWED_HOSTS`)].map(nameOf)
-  const listed = env.urls(`${prefix}_ALLOWED_ORIGINS`, ['http:', 'https:'])
+  const hosts = [...LOOPBACK_HOSTS, host, ...own, ...env.list(variables.hosts)].map(nameOf)
+  const listed = env.urls(variables.origins, ['http:', 'https:'])
   return {
     hosts: new Set(hosts.filter(name => !UNSPECIFIED.has(name))),
     origins: new Set(listed.map(url => URL.parse(url)?.origin ?? url)),
