@@ -89,6 +89,19 @@ describe('the admin face', () => {
     }
   })
 
+  test('names who ordered it when the dashboard says so, and nobody else can name another', async () => {
+    const order = async (token: string, user: string, actor: string) => {
+      const header = { 'x-fluxgate-actor': actor }
+      const made = await ask('POST', '/admin/users', { user_id: user }, `Bearer ${token}`, header)
+      assert.equal(made.status, 201)
+      const event = stand.events.find(({ data }) => 'user' in data && data.user === user)
+      return event && 'actor' in event.data ? event.data.actor : undefined
+    }
+    assert.equal(await order(DASHBOARD_TOKEN, 'ordered-1', 'operator:u_olga'), 'operator:u_olga')
+    assert.equal(await order(DASHBOARD_TOKEN, 'ordered-2', 'system'), 'dashboard')
+    assert.equal(await order(TOKEN, 'ordered-3', 'operator:u_olga'), 'admin')
+  })
+
   test('shows the key once, and never a hash or an address of a person', async () => {
     const { key, id, prefix } = await newKey('ann')
     await stand.db

@@ -31,7 +31,19 @@ const digest = (text: string) => createHash('sha256').update(text).digest()
 const UNKNOWN = faultAnswer(refused('invalid_admin_token', 'A valid admin token is needed.').fault)
 const TOO_LITTLE = faultAnswer(refused('forbidden_token', 'This token is not for this route.').fault)
 
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Who orders it, as events name them. */
+    actor: string
+  }
+}
+
+/** The dashboard orders for a person, whom it has let in. */
+export const ACTOR_HEADER = 'x-fluxgate-actor'
+const ACTOR = /^operator:[\w-]{1,64}$/
+
 interface Holder {
+  readonly name: 'admin' | 'dashboard' | 'metrics'
   readonly digest: Buffer
   /** Undefined: all. */
   readonly routes: ReadonlySet<string> | undefined
@@ -39,11 +51,13 @@ interface Holder {
 
 /** A bearer token (RFC 6750) on every route of the scope but the open ones; compared by digest, in constant time. */
 export function requireToken(app: FastifyInstance, tokens: AdminTokens, open: ReadonlySet<string>): void {
-  const holders: Holder[] = [{ digest: digest(tokens.operator), routes: undefined }]
+  const holders: Holder[] = [{ name: 'admin', digest: digest(tokens.operator), routes: undefined }]
   if (tokens.dashboard !== undefined) {
-    holders.push({ digest: digest(tokens.dashboard), routes: DASHBOARD_ROUTES })
+    holders.push({ name: 'dashboard', digest: digest(tokens.dashboard), routes: DASHBOARD_ROUTES })
   }
-  if (tokens.metrics !== undefined) holders.push({ digest: digest(tokens.metrics), routes: METRICS_ROUTES })
+  if (tokens.metrics !== undefined)
+    holders.push({ name: 'metrics', digest: digest(tokens.metrics), routes: METRICS_ROUTES })
+  app.decorateRequest('actor', 'admin')
   app.addHook('onRequest', (request, reply, next) => {
     const route = request.routeOptions.url ?? ''
     if (open.has(route)) return next()
@@ -51,9 +65,16 @@ export function requireToken(app: FastifyInstance, tokens: AdminTokens, open: Re
     // Each is compared, so that the time does not say which one it was.
     const holder = holders.filter(known => timingSafeEqual(known.digest, given))[0]
     const method = request.method === 'HEAD' ? 'GET' : request.method
-    if (holder && (holder.routes?.has(`${method} ${route}`) ?? true)) return next()
+    if (holder && (holder.routes?.has(`${method} ${route}`) ?? true)) {
+      request.actor = actorOf(holder, request.headers[ACTOR_HEADER])
+      return next()
+    }
     const { status, body } = holder ? TOO_LITTLE : UNKNOWN
     const error = holder ? ', error="insufficient_scope"' : ''
     reply.code(status).header('www-authenticate', `Bearer realm="fluxgate-admin"${error}`).send(body)
   })
+}
+
+function actorOf({ name }: Holder, given: string | string[] | undefined): string {
+  return name === 'dashboard' && typeof given === 'string' && ACTOR.test(given) ? given : name
 }

@@ -53,6 +53,7 @@ export interface AdminStand extends AsyncDisposable {
     url: string,
     body?: object | string,
     authorization?: string,
+    more?: Record<string, string>,
   ): Promise<AdminAnswer>
 }
 
@@ -108,8 +109,13 @@ export async function startAdmin(): Promise<AdminStand> {
     url: string,
     body?: object | string,
     authorization = `Bearer ${TOKEN}`,
+    more: Record<string, string> = {},
   ): Promise<AdminAnswer> {
-    const headers = { authorization, ...(body === undefined ? {} : { 'content-type': 'application/json' }) }
+    const headers = {
+      ...more,
+      authorization,
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+    }
     const answer = await app.inject({
       method,
       url,
