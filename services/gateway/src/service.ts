@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
-import { eventMaker, identityText, type OutgoingEvent, type TierName } from '@fluxgate/contracts'
+import { eventMaker, identityText, type OutgoingEvent, SharedRoom, type TierName } from '@fluxgate/contracts'
 import { connectNats, EventPublisher, ensureTopology, openPenaltyBox, watchBucket } from '@fluxgate/nats'
 import { createIds, createMetrics, type Log } from '@fluxgate/runtime'
 import type { FastifyInstance } from 'fastify'
@@ -41,6 +41,7 @@ import { openNodeDatabase } from './out/node-database.ts'
 import { joinNodes, type NodeRegistry } from './out/node-registry.ts'
 import { openCallers } from './out/oidc/open-callers.ts'
 import { openPolicyBooks } from './out/policy.ts'
+import { refillOrders } from './out/refill.ts'
 import { openNodeSpool, settleLeft } from './out/spool.ts'
 import { adoptSpools, type SpoolAdoption } from './out/spool-adoption.ts'
 import { openTelemetry } from './out/telemetry.ts'
@@ -157,7 +158,7 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
       make,
       nowMs,
       count: counter.count,
-      heardRoom: { bytes: 0, limits },
+      heardRoom: { room: new SharedRoom(limits.maxHeardBytes), maxCountedBytes: limits.maxCountedBytes },
       correct(call, used) {
         table.settle(call.identityText, call.tier, used.total - call.reserved, call.stream, nowMs())
         budgets.table.settle(call.id, { tokens: used.total, micros: used.costMicros ?? 0 }, epochMs())
@@ -262,6 +263,7 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
       readLimits: books.readLimits,
     }),
     penaltyBox,
+    refill: refillOrders(table, publish, make, 'admin', nowMs),
     budgets: budgets.table,
     throttles: () => throttles.entries,
     tokensLeft: () => table.tokensLeft(nowMs()),
