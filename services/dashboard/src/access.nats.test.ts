@@ -47,10 +47,14 @@ describe('the page', () => {
   it('is refused to a page that has rebound its name, by whatever path', async () => {
     const ask = (path: string, host: string, headers: Record<string, string> = {}, method = 'GET') =>
       new Promise<number | undefined>((resolve, reject) => {
-        const sent = request(`${stand.url}${path}`, { method, headers: { ...headers, host } }, answer => {
-          answer.resume()
-          resolve(answer.statusCode)
-        })
+        const sent = request(
+          `${stand.url}${path}`,
+          { method, agent: false, headers: { ...headers, host, 'content-length': '0' } },
+          answer => {
+            answer.resume()
+            resolve(answer.statusCode)
+          },
+        )
         sent.on('error', reject)
         sent.end()
       })

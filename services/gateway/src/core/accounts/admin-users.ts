@@ -44,7 +44,14 @@ export async function createUser(
   })
   if (!made.ok) return refused('conflict', 'There is such a user already.')
   const { user } = made
-  const fact = { user: id, key: PORTAL, role: user.role, tier: user.tier, actor: actorOf(tools), address: ACTOR }
+  const fact = {
+    user: id,
+    key: PORTAL,
+    role: user.role,
+    tier: user.tier,
+    actor: actorOf(tools),
+    address: ACTOR,
+  }
   tools.append(tools.make(UserRegistered, fact))
   return done(user)
 }
@@ -75,7 +82,8 @@ export async function changeTier(
   const from = await tools.accounts.setTier(user, to)
   if (from === undefined) return NO_USER
   tools.onUserChanged?.(user)
-  if (from !== to) tools.append(tools.make(TierChanged, { user, key: PORTAL, from, to, actor: actorOf(tools) }))
+  if (from !== to)
+    tools.append(tools.make(TierChanged, { user, key: PORTAL, from, to, actor: actorOf(tools) }))
   return done({ from, to })
 }
 
@@ -89,7 +97,9 @@ export async function changeRole(
   if (from === undefined) return NO_USER
   if (from !== to) {
     const changes = [{ path: '/role', from: JSON.stringify(from), to: JSON.stringify(to) }]
-    tools.append(tools.make(PolicyChanged, { user, key: PORTAL, policy: 'role', actor: actorOf(tools), changes }))
+    tools.append(
+      tools.make(PolicyChanged, { user, key: PORTAL, policy: 'role', actor: actorOf(tools), changes }),
+    )
   }
   return done({ from, to })
 }
