@@ -77,7 +77,8 @@ describe('the page', () => {
         )
       }
     }
-    assert.equal(await ask('/', `localhost:${port}`), 200)
+    assert.equal(await ask('/api/session', `localhost:${port}`), 401)
+    assert.equal(await ask('/api/session', `LOCALHOST:${port}`, { cookie: api.cookie }), 200)
     assert.equal(await ask('/health', '10.1.2.3:3000'), 200)
   })
 
