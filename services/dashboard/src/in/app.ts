@@ -1,4 +1,5 @@
 import cookie from '@fastify/cookie'
+import { isDeeperThan } from '@fluxgate/contracts'
 import type { Log } from '@fluxgate/runtime'
 import fastify, {
   type FastifyBaseLogger,
@@ -7,7 +8,6 @@ import fastify, {
   LogController,
 } from 'fastify'
 import { STATUS } from '../core/fault.ts'
-import { isDeeperThan } from '../core/json-depth.ts'
 import { faultOf, sendFault } from './answer.ts'
 import { type ApiParts, answerApi } from './api.ts'
 import { type LiveParts, openLive } from './live.ts'
@@ -47,7 +47,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
   const readJson = app.getDefaultJsonParser('error', 'error')
   app.removeContentTypeParser('application/json')
   app.addContentTypeParser<string>('application/json', { parseAs: 'string' }, (request, body, done) => {
-    if (isDeeperThan(parts.maxBodyDepth, body)) done(TOO_DEEP)
+    if (isDeeperThan(body, parts.maxBodyDepth)) done(TOO_DEEP)
     else readJson(request, body, done)
   })
   app.setErrorHandler<FastifyError>((error, request, reply) => {

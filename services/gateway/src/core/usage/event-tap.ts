@@ -76,11 +76,15 @@ export class EventTap implements UsageTap {
   #endsAnswer(event: StreamEvent): boolean {
     const data = bufferOf(event.data)
     if (isDone(data)) return true
-    if (!event.isTooLarge && !this.#signs.mayMatter(event.name, data)) return false
+    if (!this.#mayMatter(event, data)) return false
     const part = eventObject(event)
     return (
       part !== undefined && (this.#signs.progressOf(event.name, part) === 'ended' || isError(event, part))
     )
+  }
+
+  #mayMatter({ isTooLarge, name }: StreamEvent, data: Buffer): boolean {
+    return isTooLarge || name === 'error' || this.#signs.mayMatter(name, data)
   }
 
   #see(event: StreamEvent): void {
@@ -90,7 +94,7 @@ export class EventTap implements UsageTap {
       return
     }
     if (this.#signs.isPiece(event.name)) this.pieces++
-    if (event.isTooLarge || this.#signs.mayMatter(event.name, data)) this.#read(event)
+    if (this.#mayMatter(event, data)) this.#read(event)
     if (this.#strip) this.#cutNull(this.#strip, event, data)
   }
 
