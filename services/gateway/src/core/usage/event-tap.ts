@@ -25,6 +25,7 @@ export class EventTap implements UsageTap {
   readonly #strip: StripBuffer | undefined
   /** The end of the line before the blank one that will end the answer: readers of lines take it for whole by that. */
   #lastLineEnd: Buffer | undefined
+  #endedBetweenParts: boolean | undefined
   pieces = 0
   progress: Progress = 'open'
   error: AnswerError | undefined
@@ -45,6 +46,7 @@ export class EventTap implements UsageTap {
   }
 
   get isBetweenParts(): boolean {
+    if (this.#endedBetweenParts !== undefined) return this.#endedBetweenParts
     return this.#strip ? this.#strip.isBetweenEvents : this.#parser.eventStart === this.#parser.position
   }
 
@@ -57,9 +59,11 @@ export class EventTap implements UsageTap {
   }
 
   end(): Buffer {
+    const wasBetweenParts = this.isBetweenParts
     this.#parser.end()
     const rest = this.#strip ? this.#strip.end() : (this.#lastLineEnd ?? NOTHING)
     this.#lastLineEnd = undefined
+    this.#endedBetweenParts = wasBetweenParts && rest.length === 0
     return rest
   }
 
