@@ -8,7 +8,7 @@ export type Upcaster = (data: unknown) => unknown
 export const UPCASTERS: Readonly<Record<string, readonly Upcaster[]>> = Object.freeze({
   // Version 2 only widens: any tier name, more reasons, and fields that may be absent.
   'requests.admitted': [unchanged],
-  'requests.refused': [unchanged],
+  'requests.refused': [unchanged, countedOnce],
   'requests.completed': [unchanged],
   'requests.failed': [unchanged],
   'requests.interrupted': [unchanged],
@@ -16,8 +16,14 @@ export const UPCASTERS: Readonly<Record<string, readonly Upcaster[]>> = Object.f
   'tokens.settled': [unchanged],
   'auth.registered': [unchanged],
   'auth.tier_changed': [unchanged],
+  'auth.key_rejected': [countedOnce],
   'throttles.imposed': [unchanged],
 })
+
+/** Every refusal had an event of its own. */
+function countedOnce(data: unknown): unknown {
+  return { ...(data as object), count: 1, windowMs: 0 }
+}
 
 function unchanged(data: unknown): unknown {
   return data
