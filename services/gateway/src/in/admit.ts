@@ -32,7 +32,7 @@ export function admit(
   if (call.dialect.name === 'ollama' && !OLLAMA_PATHS.has(call.path.slice('/api/'.length)))
     return unknownRoute(call.method, call.path)
   const read = readBody(call, body)
-  if (!read.ok) return { reason: 'invalid_request', code: 'invalid_json', message: read.message }
+  if (!read.ok) return { reason: 'invalid_request', code: read.code, message: read.message }
   const { facts } = read.call
   if (facts.model.length > 256) return BAD_MODEL
   call.model = facts.model
@@ -43,7 +43,8 @@ export function admit(
   const { capacity, refillRate } = deps.limits.tierOf(caller.identityText, caller.tier)
   const estimated = body ? estimate(facts, deps.estimates, capacity) : NO_TOKENS
   const { prompt, reserved } = estimated
-  const price = deps.prices.priceOf(facts.model)
+  const prices = deps.prices.book
+  const price = prices.priceOf(facts.model, epochMs)
   const wanted = reservedAmount(estimated, price)
   const verdict = deps.budgets.ask(caller, wanted, epochMs)
   if (verdict.kind !== 'within') {
@@ -73,7 +74,8 @@ export function admit(
     promptChars: facts.prompt.chars,
     promptEstimate: prompt,
     reserved,
-    price,
+    admittedAtMs: epochMs,
+    prices,
   }
   const options = { traceparent: call.traceparent }
   const event = deps.make(RequestAdmitted, admitted(admittedCall), options)
@@ -133,7 +135,11 @@ const NO_BODY: ReadCall = Object.freeze({
 function readBody(call: Call, body: Buffer | undefined) {
   if (!body || body.length === 0) {
     return call.method === 'POST'
-      ? ({ ok: false, message: 'We could not parse the JSON body of your request.' } as const)
+      ? ({
+          ok: false,
+          code: 'invalid_json',
+          message: 'We could not parse the JSON body of your request.',
+        } as const)
       : ({ ok: true, call: NO_BODY } as const)
   }
   return call.dialect.read(call.path, body)

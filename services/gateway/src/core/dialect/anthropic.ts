@@ -1,8 +1,7 @@
-import { jsonTap } from '../usage/json-tap.ts'
-import { readUsage } from '../usage/read-usage.ts'
-import { sseTap } from '../usage/sse-tap.ts'
-import type { Usage } from '../usage/tap.ts'
-import { type JsonObject, largest, parseObject, textField } from './body.ts'
+import { collectorOf } from '../usage/collector.ts'
+import { anthropic as anthropicUsage } from '../usage/vendors/anthropic.ts'
+import { MESSAGES_SIGNS } from './answer-signs.ts'
+import { largest, readCallBody, textField } from './body.ts'
 import type { Dialect } from './dialect.ts'
 import { promptSize } from './prompt-size.ts'
 
@@ -13,9 +12,11 @@ const PROMPT_FIELDS = ['messages', 'system', 'tools']
 export const anthropic: Dialect = {
   name: 'anthropic',
   promptFields: PROMPT_FIELDS,
+  streamForm: 'events',
+  signs: () => MESSAGES_SIGNS,
 
   read(path, bytes) {
-    const parsed = parseObject(bytes)
+    const parsed = readCallBody(bytes)
     if (!parsed.ok) return parsed
     const body = parsed.value
     return {
@@ -34,26 +35,17 @@ export const anthropic: Dialect = {
     }
   },
 
-  tap(contentType) {
-    if (!contentType.startsWith('text/event-stream')) return jsonTap('usage')
-    return sseTap(event => readUsage(event.usage) ?? promptUsage(event.message), false)
+  usage() {
+    return collectorOf(anthropicUsage)
   },
 
   errorBody(type, _code, message, requestId) {
     return JSON.stringify({ type: 'error', error: { type, message }, request_id: requestId })
   },
 
-  errorFrame(contentType, _code, message, requestId) {
-    if (!contentType.startsWith('text/event-stream')) return ''
+  errorFrame(form, _code, message, requestId) {
+    if (form !== 'events') return ''
     const body = { type: 'error', error: { type: 'api_error', message }, request_id: requestId }
     return `event: error\ndata: ${JSON.stringify(body)}\n\n`
   },
-}
-
-/** `message_start` tells the prompt; its output_tokens are those of the beginning, not of the answer. */
-function promptUsage(message: unknown): Usage | undefined {
-  const usage = readUsage((message as JsonObject | undefined)?.usage)
-  if (!usage) return undefined
-  const { completion: _begun, ...prompt } = usage
-  return prompt
 }

@@ -1,11 +1,13 @@
-import { jsonTap } from '../usage/json-tap.ts'
-import { ndjsonTap } from '../usage/ndjson-tap.ts'
-import { readUsage } from '../usage/read-usage.ts'
-import { type JsonObject, largest, parseObject, textField } from './body.ts'
+import { collectorOf } from '../usage/collector.ts'
+import { ollama as ollamaUsage } from '../usage/vendors/ollama.ts'
+import { OLLAMA_SIGNS } from './answer-signs.ts'
+import { DECIDING, foldedNames, type JsonObject, largest, readCallBody, textField } from './body.ts'
 import type { Dialect } from './dialect.ts'
 import { promptSize } from './prompt-size.ts'
 
 const PROMPT_FIELDS = ['messages', 'prompt', 'system', 'suffix', 'input', 'tools', 'images']
+/** `name` is the older form of `model`. */
+const NAMES = foldedNames([...DECIDING, 'name'])
 /** What generates text, and streams it unless told otherwise. */
 const GENERATES = new Set(['/api/chat', '/api/generate'])
 
@@ -13,9 +15,11 @@ const GENERATES = new Set(['/api/chat', '/api/generate'])
 export const ollama: Dialect = {
   name: 'ollama',
   promptFields: PROMPT_FIELDS,
+  streamForm: 'lines',
+  signs: () => OLLAMA_SIGNS,
 
   read(path, bytes) {
-    const parsed = parseObject(bytes)
+    const parsed = readCallBody(bytes, NAMES)
     if (!parsed.ok) return parsed
     const body = parsed.value
     const options = body.options
@@ -35,16 +39,16 @@ export const ollama: Dialect = {
     }
   },
 
-  tap(contentType) {
-    return contentType.startsWith('application/x-ndjson') ? ndjsonTap(readUsage) : jsonTap('counts')
+  usage() {
+    return collectorOf(ollamaUsage)
   },
 
   errorBody(_type, _code, message) {
     return JSON.stringify({ error: message })
   },
 
-  errorFrame(contentType, _code, message) {
-    return contentType.startsWith('application/x-ndjson') ? `${JSON.stringify({ error: message })}\n` : ''
+  errorFrame(form, _code, message) {
+    return form === 'lines' ? `${JSON.stringify({ error: message })}\n` : ''
   },
 }
 
