@@ -72,7 +72,11 @@ describe('the house', () => {
   })
 
   it('is entered by one door per package', () => {
-    const inside = imports.filter(each => each.target.startsWith('@fluxgate/') && !packages.has(each.target))
+    // The contracts are read by the browser too, which has no hashes of Node: the identity of an address stands beside them.
+    const doors = [...packages.keys(), '@fluxgate/contracts/address-identity']
+    const inside = imports.filter(
+      each => each.target.startsWith('@fluxgate/') && !doors.includes(each.target),
+    )
     assert.deepEqual(inside, [])
     const around = imports.filter(
       each => each.target.startsWith('.') && targetPackage(each) !== packageOf(each.from),

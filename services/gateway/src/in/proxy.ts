@@ -164,7 +164,8 @@ function refuse(
   const fact = refused(call, identity, refusal, status)
   const isReported = deps.refusals.add(fact, rejected, call.traceparent, deps.nowMs(), mayReport)
   if (isReported) deps.exchange.committed(() => answerRefusal(reply, call, refusal))
-  else answerRefusal(reply, call, refusal)
+  // As after a commit: never while the request is still being read.
+  else setImmediate(() => answerRefusal(reply, call, refusal))
 }
 
 function callOf(deps: ProxyDeps, request: Request): Call {
