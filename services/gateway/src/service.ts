@@ -14,6 +14,7 @@ import { TakenRequests } from './core/recovery/taken-requests.ts'
 import { Roster } from './core/roster.ts'
 import { createAdmin } from './in/admin/face.ts'
 import { answerAfter } from './in/answer-after.ts'
+import { dnsClients } from './in/dns-clients.ts'
 import { registerDnsQuery } from './in/dns-query.ts'
 import { drainOf } from './in/drain.ts'
 import { Bodies } from './in/edge/bodies.ts'
@@ -231,18 +232,20 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
     reply.hijack()
     refuseUnknown(proxy, request.raw, reply.raw as RawReply)
   })
-  registerDnsQuery(edge.app, resolver, { allowPlaintext: !config.tls })
-  registerStatus(
-    edge.app,
-    readinessOf({ drain, log: publisher, nats: link, throttles, upstreams: upstreams.report }),
-    {
-      upstreams: upstreams.fileFault,
-      load: () => overload.reason,
-      tls: () => tlsFiles?.fault,
-      budgets: () => budgets.fault,
-      postgres: () => (directory.isAway ? 'keys that are not cached cannot be looked up' : undefined),
-    },
-  )
+  if (config.dohAccess.kind !== 'off') {
+    const clientOf = dnsClients(config.dohAccess, proxy)
+    registerDnsQuery(edge.app, resolver, { allowPlaintext: !config.tls, clientOf })
+  }
+  const { report, fileFault } = upstreams
+  const readiness = readinessOf({ drain, log: publisher, nats: link, throttles, upstreams: report })
+  registerStatus(edge.app, readiness.needed, {
+    ...readiness.degraded,
+    upstreams: fileFault,
+    load: () => overload.reason,
+    tls: () => tlsFiles?.fault,
+    budgets: () => budgets.fault,
+    postgres: () => (directory.isAway ? 'keys that are not cached cannot be looked up' : undefined),
+  })
   const tools = { accounts, append, make, random: randomBytes, epochMs, passwords: await createPasswords() }
   if (config.operator) await ensureFirstOperator(tools, config.operator)
   await registerPortal(edge.app, {
