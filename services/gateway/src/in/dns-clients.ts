@@ -1,4 +1,4 @@
-import { addressGroup } from '../core/accounts/address-group.ts'
+import { addressGroup } from '@fluxgate/contracts'
 import type { KeyAnswer } from '../core/admission.ts'
 import type { DnsAccess } from '../core/dns/access.ts'
 import type { DnsClient } from '../core/dns/resolver.ts'

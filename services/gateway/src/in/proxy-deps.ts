@@ -8,6 +8,7 @@ import type { Upstreams } from '../core/exchange/upstream.ts'
 import type { EstimateLimits } from '../core/limits/estimate.ts'
 import type { LimitTable } from '../core/limits/limit-table.ts'
 import type { Refusal } from '../core/refusal.ts'
+import type { RefusalReports } from '../core/refusals/refusal-reports.ts'
 import type { Roster } from '../core/roster.ts'
 import type { Bodies } from './edge/bodies.ts'
 import type { AddressOf } from './edge/client-address.ts'
@@ -24,6 +25,7 @@ export interface ProxyDeps {
   readonly estimates: EstimateLimits
   readonly accepted: AcceptedKeys
   readonly bodies: Bodies
+  readonly refusals: RefusalReports
   /** True when this node has more to do than it can. */
   readonly overloaded: () => boolean
   readonly append: (event: OutgoingEvent) => void

@@ -1,19 +1,11 @@
-import { createHash } from 'node:crypto'
-import {
-  ANONYMOUS,
-  FALLBACK_TIER,
-  type Identity,
-  identityText,
-  KeyAccepted,
-  KeyRejected,
-  parseIdentity,
-  RequestRefused,
-} from '@fluxgate/contracts'
+import { FALLBACK_TIER, type Identity, identityText, KeyAccepted, parseIdentity } from '@fluxgate/contracts'
+import { addressIdentity } from '@fluxgate/contracts/address-identity'
 import {
   KEYS_UNAVAILABLE,
   type KeyAnswer,
   LOG_FULL,
   overLimit,
+  type RejectionReason,
   rejection,
   unknownRoute,
 } from '../core/admission.ts'
@@ -79,7 +71,7 @@ function begin(deps: ProxyDeps, request: Request, reply: RawReply, body: Buffer 
 /** Before anybody has asked who it is. */
 function refuseAnonymous(deps: ProxyDeps, request: Request, reply: RawReply, refusal: Refusal): void {
   const call = callOf(deps, request)
-  refuse(deps, reply, call, anonymous(call.address), refusal)
+  refuse(deps, reply, call, addressIdentity(call.address), refusal)
 }
 
 /** A path that no route takes: refused in the dialect that it looks like. */
@@ -90,7 +82,7 @@ export function refuseUnknown(deps: ProxyDeps, request: Request, reply: RawReply
 function handle(deps: ProxyDeps, request: Request, reply: RawReply, body: Buffer | undefined): void {
   const call = callOf(deps, request)
   if (deps.logFull()) {
-    refuse(deps, reply, call, anonymous(call.address), LOG_FULL)
+    refuse(deps, reply, call, addressIdentity(call.address), LOG_FULL)
     return
   }
   const key = keyOf(request)
@@ -122,7 +114,7 @@ function authenticated(
   if (answer.kind !== 'accepted' || isNew) {
     const barred = addressBarred(deps, call)
     if (barred) {
-      refuse(deps, reply, call, anonymous(call.address), barred)
+      refuse(deps, reply, call, addressIdentity(call.address), barred)
       return
     }
   }
@@ -131,20 +123,17 @@ function authenticated(
     if (refusal) refuse(deps, reply, call, answer.caller.identity, refusal)
     return
   }
-  const identity = anonymous(call.address)
+  const identity = addressIdentity(call.address)
   if (answer.kind === 'unavailable') {
     refuse(deps, reply, call, identity, KEYS_UNAVAILABLE)
     return
   }
-  const { reason } = answer
-  const fact = { request: call.id, ...identity, address: call.address, reason }
-  deps.append(deps.make(KeyRejected, fact, { traceparent: call.traceparent }))
-  refuse(deps, reply, call, identity, rejection(answer))
+  refuse(deps, reply, call, identity, rejection(answer), answer.reason)
 }
 
 /** An address in the penalty box, from which keys were guessed: each try costs it a token, whatever the key is worth. */
 function addressBarred(deps: ProxyDeps, call: Call): Refusal | undefined {
-  const address = identityText(anonymous(call.address))
+  const address = identityText(addressIdentity(call.address))
   const throttle = deps.throttleOf(address)
   if (!throttle) return undefined
   const admission = deps.limits.admit(
@@ -159,18 +148,24 @@ function addressBarred(deps: ProxyDeps, call: Call): Refusal | undefined {
   return admission.ok ? undefined : overLimit(admission, 1, {})
 }
 
-function refuse(deps: ProxyDeps, reply: RawReply, call: Call, identity: Identity, refusal: Refusal): void {
+/** Refusals are reported by {@link RefusalReports}; a client waits only for a report that its own request has caused. */
+function refuse(
+  deps: ProxyDeps,
+  reply: RawReply,
+  call: Call,
+  identity: Identity,
+  refusal: Refusal,
+  rejected?: RejectionReason,
+): void {
   const status = refusal.status ?? REFUSAL_TERMS[refusal.reason].status
   deps.onRefused(call, identity, refusal, status)
-  if (deps.logFull()) {
-    // What room is left is for the endings of what is in flight.
-    answerRefusal(reply, call, refusal)
-    return
-  }
-  deps.append(
-    deps.make(RequestRefused, refused(call, identity, refusal, status), { traceparent: call.traceparent }),
-  )
-  deps.exchange.committed(() => answerRefusal(reply, call, refusal))
+  // A full log has room for the endings of what is in flight only.
+  const mayReport = !deps.logFull()
+  const fact = refused(call, identity, refusal, status)
+  const isReported = deps.refusals.add(fact, rejected, call.traceparent, deps.nowMs(), mayReport)
+  if (isReported) deps.exchange.committed(() => answerRefusal(reply, call, refusal))
+  // As after a commit: never while the request is still being read.
+  else setImmediate(() => answerRefusal(reply, call, refusal))
 }
 
 function callOf(deps: ProxyDeps, request: Request): Call {
@@ -206,13 +201,9 @@ export function keyOf(request: Pick<Request, 'headers'>): string | undefined {
   return typeof key === 'string' ? key.trim() : undefined
 }
 
-/** Unauthenticated callers count by a hash of their address. */
-export function anonymous(address: string): Identity {
-  return { user: ANONYMOUS, key: createHash('sha256').update(address).digest('hex').slice(0, 16) }
-}
-
 /** Tells what was used and not told yet, before a node stops. */
-export function tellRest(deps: Pick<ProxyDeps, 'accepted' | 'append' | 'make'>): void {
+export function tellRest(deps: Pick<ProxyDeps, 'accepted' | 'append' | 'make' | 'refusals' | 'nowMs'>): void {
+  deps.refusals.flushAll(deps.nowMs())
   for (const [text, address, count] of deps.accepted.rest()) {
     const identity = parseIdentity(text)
     if (identity) deps.append(deps.make(KeyAccepted, { ...identity, address, count }))

@@ -20,6 +20,7 @@ import { BudgetTable } from '../core/budgets/budget-table.ts'
 import { LimitTable } from '../core/limits/limit-table.ts'
 import { Roster } from '../core/roster.ts'
 import type { CountTokens } from '../core/usage/count.ts'
+import { openRefusalLog } from '../out/refusal-log.ts'
 import { openUpstreams } from '../out/upstreams/upstreams.ts'
 import { Bodies } from './edge/bodies.ts'
 import { clientAddress } from './edge/client-address.ts'
@@ -108,6 +109,10 @@ export async function startStand(
     requestTimeoutMs: 10_000,
     checkEveryMs: 1_000,
   })
+  const { refusals, ...refusalLog } = openRefusalLog({
+    ...{ append, make, source: '/gateway/test/1', newId: () => `event-${String(++ids).padStart(12, '0')}` },
+    ...{ logFull: () => overrides.logFull?.() ?? false, nowMs, epochMs: Date.now },
+  })
   const deps: ProxyDeps = {
     exchange: {
       append,
@@ -131,6 +136,7 @@ export async function startStand(
     estimates: { defaultCompletionTokens: 100, maxCompletionTokens: 1_000 },
     accepted: new AcceptedKeys(60_000),
     bodies,
+    refusals,
     overloaded: () => false,
     append,
     make,
@@ -167,6 +173,7 @@ export async function startStand(
     async [Symbol.asyncDispose]() {
       app.server.closeAllConnections?.()
       await app.close()
+      refusalLog[Symbol.dispose]()
       bodies[Symbol.dispose]()
       await upstreams[Symbol.asyncDispose]()
       server.closeAllConnections()
