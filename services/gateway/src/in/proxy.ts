@@ -230,7 +230,6 @@ function pathOf(url: string): string {
   return query === -1 ? url : url.slice(0, query)
 }
 
-
 /** Tells what was used and not told yet, before a node stops. */
 export function tellRest(deps: Pick<ProxyDeps, 'accepted' | 'append' | 'make' | 'refusals' | 'nowMs'>): void {
   deps.refusals.flushAll(deps.nowMs())
