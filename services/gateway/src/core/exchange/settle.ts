@@ -133,7 +133,12 @@ function billedModel(model: string, usage: Usage, cost: number | undefined): Bil
 /** Undefined when no model has a price. */
 function sumOf(models: readonly BilledModel[]): number | undefined {
   const costs = models.flatMap(({ costMicros: cost }) => (cost === undefined ? [] : [cost]))
-  return costs.length === 0 ? undefined : Math.min(Number.MAX_SAFE_INTEGER, costs.reduce((sum, cost) => sum + cost, 0))
+  return costs.length === 0
+    ? undefined
+    : Math.min(
+        Number.MAX_SAFE_INTEGER,
+        costs.reduce((sum, cost) => sum + cost, 0),
+      )
 }
 
 /** Embeddings and reranks generate nothing: what they do not report of it is none, and is not to be counted. */
