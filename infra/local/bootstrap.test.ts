@@ -115,7 +115,7 @@ test('an unknown command is answered with the known ones', async () => {
   const { bootstrap } = scene()
   assert.deepEqual(await bootstrap('dance'), {
     code: 1,
-    output: 'usage: bootstrap.mjs start|test|unit|gateway|forensics|bench [arguments]\n',
+    output: 'usage: bootstrap.mjs start|test|unit|gateway|forensics|bench|chaos [arguments]\n',
   })
 })
 
