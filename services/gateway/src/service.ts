@@ -109,7 +109,7 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
   )
 
   const { directory, accounts, sessions, live } = stack.use(
-    openIdentities({ link, db, secrets: config.jwtSecrets, epochMs, log }),
+    openIdentities({ link, db, keys: config.sessionKeys, epochMs, log }),
   )
   let nodes: NodeRegistry | undefined
   const resolver = stack.use(
@@ -256,7 +256,7 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
   const books = openPolicyBooks(link, publish, make, 'admin')
   const adminDeps = {
     ...books,
-    token: config.adminToken,
+    tokens: config.adminTokens,
     accounts: adminAccounts({
       ...{ db, append, make, random: randomBytes, epochMs },
       // This node need not wait for the log to hear of its own orders.
