@@ -58,9 +58,13 @@ export async function verify(
   }
 }
 
-/** Of a range that reaches back further than a stream does, only the part is judged that all of them hold. */
+/**
+ * Of a range that reaches back further than a stream does, only the part is judged that all of them hold. What strangers
+ * were refused may be dropped at any rate that they like, and nothing else depends on it.
+ */
 function judgedFrom({ fromMs = Number.NEGATIVE_INFINITY }: Range, kept: readonly Kept[]): number {
-  return Math.max(fromMs, ...kept.map(({ wholeFromMs }) => wholeFromMs))
+  const judged = kept.filter(({ stream }) => stream !== STREAMS.refusals)
+  return Math.max(fromMs, ...judged.map(({ wholeFromMs }) => wholeFromMs))
 }
 
 function droppedFrom({ fromMs = Number.NEGATIVE_INFINITY }: Range, kept: readonly Kept[]): DroppedPart[] {
