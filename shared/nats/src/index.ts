@@ -1,3 +1,4 @@
+export type { StreamConfig } from 'nats'
 export type { StoredAt } from './backlog.ts'
 export { Bucket, BucketFull, type Change, type Entry, RevisionConflict } from './bucket.ts'
 export { type ConsumeOptions, type Consuming, consume, done, later, type Outcome, poison } from './consume.ts'

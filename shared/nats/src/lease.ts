@@ -1,3 +1,4 @@
+import { readJson } from '@fluxgate/contracts'
 import { Bucket, RevisionConflict } from './bucket.ts'
 import type { NatsLink } from './link.ts'
 import { pause } from './read.ts'
@@ -216,17 +217,14 @@ export async function lookAtLease(link: NatsLink, name: string): Promise<LeaseVi
   }
 }
 
-const decoder = new TextDecoder()
-
 /** A record that cannot be read is a free lease without a state: it must not keep everybody out for ever. */
 function readRecord(bytes: Uint8Array): { ok: true; value: LeaseRecord } {
-  try {
-    const { holder, term, state } = JSON.parse(decoder.decode(bytes)) as Partial<LeaseRecord>
+  const read = readJson(bytes, { maxSize: bytes.length })
+  if (read.ok && typeof read.value === 'object' && read.value !== null) {
+    const { holder, term, state } = read.value as Partial<LeaseRecord>
     if (typeof holder === 'string' && Number.isSafeInteger(term)) {
       return { ok: true, value: { holder, term: term as number, state } }
     }
-  } catch {
-    // Falls through to the free lease.
   }
   return { ok: true, value: { holder: '', term: 0, state: undefined } }
 }
