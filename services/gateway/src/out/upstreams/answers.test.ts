@@ -79,10 +79,8 @@ describe('an answer', () => {
     sent.control.finish()
     assert.equal(stand.upstreams.report().upstreams[0]!.inFlight, 0)
     await eventually(() => assert.equal(server.left, 1))
-    const [{ circuit, failures }] = stand.upstreams.report().upstreams as [
-      { circuit: string; failures: number },
-    ]
-    assert.deepEqual([circuit, failures, sent.said], ['closed', 0, ['start']])
+    const upstream = stand.upstreams.report().upstreams[0]!
+    assert.deepEqual([upstream.circuit, upstream.failures, sent.said], ['closed', 0, ['start']])
   })
 })
 
