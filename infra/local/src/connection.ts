@@ -20,6 +20,8 @@ export interface Connection {
   readonly tlsKeyPath: string | undefined
   readonly jwtSecret: string
   readonly adminToken: string
+  readonly forwardToken: string
+  readonly registration: string
   readonly operatorEmail: string
   readonly operatorPassword: string
   readonly apiKey: string | undefined

@@ -72,6 +72,8 @@ test('a connection file says what runs, and only while it runs', async () => {
     tlsKeyPath: '/tls/key.pem',
     jwtSecret: 'j',
     adminToken: 'a',
+    forwardToken: 'forward',
+    registration: 'open',
     operatorEmail: 'o@example.com',
     operatorPassword: 'p',
     apiKey: 'sk_live_x',

@@ -28,6 +28,8 @@ function running(dataDir: string): Connection {
     tlsKeyPath: '/tls/key.pem',
     jwtSecret: 'the-secret',
     adminToken: 'the-token',
+    forwardToken: 'forward',
+    registration: 'open',
     operatorEmail: 'o@example.com',
     operatorPassword: 'p',
     apiKey: 'sk_live_x',

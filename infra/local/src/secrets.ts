@@ -9,6 +9,8 @@ export interface Secrets {
   readonly jwtSecret: string
   readonly adminToken: string
   readonly operatorPassword: string
+  /** What the dashboard shows the gateway when it says whose address it asks for. */
+  readonly forwardToken: string
   /** Of the users of our own nats-server, by the variable that its configuration names. */
   readonly natsPasswords: Readonly<Record<string, string>>
   /** The demo user's API key, once it is made. */
@@ -26,6 +28,7 @@ export async function loadSecrets(dataDir: string): Promise<Secrets> {
     jwtSecret: kept.jwtSecret ?? randomBytes(SECRET_BYTES).toString('base64url'),
     adminToken: kept.adminToken ?? randomBytes(SECRET_BYTES).toString('base64url'),
     operatorPassword: kept.operatorPassword ?? randomBytes(PASSWORD_BYTES).toString('base64url'),
+    forwardToken: kept.forwardToken ?? randomBytes(SECRET_BYTES).toString('base64url'),
     natsPasswords: natsPasswords(kept.natsPasswords),
     ...(kept.demoKey === undefined ? undefined : { demoKey: kept.demoKey }),
   }

@@ -19,6 +19,8 @@ const connection: Connection = {
   tlsKeyPath: '/home/me/fluxgate/.fluxgate/tls/key.pem',
   jwtSecret: 'j',
   adminToken: 'the-admin-token',
+  forwardToken: 'forward',
+  registration: 'open',
   operatorEmail: 'operator@fluxgate.local',
   operatorPassword: 'once-made',
   apiKey: 'sk_live_abc',

@@ -1,4 +1,4 @@
-import { type EnvReader, readStatusAddress, type StatusAddress } from '@fluxgate/runtime'
+import { type EnvReader, readProxies, readStatusAddress, type StatusAddress } from '@fluxgate/runtime'
 import type { ForensicsLimits } from './core/forensics.ts'
 import type { HubLimits } from './core/live-hub.ts'
 
@@ -8,6 +8,10 @@ export interface DashboardConfig {
   readonly status: StatusAddress
   /** Origin that browsers see where a proxy stands in front; absent: the host they asked, over plain HTTP. */
   readonly origin: string | undefined
+  /** Addresses, networks, or `loopback`: proxies in front of this dashboard, whose `X-Forwarded-For` is believed. */
+  readonly trustedProxies: readonly string[]
+  /** As the gateways have it: they believe the address that this dashboard says it asks for. */
+  readonly forwardToken: string | undefined
   readonly natsUrl: string
   readonly databaseUrl: string
   /** The one that signs, and during a rotation the one before it. */
@@ -76,6 +80,8 @@ export function readDashboardConfig(env: EnvReader): DashboardConfig {
     port: env.port('DASHBOARD_PORT', 3_000),
     status: readStatusAddress(env),
     origin,
+    trustedProxies: readProxies(env, 'DASHBOARD_TRUSTED_PROXIES'),
+    forwardToken: env.optional('FORWARD_TOKEN') && env.secret('FORWARD_TOKEN', MIN_TOKEN_BYTES),
     natsUrl: env.text('NATS_URL'),
     databaseUrl: env.url('DATABASE_URL', ['postgres:', 'postgresql:']),
     jwtSecrets: jwtSecrets(env),

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import { isIP } from 'node:net'
-import { type EnvReader, type LogStorage, readLogStorage } from '@fluxgate/runtime'
+import { type EnvReader, type LogStorage, readLogStorage, readProxies } from '@fluxgate/runtime'
+import { parseRegistrationMode, type RegistrationMode } from './core/accounts/registration-mode.ts'
 import type { BudgetLimits } from './core/budgets/limits.ts'
 import { type Override, parseOverrides } from './core/dns/overrides.ts'
 import { parseUpstreams, type UpstreamAddress } from './core/dns/upstream-list.ts'
@@ -38,6 +38,10 @@ export interface GatewayConfig {
   readonly tls: boolean
   /** Addresses, networks, or `loopback`: whose `X-Forwarded-For` tells the caller's address. */
   readonly trustedProxies: readonly string[]
+  /** Who shows it may say for which address it asks; the dashboard does. */
+  readonly forwardToken: string | undefined
+  /** Who may register; undefined: open until there is an operator, by invitation from then on. */
+  readonly registration: RegistrationMode | undefined
   /** Whose pages may call models from a browser. */
   readonly corsOrigins: readonly string[]
   readonly tlsFiles: { certPath: string; keyPath: string } | undefined
@@ -68,6 +72,7 @@ export interface GatewayLimits
 }
 
 const MIN_SECRET_BYTES = 32
+const MIN_TOKEN_BYTES = 16
 const NODE_NAME = /^[A-Za-z0-9_-]{1,64}$/
 
 /** Environment of a gateway node (contract: design, section 5). */
@@ -98,6 +103,8 @@ export function readGatewayConfig(env: EnvReader): GatewayConfig {
     upstreamUrls: env.urls('DOWNSTREAM_AI_URLS', ['http:', 'https:']),
     upstreamsFile: upstreamsFile(env),
     trustedProxies: trustedProxies(env),
+    forwardToken: env.optional('FORWARD_TOKEN') && env.secret('FORWARD_TOKEN', MIN_TOKEN_BYTES),
+    registration: registration(env),
     corsOrigins: corsOrigins(env),
     tls: env.oneOf('TLS', ['on', 'off'], 'on') === 'on',
     tlsFiles: certPath !== undefined && keyPath !== undefined ? { certPath, keyPath } : undefined,
@@ -125,15 +132,17 @@ function upstreamsFile(env: EnvReader): UpstreamsFileConfig | undefined {
 
 /** The dashboard on this machine by default; with a balancer in front, its addresses too. */
 function trustedProxies(env: EnvReader): string[] {
-  const given = env.list('TRUSTED_PROXIES')
-  for (const entry of given) {
-    const [address = '', bits] = entry.split('/')
-    const named = ['loopback', 'linklocal', 'uniquelocal'].includes(entry)
-    if (!named && (isIP(address) === 0 || (bits !== undefined && !/^\d{1,3}$/.test(bits)))) {
-      env.fault(`TRUSTED_PROXIES: ${JSON.stringify(entry)} is no address, network or "loopback"`)
-    }
-  }
+  const given = readProxies(env, 'TRUSTED_PROXIES')
   return given.length > 0 ? given : ['loopback']
+}
+
+function registration(env: EnvReader): RegistrationMode | undefined {
+  const text = env.optional('REGISTRATION')
+  if (text === undefined) return undefined
+  const mode = parseRegistrationMode(text)
+  if (!mode)
+    env.fault('REGISTRATION must be open, invite, off, or domain: and a domain such as domain:example.com')
+  return mode
 }
 
 /** The secret that signs, and during a rotation the one before it, which still verifies. */

@@ -1,3 +1,4 @@
+export * from './address-hash.ts'
 export * from './catalog.ts'
 export * from './envelope.ts'
 export * from './events/auth.ts'

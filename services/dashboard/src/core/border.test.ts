@@ -1,29 +1,36 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { cookieForBrowser, cookieForGateway } from './portal-cookie.ts'
+import { cookiesForBrowser, cookiesForGateway } from './portal-cookie.ts'
 import { isSameOrigin } from './same-origin.ts'
 
-const names = { browser: 'fluxgate', gateway: '__Host-fluxgate' }
+const names = [
+  { browser: 'fluxgate', gateway: '__Host-fluxgate' },
+  { browser: 'fluxgate-device', gateway: '__Host-fluxgate-device' },
+]
 
-describe('the session cookie at the border', () => {
-  it('gets the name that each side takes, and nothing else crosses', () => {
+describe('the cookies at the border', () => {
+  it('get the names that each side takes, and nothing else crosses', () => {
     const fromGateway = [
       '__Host-fluxgate=abc.def=; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age=60',
+      '__Host-fluxgate-device=dev; Path=/; Secure; HttpOnly',
       'other=1; Path=/',
       'x__Host-fluxgate=1',
     ]
-    assert.deepEqual(cookieForBrowser(fromGateway, names, false), [
+    assert.deepEqual(cookiesForBrowser(fromGateway, names, false), [
       'fluxgate=abc.def=; Path=/; HttpOnly; SameSite=Strict; Max-Age=60',
+      'fluxgate-device=dev; Path=/; HttpOnly',
     ])
-    assert.equal(cookieForGateway('abc', names), '__Host-fluxgate=abc')
-    assert.equal(cookieForGateway(undefined, names), undefined)
+    const sent = { fluxgate: 'abc', 'fluxgate-device': 'dev', '__Host-fluxgate': 'planted', other: '1' }
+    assert.equal(cookiesForGateway(sent, names), '__Host-fluxgate=abc; __Host-fluxgate-device=dev')
+    assert.equal(cookiesForGateway({ 'fluxgate-device': 'dev' }, names), '__Host-fluxgate-device=dev')
+    assert.equal(cookiesForGateway({ other: '1' }, names), undefined)
   })
 
-  it('keeps its prefix and stays secure where the dashboard is behind TLS', () => {
-    const same = { browser: '__Host-fluxgate', gateway: '__Host-fluxgate' }
-    const [cookie] = cookieForBrowser('__Host-fluxgate=a; Path=/; HttpOnly; secure', same, true)
+  it('keep their prefix and stay secure where the dashboard is behind TLS', () => {
+    const same = [{ browser: '__Host-fluxgate', gateway: '__Host-fluxgate' }]
+    const [cookie] = cookiesForBrowser('__Host-fluxgate=a; Path=/; HttpOnly; secure', same, true)
     assert.equal(cookie, '__Host-fluxgate=a; Path=/; HttpOnly; Secure')
-    assert.deepEqual(cookieForBrowser(undefined, same, true), [])
+    assert.deepEqual(cookiesForBrowser(undefined, same, true), [])
   })
 })
 

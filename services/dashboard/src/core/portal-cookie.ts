@@ -1,4 +1,4 @@
-/** Names under which the same session cookie goes. */
+/** Names under which the same cookie goes. */
 export interface CookieNames {
   /** At browsers of this dashboard. */
   readonly browser: string
@@ -6,27 +6,34 @@ export interface CookieNames {
   readonly gateway: string
 }
 
-/** The `Cookie` header for the gateway: the session and nothing else of what the browser sent. */
-export function cookieForGateway(token: string | undefined, { gateway }: CookieNames): string | undefined {
-  return token === undefined ? undefined : `${gateway}=${token}`
+/** The `Cookie` header for the gateway: the portal's cookies and nothing else of what the browser sent. */
+export function cookiesForGateway(
+  sent: Readonly<Record<string, string | undefined>>,
+  names: readonly CookieNames[],
+): string | undefined {
+  const passed = names.flatMap(({ browser, gateway }) => {
+    const value = sent[browser]
+    return value === undefined ? [] : [`${gateway}=${value}`]
+  })
+  return passed.length === 0 ? undefined : passed.join('; ')
 }
 
 /**
- * The gateway's `Set-Cookie` for the browser: the session alone, under the browser's name. Over plain HTTP a browser
- * takes neither `__Host-` nor `Secure`; `HttpOnly`, `SameSite`, `Path` and the age stay as the gateway said.
+ * The gateway's `Set-Cookie` for the browser: the portal's cookies alone, under the browser's names. Over plain HTTP a
+ * browser takes neither `__Host-` nor `Secure`; `HttpOnly`, `SameSite`, `Path` and the age stay as the gateway said.
  */
-export function cookieForBrowser(
+export function cookiesForBrowser(
   setCookie: string | readonly string[] | undefined,
-  names: CookieNames,
+  names: readonly CookieNames[],
   isSecure: boolean,
 ): string[] {
   const all = typeof setCookie === 'string' ? [setCookie] : (setCookie ?? [])
-  return all
-    .filter(cookie => cookie.startsWith(`${names.gateway}=`))
-    .map(cookie => {
-      const [, ...attributes] = cookie.split(';').map(part => part.trim())
-      const value = cookie.slice(names.gateway.length + 1).split(';', 1)[0]
-      const kept = attributes.filter(attribute => attribute.toLowerCase() !== 'secure')
-      return [`${names.browser}=${value}`, ...kept, ...(isSecure ? ['Secure'] : [])].join('; ')
-    })
+  return all.flatMap(cookie => {
+    const name = names.find(({ gateway }) => cookie.startsWith(`${gateway}=`))
+    if (!name) return []
+    const [, ...attributes] = cookie.split(';').map(part => part.trim())
+    const value = cookie.slice(name.gateway.length + 1).split(';', 1)[0]
+    const kept = attributes.filter(attribute => attribute.toLowerCase() !== 'secure')
+    return [[`${name.browser}=${value}`, ...kept, ...(isSecure ? ['Secure'] : [])].join('; ')]
+  })
 }

@@ -24,6 +24,8 @@ export interface AppParts extends ApiParts, LiveParts, PlayParts, PortalParts, S
   readonly maxBodyBytes: number
   readonly maxBodyDepth: number
   readonly requestTimeoutMs: number
+  /** Whose `X-Forwarded-For` says who asks this dashboard. */
+  readonly trustedProxies: readonly string[]
 }
 
 const CHECK_EVERY_MS = 1_000
@@ -36,6 +38,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
     loggerInstance: logger,
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: parts.maxBodyBytes,
+    trustProxy: [...parts.trustedProxies],
     requestTimeout: parts.requestTimeoutMs,
     // Node ends no slow request while heads have longer than requests.
     http: { headersTimeout: parts.requestTimeoutMs, connectionsCheckingInterval: CHECK_EVERY_MS },

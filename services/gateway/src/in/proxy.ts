@@ -4,6 +4,7 @@ import {
   FALLBACK_TIER,
   type Identity,
   identityText,
+  isAddressHash,
   KeyAccepted,
   KeyRejected,
   parseIdentity,
@@ -18,6 +19,7 @@ import {
   unknownRoute,
 } from '../core/admission.ts'
 import { dialectOf } from '../core/dialect/of-path.ts'
+import { agentProducts } from '../core/edge/agent-products.ts'
 import { gateRefusal } from '../core/edge/gate.ts'
 import type { EdgeFault } from '../core/edge/request-head.ts'
 import { type Call, shortText } from '../core/exchange/call.ts'
@@ -183,7 +185,7 @@ function callOf(deps: ProxyDeps, request: Request): Call {
     path,
     dialect: dialectOfList(request, path) ?? dialectOf(path),
     address: shortText(deps.addressOf(request)),
-    agent: agent === undefined ? undefined : shortText(agent),
+    agent: agent === undefined ? undefined : agentProducts(agent),
     traceparent,
     trace: deps.beginTrace?.(traceparent),
     startedMs: deps.nowMs(),
@@ -206,8 +208,9 @@ function keyOf(request: Request): string | undefined {
   return typeof key === 'string' ? key.trim() : undefined
 }
 
-/** Unauthenticated callers count by a hash of their address. */
+/** Unauthenticated callers count by a keyed hash of their address, which events have already. */
 export function anonymous(address: string): Identity {
+  if (isAddressHash(address)) return { user: ANONYMOUS, key: address }
   return { user: ANONYMOUS, key: createHash('sha256').update(address).digest('hex').slice(0, 16) }
 }
 

@@ -30,6 +30,7 @@ const NOT_FORWARDED = new Set([
   'origin',
   'referer',
   'x-request-id',
+  'x-fluxgate-forward-token',
 ])
 const NOT_RETURNED = new Set([
   ...HOP_BY_HOP,
