@@ -1,3 +1,4 @@
+import { PriceBook } from '@fluxgate/contracts'
 import { Counter, createMetrics, Histogram } from '@fluxgate/runtime'
 import { openai } from '../../services/gateway/src/core/dialect/openai.ts'
 import type { AdmittedCall } from '../../services/gateway/src/core/exchange/call.ts'
@@ -13,13 +14,24 @@ const call: AdmittedCall = {
   ...{ id: 'req_1', method: 'POST', path: '/v1/chat/completions', dialect: openai, address: '127.0.0.1' },
   ...{ agent: undefined, traceparent: undefined, trace: undefined, startedMs: 0, model: 'gpt-5-mini' },
   ...{ identity: { user: 'u', key: 'k' }, identityText: 'u.k', tier: 'free', refillRate: 100, stream: false },
-  ...{ promptChars: 10, promptEstimate: 10, reserved: 10, price: undefined },
+  ...{ promptChars: 10, promptEstimate: 10, reserved: 10, admittedAtMs: 0, prices: new PriceBook(undefined) },
 }
 const end: CallEnd = {
   outcome: 'completed',
-  ending: { upstream: 'a', status: 200, durationMs: 812, firstByteMs: 120, bytes: 900, attempts: 1 },
-  settlement: { prompt: 10, completion: 90, total: 100, source: 'reported' },
-  ...{ overheadMs: 0.3, errorType: undefined, answeredModel: 'gpt-5-mini' },
+  ending: {
+    upstream: 'a',
+    status: 200,
+    durationMs: 812,
+    firstByteMs: 120,
+    bytes: 900,
+    attempts: 1,
+    answered: 'gpt-5-mini',
+  },
+  settlement: {
+    ...{ usage: { input: 10, output: 90 }, total: 100, models: undefined, costMicros: undefined },
+    ...{ source: 'reported', vendor: 'openai-chat', raw: undefined, unbalanced: false },
+  },
+  ...{ overheadMs: 0.3, errorType: undefined },
 }
 
 function report(name: string, action: () => void): void {
@@ -78,10 +90,10 @@ function library(): () => void {
     duration.observe({ dialect, outcome }, ending.durationMs / 1_000)
     firstByte.observe({ dialect, upstream: ending.upstream }, 0.12)
     overhead.observe({ dialect }, end.overheadMs / 1_000)
-    tokens.inc({ kind: 'input', model: call.model }, settlement.prompt)
-    tokens.inc({ kind: 'output', model: call.model }, settlement.completion)
-    sizes.observe({ kind: 'input' }, settlement.prompt)
-    sizes.observe({ kind: 'output' }, settlement.completion)
+    tokens.inc({ kind: 'input', model: call.model }, settlement.usage.input)
+    tokens.inc({ kind: 'output', model: call.model }, settlement.usage.output)
+    sizes.observe({ kind: 'input' }, settlement.usage.input)
+    sizes.observe({ kind: 'output' }, settlement.usage.output)
     bytes.inc(ending.bytes)
   }
 }

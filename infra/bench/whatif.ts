@@ -38,7 +38,7 @@ const make = eventMaker('/bench/1', () => `event-${String(++ids).padStart(16, '0
 function event(n: number) {
   const total = (n * 7_919) % 97
   const identity = { user: `user${n % IDENTITIES}`, key: 'k1' }
-  const counts = { prompt: 0, completion: total, total, reserved: total, progressed: 0 }
+  const counts = { usage: { input: 0, output: total }, total, reserved: total, progressed: 0 }
   const about = { request: `req_${String(n).padStart(12, '0')}`, tier: 'free', refillRate: 100, model: 'm' }
   return make(TokensSettled, { ...identity, ...about, ...counts, upstream: 'sim', source: 'reported' })
 }

@@ -150,8 +150,8 @@ async function assertAbortSettled(client: Client, ways: Ways): Promise<void> {
     assert.equal(more.length, 0)
     assert.equal(own!.data.source, 'counted')
     // Three pieces were read; a few more may have been on their way.
-    assert.ok(own!.data.completion >= 2 && own!.data.completion < 200, `${own!.data.completion} tokens`)
-    assert.ok(own!.data.prompt > 5, `${own!.data.prompt} tokens`)
+    assert.ok(own!.data.usage.output >= 2 && own!.data.usage.output < 200, `${own!.data.usage.output} tokens`)
+    assert.ok(own!.data.usage.input > 5, `${own!.data.usage.input} tokens`)
   })
 }
 

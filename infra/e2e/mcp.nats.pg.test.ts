@@ -104,7 +104,7 @@ function aRequest(request: string): OutgoingEvent[] {
   const asked = { method: 'POST', path: '/v1/chat/completions', address: '127.0.0.1', stream: false }
   const sizes = { promptChars: 10, promptEstimate: 3, reserved: 259 }
   const ending = { upstream: 'sim', status: 200, durationMs: 40, bytes: 9 }
-  const tokens = { prompt: 3, completion: 6, total: 9, reserved: 259, progressed: 0 }
+  const tokens = { usage: { input: 3, output: 6 }, total: 9, reserved: 259, progressed: 0 }
   return [
     make(RequestAdmitted, { ...common, ...asked, ...sizes, tier: 'free', dialect: 'openai' }),
     make(TokensSettled, {

@@ -137,7 +137,7 @@ export function settle(
 ): void {
   script.tell(atMs, TokensSettled, {
     ...{ request: 'req_00000001', ...who, tier: 'free', refillRate, model: 'm', upstream: 'u' },
-    ...{ prompt: 0, completion: total, total, reserved: total, progressed, source: 'reported' },
+    ...{ usage: { input: 0, output: total }, total, reserved: total, progressed, source: 'reported' },
   })
 }
 

@@ -63,7 +63,7 @@ async function byLibrary(): Promise<{ events: number; errors: number }> {
 
 /** The event at the end of every call. */
 function settled(n: number) {
-  const counts = { prompt: 12, completion: 6, total: 18, reserved: 66, progressed: 0 }
+  const counts = { usage: { input: 12, output: 6 }, total: 18, reserved: 66, progressed: 0 }
   const about = {
     request: `req_${String(n).padStart(26, '0')}`,
     tier: 'free',

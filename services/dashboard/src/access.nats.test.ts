@@ -6,7 +6,7 @@ import { after, before, describe, it } from 'node:test'
 import { endAllSessions, setDisabled } from '@fluxgate/read-model'
 import { eventually } from '@fluxgate/testing'
 import { ApiClient } from './test/api-client.ts'
-import { DEVELOPER, logIn, OPERATOR, type Stand, startStand } from './test/stand.ts'
+import { DEVELOPER, FORWARD_TOKEN, logIn, OPERATOR, type Stand, startStand } from './test/stand.ts'
 
 let stand: Stand
 let api: ApiClient

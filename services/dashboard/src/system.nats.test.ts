@@ -22,7 +22,13 @@ function settled(request: string, id?: string) {
     TokensSettled,
     {
       ...{ request, user: 'u_a', key: 'k_1', tier: 'free', refillRate: 100, model: 'm', upstream: 'up' },
-      ...{ prompt: 1, completion: 2, total: 3, reserved: 3, progressed: 0, source: 'reported' as const },
+      ...{
+        usage: { input: 1, output: 2 },
+        total: 3,
+        reserved: 3,
+        progressed: 0,
+        source: 'reported' as const,
+      },
     },
     id === undefined ? {} : { id },
   )

@@ -46,7 +46,7 @@ export function admitted(request: string, timeMs: number, user = 'u1'): Outgoing
 }
 
 export function settled(request: string, timeMs: number, user = 'u1', total = 33): OutgoingEvent {
-  const tokens = { prompt: 3, completion: total - 3, total, reserved: 259, progressed: 0 }
+  const tokens = { usage: { input: 3, output: total - 3 }, total, reserved: 259, progressed: 0 }
   const data = { ...common, ...tokens, request, user, upstream: 'sim', source: 'reported' as const }
   return make(TokensSettled, data, { timeMs })
 }

@@ -102,7 +102,13 @@ export function settlement(identity: Identity, total: number) {
     request: `req_${ulid()}`,
     ...identity,
     ...{ tier: 'free' as const, refillRate: 100, model: 'test', upstream: 'test' },
-    ...{ prompt: 0, completion: total, total, reserved: total, progressed: 0, source: 'reported' as const },
+    ...{
+      usage: { input: 0, output: total },
+      total,
+      reserved: total,
+      progressed: 0,
+      source: 'reported' as const,
+    },
   }
 }
 

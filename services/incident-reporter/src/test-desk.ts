@@ -67,8 +67,7 @@ export async function startDesk(reply: Reply, env: Record<string, string> = {}):
     make(TokensSettled, {
       ...tokens,
       model: 'sim',
-      prompt: 1,
-      completion: 1,
+      usage: { input: 1, output: 1 },
       total: 2,
       reserved: 2,
       progressed: 0,

@@ -136,7 +136,7 @@ export function settled(identity: Identity, request: string, total: number, time
     TokensSettled,
     {
       ...{ request, ...identity, tier: 'free', refillRate: 100, model: 'm', upstream: 'sim' },
-      ...{ prompt: 0, completion: total, total, reserved: 259, progressed: 0, source: 'reported' },
+      ...{ usage: { input: 0, output: total }, total, reserved: 259, progressed: 0, source: 'reported' },
     },
     { timeMs },
   )

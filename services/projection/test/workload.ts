@@ -130,8 +130,9 @@ function addRequest(add: Add, request: string, identity: Identity, atMs: number,
     const failure = { phase: 'stream' as const, code: 'UND_ERR_SOCKET', message: 'other side closed' }
     add(RequestFailed, { ...ending, ...failure, status: 502 }, { timeMs: endMs })
   } else add(RequestInterrupted, { ...ending, by: 'client', status: 200 }, { timeMs: endMs })
-  const count = { prompt, completion, total: prompt + completion, reserved, progressed }
-  const price = { cached: prompt >> 2, costMicros: prompt * 3 + completion * 12 }
+  const usage = { input: prompt, cachedInput: prompt >> 2, output: completion, reasoning: completion >> 1 }
+  const count = { usage, total: prompt + completion, reserved, progressed }
+  const price = { costMicros: prompt * 3 + completion * 12 }
   add(
     TokensSettled,
     { ...common, ...about, ...count, ...price, upstream: ending.upstream, source: 'reported' },

@@ -19,8 +19,7 @@ const settled = {
   refillRate: 100,
   model: 'm',
   upstream: 'sim',
-  prompt: 3,
-  completion: 4,
+  usage: { input: 3, output: 4 },
   total: 7,
   reserved: 300,
   progressed: 0,
@@ -60,7 +59,7 @@ describe('events', () => {
     assert.deepEqual(parsed.value, event)
     assert.equal(event.specversion, '1.0')
     assert.equal(event.type, 'fluxgate.tokens.settled')
-    assert.equal(event.dataschema, 'urn:fluxgate:tokens.settled:2')
+    assert.equal(event.dataschema, 'urn:fluxgate:tokens.settled:3')
     assert.equal(event.time, '2023-11-14T22:13:20.000Z')
     assert.equal(subject, `fluxgate.tokens.${partitionOf('u1')}.settled.u1.k1`)
   })
@@ -158,7 +157,9 @@ describe('upcasters', () => {
 
   it('read what version 1 of every widened event wrote', () => {
     const { event } = make(TokensSettled, settled)
-    const parsed = parseEvent(bytes({ ...event, dataschema: 'urn:fluxgate:tokens.settled:1' }))
+    const { usage, ...rest } = settled
+    const old = { ...rest, prompt: usage.input, completion: usage.output }
+    const parsed = parseEvent(bytes({ ...event, dataschema: 'urn:fluxgate:tokens.settled:1', data: old }))
     assert.ok(parsed.ok)
     assert.deepEqual(parsed.value.data, settled)
     for (const definition of EVENTS) {

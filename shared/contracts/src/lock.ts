@@ -10,19 +10,25 @@ import { GatewayNode, GuardPolicy, LimitsPolicy, PriceList, Throttle } from './s
  */
 const LOCK_FILE = new URL('../contracts.lock.json', import.meta.url)
 
+/**
+ * Values of buckets carry no version. The number counts the changes of a schema, each of which reads every value that the
+ * schemas before it allowed: fields and values are added, none is taken away.
+ */
+const STATES: Readonly<Record<string, readonly [version: number, schema: object]>> = {
+  Throttle: [1, Throttle],
+  GatewayNode: [1, GatewayNode],
+  GuardPolicy: [1, GuardPolicy],
+  LimitsPolicy: [1, LimitsPolicy],
+  PriceList: [2, PriceList],
+}
+
 export type Lock = Record<string, string>
 
 export function currentLock(): Lock {
   const lock: Lock = { envelope: hashOf(envelopeAttributes) }
   for (const event of EVENTS) lock[`${event.name}:${event.version}`] = hashOf(event.data)
-  for (const [name, schema] of Object.entries({
-    Throttle,
-    GatewayNode,
-    GuardPolicy,
-    LimitsPolicy,
-    PriceList,
-  })) {
-    lock[`state.${name}`] = hashOf(schema)
+  for (const [name, [version, schema]] of Object.entries(STATES)) {
+    lock[version === 1 ? `state.${name}` : `state.${name}:${version}`] = hashOf(schema)
   }
   return lock
 }

@@ -209,20 +209,50 @@ export const LimitsPolicy = Type.Object(
 )
 export type LimitsPolicy = Static<typeof LimitsPolicy>
 
-/** US dollars per million tokens. `cachedInput` is what the upstream read from its prompt cache; by default as `input`. */
+const Usd = Type.Number({ minimum: 0 })
+
+/**
+ * US dollars per million tokens, for the model that answers. A category without a price costs what the plain one does,
+ * `input` or `output`: no factor is assumed. Images and tools without a price cost nothing beside their tokens.
+ */
 export const Price = Type.Object(
   {
-    input: Type.Number({ minimum: 0 }),
-    output: Type.Number({ minimum: 0 }),
-    cachedInput: Type.Optional(Type.Number({ minimum: 0 })),
+    /** From when it holds, UTC: a date, or a date and a time. Without it, from the beginning. */
+    from: Type.Optional(Type.String({ pattern: '^\\d{4}-\\d\\d-\\d\\d(T\\d\\d:\\d\\d(:\\d\\d)?Z)?$' })),
+    input: Usd,
+    output: Usd,
+    /** What the upstream read from its prompt cache. */
+    cachedInput: Type.Optional(Usd),
+    /** What went into a prompt cache for five minutes, or for the vendor's only lifetime. */
+    cacheWrite5m: Type.Optional(Usd),
+    /** What went into a prompt cache for an hour; without it as `cacheWrite5m`. */
+    cacheWrite1h: Type.Optional(Usd),
+    reasoning: Type.Optional(Usd),
+    audioInput: Type.Optional(Usd),
+    audioOutput: Type.Optional(Usd),
+    /** US dollars for each image that is generated. */
+    images: Type.Optional(Usd),
+    /** US dollars for each call of a tool, by its name. */
+    tools: Type.Optional(Type.Record(Type.String({ minLength: 1, maxLength: 64 }), Usd)),
   },
   { additionalProperties: false },
 )
 export type Price = Static<typeof Price>
 
-/** Value of bucket `policy` under `prices`: model → price. A name may end in `*`; the longest match wins. */
+/** Prices that a model has had and will have: the newest that has begun holds. */
+const MAX_PRICES = 64
+
+/**
+ * Value of bucket `policy` under `prices`: model → its price, or several with the dates from which they hold. A name may
+ * end in `*`; the exact name counts first, then the longest match.
+ */
 export const PriceList = Type.Object(
-  { models: Type.Record(Type.String({ minLength: 1, maxLength: 256 }), Price) },
+  {
+    models: Type.Record(
+      Type.String({ minLength: 1, maxLength: 256 }),
+      Type.Union([Price, Type.Array(Price, { minItems: 1, maxItems: MAX_PRICES })]),
+    ),
+  },
   { additionalProperties: false },
 )
 export type PriceList = Static<typeof PriceList>

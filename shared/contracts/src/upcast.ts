@@ -6,18 +6,26 @@ export type Upcaster = (data: unknown) => unknown
 
 /** `<stream>.<fact>` → upcasters from version 1 on. An event whose schema changes gets a new version and an entry here. */
 export const UPCASTERS: Readonly<Record<string, readonly Upcaster[]>> = Object.freeze({
-  // Version 2 only widens: any tier name, more reasons, and fields that may be absent.
+  // These versions only widen: any tier name, more reasons, and fields that may be absent.
   'requests.admitted': [unchanged],
   'requests.refused': [unchanged],
-  'requests.completed': [unchanged],
-  'requests.failed': [unchanged],
-  'requests.interrupted': [unchanged],
+  'requests.completed': [unchanged, unchanged],
+  'requests.failed': [unchanged, unchanged],
+  'requests.interrupted': [unchanged, unchanged],
   'tokens.progressed': [unchanged],
-  'tokens.settled': [unchanged],
+  'tokens.settled': [unchanged, usageOfSettled],
   'auth.registered': [unchanged],
   'auth.tier_changed': [unchanged],
   'throttles.imposed': [unchanged],
 })
+
+/** Version 3 of `tokens.settled` has the counts in `usage`. */
+function usageOfSettled(data: unknown): unknown {
+  if (typeof data !== 'object' || data === null) return data
+  const { prompt, completion, cached, ...rest } = data as Record<string, unknown>
+  const usage = { input: prompt, output: completion }
+  return { ...rest, usage: cached === undefined ? usage : { ...usage, cachedInput: cached } }
+}
 
 function unchanged(data: unknown): unknown {
   return data

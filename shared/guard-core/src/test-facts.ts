@@ -135,6 +135,6 @@ function spending(identity: Identity) {
 }
 
 function settlement(total: number) {
-  const counts = { prompt: 0, completion: total, total, reserved: total, progressed: 0 }
+  const counts = { usage: { input: 0, output: total }, total, reserved: total, progressed: 0 }
   return { upstream: 'test', ...counts, source: 'reported' as const }
 }

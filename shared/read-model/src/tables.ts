@@ -88,6 +88,7 @@ export interface RequestsTable {
   method: string | null
   path: string | null
   model: string | null
+  answered_model: string | null
   upstream: string | null
   stream: boolean | null
   address: string | null
@@ -111,6 +112,13 @@ export interface RequestsTable {
   completion_tokens: number | null
   total_tokens: number | null
   cached_tokens: number | null
+  cache_write_5m_tokens: number | null
+  cache_write_1h_tokens: number | null
+  reasoning_tokens: number | null
+  audio_input_tokens: number | null
+  audio_output_tokens: number | null
+  images: number | null
+  tool_calls: number | null
   cost_micros: number | null
   token_source: string | null
   settled_at: OptionalTime
@@ -132,6 +140,13 @@ export interface RequestTotalsTable {
   total_tokens: number
   repeated: number
   cached_tokens: Defaulted<number>
+  cache_write_5m_tokens: Defaulted<number>
+  cache_write_1h_tokens: Defaulted<number>
+  reasoning_tokens: Defaulted<number>
+  audio_input_tokens: Defaulted<number>
+  audio_output_tokens: Defaulted<number>
+  images: Defaulted<number>
+  tool_calls: Defaulted<number>
   cost_micros: Defaulted<number>
 }
 
@@ -154,6 +169,13 @@ interface UsageTable {
   first_byte_count: number
   bytes: number
   cached_tokens: Defaulted<number>
+  cache_write_5m_tokens: Defaulted<number>
+  cache_write_1h_tokens: Defaulted<number>
+  reasoning_tokens: Defaulted<number>
+  audio_input_tokens: Defaulted<number>
+  audio_output_tokens: Defaulted<number>
+  images: Defaulted<number>
+  tool_calls: Defaulted<number>
   cost_micros: Defaulted<number>
 }
 

@@ -46,7 +46,7 @@ function events() {
         .event,
     settled: (request: string, total: number, progressed: number) =>
       make(TokensSettled, {
-        ...{ request, ...counted, upstream: 'up', prompt: 1, completion: total - 1, total },
+        ...{ request, ...counted, upstream: 'up', usage: { input: 1, output: total - 1 }, total },
         ...{ reserved: 10, progressed, source: 'reported' },
       }).event,
   }

@@ -14,6 +14,16 @@ export interface UsageSum {
   readonly promptTokens: number
   readonly completionTokens: number
   readonly totalTokens: number
+  /** Parts of prompts. */
+  readonly cachedTokens: number
+  readonly cacheWrite5mTokens: number
+  readonly cacheWrite1hTokens: number
+  readonly audioInputTokens: number
+  /** Parts of completions. */
+  readonly reasoningTokens: number
+  readonly audioOutputTokens: number
+  readonly images: number
+  readonly toolCalls: number
   /** Millionths of a US dollar, of the models that have a price. */
   readonly costMicros: number
 }

@@ -22,10 +22,26 @@ import type {
 import { usageByNode } from './node-usage.ts'
 
 const MODELS = 20
-const NOTHING: UsageSum = Object.freeze({
-  ...{ admitted: 0, refused: 0, completed: 0, failed: 0, interrupted: 0 },
-  ...{ promptTokens: 0, completionTokens: 0, totalTokens: 0, costMicros: 0 },
-})
+const SUMS = [
+  'admitted',
+  'refused',
+  'completed',
+  'failed',
+  'interrupted',
+  'promptTokens',
+  'completionTokens',
+  'totalTokens',
+  'cachedTokens',
+  'cacheWrite5mTokens',
+  'cacheWrite1hTokens',
+  'audioInputTokens',
+  'reasoningTokens',
+  'audioOutputTokens',
+  'images',
+  'toolCalls',
+  'costMicros',
+] as const satisfies readonly (keyof UsageSum)[]
+const NOTHING: UsageSum = Object.freeze(sumFrom(() => 0))
 
 export interface MetricsSources {
   readonly db: Database
@@ -104,12 +120,11 @@ function stepsOf(span: Span, bucket: 'minute' | 'hour' | 'day', points: readonly
 }
 
 function sumOf(usage: Usage): UsageSum {
-  const { admitted, refused, completed, failed, interrupted } = usage
-  const { promptTokens, completionTokens, totalTokens, costMicros } = usage
-  return {
-    ...{ admitted, refused, completed, failed, interrupted },
-    ...{ promptTokens, completionTokens, totalTokens, costMicros },
-  }
+  return sumFrom(name => usage[name])
+}
+
+function sumFrom(countOf: (name: (typeof SUMS)[number]) => number): UsageSum {
+  return Object.fromEntries(SUMS.map(name => [name, countOf(name)])) as unknown as UsageSum
 }
 
 function percentilesOf(summary: LatencySummary): Percentiles {

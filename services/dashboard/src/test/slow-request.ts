@@ -25,7 +25,8 @@ export async function slowRequest(stand: Stand, identity: Identity): Promise<voi
   const estimate = { promptChars: 40, promptEstimate: 10, reserved: 266, tier: 'free' as const, stream: true }
   const ending = { upstream: 'sim', status: 200, durationMs: 2_030, firstByteMs: 480, bytes: 9_000 }
   const counted = { prompt: 10, completion: 40, delta: 50, elapsedMs: 1_000 }
-  const total = { upstream: 'sim', prompt: 10, completion: 90, total: 100, reserved: 266, progressed: 50 }
+  const usage = { input: 10, output: 90 }
+  const total = { upstream: 'sim', usage, total: 100, reserved: 266, progressed: 50 }
   for (const event of [
     stand.make(RequestAdmitted, { ...common, ...asked, ...estimate }, at(30)),
     stand.make(TokensProgressed, { ...common, ...tier, ...counted }, at(1_030)),

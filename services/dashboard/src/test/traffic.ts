@@ -65,7 +65,7 @@ export class Traffic {
     this.#publisher.append(event)
     const settled = make(TokensSettled, {
       ...{ request, ...identity, tier: 'free', refillRate: 100, model: 'sim-small', upstream: 'sim' },
-      ...{ prompt: 10, completion: Math.max(0, tokens - 10), total: tokens, reserved: 266 },
+      ...{ usage: { input: 10, output: Math.max(0, tokens - 10) }, total: tokens, reserved: 266 },
       ...{ progressed: 0, source: 'reported' },
     })
     this.#publisher.append(settled)

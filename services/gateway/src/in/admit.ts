@@ -43,7 +43,8 @@ export function admit(
   const { capacity, refillRate } = deps.limits.tierOf(caller.identityText, caller.tier)
   const estimated = body ? estimate(facts, deps.estimates, capacity) : NO_TOKENS
   const { prompt, reserved } = estimated
-  const price = deps.prices.priceOf(facts.model)
+  const prices = deps.prices.book
+  const price = prices.priceOf(facts.model, epochMs)
   const wanted = reservedAmount(estimated, price)
   const verdict = deps.budgets.ask(caller, wanted, epochMs)
   if (verdict.kind !== 'within') {
@@ -73,7 +74,8 @@ export function admit(
     promptChars: facts.prompt.chars,
     promptEstimate: prompt,
     reserved,
-    price,
+    admittedAtMs: epochMs,
+    prices,
   }
   const options = { traceparent: call.traceparent }
   const event = deps.make(RequestAdmitted, admitted(admittedCall), options)

@@ -250,7 +250,10 @@ describe('a price', () => {
     assert.match((await answer).headers.get('x-fluxgate-budget-remaining-usd') ?? '', /^0\.99\d+$/)
     const [settled] = stand.named('tokens.settled')
     // 60 fresh, 40 cached, 20 of output.
-    assert.deepEqual([settled!.data.cached, settled!.data.costMicros], [40, 60 * 3 + 40 * 0.3 + 20 * 15])
+    assert.deepEqual(
+      [settled!.data.usage.cachedInput, settled!.data.costMicros],
+      [40, 60 * 3 + 40 * 0.3 + 20 * 15],
+    )
     const { used } = stand.deps.budgets.ledgers()[0]!.standing('u1.k1', Date.now())
     assert.equal(used.micros, 492)
     await post(stand)

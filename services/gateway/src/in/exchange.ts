@@ -9,12 +9,12 @@ import {
   TokensProgressed,
   TokensSettled,
 } from '@fluxgate/contracts'
-import type { AdmittedCall } from '../core/exchange/call.ts'
+import { type AdmittedCall, shortText } from '../core/exchange/call.ts'
 import type { CallEnd } from '../core/exchange/call-end.ts'
 import { type Ending, ended, progressed, settled } from '../core/exchange/facts.ts'
 import { responseHeaders } from '../core/exchange/headers.ts'
 import { endsStream } from '../core/exchange/last-frame.ts'
-import { type Settlement, settle, unreported } from '../core/exchange/settle.ts'
+import { type Answered, type Settlement, settle, unreported } from '../core/exchange/settle.ts'
 import { modelIn } from '../core/exchange/trace.ts'
 import { isEncoded, unreadTap } from '../core/exchange/unread-tap.ts'
 import type {
@@ -27,6 +27,7 @@ import type { Refusal } from '../core/refusal.ts'
 import type { Counted, CountTokens } from '../core/usage/count.ts'
 import { Heard, type HeardRoom } from '../core/usage/heard.ts'
 import { NOTHING, type UsageTap } from '../core/usage/tap.ts'
+import type { Vendor } from '../core/usage/vendors/vendor.ts'
 import type { RawReply } from './raw-reply.ts'
 import { answerRefusal } from './refuse.ts'
 
@@ -84,7 +85,9 @@ export class Exchange implements UpstreamListener {
   #status = 0
   #sentMs: number
   #firstByteMs: number | undefined
-  #answeredModel: string | undefined
+  #vendor: Vendor | undefined
+  /** The model that the first bytes name, for answers of which nothing else is read. */
+  #firstNamed: string | undefined
   #bytes = 0
   /** Bytes of the whole answer, where the upstream has said so. */
   #length = Number.NaN
@@ -126,8 +129,9 @@ export class Exchange implements UpstreamListener {
     this.#control = control
   }
 
-  onAttempt(upstream: string, model: string | undefined): void {
+  onAttempt(upstream: string, model: string | undefined, vendor?: Vendor): void {
     this.#upstream = upstream
+    this.#vendor = vendor
     this.#attempts++
     this.#fallback = model
   }
@@ -139,7 +143,9 @@ export class Exchange implements UpstreamListener {
     this.#length = Number(incoming['content-length'] ?? Number.NaN)
     this.#contentType = typeof contentType === 'string' ? contentType : ''
     const encoded = isEncoded(incoming)
-    this.#tap = encoded ? unreadTap() : this.call.dialect.tap(this.#contentType, this.#stripUsage)
+    this.#tap = encoded
+      ? unreadTap()
+      : this.call.dialect.tap(this.#contentType, this.#stripUsage, this.#vendor)
     if (!encoded && status < 400 && this.call.reserved > 0) this.#heard = new Heard(this.#deps.heardRoom)
     const streamed = this.#contentType.startsWith('text/event-stream')
     const headers = responseHeaders(incoming, !this.#stripUsage || NO_CONTENT_STATUSES.has(status))
@@ -159,7 +165,7 @@ export class Exchange implements UpstreamListener {
     if (this.#ended || !this.#tap) return
     if (this.#firstByteMs === undefined) {
       this.#firstByteMs = this.#deps.nowMs() - this.call.startedMs
-      if (this.call.trace?.isSampled) this.#answeredModel = modelIn(chunk)
+      this.#firstNamed = modelIn(chunk)
     }
     this.#bytes += chunk.length
     this.#heard?.keep(chunk)
@@ -236,8 +242,8 @@ export class Exchange implements UpstreamListener {
     const now = this.#deps.nowMs()
     if (now - this.#progressedAtMs < PROGRESS_EVERY_MS) return
     this.#progressedAtMs = now
-    const prompt = tap.usage?.prompt ?? this.call.promptEstimate
-    const completion = Math.max(tap.usage?.completion ?? 0, tap.pieces)
+    const prompt = tap.usage?.counts.input ?? this.call.promptEstimate
+    const completion = Math.max(tap.usage?.counts.output ?? 0, tap.pieces)
     const delta = prompt + completion - this.#progressed
     if (delta <= 0) return
     this.#progressed += delta
@@ -257,16 +263,17 @@ export class Exchange implements UpstreamListener {
       firstByteMs: this.#firstByteMs,
       bytes: this.#bytes,
       attempts: this.#attempts,
+      answered: this.#answeredModel(),
     }
-    const missing = unreported(this.#tap, this.#status, this.call)
+    const missing = unreported(this.#answer(), this.call)
     const bytes = missing && this.#heard?.whole()
     this.#heard?.release()
-    const body = missing?.prompt ? this.#body : undefined
+    const body = missing?.input ? this.#body : undefined
     if (!bytes || (body && body.length > this.#deps.heardRoom.limits.maxCountedBytes)) {
       this.#settle(finish, ending, undefined, tellClient)
       return
     }
-    const answer = missing.completion ? { contentType: this.#contentType, bytes } : undefined
+    const answer = missing.output ? { contentType: this.#contentType, bytes } : undefined
     this.#deps.count({ dialect: this.call.dialect.name, body, answer }, counted =>
       this.#settle(finish, ending, counted, tellClient),
     )
@@ -288,16 +295,27 @@ export class Exchange implements UpstreamListener {
     } else {
       const { code, phase, message } = finish.error
       errorType = code
-      this.#append(RequestFailed, { ...fact, code, phase, message })
+      const failure = { code: shortText(code), phase, message: shortText(message) }
+      this.#append(RequestFailed, { ...fact, ...failure })
     }
-    const settlement: Settlement = settle(this.#tap, this.#status, call, counted)
-    this.#append(TokensSettled, settled(call, this.#upstream, settlement, this.#progressed))
+    const settlement: Settlement = settle(this.#answer(), call, counted)
+    this.#append(TokensSettled, settled(call, ending, settlement, this.#progressed))
     this.#deps.correct(call, settlement)
     const overheadMs = this.#sentMs - call.startedMs
-    const answeredModel = this.#answeredModel
     const { outcome } = finish
-    this.#deps.onEnd(this, { outcome, ending, settlement, overheadMs, errorType, answeredModel })
+    this.#deps.onEnd(this, { outcome, ending, settlement, overheadMs, errorType })
     if (tellClient) this.#deps.committed(tellClient)
+  }
+
+  #answer(): Answered | undefined {
+    const tap = this.#tap
+    if (!tap) return undefined
+    const model = this.#answeredModel()
+    return { status: this.#status, model, reported: tap.usage, pieces: tap.pieces }
+  }
+
+  #answeredModel(): string | undefined {
+    return this.#tap?.model ?? this.#firstNamed ?? this.#fallback
   }
 
   #append<D extends EventDefinition>(definition: D, data: DataOf<D>): OutgoingEvent {

@@ -150,6 +150,6 @@ describe('a call', () => {
     assert.deepEqual(Buffer.from(await response.arrayBuffer()), bytes)
     assert.equal(response.headers.get('content-encoding'), 'x-odd')
     const [settled] = stand.named('tokens.settled')
-    assert.deepEqual([settled!.data.completion, settled!.data.source], [2, 'estimated'])
+    assert.deepEqual([settled!.data.usage.output, settled!.data.source], [2, 'estimated'])
   })
 })

@@ -20,7 +20,7 @@ export interface ProxyDeps {
   readonly throttleOf: (identity: string) => Throttle | undefined
   readonly limits: LimitTable
   readonly budgets: BudgetTable
-  readonly prices: Pick<Prices, 'priceOf'>
+  readonly prices: Pick<Prices, 'book'>
   readonly estimates: EstimateLimits
   readonly accepted: AcceptedKeys
   readonly bodies: Bodies

@@ -80,7 +80,8 @@ describe('a plain call', () => {
       return facts
     })
     for (const { data } of settled) {
-      assert.deepEqual([data.prompt, data.cached, data.completion, data.source], [100, 64, 5, 'reported'])
+      const { input, cachedInput, output } = data.usage
+      assert.deepEqual([input, cachedInput, output, data.source], [100, 64, 5, 'reported'])
     }
   })
 
@@ -181,7 +182,7 @@ describe('a stream', () => {
     const [failed] = stand.named('requests.failed')
     assert.deepEqual([failed!.data.phase, failed!.data.status], ['stream', 200])
     const [settled] = stand.named('tokens.settled')
-    assert.deepEqual([settled!.data.completion, settled!.data.source], [1, 'estimated'])
+    assert.deepEqual([settled!.data.usage.output, settled!.data.source], [1, 'estimated'])
     assertConserved(stand)
   })
 
@@ -204,7 +205,7 @@ describe('a stream', () => {
     assert.ok(upstreamClosedMs - leftMs < 500, `${upstreamClosedMs - leftMs} ms`)
     await eventually(() => assert.equal(stand.named('requests.interrupted').length, 1))
     assert.equal(stand.named('requests.interrupted')[0]!.data.by, 'client')
-    assert.ok(stand.named('tokens.settled')[0]!.data.completion >= 1)
+    assert.ok(stand.named('tokens.settled')[0]!.data.usage.output >= 1)
     assert.equal(stand.running.size, 0)
     assertConserved(stand)
   })

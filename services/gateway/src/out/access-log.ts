@@ -13,7 +13,7 @@ export function openAccessLog(log: Pick<Log, 'info'>, nowMs: () => number): Acce
   return {
     ended(call, identity, { outcome, ending, settlement, errorType }) {
       const { status, durationMs, firstByteMs, bytes, upstream } = ending
-      const { prompt, completion } = settlement
+      const { input: prompt, output: completion } = settlement.usage
       log.info(
         {
           ...about(call, identity, status, durationMs),

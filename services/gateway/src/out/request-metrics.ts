@@ -1,3 +1,4 @@
+import type { Usage } from '@fluxgate/contracts'
 import { BoundedLabel, Distribution, expose, exposeHistograms, type Registry } from '@fluxgate/runtime'
 import type { AdmittedCall, Call } from '../core/exchange/call.ts'
 import type { CallEnd, Outcome } from '../core/exchange/call-end.ts'
@@ -74,7 +75,7 @@ export function requestMetrics(
     return found
   }
 
-  function countTokens(model: string, input: number, output: number): void {
+  function countTokens(model: string, { input, output }: Usage): void {
     const label = modelLabel.of(model)
     let found = models.get(label)
     if (!found) {
@@ -140,7 +141,7 @@ export function requestMetrics(
       found.overhead.add(end.overheadMs / 1_000)
       if (ending.firstByteMs !== undefined) found.firstByte.add(ending.firstByteMs / 1_000)
       bytes += ending.bytes
-      if (settlement.total > 0) countTokens(call.model, settlement.prompt, settlement.completion)
+      if (settlement.total > 0) countTokens(call.model, settlement.usage)
     },
   }
 }

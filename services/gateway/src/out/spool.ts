@@ -77,7 +77,7 @@ export interface RecoveryDeps {
   readonly make: EventMaker
   readonly append: (event: OutgoingEvent) => void
   readonly refillRateOf: (identityText: string, tier: TierName) => number
-  readonly prices: Pick<Prices, 'costMicros'>
+  readonly prices: Pick<Prices, 'book'>
   readonly log: Log
 }
 

@@ -70,7 +70,7 @@ function admit(request: string, user: string): void {
 function end(request: string, user: string, progressed: number): void {
   const ending = { upstream: 'u', status: 200, durationMs: 5, bytes: 100 }
   append(make(RequestCompleted, { ...about(request, user), ...ending }))
-  const count = { prompt: 100, completion: 50, total: 150, reserved: 400, progressed }
+  const count = { usage: { input: 100, output: 50 }, total: 150, reserved: 400, progressed }
   append(
     make(TokensSettled, {
       ...about(request, user),

@@ -29,7 +29,7 @@ export function exhibit<D extends EventDefinition<string, TSchema>>(
 }
 
 export function settled(sequence: number, total: number, model = 'phi4'): Evidence {
-  const counts = { prompt: 0, completion: total, total, reserved: total, progressed: 0 }
+  const counts = { usage: { input: 0, output: total }, total, reserved: total, progressed: 0 }
   const rest = {
     request: 'req_00000001',
     tier: 'free',

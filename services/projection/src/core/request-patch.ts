@@ -19,6 +19,7 @@ export interface RequestPatch {
   method: string | null
   path: string | null
   model: string | null
+  answeredModel: string | null
   upstream: string | null
   stream: boolean | null
   address: string | null
@@ -42,6 +43,13 @@ export interface RequestPatch {
   completionTokens: number | null
   totalTokens: number | null
   cachedTokens: number | null
+  cacheWrite5mTokens: number | null
+  cacheWrite1hTokens: number | null
+  reasoningTokens: number | null
+  audioInputTokens: number | null
+  audioOutputTokens: number | null
+  images: number | null
+  toolCalls: number | null
   costMicros: number | null
   tokenSource: string | null
   settledAtMs: number | null
@@ -62,6 +70,7 @@ export function emptyPatch(id: string, user: string, key: string, atMs: number):
     method: null,
     path: null,
     model: null,
+    answeredModel: null,
     upstream: null,
     stream: null,
     address: null,
@@ -85,6 +94,13 @@ export function emptyPatch(id: string, user: string, key: string, atMs: number):
     completionTokens: null,
     totalTokens: null,
     cachedTokens: null,
+    cacheWrite5mTokens: null,
+    cacheWrite1hTokens: null,
+    reasoningTokens: null,
+    audioInputTokens: null,
+    audioOutputTokens: null,
+    images: null,
+    toolCalls: null,
     costMicros: null,
     tokenSource: null,
     settledAtMs: null,

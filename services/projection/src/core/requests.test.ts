@@ -30,13 +30,16 @@ const spent = {
   tier: 'pro',
   refillRate: 1,
   upstream: 'settled-up',
-  prompt: 8,
-  completion: 4,
+  answered: 'answering',
+  usage: {
+    ...{ input: 8, cachedInput: 5, cacheWrite5m: 2, cacheWrite1h: 1, output: 4, reasoning: 3 },
+    ...{ audioInput: 1, audioOutput: 2, images: 1, tools: { webSearch: 2, fileSearch: 1 } },
+  },
   total: 12,
 } as const
 const settled = make(
   TokensSettled,
-  { ...spent, reserved: 70, progressed: 0, cached: 5, costMicros: 77, source: 'reported' },
+  { ...spent, reserved: 70, progressed: 0, costMicros: 77, source: 'reported' },
   { timeMs: T + 14 },
 )
 const progressed = make(
@@ -82,6 +85,8 @@ test('the order of the facts makes no difference', () => {
         promptTokens: 8,
       },
       ...{ completionTokens: 4, totalTokens: 12, cachedTokens: 5, costMicros: 77, tokenSource: 'reported' },
+      ...{ cacheWrite5mTokens: 2, cacheWrite1hTokens: 1, reasoningTokens: 3, audioInputTokens: 1 },
+      ...{ audioOutputTokens: 2, images: 1, toolCalls: 3, answeredModel: 'answering' },
       settledAtMs: T + 14,
       ...{ decidedSequence: sequenceOf(admitted), endedSequence: sequenceOf(completed) },
       settledSequence: sequenceOf(settled),

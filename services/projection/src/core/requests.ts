@@ -1,4 +1,4 @@
-import type { EventNamed } from '@fluxgate/contracts'
+import { type EventNamed, toolCalls, type Usage } from '@fluxgate/contracts'
 import { type LatencyDelta, LatencyDeltas } from './latency.ts'
 import { type LogEntry, timeOf } from './log.ts'
 import { emptyPatch, type KnownRequest, type RequestPatch } from './request-patch.ts'
@@ -149,6 +149,7 @@ function end(
   patch.endedAtMs = atMs
   patch.state = state
   if (patch.decidedSequence === null) patch.model = model
+  if (data.answered !== undefined) patch.answeredModel = cleanName(data.answered)
   patch.upstream = cleanName(data.upstream)
   patch.status = data.status
   patch.durationMs = data.durationMs
@@ -192,20 +193,49 @@ function settle(
   }
   if (patch.endedSequence === null) patch.upstream = upstream
   patch.reserved = data.reserved
-  patch.promptTokens = data.prompt
-  patch.completionTokens = data.completion
+  const used = countsOf(data.usage)
+  Object.assign(patch, used)
   patch.totalTokens = data.total
-  patch.cachedTokens = data.cached ?? null
+  patch.answeredModel ??= data.answered === undefined ? null : cleanName(data.answered)
   patch.costMicros = data.costMicros ?? null
   patch.tokenSource = data.source
   const delta = usage.at(atMs, data.user, data.key, model, upstream)
   for (const sum of [delta, totals]) {
     sum.settled++
-    sum.promptTokens += data.prompt
-    sum.completionTokens += data.completion
     sum.totalTokens += data.total
-    sum.cachedTokens += data.cached ?? 0
+    for (const name of COUNTED) sum[name] += used[name] ?? 0
     sum.costMicros += data.costMicros ?? 0
+  }
+}
+
+type Counted = Pick<RequestPatch, (typeof COUNTED)[number]>
+
+const COUNTED = [
+  'promptTokens',
+  'completionTokens',
+  'cachedTokens',
+  'cacheWrite5mTokens',
+  'cacheWrite1hTokens',
+  'reasoningTokens',
+  'audioInputTokens',
+  'audioOutputTokens',
+  'images',
+  'toolCalls',
+] as const
+
+/** The columns of a settlement's usage; null for what the vendor has not reported. */
+function countsOf(usage: Usage): Counted {
+  return {
+    promptTokens: usage.input,
+    completionTokens: usage.output,
+    cachedTokens: usage.cachedInput ?? null,
+    cacheWrite5mTokens: usage.cacheWrite5m ?? null,
+    cacheWrite1hTokens: usage.cacheWrite1h ?? null,
+    reasoningTokens: usage.reasoning ?? null,
+    audioInputTokens: usage.audioInput ?? null,
+    audioOutputTokens: usage.audioOutput ?? null,
+    images: usage.images ?? null,
+    toolCalls: usage.tools === undefined ? null : toolCalls(usage),
   }
 }
 

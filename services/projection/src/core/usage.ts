@@ -13,6 +13,13 @@ const NO_COUNTS = {
   completionTokens: 0,
   totalTokens: 0,
   cachedTokens: 0,
+  cacheWrite5mTokens: 0,
+  cacheWrite1hTokens: 0,
+  reasoningTokens: 0,
+  audioInputTokens: 0,
+  audioOutputTokens: 0,
+  images: 0,
+  toolCalls: 0,
   costMicros: 0,
 }
 

@@ -33,6 +33,7 @@ const PATCH_COLUMNS: ReadonlyArray<Column<RequestPatch>> = [
   { name: 'method', type: 'text', of: patch => patch.method },
   { name: 'path', type: 'text', of: patch => patch.path },
   { name: 'model', type: 'text', of: patch => patch.model },
+  { name: 'answered_model', type: 'text', of: patch => patch.answeredModel },
   { name: 'upstream', type: 'text', of: patch => patch.upstream },
   { name: 'stream', type: 'boolean', of: patch => patch.stream },
   { name: 'address', type: 'text', of: patch => patch.address },
@@ -56,6 +57,13 @@ const PATCH_COLUMNS: ReadonlyArray<Column<RequestPatch>> = [
   { name: 'completion_tokens', type: 'bigint', of: patch => patch.completionTokens },
   { name: 'total_tokens', type: 'bigint', of: patch => patch.totalTokens },
   { name: 'cached_tokens', type: 'bigint', of: patch => patch.cachedTokens },
+  { name: 'cache_write_5m_tokens', type: 'bigint', of: patch => patch.cacheWrite5mTokens },
+  { name: 'cache_write_1h_tokens', type: 'bigint', of: patch => patch.cacheWrite1hTokens },
+  { name: 'reasoning_tokens', type: 'bigint', of: patch => patch.reasoningTokens },
+  { name: 'audio_input_tokens', type: 'bigint', of: patch => patch.audioInputTokens },
+  { name: 'audio_output_tokens', type: 'bigint', of: patch => patch.audioOutputTokens },
+  { name: 'images', type: 'bigint', of: patch => patch.images },
+  { name: 'tool_calls', type: 'bigint', of: patch => patch.toolCalls },
   { name: 'cost_micros', type: 'bigint', of: patch => patch.costMicros },
   { name: 'token_source', type: 'text', of: patch => patch.tokenSource },
   { name: 'settled_at', type: 'time', of: patch => patch.settledAtMs },
@@ -103,7 +111,7 @@ const MERGES: Readonly<Record<string, string>> = {
       + greatest(old.completion_tokens, excluded.completion_tokens) end`,
 }
 
-export const upsertRequests = manyTypedRows('request_row', PATCH_COLUMNS, (source, names) => {
+export const upsertRequests = manyTypedRows('request_row_2', PATCH_COLUMNS, (source, names) => {
   const merges = PATCH_COLUMNS.filter(column => column.name !== 'request_id').map(
     ({ name }) => `${name} = ${MERGES[name] ?? `coalesce(old.${name}, excluded.${name})`}`,
   )

@@ -14,6 +14,13 @@ const COUNTS = [
   ['completion_tokens', 'completionTokens'],
   ['total_tokens', 'totalTokens'],
   ['cached_tokens', 'cachedTokens'],
+  ['cache_write_5m_tokens', 'cacheWrite5mTokens'],
+  ['cache_write_1h_tokens', 'cacheWrite1hTokens'],
+  ['reasoning_tokens', 'reasoningTokens'],
+  ['audio_input_tokens', 'audioInputTokens'],
+  ['audio_output_tokens', 'audioOutputTokens'],
+  ['images', 'images'],
+  ['tool_calls', 'toolCalls'],
   ['cost_micros', 'costMicros'],
 ] as const
 
@@ -37,7 +44,7 @@ const USAGE_COLUMNS: ReadonlyArray<Column<UsageDelta>> = [
 ]
 
 /** Adds to the minutes, hours and days in one statement, whose rows travel once. */
-export const addUsage = manyTypedRows('usage_row', USAGE_COLUMNS, source =>
+export const addUsage = manyTypedRows('usage_row_2', USAGE_COLUMNS, source =>
   rollup(
     source,
     'usage',

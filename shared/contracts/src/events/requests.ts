@@ -65,9 +65,13 @@ export const RequestRefused = defineEvent(
 const ending = {
   request: RequestId,
   ...identityFields,
+  /** The model that was asked for. */
   model: ShortText,
+  /** The model that answered, as the answer names it; absent when none was named and no fallback took over. */
+  answered: Type.Optional(ShortText),
   upstream: ShortText,
-  status: Type.Integer({ minimum: 0, maximum: 599 }),
+  /** As the upstream sent it: HTTP allows any three digits. 0 when there was none. */
+  status: Type.Integer({ minimum: 0, maximum: 999 }),
   durationMs: DurationMs,
   /** Time to the first byte of the upstream's body; absent when none came. */
   firstByteMs: Type.Optional(DurationMs),
@@ -77,13 +81,13 @@ const ending = {
 }
 
 /** The client got the whole answer of the upstream (an upstream's 4xx is a complete answer too). */
-export const RequestCompleted = defineEvent('requests', 'completed', 2, record(ending))
+export const RequestCompleted = defineEvent('requests', 'completed', 3, record(ending))
 
 /** The upstream refused, broke or timed out. */
 export const RequestFailed = defineEvent(
   'requests',
   'failed',
-  2,
+  3,
   record({
     ...ending,
     phase: Type.Union([Type.Literal('connect'), Type.Literal('response'), Type.Literal('stream')]),
@@ -96,7 +100,7 @@ export const RequestFailed = defineEvent(
 export const RequestInterrupted = defineEvent(
   'requests',
   'interrupted',
-  2,
+  3,
   record({
     ...ending,
     by: Type.Union([

@@ -1,6 +1,7 @@
 import Type from 'typebox'
 import { defineEvent } from '../envelope.ts'
 import { TierName } from '../tier.ts'
+import { BilledModel, MAX_BILLED_MODELS, MAX_RAW_USAGE, Usage } from '../usage.ts'
 import { DurationMs, EpochMs, identityFields, RequestId, record, ShortText, Tokens } from './fields.ts'
 
 /** Tokens taken at admission. Rides in `requests.admitted`; published apart only when a reservation grows later. */
@@ -34,26 +35,37 @@ export const TokensProgressed = defineEvent(
 export const TokensSettled = defineEvent(
   'tokens',
   'settled',
-  2,
+  3,
   record({
     request: RequestId,
     ...identityFields,
     tier: TierName,
     /** What the tier gives back each second: the guard's allowance. */
     refillRate: Type.Number({ minimum: 0 }),
+    /** The model that was asked for. */
     model: ShortText,
+    /** The model that answered, as the answer names it; absent when none was named and no fallback took over. */
+    answered: Type.Optional(ShortText),
     upstream: ShortText,
-    prompt: Tokens,
-    completion: Tokens,
+    /** Over all models that billed the call. */
+    usage: Usage,
+    /** `usage.input + usage.output`. */
     total: Tokens,
+    /** Which models used how much, when there were several: `usage` and `costMicros` are their sums. */
+    models: Type.Optional(Type.Array(BilledModel, { minItems: 2, maxItems: MAX_BILLED_MODELS })),
     reserved: Tokens,
     /** Part of `total` that `progressed` events have told already. */
     progressed: Tokens,
-    /** Part of `prompt` that the upstream read from its prompt cache. */
-    cached: Type.Optional(Tokens),
     /** Millionths of a US dollar by the price list in force at the admission; absent for a model without a price. */
     costMicros: Type.Optional(Tokens),
+    /** `reported`: the vendor's own figures. `counted`: by a tokenizer. `estimated`: neither could be had of some part. */
     source: Type.Union([Type.Literal('reported'), Type.Literal('counted'), Type.Literal('estimated')]),
+    /** The convention by which the vendor's figures were read. */
+    vendor: Type.Optional(ShortText),
+    /** The vendor's total is not the sum of the parts that it reports: see `raw`. */
+    unbalanced: Type.Optional(Type.Literal(true)),
+    /** The vendor's usage object as JSON, for what the categories do not express; absent when it is too large. */
+    raw: Type.Optional(Type.String({ maxLength: MAX_RAW_USAGE })),
   }),
 )
 

@@ -101,8 +101,8 @@ export class Conservation {
       case 'fluxgate.tokens.settled': {
         const known = this.#known('settled', fact, event.data)
         if (!known) return false
-        const { prompt, completion, total } = event.data
-        known.settled = { ...toldOf(fact, event.data), prompt, completion, total }
+        const { usage, total } = event.data
+        known.settled = { ...toldOf(fact, event.data), prompt: usage.input, completion: usage.output, total }
         this.#closeIfWhole(known)
         return this.#isJudged(fact)
       }

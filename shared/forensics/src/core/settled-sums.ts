@@ -1,12 +1,18 @@
 import type { Offender } from './offence.ts'
-import type { SettledSum } from './verdict.ts'
+import {
+  addSettled,
+  differingCounts,
+  noSettled,
+  type SettledCounts,
+  type SettledSum,
+} from './settled-counts.ts'
 
 /** What the log settled, by identity, over the positions that the tables hold too. */
 export class SettledSums {
   readonly #throughSequence: number
   readonly #keptFromMs: number
   readonly byIdentity = new Map<string, SettledSum>()
-  readonly all: SettledSum = { settled: 0, totalTokens: 0 }
+  readonly all: SettledSum = noSettled()
   fromSequence = 0
   toSequence = 0
   notCompared = 0
@@ -16,19 +22,17 @@ export class SettledSums {
     this.#keptFromMs = keptFromMs
   }
 
-  add(identity: string, totalTokens: number, sequence: number, storedAtMs: number): void {
+  add(identity: string, counts: SettledCounts, sequence: number, storedAtMs: number): void {
     if (sequence > this.#throughSequence || storedAtMs < this.#keptFromMs) {
       this.notCompared++
       return
     }
     this.fromSequence ||= sequence
     this.toSequence = sequence
-    const sum = this.byIdentity.get(identity) ?? { settled: 0, totalTokens: 0 }
+    const sum = this.byIdentity.get(identity) ?? noSettled()
     this.byIdentity.set(identity, sum)
-    for (const each of [sum, this.all]) {
-      each.settled++
-      each.totalTokens += totalTokens
-    }
+    addSettled(sum, counts)
+    addSettled(this.all, counts)
   }
 
   /** Identities of which the tables say otherwise. */
@@ -36,7 +40,8 @@ export class SettledSums {
     const names = new Set([...this.byIdentity.keys(), ...tables.keys()])
     return [...names].sort().filter(name => {
       const [log, table] = [this.byIdentity.get(name), tables.get(name)]
-      return log?.settled !== table?.settled || log?.totalTokens !== table?.totalTokens
+      if (!log || !table) return true
+      return log.settled !== table.settled || differingCounts(log, table).length > 0
     })
   }
 }
@@ -44,16 +49,22 @@ export class SettledSums {
 /** One offender for each request that log and tables tell differently of. */
 export function differences(
   identity: string,
-  inLog: ReadonlyMap<string, { total: number; sequence: number }>,
-  inTables: ReadonlyMap<string, number>,
+  inLog: ReadonlyMap<string, { counts: SettledCounts; sequence: number }>,
+  inTables: ReadonlyMap<string, SettledCounts>,
   stream: string,
 ): Offender[] {
   const requests = [...new Set([...inLog.keys(), ...inTables.keys()])].sort()
   return requests.flatMap(request => {
     const log = inLog.get(request)
     const table = inTables.get(request)
-    if (log?.total === table) return []
-    const detail = `${log?.total ?? 'no'} tokens settled in the log, ${table ?? 'none'} in the tables`
+    const differing = log && table ? differingCounts(log.counts, table) : []
+    if (log && table && differing.length === 0) return []
+    const detail =
+      differing.length > 0
+        ? differing
+            .map(name => `${name} ${log!.counts[name]} in the log, ${table![name]} in the tables`)
+            .join('; ')
+        : `${log?.counts.totalTokens ?? 'no'} tokens settled in the log, ${table?.totalTokens ?? 'none'} in the tables`
     const places = log ? [{ stream, sequence: log.sequence }] : []
     return [{ offence: 'projected_otherwise' as const, detail, identity, request, places }]
   })

@@ -91,11 +91,17 @@ export class TestLog {
     {
       user = 'ada',
       model = 'm',
+      cached,
+      prompt = 0,
       ...more
     }: About & { cached?: number; costMicros?: number; prompt?: number } = {},
   ) {
-    const prompt = more.prompt ?? 0
-    const counts = { prompt, completion: total - prompt, total, reserved: 100, progressed: 0 }
+    const usage = {
+      input: prompt,
+      output: total - prompt,
+      ...(cached === undefined ? {} : { cachedInput: cached }),
+    }
+    const counts = { usage, total, reserved: 100, progressed: 0 }
     return this.#store(atMs, TokensSettled, {
       ...{ ...ada, user, request, tier: 'free', refillRate: 100, model, upstream: 'sim', ...counts, ...more },
       source: 'reported' as const,

@@ -1,5 +1,6 @@
 import type { Sums } from './conservation.ts'
 import type { Offender } from './offence.ts'
+import type { SettledCounts, SettledSum } from './settled-counts.ts'
 
 /** What a range of the log came to. Times are epoch milliseconds. */
 export interface Verdict {
@@ -37,11 +38,6 @@ export interface ProjectedVerdict {
   readonly notCompared: number
 }
 
-export interface SettledSum {
-  settled: number
-  totalTokens: number
-}
-
 /** What the tables hold: read by whoever has a database. */
 export interface ProjectedView {
   /** Stream → position up to which the tables hold it. */
@@ -50,6 +46,10 @@ export interface ProjectedView {
   readonly keptFromMs: number
   /** Identity → what was settled from one position in TOKENS to another, both included. */
   sums(fromSequence: number, toSequence: number): Promise<ReadonlyMap<string, SettledSum>>
-  /** Request → tokens settled in that part, of one identity. */
-  requests(identity: string, fromSequence: number, toSequence: number): Promise<ReadonlyMap<string, number>>
+  /** Request → what was settled in that part, of one identity. */
+  requests(
+    identity: string,
+    fromSequence: number,
+    toSequence: number,
+  ): Promise<ReadonlyMap<string, SettledCounts>>
 }

@@ -4,6 +4,7 @@ import { Conservation, type ConservationLimits, DEFAULT_CONSERVATION_LIMITS } fr
 import { ALL_STREAMS, type Range, type StoredFact, type Unreadable } from '../core/fact.ts'
 import type { Offender } from '../core/offence.ts'
 import { SequenceGaps } from '../core/sequence-gaps.ts'
+import { addSettled, countsOfSettled, noSettled, type SettledCounts } from '../core/settled-counts.ts'
 import { differences, SettledSums } from '../core/settled-sums.ts'
 import { StreamHoles } from '../core/stream-holes.ts'
 import type { DroppedPart, ProjectedVerdict, ProjectedView, Verdict } from '../core/verdict.ts'
@@ -107,7 +108,7 @@ class VerifyFold {
     this.#gaps.add(event.source, event.sequence)
     const isFirst = this.#requests.add(fact)
     if (isFirst && event.type === 'fluxgate.tokens.settled') {
-      this.settled.add(event.subject, event.data.total, sequence, storedAtMs)
+      this.settled.add(event.subject, countsOfSettled(event.data), sequence, storedAtMs)
     }
   }
 
@@ -143,11 +144,8 @@ async function compare(
 ): Promise<{ verdict: ProjectedVerdict; offenders: Offender[] }> {
   const { fromSequence, toSequence, all: inLog, notCompared } = settled
   const tables = await projected.sums(fromSequence, toSequence)
-  const inTables = { settled: 0, totalTokens: 0 }
-  for (const sum of tables.values()) {
-    inTables.settled += sum.settled
-    inTables.totalTokens += sum.totalTokens
-  }
+  const inTables = noSettled()
+  for (const sum of tables.values()) addSettled(inTables, sum, sum.settled)
   const offenders: Offender[] = []
   for (const identity of settled.differing(tables)) {
     const log = await settledOf(link, identity, fromSequence, toSequence, reading)
@@ -164,8 +162,8 @@ async function settledOf(
   fromSequence: number,
   toSequence: number,
   { signal }: Reading,
-): Promise<Map<string, { total: number; sequence: number }>> {
-  const found = new Map<string, { total: number; sequence: number }>()
+): Promise<Map<string, { counts: SettledCounts; sequence: number }>> {
+  const found = new Map<string, { counts: SettledCounts; sequence: number }>()
   const identity = parseIdentity(text)
   if (!identity) return found
   const { user, key } = identity
@@ -177,8 +175,8 @@ async function settledOf(
     for (const { event, sequence } of facts) {
       if (sequence < fromSequence || sequence > toSequence || event.type !== 'fluxgate.tokens.settled')
         continue
-      const { request, total } = event.data
-      if (!found.has(request)) found.set(request, { total, sequence })
+      const { request } = event.data
+      if (!found.has(request)) found.set(request, { counts: countsOfSettled(event.data), sequence })
     }
   }
   return found

@@ -15,6 +15,13 @@ export interface Totals {
   readonly completionTokens: number
   readonly totalTokens: number
   readonly cachedTokens: number
+  readonly cacheWrite5mTokens: number
+  readonly cacheWrite1hTokens: number
+  readonly reasoningTokens: number
+  readonly audioInputTokens: number
+  readonly audioOutputTokens: number
+  readonly images: number
+  readonly toolCalls: number
   /** Millionths of a US dollar. */
   readonly costMicros: number
   /** Facts told more than once in the log, counted once. */
@@ -65,6 +72,13 @@ export async function requestTotals(db: Database): Promise<Totals> {
     completionTokens: row.completion_tokens,
     totalTokens: row.total_tokens,
     cachedTokens: row.cached_tokens,
+    cacheWrite5mTokens: row.cache_write_5m_tokens,
+    cacheWrite1hTokens: row.cache_write_1h_tokens,
+    reasoningTokens: row.reasoning_tokens,
+    audioInputTokens: row.audio_input_tokens,
+    audioOutputTokens: row.audio_output_tokens,
+    images: row.images,
+    toolCalls: row.tool_calls,
     costMicros: row.cost_micros,
     repeated: row.repeated,
   }

@@ -16,7 +16,10 @@ export interface Request {
   readonly dialect: string | null
   readonly method: string | null
   readonly path: string | null
+  /** The model that was asked for. */
   readonly model: string | null
+  /** The model that answered, where it is known. */
+  readonly answeredModel: string | null
   readonly upstream: string | null
   readonly stream: boolean | null
   readonly address: string | null
@@ -48,6 +51,14 @@ export interface Request {
   readonly totalTokens: number | null
   /** Part of the prompt that came from the upstream's cache. */
   readonly cachedTokens: number | null
+  /** The other parts: see `Usage`. Null where the vendor has not reported them. */
+  readonly cacheWrite5mTokens: number | null
+  readonly cacheWrite1hTokens: number | null
+  readonly reasoningTokens: number | null
+  readonly audioInputTokens: number | null
+  readonly audioOutputTokens: number | null
+  readonly images: number | null
+  readonly toolCalls: number | null
   /** Millionths of a US dollar; null for a model without a price. */
   readonly costMicros: number | null
   /** `reported`, `counted` or `estimated`; null until settled. */
@@ -122,6 +133,7 @@ function requestOf(row: Row<'requests'>): Request {
     method: row.method,
     path: row.path,
     model: row.model,
+    answeredModel: row.answered_model,
     upstream: row.upstream,
     stream: row.stream,
     address: row.address,
@@ -145,6 +157,13 @@ function requestOf(row: Row<'requests'>): Request {
     completionTokens: row.completion_tokens,
     totalTokens: row.total_tokens,
     cachedTokens: row.cached_tokens,
+    cacheWrite5mTokens: row.cache_write_5m_tokens,
+    cacheWrite1hTokens: row.cache_write_1h_tokens,
+    reasoningTokens: row.reasoning_tokens,
+    audioInputTokens: row.audio_input_tokens,
+    audioOutputTokens: row.audio_output_tokens,
+    images: row.images,
+    toolCalls: row.tool_calls,
     costMicros: row.cost_micros,
     tokenSource: row.token_source,
     settledAt: row.settled_at,

@@ -16,6 +16,18 @@ export interface Usage {
   readonly totalTokens: number
   /** Part of the prompts that came from upstreams' caches. */
   readonly cachedTokens: number
+  /** Parts of the prompts that were written to upstreams' caches, for five minutes or an hour. */
+  readonly cacheWrite5mTokens: number
+  readonly cacheWrite1hTokens: number
+  /** Part of the completions that models thought. */
+  readonly reasoningTokens: number
+  /** Parts of prompts and completions. */
+  readonly audioInputTokens: number
+  readonly audioOutputTokens: number
+  /** Images that were generated. */
+  readonly images: number
+  /** Calls of vendors' own tools, such as web search. */
+  readonly toolCalls: number
   /** Millionths of a US dollar, of the models that have a price. */
   readonly costMicros: number
   /** Over all that ended; 0 when none did. */
@@ -67,6 +79,13 @@ export const SUMS = sql.raw(`
   sum(failed)::bigint as failed, sum(interrupted)::bigint as interrupted, sum(settled)::bigint as settled,
   sum(prompt_tokens)::bigint as "promptTokens", sum(completion_tokens)::bigint as "completionTokens",
   sum(total_tokens)::bigint as "totalTokens", sum(cached_tokens)::bigint as "cachedTokens",
+  sum(cache_write_5m_tokens)::bigint as "cacheWrite5mTokens",
+  sum(cache_write_1h_tokens)::bigint as "cacheWrite1hTokens",
+  sum(reasoning_tokens)::bigint as "reasoningTokens",
+  sum(audio_input_tokens)::bigint as "audioInputTokens",
+  sum(audio_output_tokens)::bigint as "audioOutputTokens",
+  sum(images)::bigint as "images",
+  sum(tool_calls)::bigint as "toolCalls",
   sum(cost_micros)::bigint as "costMicros", sum(bytes)::bigint as bytes,
   coalesce(sum(duration_ms_sum)::float8 / nullif(sum(completed + failed + interrupted), 0), 0)::float8
     as "meanDurationMs",
@@ -75,7 +94,8 @@ export const SUMS = sql.raw(`
 const COLUMNS =
   sql.raw(`user_id, key_id, model, upstream, admitted, refused, completed, failed, interrupted, settled,
   prompt_tokens, completion_tokens, total_tokens, cached_tokens, cost_micros, bytes, duration_ms_sum, first_byte_ms_sum,
-  first_byte_count`)
+  first_byte_count, cache_write_5m_tokens, cache_write_1h_tokens, reasoning_tokens,
+  audio_input_tokens, audio_output_tokens, images, tool_calls`)
 
 export const GROUPS: Readonly<Record<UsageGroup, RawBuilder<string>>> = {
   user: sql`user_id`,

@@ -16,7 +16,8 @@ stays as it is.
 
   --prices <file>      a price list as JSON, as in bucket policy under prices:
                        {"models": {"gpt-*": {"input": 2.5, "output": 10, "cachedInput": 1.25}}}
-                       US dollars per million tokens; a name may end in *, the longest match wins
+                       US dollars per million tokens, for the model that answered; a name may end in *, the longest
+                       match wins; a list of prices for one name, each with the date "from" which it holds
 ${RANGE_HELP}
 ${JSON_HELP}
 
@@ -57,7 +58,10 @@ function totalOf(rows: readonly RepricedRow[]) {
     settled: 0,
     promptTokens: 0,
     cachedTokens: 0,
+    cacheWrite5mTokens: 0,
+    cacheWrite1hTokens: 0,
     completionTokens: 0,
+    reasoningTokens: 0,
     costMicros: 0,
     recordedMicros: 0,
   }

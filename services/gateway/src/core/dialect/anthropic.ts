@@ -1,8 +1,8 @@
+import { collectorOf } from '../usage/collector.ts'
 import { jsonTap } from '../usage/json-tap.ts'
-import { readUsage } from '../usage/read-usage.ts'
 import { sseTap } from '../usage/sse-tap.ts'
-import type { Usage } from '../usage/tap.ts'
-import { type JsonObject, largest, parseObject, textField } from './body.ts'
+import { anthropic as anthropicUsage } from '../usage/vendors/anthropic.ts'
+import { largest, parseObject, textField } from './body.ts'
 import type { Dialect } from './dialect.ts'
 import { promptSize } from './prompt-size.ts'
 
@@ -34,9 +34,13 @@ export const anthropic: Dialect = {
     }
   },
 
+  usage() {
+    return collectorOf(anthropicUsage)
+  },
+
   tap(contentType) {
-    if (!contentType.startsWith('text/event-stream')) return jsonTap('usage')
-    return sseTap(event => readUsage(event.usage) ?? promptUsage(event.message), false)
+    const usage = collectorOf(anthropicUsage)
+    return contentType.startsWith('text/event-stream') ? sseTap(usage, false) : jsonTap(usage)
   },
 
   errorBody(type, _code, message, requestId) {
@@ -48,12 +52,4 @@ export const anthropic: Dialect = {
     const body = { type: 'error', error: { type: 'api_error', message }, request_id: requestId }
     return `event: error\ndata: ${JSON.stringify(body)}\n\n`
   },
-}
-
-/** `message_start` tells the prompt; its output_tokens are those of the beginning, not of the answer. */
-function promptUsage(message: unknown): Usage | undefined {
-  const usage = readUsage((message as JsonObject | undefined)?.usage)
-  if (!usage) return undefined
-  const { completion: _begun, ...prompt } = usage
-  return prompt
 }

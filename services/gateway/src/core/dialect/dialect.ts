@@ -1,4 +1,6 @@
+import type { UsageCollector } from '../usage/collector.ts'
 import type { UsageTap } from '../usage/tap.ts'
+import type { Vendor } from '../usage/vendors/vendor.ts'
 import type { PromptSize } from './prompt-size.ts'
 
 /** What admission needs to know of a request body. */
@@ -28,8 +30,10 @@ export interface Dialect {
   /** Where the prompt stands in a body. */
   readonly promptFields: readonly string[]
   read(path: string, body: Buffer): ReadResult
+  /** A new collector, for one answer of an upstream whose figures are by this vendor's rule, where it is known. */
+  usage(vendor?: Vendor): UsageCollector
   /** A tap for the answer, chosen by its content type. */
-  tap(contentType: string, stripUsage: boolean): UsageTap
+  tap(contentType: string, stripUsage: boolean, vendor?: Vendor): UsageTap
   errorBody(type: string, code: string, message: string, requestId: string): string
   /** What ends a stream whose upstream broke, in this dialect. */
   errorFrame(contentType: string, code: string, message: string, requestId: string): string

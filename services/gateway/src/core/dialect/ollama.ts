@@ -1,6 +1,7 @@
+import { collectorOf } from '../usage/collector.ts'
 import { jsonTap } from '../usage/json-tap.ts'
 import { ndjsonTap } from '../usage/ndjson-tap.ts'
-import { readUsage } from '../usage/read-usage.ts'
+import { ollama as ollamaUsage } from '../usage/vendors/ollama.ts'
 import { type JsonObject, largest, parseObject, textField } from './body.ts'
 import type { Dialect } from './dialect.ts'
 import { promptSize } from './prompt-size.ts'
@@ -35,8 +36,13 @@ export const ollama: Dialect = {
     }
   },
 
+  usage() {
+    return collectorOf(ollamaUsage)
+  },
+
   tap(contentType) {
-    return contentType.startsWith('application/x-ndjson') ? ndjsonTap(readUsage) : jsonTap('counts')
+    const usage = collectorOf(ollamaUsage)
+    return contentType.startsWith('application/x-ndjson') ? ndjsonTap(usage) : jsonTap(usage)
   },
 
   errorBody(_type, _code, message) {

@@ -1,6 +1,7 @@
+import { collectorOf } from '../usage/collector.ts'
 import { jsonTap } from '../usage/json-tap.ts'
-import { readUsage } from '../usage/read-usage.ts'
 import { sseTap } from '../usage/sse-tap.ts'
+import { openaiConvention } from '../usage/vendors/vendor.ts'
 import { type JsonObject, largest, parseObject, textField } from './body.ts'
 import type { Dialect, ReadCall } from './dialect.ts'
 import { promptSize } from './prompt-size.ts'
@@ -38,13 +39,13 @@ export const openai: Dialect = {
     return { ok: true, call }
   },
 
-  tap(contentType, stripUsage) {
-    if (!contentType.startsWith('text/event-stream')) return jsonTap('usage')
-    // Chat chunks carry `usage` at the top; a responses stream carries it in its last event's `response`.
-    return sseTap(
-      event => readUsage(event.usage ?? (event.response as JsonObject | undefined)?.usage),
-      stripUsage,
-    )
+  usage(vendor) {
+    return collectorOf(openaiConvention(vendor))
+  },
+
+  tap(contentType, stripUsage, vendor) {
+    const usage = openai.usage(vendor)
+    return contentType.startsWith('text/event-stream') ? sseTap(usage, stripUsage) : jsonTap(usage)
   },
 
   errorBody(type, code, message) {

@@ -15,6 +15,4 @@ export interface CallEnd {
   readonly overheadMs: number
   /** An error's code, or who ended the call early. */
   readonly errorType: string | undefined
-  /** As the answer named it; known of traced calls only. */
-  readonly answeredModel: string | undefined
 }

@@ -1,4 +1,4 @@
-import type { Identity, Price, TierName } from '@fluxgate/contracts'
+import type { Identity, PriceBook, TierName } from '@fluxgate/contracts'
 import type { Dialect } from '../dialect/dialect.ts'
 import type { CallTrace } from './trace.ts'
 
@@ -28,8 +28,9 @@ export interface AdmittedCall extends Call {
   readonly promptChars: number
   readonly promptEstimate: number
   readonly reserved: number
-  /** The model's price at the admission. */
-  readonly price: Price | undefined
+  /** When it was admitted, epoch milliseconds, and the price list in force then. */
+  readonly admittedAtMs: number
+  readonly prices: PriceBook
 }
 
 /** Text from outside, cut to what a fact may hold. */

@@ -84,6 +84,8 @@ export interface Ending {
   readonly bytes: number
   /** Upstreams tried. */
   readonly attempts: number
+  /** The model that answered, where it is known. */
+  readonly answered: string | undefined
 }
 
 /** What `completed`, `failed` and `interrupted` have in common. */
@@ -93,7 +95,8 @@ export function ended(call: AdmittedCall, ending: Ending): DataOf<typeof Request
     user: call.identity.user,
     key: call.identity.key,
     model: call.model,
-    upstream: ending.upstream,
+    ...(ending.answered === undefined ? {} : { answered: shortText(ending.answered) }),
+    upstream: shortText(ending.upstream),
     status: ending.status,
     durationMs: rounded(ending.durationMs),
     ...(ending.firstByteMs === undefined ? {} : { firstByteMs: rounded(ending.firstByteMs) }),
@@ -104,7 +107,7 @@ export function ended(call: AdmittedCall, ending: Ending): DataOf<typeof Request
 
 export function settled(
   call: AdmittedCall,
-  upstream: string,
+  ending: Pick<Ending, 'upstream' | 'answered'>,
   settlement: Settlement,
   progressed: number,
 ): DataOf<typeof TokensSettled> {
@@ -115,15 +118,18 @@ export function settled(
     tier: call.tier,
     refillRate: call.refillRate,
     model: call.model,
-    upstream,
-    prompt: settlement.prompt,
-    completion: settlement.completion,
+    ...(ending.answered === undefined ? {} : { answered: shortText(ending.answered) }),
+    upstream: shortText(ending.upstream),
+    usage: settlement.usage,
     total: settlement.total,
+    ...(settlement.models === undefined ? {} : { models: settlement.models }),
     reserved: call.reserved,
     progressed,
-    ...(settlement.cached === undefined ? {} : { cached: settlement.cached }),
     ...(settlement.costMicros === undefined ? {} : { costMicros: settlement.costMicros }),
     source: settlement.source,
+    ...(settlement.unbalanced ? { unbalanced: true as const } : {}),
+    ...(settlement.vendor === undefined ? {} : { vendor: settlement.vendor }),
+    ...(settlement.raw === undefined ? {} : { raw: settlement.raw }),
   }
 }
 

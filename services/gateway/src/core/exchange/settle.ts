@@ -1,16 +1,31 @@
-import { costMicros, type Price } from '@fluxgate/contracts'
+import {
+  type BilledModel,
+  costMicros,
+  MAX_CALL_TOKENS,
+  NO_USAGE,
+  type PriceBook,
+  totalTokens,
+  type Usage,
+} from '@fluxgate/contracts'
 import type { Counted } from '../usage/count.ts'
-import type { Usage, UsageTap } from '../usage/tap.ts'
+import { rawText } from '../usage/raw-usage.ts'
+import type { ReportedUsage } from '../usage/reported.ts'
+import { shortText } from './call.ts'
 
 export interface Settlement {
-  readonly prompt: number
-  readonly completion: number
+  /** Over all models that billed the call. */
+  readonly usage: Usage
   readonly total: number
-  /** Part of `prompt` that the upstream read from its prompt cache, where it said so. */
-  readonly cached?: number
+  /** Which models used how much, when there were several. */
+  readonly models: BilledModel[] | undefined
   /** Millionths of a US dollar; absent for a model without a price. */
-  readonly costMicros?: number
+  readonly costMicros: number | undefined
   readonly source: 'reported' | 'counted' | 'estimated'
+  /** The convention by which the vendor's figures were read, and its usage object as JSON. */
+  readonly vendor: string | undefined
+  readonly raw: string | undefined
+  /** The vendor's total is not the sum of its parts. */
+  readonly unbalanced: boolean
 }
 
 interface Reserved {
@@ -18,26 +33,37 @@ interface Reserved {
   readonly promptEstimate: number
 }
 
-interface Priced extends Reserved {
-  readonly price: Price | undefined
+/** What is settled: the admission's figures, and by what the call is paid. */
+interface Settled extends Reserved {
+  /** The model that was asked for. */
+  readonly model: string
+  readonly prices: PriceBook
+  /** When it was admitted, epoch milliseconds: the prices of this moment hold. */
+  readonly admittedAtMs: number
 }
 
-const NOTHING_USED: Settlement = Object.freeze({ prompt: 0, completion: 0, total: 0, source: 'estimated' })
-const UNREPORTED: Usage = Object.freeze({})
+/** What came of the answer. */
+export interface Answered {
+  readonly status: number
+  /** The model that answered, where it is known. */
+  readonly model: string | undefined
+  readonly reported: ReportedUsage | undefined
+  /** Pieces of generated text that passed. */
+  readonly pieces: number
+}
 
 /**
  * What the upstream has not reported of an answer that cost something: `true` for each part that is to be counted.
  * Undefined when there is nothing to count.
  */
 export function unreported(
-  tap: UsageTap | undefined,
-  status: number,
+  answer: Answered | undefined,
   call: Reserved,
-): { prompt: boolean; completion: boolean } | undefined {
-  if (isFree(tap, status, call)) return undefined
-  const { prompt, completion } = tap?.usage ?? UNREPORTED
-  if (prompt !== undefined && completion !== undefined) return undefined
-  return { prompt: prompt === undefined, completion: completion === undefined }
+): { input: boolean; output: boolean } | undefined {
+  if (!answer || isFree(answer, call)) return undefined
+  const { input, output } = answer.reported?.counts ?? {}
+  if (input !== undefined && output !== undefined) return undefined
+  return { input: input === undefined, output: output === undefined }
 }
 
 /**
@@ -45,36 +71,71 @@ export function unreported(
  * could not be done, the prompt's estimate and the pieces that passed. The source is that of the weakest part.
  */
 export function settle(
-  tap: UsageTap | undefined,
-  status: number,
-  call: Priced,
+  answer: Answered | undefined,
+  call: Settled,
   counted: Counted | undefined,
 ): Settlement {
-  const used = usedOf(tap, status, call, counted)
-  return call.price ? { ...used, costMicros: costMicros(call.price, used) } : used
+  if (!answer || isFree(answer, call)) return settlementOf(answer, call, NO_USAGE, undefined, 'estimated')
+  const { counts = {}, models } = answer.reported ?? {}
+  const isReported = counts.input !== undefined && counts.output !== undefined
+  const usage: Usage = {
+    ...counts,
+    input: counts.input ?? bounded(counted?.prompt ?? call.promptEstimate),
+    output: counts.output ?? bounded(counted?.completion ?? answer.pieces),
+  }
+  return settlementOf(
+    answer,
+    call,
+    usage,
+    models,
+    isReported ? 'reported' : counted ? 'counted' : 'estimated',
+  )
 }
 
-function usedOf(
-  tap: UsageTap | undefined,
-  status: number,
-  call: Reserved,
-  counted: Counted | undefined,
+function settlementOf(
+  answer: Answered | undefined,
+  call: Settled,
+  usage: Usage,
+  models: ReportedUsage['models'],
+  source: Settlement['source'],
 ): Settlement {
-  if (!tap || isFree(tap, status, call)) return NOTHING_USED
-  const usage = tap.usage ?? UNREPORTED
-  const prompt = usage.prompt ?? counted?.prompt ?? call.promptEstimate
-  const completion = usage.completion ?? counted?.completion ?? tap.pieces
-  const isReported = usage.prompt !== undefined && usage.completion !== undefined
+  const priced = (model: string | undefined, used: Usage) => {
+    const price = call.prices.priceFor(model, call.model, call.admittedAtMs)
+    return price && costMicros(price, used)
+  }
+  const own = answer?.model ?? call.model
+  const billed = models?.map(entry => {
+    const model = shortText(entry.model === '' ? own : entry.model)
+    return billedModel(model, entry.usage, priced(model, entry.usage))
+  })
+  const cost = billed ? sumOf(billed) : priced(answer?.model, usage)
   return {
-    prompt,
-    completion,
-    total: prompt + completion,
-    ...(usage.cached === undefined ? {} : { cached: usage.cached }),
-    source: isReported ? 'reported' : counted ? 'counted' : 'estimated',
+    usage,
+    total: totalTokens(usage),
+    models: billed,
+    costMicros: cost,
+    source,
+    vendor: answer?.reported?.vendor,
+    raw: rawText(answer?.reported?.raw),
+    unbalanced: answer?.reported?.unbalanced ?? false,
   }
 }
 
+function billedModel(model: string, usage: Usage, cost: number | undefined): BilledModel {
+  return cost === undefined ? { model, usage } : { model, usage, costMicros: cost }
+}
+
+/** Undefined when no model has a price. */
+function sumOf(models: readonly BilledModel[]): number | undefined {
+  const costs = models.flatMap(({ costMicros: cost }) => (cost === undefined ? [] : [cost]))
+  return costs.length === 0 ? undefined : costs.reduce((sum, cost) => sum + cost, 0)
+}
+
 /** An answer that is an error, or never began, costs nothing, and neither does a call that asks for no tokens. */
-function isFree(tap: UsageTap | undefined, status: number, call: Reserved): boolean {
-  return !tap || status >= 400 || (tap.usage === undefined && call.reserved === 0)
+function isFree({ status, reported }: Answered, { reserved }: Reserved): boolean {
+  return status >= 400 || (reported === undefined && reserved === 0)
+}
+
+function bounded(tokens: number): number {
+  return Math.min(MAX_CALL_TOKENS, tokens)
 }

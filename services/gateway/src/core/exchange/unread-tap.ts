@@ -12,6 +12,7 @@ export function unreadTap(): UsageTap {
   let bytes = 0
   return {
     usage: undefined,
+    model: undefined,
     get pieces() {
       return Math.ceil(bytes / 4)
     },

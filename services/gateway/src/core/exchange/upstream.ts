@@ -1,5 +1,6 @@
 import type { RefusalReason } from '../refusal.ts'
 import type { DialectName } from '../routing/upstream-spec.ts'
+import type { Vendor } from '../usage/vendors/vendor.ts'
 
 /** Stops, holds and continues one upstream call. */
 export interface UpstreamControl {
@@ -14,8 +15,11 @@ export type ResponseHeaders = Readonly<Record<string, string | string[] | undefi
 export interface UpstreamListener {
   /** Comes first and once: the control is good for the whole call, whatever upstreams are tried. */
   onSending(control: UpstreamControl): void
-  /** An upstream is tried; `model` is the one asked of it, when that is a fallback. */
-  onAttempt(upstream: string, model: string | undefined): void
+  /**
+   * An upstream is tried; `model` is the one asked of it, when that is a fallback, and `vendor` by whose rule it reports
+   * usage, where that is known.
+   */
+  onAttempt(upstream: string, model: string | undefined, vendor?: Vendor): void
   onStart(status: number, headers: ResponseHeaders): void
   onData(chunk: Buffer): void
   onEnd(): void

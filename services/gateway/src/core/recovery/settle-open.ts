@@ -1,10 +1,12 @@
 import {
+  costMicros,
   type EventMaker,
   type OutgoingEvent,
   type Prices,
   RequestInterrupted,
   type TierName,
   TokensSettled,
+  totalTokens,
 } from '@fluxgate/contracts'
 import type { OpenRequest } from './open-requests.ts'
 
@@ -17,7 +19,7 @@ export function settleOpen(
   open: OpenRequest,
   make: EventMaker,
   refillRateOf: (identityText: string, tier: TierName) => number,
-  prices: Pick<Prices, 'costMicros'>,
+  prices: Pick<Prices, 'book'>,
 ): OutgoingEvent[] {
   const { request, user, key, tier, model, reserved } = open.admitted.event.data
   const progress = open.progressed?.event.data
@@ -35,18 +37,17 @@ export function settleOpen(
     events.push(make(RequestInterrupted, ending, { id: `interrupted-${request}`, traceparent }))
   }
   if (!open.settled) {
-    const { prompt, completion } = progress ?? { prompt: 0, completion: 0 }
-    const total = prompt + completion
+    const usage = { input: progress?.prompt ?? 0, output: progress?.completion ?? 0 }
+    const total = totalTokens(usage)
     const refillRate = progress?.refillRate ?? refillRateOf(`${user}.${key}`, tier)
-    // Which price was in force at the admission died with the node.
-    const costMicros = prices.costMicros(model, { prompt, completion })
+    // Which list was in force at the admission died with the node; which of its prices held then did not.
+    const price = prices.book.priceOf(model, Date.parse(open.admitted.event.time))
     const settlement = {
-      prompt,
-      completion,
+      usage,
       total,
       reserved,
       progressed: total,
-      ...(costMicros === undefined ? {} : { costMicros }),
+      ...(price === undefined ? {} : { costMicros: costMicros(price, usage) }),
       source: 'estimated' as const,
     }
     events.push(

@@ -1,4 +1,5 @@
 import type { Dialect } from '../dialect/dialect.ts'
+import { type Vendor, vendorOfHost } from '../usage/vendors/vendor.ts'
 import type { RoutingPolicy } from './policy.ts'
 
 export type DialectName = Dialect['name']
@@ -28,6 +29,8 @@ export interface UpstreamSpec {
   /** Public name → the upstream's own name. */
   readonly aliases: Readonly<Record<string, string>>
   readonly dialects: readonly DialectName[]
+  /** By whose rule it reports usage; undefined where neither the file nor its host says. */
+  readonly vendor: Vendor | undefined
   readonly weight: number
   readonly maxInFlight: number
   readonly connectTimeoutMs: number
@@ -77,6 +80,7 @@ export function specOfUrl(text: string, defaults: UpstreamDefaults): UpstreamSpe
     models: undefined,
     aliases: {},
     dialects: DIALECTS,
+    vendor: vendorOfHost(url.hostname),
     weight: 1,
     maxInFlight: defaults.maxUpstreamConnections,
     connectTimeoutMs: defaults.connectTimeoutMs,

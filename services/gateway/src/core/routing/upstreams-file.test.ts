@@ -53,6 +53,7 @@ describe('UPSTREAMS_FILE', () => {
       models: ['gpt-*'],
       aliases: { fast: 'gpt-5-mini' },
       dialects: ['openai'],
+      vendor: undefined,
       weight: 3,
       maxInFlight: 7,
       connectTimeoutMs: 1,

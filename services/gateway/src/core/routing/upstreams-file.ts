@@ -1,5 +1,6 @@
 import Type, { type Static } from 'typebox'
 import { Compile } from 'typebox/compile'
+import { VENDORS, vendorOfHost } from '../usage/vendors/vendor.ts'
 import { matches } from './model-names.ts'
 import { CircuitPolicy, DEFAULT_POLICY, QueuePolicy, RetryPolicy } from './policy.ts'
 import { schemaFaults } from './schema-faults.ts'
@@ -30,6 +31,7 @@ const UpstreamEntry = Type.Object(
     models: Type.Optional(Type.Array(ModelName, { maxItems: 10_000 })),
     aliases: Type.Optional(Type.Record(Type.String(), ModelName)),
     dialects: Type.Optional(Type.Array(Type.Enum(['openai', 'anthropic', 'ollama']), { minItems: 1 })),
+    vendor: Type.Optional(Type.Enum([...VENDORS])),
     weight: Type.Optional(Type.Number({ minimum: 0.001, maximum: 1_000 })),
     maxInFlight: Type.Optional(Type.Integer({ minimum: 1, maximum: 100_000 })),
     timeouts: Type.Optional(
@@ -165,6 +167,7 @@ function specOf(entry: UpstreamEntry, defaults: UpstreamDefaults, reading: Readi
     models,
     aliases,
     dialects: entry.dialects ?? DIALECTS,
+    vendor: entry.vendor ?? vendorOfHost(url.hostname),
     weight: entry.weight ?? 1,
     maxInFlight: entry.maxInFlight ?? defaults.maxUpstreamConnections,
     connectTimeoutMs: timeouts.connectMs ?? defaults.connectTimeoutMs,

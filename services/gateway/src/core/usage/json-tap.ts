@@ -1,23 +1,30 @@
+import { readJson } from '@fluxgate/contracts'
+import type { JsonObject } from '../dialect/body.ts'
+import type { UsageCollector } from './collector.ts'
 import { outermostField } from './json-tail.ts'
-import { mergeUsage, readUsage } from './read-usage.ts'
-import { NOTHING, type Usage, type UsageTap } from './tap.ts'
+import { NOTHING, type UsageTap } from './tap.ts'
+import { USAGE_FIELDS } from './vendors/convention.ts'
+import { objectOf } from './vendors/counts.ts'
 
 /** Servers write usage behind what they generated: so much of an answer's end is kept to find it. */
 const TAIL_BYTES = 64 * 1024
 /** A shorter answer is kept whole, and may tell its usage anywhere. */
 const WHOLE_BYTES = 512 * 1024
-/** Where usage stands: in one field, or (Ollama) in fields of the answer itself. */
-const COUNTS = ['prompt_eval_count', 'eval_count'] as const
 
 /** One JSON document. Bytes pass on as they come; the usage is looked for in the kept ones, from the end. */
-export function jsonTap(where: 'usage' | 'counts'): UsageTap {
-  let usage: Usage | undefined
+export function jsonTap(collector: UsageCollector): UsageTap {
   let bytes = 0
   let chunks: Buffer[] = []
   let kept = 0
   return {
     get usage() {
-      return usage
+      // What generates nothing (embeddings) reports no completion.
+      const { usage } = collector
+      if (!usage || usage.counts.output !== undefined) return usage
+      return { ...usage, counts: { ...usage.counts, output: 0 } }
+    },
+    get model() {
+      return collector.model
     },
     // A document has no pieces; its length stands in for them where no usage is reported.
     get pieces() {
@@ -39,32 +46,24 @@ export function jsonTap(where: 'usage' | 'counts'): UsageTap {
       const tail = chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, kept)
       chunks = []
       kept = 0
-      const found = where === 'usage' ? usageField(tail) : countFields(tail)
-      // What generates nothing (embeddings) reports no completion.
-      usage = found?.completion === undefined ? mergeUsage(found, found && { completion: 0 }) : found
+      collector.see((bytes <= WHOLE_BYTES ? wholeOf(tail) : undefined) ?? fieldsOf(tail))
       return NOTHING
     },
   }
 }
 
-function usageField(tail: Buffer): Usage | undefined {
-  const text = outermostField(tail, 'usage')
-  return text === undefined ? undefined : readUsage(parsed(text))
+/** Undefined when it is no object, or deeper than is read. */
+function wholeOf(bytes: Buffer): JsonObject | undefined {
+  const read = readJson(bytes, { maxSize: WHOLE_BYTES })
+  return read.ok ? objectOf(read.value) : undefined
 }
 
-function countFields(tail: Buffer): Usage | undefined {
-  const counts: Record<string, unknown> = {}
-  for (const name of COUNTS) {
+function fieldsOf(tail: Buffer): JsonObject {
+  const found: Record<string, unknown> = {}
+  for (const name of USAGE_FIELDS) {
     const text = outermostField(tail, name)
-    if (text !== undefined) counts[name] = parsed(text)
+    const read = text === undefined ? undefined : readJson(text, { maxSize: TAIL_BYTES })
+    if (read?.ok) found[name] = read.value
   }
-  return readUsage(counts)
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined // not JSON: nothing to read
-  }
+  return found
 }

@@ -1,14 +1,13 @@
 import type { JsonObject } from '../dialect/body.ts'
-import { mergeUsage } from './read-usage.ts'
-import { NOTHING, type Usage, type UsageTap } from './tap.ts'
+import type { UsageCollector } from './collector.ts'
+import { NOTHING, type UsageTap } from './tap.ts'
 
 const MAX_HELD_BYTES = 256 * 1024
 const LF = 10
 const COUNT = Buffer.from('eval_count')
 
 /** Newline-delimited JSON, as Ollama streams it. Every byte passes on at once. */
-export function ndjsonTap(find: (line: JsonObject) => Usage | undefined): UsageTap {
-  let usage: Usage | undefined
+export function ndjsonTap(collector: UsageCollector): UsageTap {
   let pieces = 0
   let rest: Buffer = NOTHING
 
@@ -16,7 +15,7 @@ export function ndjsonTap(find: (line: JsonObject) => Usage | undefined): UsageT
     pieces++
     if (line.indexOf(COUNT) === -1) return
     try {
-      usage = mergeUsage(usage, find(JSON.parse(line.toString('utf8')) as JsonObject))
+      collector.see(JSON.parse(line.toString('utf8')) as JsonObject)
     } catch {
       // Not JSON: passed on as it is, counted as a piece.
     }
@@ -24,7 +23,10 @@ export function ndjsonTap(find: (line: JsonObject) => Usage | undefined): UsageT
 
   return {
     get usage() {
-      return usage
+      return collector.usage
+    },
+    get model() {
+      return collector.model
     },
     get pieces() {
       return pieces

@@ -1,7 +1,7 @@
 import type { JsonObject } from '../dialect/body.ts'
+import type { UsageCollector } from './collector.ts'
 import { emptyField } from './json-tail.ts'
-import { mergeUsage } from './read-usage.ts'
-import { NOTHING, type Usage, type UsageTap } from './tap.ts'
+import { NOTHING, type UsageTap } from './tap.ts'
 
 /** An event longer than this is passed on unread rather than held. */
 const MAX_HELD_BYTES = 256 * 1024
@@ -13,8 +13,7 @@ const EMPTY_CHOICES = /"choices"\s*:\s*\[\s*\]/
  * border is held until its end has come, and only while `strip` is on: the usage event that we asked for must be seen
  * whole to be kept from the client, and so must the empty usage of the others.
  */
-export function sseTap(find: (event: JsonObject) => Usage | undefined, strip: boolean): UsageTap {
-  let usage: Usage | undefined
+export function sseTap(collector: UsageCollector, strip: boolean): UsageTap {
   let pieces = 0
   let rest: Buffer = NOTHING
 
@@ -28,17 +27,20 @@ export function sseTap(find: (event: JsonObject) => Usage | undefined, strip: bo
     const empty = emptyField(event, at, USAGE.length)
     if (empty) return strip ? empty : undefined
     const text = dataOf(event)
-    const found = findIn(text, find)
-    if (!found) return undefined
-    usage = mergeUsage(usage, found)
-    if (!strip || !EMPTY_CHOICES.test(text)) return undefined
+    const part = objectIn(text)
+    if (!part) return undefined
+    collector.see(part)
+    if (!strip || collector.usage === undefined || !EMPTY_CHOICES.test(text)) return undefined
     pieces--
     return [0, event.length]
   }
 
   return {
     get usage() {
-      return usage
+      return collector.usage
+    },
+    get model() {
+      return collector.model
     },
     get pieces() {
       return pieces
@@ -97,10 +99,10 @@ export function dataOf(event: Buffer): string {
   return data.join('\n')
 }
 
-function findIn(text: string, find: (event: JsonObject) => Usage | undefined) {
+function objectIn(text: string): JsonObject | undefined {
   try {
     const event: unknown = JSON.parse(text)
-    return typeof event === 'object' && event !== null ? find(event as JsonObject) : undefined
+    return typeof event === 'object' && event !== null ? (event as JsonObject) : undefined
   } catch {
     return undefined // `[DONE]`, or an upstream's garbage: not ours to judge
   }

@@ -1,10 +1,4 @@
-/** Token counts as an upstream reported them; what it has not reported is absent. */
-export interface Usage {
-  readonly prompt?: number
-  readonly completion?: number
-  /** Part of `prompt` that came from the upstream's prompt cache. */
-  readonly cached?: number
-}
+import type { ReportedUsage } from './reported.ts'
 
 /** Listens to an answer as it passes: finds its usage, counts its pieces, and holds back what the client did not ask for. */
 export interface UsageTap {
@@ -13,7 +7,9 @@ export interface UsageTap {
   /** The answer has ended: returns what was held back. */
   end(): Buffer
   /** What the upstream has reported so far. */
-  readonly usage: Usage | undefined
+  readonly usage: ReportedUsage | undefined
+  /** The model that answers, once a part of the answer has named it. */
+  readonly model: string | undefined
   /** Pieces of generated text seen: servers send about one a token. */
   readonly pieces: number
 }

@@ -5,8 +5,9 @@ import { anthropic } from '../dialect/anthropic.ts'
 import { ollama } from '../dialect/ollama.ts'
 import { openai } from '../dialect/openai.ts'
 import { outermostField } from './json-tail.ts'
-import { readUsage } from './read-usage.ts'
-import type { Usage, UsageTap } from './tap.ts'
+import type { Counts } from './reported.ts'
+import type { UsageTap } from './tap.ts'
+import { chatCounts } from './vendors/chat-usage.ts'
 
 const RUNS = { numRuns: 400 }
 const SSE = 'text/event-stream'
@@ -46,7 +47,7 @@ interface Passed {
   readonly out: Buffer
   /** After each write, the bytes that had gone in and those that had come out. */
   readonly steps: ReadonlyArray<{ readonly put: number; readonly got: number }>
-  readonly usage: Usage | undefined
+  readonly usage: Counts | undefined
   readonly pieces: number
 }
 
@@ -64,7 +65,7 @@ function passed(tap: UsageTap, chunks: readonly Buffer[]): Passed {
     steps.push({ put, got })
   }
   out.push(Buffer.from(tap.end()))
-  return { out: Buffer.concat(out), steps, usage: tap.usage, pieces: tap.pieces }
+  return { out: Buffer.concat(out), steps, usage: tap.usage?.counts, pieces: tap.pieces }
 }
 
 /** An event as it is sent, and as a client that asked for no usage gets it. */
@@ -117,7 +118,7 @@ describe('however a stream is cut into chunks', () => {
       const seen = passed(openai.tap(SSE, false), chunksOf(sent, stream.cuts))
       assert.deepEqual(seen.out, sent)
       for (const { put, got } of seen.steps) assert.equal(got, put, 'nothing is held')
-      assert.deepEqual(seen.usage, readUsage(stream.usage))
+      assert.deepEqual(seen.usage, stream.usage && chatCounts(stream.usage)?.counts)
     })
     fc.assert(property, RUNS)
   })
@@ -127,7 +128,7 @@ describe('however a stream is cut into chunks', () => {
       const { sent, unasked, longest } = chatBytes(stream)
       const seen = passed(openai.tap(SSE, true), chunksOf(sent, stream.cuts))
       assert.equal(seen.out.toString(), unasked.toString())
-      assert.deepEqual(seen.usage, readUsage(stream.usage))
+      assert.deepEqual(seen.usage, stream.usage && chatCounts(stream.usage)?.counts)
       const whole = passed(openai.tap(SSE, true), [sent])
       assert.equal(seen.pieces, whole.pieces)
       const kept = sent.length - unasked.length
@@ -162,7 +163,7 @@ describe('however a stream is cut into chunks', () => {
       const seen = passed(anthropic.tap(SSE, false), chunksOf(sent, cuts))
       assert.deepEqual(seen.out, sent)
       for (const { put, got } of seen.steps) assert.equal(got, put)
-      assert.deepEqual(seen.usage, { prompt: input + 3, completion: output, cached: 3 })
+      assert.deepEqual(seen.usage, { input: input + 3, output, cachedInput: 3 })
     })
     fc.assert(property, RUNS)
   })
@@ -184,7 +185,7 @@ describe('however a stream is cut into chunks', () => {
       const seen = passed(ollama.tap('application/x-ndjson', false), chunksOf(sent, cuts))
       assert.deepEqual(seen.out, sent)
       for (const { put, got } of seen.steps) assert.equal(got, put)
-      assert.deepEqual(seen.usage, { prompt, completion: answer })
+      assert.deepEqual(seen.usage, { input: prompt, output: answer })
       assert.equal(seen.pieces, lines.length)
     })
     fc.assert(property, RUNS)
@@ -202,7 +203,7 @@ describe('however a stream is cut into chunks', () => {
       const seen = passed(openai.tap('application/json', false), chunksOf(sent, cuts))
       assert.deepEqual(seen.out, sent)
       for (const { put, got } of seen.steps) assert.equal(got, put)
-      assert.deepEqual(seen.usage, readUsage(usage))
+      assert.deepEqual(seen.usage, chatCounts(usage)?.counts)
     })
     fc.assert(property, RUNS)
   })

@@ -32,14 +32,14 @@ describe('an OpenAI stream', () => {
   it('passes byte for byte when the client asked for usage, at every chunk border', () => {
     for (const { out, tap } of fed(() => openai.tap(SSE, false), stream, SIZES)) {
       assert.equal(out, stream)
-      assert.deepEqual(tap.usage, { prompt: 11, completion: 7 })
+      assert.deepEqual(tap.usage?.counts, { input: 11, output: 7 })
     }
   })
 
   it('loses only the usage event that the client did not ask for', () => {
     for (const { out, tap } of fed(() => openai.tap(SSE, true), stream, SIZES)) {
       assert.equal(out, unasked(stream.replace(USAGE, '')))
-      assert.deepEqual(tap.usage, { prompt: 11, completion: 7 })
+      assert.deepEqual(tap.usage?.counts, { input: 11, output: 7 })
       assert.equal(tap.pieces, 3)
     }
   })
@@ -48,7 +48,7 @@ describe('an OpenAI stream', () => {
     const crlf = stream.replaceAll('\n', '\r\n')
     for (const { out, tap } of fed(() => openai.tap(SSE, true), crlf, SIZES)) {
       assert.equal(out, unasked(crlf.replace(USAGE.replaceAll('\n', '\r\n'), '')))
-      assert.deepEqual(tap.usage, { prompt: 11, completion: 7 })
+      assert.deepEqual(tap.usage?.counts, { input: 11, output: 7 })
     }
   })
 
@@ -64,7 +64,7 @@ describe('an OpenAI stream', () => {
     const text = 'data: {"choices":[{"delta":{}}],"usage":{"prompt_tokens":1,"completion_tokens":2}}\n\n'
     const [one] = fed(() => openai.tap(SSE, true), text, [100_000])
     assert.equal(one!.out, text)
-    assert.deepEqual(one!.tap.usage, { prompt: 1, completion: 2 })
+    assert.deepEqual(one!.tap.usage?.counts, { input: 1, output: 2 })
   })
 
   it('passes an event without an end, and one too long to hold', () => {
@@ -77,7 +77,10 @@ describe('an OpenAI stream', () => {
   it('reads the usage of a responses stream', () => {
     const text =
       'event: response.completed\ndata: {"response":{"usage":{"input_tokens":3,"output_tokens":4}}}\n\n'
-    assert.deepEqual(fed(() => openai.tap(SSE, false), text, [9])[0]!.tap.usage, { prompt: 3, completion: 4 })
+    assert.deepEqual(fed(() => openai.tap(SSE, false), text, [9])[0]!.tap.usage?.counts, {
+      input: 3,
+      output: 4,
+    })
   })
 })
 
@@ -95,7 +98,7 @@ describe('an Anthropic stream', () => {
   it('keeps its frames and adds its usage up', () => {
     for (const { out, tap } of fed(() => anthropic.tap(SSE, false), stream, SIZES)) {
       assert.equal(out, stream)
-      assert.deepEqual(tap.usage, { prompt: 25, completion: 42, cached: 5 })
+      assert.deepEqual(tap.usage?.counts, { input: 25, output: 42, cachedInput: 5 })
     }
   })
 })
@@ -106,13 +109,13 @@ describe('an Ollama stream', () => {
       '{"message":{"content":"ü"},"done":false}\n{"done":true,"prompt_eval_count":8,"eval_count":3}\n'
     for (const { out, tap } of fed(() => ollama.tap('application/x-ndjson', false), lines, SIZES)) {
       assert.equal(out, lines)
-      assert.deepEqual(tap.usage, { prompt: 8, completion: 3 })
+      assert.deepEqual(tap.usage?.counts, { input: 8, output: 3 })
     }
     assert.deepEqual(
-      fed(() => ollama.tap('application/x-ndjson', false), lines.trimEnd(), [4])[0]!.tap.usage,
+      fed(() => ollama.tap('application/x-ndjson', false), lines.trimEnd(), [4])[0]!.tap.usage?.counts,
       {
-        prompt: 8,
-        completion: 3,
+        input: 8,
+        output: 3,
       },
     )
   })
@@ -123,7 +126,7 @@ describe('a JSON answer', () => {
     const answer = '{"choices":[],"usage":{"prompt_tokens":5,"completion_tokens":6}}'
     for (const { out, tap } of fed(() => openai.tap('application/json', false), answer, SIZES)) {
       assert.equal(out, answer)
-      assert.deepEqual(tap.usage, { prompt: 5, completion: 6 })
+      assert.deepEqual(tap.usage?.counts, { input: 5, output: 6 })
     }
   })
 

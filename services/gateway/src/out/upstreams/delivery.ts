@@ -175,7 +175,7 @@ export class Delivery implements UpstreamControl, AttemptOwner, Waiting {
     this.#attempts++
     const attempt = new Attempt(this, this.#fleet, upstream)
     this.#attempt = attempt
-    this.#listener.onAttempt(spec.name, this.#model === asked ? undefined : this.#model)
+    this.#listener.onAttempt(spec.name, this.#model === asked ? undefined : this.#model, spec.vendor)
     upstream.dispatch(
       {
         path: spec.prefix + path,

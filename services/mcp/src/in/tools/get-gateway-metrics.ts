@@ -19,6 +19,13 @@ const totalsFields = {
   completionTokens: z.int(),
   totalTokens: z.int(),
   cachedTokens: z.int(),
+  cacheWrite5mTokens: z.int(),
+  cacheWrite1hTokens: z.int(),
+  reasoningTokens: z.int(),
+  audioInputTokens: z.int(),
+  audioOutputTokens: z.int(),
+  images: z.int(),
+  toolCalls: z.int(),
   repeated: z.int().describe('Facts told twice in the log and counted once.'),
 }
 

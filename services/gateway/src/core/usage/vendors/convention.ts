@@ -1,0 +1,34 @@
+import type { JsonObject } from '../../dialect/body.ts'
+import type { ReportedUsage } from '../reported.ts'
+
+/** How a vendor reports usage: a fold over the parts of one answer. */
+export interface Convention {
+  /** Named in the settlement. */
+  readonly name: string
+  /**
+   * What is known after one more part: a whole body, the JSON of a stream's event, or a line of NDJSON. The state of
+   * before when the part reports nothing, so that a null or an empty object never replaces a figure.
+   */
+  fold(before: ReportedUsage | undefined, part: JsonObject): ReportedUsage | undefined
+  /** The model that the part names as the one that answers. */
+  modelIn(part: JsonObject): string | undefined
+}
+
+/**
+ * Outermost fields of a part that a convention reads. Of a document that is too large to be parsed, these are found and
+ * the rest is skipped.
+ */
+export const USAGE_FIELDS = [
+  'usage',
+  'model',
+  'type',
+  'meta',
+  'tool_usage',
+  'timings',
+  'x_groq',
+  'usage_breakdown',
+  'done',
+  'done_reason',
+  'prompt_eval_count',
+  'eval_count',
+] as const
