@@ -1100,6 +1100,11 @@ end $$;
 
 select make_read_views();
 
+-- 0013_projections_stream_identity
+-- Which stream a position belongs to: when JetStream made it. A stream of the same name that was made later, as after a
+-- server lost its disk, numbers its messages anew. Null in checkpoints of older versions, until the projection starts.
+alter table projection_checkpoints add column stream_created text;
+
 -- 0014_invitations
 -- One-time invitations to register, and the ids of users who were erased.
 
@@ -1197,6 +1202,7 @@ insert into kysely_migration (name, timestamp) values
   ('0008_read_views', '2026-01-01T00:00:00.000Z'),
   ('0009_projections_tool_indexes', '2026-01-01T00:00:00.000Z'),
   ('0010_usage_categories', '2026-01-01T00:00:00.000Z'),
+  ('0013_projections_stream_identity', '2026-01-01T00:00:00.000Z'),
   ('0014_invitations', '2026-01-01T00:00:00.000Z');
 
 commit;

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
-import { eventMaker, type OutgoingEvent, type TierName } from '@fluxgate/contracts'
+import { eventMaker, type OutgoingEvent, SharedRoom, type TierName } from '@fluxgate/contracts'
 import { connectNats, EventPublisher, ensureTopology, openPenaltyBox, watchBucket } from '@fluxgate/nats'
 import { createIds, createMetrics, type Log } from '@fluxgate/runtime'
 import type { FastifyInstance } from 'fastify'
@@ -8,6 +8,7 @@ import type { GatewayConfig } from './config.ts'
 import { AcceptedKeys } from './core/accepted-keys.ts'
 import { ensureFirstOperator } from './core/accounts/first-operator.ts'
 import { callerGate } from './core/callers/caller-gate.ts'
+import { TakenRequests } from './core/recovery/taken-requests.ts'
 import { Roster } from './core/roster.ts'
 import { createAdmin } from './in/admin/face.ts'
 import { answerAfter } from './in/answer-after.ts'
@@ -41,7 +42,9 @@ import { openNodeDatabase } from './out/node-database.ts'
 import { joinNodes, type NodeRegistry } from './out/node-registry.ts'
 import { openCallers } from './out/oidc/open-callers.ts'
 import { openPolicyBooks } from './out/policy.ts'
+import { refillOrders } from './out/refill.ts'
 import { openNodeSpool, settleLeft } from './out/spool.ts'
+import { adoptSpools, type SpoolAdoption } from './out/spool-adoption.ts'
 import { openTelemetry } from './out/telemetry.ts'
 import { keepTicketsYoung, loadTls } from './out/tls.ts'
 import { watchTls } from './out/tls-watch.ts'
@@ -53,6 +56,7 @@ export interface Gateway extends AsyncDisposable {
   readonly adminPort: number
 }
 
+const NO_SPOOLS = { alive: 0, dead: 0 }
 /** With few calls at a time an event's way to the log would stand in the way of their answers. */
 const GATHER_MS = 1
 
@@ -70,11 +74,22 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
   const boot = newId()
   const running = new Roster<Exchange>()
   const files = { ...config.spool, root: join(config.dataDir, 'spool'), node: config.node, boot }
-  const { spool, left } = await openNodeSpool(link, files, () => contextOf(running), log)
+  const taken = new TakenRequests()
+  const nodeSpool = await openNodeSpool(
+    link,
+    files,
+    () => contextOf(running, taken),
+    () => taken.add(Array.from(running, exchange => exchange.call.id)),
+    log,
+  )
+  const { spool, left } = nodeSpool
+  let adoption: SpoolAdoption | undefined
   const { keptAfterAckMs } = config.spool
   const publisher = stack.use(new EventPublisher(link, { keptAfterAckMs, gatherMs: GATHER_MS }, spool))
   const make = eventMaker(`/gateway/${config.node}/${boot.toLowerCase()}`, newId, epochMs)
-  const append = (event: OutgoingEvent) => publisher.append(event)
+  const append = (event: OutgoingEvent) => {
+    if (!taken.covers(event)) publisher.append(event)
+  }
   const committed = (callback: () => void) => publisher.committed(callback)
   // What still waits for its count when a node stops is settled by estimate, and told before the log closes.
   const counter = stack.use(
@@ -146,6 +161,7 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
   gatewayMetrics(registry, {
     publisher,
     spool,
+    otherSpools: () => adoption?.others ?? NO_SPOOLS,
     link,
     gossip,
     spans: telemetry.spans,
@@ -166,7 +182,7 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
       make,
       nowMs,
       count: counter.count,
-      heardRoom: { bytes: 0, limits },
+      heardRoom: { room: new SharedRoom(limits.maxHeardBytes), maxCountedBytes: limits.maxCountedBytes },
       correct(call, used) {
         table.settle(call.identityText, call.tier, used.total - call.reserved, call.stream, nowMs())
         budgets.table.settle(call.id, { tokens: used.total, micros: used.costMicros ?? 0 }, epochMs())
@@ -276,6 +292,7 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
       readLimits: books.readLimits,
     }),
     penaltyBox,
+    refill: refillOrders(table, publish, make, 'admin', nowMs),
     budgets: budgets.table,
     throttles: () => throttles.entries,
     tokensLeft: () => table.tokensLeft(nowMs()),
@@ -288,8 +305,15 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
   const admin = await createAdmin(adminDeps, committed, limits)
 
   const refillRateOf = (identity: string, tier: TierName) => table.tierOf(identity, tier).refillRate
-  await settleLeft(left, { link, make, append, refillRateOf, prices, log })
-  committed(() => spool.releaseAdopted())
+  const settle = (open: typeof left) => settleLeft(open, { link, make, append, refillRateOf, prices, log })
+  const settled = () => committed(() => spool.releaseAdopted())
+  await settle(left)
+  settled()
+  const { isConnected } = link
+  const lookEveryMs = config.spool.lookEveryMs
+  adoption = stack.use(
+    adoptSpools({ spool: nodeSpool, everyMs: lookEveryMs, isConnected, settle, settled, log }),
+  )
   await budgets.whenLoaded(limits.budgetStartMs)
 
   // From here on requests come in; stopping begins with what comes last.
@@ -309,8 +333,8 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
   return { publicPort, adminPort, [Symbol.asyncDispose]: () => owned.disposeAsync() }
 }
 
-function* contextOf(running: Iterable<Exchange>): Generator<OutgoingEvent> {
-  for (const exchange of running) yield* exchange.context()
+function* contextOf(running: Iterable<Exchange>, taken: TakenRequests): Generator<OutgoingEvent> {
+  for (const exchange of running) if (!taken.has(exchange.call.id)) yield* exchange.context()
 }
 
 function portOf(app: FastifyInstance): number | undefined {

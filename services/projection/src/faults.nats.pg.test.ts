@@ -12,7 +12,8 @@ import { eventually, startNatsServer, startPostgres } from '@fluxgate/testing'
 import { naiveFold, readTables } from '../test/naive.ts'
 import { workload } from '../test/workload.ts'
 import { readProjectionConfig } from './config.ts'
-import { startProjection } from './service.ts'
+import { acceptStreams } from './out/accept-streams.ts'
+import { OWNER, startProjection } from './service.ts'
 
 const log = createLog('projection', 'silent')
 const SMALL = {
@@ -156,4 +157,59 @@ test('what cannot be read or stored goes to the dead letters with its reason; th
     reasons.push(header.get(DEAD_LETTER_HEADERS.reason))
   }
   assert.match(reasons.sort().join('\n'), /date\/time field value out of range.*\nunknown event type/)
+})
+
+test('the projection halts when NATS lost its disk while it was away, and goes on with the new streams when that is accepted', async () => {
+  await using bench = await startBench()
+  const events = workload({ requests: 600 })
+  const before = events.slice(0, 400)
+  await bench.publish(before)
+  {
+    await using projection = await startProjection(bench.config, log)
+    await eventually(async () => (await bench.missing()) === 0, { timeoutMs: 90_000 })
+    assert.equal(projection.halted.size, 0)
+  }
+  const held = await readTables(bench.db)
+  for (const stream of Object.values(STREAMS)) await bench.link.manager.streams.delete(stream)
+  await ensureTopology(bench.link)
+  // Longer than the streams of before, so that their ends do not give them away.
+  const after = events.slice(400)
+  await bench.publish(after)
+  {
+    const config = { ...bench.config, status: { ...bench.config.status, port: 0 } }
+    await using projection = await startProjection(config, log)
+    await eventually(() => assert.equal(projection.halted.size, Object.values(STREAMS).length))
+    for (const [stream, why] of projection.halted) {
+      assert.match(why, new RegExp(`^${stream} was made anew at .*: \`npm run projection:accept\` goes on`))
+    }
+    const ready = await fetch(`http://127.0.0.1:${projection.metricsPort}/ready`)
+    assert.equal(ready.status, 503)
+    assert.match(await ready.text(), /TOKENS was made anew/)
+    const metrics = await (await fetch(`http://127.0.0.1:${projection.metricsPort}/metrics`)).text()
+    assert.match(metrics, /fluxgate_projection_halted\{stream="TOKENS",service="projection"\} 1/)
+    assert.deepEqual(await readTables(bench.db), held, 'nothing of the new streams is in the tables')
+  }
+  const accepted = await acceptStreams(bench.db, bench.link, OWNER)
+  assert.deepEqual(accepted.map(({ stream }) => stream).sort(), Object.values(STREAMS).sort())
+  assert.deepEqual(await acceptStreams(bench.db, bench.link, OWNER), [])
+  await using projection = await startProjection(bench.config, log)
+  await eventually(async () => (await bench.missing()) === 0, { timeoutMs: 90_000 })
+  assert.equal(projection.halted.size, 0)
+  assert.deepEqual(await readTables(bench.db), naiveFold(events))
+})
+
+test('the projection reads nothing of a stream that is made anew while it runs', async () => {
+  await using bench = await startBench()
+  const events = workload({ requests: 300 })
+  await bench.publish(events.slice(0, 200))
+  await using projection = await startProjection(bench.config, log)
+  await eventually(async () => (await bench.missing()) === 0, { timeoutMs: 90_000 })
+  const held = await readTables(bench.db)
+  for (const stream of Object.values(STREAMS)) await bench.link.manager.streams.delete(stream)
+  await ensureTopology(bench.link)
+  await bench.publish(events.slice(200))
+  await eventually(() => assert.equal(projection.halted.size, Object.values(STREAMS).length), {
+    timeoutMs: 60_000,
+  })
+  assert.deepEqual(await readTables(bench.db), held)
 })

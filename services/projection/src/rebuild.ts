@@ -4,7 +4,14 @@ import { type Database, openDatabase } from '@fluxgate/read-model'
 import type { EnvReader, Log } from '@fluxgate/runtime'
 import { type ProjectionConfig, readProjectionConfig } from './config.ts'
 import { prune } from './out/prune.ts'
-import { type Positions, positionsIn, prepareRebuild, REBUILD_SCHEMA, trySwap } from './out/rebuild.ts'
+import {
+  foldedStreams,
+  type Positions,
+  positionsIn,
+  prepareRebuild,
+  REBUILD_SCHEMA,
+  trySwap,
+} from './out/rebuild.ts'
 import { openRequestDays } from './out/request-days.ts'
 import { OWNER, PROJECTED_STREAMS, type Projection, startProjection } from './service.ts'
 
@@ -83,12 +90,16 @@ async function lostStreams(
   from: ReadonlyMap<string, number>,
 ): Promise<Map<string, string>> {
   const live = await positionsIn(db, 'public', OWNER)
+  const folded = await foldedStreams(db, OWNER)
   const lost = new Map<string, string>()
   for (const stream of PROJECTED_STREAMS) {
-    const { state } = await link.manager.streams.info(stream)
+    const { created, state } = await link.manager.streams.info(stream)
     const next = (from.get(stream) ?? 0) + 1
     if (state.first_seq > next) lost.set(stream, `${stream} begins at ${state.first_seq}, not at ${next}`)
     const end = live.get(stream) ?? 0
+    const made = folded.get(stream)
+    if (made && made !== String(created))
+      lost.set(stream, `${stream} was made anew at ${created}, after ${made}`)
     if (state.last_seq < end) lost.set(stream, `${stream} ends at ${state.last_seq}, the tables at ${end}`)
   }
   return lost

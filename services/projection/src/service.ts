@@ -143,12 +143,24 @@ function projectorHooks({
   store,
   link,
   signal,
+  nowMs,
 }: Parts): ProjectorHooks {
   return {
     apply: slices => store.apply(slices),
     async restart() {
-      const positions = await store.positions()
+      const positions = new Map(await store.positions())
+      const heads = await reader.heads(positions.keys())
+      for (const [stream, position] of positions) {
+        if (position.created !== null) continue
+        const { created } = heads.get(stream)!
+        await store.identify(stream, created)
+        positions.set(stream, { ...position, created })
+      }
       progress.begin(positions)
+      for (const [stream, head] of heads) {
+        const fault = progress.saw(stream, head, positions.get(stream)!.sequence, nowMs())
+        if (fault !== undefined) log.error({ stream, ...head }, `halted: ${fault}`)
+      }
       await reader.begin(positions, progress.halted)
       health.fault = undefined
       log.info({ positions: Object.fromEntries(positions) }, 'following the log')

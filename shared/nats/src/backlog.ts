@@ -3,6 +3,7 @@ import type { Shipment } from './shipments.ts'
 import type { Commit } from './spool/commits.ts'
 import type { SpoolEvent } from './spool/record.ts'
 import type { Segment } from './spool/segment.ts'
+import type { StreamEnds } from './stream-ends.ts'
 
 export interface StoredAt {
   readonly stream: string
@@ -52,6 +53,8 @@ export interface Backlog {
   acknowledged(held: Held, isKept: boolean): void
   /** So many acknowledged events of the segment were kept, and are not any more. */
   release(segment: Segment, events: number): void
+  /** The streams have these ends now, and nothing that is added from here on was sent before. */
+  recordEnds(ends: StreamEnds): void
   /** Called about ten times a second with what is sent and may still be needed. */
   tick(outstanding: Iterable<Place>): void
   /** Nothing more will be sent or acknowledged. */
@@ -82,6 +85,7 @@ export class MemoryBacklog implements Backlog {
 
   acknowledged(): void {}
   release(): void {}
+  recordEnds(): void {}
   tick(): void {}
   close(): void {}
 }

@@ -32,6 +32,8 @@ export { type OpenedSpool, openSpool, type SpoolSettings } from './spool/open.ts
 export type { SpoolEvent, SpoolRecord } from './spool/record.ts'
 export type { Spool, SpoolFigures } from './spool/spool.ts'
 export { findStored } from './spool/stored.ts'
+export type { OtherSpools } from './spool/take-dead.ts'
+export { readStreamEnds, type StreamEnds } from './stream-ends.ts'
 export {
   DEFAULT_TOPOLOGY,
   ensureTopology,

@@ -6,6 +6,7 @@ import { Frames } from './frames.ts'
 import type { NatsLink } from './link.ts'
 import { type Shipment, Shipments } from './shipments.ts'
 import { findStored } from './spool/stored.ts'
+import { EndsWatch, type StreamEnds } from './stream-ends.ts'
 import { DEDUPE_WINDOW_MS } from './topology.ts'
 import { Window } from './window.ts'
 
@@ -27,6 +28,8 @@ export interface PublisherLimits {
   readonly keptAfterAckMs: number
   /** Events that come within this time leave by one write; 0: those of one turn of the event loop. */
   readonly gatherMs: number
+  /** How often the ends of the streams are asked for while events are sent: a look-up begins there. Infinite: never. */
+  readonly askEndsEveryMs: number
 }
 
 export const DEFAULT_PUBLISHER_LIMITS: PublisherLimits = Object.freeze({
@@ -37,6 +40,7 @@ export const DEFAULT_PUBLISHER_LIMITS: PublisherLimits = Object.freeze({
   lookUpAfterMs: DEDUPE_WINDOW_MS / 2,
   keptAfterAckMs: 2_000,
   gatherMs: 0,
+  askEndsEveryMs: 10_000,
 })
 
 const RETRY_SCAN_MS = 100
@@ -83,6 +87,7 @@ export class EventPublisher implements AsyncDisposable {
   #fault: string | undefined
   /** Set while events are looked up that may be stored already: nothing is sent meanwhile. */
   #lookingUp: AbortController | undefined
+  readonly #ends: EndsWatch
   readonly #timer: NodeJS.Timeout
   readonly #unsubscribe: () => void
   acknowledged = 0
@@ -114,6 +119,8 @@ export class EventPublisher implements AsyncDisposable {
       const reader = new AckReader(this.#inbox, client, onAck, () => this.#onAcksRead())
       return bytes => reader.read(bytes)
     })
+    const onEnds = (ends: StreamEnds) => this.#backlog.recordEnds(ends)
+    this.#ends = new EndsWatch(link, this.#limits.askEndsEveryMs, () => this.#firstSentAtMs(), onEnds)
     this.#timer = setInterval(() => this.#tick(), RETRY_SCAN_MS)
     this.#timer.unref()
     this.#unsubscribe = link.onReconnect(() => this.#resendAll())
@@ -183,6 +190,7 @@ export class EventPublisher implements AsyncDisposable {
     clearImmediate(this.#turn)
     clearTimeout(this.#departure)
     if (this.#turn) this.#endTurn()
+    this.#ends.close()
     this.#lookingUp?.abort()
     this.#unsubscribe()
     this.#subscription.unsubscribe()
@@ -231,6 +239,7 @@ export class EventPublisher implements AsyncDisposable {
     const nowMs = performance.now()
     const { ackTimeoutMs, maxRetryMs } = this.#limits
     held.sentAtMs = nowMs
+    this.#ends.isSentSince = true
     if (held.firstSentAtMs === 0) held.firstSentAtMs = nowMs
     held.retryAtMs = nowMs + Math.min(maxRetryMs, Math.max(ackTimeoutMs, nowMs - held.firstSentAtMs))
     this.#frames.add(held, this.#outstanding.push(held))
@@ -318,6 +327,14 @@ export class EventPublisher implements AsyncDisposable {
     if (this.#link.isConnected()) this.#forgetRested()
     this.#backlog.tick(this.#kept())
     this.#resendOverdue()
+    this.#ends.tick()
+  }
+
+  /** Of all that may have to be looked up; now, when there is nothing. */
+  #firstSentAtMs(): number {
+    let firstMs = this.#shipments.oldestMs ?? performance.now()
+    for (const held of this.#outstanding) if (held.firstSentAtMs < firstMs) firstMs = held.firstSentAtMs
+    return firstMs
   }
 
   #resendOverdue(): void {
@@ -351,8 +368,7 @@ export class EventPublisher implements AsyncDisposable {
     this.#lookingUp?.abort()
     const mine = new AbortController()
     this.#lookingUp = mine
-    const fromMs = Date.now() - (performance.now() - oldestMs)
-    findStored(this.#link, this.#outstanding, fromMs, Date.now(), mine.signal).then(
+    findStored(this.#link, this.#outstanding, this.#ends.before(oldestMs), mine.signal).then(
       found => {
         this.#lookingUp = undefined
         for (const [token, held] of this.#outstanding.entries()) {

@@ -17,8 +17,8 @@ export interface ReadOptions {
   /** Messages fetched ahead of the caller, at the most. */
   readonly maxBuffered?: number
   readonly signal?: AbortSignal
-  /** Called with the number of messages to come each time a consumer starts. */
-  readonly onStart?: (pending: number) => void
+  /** Called with the number of messages to come each time a consumer starts; nothing is read before it has ended well. */
+  readonly onStart?: (pending: number) => void | Promise<void>
 }
 
 export const DEFAULT_MAX_BATCH = 1_000
@@ -44,7 +44,7 @@ export async function* readStored(link: NatsLink, options: ReadOptions): AsyncGe
         link.manager.consumers.add(options.stream, consumerConfig(options, position)),
         signal,
       )
-      options.onStart?.(consumer.num_pending)
+      await options.onStart?.(consumer.num_pending)
       if (signal.aborted) return
       reader = new PullReader(link, options.stream, consumer.name, {
         maxBuffered: options.maxBuffered ?? DEFAULT_MAX_BUFFERED,

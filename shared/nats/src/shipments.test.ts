@@ -6,7 +6,14 @@ import { type Shipment, Shipments } from './shipments.ts'
 import { newSegment, type Segment } from './spool/segment.ts'
 import { held, numberOf, range } from './spool/test-spool.ts'
 
-const home = { path: '', acknowledgedBelow: 0, oldest: 0, sendLimit: 0, sending() {} }
+const home = {
+  path: '',
+  lonelyCopies: new Map<string, number>(),
+  acknowledgedBelow: 0,
+  oldest: 0,
+  sendLimit: 0,
+  sending() {},
+}
 const segment = newSegment('one', home)
 const next = newSegment('two', home)
 

@@ -38,6 +38,13 @@ export class Shipments {
   readonly #open = new Window<Shipment>()
   readonly #resting = new Fifo<Shipment>()
 
+  /** When the oldest that is kept was sent; undefined when nothing is. */
+  get oldestMs(): number | undefined {
+    let oldestMs = this.#resting.peek()?.sentAtMs
+    for (const { sentAtMs } of this.#open) oldestMs = Math.min(oldestMs ?? sentAtMs, sentAtMs)
+    return oldestMs
+  }
+
   begin(nowMs: number): Shipment {
     const shipment: Shipment = {
       number: 0,

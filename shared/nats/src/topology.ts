@@ -161,7 +161,7 @@ function isRefused(error: unknown): boolean {
   return error instanceof NatsError && error.code === ErrorCode.PermissionsViolation
 }
 
-const STREAM_NOT_FOUND = 10059
+export const STREAM_NOT_FOUND = 10059
 const STREAM_NAME_IN_USE = 10058
 
 interface Kept {

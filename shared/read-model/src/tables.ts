@@ -73,6 +73,7 @@ export interface ProjectionCheckpointsTable {
   sequence: number
   event_time: OptionalTime
   updated_at: Time
+  stream_created: string | null
 }
 
 export type RequestState = 'admitted' | 'refused' | 'completed' | 'failed' | 'interrupted'

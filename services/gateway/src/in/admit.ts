@@ -32,7 +32,7 @@ export function admit(
   if (call.dialect.name === 'ollama' && !OLLAMA_PATHS.has(call.path.slice('/api/'.length)))
     return unknownRoute(call.method, call.path)
   const read = readBody(call, body)
-  if (!read.ok) return { reason: 'invalid_request', code: 'invalid_json', message: read.message }
+  if (!read.ok) return { reason: 'invalid_request', code: read.code, message: read.message }
   const { facts } = read.call
   if (facts.model.length > 256) return BAD_MODEL
   call.model = facts.model
@@ -135,7 +135,11 @@ const NO_BODY: ReadCall = Object.freeze({
 function readBody(call: Call, body: Buffer | undefined) {
   if (!body || body.length === 0) {
     return call.method === 'POST'
-      ? ({ ok: false, message: 'We could not parse the JSON body of your request.' } as const)
+      ? ({
+          ok: false,
+          code: 'invalid_json',
+          message: 'We could not parse the JSON body of your request.',
+        } as const)
       : ({ ok: true, call: NO_BODY } as const)
   }
   return call.dialect.read(call.path, body)

@@ -11,22 +11,23 @@ import {
 } from '@fluxgate/contracts'
 import { type AdmittedCall, shortText } from '../core/exchange/call.ts'
 import type { CallEnd } from '../core/exchange/call-end.ts'
+import { isEncoded } from '../core/exchange/content-coding.ts'
 import { type Ending, ended, progressed, settled } from '../core/exchange/facts.ts'
 import { responseHeaders } from '../core/exchange/headers.ts'
-import { endsStream } from '../core/exchange/last-frame.ts'
 import { type Answered, type Settlement, settle, unreported } from '../core/exchange/settle.ts'
 import { modelIn } from '../core/exchange/trace.ts'
-import { isEncoded, unreadTap } from '../core/exchange/unread-tap.ts'
-import type {
-  ResponseHeaders,
-  UpstreamControl,
+import {
+  type ResponseHeaders,
+  type UpstreamControl,
   UpstreamError,
-  UpstreamListener,
+  type UpstreamListener,
 } from '../core/exchange/upstream.ts'
 import type { Refusal } from '../core/refusal.ts'
+import { EVENT_STREAM, mediaTypeOf } from '../core/usage/answer-form.ts'
+import { AnswerTap } from '../core/usage/answer-tap.ts'
 import type { Counted, CountTokens } from '../core/usage/count.ts'
 import { Heard, type HeardRoom } from '../core/usage/heard.ts'
-import { NOTHING, type UsageTap } from '../core/usage/tap.ts'
+import type { UsageTap } from '../core/usage/tap.ts'
 import type { Vendor } from '../core/usage/vendors/vendor.ts'
 import type { RawReply } from './raw-reply.ts'
 import { answerRefusal } from './refuse.ts'
@@ -54,6 +55,10 @@ type Finish =
 const PROGRESS_EVERY_MS = 1_000
 /** After an interruption; another call is told by the limits themselves how long to wait. */
 const AGAIN_MS = 1_000
+/** How long an answer that has told its end waits for what may come behind it. */
+const LAST_WAIT_MS = 250
+/** Stands for the type of an answer in a content coding that could not be undone. */
+const UNREADABLE = 'application/octet-stream'
 const NO_CONTENT_STATUSES = new Set([204, 304])
 
 /**
@@ -77,11 +82,13 @@ export class Exchange implements UpstreamListener {
   #attempts = 0
   /** Set when another model than the one asked for answers. */
   #fallback: string | undefined
-  #tap: UsageTap | undefined
+  #tap: AnswerTap | undefined
+  /** What came from the sign of the answer's end on: the client gets it when the end is safe. */
+  #last: Buffer[] | undefined
+  #lastWait: NodeJS.Timeout | undefined
   /** Absent where nothing could be counted: the answer costs nothing or cannot be read. */
   #heard: Heard | undefined
   readonly #body: Buffer | undefined
-  #contentType = ''
   #status = 0
   #sentMs: number
   #firstByteMs: number | undefined
@@ -91,6 +98,8 @@ export class Exchange implements UpstreamListener {
   #bytes = 0
   /** Bytes of the whole answer, where the upstream has said so. */
   #length = Number.NaN
+  /** The client was told the length: nothing can be put behind the answer. */
+  #isLengthTold = false
   #progressedAtMs = 0
   #progressed = 0
   #ended = false
@@ -138,21 +147,18 @@ export class Exchange implements UpstreamListener {
 
   onStart(status: number, incoming: ResponseHeaders): void {
     if (this.#ended) return
-    const contentType = incoming['content-type']
+    const mediaType = mediaTypeOf(incoming['content-type'])
     this.#status = status
     this.#length = Number(incoming['content-length'] ?? Number.NaN)
-    this.#contentType = typeof contentType === 'string' ? contentType : ''
     const encoded = isEncoded(incoming)
-    this.#tap = encoded
-      ? unreadTap()
-      : this.call.dialect.tap(this.#contentType, this.#stripUsage, this.#vendor)
+    this.#tap = this.#openTap(encoded ? UNREADABLE : mediaType)
     if (!encoded && status < 400 && this.call.reserved > 0) this.#heard = new Heard(this.#deps.heardRoom)
-    const streamed = this.#contentType.startsWith('text/event-stream')
     const headers = responseHeaders(incoming, !this.#stripUsage || NO_CONTENT_STATUSES.has(status))
+    this.#isLengthTold = 'content-length' in headers
     headers['x-request-id'] = this.call.id
     headers['x-fluxgate-overhead-ms'] = (this.#sentMs - this.call.startedMs).toFixed(2)
     for (const name in this.#limitHeaders) headers[name] = this.#limitHeaders[name]!
-    if (streamed) {
+    if (mediaType === EVENT_STREAM) {
       headers['cache-control'] = 'no-cache, no-transform'
       headers['x-accel-buffering'] = 'no'
     }
@@ -170,8 +176,8 @@ export class Exchange implements UpstreamListener {
     this.#bytes += chunk.length
     this.#heard?.keep(chunk)
     const forward = this.#tap.write(chunk)
-    if (this.#bytes >= this.#length || (this.call.stream && endsStream(this.call.dialect.name, chunk))) {
-      this.#complete(this.#tap, forward)
+    if (this.#last || this.#bytes >= this.#length || this.#tap.progress === 'ended' || this.#tap.error) {
+      this.#approachEnd(this.#tap, forward)
       return
     }
     if (forward.length > 0 && !this.#reply.write(forward)) this.#waitForDrain()
@@ -180,17 +186,18 @@ export class Exchange implements UpstreamListener {
 
   onEnd(): void {
     if (this.#ended || !this.#tap) return
-    this.#complete(this.#tap, NOTHING)
+    this.#complete(this.#tap)
   }
 
   onError(error: UpstreamError): void {
     if (this.#ended) return
+    if (this.#tap && this.#last) {
+      this.#complete(this.#tap)
+      return
+    }
     this.#tap?.end()
     if (!this.#reply.headersSent) this.#status = error.status
-    const { reason, code, message, status, retryAfterMs } = error
-    const again = retryAfterMs === undefined ? {} : { retryAfterMs }
-    const refusal = { reason, code, message, status, ...again }
-    this.#finish({ outcome: 'failed', error }, () => this.#breakOff(refusal))
+    this.#finish({ outcome: 'failed', error }, () => this.#breakOff(refusalOf(error)))
   }
 
   /** The node stops and will not wait any longer, or a throttle has come that ends what runs. */
@@ -204,11 +211,46 @@ export class Exchange implements UpstreamListener {
     this.#control?.abort(new Error(message))
   }
 
-  #complete(tap: UsageTap, last: Buffer): void {
+  #openTap(mediaType: string): AnswerTap {
+    const { dialect, path, stream } = this.call
+    return new AnswerTap({
+      dialect,
+      path,
+      status: this.#status,
+      mediaType,
+      isStreamAsked: stream,
+      stripUsage: this.#stripUsage,
+      collector: dialect.usage(this.#vendor),
+      room: this.#deps.heardRoom.room,
+    })
+  }
+
+  /**
+   * The sign of the end has come, or an error in the answer. What is missing (usage that comes behind `[DONE]`, the end
+   * that some servers send behind an error) is waited for a little, and the upstream may leave the connection open.
+   */
+  #approachEnd(tap: AnswerTap, forward: Buffer): void {
+    this.#last ??= []
+    this.#last.push(forward)
+    const isWhole = this.#bytes >= this.#length
+    const isKnown = tap.error !== undefined || unreported(this.#answer(), this.call) === undefined
+    if (isWhole || (tap.progress === 'ended' && isKnown)) this.#complete(tap)
+    else this.#lastWait ??= setTimeout(() => this.#complete(tap), LAST_WAIT_MS)
+  }
+
+  #complete(tap: AnswerTap): void {
+    if (this.#ended) return
     const rest = tap.end()
-    const end = rest.length === 0 ? last : Buffer.concat([last, rest])
+    const end = this.#last ? Buffer.concat([...this.#last, rest]) : rest
+    if (tap.isCutOff) {
+      if (end.length > 0 && !this.#isLengthTold) this.#reply.write(end)
+      this.#finish({ outcome: 'failed', error: CUT_OFF() }, () => this.#breakOff(refusalOf(CUT_OFF())))
+      return
+    }
     // Node writes a text together with the head, bytes apart from it: in Latin-1 each byte is a character.
-    this.#finish({ outcome: 'completed' }, () => this.#reply.end(end.toString('latin1'), 'latin1'))
+    const tellClient = () => this.#reply.end(end.toString('latin1'), 'latin1')
+    if (tap.error) this.#finish({ outcome: 'failed', error: errorAnswer(tap) }, tellClient)
+    else this.#finish({ outcome: 'completed' }, tellClient)
   }
 
   /** Before the first byte an error is a status; after it, the dialect's error frame. */
@@ -218,10 +260,12 @@ export class Exchange implements UpstreamListener {
       return
     }
     const { code, message } = refusal
-    const frame = this.call.dialect.errorFrame(this.#contentType, code, message, this.call.id)
-    // A body without frames can only be cut off, so that it is not taken for whole.
-    if (frame === '') this.#reply.destroy()
-    else this.#reply.end(frame)
+    const form = this.#tap?.frameForm
+    const frame = this.call.dialect.errorFrame(form, code, message, this.call.id)
+    // A body without frames, or of a length that is told, can only be cut off, so that it is not taken for whole.
+    if (frame === '' || this.#isLengthTold) this.#reply.destroy()
+    else if (this.#tap?.isBetweenParts) this.#reply.end(frame)
+    else this.#reply.end(`${form === 'events' ? '\n\n' : '\n'}${frame}`)
   }
 
   #onClientGone(): void {
@@ -256,6 +300,7 @@ export class Exchange implements UpstreamListener {
    */
   #finish(finish: Finish, tellClient?: () => void): void {
     this.#ended = true
+    clearTimeout(this.#lastWait)
     const ending: Ending = {
       upstream: this.#upstream,
       status: this.#status,
@@ -269,11 +314,11 @@ export class Exchange implements UpstreamListener {
     const bytes = missing && this.#heard?.whole()
     this.#heard?.release()
     const body = missing?.input ? this.#body : undefined
-    if (!bytes || (body && body.length > this.#deps.heardRoom.limits.maxCountedBytes)) {
+    if (!bytes || (body && body.length > this.#deps.heardRoom.maxCountedBytes)) {
       this.#settle(finish, ending, undefined, tellClient)
       return
     }
-    const answer = missing.output ? { contentType: this.#contentType, bytes } : undefined
+    const answer = missing.output && this.#tap?.form ? { form: this.#tap.form, bytes } : undefined
     this.#deps.count({ dialect: this.call.dialect.name, body, answer }, counted =>
       this.#settle(finish, ending, counted, tellClient),
     )
@@ -311,7 +356,13 @@ export class Exchange implements UpstreamListener {
     const tap = this.#tap
     if (!tap) return undefined
     const model = this.#answeredModel()
-    return { status: this.#status, model, reported: tap.usage, pieces: tap.pieces }
+    return {
+      status: this.#status,
+      model,
+      reported: tap.usage,
+      pieces: tap.pieces,
+      isError: tap.error !== undefined,
+    }
   }
 
   #answeredModel(): string | undefined {
@@ -323,4 +374,27 @@ export class Exchange implements UpstreamListener {
     this.#deps.append(event)
     return event
   }
+}
+
+const CUT_OFF = () =>
+  new UpstreamError(
+    'upstream_broken',
+    'stream',
+    502,
+    'The model server ended its answer without the event that ends it.',
+  )
+
+function errorAnswer({ error, form }: AnswerTap): UpstreamError {
+  const phase = form === 'document' ? 'response' : 'stream'
+  return new UpstreamError(
+    'upstream_error',
+    phase,
+    502,
+    `The model server answered with an error: ${error?.code}.`,
+  )
+}
+
+function refusalOf({ reason, code, message, status, retryAfterMs }: UpstreamError): Refusal {
+  const refusal: Refusal = { reason, code, message, status }
+  return retryAfterMs === undefined ? refusal : { ...refusal, retryAfterMs }
 }

@@ -7,6 +7,7 @@ import {
   type FluxgateEvent,
   Prices,
   parseEvent,
+  SharedRoom,
   type Throttle,
 } from '@fluxgate/contracts'
 import { readConfig } from '@fluxgate/runtime'
@@ -113,7 +114,7 @@ export async function startStand(
       make,
       nowMs,
       count: count ?? ((_ask, done) => done(undefined)),
-      heardRoom: { bytes: 0, limits: { maxCountedBytes: 100_000, maxHeardBytes: 10_000_000 } },
+      heardRoom: { room: new SharedRoom(10_000_000), maxCountedBytes: 100_000 },
       correct(call, used) {
         limits.settle(call.identityText, call.tier, used.total - call.reserved, call.stream, nowMs())
         budgets.settle(call.id, { tokens: used.total, micros: used.costMicros ?? 0 }, Date.now())

@@ -5,13 +5,14 @@ import type { DnsStats } from '../core/dns/resolver.ts'
 import type { RoutingReport } from '../core/routing/upstream-status.ts'
 import type { GossipFigures } from './gossip.ts'
 import { gossipMetrics } from './gossip-metrics.ts'
-import { type SpoolReading, spoolMetrics } from './spool-metrics.ts'
+import { type OthersReading, type SpoolReading, spoolMetrics } from './spool-metrics.ts'
 import { upstreamMetrics } from './upstreams/metrics.ts'
 
 /** What a node knows of itself; read at each scrape. */
 export interface GatewayFigures {
   readonly publisher: EventPublisher
   readonly spool: SpoolReading
+  readonly otherSpools: OthersReading
   readonly link: Pick<NatsLink, 'isConnected' | 'onReconnect'>
   readonly gossip: () => GossipFigures
   readonly pool: () => PoolFigures | undefined
@@ -51,7 +52,7 @@ export function gatewayMetrics(registry: Registry, figures: GatewayFigures): voi
   counter('fluxgate_dns_queries_total', 'DNS questions.', () => dns().queries)
   counter('fluxgate_dns_cache_hits_total', 'DNS questions answered from the cache.', () => dns().hits)
   publisherMetrics(registry, figures)
-  spoolMetrics(registry, figures.spool)
+  spoolMetrics(registry, figures.spool, figures.otherSpools)
   gossipMetrics(registry, figures.gossip)
   expose(
     registry,

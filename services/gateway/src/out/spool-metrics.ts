@@ -1,4 +1,4 @@
-import type { SpoolFigures } from '@fluxgate/nats'
+import type { OtherSpools, SpoolFigures } from '@fluxgate/nats'
 import { expose, type Registry } from '@fluxgate/runtime'
 
 /** What is read of a spool at each scrape. */
@@ -8,8 +8,11 @@ export interface SpoolReading {
   readonly waiting: number
 }
 
+/** Spools of other processes in the same data directory, as of the last look. */
+export type OthersReading = () => OtherSpools
+
 /** The spool's figures for Prometheus. */
-export function spoolMetrics(registry: Registry, spool: SpoolReading): void {
+export function spoolMetrics(registry: Registry, spool: SpoolReading, others: OthersReading): void {
   const one = (type: 'counter' | 'gauge') => (name: string, help: string, read: () => number) =>
     expose(registry, type, { name: `fluxgate_spool_${name}`, help }, () => [[{}, read()]])
   const gauge = one('gauge')
@@ -21,6 +24,12 @@ export function spoolMetrics(registry: Registry, spool: SpoolReading): void {
     'oldest_seconds',
     'Age of the oldest event that is not sent yet.',
     () => spool.figures.oldestMs / 1_000,
+  )
+  gauge('others_alive', 'Spools of other living nodes in the same data directory.', () => others().alive)
+  gauge(
+    'others_dead',
+    'Spools of dead nodes in the same data directory that no node has taken over yet.',
+    () => others().dead,
   )
   counter('commits_total', 'Batches written to the spool.', () => spool.figures.commits)
   counter(

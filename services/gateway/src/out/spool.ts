@@ -6,7 +6,16 @@ import {
   parseEvent,
   type TierName,
 } from '@fluxgate/contracts'
-import { findStored, type NatsLink, openSpool, type Spool, type SpoolRecord } from '@fluxgate/nats'
+import {
+  type Adopted,
+  findStored,
+  type NatsLink,
+  type OtherSpools,
+  openSpool,
+  readStreamEnds,
+  type Spool,
+  type SpoolRecord,
+} from '@fluxgate/nats'
 import type { Log } from '@fluxgate/runtime'
 import { isFolded, OpenRequests } from '../core/recovery/open-requests.ts'
 import { settleOpen } from '../core/recovery/settle-open.ts'
@@ -25,6 +34,13 @@ export interface NodeSpool {
   readonly spool: Spool
   /** Requests that dead nodes had admitted and not told to their end. */
   readonly left: OpenRequests
+  /** Spools beside this one. */
+  others(): OtherSpools
+  /**
+   * Takes over what nodes left that died meanwhile; their events go out after those that are here.
+   * @returns requests that they had admitted and not told to their end; undefined when there was nothing to take
+   */
+  adoptDead(signal: AbortSignal): Promise<OpenRequests | undefined>
 }
 
 /**
@@ -35,17 +51,11 @@ export async function openNodeSpool(
   link: NatsLink,
   config: SpoolConfig,
   carry: () => Iterable<OutgoingEvent>,
+  onTaken: () => void,
   log: Log,
 ): Promise<NodeSpool> {
-  const left = new OpenRequests()
-  let unreadable = 0
-  const onRecord = ({ subject, payload }: SpoolRecord) => {
-    if (!isFolded(subject)) return
-    const parsed = parseEvent(payload)
-    if (parsed.ok) left.apply({ subject, event: parsed.value })
-    else unreadable++
-  }
-  const { spool, adopted } = openSpool({
+  const { left, onRecord } = foldOf(log)
+  const opened = openSpool({
     root: config.root,
     node: config.node,
     boot: config.boot,
@@ -53,17 +63,47 @@ export async function openNodeSpool(
     limits: { maxBytes: config.maxBytes },
     carry: () => spooled(carry()),
     onRecord,
+    onTaken,
     log,
   })
-  if (unreadable > 0)
-    log.error({ events: unreadable }, 'events of a dead node do not parse; they are published')
-  const stored = new Map<string, unknown>()
-  for (const { uncertain, fromMs, untilMs } of adopted) {
-    if (uncertain.length === 0) continue
-    for (const [id, at] of await findStored(link, uncertain, fromMs, untilMs)) stored.set(id, at)
+  const { spool, adopted } = opened
+  spool.recordEnds(await readStreamEnds(link))
+  await skipStored(link, spool, adopted)
+  return {
+    spool,
+    left,
+    others: opened.others,
+    async adoptDead(signal) {
+      const { left: open, onRecord: fold } = foldOf(log)
+      const dead = await opened.takeDead(fold)
+      if (dead.length === 0) return undefined
+      await skipStored(link, spool, dead, signal)
+      return spool.addAdopted(dead) ? open : undefined
+    },
   }
-  spool.skip(stored)
-  return { spool, left }
+}
+
+function foldOf(log: Log) {
+  const left = new OpenRequests()
+  const onRecord = ({ subject, payload }: SpoolRecord) => {
+    if (!isFolded(subject)) return
+    const parsed = parseEvent(payload)
+    if (parsed.ok) left.apply({ subject, event: parsed.value })
+    else
+      log.error({ subject, reason: parsed.reason }, 'an event of a dead node does not parse; it is published')
+  }
+  return { left, onRecord }
+}
+
+async function skipStored(
+  link: NatsLink,
+  spool: Spool,
+  adopted: readonly Adopted[],
+  signal?: AbortSignal,
+): Promise<void> {
+  for (const { uncertain, ends } of adopted) {
+    if (uncertain.length > 0) spool.skip(await findStored(link, uncertain, ends, signal))
+  }
 }
 
 function* spooled(events: Iterable<OutgoingEvent>) {

@@ -35,7 +35,13 @@ const config = {
   fsync: 'off' as const,
 }
 log.info('connected')
-const { spool, left } = await openNodeSpool(link, config, () => open.context(), log)
+const { spool, left } = await openNodeSpool(
+  link,
+  config,
+  () => open.context(),
+  () => {},
+  log,
+)
 await using publisher = new EventPublisher(link, {}, spool)
 const make = eventMaker(`/gateway/${boot}`, newId, Date.now)
 const append = (event: OutgoingEvent) => {

@@ -1,11 +1,11 @@
 import type { Dialect } from '../core/dialect/dialect.ts'
-import type { Counted } from '../core/usage/count.ts'
+import type { Counted, HeardAnswer } from '../core/usage/count.ts'
 
 /** What goes to the thread that counts: one job at a time. */
 export interface CountJob {
   readonly dialect: Dialect['name']
   readonly body: Uint8Array | undefined
-  readonly answer: { readonly contentType: string; readonly bytes: Uint8Array } | undefined
+  readonly answer: { readonly form: HeardAnswer['form']; readonly bytes: Uint8Array } | undefined
   /** The job is given up after this time. */
   readonly limitMs: number
 }

@@ -1,5 +1,6 @@
 import { parentPort } from 'node:worker_threads'
 import { countTokens } from 'gpt-tokenizer/encoding/o200k_base'
+import type { Counted, CountRequest } from '../core/usage/count.ts'
 import { counted } from '../core/usage/counted.ts'
 import type { CounterSaid, CountJob } from './token-counter-job.ts'
 
@@ -19,10 +20,19 @@ port.on('message', (job: CountJob) => {
   const ask = {
     dialect,
     body: body && bufferOf(body),
-    answer: answer && { contentType: answer.contentType, bytes: bufferOf(answer.bytes) },
+    answer: answer && { form: answer.form, bytes: bufferOf(answer.bytes) },
   }
-  say(counted(ask, text => countTokens(text, TEXT_ONLY), isLate))
+  say(countOf(ask, isLate))
 })
+
+/** Undefined when it cannot be counted, whatever the reason: the call is then estimated, and the next one is counted. */
+function countOf(ask: CountRequest, isLate: () => boolean): Counted | undefined {
+  try {
+    return counted(ask, text => countTokens(text, TEXT_ONLY), isLate)
+  } catch {
+    return undefined
+  }
+}
 
 function bufferOf({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
   return Buffer.from(buffer as ArrayBuffer, byteOffset, byteLength)

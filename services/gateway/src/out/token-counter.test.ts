@@ -19,7 +19,7 @@ const ask = (counter: TokenCounter, request: Partial<CountRequest>) =>
     counter.count({ dialect: 'openai', body: undefined, answer: undefined, ...request }, resolve),
   )
 const answerOf = (text: string) => ({
-  contentType: 'application/json',
+  form: 'document' as const,
   bytes: Buffer.from(JSON.stringify({ choices: [{ index: 0, message: { content: text } }] })),
 })
 const PROSE = 'The gateway counts what the upstream did not report, in Zürich and in 東京. '.repeat(40)

@@ -105,7 +105,7 @@ function jobOf({ dialect, body, answer: heard }: CountRequest, limitMs: number):
   return {
     dialect,
     body: body && Uint8Array.from(body),
-    answer: heard && { contentType: heard.contentType, bytes: Uint8Array.from(heard.bytes) },
+    answer: heard && { form: heard.form, bytes: Uint8Array.from(heard.bytes) },
     limitMs,
   }
 }

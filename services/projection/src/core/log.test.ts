@@ -32,8 +32,8 @@ test('slices are cut behind a position and in halves', () => {
 
 test('progress knows the lag, what was dropped, and when to halt', () => {
   const progress = new Progress()
-  progress.begin(new Map([['REQUESTS', { sequence: 40, eventTimeMs: T - 5_000 }]]))
-  const head = { firstSequence: 1, lastSequence: 50, createdMs: 1 }
+  progress.begin(new Map([['REQUESTS', { sequence: 40, eventTimeMs: T - 5_000, created: null }]]))
+  const head = { firstSequence: 1, lastSequence: 50, created: 'first' }
   assert.equal(progress.saw('REQUESTS', head, 40, T), undefined)
   assert.deepEqual(progress.lag('REQUESTS', T), { messages: 10, seconds: 5 })
   progress.applied('REQUESTS', 50, T - 1_000)
@@ -49,7 +49,7 @@ test('progress knows the lag, what was dropped, and when to halt', () => {
   )
   assert.equal(progress.halted.size, 1)
   assert.match(
-    progress.saw('REQUESTS', { ...head, lastSequence: 90, createdMs: 2 }, 70, T) ?? '',
+    progress.saw('REQUESTS', { ...head, lastSequence: 90, created: 'second' }, 70, T) ?? '',
     /made anew/,
   )
 })

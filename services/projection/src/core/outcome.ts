@@ -3,6 +3,8 @@ export interface StoredPosition {
   readonly sequence: number
   /** Time of the last event that the tables hold, epoch milliseconds. */
   readonly eventTimeMs: number | null
+  /** When JetStream made the stream, as the server writes it; null before the projection has ever seen it. */
+  readonly created: string | null
 }
 
 /** What one transaction did. */

@@ -4,7 +4,8 @@ import type { StoredPosition } from './outcome.ts'
 export interface StreamHead {
   readonly firstSequence: number
   readonly lastSequence: number
-  readonly createdMs: number
+  /** When JetStream made it, as the server writes it. */
+  readonly created: string
 }
 
 interface StreamProgress {
@@ -14,7 +15,7 @@ interface StreamProgress {
   /** When the projection was last seen to have everything. */
   caughtUpAtMs: number
   lagMessages: number
-  createdMs: number | undefined
+  created: string | undefined
   missing: number
 }
 
@@ -25,14 +26,14 @@ export class Progress {
   readonly halted = new Map<string, string>()
 
   begin(positions: ReadonlyMap<string, StoredPosition>): void {
-    for (const [stream, { sequence, eventTimeMs }] of positions) {
+    for (const [stream, { sequence, eventTimeMs, created }] of positions) {
       const before = this.#streams.get(stream)
       this.#streams.set(stream, {
         sequence,
         atMs: eventTimeMs ?? 0,
         caughtUpAtMs: 0,
         lagMessages: before?.lagMessages ?? 0,
-        createdMs: before?.createdMs,
+        created: created ?? before?.created,
         missing: 0,
       })
     }
@@ -57,8 +58,8 @@ export class Progress {
   saw(stream: string, head: StreamHead, asked: number, nowMs: number): string | undefined {
     const progress = this.#streams.get(stream)
     if (!progress) return undefined
-    progress.createdMs ??= head.createdMs
-    const fault = faultOf(stream, head, asked, progress.createdMs)
+    progress.created ??= head.created
+    const fault = faultOf(stream, head, asked, progress.created)
     if (fault !== undefined) {
       this.halted.set(stream, fault)
       return fault
@@ -83,9 +84,12 @@ export class Progress {
   }
 }
 
-function faultOf(stream: string, head: StreamHead, asked: number, createdMs: number): string | undefined {
-  if (head.lastSequence < asked) {
-    return `${stream} ends at ${head.lastSequence}, before the checkpoint ${asked}: it has lost messages or was made anew`
+const WAY_OUT = '`npm run projection:accept` goes on with what is there'
+
+function faultOf(stream: string, head: StreamHead, asked: number, created: string): string | undefined {
+  if (head.created !== created) {
+    return `${stream} was made anew at ${head.created}, and the tables hold the one of ${created}: ${WAY_OUT}`
   }
-  return head.createdMs === createdMs ? undefined : `${stream} was deleted and made anew`
+  if (head.lastSequence >= asked) return undefined
+  return `${stream} ends at ${head.lastSequence}, before the checkpoint ${asked}: it has lost messages; ${WAY_OUT}`
 }

@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { type Following, follow, type NatsLink } from '@fluxgate/nats'
 import type { StoredPosition } from '../core/outcome.ts'
+import type { StreamHead } from '../core/progress.ts'
 import type { Intake } from './intake.ts'
 
 export interface ReaderLimits {
@@ -25,13 +26,22 @@ export class LogReader implements AsyncDisposable {
   }
 
   /**
-   * Follows from these positions; what was read and not yet taken is forgotten.
+   * Which stream of each name is there now, and how far it goes.
    * @throws while a stream is missing: whoever owns the topology has not made it yet
+   */
+  async heads(streams: Iterable<string>): Promise<Map<string, StreamHead>> {
+    const heads = new Map<string, StreamHead>()
+    for (const stream of streams) heads.set(stream, await this.#headOf(stream))
+    return heads
+  }
+
+  /**
+   * Follows from these positions; what was read and not yet taken is forgotten. A stream that is made anew meanwhile is not
+   * read.
    */
   async begin(positions: ReadonlyMap<string, StoredPosition>, halted: ReadonlyMap<string, string>) {
     await Promise.all([...this.#followings.keys()].map(stream => this.halt(stream)))
-    for (const stream of positions.keys()) await this.#mustExist(stream)
-    for (const [stream, { sequence }] of positions) {
+    for (const [stream, { sequence, created }] of positions) {
       this.#intake.begin(stream, sequence)
       if (halted.has(stream) || this.#disposed) continue
       const options = {
@@ -40,6 +50,7 @@ export class LogReader implements AsyncDisposable {
         from: { sequence: sequence + 1 },
         maxBatch: this.#limits.readEvents,
         maxBuffered: this.#limits.readAheadEvents,
+        onStart: () => this.#mustBe(stream, created),
       }
       this.#followings.set(
         stream,
@@ -52,9 +63,17 @@ export class LogReader implements AsyncDisposable {
     }
   }
 
-  async #mustExist(stream: string): Promise<void> {
+  /** The same positions mean other messages in a stream that was made anew. */
+  async #mustBe(stream: string, created: string | null): Promise<void> {
+    const head = await this.#headOf(stream)
+    if (created !== null && head.created !== created) throw new Error(`${stream} was made anew`)
+  }
+
+  async #headOf(stream: string): Promise<StreamHead> {
     try {
-      await this.#link.manager.streams.info(stream)
+      const { created, state } = await this.#link.manager.streams.info(stream)
+      const { first_seq: firstSequence, last_seq: lastSequence } = state
+      return { firstSequence, lastSequence, created: String(created) }
     } catch (error) {
       throw new Error(`${stream} cannot be followed: ${(error as Error).message}`, { cause: error })
     }

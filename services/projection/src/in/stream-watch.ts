@@ -29,7 +29,7 @@ export async function watchStreams(
         const head = {
           firstSequence: state.first_seq,
           lastSequence: state.last_seq,
-          createdMs: Date.parse(created),
+          created: String(created),
         }
         heads.set(stream, head.lastSequence)
         if (!signal.aborted) hooks.saw(stream, head, asked)

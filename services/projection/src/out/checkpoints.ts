@@ -1,4 +1,5 @@
 import { CompiledQuery } from 'kysely'
+import type { StoredPosition } from '../core/outcome.ts'
 import { type Column, manyRows } from './rows.ts'
 
 /** Whose position: a projection and its version, which a rebuild raises. */
@@ -39,14 +40,30 @@ export function lockCheckpoints(owner: Owner): CompiledQuery<{ stream: string; s
   ) as CompiledQuery<{ stream: string; sequence: number }>
 }
 
-export function selectCheckpoints(
-  owner: Owner,
-): CompiledQuery<{ stream: string; sequence: number; eventTimeMs: number | null }> {
+export function selectCheckpoints(owner: Owner): CompiledQuery<StoredPosition & { stream: string }> {
   return CompiledQuery.raw(
-    `select stream, sequence, event_time as "eventTimeMs" from projection_checkpoints
-     where projection = $1 and version = $2`,
+    `select stream, sequence, event_time as "eventTimeMs", stream_created as created
+     from projection_checkpoints where projection = $1 and version = $2`,
     [owner.projection, owner.version],
-  ) as CompiledQuery<{ stream: string; sequence: number; eventTimeMs: number | null }>
+  ) as CompiledQuery<StoredPosition & { stream: string }>
+}
+
+/** Writes down which stream a position belongs to, where that is not known yet. */
+export function identifyCheckpoint(owner: Owner, stream: string, created: string): CompiledQuery {
+  return CompiledQuery.raw(
+    `update projection_checkpoints set stream_created = $4
+     where projection = $1 and version = $2 and stream = $3 and stream_created is null`,
+    [owner.projection, owner.version, stream, created],
+  )
+}
+
+/** The projection reads this stream from its beginning. */
+export function beginAnew(owner: Owner, stream: string, created: string): CompiledQuery {
+  return CompiledQuery.raw(
+    `update projection_checkpoints set sequence = 0, stream_created = $4, updated_at = now()
+     where projection = $1 and version = $2 and stream = $3`,
+    [owner.projection, owner.version, stream, created],
+  )
 }
 
 const COLUMNS: ReadonlyArray<Column<Checkpoint>> = [

@@ -124,6 +124,18 @@ export async function positionsIn(
   return new Map(rows.map(row => [row.stream, row.sequence]))
 }
 
+/** Stream → when it was made that the live tables were folded from; null where that is not known. */
+export async function foldedStreams(db: Kysely<Tables>, owner: Owner): Promise<Map<string, string | null>> {
+  const { rows } = await db.executeQuery(
+    CompiledQuery.raw(
+      `select stream, to_jsonb(at) ->> 'stream_created' as created
+       from public.projection_checkpoints as at where projection = $1`,
+      [owner.projection],
+    ) as CompiledQuery<{ stream: string; created: string | null }>,
+  )
+  return new Map(rows.map(({ stream, created }) => [stream, created]))
+}
+
 /** Statements that give a table made anew what others were granted on the old one. */
 async function grantsOn(trx: Transaction<Tables>, table: string): Promise<string[]> {
   const { rows } = await trx.executeQuery(

@@ -7,6 +7,7 @@ import { insertAuthEvents } from './auth.ts'
 import { insertBudgetCrossings } from './budgets.ts'
 import {
   createCheckpoints,
+  identifyCheckpoint,
   lockCheckpoints,
   moveCheckpoints,
   type Owner,
@@ -23,6 +24,8 @@ import { addLatency, addTotals, addUsage } from './usage.ts'
 export interface Store {
   /** Where each stream goes on, and the time of the last event that the tables hold. */
   positions(): Promise<ReadonlyMap<string, StoredPosition>>
+  /** Writes down when a stream was made whose position is not known to belong to any. */
+  identify(stream: string, created: string): Promise<void>
   /** Folds the slices into the tables; rows and positions in one transaction. Parts that are in already are skipped. */
   apply(slices: readonly Slice[]): Promise<Applied>
   /** Stores how far the streams went at this time: with the positions, the lag of every read. */
@@ -58,6 +61,9 @@ export function openStore(
         const { rows } = await trx.executeQuery(selectCheckpoints(owner))
         return new Map(rows.map(row => [row.stream, row]))
       }),
+    async identify(stream, created) {
+      await inSchema(trx => trx.executeQuery(identifyCheckpoint(owner, stream, created)))
+    },
     async storeHeads(heads, atMs) {
       const rows = [...heads].map(([stream, sequence]) => ({ stream, sequence, atMs }))
       await inSchema(trx => trx.executeQuery(upsertHeads(rows)))

@@ -1,6 +1,6 @@
 import { closeSync, openSync } from 'node:fs'
 import type { SpoolRecord } from './record.ts'
-import { readRecords, type Segment } from './segment.ts'
+import { isPublished, readRecords, type Segment } from './segment.ts'
 
 const READ_BYTES = 256 * 1024
 
@@ -41,9 +41,7 @@ export class Cursor implements Disposable {
         this.damagedBytes += damagedBytes
         segment.damaged = true
       }
-      const events = records.filter(
-        record => record.kind === 'event' && record.position >= segment.home.acknowledgedBelow,
-      )
+      const events = records.filter(record => isPublished(record, segment.home))
       if (events.length === 0) continue
       this.position = events[events.length - 1]!.position + 1
       return events

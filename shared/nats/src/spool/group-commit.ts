@@ -1,8 +1,15 @@
 import type { Held } from '../backlog.ts'
 import { type Commit, Commits } from './commits.ts'
 import type { SpoolLimits } from './limits.ts'
+import type { Segment } from './segment.ts'
 import type { Shelf } from './shelf.ts'
-import type { Writer } from './writer.ts'
+import { SyncFailed, type Writer } from './writer.ts'
+
+/** A turn whose events no sync has confirmed yet. */
+interface Unsynced {
+  readonly commit: Commit
+  readonly events: readonly Held[]
+}
 
 /**
  * Writes what one turn of the event loop has brought in one write, and runs the turn's callbacks when that is safe: at
@@ -17,8 +24,10 @@ export class GroupCommit {
   readonly #commits = new Commits()
   /** What this turn's callbacks wait for. */
   #turn: Commit | undefined
-  #unsynced: Commit[] = []
+  #unsynced: Unsynced[] = []
   #syncing = false
+  /** A sync failed while another one ran: what that one says is not to be believed. */
+  #isDoubtful = false
   /** Batches written, and the time that writing and syncing them took. */
   commits = 0
   commitMs = 0
@@ -44,7 +53,7 @@ export class GroupCommit {
 
   /** True while the disk may not have all that was written. */
   get isSyncing(): boolean {
-    return this.#syncing
+    return this.#syncing || this.#unsynced.length > 0
   }
 
   /**
@@ -54,10 +63,8 @@ export class GroupCommit {
    */
   write(batch: readonly Held[]): number {
     const startedMs = performance.now()
-    const { next, written } = this.#writer
-    const segment = this.#writer.write(batch, this.#limits.maxBytes - this.#shelf.bytes)
-    const bytes = this.#writer.written - written
-    this.#shelf.add(segment, bytes)
+    const { next } = this.#writer
+    const { segment, bytes } = this.#append(batch, 'event')
     const atMs = Date.now()
     let position = next
     for (const held of batch) {
@@ -69,10 +76,22 @@ export class GroupCommit {
     this.commitMs += performance.now() - startedMs
     if (this.#isSynced) {
       this.#turn = { callbacks: [], left: 1, deadlineMs: startedMs + this.#limits.commitWaitMs }
-      this.#unsynced.push(this.#turn)
+      this.#unsynced.push({ commit: this.#turn, events: batch })
       if (!this.#syncing) this.#sync()
     }
     return segment.bytes - bytes
+  }
+
+  /**
+   * After a failed sync the system has dropped what it could not write, and a further sync would succeed all the same: so
+   * what no sync has confirmed is written once more, to another segment, and only its sync counts.
+   * @throws when the disk fails or the spool is full
+   */
+  writeAgain(): void {
+    const events = this.#unsynced.flatMap(each => each.events)
+    if (events.length === 0 || this.#syncing) return
+    this.#append(events, 'copy')
+    this.#sync()
   }
 
   /** This turn's callbacks wait until its events are acknowledged, since the disk did not take them. */
@@ -113,6 +132,19 @@ export class GroupCommit {
     this.#commits.run(nowMs)
   }
 
+  #append(events: readonly Held[], kind: 'event' | 'copy'): { segment: Segment; bytes: number } {
+    const { written } = this.#writer
+    try {
+      const segment = this.#writer.write(events, this.#limits.maxBytes - this.#shelf.bytes, kind)
+      const bytes = this.#writer.written - written
+      this.#shelf.add(segment, bytes)
+      return { segment, bytes }
+    } catch (error) {
+      if (error instanceof SyncFailed && this.#syncing) this.#isDoubtful = true
+      throw error
+    }
+  }
+
   /** One sync at a time; what is written meanwhile shares the next. */
   #sync(): void {
     const startedMs = performance.now()
@@ -123,13 +155,15 @@ export class GroupCommit {
       const nowMs = performance.now()
       this.commitMs += nowMs - startedMs
       this.#syncing = false
-      if (error) {
-        // The system has dropped what it could not write: these commits wait for their deadline.
+      if (error || this.#isDoubtful) {
+        // These commits wait until they are written again, or for their deadline.
+        this.#isDoubtful = false
+        this.#unsynced = [...commits, ...this.#unsynced]
         this.#writer.abandon()
-        this.#onSyncFailed(error)
+        this.#onSyncFailed(error ?? new Error('an earlier sync failed'))
         return
       }
-      for (const commit of commits) commit.left--
+      for (const { commit } of commits) commit.left--
       this.#commits.run(nowMs)
       if (this.#unsynced.length > 0) this.#sync()
     })

@@ -1,5 +1,6 @@
-import { readdirSync } from 'node:fs'
+import { readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { EndsHistory, parseEndsHistory, type StreamEnds } from '../stream-ends.ts'
 import type { SegmentHome } from './segment.ts'
 import { type Marks, Watermark } from './watermark.ts'
 
@@ -11,11 +12,16 @@ export class Home implements SegmentHome, Disposable {
   readonly path: string
   readonly acknowledgedBelow: number
   readonly #watermark: Watermark
+  /** By position: what comes from there on stands behind those ends. */
+  readonly #ends: EndsHistory
+  /** Copies whose event cannot be read: id → position of the copy that counts. */
+  readonly lonelyCopies = new Map<string, number>()
   oldest = Number.POSITIVE_INFINITY
 
-  constructor(path: string, marks?: Marks) {
+  constructor(path: string, isSynced: boolean, marks?: Marks) {
     this.path = path
-    this.#watermark = new Watermark(path, marks)
+    this.#watermark = new Watermark(path, isSynced, marks)
+    this.#ends = readEnds(path)
     this.acknowledgedBelow = this.#watermark.marks.acknowledged
   }
 
@@ -36,8 +42,37 @@ export class Home implements SegmentHome, Disposable {
     }
   }
 
+  /** Where the streams ended before the event of this position was sent, as far as that is known. */
+  endsBefore(position: number): StreamEnds | undefined {
+    return this.#ends.before(position)
+  }
+
+  /** Events from this position on are sent only now that the streams have these ends. */
+  recordEnds(position: number, ends: StreamEnds): void {
+    this.#ends.forgetBefore(this.#watermark.marks.acknowledged)
+    if (!this.#ends.add(position, ends)) return
+    const path = join(this.path, ENDS)
+    writeFileSync(`${path}.new`, JSON.stringify(this.#ends.entries), { mode: 0o600 })
+    renameSync(`${path}.new`, path)
+  }
+
   [Symbol.dispose](): void {
     this.#watermark[Symbol.dispose]()
+  }
+}
+
+const ENDS = 'ends'
+const MAX_ENDS_BYTES = 256 * 1024
+
+/** Without the file, or when it is damaged, streams are read from their beginning. */
+function readEnds(directory: string): EndsHistory {
+  const path = join(directory, ENDS)
+  try {
+    if (statSync(path).size > MAX_ENDS_BYTES) return new EndsHistory()
+    const parsed = parseEndsHistory(readFileSync(path))
+    return new EndsHistory(parsed.ok ? parsed.value : [])
+  } catch {
+    return new EndsHistory()
   }
 }
 

@@ -9,6 +9,8 @@ export interface SpoolLimits {
   readonly commitWaitMs: number
   /** How often it is written down what is stored, and deleted: each time looks at all events that are held. */
   readonly tidyEveryMs: number
+  /** How often the directory is claimed again; other processes believe a claim for a minute. */
+  readonly claimEveryMs: number
 }
 
 export const DEFAULT_SPOOL_LIMITS: SpoolLimits = Object.freeze({
@@ -17,4 +19,5 @@ export const DEFAULT_SPOOL_LIMITS: SpoolLimits = Object.freeze({
   maxUnspooled: 65_536,
   commitWaitMs: 2_000,
   tidyEveryMs: 500,
+  claimEveryMs: 10_000,
 })

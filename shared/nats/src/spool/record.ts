@@ -9,8 +9,11 @@ export interface SpoolEvent {
   readonly payload: string | Uint8Array
 }
 
-/** `event`: to be published. `context`: an earlier event, repeated at the head of a segment and not published again. */
-export type RecordKind = 'event' | 'context'
+/**
+ * `event`: to be published. `context`: an earlier event, repeated at the head of a segment and not published again. `copy`: an
+ * event of an earlier segment that the disk may have lost, published only if it has.
+ */
+export type RecordKind = 'event' | 'context' | 'copy'
 
 export interface SpoolRecord extends SpoolEvent {
   readonly kind: RecordKind
@@ -30,7 +33,7 @@ export interface SpoolRecord extends SpoolEvent {
  */
 const HEAD_BYTES = 8
 const FIXED_BYTES = 20
-const KINDS: readonly RecordKind[] = ['event', 'context']
+const KINDS: readonly RecordKind[] = ['event', 'context', 'copy']
 /** Above `max_payload` of any server: a longer length is damage. */
 const MAX_BODY_BYTES = 16 * 1024 ** 2
 
@@ -61,7 +64,7 @@ export function writeRecord(
   const { id, subject } = event
   const body = offset + HEAD_BYTES
   const text = body + FIXED_BYTES
-  into[body] = kind === 'event' ? 0 : 1
+  into[body] = KINDS.indexOf(kind)
   into[body + 1] = id.length
   into.writeUInt16LE(subject.length, body + 2)
   into.writeDoubleLE(atMs, body + 4)

@@ -22,6 +22,8 @@ export interface SegmentHome {
   readonly path: string
   /** Events below this position were acknowledged in an earlier life. */
   readonly acknowledgedBelow: number
+  /** Copies whose event cannot be read: id → position of the copy that counts. */
+  readonly lonelyCopies: ReadonlyMap<string, number>
   /** The lowest position that is not acknowledged, while that is being looked for. */
   oldest: number
   /** Events from this position on may not be sent before {@link sending} has moved it. */
@@ -31,6 +33,12 @@ export interface SegmentHome {
 
 export function newSegment(path: string, home: SegmentHome): Segment {
   return { path, home, bytes: 0, unacknowledged: 0, sealed: false, damaged: false, next: undefined }
+}
+
+/** Whether a record is an event of its own that this directory's streams may not have. */
+export function isPublished({ kind, id, position }: SpoolRecord, home: SegmentHome): boolean {
+  if (position < home.acknowledgedBelow) return false
+  return kind === 'event' || (kind === 'copy' && home.lonelyCopies.get(id) === position)
 }
 
 export interface ReadResult {

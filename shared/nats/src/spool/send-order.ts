@@ -42,6 +42,24 @@ export class SendOrder implements Disposable {
     return this.#queue
   }
 
+  /** More of dead processes, behind all that is on the disk. */
+  addAdopted(first: Segment, events: number): void {
+    this.waiting += events
+    this.#cursor ??= new Cursor(first, 0, first.home.acknowledgedBelow)
+  }
+
+  /** What was on the disk is another process's now: what is in memory alone stays. */
+  forgetSpooled(): void {
+    this.#cursor?.[Symbol.dispose]()
+    this.#cursor = undefined
+    this.#stored.clear()
+    const left = [...this.#queue, ...this.#afterDisk].filter(held => held.segment === undefined)
+    this.#queue.clear()
+    this.#afterDisk.clear()
+    for (const held of left) this.#queue.push(held)
+    this.waiting = left.length
+  }
+
   /** The next event, where memory has it. */
   peek(): Held | undefined {
     return this.#queue.peek()

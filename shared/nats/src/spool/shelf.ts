@@ -1,4 +1,4 @@
-import { renameSync, rmSync, unlink } from 'node:fs'
+import { renameSync, unlink } from 'node:fs'
 import { basename, join } from 'node:path'
 import type { Place } from '../backlog.ts'
 import type { LinkLog } from '../link.ts'
@@ -7,29 +7,54 @@ import type { Cursor } from './cursor.ts'
 import type { Home } from './home.ts'
 import { giveUp } from './owner.ts'
 import type { Segment } from './segment.ts'
-
-export const DAMAGED = 'damaged'
+import { DAMAGED, removeDirectory } from './take-dead.ts'
 
 /** The segments on disk, in the order of publishing: those of dead processes first, then our own. */
 export class Shelf {
   readonly #root: string
-  readonly #own: Home
-  readonly #homes: Set<Home>
+  #own: Home
+  readonly #homes = new Set<Home>()
   readonly #segments = new Set<Segment>()
   readonly #log: LinkLog
   /** Stored segments that could not be deleted: they count until they can. */
   readonly #undeleted = new Set<Segment>()
   #last: Segment | undefined
-  #keepAdopted: boolean
+  #keepAdopted = false
   bytes = 0
 
   constructor(root: string, own: Home, adopted: readonly Adopted[], log: LinkLog) {
     this.#root = root
     this.#own = own
     this.#log = log
-    this.#homes = new Set([...adopted.map(each => each.home), own])
-    this.#keepAdopted = adopted.length > 0
-    for (const { segments } of adopted) for (const segment of segments) this.add(segment, segment.bytes)
+    this.addAdopted(adopted)
+    this.#homes.add(own)
+  }
+
+  /** Puts what dead processes left behind all that is here; none of it is deleted before {@link releaseAdopted}. */
+  addAdopted(adopted: readonly Adopted[]): void {
+    if (adopted.length > 0) this.#keepAdopted = true
+    for (const { home, segments } of adopted) {
+      this.#homes.add(home)
+      for (const segment of segments) this.add(segment, segment.bytes)
+    }
+  }
+
+  /** Directories of dead processes whose events are not all stored yet. */
+  get adoptedPaths(): Set<string> {
+    return new Set([...this.#homes].filter(home => home !== this.#own).map(({ path }) => path))
+  }
+
+  /** All that is here is another process's now: begins again in a directory of its own. */
+  moveTo(own: Home): void {
+    for (const home of this.#homes) home[Symbol.dispose]()
+    this.#homes.clear()
+    this.#segments.clear()
+    this.#undeleted.clear()
+    this.#last = undefined
+    this.#keepAdopted = false
+    this.bytes = 0
+    this.#own = own
+    this.#homes.add(own)
   }
 
   get first(): Segment | undefined {
@@ -100,7 +125,7 @@ export class Shelf {
   close(keep: boolean): void {
     for (const home of this.#homes) home[Symbol.dispose]()
     if (!keep && this.unacknowledged === 0 && !this.#keepAdopted) {
-      this.#remove(this.#own)
+      removeDirectory(this.#root, this.#own.path)
     } else {
       giveUp(this.#own.path)
     }
@@ -112,15 +137,8 @@ export class Shelf {
       if (home === this.#own || used.has(home)) continue
       this.#homes.delete(home)
       home[Symbol.dispose]()
-      this.#remove(home)
+      removeDirectory(this.#root, home.path)
     }
-  }
-
-  /** Out of sight first: a process that is killed meanwhile leaves nothing that looks like a spool. */
-  #remove(home: Home): void {
-    const hidden = join(this.#root, `.${basename(home.path)}`)
-    renameSync(home.path, hidden)
-    rmSync(hidden, { recursive: true, force: true })
   }
 
   #setAside(segment: Segment): void {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { cpSync } from 'node:fs'
+import { cpSync, utimesSync } from 'node:fs'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -10,6 +10,7 @@ import { eventually, startNatsServer } from '@fluxgate/testing'
 import { replay } from '../follow.ts'
 import { connectNats } from '../link.ts'
 import { EventPublisher } from '../publisher.ts'
+import { readStreamEnds, type StreamEnds } from '../stream-ends.ts'
 import { numbered, numberOf, silent, startBench, type TestBench } from '../test-bench.ts'
 import { DEFAULT_TOPOLOGY, topology } from '../topology.ts'
 import { findStored } from './stored.ts'
@@ -84,7 +85,7 @@ describe('a publisher with a spool', () => {
     const { spool, adopted } = open(killed.root)
     const [dead] = adopted
     assert.equal(dead!.uncertain.length, 300)
-    spool.skip(await findStored(bench.link, dead!.uncertain, dead!.fromMs, dead!.untilMs))
+    spool.skip(await findStored(bench.link, dead!.uncertain, dead!.ends))
     await using next = new EventPublisher(bench.link, {}, spool)
     for (const i of range(300, 400)) next.append(numbered(i))
     await next.flush()
@@ -92,11 +93,64 @@ describe('a publisher with a spool', () => {
     assert.deepEqual(await stored(bench), range(0, 400))
   })
 
-  it('doubles nothing when the connection broke before the acknowledgements, for longer than a stream remembers', async () => {
+  it('doubles nothing when its clock is wrong and the stream got events long after their last write', async t => {
+    await using bench = await benchWithWindow(500)
+    using place = temporaryRoot()
+    using killed = temporaryRoot()
+    const realMs = Date.now()
+    t.mock.method(Date, 'now', () => realMs + 300_000)
+    const { spool: first } = open(place.root)
+    first.recordEnds(await readStreamEnds(bench.link))
+    const publisher = new EventPublisher(bench.link, {}, first)
+    for (const i of range(0, 300)) publisher.append(numbered(i))
+    await publisher.flush()
+    cpSync(place.root, killed.root, { recursive: true })
+    die(killed.root)
+    for (const segment of segmentsUnder(killed.root)) utimesSync(segment, 1, 1)
+    await publisher.close()
+    t.mock.reset()
+    await sleep(1_000)
+
+    const { spool, adopted } = open(killed.root)
+    const [dead] = adopted
+    assert.equal(dead!.ends?.TOKENS?.sequence, 0)
+    spool.skip(await findStored(bench.link, dead!.uncertain, dead!.ends))
+    await using next = new EventPublisher(bench.link, {}, spool)
+    await next.flush()
+    assert.deepEqual(await stored(bench), range(0, 300))
+  })
+
+  it('reads no more of a stream than what came after the ends that it knew', async () => {
+    await using bench = await startBench()
+    await using publisher = new EventPublisher(bench.link)
+    for (const i of range(0, 20)) await publisher.publish(numbered(i))
+    const ends = await readStreamEnds(bench.link)
+    for (const i of range(20, 30)) await publisher.publish(numbered(i))
+    const sought: Array<{ subject: string; id: string }> = []
+    for await (const { events } of replay(bench.link, { stream: 'TOKENS', from: 'first' })) {
+      for (const { subject, event } of events) sought.push({ subject, id: event.id })
+    }
+    const numbersFound = async (known: StreamEnds | undefined) =>
+      [...(await findStored(bench.link, sought, known)).values()].map(({ sequence }) => sequence)
+    assert.deepEqual(await numbersFound(ends), range(21, 31))
+    assert.deepEqual(await numbersFound(undefined), range(1, 31))
+    const { TOKENS } = ends
+    assert.deepEqual(
+      await numbersFound({ TOKENS: { ...TOKENS!, created: 'before NATS lost its disk' } }),
+      range(1, 31),
+      'another stream of that name',
+    )
+    await bench.link.manager.streams.delete('TOKENS')
+    assert.deepEqual(await numbersFound(ends), [], 'none has been made yet')
+  })
+
+  it('doubles nothing when the connection broke before the acknowledgements, for longer than a stream remembers', async t => {
+    const realNow = Date.now
+    t.mock.method(Date, 'now', () => realNow() + 300_000)
     await using bench = await benchWithWindow(300)
     await using wire = await startWire(bench.server.port)
     await using link = await connectNats({ url: wire.url, name: 'deaf' }, silent)
-    await using publisher = new EventPublisher(link, { lookUpAfterMs: 500 })
+    await using publisher = new EventPublisher(link, { lookUpAfterMs: 500, ackTimeoutMs: 60_000 })
     await publisher.publish(numbered(0))
     wire.deaf = true
     const total = 500

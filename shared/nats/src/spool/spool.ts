@@ -1,10 +1,12 @@
+import { existsSync } from 'node:fs'
 import type { Backlog, Held, Place } from '../backlog.ts'
 import type { LinkLog } from '../link.ts'
+import type { StreamEnds } from '../stream-ends.ts'
 import type { Adopted } from './adopt.ts'
 import { GroupCommit } from './group-commit.ts'
 import type { Home } from './home.ts'
 import type { SpoolLimits } from './limits.ts'
-import { keepClaim } from './owner.ts'
+import { claim, keepClaim } from './owner.ts'
 import type { Segment } from './segment.ts'
 import { SendOrder } from './send-order.ts'
 import { Shelf } from './shelf.ts'
@@ -29,10 +31,14 @@ export interface SpoolFigures {
   readonly oldestMs: number
 }
 
+/** What the spool asks of whoever opened it: a directory instead of one that another process has taken. */
+export type Reopen = () => Home
+
 /** This share of the bytes is kept for work in flight: new work is refused before. */
 const RESERVE = 1 / 8
 const PROBE_EVERY_MS = 1_000
-const CLAIM_EVERY_MS = 10_000
+/** A process that was stopped for so long looks whether its directory is still its own before it writes. */
+const CLAIM_OVERDUE_MS = 10_000
 
 /**
  * A backlog on disk. Every batch is written before it is sent. While streams keep up, events go from memory; when they
@@ -44,9 +50,10 @@ export class Spool implements Backlog {
   readonly #shelf: Shelf
   readonly #order: SendOrder
   readonly #group: GroupCommit
-  readonly #home: Home
+  #home: Home
   readonly #limits: SpoolLimits
   readonly #options: WriterOptions
+  readonly #reopen: Reopen
   readonly #log: LinkLog
   /** In memory alone, sent or not. */
   readonly #unspooled = new Set<Held>()
@@ -54,7 +61,7 @@ export class Spool implements Backlog {
   #fault: string | undefined
   #probeAtMs = 0
   #tidyAtMs = 0
-  #claimAtMs = 0
+  #claimAtMs: number
   readonly #counts = { faults: 0, alreadyStored: 0, lost: 0 }
 
   constructor(
@@ -63,11 +70,14 @@ export class Spool implements Backlog {
     adopted: readonly Adopted[],
     limits: SpoolLimits,
     options: WriterOptions,
+    reopen: Reopen,
     log: LinkLog,
   ) {
     this.#home = home
     this.#limits = limits
     this.#options = options
+    this.#reopen = reopen
+    this.#claimAtMs = performance.now() + limits.claimEveryMs
     this.#log = log
     this.#writer = new Writer(home, options)
     this.#shelf = new Shelf(root, home, adopted, log)
@@ -103,9 +113,36 @@ export class Spool implements Backlog {
     }
   }
 
+  /** The directory that this process writes to. */
+  get path(): string {
+    return this.#home.path
+  }
+
+  /** Directories of dead processes in it whose events are not all stored yet. */
+  get adoptedPaths(): Set<string> {
+    return this.#shelf.adoptedPaths
+  }
+
   /** Events of earlier processes that their streams hold already: they are not sent again. */
   skip(ids: Map<string, unknown>): void {
-    this.#skip = ids
+    for (const [id, at] of ids) this.#skip.set(id, at)
+  }
+
+  /**
+   * Publishes what processes left that died meanwhile, after all that is here and before all that comes.
+   * @returns false while the disk fails, or when the directory has been taken from us since: nothing is done then
+   */
+  addAdopted(adopted: readonly Adopted[]): boolean {
+    if (this.#fault !== undefined || this.#unspooled.size > 0) return false
+    if (adopted.some(({ home }) => !home.path.startsWith(`${this.#home.path}/`))) return false
+    this.#writer.seal()
+    this.#shelf.addAdopted(adopted)
+    for (const { segments, damagedBytes } of adopted) {
+      const events = segments.reduce((sum, segment) => sum + segment.unacknowledged, 0)
+      if (segments[0]) this.#order.addAdopted(segments[0], events)
+      this.#order.damagedBytes += damagedBytes
+    }
+    return true
   }
 
   /** Called when all that was to be learnt from what earlier processes left is written down here. */
@@ -115,6 +152,8 @@ export class Spool implements Backlog {
 
   add(batch: readonly Held[]): void {
     if (batch.length === 0) return
+    const nowMs = performance.now()
+    if (nowMs > this.#claimAtMs + CLAIM_OVERDUE_MS) this.#keepClaim(nowMs)
     const offset = this.#fault === undefined ? this.#write(batch) : undefined
     if (offset === undefined) this.#keepInMemory(batch)
     else this.#order.addSpooled(batch, offset)
@@ -148,6 +187,11 @@ export class Spool implements Backlog {
     segment.unacknowledged -= events
   }
 
+  recordEnds(ends: StreamEnds): void {
+    const { next } = this.#writer
+    this.#attempt(() => this.#home.recordEnds(next, ends), 'the ends of the streams cannot be written')
+  }
+
   tick(outstanding: Iterable<Place>): void {
     const nowMs = performance.now()
     this.#group.run(nowMs)
@@ -156,9 +200,7 @@ export class Spool implements Backlog {
       this.#tidyAtMs = nowMs + this.#limits.tidyEveryMs
       this.#attempt(() => this.#tidy(outstanding), 'the spool cannot be tidied')
     }
-    if (nowMs < this.#claimAtMs) return
-    this.#claimAtMs = nowMs + CLAIM_EVERY_MS
-    this.#attempt(() => keepClaim(this.#home.path), 'the spool cannot be claimed')
+    if (nowMs >= this.#claimAtMs) this.#keepClaim(nowMs)
   }
 
   /** What is not stored, or not ended, stays on disk for the next process. */
@@ -168,6 +210,33 @@ export class Spool implements Backlog {
     this.#writer[Symbol.dispose]()
     const running = !this.#options.carry()[Symbol.iterator]().next().done
     this.#shelf.close(running)
+  }
+
+  #keepClaim(nowMs: number): void {
+    this.#claimAtMs = nowMs + this.#limits.claimEveryMs
+    this.#attempt(() => {
+      try {
+        keepClaim(this.#home.path)
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+        if (existsSync(this.#home.path)) claim(this.#home.path)
+        else this.#moveOut()
+      }
+    }, 'the spool cannot be claimed')
+  }
+
+  /** Another process took us for dead, as after a long stop: it publishes what is in the directory, and we begin anew. */
+  #moveOut(): void {
+    const lost = this.#home.path
+    this.#home = this.#reopen()
+    this.#shelf.moveTo(this.#home)
+    this.#writer.moveTo(this.#home)
+    this.#order.forgetSpooled()
+    this.#skip.clear()
+    this.#log.error(
+      { lost, path: this.#home.path },
+      'another process has taken the spool: a new one is opened',
+    )
   }
 
   get #crowded(): boolean {
@@ -231,6 +300,12 @@ export class Spool implements Backlog {
       return
     }
     this.#fault = undefined
+    try {
+      this.#group.writeAgain()
+    } catch (error) {
+      this.#fail(error)
+      return
+    }
     if (events.length > 0 && this.#write(events) === undefined) return
     this.#log.info({ events: events.length }, 'the spool takes events again')
     this.#unspooled.clear()

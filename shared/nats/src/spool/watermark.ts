@@ -1,4 +1,4 @@
-import { closeSync, constants, openSync, readFileSync, writeSync } from 'node:fs'
+import { closeSync, constants, fdatasyncSync, openSync, readFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
 
@@ -16,15 +16,18 @@ const FILE = 'watermark'
 const BYTES = 20
 
 /**
- * The marks of one directory: 20 bytes that are written over, with their CRC. Not synced: an older mark only makes a
- * restart look up more events than it must, so the limit is written before the events below it are sent.
+ * The marks of one directory: 20 bytes that are written over, with their CRC. The limit is written before the events below
+ * it are sent, and where commits are synced it is on the disk by then: an older one would call sent events unsent. An older
+ * `acknowledged` only makes a restart look up more events than it must, and is not synced.
  */
 export class Watermark implements Disposable {
   readonly #fd: number
   readonly #bytes = Buffer.alloc(BYTES)
+  readonly #isSynced: boolean
   #marks: Marks
 
-  constructor(directory: string, marks: Marks = { acknowledged: 0, sendLimit: 0 }) {
+  constructor(directory: string, isSynced: boolean, marks: Marks = { acknowledged: 0, sendLimit: 0 }) {
+    this.#isSynced = isSynced
     this.#fd = openSync(join(directory, FILE), constants.O_RDWR | constants.O_CREAT, 0o600)
     this.#marks = marks
     this.write(marks)
@@ -36,11 +39,13 @@ export class Watermark implements Disposable {
 
   /** @throws when the disk fails; the room is there already */
   write(marks: Marks): void {
+    const isLimitMoved = marks.sendLimit !== this.#marks.sendLimit
     this.#marks = marks
     this.#bytes.writeDoubleLE(marks.acknowledged, 4)
     this.#bytes.writeDoubleLE(marks.sendLimit, 12)
     this.#bytes.writeUInt32LE(crc32(this.#bytes.subarray(4)), 0)
     writeSync(this.#fd, this.#bytes, 0, BYTES, 0)
+    if (this.#isSynced && isLimitMoved) fdatasyncSync(this.#fd)
   }
 
   [Symbol.dispose](): void {

@@ -10,7 +10,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { type Home, SEGMENT_SUFFIX } from './home.ts'
-import { recordBytes, type SpoolEvent, writeRecord } from './record.ts'
+import { type RecordKind, recordBytes, type SpoolEvent, writeRecord } from './record.ts'
 import { newSegment, type Segment } from './segment.ts'
 
 export interface WriterOptions {
@@ -26,13 +26,14 @@ const SCRATCH_BYTES = 1024 ** 2
 
 /** Appends batches to the segments of one directory, each batch in one write. */
 export class Writer implements Disposable {
-  readonly #home: Home
+  #home: Home
   readonly #options: WriterOptions
   #scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES)
   #segment: Segment | undefined
   #fd = -1
   #segments = 0
   #abandoned = false
+  #isSealed = false
   /** File that is being synced just now; it may not be closed before that ends. */
   #syncing = -1
   /** Position of the next event. */
@@ -53,25 +54,48 @@ export class Writer implements Disposable {
   /**
    * All of the batch or nothing: a failed write is cut off again, and a segment that it would have begun is removed.
    * @param room bytes that it may take
+   * @param kind `copy` for events that are in an abandoned segment: they are counted there
    * @returns the segment that the batch is in; its first event has the position that {@link next} had before
    */
-  write(events: readonly SpoolEvent[], room: number): Segment {
+  write(events: readonly SpoolEvent[], room: number, kind: 'event' | 'copy' = 'event'): Segment {
     const current = this.#segment
-    const fresh = current === undefined || this.#abandoned || current.bytes >= this.#options.segmentBytes
+    const fresh =
+      current === undefined ||
+      this.#abandoned ||
+      this.#isSealed ||
+      current.bytes >= this.#options.segmentBytes
     const context = fresh ? [...this.#options.carry()] : []
-    const bytes = this.#encode(context, events)
+    const bytes = this.#encode(context, events, kind)
     if (bytes > room) throw new SpoolFull()
+    const unacknowledged = kind === 'event' ? events.length : 0
     if (!fresh) {
       this.#append(this.#fd, current, bytes)
-      this.#count(current, events.length, bytes)
+      this.#count(current, events.length, unacknowledged, bytes)
       return current
     }
     const segment = this.#begin(bytes)
     if (current) current.sealed = true
     this.#segment = segment
     this.#abandoned = false
-    this.#count(segment, events.length, bytes)
+    this.#isSealed = false
+    this.#count(segment, events.length, unacknowledged, bytes)
     return segment
+  }
+
+  /** The next batch begins a new segment, so that others can stand before it in the order of publishing. */
+  seal(): void {
+    this.#isSealed = this.#segment !== undefined
+  }
+
+  /** Begins again in another directory; what was written to this one is another process's now. */
+  moveTo(home: Home): void {
+    this.#retire()
+    this.#segment = undefined
+    this.#home = home
+    this.#segments = 0
+    this.#abandoned = false
+    this.#isSealed = false
+    this.next = 0
   }
 
   /** Calls back when all that was written before is on the disk itself. */
@@ -107,7 +131,7 @@ export class Writer implements Disposable {
     this.#segment = undefined
   }
 
-  #encode(context: readonly SpoolEvent[], events: readonly SpoolEvent[]): number {
+  #encode(context: readonly SpoolEvent[], events: readonly SpoolEvent[], kind: RecordKind): number {
     let bytes = 0
     for (const event of context) bytes += recordBytes(event)
     for (const event of events) bytes += recordBytes(event)
@@ -116,7 +140,7 @@ export class Writer implements Disposable {
     let position = this.next
     let at = 0
     for (const event of context) at = writeRecord(this.#scratch, at, 'context', event, position, atMs)
-    for (const event of events) at = writeRecord(this.#scratch, at, 'event', event, position++, atMs)
+    for (const event of events) at = writeRecord(this.#scratch, at, kind, event, position++, atMs)
     return bytes
   }
 
@@ -130,9 +154,9 @@ export class Writer implements Disposable {
     }
   }
 
-  #count(segment: Segment, events: number, bytes: number): void {
+  #count(segment: Segment, events: number, unacknowledged: number, bytes: number): void {
     segment.bytes += bytes
-    segment.unacknowledged += events
+    segment.unacknowledged += unacknowledged
     this.next += events
     this.written += bytes
     if (this.#scratch.length > SCRATCH_BYTES) this.#scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES)
@@ -141,7 +165,7 @@ export class Writer implements Disposable {
   /** Writes the encoded batch to a new file; the one before it is whole on the disk by then, if it has to be. */
   #begin(bytes: number): Segment {
     const synced = this.#options.fsync === 'commit'
-    if (synced && this.#fd !== -1 && !this.#abandoned) fdatasyncSync(this.#fd)
+    if (synced && this.#fd !== -1 && !this.#abandoned) this.#syncNow()
     const path = join(this.#home.path, `${String(++this.#segments).padStart(9, '0')}${SEGMENT_SUFFIX}`)
     const segment = newSegment(path, this.#home)
     const fd = openSync(path, 'wx', 0o600)
@@ -158,9 +182,27 @@ export class Writer implements Disposable {
     return segment
   }
 
+  #syncNow(): void {
+    try {
+      fdatasyncSync(this.#fd)
+    } catch (cause) {
+      this.#abandoned = true
+      throw new SyncFailed(cause)
+    }
+  }
+
   #retire(): void {
     if (this.#fd !== -1 && this.#fd !== this.#syncing) closeSync(this.#fd)
     this.#fd = -1
+  }
+}
+
+/** The disk may not have what was written since the last sync, and a further sync of the same file would not say so. */
+export class SyncFailed extends Error {
+  readonly code = 'FLUXGATE_SPOOL_SYNC_FAILED'
+
+  constructor(cause: unknown) {
+    super((cause as Error).message, { cause })
   }
 }
 

@@ -1,8 +1,7 @@
 import { collectorOf } from '../usage/collector.ts'
-import { jsonTap } from '../usage/json-tap.ts'
-import { sseTap } from '../usage/sse-tap.ts'
 import { anthropic as anthropicUsage } from '../usage/vendors/anthropic.ts'
-import { largest, parseObject, textField } from './body.ts'
+import { MESSAGES_SIGNS } from './answer-signs.ts'
+import { largest, readCallBody, textField } from './body.ts'
 import type { Dialect } from './dialect.ts'
 import { promptSize } from './prompt-size.ts'
 
@@ -13,9 +12,11 @@ const PROMPT_FIELDS = ['messages', 'system', 'tools']
 export const anthropic: Dialect = {
   name: 'anthropic',
   promptFields: PROMPT_FIELDS,
+  streamForm: 'events',
+  signs: () => MESSAGES_SIGNS,
 
   read(path, bytes) {
-    const parsed = parseObject(bytes)
+    const parsed = readCallBody(bytes)
     if (!parsed.ok) return parsed
     const body = parsed.value
     return {
@@ -38,17 +39,12 @@ export const anthropic: Dialect = {
     return collectorOf(anthropicUsage)
   },
 
-  tap(contentType) {
-    const usage = collectorOf(anthropicUsage)
-    return contentType.startsWith('text/event-stream') ? sseTap(usage, false) : jsonTap(usage)
-  },
-
   errorBody(type, _code, message, requestId) {
     return JSON.stringify({ type: 'error', error: { type, message }, request_id: requestId })
   },
 
-  errorFrame(contentType, _code, message, requestId) {
-    if (!contentType.startsWith('text/event-stream')) return ''
+  errorFrame(form, _code, message, requestId) {
+    if (form !== 'events') return ''
     const body = { type: 'error', error: { type: 'api_error', message }, request_id: requestId }
     return `event: error\ndata: ${JSON.stringify(body)}\n\n`
   },

@@ -1,17 +1,80 @@
-/** Reading JSON bodies that came from outside. */
-export type JsonObject = Readonly<Record<string, unknown>>
+import { type JsonObject, MAX_JSON_DEPTH, readJson } from '@fluxgate/contracts'
+import { findMembers, foldName, type Member } from './members.ts'
 
-export function parseObject(body: Buffer): { ok: true; value: JsonObject } | { ok: false; message: string } {
-  let value: unknown
-  try {
-    value = JSON.parse(body.toString('utf8'))
-  } catch {
-    return { ok: false, message: 'We could not parse the JSON body of your request.' }
-  }
+export type { JsonObject }
+
+export interface BadBody {
+  readonly ok: false
+  readonly code: string
+  readonly message: string
+}
+
+export interface CallBody {
+  readonly ok: true
+  readonly value: JsonObject
+  /** Where the members are whose names this gateway reads. */
+  readonly members: readonly Member[]
+}
+
+const NOT_JSON = 'We could not parse the JSON body of your request.'
+/** What decides who answers and how, and so must be the same for every reader. */
+export const DECIDING = ['model', 'stream', 'stream_options']
+
+export function foldedNames(names: readonly string[]): ReadonlySet<string> {
+  return new Set(names.map(foldName))
+}
+
+/** Bounded in depth; its size was bounded when it was received. */
+export function parseObject(body: Buffer): BadBody | { readonly ok: true; readonly value: JsonObject } {
+  const read = readJson(body, { maxSize: Number.POSITIVE_INFINITY })
+  if (!read.ok) return bad('invalid_json', read.reason === 'not JSON' ? NOT_JSON : tooDeep())
+  const { value } = read
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    return { ok: false, message: 'The body of your request must be a JSON object.' }
+    return bad('invalid_json', 'The body of your request must be a JSON object.')
   }
   return { ok: true, value: value as JsonObject }
+}
+
+/**
+ * The body of a call. Refused is what this gateway and the model server could read differently: a deciding member that is
+ * there twice, or in another case, and a `stream` that is neither a boolean nor null.
+ *
+ * @param folded the names that decide, as `foldedNames` gives them
+ */
+export function readCallBody(bytes: Buffer, folded: ReadonlySet<string> = FOLDED): BadBody | CallBody {
+  const parsed = parseObject(bytes)
+  if (!parsed.ok) return parsed
+  const members = findMembers(bytes, 0, folded)
+  const seen = new Set<string>()
+  for (const { name } of members) {
+    if (name !== unfolded(name))
+      return bad(
+        'ambiguous_field',
+        `${JSON.stringify(name)} is not a field; ${JSON.stringify(unfolded(name))} is.`,
+      )
+    if (seen.has(name))
+      return bad('ambiguous_field', `The field ${JSON.stringify(name)} is given more than once.`)
+    seen.add(name)
+  }
+  const { stream } = parsed.value
+  if (stream !== undefined && stream !== null && typeof stream !== 'boolean')
+    return bad('invalid_stream', 'The field "stream" must be true, false or null.')
+  return { ok: true, value: parsed.value, members }
+}
+
+const FOLDED = foldedNames(DECIDING)
+
+/** The name that a reader who ignores case takes it for. */
+function unfolded(name: string): string {
+  return foldName(name).toLowerCase()
+}
+
+function tooDeep(): string {
+  return `The JSON body of your request is nested deeper than ${MAX_JSON_DEPTH} levels.`
+}
+
+function bad(code: string, message: string): BadBody {
+  return { ok: false, code, message }
 }
 
 export function textField(body: JsonObject, name: string): string | undefined {

@@ -1,6 +1,8 @@
 import type { UsageCollector } from '../usage/collector.ts'
-import type { UsageTap } from '../usage/tap.ts'
+import type { AnswerForm } from '../usage/tap.ts'
 import type { Vendor } from '../usage/vendors/vendor.ts'
+import type { AnswerSigns } from './answer-signs.ts'
+import type { BadBody } from './body.ts'
 import type { PromptSize } from './prompt-size.ts'
 
 /** What admission needs to know of a request body. */
@@ -22,7 +24,7 @@ export interface ReadCall {
   readonly stripUsage: boolean
 }
 
-export type ReadResult = { ok: true; call: ReadCall } | { ok: false; message: string }
+export type ReadResult = { ok: true; call: ReadCall } | BadBody
 
 /** How one family of clients speaks: its bodies, its usage, its errors. */
 export interface Dialect {
@@ -32,9 +34,11 @@ export interface Dialect {
   read(path: string, body: Buffer): ReadResult
   /** A new collector, for one answer of an upstream whose figures are by this vendor's rule, where it is known. */
   usage(vendor?: Vendor): UsageCollector
-  /** A tap for the answer, chosen by its content type. */
-  tap(contentType: string, stripUsage: boolean, vendor?: Vendor): UsageTap
+  /** How a streamed answer comes. */
+  readonly streamForm: 'events' | 'lines'
+  /** How the parts of a stream that a call of this path answers are read. */
+  signs(path: string): AnswerSigns
   errorBody(type: string, code: string, message: string, requestId: string): string
-  /** What ends a stream whose upstream broke, in this dialect. */
-  errorFrame(contentType: string, code: string, message: string, requestId: string): string
+  /** What ends a stream whose upstream broke, in this dialect; empty for an answer that has no frames. */
+  errorFrame(form: AnswerForm | undefined, code: string, message: string, requestId: string): string
 }

@@ -1,12 +1,13 @@
 import { collectorOf } from '../usage/collector.ts'
-import { jsonTap } from '../usage/json-tap.ts'
-import { ndjsonTap } from '../usage/ndjson-tap.ts'
 import { ollama as ollamaUsage } from '../usage/vendors/ollama.ts'
-import { type JsonObject, largest, parseObject, textField } from './body.ts'
+import { OLLAMA_SIGNS } from './answer-signs.ts'
+import { DECIDING, foldedNames, type JsonObject, largest, readCallBody, textField } from './body.ts'
 import type { Dialect } from './dialect.ts'
 import { promptSize } from './prompt-size.ts'
 
 const PROMPT_FIELDS = ['messages', 'prompt', 'system', 'suffix', 'input', 'tools', 'images']
+/** `name` is the older form of `model`. */
+const NAMES = foldedNames([...DECIDING, 'name'])
 /** What generates text, and streams it unless told otherwise. */
 const GENERATES = new Set(['/api/chat', '/api/generate'])
 
@@ -14,9 +15,11 @@ const GENERATES = new Set(['/api/chat', '/api/generate'])
 export const ollama: Dialect = {
   name: 'ollama',
   promptFields: PROMPT_FIELDS,
+  streamForm: 'lines',
+  signs: () => OLLAMA_SIGNS,
 
   read(path, bytes) {
-    const parsed = parseObject(bytes)
+    const parsed = readCallBody(bytes, NAMES)
     if (!parsed.ok) return parsed
     const body = parsed.value
     const options = body.options
@@ -40,17 +43,12 @@ export const ollama: Dialect = {
     return collectorOf(ollamaUsage)
   },
 
-  tap(contentType) {
-    const usage = collectorOf(ollamaUsage)
-    return contentType.startsWith('application/x-ndjson') ? ndjsonTap(usage) : jsonTap(usage)
-  },
-
   errorBody(_type, _code, message) {
     return JSON.stringify({ error: message })
   },
 
-  errorFrame(contentType, _code, message) {
-    return contentType.startsWith('application/x-ndjson') ? `${JSON.stringify({ error: message })}\n` : ''
+  errorFrame(form, _code, message) {
+    return form === 'lines' ? `${JSON.stringify({ error: message })}\n` : ''
   },
 }
 

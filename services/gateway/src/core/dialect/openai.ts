@@ -1,9 +1,9 @@
 import { collectorOf } from '../usage/collector.ts'
-import { jsonTap } from '../usage/json-tap.ts'
-import { sseTap } from '../usage/sse-tap.ts'
 import { openaiConvention } from '../usage/vendors/vendor.ts'
-import { type JsonObject, largest, parseObject, textField } from './body.ts'
+import { CHAT_SIGNS, OTHER_SIGNS, RESPONSES_SIGNS } from './answer-signs.ts'
+import { type CallBody, type JsonObject, largest, readCallBody, textField } from './body.ts'
 import type { Dialect, ReadCall } from './dialect.ts'
+import { findMembers, foldName, splice } from './members.ts'
 import { promptSize } from './prompt-size.ts'
 
 const PROMPT_FIELDS = ['messages', 'prompt', 'input', 'instructions', 'tools', 'functions']
@@ -16,15 +16,19 @@ const ASKS_FOR_USAGE = new Set(['/v1/chat/completions', '/v1/completions'])
 export const openai: Dialect = {
   name: 'openai',
   promptFields: PROMPT_FIELDS,
+  streamForm: 'events',
+
+  signs(path) {
+    if (ASKS_FOR_USAGE.has(path)) return CHAT_SIGNS
+    return path === '/v1/responses' ? RESPONSES_SIGNS : OTHER_SIGNS
+  },
 
   read(path, bytes) {
-    const parsed = parseObject(bytes)
+    const parsed = readCallBody(bytes)
     if (!parsed.ok) return parsed
     const body = parsed.value
     const stream = body.stream === true
-    const asked =
-      (body.stream_options as { include_usage?: unknown } | null | undefined)?.include_usage === true
-    const inject = stream && !asked && ASKS_FOR_USAGE.has(path)
+    const asking = stream && ASKS_FOR_USAGE.has(path) ? withUsageAsked(bytes, parsed) : undefined
     const call: ReadCall = {
       facts: {
         model: textField(body, 'model') ?? '',
@@ -33,8 +37,8 @@ export const openai: Dialect = {
         answers: answersOf(path, body),
         maxTokens: largest(body, LIMIT_FIELDS),
       },
-      body: inject ? withUsageAsked(bytes, body) : bytes,
-      stripUsage: inject,
+      body: asking ?? bytes,
+      stripUsage: asking !== undefined,
     }
     return { ok: true, call }
   },
@@ -43,17 +47,12 @@ export const openai: Dialect = {
     return collectorOf(openaiConvention(vendor))
   },
 
-  tap(contentType, stripUsage, vendor) {
-    const usage = openai.usage(vendor)
-    return contentType.startsWith('text/event-stream') ? sseTap(usage, stripUsage) : jsonTap(usage)
-  },
-
   errorBody(type, code, message) {
     return JSON.stringify({ error: { message, type, param: null, code } })
   },
 
-  errorFrame(contentType, code, message) {
-    if (!contentType.startsWith('text/event-stream')) return ''
+  errorFrame(form, code, message) {
+    if (form !== 'events') return ''
     return `data: ${JSON.stringify({ error: { message, type: 'server_error', param: null, code } })}\n\n`
   },
 }
@@ -66,14 +65,35 @@ function answersOf(path: string, body: JsonObject): number {
   return Math.max(1, largest(body, ['n', 'best_of']) ?? 1) * Math.max(1, prompts)
 }
 
-const OPTION = '"stream_options":{"include_usage":true}'
+const OPTION = '"include_usage":true'
+const CLOSE_BRACE = 125
+const INCLUDE_USAGE = new Set([foldName('include_usage')])
 
-/** Splices the option in after the opening brace, so that every other byte stays the client's. */
-function withUsageAsked(bytes: Buffer, body: JsonObject): Buffer {
-  if ('stream_options' in body) {
-    const options = body.stream_options as JsonObject | null
-    return Buffer.from(JSON.stringify({ ...body, stream_options: { ...options, include_usage: true } }))
-  }
-  const brace = bytes.indexOf('{')
-  return Buffer.concat([bytes.subarray(0, brace + 1), Buffer.from(`${OPTION},`), bytes.subarray(brace + 1)])
+/**
+ * The body with the option spliced in, every other byte the client's.
+ * @returns undefined when the client has asked itself, or when what it sent is for the server to refuse
+ */
+function withUsageAsked(bytes: Buffer, { value, members }: CallBody): Buffer | undefined {
+  const member = members.find(({ name }) => name === 'stream_options')
+  if (!member) return withMember(bytes, 0, `"stream_options":{${OPTION}}`)
+  const options = value.stream_options
+  if (options === null) return splice(bytes, [{ ...member, by: `{${OPTION}}` }])
+  if (typeof options !== 'object' || Array.isArray(options)) return undefined
+  const given = findMembers(bytes, member.start, INCLUDE_USAGE)
+  if ((options as JsonObject).include_usage === true && given.length === 1) return undefined
+  if (given.length > 0)
+    return splice(
+      bytes,
+      given.map(range => ({ ...range, by: 'true' })),
+    )
+  return withMember(bytes, member.start, OPTION)
+}
+
+/** Adds a member at the beginning of the object that begins at `from`. */
+function withMember(bytes: Buffer, from: number, member: string): Buffer {
+  const inside = bytes.indexOf('{', from) + 1
+  let first = inside
+  while (bytes[first]! <= 32) first++
+  const isEmpty = bytes[first] === CLOSE_BRACE
+  return splice(bytes, [{ start: inside, end: inside, by: isEmpty ? member : `${member},` }])
 }

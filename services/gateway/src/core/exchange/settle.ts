@@ -50,6 +50,8 @@ export interface Answered {
   readonly reported: ReportedUsage | undefined
   /** Pieces of generated text that passed. */
   readonly pieces: number
+  /** It is, or contains, an error although its status is good. */
+  readonly isError: boolean
 }
 
 /**
@@ -75,7 +77,8 @@ export function settle(
   call: Settled,
   counted: Counted | undefined,
 ): Settlement {
-  if (!answer || isFree(answer, call)) return settlementOf(answer, call, NO_USAGE, undefined, 'estimated')
+  if (!answer || isFree(answer, call) || hasOnlyFailed(answer, counted))
+    return settlementOf(answer, call, NO_USAGE, undefined, 'estimated')
   const { counts = {}, models } = answer.reported ?? {}
   const isReported = counts.input !== undefined && counts.output !== undefined
   const usage: Usage = {
@@ -134,6 +137,11 @@ function sumOf(models: readonly BilledModel[]): number | undefined {
 /** An answer that is an error, or never began, costs nothing, and neither does a call that asks for no tokens. */
 function isFree({ status, reported }: Answered, { reserved }: Reserved): boolean {
   return status >= 400 || (reported === undefined && reserved === 0)
+}
+
+/** An error came, and nothing had been generated before it. */
+function hasOnlyFailed({ isError, reported, pieces }: Answered, counted: Counted | undefined): boolean {
+  return isError && (reported?.counts.output ?? counted?.completion ?? pieces) === 0
 }
 
 function bounded(tokens: number): number {

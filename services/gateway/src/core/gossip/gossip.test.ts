@@ -25,6 +25,19 @@ describe('gossip', () => {
     assert.deepEqual(a.gossip.takeFrames(), [], 'nothing new')
   })
 
+  it('tells that a bucket was filled again, whoever had emptied it', () => {
+    const [a, b] = [node('a'), node('b')]
+    a.spend(100)
+    a.table.settle(ALICE, 'free', 4_000_000_000, false, 0)
+    hear(b, a.gossip.takeFrames())
+    assert.ok(b.left() < -3_000_000_000)
+    assert.equal(b.table.refill(ALICE, 0), 4_000_000_100)
+    assert.equal(b.left(), CAPACITY)
+    hear(a, b.gossip.takeFrames())
+    assert.equal(a.left(), CAPACITY)
+    assert.equal(a.table.refill('stranger.k1', 0), 0)
+  })
+
   it('counts a repeated frame, and its own, once', () => {
     const [a, b] = [node('a'), node('b')]
     a.spend(100)

@@ -102,6 +102,21 @@ export class LimitTable {
     this.#spend(this.knownOf(identity, tier, nowMs), difference, 0, isStream ? -1 : 0, nowMs)
   }
 
+  /**
+   * Fills the buckets of an identity again, whatever it has spent or owes: a way out when an upstream has reported what
+   * nobody used. What is missing here is given back, which the gossip tells the other nodes as it tells any settlement.
+   * @returns the tokens given back; 0 for an identity that owes nothing
+   */
+  refill(identity: string, nowMs: number): number {
+    const account = this.#accounts.get(identity)
+    if (!account) return 0
+    const tokens = Math.ceil(account.tokens.missing(nowMs))
+    const requests = Math.ceil(account.requests?.missing(nowMs) ?? 0)
+    this.#spend(account, -tokens, -requests, 0, nowMs)
+    this.onTight()
+    return tokens
+  }
+
   /** The account of an identity as it is; `tier` is for one that is new here. */
   knownOf(identity: string, tier: TierName, nowMs: number): Account {
     let account = this.#accounts.get(identity)

@@ -1,24 +1,27 @@
+import { EventStreamParser, eventObject, JsonLineParser, lineObject, objectOf } from '@fluxgate/contracts'
 import type { JsonObject } from '../dialect/body.ts'
-import { dataOf, eventEnd } from './sse-tap.ts'
+import type { AnswerForm } from './tap.ts'
 
 /**
- * The text that a model has generated, in an answer or the part of it that came: Server-Sent Events, NDJSON or one JSON
- * document, of any dialect. What does not parse (the torn last frame of a broken stream) counts as nothing. Texts that
- * came side by side (several choices) are put one behind the other.
+ * The text that a model has generated, in an answer or the part of it that came, of any dialect. What does not parse (the
+ * torn last frame of a broken stream) counts as nothing. Texts that came side by side (several choices) are put one
+ * behind the other.
  */
-export function answerText(contentType: string, bytes: Buffer): string {
+export function answerText(form: AnswerForm, bytes: Buffer): string {
   const texts = new Texts()
-  if (contentType.startsWith('text/event-stream')) {
-    let from = 0
-    for (let end = eventEnd(bytes, 0); end !== -1; end = eventEnd(bytes, from)) {
-      read(dataOf(bytes.subarray(from, end)), texts)
-      from = end
-    }
-    read(dataOf(bytes.subarray(from)), texts)
-  } else if (contentType.startsWith('application/x-ndjson')) {
-    for (const line of bytes.toString('utf8').split('\n')) read(line, texts)
-  } else read(bytes.toString('utf8'), texts)
+  const read = (part: JsonObject | undefined) => {
+    if (part) readMessage(part, texts)
+  }
+  const bounds = { maxHeldBytes: bytes.length }
+  if (form === 'events') feed(new EventStreamParser(event => read(eventObject(event)), bounds), bytes)
+  else if (form === 'lines') feed(new JsonLineParser(line => read(lineObject(line)), bounds), bytes)
+  else if (form === 'document') read(objectOf(bytes))
   return texts.joined()
+}
+
+function feed(parser: EventStreamParser | JsonLineParser, bytes: Buffer): void {
+  parser.write(bytes)
+  parser.end()
 }
 
 class Texts {
@@ -33,16 +36,6 @@ class Texts {
 
   joined(): string {
     return [...this.#parts.values()].map(parts => parts.join('')).join('\n')
-  }
-}
-
-function read(text: string, texts: Texts): void {
-  if (!text.includes('{')) return
-  try {
-    const value: unknown = JSON.parse(text)
-    if (isObject(value)) readMessage(value, texts)
-  } catch {
-    // `[DONE]`, or a torn frame.
   }
 }
 

@@ -5,8 +5,8 @@ import type { Convention } from './vendors/convention.ts'
 /** Reads the usage of one answer, and the model that gave it, from its parts as they come. */
 export interface UsageCollector {
   /**
-   * One part: the JSON of a stream's event, a line of NDJSON, or a document, whole or reduced to `USAGE_FIELDS`. Parts
-   * without usage may be left out.
+   * One part: the JSON of a stream's event, a line of NDJSON, or a document. Of one too large to be held there are the
+   * short members, and of its long arrays the lengths (`JsonSkimmer`). Parts without usage may be left out.
    */
   see(part: JsonObject): void
   /** What the upstream has reported so far. */

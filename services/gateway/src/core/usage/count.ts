@@ -1,4 +1,5 @@
 import type { Dialect } from '../dialect/dialect.ts'
+import type { AnswerForm } from './tap.ts'
 
 /** What a tokenizer is asked when an upstream did not report all of its usage. Absent parts need no count. */
 export interface CountRequest {
@@ -9,7 +10,7 @@ export interface CountRequest {
 }
 
 export interface HeardAnswer {
-  readonly contentType: string
+  readonly form: AnswerForm
   readonly bytes: Buffer
 }
 
@@ -25,7 +26,7 @@ export type CountTokens = (ask: CountRequest, done: (counted: Counted | undefine
 export interface CountLimits {
   /** The most of one call, body and answer each, that is kept and counted; a longer one is estimated. */
   readonly maxCountedBytes: number
-  /** The most of all answers in flight together that is kept for counting. */
+  /** The most of all answers in flight together that their readers hold. */
   readonly maxHeardBytes: number
   /** An answer's end waits no longer for its count. */
   readonly countDeadlineMs: number

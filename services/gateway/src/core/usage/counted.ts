@@ -17,7 +17,7 @@ type CountPiece = (text: string) => number
 export function counted(ask: CountRequest, count: CountPiece, isLate: () => boolean): Counted | undefined {
   const prompt = ask.body ? promptTokens(ask.dialect, ask.body, count, isLate) : 0
   if (prompt === undefined) return undefined
-  const text = ask.answer ? answerText(ask.answer.contentType, ask.answer.bytes) : ''
+  const text = ask.answer ? answerText(ask.answer.form, ask.answer.bytes) : ''
   const completion = textTokens(text, count, isLate)
   return completion === undefined ? undefined : { prompt, completion }
 }

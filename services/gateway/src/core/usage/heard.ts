@@ -1,9 +1,9 @@
-import type { CountLimits } from './count.ts'
+import type { Room } from '@fluxgate/contracts'
 
-/** What all copies of a node hold together. */
+/** What all readers of answers hold together, and the most that one answer is held of to be counted. */
 export interface HeardRoom {
-  bytes: number
-  readonly limits: Pick<CountLimits, 'maxCountedBytes' | 'maxHeardBytes'>
+  readonly room: Room
+  readonly maxCountedBytes: number
 }
 
 /**
@@ -21,17 +21,13 @@ export class Heard {
 
   keep(chunk: Buffer): void {
     if (!this.#chunks) return
-    const { limits } = this.#room
-    if (
-      this.#bytes + chunk.length > limits.maxCountedBytes ||
-      this.#room.bytes + chunk.length > limits.maxHeardBytes
-    ) {
+    const { room, maxCountedBytes } = this.#room
+    if (this.#bytes + chunk.length > maxCountedBytes || !room.take(chunk.length)) {
       this.release()
       return
     }
     this.#chunks.push(chunk)
     this.#bytes += chunk.length
-    this.#room.bytes += chunk.length
   }
 
   /** All that came in one piece, or undefined when it was given up. */
@@ -41,7 +37,7 @@ export class Heard {
 
   /** Must be called at the end, whatever was made of it. */
   release(): void {
-    this.#room.bytes -= this.#bytes
+    this.#room.room.give(this.#bytes)
     this.#bytes = 0
     this.#chunks = undefined
   }

@@ -4,9 +4,7 @@ import fc from 'fast-check'
 import { anthropic } from '../dialect/anthropic.ts'
 import { ollama } from '../dialect/ollama.ts'
 import { openai } from '../dialect/openai.ts'
-import { outermostField } from './json-tail.ts'
-import type { Counts } from './reported.ts'
-import type { UsageTap } from './tap.ts'
+import { passed, tapOf } from './test-taps.ts'
 import { chatCounts } from './vendors/chat-usage.ts'
 
 const RUNS = { numRuns: 400 }
@@ -41,31 +39,6 @@ const cuts = fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { maxLength: 2
 function chunksOf(bytes: Buffer, at: readonly number[]): Buffer[] {
   const ends = [...at.map(part => Math.round(part * bytes.length)), bytes.length].toSorted((a, b) => a - b)
   return ends.map((end, i) => bytes.subarray(ends[i - 1] ?? 0, end))
-}
-
-interface Passed {
-  readonly out: Buffer
-  /** After each write, the bytes that had gone in and those that had come out. */
-  readonly steps: ReadonlyArray<{ readonly put: number; readonly got: number }>
-  readonly usage: Counts | undefined
-  readonly pieces: number
-}
-
-function passed(tap: UsageTap, chunks: readonly Buffer[]): Passed {
-  const out: Buffer[] = []
-  const steps: Array<{ put: number; got: number }> = []
-  let put = 0
-  let got = 0
-  for (const chunk of chunks) {
-    // A copy, since a socket's buffer may be written over once it was forwarded.
-    const forwarded = Buffer.from(tap.write(chunk))
-    put += chunk.length
-    got += forwarded.length
-    out.push(forwarded)
-    steps.push({ put, got })
-  }
-  out.push(Buffer.from(tap.end()))
-  return { out: Buffer.concat(out), steps, usage: tap.usage?.counts, pieces: tap.pieces }
 }
 
 /** An event as it is sent, and as a client that asked for no usage gets it. */
@@ -115,9 +88,10 @@ describe('however a stream is cut into chunks', () => {
   it('a chat stream goes on at once, byte for byte, and its usage is found', () => {
     const property = fc.property(chatStream, stream => {
       const { sent } = chatBytes(stream)
-      const seen = passed(openai.tap(SSE, false), chunksOf(sent, stream.cuts))
+      const seen = passed(tapOf(openai, SSE), chunksOf(sent, stream.cuts))
       assert.deepEqual(seen.out, sent)
-      for (const { put, got } of seen.steps) assert.equal(got, put, 'nothing is held')
+      for (const { put, got } of seen.steps)
+        assert.ok(put - got <= 2, 'no more than the end of a line is held')
       assert.deepEqual(seen.usage, stream.usage && chatCounts(stream.usage)?.counts)
     })
     fc.assert(property, RUNS)
@@ -126,10 +100,10 @@ describe('however a stream is cut into chunks', () => {
   it('a chat stream loses only the usage that nobody asked for, and is held for one event at the most', () => {
     const property = fc.property(chatStream, stream => {
       const { sent, unasked, longest } = chatBytes(stream)
-      const seen = passed(openai.tap(SSE, true), chunksOf(sent, stream.cuts))
+      const seen = passed(tapOf(openai, SSE, { stripUsage: true }), chunksOf(sent, stream.cuts))
       assert.equal(seen.out.toString(), unasked.toString())
+      const whole = passed(tapOf(openai, SSE, { stripUsage: true }), [sent])
       assert.deepEqual(seen.usage, stream.usage && chatCounts(stream.usage)?.counts)
-      const whole = passed(openai.tap(SSE, true), [sent])
       assert.equal(seen.pieces, whole.pieces)
       const kept = sent.length - unasked.length
       for (const { put, got } of seen.steps) assert.ok(put - got <= longest + kept, `${put} in, ${got} out`)
@@ -160,9 +134,9 @@ describe('however a stream is cut into chunks', () => {
           .join('')
           .replaceAll('\n', end),
       )
-      const seen = passed(anthropic.tap(SSE, false), chunksOf(sent, cuts))
+      const seen = passed(tapOf(anthropic, SSE), chunksOf(sent, cuts))
       assert.deepEqual(seen.out, sent)
-      for (const { put, got } of seen.steps) assert.equal(got, put)
+      for (const { put, got } of seen.steps) assert.ok(put - got <= 2)
       assert.deepEqual(seen.usage, { input: input + 3, output, cachedInput: 3 })
     })
     fc.assert(property, RUNS)
@@ -182,9 +156,9 @@ describe('however a stream is cut into chunks', () => {
         { done: true, prompt_eval_count: prompt, eval_count: answer },
       ]
       const sent = Buffer.from(lines.map(line => JSON.stringify(line)).join('\n') + last)
-      const seen = passed(ollama.tap('application/x-ndjson', false), chunksOf(sent, cuts))
+      const seen = passed(tapOf(ollama, 'application/x-ndjson'), chunksOf(sent, cuts))
       assert.deepEqual(seen.out, sent)
-      for (const { put, got } of seen.steps) assert.equal(got, put)
+      for (const { put, got } of seen.steps) assert.ok(put - got <= 2)
       assert.deepEqual(seen.usage, { input: prompt, output: answer })
       assert.equal(seen.pieces, lines.length)
     })
@@ -200,9 +174,9 @@ describe('however a stream is cut into chunks', () => {
     const document = fc.record({ before: nested, usage, after: nested, indent: fc.nat(3), cuts })
     const property = fc.property(document, ({ before, usage, after, indent, cuts }) => {
       const sent = Buffer.from(JSON.stringify({ id: before, usage, metadata: after }, undefined, indent))
-      const seen = passed(openai.tap('application/json', false), chunksOf(sent, cuts))
+      const seen = passed(tapOf(openai, 'application/json'), chunksOf(sent, cuts))
       assert.deepEqual(seen.out, sent)
-      for (const { put, got } of seen.steps) assert.equal(got, put)
+      for (const { put, got } of seen.steps) assert.ok(put - got <= 2)
       assert.deepEqual(seen.usage, chatCounts(usage)?.counts)
     })
     fc.assert(property, RUNS)
@@ -214,12 +188,12 @@ describe('whatever comes', () => {
     const property = fc.property(fc.uint8Array({ maxLength: 400 }), cuts, (bytes, cuts) => {
       const sent = Buffer.from(bytes)
       for (const tap of [
-        openai.tap(SSE, false),
-        openai.tap(SSE, true),
-        openai.tap('application/json', false),
-        anthropic.tap(SSE, false),
-        ollama.tap('application/x-ndjson', false),
-        ollama.tap('application/json', false),
+        tapOf(openai, SSE),
+        tapOf(openai, SSE, { stripUsage: true }),
+        tapOf(openai, 'application/json'),
+        tapOf(anthropic, SSE),
+        tapOf(ollama, 'application/x-ndjson'),
+        tapOf(ollama, 'application/json'),
       ]) {
         const seen = passed(tap, chunksOf(sent, cuts))
         assert.deepEqual(seen.out, sent)
@@ -227,16 +201,5 @@ describe('whatever comes', () => {
       }
     })
     fc.assert(property, RUNS)
-  })
-
-  it('a field of the outermost object is found as parsing finds it', () => {
-    const key = fc.oneof(fc.constantFrom('usage', 'usag', '"usage"', '\\', 'a\\"usage'), joined)
-    const value = fc.oneof(fc.jsonValue({ maxDepth: 3 }), joined, fc.constant({ usage: { usage: 1 } }))
-    const property = fc.property(fc.dictionary(key, value, { maxKeys: 6 }), fc.nat(2), (object, indent) => {
-      const found = outermostField(Buffer.from(JSON.stringify(object, undefined, indent)), 'usage')
-      const expected = Object.hasOwn(object, 'usage') ? JSON.parse(JSON.stringify(object.usage)) : undefined
-      assert.deepEqual(found === undefined ? undefined : JSON.parse(found), expected)
-    })
-    fc.assert(property, { numRuns: 2_000 })
   })
 })

@@ -4,6 +4,7 @@ import { anthropic } from '../dialect/anthropic.ts'
 import { ollama } from '../dialect/ollama.ts'
 import { openai } from '../dialect/openai.ts'
 import type { UsageTap } from './tap.ts'
+import { tapOf } from './test-taps.ts'
 
 const SSE = 'text/event-stream; charset=utf-8'
 const chunk = (content: string) =>
@@ -30,23 +31,23 @@ describe('an OpenAI stream', () => {
   const stream = `${chunk('Grüße 👋 ')}${chunk('"usage":{"prompt_tokens":9}')}${USAGE}${DONE}`
 
   it('passes byte for byte when the client asked for usage, at every chunk border', () => {
-    for (const { out, tap } of fed(() => openai.tap(SSE, false), stream, SIZES)) {
+    for (const { out, tap } of fed(() => tapOf(openai, SSE), stream, SIZES)) {
       assert.equal(out, stream)
       assert.deepEqual(tap.usage?.counts, { input: 11, output: 7 })
     }
   })
 
   it('loses only the usage event that the client did not ask for', () => {
-    for (const { out, tap } of fed(() => openai.tap(SSE, true), stream, SIZES)) {
+    for (const { out, tap } of fed(() => tapOf(openai, SSE, { stripUsage: true }), stream, SIZES)) {
       assert.equal(out, unasked(stream.replace(USAGE, '')))
       assert.deepEqual(tap.usage?.counts, { input: 11, output: 7 })
-      assert.equal(tap.pieces, 3)
+      assert.equal(tap.pieces, 2)
     }
   })
 
   it('is understood with CRLF line ends too', () => {
     const crlf = stream.replaceAll('\n', '\r\n')
-    for (const { out, tap } of fed(() => openai.tap(SSE, true), crlf, SIZES)) {
+    for (const { out, tap } of fed(() => tapOf(openai, SSE, { stripUsage: true }), crlf, SIZES)) {
       assert.equal(out, unasked(crlf.replace(USAGE.replaceAll('\n', '\r\n'), '')))
       assert.deepEqual(tap.usage?.counts, { input: 11, output: 7 })
     }
@@ -54,7 +55,7 @@ describe('an OpenAI stream', () => {
 
   it('is not fooled by usage in the generated text', () => {
     const text = `${chunk('{"choices":[],"usage":{"prompt_tokens":1,"completion_tokens":1}}')}${DONE}`
-    for (const { out, tap } of fed(() => openai.tap(SSE, true), text, SIZES)) {
+    for (const { out, tap } of fed(() => tapOf(openai, SSE, { stripUsage: true }), text, SIZES)) {
       assert.equal(out, unasked(text))
       assert.equal(tap.usage, undefined)
     }
@@ -62,22 +63,22 @@ describe('an OpenAI stream', () => {
 
   it('keeps usage that rides in a chunk with choices', () => {
     const text = 'data: {"choices":[{"delta":{}}],"usage":{"prompt_tokens":1,"completion_tokens":2}}\n\n'
-    const [one] = fed(() => openai.tap(SSE, true), text, [100_000])
+    const [one] = fed(() => tapOf(openai, SSE, { stripUsage: true }), text, [100_000])
     assert.equal(one!.out, text)
     assert.deepEqual(one!.tap.usage?.counts, { input: 1, output: 2 })
   })
 
   it('passes an event without an end, and one too long to hold', () => {
     const cut = `${chunk('a')}data: {"choices":`
-    assert.equal(fed(() => openai.tap(SSE, true), cut, [10])[0]!.out, unasked(cut))
+    assert.equal(fed(() => tapOf(openai, SSE, { stripUsage: true }), cut, [10])[0]!.out, unasked(cut))
     const long = chunk('x'.repeat(600_000))
-    assert.equal(fed(() => openai.tap(SSE, true), long, [10_000])[0]!.out, long)
+    assert.equal(fed(() => tapOf(openai, SSE, { stripUsage: true }), long, [10_000])[0]!.out, long)
   })
 
   it('reads the usage of a responses stream', () => {
     const text =
       'event: response.completed\ndata: {"response":{"usage":{"input_tokens":3,"output_tokens":4}}}\n\n'
-    assert.deepEqual(fed(() => openai.tap(SSE, false), text, [9])[0]!.tap.usage?.counts, {
+    assert.deepEqual(fed(() => tapOf(openai, SSE), text, [9])[0]!.tap.usage?.counts, {
       input: 3,
       output: 4,
     })
@@ -96,7 +97,7 @@ describe('an Anthropic stream', () => {
     .join('')
 
   it('keeps its frames and adds its usage up', () => {
-    for (const { out, tap } of fed(() => anthropic.tap(SSE, false), stream, SIZES)) {
+    for (const { out, tap } of fed(() => tapOf(anthropic, SSE), stream, SIZES)) {
       assert.equal(out, stream)
       assert.deepEqual(tap.usage?.counts, { input: 25, output: 42, cachedInput: 5 })
     }
@@ -107,12 +108,12 @@ describe('an Ollama stream', () => {
   it('passes as it is and tells its counts in the last line', () => {
     const lines =
       '{"message":{"content":"ü"},"done":false}\n{"done":true,"prompt_eval_count":8,"eval_count":3}\n'
-    for (const { out, tap } of fed(() => ollama.tap('application/x-ndjson', false), lines, SIZES)) {
+    for (const { out, tap } of fed(() => tapOf(ollama, 'application/x-ndjson'), lines, SIZES)) {
       assert.equal(out, lines)
       assert.deepEqual(tap.usage?.counts, { input: 8, output: 3 })
     }
     assert.deepEqual(
-      fed(() => ollama.tap('application/x-ndjson', false), lines.trimEnd(), [4])[0]!.tap.usage?.counts,
+      fed(() => tapOf(ollama, 'application/x-ndjson'), lines.trimEnd(), [4])[0]!.tap.usage?.counts,
       {
         input: 8,
         output: 3,
@@ -124,7 +125,7 @@ describe('an Ollama stream', () => {
 describe('a JSON answer', () => {
   it('is read at its end', () => {
     const answer = '{"choices":[],"usage":{"prompt_tokens":5,"completion_tokens":6}}'
-    for (const { out, tap } of fed(() => openai.tap('application/json', false), answer, SIZES)) {
+    for (const { out, tap } of fed(() => tapOf(openai, 'application/json'), answer, SIZES)) {
       assert.equal(out, answer)
       assert.deepEqual(tap.usage?.counts, { input: 5, output: 6 })
     }
@@ -139,7 +140,7 @@ describe('a JSON answer', () => {
       'null',
     ]) {
       assert.equal(
-        fed(() => openai.tap('application/json', false), `{"usage":${usage}}`, [50])[0]!.tap.usage,
+        fed(() => tapOf(openai, 'application/json'), `{"usage":${usage}}`, [50])[0]!.tap.usage,
         undefined,
       )
     }

@@ -97,6 +97,29 @@ describe('the admin face', () => {
     assert.equal((await ask('POST', '/admin/rate_limit', { identifier: 'nobody', ...limit })).status, 404)
   })
 
+  test('fills the bucket of an identity again, and tells who ordered it and why', async () => {
+    const { id } = await newKey('erin')
+    const identifier = `erin.${id}`
+    stand.limits.settle(identifier, 'free', 4_000_000_000, false, 0)
+    const answer = await ask('POST', '/admin/rate_limit/refill', { identifier, reason: 'a wrong report' })
+    assert.deepEqual(answer.json, { identifier, identities: [identifier], tokens: 4_000_000_000 })
+    assert.equal(stand.limits.tokensLeft(0)[identifier], stand.limits.tierOf(identifier, 'free').capacity)
+    const events = []
+    for await (const batch of replay(stand.link, { stream: 'auth', from: 'first' }))
+      events.push(...batch.events)
+    const order = events
+      .map(({ event }) => event)
+      .find(event => event.type === 'fluxgate.auth.operator_ordered')
+    assert.deepEqual(order?.data, {
+      ...{ user: 'erin', key: id, actor: 'admin', order: 'refill_bucket', reason: 'a wrong report' },
+    })
+    assert.equal((await ask('POST', '/admin/rate_limit/refill', { identifier })).code, 'invalid_body')
+    assert.equal(
+      (await ask('POST', '/admin/rate_limit/refill', { identifier: 'nobody', reason: 'x' })).status,
+      404,
+    )
+  })
+
   test('puts all keys of a user into the penalty box, and lets them out', async () => {
     const keys = [await newKey('carol'), await newKey('carol')]
     const order = { identifier: 'carol', capacity: 0, refill_rate: 0, seconds: 60, reason: 'a test' }

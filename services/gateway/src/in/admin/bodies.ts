@@ -74,6 +74,9 @@ const ThrottleOrder = Type.Object(
 )
 export type ThrottleOrder = Static<typeof ThrottleOrder>
 export const readThrottle = bodyReader(ThrottleOrder)
+export const readRefill = bodyReader(
+  Type.Object({ identifier: Identifier, reason: Type.String({ ...ShortText, minLength: 1 }) }, only),
+)
 export const readPardon = bodyReader(
   Type.Object({ identifier: Identifier, reason: Type.Optional(ShortText) }, only),
 )

@@ -4,9 +4,9 @@ import type { AdminAccounts } from '../../core/accounts/admin-accounts.ts'
 import { type Outcome, refused } from '../../core/accounts/fault.ts'
 import { withOverrides } from '../../core/accounts/limit-overrides.ts'
 import { EMPTY, json, told } from '../openapi/operation.ts'
-import { Limited, LimitOfOne, list } from '../openapi/shapes.ts'
+import { Limited, LimitOfOne, list, Refilled } from '../openapi/shapes.ts'
 import { send, sendFault } from '../portal/answer.ts'
-import { limitBody, readLimit, tierOf } from './bodies.ts'
+import { limitBody, readLimit, readRefill, tierOf } from './bodies.ts'
 import { inTime } from './order.ts'
 
 export const NOBODY = refused(
@@ -17,6 +17,8 @@ export const NOBODY = refused(
 export interface LimitDeps {
   readonly accounts: AdminAccounts
   readonly readLimits: () => Promise<LimitsPolicy>
+  /** Fills an identity's buckets again at every node, and tells who ordered it. @returns the tokens given back */
+  readonly refill: (identity: Identity, reason: string) => Promise<number>
   /** Each change is told with what differs; one that gives back what it got changes nothing. */
   readonly changeLimits: (change: (policy: LimitsPolicy) => LimitsPolicy) => Promise<void>
 }
@@ -41,7 +43,15 @@ const DELETE = told({
   faults: ['not_found'],
 })
 
-/** Limits of single identities, in place of their tier's. */
+const REFILL = told({
+  summary: 'Fill the bucket of an identity again, whatever it owes: a key, or all live keys of a user',
+  tag,
+  body: json(readRefill.schema),
+  answers: { 200: json(Refilled) },
+  faults: ['invalid_body', 'not_found'],
+})
+
+/** Limits of single identities, in place of their tier's, and the way out of a debt. */
 export function routeLimits(scope: FastifyInstance, deps: LimitDeps): void {
   const { accounts, readLimits } = deps
   scope.get('/admin/rate_limits', LIST, async () => {
@@ -61,6 +71,15 @@ export function routeLimits(scope: FastifyInstance, deps: LimitDeps): void {
     if (about.length === 0) return sendFault(reply, NOBODY)
     const outcome = await orderLimits(deps, policy => withOverrides(policy, about, limit))
     return send(reply, 200, outcome, () => ({ ...named(about), ...limitBody(limit) }))
+  })
+
+  scope.post('/admin/rate_limit/refill', REFILL, async (request, reply) => {
+    const read = readRefill(request.body)
+    if (!read.ok) return sendFault(reply, read.fault)
+    const about = await accounts.resolve(read.value.identifier)
+    if (about.length === 0) return sendFault(reply, NOBODY)
+    const given = await inTime(Promise.all(about.map(each => deps.refill(each, read.value.reason))))
+    return { ...named(about), tokens: given.reduce((sum, tokens) => sum + tokens, 0) }
   })
 
   scope.delete<{ Params: { identifier: string } }>(

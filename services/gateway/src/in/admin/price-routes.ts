@@ -1,4 +1,4 @@
-import { PriceList } from '@fluxgate/contracts'
+import { PriceList, wrongDate } from '@fluxgate/contracts'
 import type { FastifyInstance } from 'fastify'
 import { json, told } from '../openapi/operation.ts'
 import { sendFault } from '../portal/answer.ts'
@@ -14,7 +14,7 @@ export interface PriceDeps {
 const MAX_LIST_BYTES = 512 * 1024
 
 const GET = told({
-  summary: 'The price list: US dollars per million tokens',
+  summary: 'The price list: US dollars per million tokens, image and call of a tool',
   tag: 'budgets',
   answers: { 200: json(PriceList) },
 })
@@ -26,13 +26,17 @@ const PUT = told({
   faults: ['invalid_body', 'too_large'],
 })
 
-/** The price list, as the contract has it: US dollars per million tokens by model or `prefix*`. Put whole. */
+/** The price list, as the contract has it, by model or `prefix*`, each with its dates. Put whole. */
 export function routePrices(scope: FastifyInstance, { readPrices, putPrices }: PriceDeps): void {
   scope.get('/admin/prices', GET, () => inTime(readPrices()))
 
   scope.put('/admin/prices', { ...PUT, bodyLimit: MAX_LIST_BYTES }, async (request, reply) => {
     const read = readPriceList(request.body)
     if (!read.ok) return sendFault(reply, read.fault)
+    const wrong = wrongDate(read.value)
+    if (wrong !== undefined) {
+      return sendFault(reply, { code: 'invalid_body', message: `"from": "${wrong}" is not a date.` })
+    }
     await inTime(putPrices(read.value))
     return read.value
   })

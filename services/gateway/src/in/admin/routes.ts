@@ -1,4 +1,4 @@
-import type { LimitsPolicy, PriceList, Throttle } from '@fluxgate/contracts'
+import type { Identity, LimitsPolicy, PriceList, Throttle } from '@fluxgate/contracts'
 import type { PenaltyBox, PolicyBook } from '@fluxgate/nats'
 import type { Registry } from '@fluxgate/runtime'
 import type { FastifyInstance } from 'fastify'
@@ -32,6 +32,8 @@ export interface AdminDeps {
   readonly readLimits: () => Promise<LimitsPolicy>
   /** Changes the limits policy and tells what differs; a concurrent change is not lost. */
   readonly changeLimits: (change: (policy: LimitsPolicy) => LimitsPolicy) => Promise<void>
+  /** Fills an identity's buckets again at every node, and tells who ordered it and why. */
+  readonly refill: (identity: Identity, reason: string) => Promise<number>
   readonly readPrices: () => Promise<PriceList>
   /** Replaces the price list and tells what differs. */
   readonly putPrices: (list: PriceList) => Promise<void>

@@ -21,8 +21,10 @@ import {
 import Fastify from 'fastify'
 import { monotonicFactory } from 'ulid'
 import { BudgetTable } from '../../core/budgets/budget-table.ts'
+import { LimitTable } from '../../core/limits/limit-table.ts'
 import { adminAccounts } from '../../out/accounts/admin-accounts.ts'
 import { openLimitsBook, openPriceBook } from '../../out/policy.ts'
+import { refillOrders } from '../../out/refill.ts'
 import { assertTold } from '../openapi/test-conformity.ts'
 import { registerAdmin } from './routes.ts'
 
@@ -45,6 +47,7 @@ export interface AdminStand extends AsyncDisposable {
   readonly link: NatsLink
   readonly db: Database
   readonly events: readonly FluxgateEvent[]
+  readonly limits: LimitTable
   readonly logged: readonly unknown[]
   ask(
     method: 'GET' | 'POST' | 'PUT' | 'DELETE',
@@ -68,6 +71,7 @@ export async function startAdmin(): Promise<AdminStand> {
   const make = eventMaker('/gateway/test/boot', monotonicFactory(), Date.now)
   const penaltyBox = openPenaltyBox(link, publisher, make)
   const limitsBook = openLimitsBook(link, event => publisher.publish(event), make, 'admin')
+  const limits = new LimitTable()
   const app = Fastify()
   stack.defer(() => app.close())
   await registerAdmin(app, {
@@ -85,6 +89,13 @@ export async function startAdmin(): Promise<AdminStand> {
       readLimits: limitsBook.readLimits,
     }),
     penaltyBox,
+    refill: refillOrders(
+      limits,
+      event => publisher.publish(event),
+      make,
+      'admin',
+      () => 0,
+    ),
     policyBook: openPolicyBook(link, event => publisher.publish(event), make),
     ...limitsBook,
     ...openPriceBook(link, event => publisher.publish(event), make, 'admin'),
@@ -121,7 +132,7 @@ export async function startAdmin(): Promise<AdminStand> {
     return { status: answer.statusCode, text: answer.body, json, code: json.error?.code }
   }
   return {
-    ...{ nats, postgres, link, db, events, logged, ask },
+    ...{ nats, postgres, link, db, events, limits, logged, ask },
     [Symbol.asyncDispose]: () => stack.disposeAsync(),
   }
 }

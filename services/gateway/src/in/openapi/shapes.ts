@@ -73,6 +73,10 @@ const limit = {
   concurrent_streams: Type.Optional(Count),
 }
 export const Limited = Type.Object({ ...named, ...limit }, closed)
+export const Refilled = Type.Object(
+  { ...named, tokens: Type.Integer({ description: 'Given back to the buckets of all of them together.' }) },
+  closed,
+)
 export const LimitOfOne = Type.Union([
   Type.Object({ identifier: Text, ...limit }, closed),
   Type.Object({ identifier: Text, tier: TierName }, closed),

@@ -13,22 +13,3 @@ export interface Convention {
   /** The model that the part names as the one that answers. */
   modelIn(part: JsonObject): string | undefined
 }
-
-/**
- * Outermost fields of a part that a convention reads. Of a document that is too large to be parsed, these are found and
- * the rest is skipped.
- */
-export const USAGE_FIELDS = [
-  'usage',
-  'model',
-  'type',
-  'meta',
-  'tool_usage',
-  'timings',
-  'x_groq',
-  'usage_breakdown',
-  'done',
-  'done_reason',
-  'prompt_eval_count',
-  'eval_count',
-] as const

@@ -9,40 +9,12 @@ const CLOSE_BRACE = 125
 const OPEN_BRACKET = 91
 const CLOSE_BRACKET = 93
 
-/** Fields of that name that are looked at in one document, from its end; nested ones are no answer. */
-const MAX_CANDIDATES = 32
-
-/**
- * The value of a field of the outermost object, found from the end of a JSON document without parsing the rest.
- * In valid JSON an unescaped `"name"` is a whole string and can be nothing else, so that only what comes behind it must be
- * read: it is a field of the outermost object when that object's end is the end of the document.
- *
- * @param tail  the document, or its last bytes, beginning anywhere
- * @returns the value's bytes as text; undefined when there is no such field in the tail
- */
-export function outermostField(tail: Buffer, name: string): string | undefined {
-  const quoted = `"${name}"`
-  let from = tail.length
-  for (let candidates = 0; candidates < MAX_CANDIDATES && from > 0; candidates++) {
-    const at = tail.lastIndexOf(quoted, from - 1, 'latin1')
-    if (at <= 0) return undefined
-    from = at
-    if (tail[at - 1] === BACKSLASH) continue
-    const colon = afterSpace(tail, at + quoted.length)
-    if (tail[colon] !== COLON) continue
-    const start = afterSpace(tail, colon + 1)
-    const end = valueEnd(tail, start)
-    if (end !== -1 && closesDocument(tail, end)) return tail.toString('utf8', start, end).trimEnd()
-  }
-  return undefined
-}
-
 /**
  * Where a field of the outermost object stands, with the comma before it, whose value is null.
  *
  * @param at  index of the field's name with its quotes, `nameLength` bytes long
  */
-export function emptyField(bytes: Buffer, at: number, nameLength: number): [number, number] | undefined {
+export function nullField(bytes: Buffer, at: number, nameLength: number): [number, number] | undefined {
   const colon = afterSpace(bytes, at + nameLength)
   if (bytes[colon] !== COLON) return undefined
   const value = afterSpace(bytes, colon + 1)

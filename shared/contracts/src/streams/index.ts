@@ -1,0 +1,5 @@
+export * from './event-stream.ts'
+export * from './json-lines.ts'
+export { type JsonObject, JsonSkimmer } from './json-skimmer.ts'
+export type { LineBounds } from './line-reader.ts'
+export * from './room.ts'
