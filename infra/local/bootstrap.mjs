@@ -1,21 +1,22 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { install } from './bootstrap/install.mjs'
-import { requireNatsServer, wantBaselines, wantBenchTools, wantChromium } from './bootstrap/native-tools.mjs'
+import { wantBaselines, wantBenchTools, wantChromium } from './bootstrap/native-tools.mjs'
+import { olderServers, useNatsServer } from './bootstrap/nats-server.mjs'
 import { buildPage } from './bootstrap/page.mjs'
 import { NODE_FLAGS, pinnedNode } from './bootstrap/pinned-node.mjs'
 import { foreground, npm, ROOT, Trouble } from './bootstrap/processes.mjs'
-import { partsOf, testArguments } from './bootstrap/tests.mjs'
+import { testRequest, unitRequest } from './bootstrap/tests.mjs'
 
 /**
  * The first step of every command, in plain JavaScript for Node 20 and newer: installs what is missing on a fresh
  * machine, then hands over to TypeScript on the pinned Node.
  */
-const COMMANDS = { start, test, gateway, forensics, bench }
+const COMMANDS = { start, test, unit, gateway, forensics, bench }
 
 async function start() {
   await install()
-  if (!process.env.NATS_URL) await requireNatsServer(', or set NATS_URL to a running server')
+  if (!process.env.NATS_URL) await useNatsServer({ why: ', or set NATS_URL to a running server' })
   await buildPage()
   return foreground(await pinnedNode(), [...NODE_FLAGS, 'infra/local/src/start.ts'], { ipc: true })
 }
@@ -34,27 +35,42 @@ async function forensics(args) {
 
 async function bench(args) {
   await install()
-  await requireNatsServer('')
+  await useNatsServer()
   await wantBenchTools()
   return foreground(await pinnedNode(), [...NODE_FLAGS, join(ROOT, 'infra', 'bench', 'main.ts'), ...args])
 }
 
 /** With file patterns only their tests run; the whole run checks types, style and architecture first. */
 async function test(args) {
+  const request = testRequest(args)
   await install()
-  await requireNatsServer('')
+  await useNatsServer(request.nats === undefined ? {} : { wanted: request.nats })
+  const servers = request.needsOlderServers ? await olderServers() : {}
   await wantChromium()
   await wantBaselines()
   const node = await pinnedNode()
-  if (partsOf(args).length === 0) {
+  if (request.isWhole) {
     console.log('Checking types, style and architecture.')
     const { code, output } = await npm(['run', '--silent', 'check'], withNode(node))
     if (code !== 0) throw new Trouble(`${output.trim()}\n\nThe check failed; no test was run.`)
   }
   await buildPage()
-  return foreground(node, [...NODE_FLAGS, ...testArguments(args)], {
-    env: { ...process.env, ...withNode(node) },
+  return foreground(node, [...NODE_FLAGS, ...request.args], {
+    env: {
+      ...process.env,
+      ...withNode(node),
+      ...request.env,
+      FLUXGATE_TEST_SERVERS: JSON.stringify(servers),
+    },
   })
+}
+
+/** Tests that need no server, no browser and no build. */
+async function unit(args) {
+  const request = unitRequest(args)
+  await install()
+  const node = await pinnedNode()
+  return foreground(node, [...NODE_FLAGS, ...request.args], { env: { ...process.env, ...withNode(node) } })
 }
 
 /** Scripts that say `node` get the pinned one. */

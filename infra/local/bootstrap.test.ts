@@ -115,21 +115,55 @@ test('an unknown command is answered with the known ones', async () => {
   const { bootstrap } = scene()
   assert.deepEqual(await bootstrap('dance'), {
     code: 1,
-    output: 'usage: bootstrap.mjs start|test|gateway|forensics|bench [arguments]\n',
+    output: 'usage: bootstrap.mjs start|test|unit|gateway|forensics|bench [arguments]\n',
   })
 })
 
-test('arguments choose test files by a part of their path, and flags reach the runner', async () => {
-  const { testArguments } = (await import(new URL('./bootstrap/tests.mjs', import.meta.url).href)) as {
-    testArguments: (args: readonly string[]) => string[]
-  }
-  const chosen = testArguments(['./infra/local/bootstrap', '--test-name-pattern=lock'])
-  assert.ok(chosen.includes('--test-name-pattern=lock') && chosen.includes('--test-concurrency=2'))
+interface Request {
+  readonly files: string[]
+  readonly args: string[]
+  readonly env: Record<string, string>
+  readonly nats?: string
+  readonly isWhole: boolean
+  readonly needsOlderServers: boolean
+}
+
+const { testRequest, unitRequest } = (await import(
+  new URL('./bootstrap/tests.mjs', import.meta.url).href
+)) as Record<'testRequest' | 'unitRequest', (args: readonly string[]) => Request>
+
+test('arguments choose test files by a part of their path, and flags reach the runner', () => {
+  const chosen = testRequest(['./infra/local/bootstrap', '--test-name-pattern=lock'])
+  assert.ok(chosen.args.includes('--test-name-pattern=lock') && chosen.args.includes('--test-concurrency=2'))
   assert.deepEqual(
-    chosen.filter(arg => arg.endsWith('.ts')),
-    ['infra/local/bootstrap.test.ts'],
+    chosen.args.filter(arg => arg.endsWith('.ts')),
+    chosen.files,
   )
-  const all = testArguments([]).filter(arg => arg.endsWith('.test.ts'))
-  assert.ok(all.includes('infra/architecture.test.ts') && all.every(file => !file.includes('node_modules')))
-  assert.throws(() => testArguments(['no/such']), /no test file matches no\/such/)
+  assert.ok(chosen.files.includes('infra/local/bootstrap.test.ts') && !chosen.isWhole)
+  const { files, isWhole } = testRequest([])
+  assert.ok(isWhole && files.includes('infra/architecture.test.ts'))
+  assert.ok(files.every(file => !file.includes('node_modules')))
+  assert.throws(() => testRequest(['no/such']), /no test file matches no\/such/)
+})
+
+test('--nats chooses one server for the run, and all adds every older one', () => {
+  const one = testRequest(['--nats', '2.10', 'shared/nats'])
+  assert.deepEqual([one.nats, one.needsOlderServers, one.env], ['2.10', false, {}])
+  assert.ok(one.files.every(file => file.startsWith('shared/nats')))
+  const all = testRequest(['shared/nats/src/spool', '--nats=all'])
+  assert.deepEqual([all.nats, all.needsOlderServers], [undefined, true])
+  assert.ok(all.env.FLUXGATE_TEST_MATRIX?.split(':').includes('shared/nats/src/spool/spool.nats.test.ts'))
+  assert.equal(all.files.filter(file => file.startsWith('infra/nats/src/versions/')).length, 2)
+  assert.equal(testRequest([]).needsOlderServers, true)
+  assert.throws(() => testRequest(['--nats']), /--nats asks for all, newest/)
+})
+
+test('unit takes the tests that need no server, and fails when none is chosen', () => {
+  const { files } = unitRequest([])
+  assert.ok(files.includes('infra/local/bootstrap.test.ts') && files.length > 50)
+  assert.deepEqual(
+    files.filter(file => /\.(nats|pg|browser|e2e)\./.test(file)),
+    [],
+  )
+  assert.throws(() => unitRequest(['infra/e2e']), /no test file without servers/)
 })

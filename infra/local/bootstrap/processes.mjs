@@ -87,7 +87,7 @@ function isInstalled(path) {
 }
 
 /** A program's path when PATH or one of the given files has it. */
-export function findProgram(name, files = []) {
-  const onPath = (process.env.PATH ?? '').split(delimiter).map(directory => join(directory, name))
+export function findProgram(name, files = [], path = (process.env.PATH ?? '').split(delimiter)) {
+  const onPath = path.map(directory => join(directory, name))
   return [...onPath, ...files].find(path => dirname(path) !== '.' && existsSync(path))
 }

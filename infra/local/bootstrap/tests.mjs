@@ -1,35 +1,75 @@
 import { readdirSync } from 'node:fs'
-import { join } from 'node:path'
+import { delimiter, join } from 'node:path'
 import { ROOT, Trouble } from './processes.mjs'
 
 const PLACES = ['shared', 'services', 'infra']
 const LEFT_OUT = new Set(['node_modules', 'dist'])
 const FILE_LIMIT = new URL('./file-limit.mjs', import.meta.url).href
 const TEST_LIMIT_MS = 240_000
+/** Each older server runs all of its files in one file of the run: `--nats all` has no shorter limit than the run. */
+const MATRIX_LIMIT_MS = 3_600_000
+const MATRIX_FOLDER = 'infra/nats/src/versions/'
+const NEEDS_NATS = /\.nats\.(pg\.)?test\.ts$/
+const NEEDS_SERVERS = /\.(nats|pg|browser|e2e)\.test\.ts$/
 
 /**
- * Arguments for `node --test`. `args` that start with `-` go to the runner; the others choose files by a part of
- * their path (`shared/nats`, `loop.e2e`); none chooses all.
+ * What `npm test` was asked for. `--nats <version>` runs the chosen files on that nats-server (`2.9`, `2.10`, `system`,
+ * `newest` or a path to one); `--nats all` runs those that need one on each older version too. Other arguments that
+ * start with `-` go to the runner; the rest choose files by a part of their path (`shared/nats`, `loop.e2e`).
  */
-export function testArguments(args) {
+export function testRequest(args) {
+  const at = args.findIndex(arg => arg === '--nats' || arg.startsWith('--nats='))
+  const option = at < 0 ? [] : args[at] === '--nats' ? args.slice(at, at + 2) : [args[at]]
+  const nats = at < 0 ? undefined : (option[1] ?? args[at].slice('--nats='.length))
+  if (at >= 0 && (!nats || option.length > 2 || nats.startsWith('--')))
+    throw new Trouble('--nats asks for all, newest, system, a version as 2.10, or a path to a nats-server')
+  const rest = at < 0 ? args : args.toSpliced(at, option.length)
+  const flags = rest.filter(arg => arg.startsWith('-'))
+  const parts = rest
+    .filter(arg => !arg.startsWith('-'))
+    .map(arg => arg.replace(/^\.\//, '').replaceAll('\\', '/'))
+  const chosen = chooseFiles(parts)
+  const isMatrix = nats === 'all'
+  const matrix = chosen.filter(file => NEEDS_NATS.test(file) && !file.startsWith(MATRIX_FOLDER))
+  const files = isMatrix ? [...new Set([...chosen, ...chooseFiles([MATRIX_FOLDER])])] : chosen
+  return {
+    files,
+    isWhole: parts.length === 0,
+    nats: isMatrix ? undefined : nats,
+    needsOlderServers: files.some(file => file.startsWith(MATRIX_FOLDER)),
+    args: runnerArguments(files, flags, isMatrix ? MATRIX_LIMIT_MS : TEST_LIMIT_MS),
+    env: isMatrix
+      ? { FLUXGATE_TEST_MATRIX: matrix.join(delimiter), FLUXGATE_TEST_FILE_LIMIT_MS: String(MATRIX_LIMIT_MS) }
+      : {},
+  }
+}
+
+/** The tests that need nothing but this machine's Node, for `npm run unit`. */
+export function unitRequest(args) {
+  const { files, ...request } = testRequest(args)
+  const units = files.filter(file => !NEEDS_SERVERS.test(file))
+  if (units.length === 0) throw new Trouble('no test file without servers matches')
   const flags = args.filter(arg => arg.startsWith('-'))
-  const parts = partsOf(args)
-  const all = PLACES.flatMap(place => testFiles(place))
-  const files = parts.length === 0 ? all : all.filter(file => parts.some(part => file.includes(part)))
-  if (files.length === 0) throw new Trouble(`no test file matches ${parts.join(', ')}`)
+  return { ...request, files: units, args: runnerArguments(units, flags, TEST_LIMIT_MS) }
+}
+
+function runnerArguments(files, flags, limitMs) {
   return [
     '--test',
     '--test-concurrency=2',
     `--import=${FILE_LIMIT}`,
-    `--test-timeout=${TEST_LIMIT_MS}`,
+    `--test-timeout=${limitMs}`,
     ...(flags.some(flag => flag.startsWith('--test-reporter')) ? [] : ['--test-reporter=spec']),
     ...flags,
     ...files,
   ]
 }
 
-export function partsOf(args) {
-  return args.filter(arg => !arg.startsWith('-')).map(arg => arg.replace(/^\.\//, '').replaceAll('\\', '/'))
+function chooseFiles(parts) {
+  const all = PLACES.flatMap(place => testFiles(place))
+  const files = parts.length === 0 ? all : all.filter(file => parts.some(part => file.includes(part)))
+  if (files.length === 0) throw new Trouble(`no test file matches ${parts.join(', ')}`)
+  return files
 }
 
 function testFiles(directory) {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { cpSync, mkdtempSync, readFileSync, rmSync, statfsSync } from 'node:fs'
+import { cpSync, mkdtempSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
@@ -80,6 +80,25 @@ test('the file limit stays below the free space of the disk, and never shrinks',
   assert.ok(first > 0 && first < bavail * bsize)
   await natsChild(dataDir, 2, process.env, passwords, RANK.nats)
   assert.ok(limit() >= first)
+})
+
+test('nats child is refused when a newer server has written the folder, and takes it when an older one has', async () => {
+  const { dataDir } = scene()
+  const file = join(dataDir, 'nats', 'server-version')
+  const start = () => natsChild(dataDir, 1, process.env, passwords, RANK.nats)
+  await start()
+  const own = readFileSync(file, 'utf8')
+  assert.match(own, /^\d+\.\d+\.\d+\n$/)
+  writeFileSync(file, '2.1.0\n')
+  await start()
+  assert.equal(readFileSync(file, 'utf8'), own)
+  writeFileSync(file, '99.1.4\n')
+  await assert.rejects(start(), (error: Error) => {
+    const told = (error as { faults?: string[] }).faults?.join() ?? ''
+    return /written by nats-server 99\.1\.4, which [\d.]+ may not be able to read\. Name a nats-server 99\.1 or/.test(
+      told,
+    )
+  })
 })
 
 test('a server that a killed run left behind is found and stopped, and nothing else is', async () => {

@@ -4,7 +4,7 @@ import { mkdir, readdir, readFile, rename, stat, statfs, writeFile } from 'node:
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { DEFAULT_TOPOLOGY } from '@fluxgate/nats'
+import { DEFAULT_TOPOLOGY, isServerAtLeast } from '@fluxgate/nats'
 import { ACCOUNT, accountsConfig } from '@fluxgate/nats-accounts'
 import { ConfigError, type Environment, readConfig, readLogStorage } from '@fluxgate/runtime'
 import type { ChildSpec } from './supervisor/life.ts'
@@ -30,6 +30,7 @@ export async function natsChild(
   const storeDir = join(directory, 'store')
   const configFile = join(directory, 'server.conf')
   await mkdir(storeDir, { recursive: true })
+  await refuseOlderServer(directory, await requireNatsServer())
   await moveIntoAccount(storeDir)
   const storageBytes = readConfig(env, readLogStorage).storageBytes ?? DEFAULT_TOPOLOGY.storageBytes
   const maxFileBytes = await fileLimit(storeDir, configFile, Math.max(MAX_FILE_BYTES, 2 * storageBytes))
@@ -52,15 +53,32 @@ export async function natsChild(
   }
 }
 
-export async function requireNatsServer(): Promise<void> {
-  try {
-    await run('nats-server', ['--version'])
-  } catch {
+/** @returns the version of the nats-server that is first in PATH */
+export async function requireNatsServer(): Promise<string> {
+  const found = await run('nats-server', ['--version']).catch(() => undefined)
+  const version = /v?(\d+\.\d+\.\d+)/.exec(found?.stdout ?? '')?.[1]
+  if (version !== undefined) return version
+  throw new ConfigError([
+    'nats-server is not installed. Install it (`apt-get install nats-server`, `brew install nats-server`, or ' +
+      'https://nats.io/download) or set NATS_URL to a running server.',
+  ])
+}
+
+/**
+ * A server may not read what a newer one has written, and what it cannot read it leaves out: so the folder remembers
+ * the newest that has written there, and an older minor version is refused before it starts.
+ */
+async function refuseOlderServer(directory: string, version: string): Promise<void> {
+  const file = join(directory, 'server-version')
+  const written = existsSync(file) ? (await readFile(file, 'utf8')).trim() : version
+  const minor = written.split('.').slice(0, 2).join('.')
+  if (!isServerAtLeast(version, minor)) {
     throw new ConfigError([
-      'nats-server is not installed. Install it (`apt-get install nats-server`, `brew install nats-server`, or ' +
-        'https://nats.io/download) or set NATS_URL to a running server.',
+      `The log in ${directory} was written by nats-server ${written}, which ${version} may not be able to read. ` +
+        `Name a nats-server ${minor} or newer in FLUXGATE_NATS_SERVER, or set FLUXGATE_DATA_DIR to another directory.`,
     ])
   }
+  await writeFile(file, `${isServerAtLeast(version, written) ? version : written}\n`)
 }
 
 /**

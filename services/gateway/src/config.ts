@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { type EnvReader, type LogStorage, readLogStorage, readProxies } from '@fluxgate/runtime'
 import { parseRegistrationMode, type RegistrationMode } from './core/accounts/registration-mode.ts'
 import type { BudgetLimits } from './core/budgets/limits.ts'
+import { DEFAULT_DNS_ACCESS, type DnsAccess, parseDnsAccess } from './core/dns/access.ts'
 import { type Override, parseOverrides } from './core/dns/overrides.ts'
 import { parseUpstreams, type UpstreamAddress } from './core/dns/upstream-list.ts'
 import type { EstimateLimits } from './core/limits/estimate.ts'
@@ -48,6 +49,7 @@ export interface GatewayConfig {
   readonly clusterDomain: string
   readonly dohUpstreams: readonly UpstreamAddress[]
   readonly dohOverrides: readonly Override[]
+  readonly dohAccess: DnsAccess
   readonly operator: { email: string; password: string } | undefined
   readonly spool: {
     readonly maxBytes: number
@@ -113,6 +115,7 @@ export function readGatewayConfig(env: EnvReader): GatewayConfig {
     clusterDomain: env.text('CLUSTER_DOMAIN', 'api.fluxgate.local'),
     dohUpstreams: dohUpstreams(env),
     dohOverrides: dohOverrides(env),
+    dohAccess: dohAccess(env),
     operator: operator(env),
     spool: {
       maxBytes: env.integer('SPOOL_BYTES', 1024 ** 3, { min: 4 * 1024 ** 2 }),
@@ -167,6 +170,13 @@ function dohOverrides(env: EnvReader): readonly Override[] {
   const { overrides, faults } = parseOverrides(env.list('DOH_OVERRIDES'))
   for (const fault of faults) env.fault(`DOH_OVERRIDES: ${fault}`)
   return overrides
+}
+
+function dohAccess(env: EnvReader): DnsAccess {
+  const access = parseDnsAccess(env.text('DOH_ACCESS', DEFAULT_DNS_ACCESS))
+  if (!('fault' in access)) return access
+  env.fault(`DOH_ACCESS: ${access.fault}`)
+  return { kind: 'off' }
 }
 
 function operator(env: EnvReader): { email: string; password: string } | undefined {

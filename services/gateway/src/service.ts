@@ -12,6 +12,7 @@ import { TakenRequests } from './core/recovery/taken-requests.ts'
 import { Roster } from './core/roster.ts'
 import { createAdmin } from './in/admin/face.ts'
 import { answerAfter } from './in/answer-after.ts'
+import { dnsClients } from './in/dns-clients.ts'
 import { registerDnsQuery } from './in/dns-query.ts'
 import { drainOf } from './in/drain.ts'
 import { Bodies } from './in/edge/bodies.ts'
@@ -249,18 +250,20 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
     reply.hijack()
     refuseUnknown(proxy, request.raw, reply.raw as RawReply)
   })
-  registerDnsQuery(edge.app, resolver, { allowPlaintext: !config.tls })
-  registerStatus(
-    edge.app,
-    readinessOf({ drain, log: publisher, nats: link, throttles, upstreams: upstreams.report }),
-    {
-      upstreams: upstreams.fileFault,
-      load: () => overload.reason,
-      tls: () => tlsFiles?.fault,
-      budgets: () => budgets.fault,
-      postgres: () => (directory.isAway ? 'keys that are not cached cannot be looked up' : undefined),
-    },
-  )
+  if (config.dohAccess.kind !== 'off') {
+    const clientOf = dnsClients(config.dohAccess, { addressOf: clientAddressOf, lookupKey: proxy.lookupKey })
+    registerDnsQuery(edge.app, resolver, { allowPlaintext: !config.tls, clientOf })
+  }
+  const { report, fileFault } = upstreams
+  const readiness = readinessOf({ drain, log: publisher, nats: link, throttles, upstreams: report })
+  registerStatus(edge.app, readiness.needed, {
+    ...readiness.degraded,
+    upstreams: fileFault,
+    load: () => overload.reason,
+    tls: () => tlsFiles?.fault,
+    budgets: () => budgets.fault,
+    postgres: () => (directory.isAway ? 'keys that are not cached cannot be looked up' : undefined),
+  })
   const { jwtSecrets: deviceSecrets, registration } = config
   const credentials = stack.use(
     await openCredentials({ deviceSecrets, registration }, accounts, epochMs, log),

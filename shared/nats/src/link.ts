@@ -10,6 +10,7 @@ import {
 } from 'nats'
 
 import type { MessageParser } from './ack-reader.ts'
+import { watchServerVersion } from './server-version.ts'
 
 /** The part of a pino logger that this package uses. */
 export interface LinkLog {
@@ -96,6 +97,8 @@ export async function connectNats(settings: NatsSettings, log: LinkLog): Promise
   const disconnected = new Set<() => void>()
   let connected = true
   let firstReader: FirstReader | undefined
+  const seeVersion = watchServerVersion(log)
+  seeVersion(connection.info?.version)
 
   // Closing the connection does not end this iterator; disposing does.
   const statuses = connection.status() as QueuedIterator<Status>
@@ -109,6 +112,7 @@ export async function connectNats(settings: NatsSettings, log: LinkLog): Promise
         connected = true
         if (firstReader) putBefore(protocol.parser, firstReader)
         log.info({ server: status.data }, 'NATS reconnected')
+        seeVersion(connection.info?.version)
         for (const listener of reconnected) listener()
       } else if (status.type === Events.Error) {
         // Refused publishes and subscriptions show here and nowhere else.

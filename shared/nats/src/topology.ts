@@ -154,6 +154,7 @@ async function whileMissing<T>(link: NatsLink, ask: () => Promise<T>, deadlineMs
 function isLeaderless(error: unknown): boolean {
   if (!(error instanceof NatsError)) return false
   const { code, api_error } = error
+  if (isApiError(error, NO_SUITABLE_PEERS)) return true
   return code === ErrorCode.Timeout || code === ErrorCode.NoResponders || api_error?.code === 503
 }
 
@@ -161,6 +162,8 @@ function isRefused(error: unknown): boolean {
   return error instanceof NatsError && error.code === ErrorCode.PermissionsViolation
 }
 
+/** What nats-server 2.10 answers while a cluster forms. */
+const NO_SUITABLE_PEERS = 10005
 export const STREAM_NOT_FOUND = 10059
 const STREAM_NAME_IN_USE = 10058
 

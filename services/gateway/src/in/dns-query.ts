@@ -8,7 +8,8 @@ import type {
   RawServerBase,
 } from 'fastify'
 import Type from 'typebox'
-import type { DnsResolver } from '../core/dns/resolver.ts'
+import type { DnsClient, DnsResolver } from '../core/dns/resolver.ts'
+import type { Request } from './edge/door.ts'
 import { type Operation, type Payload, told, UNTOLD } from './openapi/operation.ts'
 
 const MEDIA_TYPE = 'application/dns-message'
@@ -41,12 +42,15 @@ export interface DnsQueryOptions {
    * only `https`, so they get 421 otherwise (RFC 9110 section 7.4).
    */
   readonly allowPlaintext?: boolean
+  /** Absent: whoever asks is answered, without a limit of their own. */
+  readonly clientOf?: (request: Request) => DnsClient
 }
 
 /**
  * DNS-over-HTTPS (RFC 8484): `GET /dns-query?dns=<base64url>` and `POST /dns-query`, both `application/dns-message`.
  * Every DNS response, NXDOMAIN and SERVFAIL too, has HTTP status 200 and an explicit `max-age`; any other status
- * concerns HTTP alone and carries one line of text. Answers are the same for everybody, so shared caches may keep them.
+ * concerns HTTP alone and carries one line of text. Answers are the same for all who may ask, so shared caches may keep
+ * them; refusals are never fresh.
  * The body parser and the error texts stay inside: other routes do not see them.
  */
 export function registerDnsQuery<
@@ -57,7 +61,7 @@ export function registerDnsQuery<
 >(
   app: FastifyInstance<Server, RawRequest, RawReply, Logger>,
   resolver: DnsResolver,
-  { allowPlaintext = false }: DnsQueryOptions = {},
+  { allowPlaintext = false, clientOf }: DnsQueryOptions = {},
 ): void {
   const urlBytes = URL_REST_BYTES + Math.ceil((resolver.queryBytes * 4) / 3)
   app.register((scope, _options, registered) => {
@@ -88,11 +92,14 @@ export function registerDnsQuery<
       exposeHeadRoute: false,
       handler: (request, reply) => {
         const query = decodeParameter(request.query, resolver.queryBytes)
-        return Buffer.isBuffer(query) ? answer(query, reply, resolver) : refuse(reply, query)
+        const client = clientOf?.(request.raw as Request)
+        return Buffer.isBuffer(query) ? answer(query, client, reply, resolver) : refuse(reply, query)
       },
     })
-    scope.post(PATH, { ...POST, bodyLimit: resolver.queryBytes }, ({ body }, reply) =>
-      Buffer.isBuffer(body) ? answer(body, reply, resolver) : refuse(reply, TYPE_REFUSAL),
+    scope.post(PATH, { ...POST, bodyLimit: resolver.queryBytes }, ({ body, raw }, reply) =>
+      Buffer.isBuffer(body)
+        ? answer(body, clientOf?.(raw as Request), reply, resolver)
+        : refuse(reply, TYPE_REFUSAL),
     )
     scope.route({
       ...UNTOLD,
@@ -123,9 +130,14 @@ interface RequestHead {
   readonly headers: IncomingHttpHeaders
 }
 
-async function answer(query: Buffer, reply: Reply, resolver: DnsResolver): Promise<unknown> {
+async function answer(
+  query: Buffer,
+  client: DnsClient | undefined,
+  reply: Reply,
+  resolver: DnsResolver,
+): Promise<unknown> {
   // No signal: what a client that left had asked for is shared with others and goes to the cache.
-  const answered = await resolver.resolve(query)
+  const answered = await resolver.resolve(query, { client })
   if ('fault' in answered) return refuse(reply, [400, `not a DNS query: ${answered.fault}`])
   const headers = { 'content-type': MEDIA_TYPE, 'cache-control': `max-age=${answered.maxAgeSeconds}` }
   return reply.code(200).headers(headers).send(answered.message)

@@ -199,7 +199,7 @@ function pathOf(url: string): string {
 }
 
 /** `Authorization: Bearer` (RFC 6750 section 2.1), or Anthropic's `x-api-key`. Never the query: it would be logged. */
-function keyOf(request: Request): string | undefined {
+export function keyOf(request: Pick<Request, 'headers'>): string | undefined {
   const { authorization } = request.headers
   if (authorization !== undefined) {
     return /^bearer /i.test(authorization) ? authorization.slice(7).trim() : ''

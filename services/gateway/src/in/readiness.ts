@@ -1,7 +1,7 @@
 import type { ReadinessCheck } from '@fluxgate/runtime'
 import type { RoutingReport } from '../core/routing/upstream-status.ts'
 
-/** What a node knows of the parts that it cannot serve without. */
+/** What a node knows of the parts that `/ready` tells of. */
 export interface NeededParts {
   readonly drain: { readonly begun: boolean }
   readonly log: { readonly full: boolean; readonly fault: string | undefined }
@@ -14,23 +14,37 @@ export interface NeededParts {
 /** Throttles may have changed unseen when the bucket has been silent for longer. */
 const SILENCE_LIMIT_MS = 5_000
 
-/** What `/ready` asks. Postgres is not among it: keys that are cached are served without it. */
-export function readinessOf({
-  drain,
-  log,
-  nats,
-  throttles,
-  upstreams,
-}: NeededParts): Record<string, ReadinessCheck> {
+export interface Readiness {
+  /** Without one of these no call can be taken. */
+  readonly needed: Readonly<Record<string, ReadinessCheck>>
+  /** Without these it serves on, from its spool and its caches; `/ready` says so as warnings. */
+  readonly degraded: Readonly<Record<string, ReadinessCheck>>
+}
+
+/**
+ * What `/ready` asks. NATS is not needed: events wait in the spool, keys, throttles and budgets are known, and a
+ * balancer that took away each node at once would make an outage of the log an outage of all calls. When the spool is
+ * full the log is missing. A node begins to listen with a whole snapshot of the throttles, so it has never none.
+ * Postgres is not needed either: keys that are cached are served without it.
+ */
+export function readinessOf({ drain, log, nats, throttles, upstreams }: NeededParts): Readiness {
   return {
-    drain: () => (drain.begun ? 'the node is stopping' : undefined),
-    log: () => (log.full ? (log.fault ?? 'it takes no new facts') : undefined),
-    nats: () => (nats.isConnected() ? undefined : 'disconnected'),
-    throttles: () =>
-      throttles.silentMs() < SILENCE_LIMIT_MS ? undefined : 'nothing heard of the throttles bucket',
-    upstreams: () =>
-      upstreams().upstreams.length > 0
-        ? undefined
-        : 'neither DOWNSTREAM_AI_URLS nor UPSTREAMS_FILE names a model server',
+    needed: {
+      drain: () => (drain.begun ? 'the node is stopping' : undefined),
+      log: () => (log.full ? (log.fault ?? 'it takes no new events') : undefined),
+      upstreams: () =>
+        upstreams().upstreams.length > 0
+          ? undefined
+          : 'neither DOWNSTREAM_AI_URLS nor UPSTREAMS_FILE names a model server',
+    },
+    degraded: {
+      nats: () => (nats.isConnected() ? undefined : 'disconnected: events wait in the spool'),
+      throttles: () => {
+        const silentMs = throttles.silentMs()
+        if (silentMs < SILENCE_LIMIT_MS) return undefined
+        const seconds = Math.floor(silentMs / 1_000)
+        return `nothing heard of the throttles bucket for ${seconds} s: a throttle set meanwhile is not known here`
+      },
+    },
   }
 }

@@ -55,6 +55,7 @@ export const EXTENDED_ERROR = Object.freeze({
   other: 0,
   staleAnswer: 3,
   notReady: 14,
+  prohibited: 18,
   staleNxDomain: 19,
   notAuthoritative: 20,
   noReachableAuthority: 22,

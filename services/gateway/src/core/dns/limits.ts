@@ -1,15 +1,20 @@
+import type { ClientQuotaLimits } from './client-quota.ts'
 import { MESSAGE_BYTES_MAX } from './codes.ts'
 
 /** Every bound of DNS-over-HTTPS in one place; {@link DNS_LIMITS} has the defaults. */
-export interface DnsLimits {
+export interface DnsLimits extends ClientQuotaLimits {
   /** Longest query, both of a POST body and of a decoded GET parameter; longer ones get 413 and 414. */
   readonly queryBytes: number
   /** Longest answer taken from an upstream. */
   readonly answerBytes: number
   readonly cacheEntries: number
   readonly cacheBytes: number
+  /** The same for the gateway's own look-ups, whose answers no question of a client pushes out. */
+  readonly ownCacheEntries: number
+  readonly ownCacheBytes: number
   /** Different questions that may wait for upstreams at once; equal ones share one. */
   readonly upstreamQueries: number
+  readonly ownQueries: number
   /** Connections to one upstream. Over HTTP/2 one carries 100 queries at a time. */
   readonly upstreamConnections: number
   /** Longest wait for one upstream, for all of them together, and before the next one is asked as well. */
@@ -44,7 +49,14 @@ export const DNS_LIMITS: DnsLimits = Object.freeze({
   answerBytes: MESSAGE_BYTES_MAX,
   cacheEntries: 10_000,
   cacheBytes: 32 * 1_048_576,
+  ownCacheEntries: 1_000,
+  ownCacheBytes: 4 * 1_048_576,
   upstreamQueries: 512,
+  ownQueries: 256,
+  clientQueries: 32,
+  clientRate: 200,
+  clientBurst: 1_000,
+  clientAddresses: 10_000,
   upstreamConnections: 4,
   tryMs: 1_500,
   totalMs: 4_000,

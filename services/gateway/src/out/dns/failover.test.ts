@@ -209,7 +209,7 @@ describe('DoH upstreams', () => {
     const patient = [ask(resolver, 'one.test'), ask(resolver, 'two.test'), ask(resolver, 'two.test')]
     assert.equal(await ask(resolver, 'three.test'), 2)
     const stop = new AbortController()
-    const left = resolver.resolve(query('one.test'), stop.signal)
+    const left = resolver.resolve(query('one.test'), { signal: stop.signal })
     stop.abort(new Error('left'))
     await assert.rejects(left, /left/)
     assert.deepEqual(await Promise.all(patient), ['192.0.2.1', '192.0.2.1', '192.0.2.1'])

@@ -2,8 +2,11 @@ import { AnswerStore, type Finding, type Outcome } from '../../core/dns/answer-s
 import type { DnsLimits } from '../../core/dns/limits.ts'
 import { type DnsQuery, padForward } from '../../core/dns/query.ts'
 
-/** What the cache or the upstreams have for a query, or that too many wait already. */
-export type Forwarded = Finding | { readonly failure: 'overloaded' }
+/**
+ * What the cache or the upstreams have for a query; or that too many wait already, that this client asks too much, or
+ * that it may not ask.
+ */
+export type Forwarded = Finding | { readonly failure: 'overloaded' | 'limited' | 'prohibited' }
 
 /** Asks the upstreams; `forward` is the query that their answer must repeat. Never rejects. */
 export type AskUpstreams = (query: Buffer, forward: Buffer) => Promise<Outcome>

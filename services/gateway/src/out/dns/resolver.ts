@@ -1,16 +1,16 @@
+import { ClientQuota } from '../../core/dns/client-quota.ts'
 import { RCODE, TYPE } from '../../core/dns/codes.ts'
 import { extendedError } from '../../core/dns/edns.ts'
 import { DNS_LIMITS, type DnsLimits } from '../../core/dns/limits.ts'
 import { answerAny, answerOverride, type Override, overrideTable } from '../../core/dns/overrides.ts'
 import { type DnsQuery, readQuery } from '../../core/dns/query.ts'
 import { type DnsReply, errorReply, writeReply } from '../../core/dns/reply.ts'
-import type { DnsResolver } from '../../core/dns/resolver.ts'
+import type { DnsClient, DnsResolver } from '../../core/dns/resolver.ts'
 import type { UpstreamAddress } from '../../core/dns/upstream-list.ts'
 import type { Malformed } from '../../core/dns/wire.ts'
-import { createDohUpstream } from './doh-upstream.ts'
-import { createFailover } from './failover.ts'
-import { createForwarder, type Forwarded } from './forwarder.ts'
+import type { Forwarded } from './forwarder.ts'
 import { createLookup } from './lookup.ts'
+import { openRecursion, sumOf } from './recursion.ts'
 
 export interface ResolverOptions {
   /** DoH servers in the order in which they are asked; none: what is not overridden is refused. */
@@ -36,12 +36,19 @@ export function createResolver(options: ResolverOptions): DnsResolver {
   const isRecursive = options.upstreams.length > 0
   const clusterDomain: Override = { name: options.clusterDomain.toLowerCase(), addresses: 'nodes' }
   const overrideOf = overrideTable([clusterDomain, ...(options.overrides ?? [])])
-  const upstreams = options.upstreams.map(upstream =>
-    createDohUpstream(upstream, limits, options.authorities),
+  const asked = openRecursion(options, limits, now)
+  const own = openRecursion(
+    options,
+    {
+      ...limits,
+      cacheEntries: limits.ownCacheEntries,
+      cacheBytes: limits.ownCacheBytes,
+      upstreamQueries: limits.ownQueries,
+    },
+    now,
   )
-  const failover = createFailover(upstreams, limits, now)
-  const forwarder = createForwarder(failover.ask, limits, now)
-  const counts = { queries: 0, malformed: 0, overridden: 0, failed: 0 }
+  const quota = new ClientQuota(limits)
+  const counts = { queries: 0, malformed: 0, overridden: 0, failed: 0, limited: 0, prohibited: 0 }
   let turn = 0
 
   const answerLocally = (query: DnsQuery): DnsReply | undefined => {
@@ -58,7 +65,8 @@ export function createResolver(options: ResolverOptions): DnsResolver {
     return undefined
   }
 
-  const resolve = async (bytes: Uint8Array, signal?: AbortSignal): Promise<DnsReply | Malformed> => {
+  type Ask = (query: DnsQuery) => DnsReply | Promise<DnsReply>
+  const answer = async (bytes: Uint8Array, ask: Ask): Promise<DnsReply | Malformed> => {
     counts.queries++
     const query = readQuery(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength))
     if ('fault' in query) {
@@ -66,20 +74,41 @@ export function createResolver(options: ResolverOptions): DnsResolver {
       return query
     }
     if ('asker' in query) return errorReply(query.asker, query.rcode, isRecursive)
-    const local = answerLocally(query)
-    if (local !== undefined) return local
-    const found = forwarder.cached(query) ?? (await untilAborted(forwarder.forward(query), signal))
-    if ('failure' in found) counts.failed++
+    return answerLocally(query) ?? ask(query)
+  }
+  const replied = (query: DnsQuery, found: Forwarded): DnsReply => {
+    if ('failure' in found) {
+      if (found.failure === 'limited' || found.failure === 'prohibited') counts[found.failure]++
+      else counts.failed++
+    }
     return replyFrom(query, found, limits)
   }
+  const find = async (query: DnsQuery, client: DnsClient | undefined): Promise<Forwarded> => {
+    if (client && !(await client.mayAsk())) return { failure: 'prohibited' }
+    return asked.cached(query) ?? asked.forward(query)
+  }
+  const findFor = async (query: DnsQuery, client: DnsClient | undefined): Promise<Forwarded> => {
+    if (client === undefined) return find(query, client)
+    // Before the client's key is looked up, which is work too.
+    if (!quota.begin(client.address, now())) return { failure: 'limited' }
+    try {
+      return await find(query, client)
+    } finally {
+      quota.end(client.address)
+    }
+  }
+  const resolve: DnsResolver['resolve'] = (bytes, { client, signal } = {}) =>
+    answer(bytes, async query => replied(query, await untilAborted(findFor(query, client), signal)))
+  const resolveOwn = (bytes: Uint8Array) =>
+    answer(bytes, async query => replied(query, own.cached(query) ?? (await own.forward(query))))
 
   return {
     queryBytes: limits.queryBytes,
     resolve,
-    lookup: createLookup(resolve, isRecursive, limits.lookupGraceMs),
-    stats: () => ({ ...counts, ...forwarder.stats(), upstreams: failover.stats() }),
+    lookup: createLookup(resolveOwn, isRecursive, limits.lookupGraceMs),
+    stats: () => ({ ...counts, ...sumOf(asked.stats(), own.stats()) }),
     async [Symbol.asyncDispose]() {
-      await failover[Symbol.asyncDispose]()
+      await Promise.all([asked[Symbol.asyncDispose](), own[Symbol.asyncDispose]()])
     },
   }
 }
@@ -88,10 +117,15 @@ const FAILURES = {
   unreachable: ['noReachableAuthority', 'no upstream answered'],
   'bad-answer': ['networkError', 'no upstream gave a sound answer'],
   overloaded: ['other', 'too many queries are waiting'],
+  limited: ['other', 'too many queries of this address'],
+  prohibited: ['prohibited', 'see DOH_ACCESS'],
 } as const
 
 function replyFrom(query: DnsQuery, found: Forwarded, limits: DnsLimits): DnsReply {
-  if ('failure' in found) return errorReply(query, RCODE.servFail, true, FAILURES[found.failure])
+  if ('failure' in found) {
+    const rcode = found.failure === 'prohibited' ? RCODE.refused : RCODE.servFail
+    return errorReply(query, rcode, true, FAILURES[found.failure])
+  }
   const { answer } = found
   if (!found.isStale) {
     const ageSeconds = Math.floor(found.ageMs / 1_000)

@@ -56,6 +56,7 @@ export interface EdgeStand extends AsyncDisposable {
   readonly refused: string[]
   /** What `/ready` asks; a test adds its own. */
   readonly checks: Record<string, ReadinessCheck>
+  readonly warnings: Record<string, ReadinessCheck>
 }
 
 export interface EdgeStandOptions extends Partial<Omit<EdgeOptions, 'limits' | 'calls'>> {
@@ -74,6 +75,7 @@ export async function startEdge(options: EdgeStandOptions = {}): Promise<EdgeSta
     ((_request, response) => response.setHeader('content-type', 'application/json').end('{"answered":true}'))
   const bodies = new Bodies(limits)
   const checks: Record<string, ReadinessCheck> = {}
+  const warnings: Record<string, ReadinessCheck> = {}
   let edge!: Edge
   const stand = await startStand(
     (request, response, body) => {
@@ -83,7 +85,7 @@ export async function startEdge(options: EdgeStandOptions = {}): Promise<EdgeSta
     { bodies, ...options.proxy },
     calls => {
       edge = createEdge({ ...options, limits, calls, onRefused: code => refused.push(code) })
-      registerStatus(edge.app, checks)
+      registerStatus(edge.app, checks, warnings)
       return edge.app
     },
   )
@@ -94,6 +96,7 @@ export async function startEdge(options: EdgeStandOptions = {}): Promise<EdgeSta
     seen,
     refused,
     checks,
+    warnings,
     async [Symbol.asyncDispose]() {
       edge.sessions.destroyAll()
       edge.connections.destroyAll()

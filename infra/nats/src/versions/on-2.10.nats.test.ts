@@ -1,0 +1,3 @@
+import { testOn } from './run-on.ts'
+
+testOn('2.10')

@@ -1,0 +1,29 @@
+import { addressGroup } from '../core/accounts/address-group.ts'
+import type { KeyAnswer } from '../core/admission.ts'
+import type { DnsAccess } from '../core/dns/access.ts'
+import type { DnsClient } from '../core/dns/resolver.ts'
+import { type AddressOf, trustedNetworks } from './edge/client-address.ts'
+import type { Request } from './edge/door.ts'
+import { keyOf } from './proxy.ts'
+
+/** Who asks `/dns-query`: by address for the limits, and by `DOH_ACCESS` for whether the upstreams are asked. */
+export function dnsClients(
+  access: DnsAccess,
+  {
+    addressOf,
+    lookupKey,
+  }: { addressOf: AddressOf; lookupKey: (key: string) => KeyAnswer | Promise<KeyAnswer> },
+): (request: Request) => DnsClient {
+  const isInside = access.kind === 'networks' ? trustedNetworks(access.networks) : () => false
+  return request => {
+    const address = addressOf(request)
+    return {
+      address: addressGroup(address),
+      async mayAsk() {
+        if (access.kind !== 'keys') return access.kind === 'open' || isInside(address)
+        const key = keyOf(request)
+        return key !== undefined && (await lookupKey(key)).kind === 'accepted'
+      },
+    }
+  }
+}
