@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { EVENTS } from './catalog.ts'
+import { checkedMaker } from './checked-maker.ts'
 import { RequestAdmitted, RequestRefused } from './events/requests.ts'
 import { TokensSettled } from './events/tokens.ts'
 import { identityText, PARTITIONS, parseIdentity, partitionOf } from './identity.ts'
@@ -69,6 +70,23 @@ describe('events', () => {
       const { event } = make(TokensSettled, { ...settled, model: text })
       assert.deepEqual(JSON.parse(encodeEvent(event)), JSON.parse(JSON.stringify(event)))
     }
+  })
+
+  it('are refused by a checked maker when no reader would take them, and take no number', () => {
+    const checked = checkedMaker(make)
+    const before = make(TokensSettled, settled).event.sequence
+    for (const wrong of [
+      { total: 2 ** 53 },
+      { total: Number.NaN },
+      { usage: { input: -1, output: 0 } },
+      { model: 'm'.repeat(257) },
+      { raw: 'x'.repeat(4_097) },
+    ]) {
+      assert.throws(() => checked(TokensSettled, { ...settled, ...wrong }), {
+        code: 'FLUXGATE_INVALID_EVENT',
+      })
+    }
+    assert.equal(checked(TokensSettled, settled).event.sequence, before + 1)
   })
 
   it('count their source from 1 without a gap', () => {

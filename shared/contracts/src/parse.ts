@@ -72,7 +72,8 @@ export function jsonParser<S extends Type.TSchema>(schema: S): (bytes: Uint8Arra
 
 const FAULTS_LISTED = 5
 
-function faults(validator: Validator, value: unknown): string {
+/** What is wrong with a value, in words; no more than a few of its faults. */
+export function faults(validator: Validator, value: unknown): string {
   return validator
     .Errors(value)
     .slice(0, FAULTS_LISTED)

@@ -8,6 +8,8 @@ import { KEY, startStand, type TestStand } from '../in/test-stand.ts'
 import { type Expected, type RecordedAnswer, recordedAnswers } from './answers.ts'
 
 const LAST_BYTES = 1_024
+/** Of the beginning and of the end of a long stream. */
+const KEPT_BYTES = 8 * 1_024
 /** Through HTTP each answer is sent whole, and in two pieces at so many borders of its last kilobyte. */
 const HTTP_BORDERS = 2
 
@@ -58,7 +60,7 @@ describe('a recorded answer', { skip }, () => {
 
   it('is read alike when it is cut at any byte border of its last kilobyte', t => {
     let cuts = 0
-    for (const answer of answers!) {
+    for (const answer of answers!.map(withoutMiddle)) {
       const { length } = answer.bytes
       const whole = readBy(answer, length)
       for (let cut = Math.max(1, length - LAST_BYTES); cut < length; cut++) {
@@ -76,6 +78,17 @@ describe('a recorded answer', { skip }, () => {
     t.diagnostic(`${cuts} cuts of ${answers!.length} answers`)
   })
 })
+
+/** A long stream without the events of its middle, which are alike: each cut reads the whole of what is left. */
+function withoutMiddle(answer: RecordedAnswer): RecordedAnswer {
+  const { bytes, isStream } = answer
+  if (!isStream || bytes.length < 4 * KEPT_BYTES) return answer
+  const from = bytes.indexOf('\n\n', KEPT_BYTES) + 2
+  const to = bytes.indexOf('\n\n', bytes.lastIndexOf('\n\n', bytes.length - KEPT_BYTES) - 1) + 2
+  return from >= to
+    ? answer
+    : { ...answer, bytes: Buffer.concat([bytes.subarray(0, from), bytes.subarray(to)]) }
+}
 
 /** Borders of the last kilobyte, spread evenly. */
 function bordersOf(length: number, count: number): number[] {

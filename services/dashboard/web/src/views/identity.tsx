@@ -19,6 +19,7 @@ import { ThrottleDialog } from '../parts/throttle-dialog.tsx'
 import { useThrottled } from '../parts/throttle-list.tsx'
 import { Timeline } from '../parts/timeline.tsx'
 import { UsageTiles } from '../parts/usage-panel.tsx'
+import { UsageParts } from '../parts/usage-parts.tsx'
 import { TierDialog } from '../parts/user-dialogs.tsx'
 
 /** A bucket's level is worth seeing live; the first choice of the others is. */
@@ -73,6 +74,7 @@ function Detail({ detail, range }: { detail: IdentityDetail; range: RangeChoice 
     <>
       <RangeTabs path={`/identities/${identity}`} choices={CHOICES} here={range} />
       <UsageTiles usage={usage} range={range} />
+      <UsageParts sum={usage.total} />
       <UsageCharts usage={usage} spanText={`last ${range.text}`} />
       <div class="two">
         <Panel title="Limit, and what is left now" class="list-panel">

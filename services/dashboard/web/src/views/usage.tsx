@@ -13,6 +13,7 @@ import { UsageCharts } from '../parts/range-charts.tsx'
 import { RangeTabs } from '../parts/range-tabs.tsx'
 import { Empty, Loaded } from '../parts/states.tsx'
 import { UsageTiles } from '../parts/usage-panel.tsx'
+import { UsageParts } from '../parts/usage-parts.tsx'
 
 const CHOICES = RANGE_CHOICES.filter(({ name }) => name !== '5m')
 
@@ -32,6 +33,7 @@ export function Usage({ me }: { me: SessionView }) {
         {view => (
           <>
             <UsageTiles usage={view} range={range} />
+            <UsageParts sum={view.total} />
             <UsageCharts usage={view} spanText={`last ${range.text}`} />
             <div class="two">
               <Panel title="My limits" class="list-panel" aside={<Badge>{me.tier} tier</Badge>}>

@@ -91,11 +91,15 @@ function jsonOf(rows: readonly RepricedRow[]): string[] {
 
 function pageOf(rows: readonly RepricedRow[], paint: Paint): string[] {
   const row = (identity: string, model: string, each: Omit<RepricedRow, 'identity' | 'model'>) => [
-    ...[identity, plain(model), each.settled, each.promptTokens, each.cachedTokens, each.completionTokens],
+    ...[identity, plain(model), each.settled, each.promptTokens, each.cachedTokens],
+    ...[each.cacheWrite5mTokens + each.cacheWrite1hTokens, each.completionTokens, each.reasoningTokens],
     ...[usd(each.costMicros).padStart(14), usd(each.recordedMicros).padStart(14)],
   ]
   const [head = '', ...lines] = columns([
-    ['identity', 'model', 'settled', 'prompt', 'cached', 'completion', '           USD', '  USD recorded'],
+    [
+      ...['identity', 'model', 'settled', 'prompt', 'cached', 'written', 'completion', 'reasoning'],
+      ...['           USD', '  USD recorded'],
+    ],
     ...rows.map(each => row(each.identity, each.model, each)),
     row('all', '', totalOf(rows)),
   ])

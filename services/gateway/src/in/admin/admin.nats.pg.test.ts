@@ -105,7 +105,7 @@ describe('the admin face', () => {
     assert.deepEqual(answer.json, { identifier, identities: [identifier], tokens: 4_000_000_000 })
     assert.equal(stand.limits.tokensLeft(0)[identifier], stand.limits.tierOf(identifier, 'free').capacity)
     const events = []
-    for await (const batch of replay(stand.link, { stream: 'auth', from: 'first' }))
+    for await (const batch of replay(stand.link, { stream: 'AUTH', from: 'first' }))
       events.push(...batch.events)
     const order = events
       .map(({ event }) => event)

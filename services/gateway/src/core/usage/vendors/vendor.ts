@@ -13,7 +13,7 @@ import { liteLlm } from './litellm.ts'
 import { llamaCpp } from './llama-cpp.ts'
 import { mistral } from './mistral.ts'
 import { moonshot } from './moonshot.ts'
-import { openaiChat, usageAnywhere } from './openai-chat.ts'
+import { openaiChat, reported, usageAnywhere } from './openai-chat.ts'
 import { openaiResponses } from './openai-responses.ts'
 import { openRouter } from './openrouter.ts'
 import { perplexity } from './perplexity.ts'
@@ -87,7 +87,7 @@ export function openaiConvention(vendor: Vendor | undefined): Convention {
  */
 function openaiOf(vendor: Vendor | undefined): Convention {
   const chat = vendor ? CHAT[vendor] : undefined
-  const fold = (before: ReportedUsage | undefined, part: JsonObject): ReportedUsage | undefined => {
+  const usageFold = (before: ReportedUsage | undefined, part: JsonObject): ReportedUsage | undefined => {
     if (cohereUsage(part)) return cohere.fold(before, part)
     const usage = objectOf((objectOf(part.response) ?? part).usage)
     if (firstCount(usage, 'input_tokens') !== undefined) {
@@ -97,8 +97,20 @@ function openaiOf(vendor: Vendor | undefined): Convention {
     if (part.timings !== undefined) return llamaCpp.fold(before, part)
     return unknownServer.fold(before, part)
   }
+  const fold = (before: ReportedUsage | undefined, part: JsonObject) => {
+    const found = usageFold(before, part)
+    const images = imagesIn(part)
+    if (images === 0) return found
+    const counts = { output: 0, ...found?.counts, images }
+    return found ? { ...found, counts } : reported(name, undefined, { counts })
+  }
   const name = (chat ?? openaiChat).name
   return { name, fold, modelIn: openaiResponses.modelIn }
+}
+
+/** What an images API answers: a list without a name, as no other API does. Models that are paid by the image report no tokens. */
+function imagesIn({ object, created, data }: JsonObject): number {
+  return object === undefined && typeof created === 'number' && Array.isArray(data) ? data.length : 0
 }
 
 /** An OpenAI-compatible server that is not known: by OpenAI's rule, wherever it puts the usage. */

@@ -265,6 +265,18 @@ describe('usage of OpenAI’s responses', () => {
     )
   })
 
+  it('counts the images of an images API, with tokens or without', () => {
+    const data = [null, null]
+    assert.deepEqual(counts(openaiConvention(undefined), { created: 1, data, usage }), {
+      input: 50,
+      output: 20,
+      images: 2,
+    })
+    assert.deepEqual(counts(openaiConvention(undefined), { created: 1, data }), { output: 0, images: 2 })
+    const embeddings = { object: 'list', created: 1, data, usage: { prompt_tokens: 7 } }
+    assert.deepEqual(counts(openaiConvention(undefined), embeddings), { input: 7 })
+  })
+
   it('is read by Anthropic’s rule when a proxy answers with its figures', () => {
     const proxied = { ...usage, cache_read_input_tokens: 7 }
     assert.deepEqual(chat(proxied), { input: 57, cachedInput: 7, output: 20 })
