@@ -31,7 +31,7 @@ import {
   startStatusServer,
 } from '@fluxgate/runtime'
 import {
-  createSessions,
+  createSessionVerifier,
   DEVICE_COOKIE,
   LOGGED_OUT_SUBJECT,
   PLAIN_COOKIE,
@@ -177,7 +177,7 @@ function appParts(stack: AsyncDisposableStack, parts: Parts, picture: Picture, p
   const { config, log, nowMs, db, link } = parts
   const { hub, recent } = picture
   const { limits, origin } = config
-  const admission = openAdmission(db, createSessions({ secrets: config.jwtSecrets, nowMs }), nowMs)
+  const admission = openAdmission(db, createSessionVerifier({ publicKeys: config.sessionKeys, nowMs }), nowMs)
   const logouts = link.connection.subscribe(LOGGED_OUT_SUBJECT, {
     callback: (error, message) => {
       if (!error) admission.heard(message.data)
@@ -197,7 +197,7 @@ function appParts(stack: AsyncDisposableStack, parts: Parts, picture: Picture, p
   const policy = async () => (await policyBook.get(GUARD_POLICY_KEYS.live))?.value ?? null
   const limitsOf = openLimits({ link, admin, throttleOf, nowMs, ageMs: limits.overviewAgeMs })
   return {
-    ...{ ...limits, log, hub, nowMs, origin, pageDir, missing: picture.missing },
+    ...{ ...limits, log, hub, nowMs, origin, allowed: config.allowed, pageDir, missing: picture.missing },
     ...{ admit: admission.admit, cookieName },
     cookieNames: [
       { browser: cookieName, gateway: SESSION_COOKIE },

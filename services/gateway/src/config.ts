@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { type EnvReader, type LogStorage, readLogStorage, readProxies } from '@fluxgate/runtime'
+import { readSigningKey, readVerifyingKey } from '@fluxgate/session'
 import { parseRegistrationMode, type RegistrationMode } from './core/accounts/registration-mode.ts'
 import type { BudgetLimits } from './core/budgets/limits.ts'
 import { DEFAULT_DNS_ACCESS, type DnsAccess, parseDnsAccess } from './core/dns/access.ts'
@@ -8,6 +9,7 @@ import { parseUpstreams, type UpstreamAddress } from './core/dns/upstream-list.t
 import type { EstimateLimits } from './core/limits/estimate.ts'
 import type { UpstreamDefaults } from './core/routing/upstream-spec.ts'
 import type { CountLimits } from './core/usage/count.ts'
+import type { AdminTokens } from './in/admin/authorize.ts'
 import type { DrainLimits } from './in/drain.ts'
 import type { EdgeLimits } from './in/edge/limits.ts'
 import { readOidcConfig } from './oidc-config.ts'
@@ -30,8 +32,8 @@ export interface GatewayConfig {
   readonly advertiseAddress: string
   readonly adminHost: string
   readonly adminPort: number
-  readonly adminToken: string
-  readonly jwtSecrets: readonly string[]
+  readonly adminTokens: AdminTokens
+  readonly sessionKeys: SessionKeys
   /** An issuer whose tokens are taken beside our own. */
   readonly oidc: OidcConfig | undefined
   readonly upstreamUrls: readonly string[]
@@ -63,6 +65,12 @@ export interface GatewayConfig {
   readonly limits: GatewayLimits
 }
 
+export interface SessionKeys {
+  readonly privateKey: string
+  /** Verifies too, during a rotation. */
+  readonly publicKeys: readonly string[]
+}
+
 export interface GatewayLimits
   extends EdgeLimits,
     DrainLimits,
@@ -75,7 +83,6 @@ export interface GatewayLimits
   readonly acceptedEveryMs: number
 }
 
-const MIN_SECRET_BYTES = 32
 const MIN_TOKEN_BYTES = 16
 const NODE_NAME = /^[A-Za-z0-9_-]{1,64}$/
 
@@ -101,8 +108,14 @@ export function readGatewayConfig(env: EnvReader): GatewayConfig {
     advertiseAddress: env.text('ADVERTISE_ADDRESS', publicHost === '0.0.0.0' ? '127.0.0.1' : publicHost),
     adminHost: env.text('ADMIN_HOST', '127.0.0.1'),
     adminPort: env.port('ADMIN_PORT', 9090),
-    adminToken: env.secret('ADMIN_TOKEN', 16),
-    jwtSecrets: jwtSecrets(env),
+    adminTokens: adminTokens(env),
+    sessionKeys: {
+      privateKey: readSigningKey(env, 'SESSION_PRIVATE_KEY'),
+      publicKeys:
+        env.optional('SESSION_PUBLIC_KEY_OTHER') === undefined
+          ? []
+          : [readVerifyingKey(env, 'SESSION_PUBLIC_KEY_OTHER')],
+    },
     oidc: readOidcConfig(env),
     upstreamUrls: env.urls('DOWNSTREAM_AI_URLS', ['http:', 'https:']),
     upstreamsFile: upstreamsFile(env),
@@ -151,13 +164,20 @@ function registration(env: EnvReader): RegistrationMode | undefined {
   return mode
 }
 
-/** The secret that signs, and during a rotation the one before it, which still verifies. */
-function jwtSecrets(env: EnvReader): string[] {
-  const secrets = [env.secret('JWT_SECRET', MIN_SECRET_BYTES)]
-  if (env.optional('JWT_SECRET_PREVIOUS') !== undefined) {
-    secrets.push(env.secret('JWT_SECRET_PREVIOUS', MIN_SECRET_BYTES))
+/** One token a purpose: none may be another, or its holder could do what both may. */
+function adminTokens(env: EnvReader): AdminTokens {
+  const optional = (name: string) =>
+    env.optional(name) === undefined ? undefined : env.secret(name, MIN_TOKEN_BYTES)
+  const tokens = {
+    operator: env.secret('ADMIN_TOKEN', MIN_TOKEN_BYTES),
+    dashboard: optional('ADMIN_TOKEN_DASHBOARD'),
+    metrics: optional('METRICS_TOKEN'),
   }
-  return secrets
+  const given = Object.values(tokens).filter(token => token !== undefined && token !== '')
+  if (new Set(given).size < given.length) {
+    env.fault('ADMIN_TOKEN, ADMIN_TOKEN_DASHBOARD and METRICS_TOKEN must differ from each other')
+  }
+  return tokens
 }
 
 function dohUpstreams(env: EnvReader): UpstreamAddress[] {

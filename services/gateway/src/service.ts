@@ -133,7 +133,7 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
   )
 
   const { directory, accounts, sessions, live } = stack.use(
-    openIdentities({ link, db, secrets: config.jwtSecrets, epochMs, log }),
+    openIdentities({ link, db, keys: config.sessionKeys, epochMs, log }),
   )
   let nodes: NodeRegistry | undefined
   const resolver = stack.use(
@@ -264,9 +264,9 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
     budgets: () => budgets.fault,
     postgres: () => (directory.isAway ? 'keys that are not cached cannot be looked up' : undefined),
   })
-  const { jwtSecrets: deviceSecrets, registration } = config
+  const deviceSecrets = [config.sessionKeys.privateKey]
   const credentials = stack.use(
-    await openCredentials({ deviceSecrets, registration }, accounts, epochMs, log),
+    await openCredentials({ deviceSecrets, registration: config.registration }, accounts, epochMs, log),
   )
   const tools = { accounts, append, make, random: randomBytes, epochMs, ...credentials }
   if (config.operator) await ensureFirstOperator(tools, config.operator)
@@ -285,7 +285,7 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
   const books = openPolicyBooks(link, publish, make, 'admin')
   const adminDeps = {
     ...books,
-    token: config.adminToken,
+    tokens: config.adminTokens,
     accounts: adminAccounts({
       ...{ db, append, make, random: randomBytes, epochMs },
       // This node need not wait for the log to hear of its own orders.

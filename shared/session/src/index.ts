@@ -5,9 +5,17 @@ export {
   SESSION_COOKIE,
   SESSION_COOKIE_OPTIONS,
 } from './cookie.ts'
+export {
+  makeSessionKeys,
+  publicKeyOf,
+  readSigningKey,
+  readVerifyingKey,
+  type SessionKeyPair,
+} from './keys.ts'
 export { LiveSessions, type LiveSessionsOptions, LOGGED_OUT_SUBJECT } from './live-sessions.ts'
 export {
   createSessions,
+  createSessionVerifier,
   DEFAULT_SESSION_TTL_SECONDS,
   type IssuedSession,
   type NewSession,
@@ -20,4 +28,6 @@ export {
   type SessionRole,
   type SessionSettings,
   type Sessions,
+  type SessionVerifier,
+  type VerifierSettings,
 } from './sessions.ts'

@@ -20,10 +20,30 @@ describe('the cookies at the border', () => {
       'fluxgate=abc.def=; Path=/; HttpOnly; SameSite=Strict; Max-Age=60',
       'fluxgate-device=dev; Path=/; HttpOnly',
     ])
-    const sent = { fluxgate: 'abc', 'fluxgate-device': 'dev', '__Host-fluxgate': 'planted', other: '1' }
-    assert.equal(cookiesForGateway(sent, names), '__Host-fluxgate=abc; __Host-fluxgate-device=dev')
-    assert.equal(cookiesForGateway({ 'fluxgate-device': 'dev' }, names), '__Host-fluxgate-device=dev')
+    const sent = {
+      fluxgate: 'a-b.c_d.ef',
+      'fluxgate-device': 'd.e.v',
+      '__Host-fluxgate': 'planted',
+      other: '1',
+    }
+    assert.equal(cookiesForGateway(sent, names), '__Host-fluxgate=a-b.c_d.ef; __Host-fluxgate-device=d.e.v')
+    assert.equal(cookiesForGateway({ 'fluxgate-device': 'd.e.v' }, names), '__Host-fluxgate-device=d.e.v')
     assert.equal(cookiesForGateway({ other: '1' }, names), undefined)
+  })
+
+  it('does not cross when it is no token', () => {
+    for (const value of [
+      undefined,
+      '',
+      'abc',
+      'a.b',
+      'a.b.c\n',
+      'a.b.c; x=1',
+      'é.b.c',
+      `a.b.${'c'.repeat(3_000)}`,
+    ]) {
+      assert.equal(cookiesForGateway({ fluxgate: value, 'fluxgate-device': value }, names), undefined, value)
+    }
   })
 
   it('keep their prefix and stay secure where the dashboard is behind TLS', () => {

@@ -6,14 +6,20 @@ export interface CookieNames {
   readonly gateway: string
 }
 
-/** The `Cookie` header for the gateway: the portal's cookies and nothing else of what the browser sent. */
+/** Signed values have three parts (RFC 7515 section 7.1). A cookie is whatever its client made it, control characters included. */
+const SIGNED = /^[\w-]{1,2048}\.[\w-]{1,2048}\.[\w-]{1,2048}$/
+
+/**
+ * The `Cookie` header for the gateway: the portal's cookies and nothing else of what the browser sent. What is no signed
+ * value is none of them, and could not be sent as a header.
+ */
 export function cookiesForGateway(
   sent: Readonly<Record<string, string | undefined>>,
   names: readonly CookieNames[],
 ): string | undefined {
   const passed = names.flatMap(({ browser, gateway }) => {
     const value = sent[browser]
-    return value === undefined ? [] : [`${gateway}=${value}`]
+    return value === undefined || !SIGNED.test(value) ? [] : [`${gateway}=${value}`]
   })
   return passed.length === 0 ? undefined : passed.join('; ')
 }

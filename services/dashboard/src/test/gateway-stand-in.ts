@@ -45,10 +45,10 @@ interface Key {
 /** The portal's part of the gateway's contract, over the same sessions and accounts; every password is `correct horse`. */
 export async function startGatewayStandIn(
   db: Database,
-  secret: string,
+  privateKey: string,
   onLogout: (user: string, session: string) => void,
 ): Promise<GatewayStandIn> {
-  const sessions = createSessions({ secrets: [secret] })
+  const sessions = createSessions({ privateKey })
   const seen: SeenRequest[] = []
   const changeKeys = keyRoutes()
   const state: Pick<GatewayStandIn, 'registration'> = { registration: 'open' }
@@ -72,7 +72,7 @@ export async function startGatewayStandIn(
     })
     reply.setHeader('set-cookie', [
       `${SESSION_COOKIE}=${issued.token}; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age=3600`,
-      `${DEVICE_COOKIE}=of-a-laptop; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age=3600`,
+      `${DEVICE_COOKIE}=of.a.laptop; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age=3600`,
       'other=1; Path=/',
     ])
     answer(reply, 200, { user: id, role })

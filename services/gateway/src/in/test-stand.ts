@@ -11,6 +11,7 @@ import {
   type Throttle,
 } from '@fluxgate/contracts'
 import { readConfig } from '@fluxgate/runtime'
+import { SESSION_KEYS } from '@fluxgate/testing'
 import type { FastifyInstance } from 'fastify'
 import { readGatewayConfig } from '../config.ts'
 import { AcceptedKeys } from '../core/accepted-keys.ts'
@@ -46,7 +47,7 @@ const { limits: LIMITS } = readConfig(
     NATS_URL: 'nats://localhost:1',
     DATABASE_URL: 'postgres://localhost:1/none',
     ADMIN_TOKEN: 'a token of the tests',
-    JWT_SECRET: 's'.repeat(32),
+    SESSION_PRIVATE_KEY: SESSION_KEYS.privateKey,
   },
   readGatewayConfig,
 )

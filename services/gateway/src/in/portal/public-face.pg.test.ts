@@ -7,13 +7,14 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { after, before, describe, test } from 'node:test'
 import { readConfig } from '@fluxgate/runtime'
+import { SESSION_KEYS } from '@fluxgate/testing'
 import type { FastifyInstance } from 'fastify'
 import { readGatewayConfig } from '../../config.ts'
 import { LoginGuard } from '../../core/accounts/login-guard.ts'
 import { loadTls } from '../../out/tls.ts'
 import { createEdge } from '../edge/edge.ts'
 import { registerPortal } from './portal.ts'
-import { Browser, PASSWORD, person, SECRET, startPortal, type TestPortal } from './test-browser.ts'
+import { Browser, PASSWORD, person, startPortal, type TestPortal } from './test-browser.ts'
 
 let portal: TestPortal
 before(async () => {
@@ -26,7 +27,7 @@ const { limits: LIMITS } = readConfig(
     NATS_URL: 'nats://localhost:1',
     DATABASE_URL: 'postgres://localhost:1/none',
     ADMIN_TOKEN: 'a token of the tests',
-    JWT_SECRET: SECRET,
+    SESSION_PRIVATE_KEY: SESSION_KEYS.privateKey,
   },
   readGatewayConfig,
 )

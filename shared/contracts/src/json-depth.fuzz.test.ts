@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { isDeeperThan } from './json-depth.ts'
+import { isDeeperThan } from './json.ts'
 
 function depthOf(value: unknown): number {
   if (typeof value !== 'object' || value === null) return 0
@@ -23,8 +23,8 @@ test('the depth of JSON text is the depth of its value, whatever its strings and
     fc.property(value, fc.nat(4), (made, indent) => {
       const json = JSON.stringify(made, undefined, indent)
       const depth = depthOf(JSON.parse(json))
-      assert.equal(isDeeperThan(depth, json), false)
-      if (depth > 0) assert.equal(isDeeperThan(depth - 1, json), true)
+      assert.equal(isDeeperThan(json, depth), false)
+      if (depth > 0) assert.equal(isDeeperThan(json, depth - 1), true)
     }),
     { numRuns: 1_000 },
   )
