@@ -1,6 +1,6 @@
-import { STREAMS } from '@fluxgate/contracts'
-import { addressIdentity } from './accused.ts'
-import type { Fact } from './fact.ts'
+import { addressGroup, STREAMS } from '@fluxgate/contracts'
+import { addressIdentity } from '@fluxgate/contracts/address-identity'
+import type { TimedFact } from './fact.ts'
 import { MAX_VALUES, RecentValues } from './recent-values.ts'
 import { MAX_EVIDENCE, type Rule } from './rule.ts'
 
@@ -10,19 +10,19 @@ import { MAX_EVIDENCE, type Rule } from './rule.ts'
  */
 export const failedLoginsAddress: Rule<RecentValues> = {
   name: 'failedLoginsAddress',
-  stream: STREAMS.auth,
+  streams: [STREAMS.auth],
 
-  keyOf: fact => failureOf(fact)?.address,
+  keyOf: addressOf,
 
   evolve(memory = new RecentValues(), fact, policy) {
     const { account } = failureOf(fact)!
-    memory.add(account, fact.storedAtMs, fact.sequence, policy.rules.failedLoginsAddress.windowMs)
+    memory.add(account, fact.atMs, fact.sequence, policy.rules.failedLoginsAddress.windowMs)
     return memory
   },
 
   crossedBy(memory, fact, policy) {
     const threshold = Math.min(policy.rules.failedLoginsAddress.threshold, MAX_VALUES - 1)
-    return memory.size > threshold ? addressIdentity(failureOf(fact)!.address) : undefined
+    return memory.size > threshold ? addressIdentity(addressOf(fact)!) : undefined
   },
 
   explain(memory, fact, policy) {
@@ -30,10 +30,10 @@ export const failedLoginsAddress: Rule<RecentValues> = {
     return {
       severity: 'high',
       explanation:
-        `Logins to ${memory.size} accounts failed from ${failureOf(fact)!.address} within ${windowMs / 1_000} s. ` +
+        `Logins to ${memory.size} accounts failed from ${addressOf(fact)!} within ${windowMs / 1_000} s. ` +
         `The policy allows ${threshold}.`,
       numbers: { count: memory.size, threshold, windowMs },
-      evidence: memory.sequences(MAX_EVIDENCE).map(sequence => ({ stream: STREAMS.auth, sequence })),
+      evidence: memory.sequences(MAX_EVIDENCE).map(sequence => ({ stream: fact.stream, sequence })),
     }
   },
 
@@ -41,6 +41,11 @@ export const failedLoginsAddress: Rule<RecentValues> = {
   memoryMs: policy => policy.rules.failedLoginsAddress.windowMs,
 }
 
-function failureOf({ event }: Fact) {
+function addressOf(fact: TimedFact): string | undefined {
+  const failure = failureOf(fact)
+  return failure && addressGroup(failure.address)
+}
+
+function failureOf({ event }: TimedFact) {
   return event.type === 'fluxgate.auth.login_failed' ? event.data : undefined
 }

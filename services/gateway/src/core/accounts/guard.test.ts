@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { addressGroup } from './address-group.ts'
+import { addressGroup } from '@fluxgate/contracts'
 import { Backoff } from './backoff.ts'
 import { deviceCookies } from './device-cookie.ts'
 import { normaliseEmail } from './email.ts'

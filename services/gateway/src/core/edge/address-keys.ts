@@ -1,5 +1,5 @@
 import { createHmac } from 'node:crypto'
-import { addressGroup } from '../accounts/address-group.ts'
+import { addressGroup } from '@fluxgate/contracts'
 
 /** A secret of one period, from which addresses become hashes. */
 export interface AddressKey {
