@@ -1,7 +1,6 @@
-import { ANONYMOUS, LoginFailed, LoginSucceeded } from '@fluxgate/contracts'
+import { ANONYMOUS, addressGroup, LoginFailed, LoginSucceeded } from '@fluxgate/contracts'
 import type { Account } from './accounts.ts'
 import { PORTAL } from './accounts.ts'
-import { addressGroup } from '@fluxgate/contracts'
 import { normaliseEmail } from './email.ts'
 import { BUSY, done, type Outcome, refused } from './fault.ts'
 import { isHashable } from './password-rules.ts'
