@@ -86,6 +86,7 @@ export async function startStand(kind: StandKind): Promise<Stand> {
   const storageBytes = kind.storageBytes ?? (kind.maxFileBytes === undefined ? 2048 * MIB : 64 * MIB)
   const [publicPort, adminPort] = [await freePort(), await freePort()]
   const env = {
+    GUARD_PRESET: 'strict',
     NATS_URL: log.url,
     NATS_REPLICAS: String(kind.servers),
     NATS_STORAGE: `${storageBytes / MIB}MiB`,

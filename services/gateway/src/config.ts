@@ -6,7 +6,10 @@ import type { BudgetLimits } from './core/budgets/limits.ts'
 import { DEFAULT_DNS_ACCESS, type DnsAccess, parseDnsAccess } from './core/dns/access.ts'
 import { type Override, parseOverrides } from './core/dns/overrides.ts'
 import { parseUpstreams, type UpstreamAddress } from './core/dns/upstream-list.ts'
+import { unpassable } from './core/exchange/headers.ts'
 import type { EstimateLimits } from './core/limits/estimate.ts'
+import { parseExtraRoutes } from './core/routes/extra-routes.ts'
+import type { Route } from './core/routes/route-table.ts'
 import type { UpstreamDefaults } from './core/routing/upstream-spec.ts'
 import type { CountLimits } from './core/usage/count.ts'
 import type { AdminTokens } from './in/admin/authorize.ts'
@@ -38,6 +41,10 @@ export interface GatewayConfig {
   readonly oidc: OidcConfig | undefined
   readonly upstreamUrls: readonly string[]
   readonly upstreamsFile: UpstreamsFileConfig | undefined
+  /** Calls that may leave the node besides the table of routes. */
+  readonly extraRoutes: readonly Route[]
+  /** Request headers that pass to model servers besides the lists of the dialects; lower case. */
+  readonly forwardHeaders: readonly string[]
   readonly tls: boolean
   /** Addresses, networks, or `loopback`: whose `X-Forwarded-For` tells the caller's address. */
   readonly trustedProxies: readonly string[]
@@ -115,6 +122,8 @@ export function readGatewayConfig(env: EnvReader): GatewayConfig {
     oidc: readOidcConfig(env),
     upstreamUrls: env.urls('DOWNSTREAM_AI_URLS', ['http:', 'https:']),
     upstreamsFile: upstreamsFile(env),
+    extraRoutes: extraRoutes(env),
+    forwardHeaders: forwardHeaders(env),
     trustedProxies: trustedProxies(env),
     corsOrigins: corsOrigins(env),
     tls: env.oneOf('TLS', ['on', 'off'], 'on') === 'on',
@@ -136,6 +145,22 @@ export function readGatewayConfig(env: EnvReader): GatewayConfig {
     },
     limits: readLimits(env),
   }
+}
+
+/** Routes besides the table of `core/routes`. */
+function extraRoutes(env: EnvReader): readonly Route[] {
+  const { routes, faults } = parseExtraRoutes(env.list('EXTRA_ROUTES'))
+  for (const fault of faults) env.fault(`EXTRA_ROUTES: ${fault}`)
+  return routes
+}
+
+function forwardHeaders(env: EnvReader): string[] {
+  const names = env.list('FORWARD_HEADERS').map(name => name.toLowerCase())
+  for (const name of names) {
+    const why = unpassable(name)
+    if (why !== undefined) env.fault(`FORWARD_HEADERS: ${JSON.stringify(name)} ${why}`)
+  }
+  return names
 }
 
 function upstreamsFile(env: EnvReader): UpstreamsFileConfig | undefined {
@@ -209,7 +234,7 @@ function readLimits(env: EnvReader): GatewayLimits {
     maxWaitingCounts: 256,
     connectTimeoutMs: env.durationMs('UPSTREAM_CONNECT_TIMEOUT', 5_000),
     firstByteTimeoutMs: env.durationMs('UPSTREAM_FIRST_BYTE_TIMEOUT', 300_000),
-    idleTimeoutMs: env.durationMs('UPSTREAM_IDLE_TIMEOUT', 120_000),
+    idleTimeoutMs: env.durationMs('UPSTREAM_IDLE_TIMEOUT', 300_000),
     maxUpstreamConnections: env.integer('UPSTREAM_CONNECTIONS', 1_024, { min: 1 }),
     gossipIntervalMs: env.durationMs('GOSSIP_INTERVAL', 25),
     maxBudgetHolders: 100_000,
@@ -227,10 +252,12 @@ const MIB = 1024 * 1024
 const MIN_LIMIT_MS = 1_000
 
 function readEdgeLimits(env: EnvReader): EdgeLimits {
-  const maxBodyBytes = env.integer('MAX_BODY_BYTES', 10 * MIB, { min: 1_024 })
+  const maxBodyBytes = env.integer('MAX_BODY_BYTES', 32 * MIB, { min: 1_024 })
   return {
     maxBodyBytes,
     maxBodiesBytes: env.integer('MAX_BODIES_BYTES', 512 * MIB, { min: maxBodyBytes }),
+    maxRouteBodyBytes: 64 * 1024,
+    maxOpenRequests: env.integer('MAX_OPEN_REQUESTS', 16_384, { min: 16 }),
     maxUrlBytes: 8 * 1024,
     maxHeaders: 100,
     maxHeaderBytes: 16 * 1024,

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { eventMaker, identityText, type OutgoingEvent, SharedRoom, type TierName } from '@fluxgate/contracts'
+import { addressIdentity } from '@fluxgate/contracts/address-identity'
 import { connectNats, EventPublisher, ensureTopology, openPenaltyBox, watchBucket } from '@fluxgate/nats'
 import { createIds, createMetrics, type Log } from '@fluxgate/runtime'
 import type { FastifyInstance } from 'fastify'
@@ -9,8 +10,10 @@ import { AcceptedKeys } from './core/accepted-keys.ts'
 import { barredMs } from './core/accounts/barred-address.ts'
 import { ensureFirstOperator } from './core/accounts/first-operator.ts'
 import { callerGate } from './core/callers/caller-gate.ts'
+import { passedHeaders } from './core/exchange/headers.ts'
 import { TakenRequests } from './core/recovery/taken-requests.ts'
 import { Roster } from './core/roster.ts'
+import { routesOf } from './core/routes/routes.ts'
 import { createAdmin } from './in/admin/face.ts'
 import { answerAfter } from './in/answer-after.ts'
 import { dnsClients } from './in/dns-clients.ts'
@@ -25,7 +28,7 @@ import type { Exchange } from './in/exchange.ts'
 import { PUBLIC_FACE } from './in/openapi/faces.ts'
 import { serveOpenApi } from './in/openapi/serve.ts'
 import { registerPortal } from './in/portal/portal.ts'
-import { anonymous, proxyOf, refuseUnknown, tellRest } from './in/proxy.ts'
+import { proxyOf, refuseUnknown, tellRest } from './in/proxy.ts'
 import type { ProxyDeps } from './in/proxy-deps.ts'
 import type { RawReply } from './in/raw-reply.ts'
 import { readinessOf } from './in/readiness.ts'
@@ -43,6 +46,7 @@ import { joinNodes, type NodeRegistry } from './out/node-registry.ts'
 import { openCallers } from './out/oidc/open-callers.ts'
 import { openPolicyBooks } from './out/policy.ts'
 import { refillOrders } from './out/refill.ts'
+import { openRefusalLog } from './out/refusal-log.ts'
 import { openNodeSpool, settleLeft } from './out/spool.ts'
 import { adoptSpools, type SpoolAdoption } from './out/spool-adoption.ts'
 import { openTelemetry } from './out/telemetry.ts'
@@ -73,6 +77,7 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
   const { db, pool } = stack.use(openNodeDatabase(config.databaseUrl, epochMs, log))
   const boot = newId()
   const running = new Roster<Exchange>()
+  const onFault = (error: unknown) => log.error({ err: error }, 'a request failed by a fault of the gateway')
   const files = { ...config.spool, root: join(config.dataDir, 'spool'), node: config.node, boot }
   const taken = new TakenRequests()
   const nodeSpool = await openNodeSpool(
@@ -86,7 +91,8 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
   let adoption: SpoolAdoption | undefined
   const { keptAfterAckMs } = config.spool
   const publisher = stack.use(new EventPublisher(link, { keptAfterAckMs, gatherMs: GATHER_MS }, spool))
-  const make = eventMaker(`/gateway/${config.node}/${boot.toLowerCase()}`, newId, epochMs)
+  const source = `/gateway/${config.node}/${boot.toLowerCase()}`
+  const make = eventMaker(source, newId, epochMs)
   const append = (event: OutgoingEvent) => {
     if (!taken.covers(event)) publisher.append(event)
   }
@@ -131,6 +137,7 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
   const tokens = stack.use(openCallers(config.oidc, { sessions, live, lookup, log, nowMs, epochMs }))
   const overload = stack.use(watchOverload(limits))
   const bodies = stack.use(new Bodies(limits))
+  const routes = routesOf(config.extraRoutes)
   const registry = createMetrics('gateway')
   const telemetry = stack.use(
     await openTelemetry(config.telemetry, registry, { originOf: upstreams.originOf, log, nowMs, epochMs }),
@@ -152,6 +159,8 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
     routing: upstreams.report,
   })
 
+  const logFull = () => publisher.full
+  const { refusals } = stack.use(openRefusalLog({ append, make, source, newId, logFull, nowMs, epochMs }))
   const proxy: ProxyDeps = {
     exchange: {
       append,
@@ -164,6 +173,7 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
         table.settle(call.identityText, call.tier, used.total - call.reserved, call.stream, nowMs())
         budgets.table.settle(call.id, { tokens: used.total, micros: used.costMicros ?? 0 }, epochMs())
       },
+      onFault,
       onEnd(exchange, end) {
         running.remove(exchange.place)
         telemetry.ended(exchange.call, end)
@@ -178,15 +188,18 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
     estimates: limits,
     accepted: new AcceptedKeys(limits.acceptedEveryMs),
     bodies,
+    refusals,
+    routes,
+    passedHeaders: passedHeaders(config.forwardHeaders),
     overloaded: () => overload.reason !== undefined,
     append,
     make,
-    logFull: () => publisher.full,
+    logFull,
     newRequestId: () => `req_${newId()}`,
     nowMs,
     epochMs,
     addressOf: clientAddress(trustedNetworks(config.trustedProxies)),
-    onFault: error => log.error({ err: error }, 'a call failed by a fault of ours'),
+    onFault,
     onReserved: telemetry.admitted,
     onRefused: telemetry.refused,
     beginTrace: telemetry.beginTrace,
@@ -198,6 +211,8 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
   const edge = createEdge({
     limits,
     calls: proxyOf(proxy),
+    routes,
+    bodies,
     tls,
     trustedProxies: config.trustedProxies,
     corsOrigins: config.corsOrigins,
@@ -249,7 +264,7 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
     failedLogins: openFailedLogins(link, log),
     onKeyRevoked: directory.evictKey,
     logFull: () => publisher.full,
-    barredMs: address => barredMs(throttles.entries.get(identityText(anonymous(address))), epochMs()),
+    barredMs: address => barredMs(throttles.entries.get(identityText(addressIdentity(address))), epochMs()),
     log,
   })
   const publish = (event: OutgoingEvent) => publisher.publish(event)
