@@ -1,6 +1,13 @@
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
-import { eventMaker, identityText, type OutgoingEvent, SharedRoom, type TierName } from '@fluxgate/contracts'
+import {
+  checkedMaker,
+  eventMaker,
+  identityText,
+  type OutgoingEvent,
+  SharedRoom,
+  type TierName,
+} from '@fluxgate/contracts'
 import { connectNats, EventPublisher, ensureTopology, openPenaltyBox, watchBucket } from '@fluxgate/nats'
 import { createIds, createMetrics, type Log } from '@fluxgate/runtime'
 import type { FastifyInstance } from 'fastify'
@@ -89,7 +96,7 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
   let adoption: SpoolAdoption | undefined
   const { keptAfterAckMs } = config.spool
   const publisher = stack.use(new EventPublisher(link, { keptAfterAckMs, gatherMs: GATHER_MS }, spool))
-  const make = eventMaker(`/gateway/${config.node}/${boot.toLowerCase()}`, newId, epochMs)
+  const make = checkedMaker(eventMaker(`/gateway/${config.node}/${boot.toLowerCase()}`, newId, epochMs))
   const append = (event: OutgoingEvent) => {
     if (!taken.covers(event)) publisher.append(event)
   }
