@@ -78,6 +78,7 @@ export async function startStand(kind: StandKind): Promise<Stand> {
 
   const [publicPort, adminPort] = [await freePort(), await freePort()]
   const env = {
+    GUARD_PRESET: 'strict',
     NATS_URL: log.url,
     NATS_REPLICAS: String(kind.servers),
     NATS_STORAGE: kind.maxFileBytes === undefined ? '2GiB' : '64MiB',

@@ -2,6 +2,7 @@ import Type from 'typebox'
 import { Compile, type Validator } from 'typebox/compile'
 import { EVENTS, type FluxgateEvent } from './catalog.ts'
 import { type EventDefinition, envelopeAttributes } from './envelope.ts'
+import { readJson } from './json.ts'
 import { upcast } from './upcast.ts'
 
 export type Parsed<T> = { ok: true; value: T } | { ok: false; reason: string }
@@ -46,27 +47,46 @@ export function parseEvent(bytes: Uint8Array): Parsed<FluxgateEvent> {
   }
   const type = (raw as { type?: unknown }).type
   const check = typeof type === 'string' ? checks.get(type) : undefined
-  if (!check) return { ok: false, reason: `unknown event type ${JSON.stringify(type)?.slice(0, 100)}` }
+  if (!check) return { ok: false, reason: `unknown event type ${namedType(type)}` }
   const current = upcast(raw as Record<string, unknown>, check.definition)
   if (!current.ok) return current
   if (!check.validator.Check(current.value)) {
     return { ok: false, reason: faults(check.validator, current.value) }
   }
+  const nested = nestedExtension(current.value)
+  if (nested !== undefined) return { ok: false, reason: `/${nested.slice(0, 100)} is no simple value` }
   return { ok: true, value: current.value as unknown as FluxgateEvent }
 }
+
+function namedType(type: unknown): string {
+  return typeof type === 'string' ? JSON.stringify(type.slice(0, 100)) : `of type ${typeof type}`
+}
+
+/**
+ * An attribute other than `data` that is no simple value: CloudEvents 1.0 section 3.1 has none. With that, and closed
+ * schemas of `data`, no event is nested deeper than its schema, so that it can be walked and written again.
+ */
+function nestedExtension(event: object): string | undefined {
+  for (const name in event) {
+    const value = (event as Record<string, unknown>)[name]
+    if (name !== 'data' && typeof value === 'object' && value !== null) return name
+  }
+  return undefined
+}
+
+/** The largest value of a KV bucket, or message, that is read. */
+const MAX_VALUE_BYTES = 16 * 1024 * 1024
 
 /** Compiles a schema once into a parser of JSON bytes: the form in which KV values and commands are read. */
 export function jsonParser<S extends Type.TSchema>(schema: S): (bytes: Uint8Array) => Parsed<Type.Static<S>> {
   const validator = Compile(schema)
   return bytes => {
-    try {
-      const value: unknown = JSON.parse(decoder.decode(bytes))
-      return validator.Check(value)
-        ? { ok: true, value: value as Type.Static<S> }
-        : { ok: false, reason: faults(validator as unknown as Validator, value) }
-    } catch (cause) {
-      return { ok: false, reason: `not JSON: ${(cause as Error).message}` }
-    }
+    const read = readJson(bytes, { maxSize: MAX_VALUE_BYTES })
+    if (!read.ok) return read
+    const { value } = read
+    return validator.Check(value)
+      ? { ok: true, value: value as Type.Static<S> }
+      : { ok: false, reason: faults(validator as unknown as Validator, value) }
   }
 }
 

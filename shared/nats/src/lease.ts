@@ -1,6 +1,8 @@
+import { readJson } from '@fluxgate/contracts'
 import { Bucket, RevisionConflict } from './bucket.ts'
 import type { NatsLink } from './link.ts'
 import { pause } from './read.ts'
+import { isNotFound } from './read-event.ts'
 import { LEASES_BUCKET } from './topology.ts'
 
 export interface LeaseOptions<T> {
@@ -192,17 +194,37 @@ export class Lease<T> implements AsyncDisposable {
   }
 }
 
-const decoder = new TextDecoder()
+/** What the record of a lease says, for those who only look. */
+export interface LeaseView {
+  /** Empty when it was given back. */
+  readonly holder: string
+  readonly term: number
+  readonly state: unknown
+  readonly renewedAtMs: number
+}
+
+/** @returns undefined when nobody has ever held it */
+export async function lookAtLease(link: NatsLink, name: string): Promise<LeaseView | undefined> {
+  const stream = `KV_${LEASES_BUCKET}`
+  try {
+    const found = await link.manager.streams.getMessage(stream, {
+      last_by_subj: `$KV.${LEASES_BUCKET}.${name}`,
+    })
+    return { ...readRecord(found.data).value, renewedAtMs: found.time.getTime() }
+  } catch (error) {
+    if (isNotFound(error)) return undefined
+    throw error
+  }
+}
 
 /** A record that cannot be read is a free lease without a state: it must not keep everybody out for ever. */
 function readRecord(bytes: Uint8Array): { ok: true; value: LeaseRecord } {
-  try {
-    const { holder, term, state } = JSON.parse(decoder.decode(bytes)) as Partial<LeaseRecord>
+  const read = readJson(bytes, { maxSize: bytes.length })
+  if (read.ok && typeof read.value === 'object' && read.value !== null) {
+    const { holder, term, state } = read.value as Partial<LeaseRecord>
     if (typeof holder === 'string' && Number.isSafeInteger(term)) {
       return { ok: true, value: { holder, term: term as number, state } }
     }
-  } catch {
-    // Falls through to the free lease.
   }
   return { ok: true, value: { holder: '', term: 0, state: undefined } }
 }

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http'
+import { readJson } from '@fluxgate/contracts'
 import { type Behaviour, parseDirectives } from './behaviour.ts'
 import type { SimulatorConfig } from './config.ts'
 import type { Exchange } from './speak.ts'
@@ -49,12 +50,9 @@ export async function readBody(request: IncomingMessage, maxBytes: number): Prom
     chunks.push(chunk)
   }
   if (bytes === 0) return {}
-  let parsed: unknown
-  try {
-    parsed = JSON.parse(Buffer.concat(chunks).toString('utf8'))
-  } catch (cause) {
-    throw new RequestFault(400, `the body is not valid JSON: ${(cause as Error).message}`)
-  }
+  const read = readJson(Buffer.concat(chunks), { maxSize: maxBytes })
+  if (!read.ok) throw new RequestFault(400, `the body is ${read.reason}`)
+  const parsed = read.value
   if (!isObject(parsed)) throw new RequestFault(400, 'the body must be a JSON object')
   return parsed
 }

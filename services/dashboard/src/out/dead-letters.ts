@@ -4,6 +4,7 @@ import {
   encodeEvent,
   LetterReplayed,
   parseSubject,
+  readJson,
   STREAMS,
 } from '@fluxgate/contracts'
 import { DEAD_LETTER_HEADERS, type NatsLink, replayStored } from '@fluxgate/nats'
@@ -134,18 +135,17 @@ async function eventIdOf(link: NatsLink, stream: string, sequence: number, text:
   const original = sequence > 0 ? await messageAt(link, stream, sequence) : undefined
   const published = original?.header.get(MESSAGE_ID)
   if (published) return published
-  try {
-    const { id } = JSON.parse(text) as { id?: unknown }
-    return typeof id === 'string' && id !== '' ? id : null
-  } catch {
-    return null
-  }
+  const read = readJson(text, { maxSize: text.length })
+  const id = read.ok ? (read.value as { id?: unknown } | null)?.id : undefined
+  return typeof id === 'string' && id !== '' ? id : null
 }
 
 async function replayOf(link: NatsLink, subject: string): Promise<DeadLetterView['replayed']> {
   const stored = await found(() => link.manager.streams.getMessage(STREAMS.auth, { last_by_subj: subject }))
   if (!stored) return null
-  const { data } = JSON.parse(decoder.decode(stored.data)) as { data: { actor: string; reason: string } }
+  const read = readJson(stored.data, { maxSize: stored.data.length })
+  if (!read.ok) return null
+  const { data } = read.value as { data: { actor: string; reason: string } }
   return { at: stored.time.getTime(), by: data.actor, reason: data.reason }
 }
 

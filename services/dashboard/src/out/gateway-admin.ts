@@ -1,5 +1,6 @@
 import { lookup } from 'node:dns/promises'
 import { isIP } from 'node:net'
+import { readJson } from '@fluxgate/contracts'
 import { done, type FaultCode, type Outcome, refused } from '../core/fault.ts'
 
 /** The gateways' admin faces. */
@@ -108,14 +109,13 @@ async function addressesOf(base: string): Promise<string[]> {
   }
 }
 
+const MAX_ANSWER_CHARS = 64 * 1024 * 1024
+
 async function outcomeOf<T>(response: Response): Promise<Outcome<T>> {
   const text = await response.text()
-  let body: { error?: { message?: string } } | undefined
-  try {
-    body = text === '' ? undefined : JSON.parse(text)
-  } catch {
-    return refused('bad_gateway', 'The gateway gave an answer that cannot be read.')
-  }
+  const read = text === '' ? undefined : readJson(text, { maxSize: MAX_ANSWER_CHARS })
+  if (read && !read.ok) return refused('bad_gateway', 'The gateway gave an answer that cannot be read.')
+  const body = read?.value as { error?: { message?: string } } | null | undefined
   if (response.ok) return done(body as T)
   const message = body?.error?.message ?? `The gateway answered ${response.status}.`
   return refused(CODES[response.status] ?? 'unavailable', message)

@@ -9,6 +9,7 @@ import {
   PolicyChanged,
   PriceList,
   parseIdentity,
+  readJson,
 } from '@fluxgate/contracts'
 import {
   Bucket,
@@ -31,19 +32,17 @@ export interface PolicyListener {
   readonly onPrices: (list: PriceList | undefined) => void
 }
 
+const MAX_POLICY_BYTES = 16 * 1024 * 1024
+
 /** Keeps limits and prices current; what cannot be read leaves the one before in force. */
 export async function watchPolicy(
   link: NatsLink,
   { onLimits, onPrices }: PolicyListener,
 ): Promise<Watch<unknown>> {
   // Other keys of the bucket have other schemas: each is read by whom it concerns.
-  const raw = new Bucket<unknown>(link, BUCKETS.policy, bytes => {
-    try {
-      return { ok: true, value: JSON.parse(Buffer.from(bytes).toString('utf8')) as unknown }
-    } catch (cause) {
-      return { ok: false, reason: (cause as Error).message }
-    }
-  })
+  const raw = new Bucket<unknown>(link, BUCKETS.policy, bytes =>
+    readJson(bytes, { maxSize: MAX_POLICY_BYTES }),
+  )
   const applyLimits = applier(link, LIMITS_KEY, jsonParser(LimitsPolicy), onLimits)
   const applyPrices = applier(link, PRICES_KEY, jsonParser(PriceList), onPrices)
   return watchBucket(link, raw, {

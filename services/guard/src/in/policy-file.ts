@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { readJson } from '@fluxgate/contracts'
 import { GUARD_POLICY_KEYS, type PolicyBook } from '@fluxgate/nats'
 import { type Log, readText, watchFile } from '@fluxgate/runtime'
 
@@ -67,9 +68,7 @@ export async function followPolicyFile(
 }
 
 function parsed(text: string): { ok: true; value: unknown } | { ok: false; reason: string } {
-  try {
-    return { ok: true, value: JSON.parse(text) ?? null }
-  } catch (error) {
-    return { ok: false, reason: `not JSON: ${(error as Error).message}` }
-  }
+  return readJson(text, { maxSize: MAX_FILE_CHARS })
 }
+
+const MAX_FILE_CHARS = 16 * 1024 * 1024

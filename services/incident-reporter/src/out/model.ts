@@ -1,3 +1,4 @@
+import { readJson } from '@fluxgate/contracts'
 import { Ollama } from 'ollama'
 import type { AskModel } from '../core/write-report.ts'
 
@@ -55,11 +56,9 @@ async function boundedText(response: Response): Promise<string> {
 }
 
 function errorIn(text: string): string {
-  try {
-    const { error } = JSON.parse(text) as { error?: unknown }
-    if (typeof error === 'string') return error.slice(0, MAX_ERROR_CHARS)
-  } catch {
-    // Not JSON: an error page of something in between.
-  }
+  // What is not JSON is an error page of something in between.
+  const read = readJson(text, { maxSize: MAX_ANSWER_BYTES })
+  const error = read.ok ? (read.value as { error?: unknown } | null)?.error : undefined
+  if (typeof error === 'string') return error.slice(0, MAX_ERROR_CHARS)
   return text.slice(0, MAX_ERROR_CHARS)
 }

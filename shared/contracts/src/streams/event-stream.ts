@@ -1,6 +1,6 @@
 import { readJson } from '../json.ts'
 import { type JsonObject, JsonSkimmer } from './json-skimmer.ts'
-import { joined, type LineBounds, LineReader, type LongLine } from './line-reader.ts'
+import { FREE_BYTES, joined, type LineBounds, LineReader, type LongLine } from './line-reader.ts'
 
 /** One dispatched event of a stream. Positions count bytes from the beginning of the stream. */
 export interface StreamEvent {
@@ -63,7 +63,8 @@ export class EventStreamParser extends LineReader {
   override write(chunk: Uint8Array): void {
     super.write(chunk)
     // Data whose event is not whole outlives its chunk.
-    if (this.#data && this.#takenForData === 0) this.#hold(this.#data.length)
+    if (this.#data && this.#takenForData === 0 && this.#data.length > FREE_BYTES)
+      this.#hold(this.#data.length)
   }
 
   override close(): void {

@@ -12,7 +12,7 @@ export interface LineBounds {
 
 export const MAX_HELD_BYTES = 256 * 1024
 /** Held outside the room, so that the beginning of each line can be read: it says what the line is. */
-const FREE_BYTES = 16
+export const FREE_BYTES = 16
 
 /** Gets the bytes of a line that is too long to be held, after those that were. */
 export interface LongLine {

@@ -1,3 +1,4 @@
+import { readJson } from '@fluxgate/contracts'
 import { ARCHIVE_FORMAT } from './archive.ts'
 import { CHAIN_START, chainHash, unsealed } from './hash-chain.ts'
 
@@ -179,12 +180,10 @@ function lineOf(text: string, number: number): Line | undefined {
   // Only the members of ours are looked at; the event may be large.
   const message = /^\{"n":(\d{1,15}),/.exec(body)
   if (message) return { number, body, hash, n: Number(message[1]), kind: 'message', count: 0 }
-  try {
-    const { kind, format, count } = JSON.parse(body) as { kind?: unknown; format?: unknown; count?: unknown }
-    if (kind === 'header' && format === ARCHIVE_FORMAT) return { number, body, hash, n: 0, kind, count: 0 }
-    if (kind === 'trailer' && typeof count === 'number') return { number, body, hash, n: 0, kind, count }
-  } catch {
-    // Not JSON: no line of ours.
-  }
+  const read = readJson(body, { maxSize: body.length })
+  if (!read.ok || typeof read.value !== 'object' || read.value === null) return undefined
+  const { kind, format, count } = read.value as { kind?: unknown; format?: unknown; count?: unknown }
+  if (kind === 'header' && format === ARCHIVE_FORMAT) return { number, body, hash, n: 0, kind, count: 0 }
+  if (kind === 'trailer' && typeof count === 'number') return { number, body, hash, n: 0, kind, count }
   return undefined
 }

@@ -1,3 +1,4 @@
+import { readJson } from '@fluxgate/contracts'
 import { CHAIN_START, sealed } from './hash-chain.ts'
 
 export const ARCHIVE_FORMAT = 'fluxgate-log/1'
@@ -81,8 +82,8 @@ const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 function lineText(data: Uint8Array): string | undefined {
   try {
     const text = decoder.decode(data)
-    JSON.parse(text)
-    return /[\r\n]/.test(text) ? undefined : text
+    const isJson = readJson(text, { maxSize: text.length }).ok
+    return !isJson || /[\r\n]/.test(text) ? undefined : text
   } catch {
     return undefined
   }
@@ -104,8 +105,11 @@ const EVENT_MEMBER = ',"event":'
 export function messageIn(body: string): ArchivedMessage | undefined {
   // The members before are names and numbers of ours: the first occurrence is the event's.
   const at = body.indexOf(EVENT_MEMBER)
+  const text = at === -1 ? body : `${body.slice(0, at)}}`
+  const read = readJson(text, { maxSize: text.length })
+  if (!read.ok || typeof read.value !== 'object' || read.value === null) return undefined
   try {
-    const place = JSON.parse(at === -1 ? body : `${body.slice(0, at)}}`) as PlaceInLine
+    const place = read.value as PlaceInLine
     const { stream, sequence, storedAt, subject, id, base64 } = place
     if (typeof stream !== 'string' || typeof subject !== 'string' || !Number.isInteger(sequence))
       return undefined

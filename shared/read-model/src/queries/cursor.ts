@@ -1,3 +1,4 @@
+import { readJson } from '@fluxgate/contracts'
 import { sql } from 'kysely'
 
 /** One page of a list, newest first. `next` goes into `before` for the page after it; absent on the last one. */
@@ -57,12 +58,8 @@ export function cursorOf(parts: ReadonlyArray<string | number>): string {
 /** What a cursor holds, unchecked: it may have been made by anybody. @throws CursorError */
 export function partsOf(cursor: string): readonly unknown[] {
   if (cursor.length <= MAX_CURSOR_CHARS) {
-    try {
-      const value: unknown = JSON.parse(Buffer.from(cursor, 'base64url').toString())
-      if (Array.isArray(value)) return value
-    } catch {
-      // Not a cursor of ours: told below.
-    }
+    const read = readJson(Buffer.from(cursor, 'base64url'), { maxSize: MAX_CURSOR_CHARS, maxDepth: 1 })
+    if (read.ok && Array.isArray(read.value)) return read.value
   }
   throw new CursorError('not a cursor of this list')
 }

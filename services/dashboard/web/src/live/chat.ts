@@ -1,3 +1,4 @@
+import { readEventStream } from '@fluxgate/contracts'
 import type { Fault } from './api.ts'
 
 export interface Message {
@@ -92,22 +93,20 @@ async function refusalOf(
   return failed(response.status, code, message)
 }
 
-/** The data of Server-Sent Events, one by one (HTML standard, section 9.2.6: lines end with CR, LF or both). */
+/** The data of Server-Sent Events, one by one. */
 export async function* eventData(body: ReadableStream<Uint8Array>): AsyncGenerator<string> {
+  for await (const { data } of readEventStream(chunksOf(body), { maxHeldBytes: MAX_EVENT_BYTES })) yield data
+}
+
+/** Not every browser can iterate a stream. */
+async function* chunksOf(body: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array> {
   const reader = body.getReader()
-  const decoder = new TextDecoder()
-  let rest = ''
   for (;;) {
     const { done, value } = await reader.read()
     if (done) return
-    const events = (rest + decoder.decode(value, { stream: true })).split(/\r\n\r\n|\n\n|\r\r/)
-    rest = events.pop() ?? ''
-    for (const event of events) {
-      const data = event
-        .split(/\r\n|\n|\r/)
-        .filter(line => line.startsWith('data:'))
-        .map(line => line.slice(5).replace(/^ /, ''))
-      if (data.length > 0) yield data.join('\n')
-    }
+    yield value
   }
 }
+
+/** A table of the forensics page is one event. */
+const MAX_EVENT_BYTES = 64 * 1024 * 1024

@@ -1,3 +1,4 @@
+import { readJson } from '@fluxgate/contracts'
 /**
  * Whether an object in valid JSON text has a name twice at its top level. Such a text means one thing to one reader and
  * another to the next: claims must be unique (RFC 7519 section 4), and so must header parameters (RFC 7515 section 4).
@@ -11,7 +12,9 @@ export function hasNameTwice(json: string): boolean {
     if (char === '"') {
       const end = endOfString(json, at)
       if (depth === 1 && isName) {
-        const name: unknown = JSON.parse(json.slice(at, end + 1))
+        const text = json.slice(at, end + 1)
+        const read = readJson(text, { maxSize: text.length })
+        const name = read.ok ? read.value : text
         if (names.has(name)) return true
         names.add(name)
         isName = false

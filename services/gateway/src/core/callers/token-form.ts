@@ -1,5 +1,7 @@
+import { readJson } from '@fluxgate/contracts'
 import { hasNameTwice } from './json-names.ts'
 
+const MAX_PART_BYTES = 64 * 1024
 /** Three parts in base64url, the last of which may be missing: a signed token's form (RFC 7515 section 7.1). */
 const FORM = /^[\w-]+\.[\w-]+\.[\w-]*$/
 
@@ -18,12 +20,10 @@ export function typeOfToken(token: string): { readonly typ: unknown } | undefine
 }
 
 function objectOf(part: string): { typ?: unknown } | undefined {
-  try {
-    const text = new TextDecoder('utf-8', { fatal: true }).decode(Buffer.from(part, 'base64url'))
-    const value: unknown = JSON.parse(text)
-    const isObject = typeof value === 'object' && value !== null && !Array.isArray(value)
-    return isObject && !hasNameTwice(text) ? value : undefined
-  } catch {
-    return undefined
-  }
+  const bytes = Buffer.from(part, 'base64url')
+  const read = readJson(bytes, { maxSize: MAX_PART_BYTES })
+  if (!read.ok) return undefined
+  const { value } = read
+  const isObject = typeof value === 'object' && value !== null && !Array.isArray(value)
+  return isObject && !hasNameTwice(bytes.toString('utf8')) ? value : undefined
 }

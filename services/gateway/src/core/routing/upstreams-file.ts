@@ -1,3 +1,4 @@
+import { readJson } from '@fluxgate/contracts'
 import Type, { type Static } from 'typebox'
 import { Compile } from 'typebox/compile'
 import { VENDORS, vendorOfHost } from '../usage/vendors/vendor.ts'
@@ -85,15 +86,15 @@ export type ParsedFile =
   | { readonly ok: true; readonly plan: RoutingPlan }
   | { readonly ok: false; readonly faults: readonly string[] }
 
+const MAX_FILE_CHARS = 16 * 1024 * 1024
+
 /** The text of `UPSTREAMS_FILE` → a plan, or every fault in it with its place. No fault shows a secret. */
 export function parseUpstreamsFile(text: string, env: EnvLookup, defaults: UpstreamDefaults): ParsedFile {
-  let value: unknown
-  try {
-    value = JSON.parse(text)
-  } catch {
-    // The parser's own words may quote the file, and so a password in it.
-    return { ok: false, faults: [`not JSON${placeIn(text)}`] }
-  }
+  const read = readJson(text, { maxSize: MAX_FILE_CHARS })
+  // The parser's own words may quote the file, and so a password in it.
+  if (!read.ok)
+    return { ok: false, faults: [read.reason === 'not JSON' ? `not JSON${placeIn(text)}` : read.reason] }
+  const { value } = read
   if (!validator.Check(value)) return { ok: false, faults: schemaFaults([...validator.Errors(value)]) }
   const faults: string[] = []
   const upstreams = value.upstreams.map((entry, index) => {

@@ -26,6 +26,8 @@ export class AnswerTap implements UsageTap {
   readonly #options: AnswerTapOptions
   #tap: UsageTap | undefined
   #form: AnswerForm | undefined
+  /** What has come while the form is not known: it belongs to the first line of a stream. */
+  #beginning: Buffer = NOTHING
 
   constructor(options: AnswerTapOptions) {
     this.#options = options
@@ -77,17 +79,22 @@ export class AnswerTap implements UsageTap {
   }
 
   write(chunk: Buffer): Buffer {
-    if (!this.#tap) {
-      this.#form = formOf(this.#options, chunk)
-      // White space before a document, which some servers send while they work; events need none of it.
-      if (!this.#form) return chunk
+    if (this.#tap) return this.#tap.write(chunk)
+    const bytes = this.#beginning.length === 0 ? chunk : Buffer.concat([this.#beginning, chunk])
+    this.#beginning = NOTHING
+    this.#form = formOf(this.#options, bytes)
+    if (this.#form) {
       this.#tap = this.#open(this.#form)
+      return this.#tap.write(bytes)
     }
-    return this.#tap.write(chunk)
+    // White space, which some servers send before a document while they work, so that the connection stays open.
+    if (!this.#options.isStreamAsked || bytes.length > MAX_BEGINNING_BYTES) return bytes
+    this.#beginning = bytes
+    return NOTHING
   }
 
   end(): Buffer {
-    return this.#tap?.end() ?? NOTHING
+    return this.#tap?.end() ?? this.#beginning
   }
 
   #open(form: AnswerForm): UsageTap {
@@ -101,4 +108,5 @@ export class AnswerTap implements UsageTap {
   }
 }
 
+const MAX_BEGINNING_BYTES = 64
 const STREAM_TYPES = new Set(['', EVENT_STREAM, JSON_LINES])

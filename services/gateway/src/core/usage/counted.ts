@@ -30,10 +30,12 @@ function promptTokens(
 ): number | undefined {
   const body = parseObject(bytes)
   if (!body.ok) return 0
-  const { text, images } = promptText(body.value, dialectNamed(dialect).promptFields)
+  const { text, images, tokenIds } = promptText(body.value, dialectNamed(dialect).promptFields)
   const messages = Array.isArray(body.value.messages) ? body.value.messages.length : 0
   const tokens = textTokens(text, count, isLate)
-  return tokens === undefined ? undefined : tokens + messages * MESSAGE_TOKENS + images * IMAGE_TOKENS
+  return tokens === undefined
+    ? undefined
+    : tokens + messages * MESSAGE_TOKENS + images * IMAGE_TOKENS + tokenIds
 }
 
 /** Pieces end before a space where they can: tokens begin with theirs, so that the sum is that of the whole. */

@@ -25,6 +25,7 @@ export class EventTap implements UsageTap {
   readonly #strip: StripBuffer | undefined
   /** The end of the line before the blank one that will end the answer: readers of lines take it for whole by that. */
   #lastLineEnd: Buffer | undefined
+  #endedBetweenParts: boolean | undefined
   pieces = 0
   progress: Progress = 'open'
   error: AnswerError | undefined
@@ -45,6 +46,7 @@ export class EventTap implements UsageTap {
   }
 
   get isBetweenParts(): boolean {
+    if (this.#endedBetweenParts !== undefined) return this.#endedBetweenParts
     return this.#strip ? this.#strip.isBetweenEvents : this.#parser.eventStart === this.#parser.position
   }
 
@@ -57,9 +59,11 @@ export class EventTap implements UsageTap {
   }
 
   end(): Buffer {
+    const wasBetweenParts = this.isBetweenParts
     this.#parser.end()
     const rest = this.#strip ? this.#strip.end() : (this.#lastLineEnd ?? NOTHING)
     this.#lastLineEnd = undefined
+    this.#endedBetweenParts = wasBetweenParts && rest.length === 0
     return rest
   }
 
@@ -76,11 +80,15 @@ export class EventTap implements UsageTap {
   #endsAnswer(event: StreamEvent): boolean {
     const data = bufferOf(event.data)
     if (isDone(data)) return true
-    if (!event.isTooLarge && !this.#signs.mayMatter(event.name, data)) return false
+    if (!this.#mayMatter(event, data)) return false
     const part = eventObject(event)
     return (
       part !== undefined && (this.#signs.progressOf(event.name, part) === 'ended' || isError(event, part))
     )
+  }
+
+  #mayMatter({ isTooLarge, name }: StreamEvent, data: Buffer): boolean {
+    return isTooLarge || name === 'error' || this.#signs.mayMatter(name, data)
   }
 
   #see(event: StreamEvent): void {
@@ -90,7 +98,7 @@ export class EventTap implements UsageTap {
       return
     }
     if (this.#signs.isPiece(event.name)) this.pieces++
-    if (event.isTooLarge || this.#signs.mayMatter(event.name, data)) this.#read(event)
+    if (this.#mayMatter(event, data)) this.#read(event)
     if (this.#strip) this.#cutNull(this.#strip, event, data)
   }
 

@@ -10,6 +10,7 @@ export class LineTap implements UsageTap {
   readonly #signs: AnswerSigns
   readonly #collector: UsageCollector
   readonly #parser: JsonLineParser
+  #endedBetweenLines: boolean | undefined
   pieces = 0
   progress: Progress = 'open'
   error: AnswerError | undefined
@@ -29,7 +30,7 @@ export class LineTap implements UsageTap {
   }
 
   get isBetweenParts(): boolean {
-    return this.#parser.isBetweenLines
+    return this.#endedBetweenLines ?? this.#parser.isBetweenLines
   }
 
   write(chunk: Buffer): Buffer {
@@ -38,6 +39,7 @@ export class LineTap implements UsageTap {
   }
 
   end(): Buffer {
+    this.#endedBetweenLines = this.#parser.isBetweenLines
     this.#parser.end()
     return NOTHING
   }

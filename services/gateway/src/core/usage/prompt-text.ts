@@ -3,6 +3,8 @@ import type { JsonObject } from '../dialect/body.ts'
 export interface PromptText {
   readonly text: string
   readonly images: number
+  /** Numbers, each of which is the id of a token. */
+  readonly tokenIds: number
 }
 
 const MAX_DEPTH = 12
@@ -10,17 +12,18 @@ const MEDIA = new Set<unknown>(['image', 'image_url', 'input_image', 'input_audi
 
 /** The texts below the given fields, tools as the JSON that they are, and how many images or sounds stand beside them. */
 export function promptText(body: JsonObject, fields: readonly string[]): PromptText {
-  const found: Found = { texts: [], images: 0 }
+  const found: Found = { texts: [], images: 0, tokenIds: 0 }
   for (const field of [...fields, 'images']) {
     if (field === 'tools' && body.tools) found.texts.push(JSON.stringify(body.tools))
     else collect(found, field, body[field], MAX_DEPTH)
   }
-  return { text: found.texts.join('\n'), images: found.images }
+  return { text: found.texts.join('\n'), images: found.images, tokenIds: found.tokenIds }
 }
 
 interface Found {
   readonly texts: string[]
   images: number
+  tokenIds: number
 }
 
 function collect(found: Found, name: string, value: unknown, depth: number): void {
@@ -30,6 +33,7 @@ function collect(found: Found, name: string, value: unknown, depth: number): voi
     else found.texts.push(value)
     return
   }
+  if (typeof value === 'number') found.tokenIds++
   if (typeof value !== 'object' || value === null || depth === 0) return
   if (Array.isArray(value)) for (const item of value) collect(found, name, item, depth - 1)
   else if (MEDIA.has((value as JsonObject).type)) found.images++

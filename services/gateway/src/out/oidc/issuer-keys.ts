@@ -1,4 +1,5 @@
 import type { LookupFunction } from 'node:net'
+import { readJson } from '@fluxgate/contracts'
 import { createRemoteJWKSet, customFetch, type JWTVerifyGetKey } from 'jose'
 import { Agent, fetch } from 'undici'
 
@@ -147,9 +148,11 @@ export class IssuerKeys implements AsyncDisposable {
       chunks.push(chunk)
     }
     if (response.status !== 200) throw new Error(`${url} answered with status ${response.status}`)
-    const value: unknown = JSON.parse(Buffer.concat(chunks).toString('utf8'))
-    if (typeof value !== 'object' || value === null) throw new Error(`${url} answered with no object`)
-    return value
+    const read = readJson(Buffer.concat(chunks), { maxSize: this.#limits.maxBytes })
+    if (!read.ok) throw new Error(`${url} answered with what is ${read.reason}`)
+    if (typeof read.value !== 'object' || read.value === null)
+      throw new Error(`${url} answered with no object`)
+    return read.value
   }
 }
 

@@ -1,3 +1,4 @@
+import { readJson } from '@fluxgate/contracts'
 import { type ListedModel, UpstreamError } from '../../core/exchange/upstream.ts'
 import { mergeModels, readModelList } from '../../core/routing/model-lists.ts'
 import type { DialectName } from '../../core/routing/upstream-spec.ts'
@@ -94,7 +95,8 @@ async function fetchList({ pool, spec }: LiveUpstream, dialect: DialectName): Pr
       if (bytes > MAX_LIST_BYTES) return undefined
       chunks.push(chunk)
     }
-    return readModelList(JSON.parse(Buffer.concat(chunks).toString('utf8')), dialect)
+    const read = readJson(Buffer.concat(chunks), { maxSize: MAX_LIST_BYTES })
+    return read.ok ? readModelList(read.value, dialect) : undefined
   } catch {
     // Down, too slow or not a list: the others' models are told all the same.
     return undefined
