@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
-<<<<<<< HEAD
 import {
   checkedMaker,
   eventMaker,
@@ -9,9 +8,6 @@ import {
   SharedRoom,
   type TierName,
 } from '@fluxgate/contracts'
-=======
-import { eventMaker, type OutgoingEvent, SharedRoom, type TierName } from '@fluxgate/contracts'
->>>>>>> main
 import { addressIdentity } from '@fluxgate/contracts/address-identity'
 import { connectNats, EventPublisher, ensureTopology, openPenaltyBox, watchBucket } from '@fluxgate/nats'
 import { createIds, createMetrics, type Log } from '@fluxgate/runtime'
