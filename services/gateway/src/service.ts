@@ -1,13 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
-import {
-  checkedMaker,
-  eventMaker,
-  identityText,
-  type OutgoingEvent,
-  SharedRoom,
-  type TierName,
-} from '@fluxgate/contracts'
+import { checkedMaker, eventMaker, type OutgoingEvent, SharedRoom, type TierName } from '@fluxgate/contracts'
 import { addressIdentity } from '@fluxgate/contracts/address-identity'
 import { connectNats, EventPublisher, ensureTopology, openPenaltyBox, watchBucket } from '@fluxgate/nats'
 import { createIds, createMetrics, type Log } from '@fluxgate/runtime'
