@@ -3,6 +3,7 @@ import { Counter, createMetrics, Histogram } from '@fluxgate/runtime'
 import { openai } from '../../services/gateway/src/core/dialect/openai.ts'
 import type { AdmittedCall } from '../../services/gateway/src/core/exchange/call.ts'
 import type { CallEnd } from '../../services/gateway/src/core/exchange/call-end.ts'
+import { ROUTES } from '../../services/gateway/src/core/routes/route-table.ts'
 import { requestMetrics } from '../../services/gateway/src/out/request-metrics.ts'
 import { openTracing } from '../../services/gateway/src/out/tracing.ts'
 
@@ -15,6 +16,7 @@ const call: AdmittedCall = {
   ...{ agent: undefined, traceparent: undefined, trace: undefined, startedMs: 0, model: 'gpt-5-mini' },
   ...{ identity: { user: 'u', key: 'k' }, identityText: 'u.k', tier: 'free', refillRate: 100, stream: false },
   ...{ promptChars: 10, promptEstimate: 10, reserved: 10, admittedAtMs: 0, prices: new PriceBook(undefined) },
+  route: ROUTES[0]!,
 }
 const end: CallEnd = {
   outcome: 'completed',

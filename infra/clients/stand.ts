@@ -6,7 +6,7 @@ import { startGateway } from '@fluxgate/gateway'
 import { connectNats, replay } from '@fluxgate/nats'
 import { migrateToLatest, openDatabase } from '@fluxgate/read-model'
 import { createLog, readConfig } from '@fluxgate/runtime'
-import { createDatabase, startNatsServer, startPostgres } from '@fluxgate/testing'
+import { createDatabase, SESSION_KEYS, startNatsServer, startPostgres } from '@fluxgate/testing'
 import { readGatewayConfig } from '../../services/gateway/src/config.ts'
 import { type Simulator, startSimulator } from '../local/src/simulator/simulator.ts'
 
@@ -40,7 +40,7 @@ export async function startStand(): Promise<Stand> {
     NODE_ID: 'clients',
     NATS_URL: nats.url,
     DATABASE_URL: databaseUrl,
-    JWT_SECRET: 's'.repeat(32),
+    SESSION_PRIVATE_KEY: SESSION_KEYS.privateKey,
     ADMIN_TOKEN,
     DOWNSTREAM_AI_URLS: simulator.url,
     PUBLIC_HOST: '127.0.0.1',

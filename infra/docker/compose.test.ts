@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { Ajv2019 } from 'ajv/dist/2019.js'
 import { parse } from 'yaml'
+import { publicKeyOf } from '../../shared/session/src/index.ts'
 import { PASSWORD_VARIABLES, passwordVariable, USERS } from '../nats/src/index.ts'
 import { variablesOf } from './known-variables.ts'
 
@@ -71,6 +72,23 @@ test('containers get only variables that their code reads', () => {
     assert.deepEqual(unknown, [], `${name} is told what ${entry} does not read`)
     assert.ok(variables.length > 0, `${name} is told nothing`)
   }
+})
+
+test('each container has the tokens and keys of its purpose, and no others', () => {
+  const { services, secrets } = parse(text, { merge: true }) as {
+    services: Record<string, { environment?: Record<string, string> }>
+    secrets: Record<string, { environment: string }>
+  }
+  const held = Object.entries(services).flatMap(([name, { environment = {} }]) => {
+    const names = Object.keys(environment).filter(each => /TOKEN|SESSION_|JWT/.test(each))
+    return names.length > 0 ? [[name, names.sort()] as const] : []
+  })
+  assert.deepEqual(Object.fromEntries(held), {
+    gateway: ['ADMIN_TOKEN', 'ADMIN_TOKEN_DASHBOARD', 'METRICS_TOKEN', 'SESSION_PRIVATE_KEY'],
+    mcp: ['MCP_TOKEN', 'SESSION_PUBLIC_KEY'],
+    dashboard: ['ADMIN_TOKEN_DASHBOARD', 'SESSION_PUBLIC_KEY'],
+  })
+  assert.deepEqual(secrets, { 'metrics-token': { environment: 'METRICS_TOKEN' } })
 })
 
 test('no secret has a value here', () => {
@@ -155,7 +173,9 @@ test('each service is a user of its own in NATS, and its own role in Postgres', 
         assert.ok(names.includes(name), `${name} has no user in infra/nats/src/users.ts`)
         assert.deepEqual([user, variable], [name, passwordVariable(name)])
       } else if (user !== 'fluxgate') {
-        assert.deepEqual([user, variable], [name, `POSTGRES_PASSWORD_${name.toUpperCase()}`])
+        // The MCP server has a second user, as which it asks questions in SQL.
+        const own = name === 'mcp' && user === 'mcp_reader' ? user : name
+        assert.deepEqual([user, variable], [own, `POSTGRES_PASSWORD_${own?.toUpperCase()}`])
       } else assert.match(name, /^(migrate|database-users)$/, `${name} logs in as the owner of the tables`)
     }
   }
@@ -169,7 +189,10 @@ test('the servers are told every password, and secrets.sh makes every secret', (
   const made = lines.map(line => line.slice(0, line.indexOf('=')))
   const asked = [...text.matchAll(/\$\{(\w+):\?/g)].map(([, variable]) => variable!)
   assert.deepEqual(made.toSorted(), [...new Set(asked)].toSorted())
-  for (const line of lines) assert.match(line, /^\w+=s[0-9a-f]{64}$/)
+  const [keys, random] = [true, false].map(is => lines.filter(line => line.startsWith('SESSION_') === is))
+  for (const line of random!) assert.match(line, /^\w+=s[0-9a-f]{64}$/)
+  const [privateKey = '', publicKey = ''] = keys!.map(line => line.slice(line.indexOf('=') + 1))
+  assert.equal(publicKeyOf(privateKey).replaceAll('=', ''), publicKey)
   assert.equal(new Set(lines.map(line => line.slice(line.indexOf('=')))).size, lines.length)
 })
 

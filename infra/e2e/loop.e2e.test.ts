@@ -116,7 +116,7 @@ async function flood(
 
 async function mcp(): Promise<Client> {
   const found = new Client({ name: 'e2e', version: '1' })
-  const headers = { authorization: `Bearer ${system.connection.adminToken}` }
+  const headers = { authorization: `Bearer ${system.connection.mcpToken}` }
   const url = new URL(system.connection.mcpUrl)
   await found.connect(new StreamableHTTPClientTransport(url, { requestInit: { headers } }) as never)
   return found

@@ -54,7 +54,7 @@ before(async () => {
   }
   const envOf = (name: string) => ({ NATS_URL: natsUrl(name), DATABASE_URL: databaseUrl(name) })
   await startService('projection', envOf('projection'))
-  const child = await startService('mcp', { ...envOf('mcp'), MCP_PORT: '0', ADMIN_TOKEN: TOKEN })
+  const child = await startService('mcp', { ...envOf('mcp'), MCP_PORT: '0', MCP_TOKEN: TOKEN })
   url = new URL(`http://127.0.0.1:${child.port}/mcp`)
   client = new Client({ name: 'test', version: '1' })
   const requestInit = { headers: { authorization: `Bearer ${TOKEN}` } }

@@ -18,6 +18,7 @@ export interface Connection {
   readonly dashboardUrl: string
   readonly tlsCertPath: string
   readonly adminToken: string
+  readonly mcpToken: string
   readonly operatorEmail: string
   readonly operatorPassword: string
   readonly apiKey: string

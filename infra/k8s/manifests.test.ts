@@ -269,6 +269,21 @@ describe('the environment of each pod', () => {
     for (const variable of PASSWORD_VARIABLES) assert.ok(told.includes(variable), variable)
   })
 
+  it('gives each pod the tokens and keys of its purpose, and no others', () => {
+    const purposes = {
+      gateway: ['ADMIN_TOKEN', 'ADMIN_TOKEN_DASHBOARD', 'METRICS_TOKEN', 'SESSION_PRIVATE_KEY'],
+      dashboard: ['ADMIN_TOKEN_DASHBOARD', 'SESSION_PUBLIC_KEY'],
+      mcp: ['MCP_TOKEN', 'SESSION_PUBLIC_KEY'],
+    } as Record<string, string[]>
+    for (const workload of OURS) {
+      const { name } = workload.metadata
+      const keys = (containersOf(workload)[0]!.env ?? []).flatMap(
+        ({ valueFrom }) => valueFrom?.secretKeyRef?.key ?? [],
+      )
+      assert.deepEqual(keys.filter(key => /TOKEN|SESSION/.test(key)).sort(), purposes[name] ?? [], name)
+    }
+  })
+
   it('refers to secrets that the command makes, and holds none', () => {
     for (const workload of WORKLOADS) {
       const pod = podOf(workload)

@@ -8,7 +8,14 @@ import { after, before, describe, it } from 'node:test'
 import { connectNats, EventPublisher } from '@fluxgate/nats'
 import { migrateToLatest, openDatabase } from '@fluxgate/read-model'
 import { createLog, type EnvReader, readConfig } from '@fluxgate/runtime'
-import { createDatabase, eventually, freePort, startNatsServer, startPostgres } from '@fluxgate/testing'
+import {
+  createDatabase,
+  eventually,
+  freePort,
+  SESSION_KEYS,
+  startNatsServer,
+  startPostgres,
+} from '@fluxgate/testing'
 import { Agent, fetch } from 'undici'
 import { readDashboardConfig } from '../../services/dashboard/src/config.ts'
 import { startDashboard } from '../../services/dashboard/src/service.ts'
@@ -63,7 +70,7 @@ before(async () => {
           FLUXGATE_DATA_DIR: directory,
         },
         ...{
-          JWT_SECRET: 's'.repeat(32),
+          SESSION_PRIVATE_KEY: SESSION_KEYS.privateKey,
           ADMIN_TOKEN,
           DOWNSTREAM_AI_URLS: models.url,
           OLLAMA_URL: models.url,

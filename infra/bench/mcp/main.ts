@@ -111,7 +111,7 @@ async function caughtUp(to: NatsLink, tables: Database): Promise<boolean> {
 
 async function startClient(): Promise<Client> {
   const unlimited = { MCP_CALLS_PER_MINUTE: '1000000', MCP_CALL_BURST: '1000000' }
-  const child = await startService('mcp', { ...env, ...unlimited, MCP_PORT: '0', ADMIN_TOKEN: TOKEN })
+  const child = await startService('mcp', { ...env, ...unlimited, MCP_PORT: '0', MCP_TOKEN: TOKEN })
   const url = new URL(`http://127.0.0.1:${child.port}/mcp`)
   const started = new Client({ name: 'bench', version: '1' })
   const requestInit = { headers: { authorization: `Bearer ${TOKEN}` } }

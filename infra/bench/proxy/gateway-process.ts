@@ -1,6 +1,6 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { freePort } from '@fluxgate/testing'
+import { freePort, SESSION_KEYS } from '@fluxgate/testing'
 import { type Process, startProcess } from './process.ts'
 
 const TOKEN = 'admin-token-of-the-bench'
@@ -41,7 +41,7 @@ export async function startGatewayProcess(settings: GatewaySettings): Promise<Ga
     // That a shared port takes connections tells nothing of this node.
     await startProcess(process.execPath, args, sharedPort === undefined ? publicPort : adminPort, {
       NODE_ID: settings.node,
-      JWT_SECRET: 's'.repeat(32),
+      SESSION_PRIVATE_KEY: SESSION_KEYS.privateKey,
       ADMIN_TOKEN: TOKEN,
       PUBLIC_HOST: '127.0.0.1',
       PUBLIC_PORT: String(publicPort),

@@ -9,6 +9,7 @@ import {
   freePort,
   mountSmallDisk,
   type PostgresServer,
+  SESSION_KEYS,
   startPostgres,
 } from '@fluxgate/testing'
 import { startSimulator } from '../../local/src/simulator/simulator.ts'
@@ -82,7 +83,7 @@ export async function startStand(kind: StandKind): Promise<Stand> {
     NATS_STORAGE: kind.maxFileBytes === undefined ? '2GiB' : '64MiB',
     DATABASE_URL: databaseUrl,
     NODE_ID: 'chaos',
-    JWT_SECRET: 's'.repeat(32),
+    SESSION_PRIVATE_KEY: SESSION_KEYS.privateKey,
     ADMIN_TOKEN,
     DOWNSTREAM_AI_URLS: models.url,
     OLLAMA_URL: models.url,

@@ -17,7 +17,7 @@ export async function mcpExamples(): Promise<string> {
   const { connection } = system
   const { request, identity } = await traffic(connection)
   const client = new Client({ name: 'docs', version: '1' })
-  const requestInit = { headers: { authorization: `Bearer ${connection.adminToken}` } }
+  const requestInit = { headers: { authorization: `Bearer ${connection.mcpToken}` } }
   await client.connect(
     new StreamableHTTPClientTransport(new URL(connection.mcpUrl), { requestInit }) as never,
   )

@@ -24,14 +24,14 @@ after(() => system[Symbol.asyncDispose]())
 
 /** Address and header as the block has them, with this system's in place of the documented ones. */
 function addressOf({ code }: Block): { url: URL; authorization: string } {
-  const { mcpUrl, adminToken } = system.connection
+  const { mcpUrl, mcpToken } = system.connection
   const url = /https?:\/\/[^\s"]+\/mcp/.exec(code)?.[0]
   assert.equal(url, 'http://127.0.0.1:8000/mcp')
   if (/^bearer_token_env_var = "FLUXGATE_TOKEN"$/m.test(code))
-    return { url: new URL(mcpUrl), authorization: `Bearer ${adminToken}` }
+    return { url: new URL(mcpUrl), authorization: `Bearer ${mcpToken}` }
   const header = /"?Authorization"?: "?([^"\n]+)"/.exec(code)?.[1] ?? assert.fail('no header')
   assert.match(header, TOKEN)
-  return { url: new URL(mcpUrl), authorization: header.replace(TOKEN, adminToken) }
+  return { url: new URL(mcpUrl), authorization: header.replace(TOKEN, mcpToken) }
 }
 
 async function asks(client: Client): Promise<void> {

@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { migrateToLatest, openDatabase } from '@fluxgate/read-model'
-import { createDatabase, freePort, startNatsServer, startPostgres } from '@fluxgate/testing'
+import { createDatabase, freePort, SESSION_KEYS, startNatsServer, startPostgres } from '@fluxgate/testing'
 import { Pool } from 'undici'
 import { startProcess } from '../../bench/proxy/process.ts'
 import { type Wire, wireTo } from './wire.ts'
@@ -77,7 +77,7 @@ export async function startNodes(count: number, more: Record<string, string> = {
       NODE_ID: name,
       NATS_URL: `nats://127.0.0.1:${wire.port}`,
       DATABASE_URL: databaseUrl,
-      JWT_SECRET: 'secret-of-limited-nodes-32-bytes',
+      SESSION_PRIVATE_KEY: SESSION_KEYS.privateKey,
       ADMIN_TOKEN,
       DOWNSTREAM_AI_URLS: upstreamUrl,
       PUBLIC_HOST: '127.0.0.1',

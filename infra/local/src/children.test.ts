@@ -11,6 +11,8 @@ test('a service gets the whole environment, less what is not its own', () => {
     PATH: '/bin',
     DRAIN_WINDOW: '3s',
     JWT_SECRET: 'j',
+    SESSION_PRIVATE_KEY: 'k',
+    METRICS_TOKEN: 'm',
     DATABASE_URL: 'd',
     NATS_URL: 'n',
     METRICS_PORT: '1',

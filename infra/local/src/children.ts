@@ -12,11 +12,19 @@ export const RANK = Object.freeze({ service: 2, postgres: 1, nats: 0 })
 
 /** Variables that only the processes named in the table get. */
 export const PRIVATE = [
-  'JWT_SECRET',
-  'JWT_SECRET_PREVIOUS',
+  'SESSION_PRIVATE_KEY',
+  'SESSION_PUBLIC_KEY',
+  'SESSION_PUBLIC_KEY_OTHER',
   'ADMIN_TOKEN',
+  'ADMIN_TOKEN_DASHBOARD',
+  'METRICS_TOKEN',
+  'MCP_TOKEN',
+  'MCP_READ_TOKEN',
+  // Of earlier versions: no process of this one reads it.
+  'JWT_SECRET',
   'OPERATOR_PASSWORD',
   'DATABASE_URL',
+  'MCP_READ_DATABASE_URL',
   'NATS_URL',
   // One port cannot serve several processes.
   'METRICS_PORT',
@@ -37,9 +45,11 @@ export const SERVICES: readonly Service[] = [
     needs: [
       'NATS_URL',
       'DATABASE_URL',
-      'JWT_SECRET',
-      'JWT_SECRET_PREVIOUS',
+      'SESSION_PRIVATE_KEY',
+      'SESSION_PUBLIC_KEY_OTHER',
       'ADMIN_TOKEN',
+      'ADMIN_TOKEN_DASHBOARD',
+      'METRICS_TOKEN',
       'OPERATOR_PASSWORD',
       'NODE_ID',
     ],
@@ -50,12 +60,26 @@ export const SERVICES: readonly Service[] = [
   {
     name: 'mcp',
     entry: 'services/mcp/src/main.ts',
-    needs: ['NATS_URL', 'DATABASE_URL', 'JWT_SECRET', 'JWT_SECRET_PREVIOUS', 'ADMIN_TOKEN'],
+    needs: [
+      'NATS_URL',
+      'DATABASE_URL',
+      'MCP_READ_DATABASE_URL',
+      'SESSION_PUBLIC_KEY',
+      'SESSION_PUBLIC_KEY_OTHER',
+      'MCP_TOKEN',
+      'MCP_READ_TOKEN',
+    ],
   },
   {
     name: 'dashboard',
     entry: 'services/dashboard/src/main.ts',
-    needs: ['NATS_URL', 'DATABASE_URL', 'JWT_SECRET', 'JWT_SECRET_PREVIOUS', 'ADMIN_TOKEN'],
+    needs: [
+      'NATS_URL',
+      'DATABASE_URL',
+      'SESSION_PUBLIC_KEY',
+      'SESSION_PUBLIC_KEY_OTHER',
+      'ADMIN_TOKEN_DASHBOARD',
+    ],
   },
 ]
 
@@ -81,11 +105,25 @@ export function simulatorChild(
   }
 }
 
+/** Of the embedded Postgres' users, by the variable that its process reads. */
+export type PostgresPassword = 'POSTGRES_PASSWORD' | 'POSTGRES_PASSWORD_MCP_READER'
+
 /** PGlite behind the Postgres protocol. */
-export function postgresChild(dataDir: string, port: number, env: Environment): ChildSpec {
+export function postgresChild(
+  dataDir: string,
+  port: number,
+  env: Environment,
+  passwords: Readonly<Record<PostgresPassword, string>>,
+): ChildSpec {
   return {
     ...nodeChild('postgres', 'infra/local/src/postgres-main.ts', [], env),
-    env: { PATH: env.PATH, POSTGRES_DIR: join(dataDir, 'postgres'), POSTGRES_PORT: String(port) },
+    env: {
+      PATH: env.PATH,
+      POSTGRES_DIR: join(dataDir, 'postgres'),
+      POSTGRES_PORT: String(port),
+      POSTGRES_MAX_QUESTION: env.POSTGRES_MAX_QUESTION,
+      ...passwords,
+    },
     rank: RANK.postgres,
   }
 }

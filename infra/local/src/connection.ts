@@ -18,8 +18,11 @@ export interface Connection {
   readonly upstreamUrls: readonly string[]
   readonly tlsCertPath: string | undefined
   readonly tlsKeyPath: string | undefined
-  readonly jwtSecret: string
+  readonly sessionPrivateKey: string
   readonly adminToken: string
+  readonly dashboardToken: string
+  readonly metricsToken: string
+  readonly mcpToken: string
   readonly operatorEmail: string
   readonly operatorPassword: string
   readonly apiKey: string | undefined

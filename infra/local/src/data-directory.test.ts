@@ -5,6 +5,7 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, statSync, 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { publicKeyOf } from '@fluxgate/session'
 import { readConnection, writeConnection } from './connection.ts'
 import { claimDataDirectory } from './data-directory.ts'
 import { loadSecrets, saveSecrets } from './secrets.ts'
@@ -16,7 +17,7 @@ test('secrets are made once, kept to this user, and completed when one is missin
   const dataDir = fresh()
   mkdirSync(dataDir)
   const first = await loadSecrets(dataDir)
-  assert.ok(Buffer.from(first.jwtSecret, 'base64url').length >= 32)
+  assert.ok(publicKeyOf(first.sessionPrivateKey).length > 100)
   assert.ok(first.operatorPassword.length >= 12)
   const path = join(dataDir, 'secrets.json')
   assert.equal(mode(path), 0o600)
@@ -29,7 +30,7 @@ test('secrets are made once, kept to this user, and completed when one is missin
   writeFileSync(path, JSON.stringify(rest))
   const completed = await loadSecrets(dataDir)
   assert.notEqual(completed.adminToken, adminToken)
-  assert.equal(completed.jwtSecret, first.jwtSecret)
+  assert.equal(completed.sessionPrivateKey, first.sessionPrivateKey)
   writeFileSync(path, '{"jwt')
   await assert.rejects(loadSecrets(dataDir), /not JSON; remove it/)
 })
@@ -54,6 +55,14 @@ test('a data directory has one owner; a dead one is forgotten', async () => {
   assert.equal(readFileSync(lock, 'utf8'), String(process.pid))
 })
 
+test('a data directory that is open to others is closed to them', async () => {
+  const dataDir = fresh()
+  mkdirSync(dataDir, { mode: 0o755 })
+  chmodSync(dataDir, 0o755)
+  await using _ = await claimDataDirectory(dataDir)
+  assert.equal(mode(dataDir), 0o700)
+})
+
 test('a connection file says what runs, and only while it runs', async () => {
   const dataDir = fresh()
   mkdirSync(dataDir)
@@ -70,8 +79,11 @@ test('a connection file says what runs, and only while it runs', async () => {
     upstreamUrls: ['http://127.0.0.1:11434'],
     tlsCertPath: '/tls/cert.pem',
     tlsKeyPath: '/tls/key.pem',
-    jwtSecret: 'j',
+    sessionPrivateKey: 'j',
     adminToken: 'a',
+    dashboardToken: 'd',
+    metricsToken: 'm',
+    mcpToken: 'c',
     operatorEmail: 'o@example.com',
     operatorPassword: 'p',
     apiKey: 'sk_live_x',

@@ -26,8 +26,11 @@ function running(dataDir: string): Connection {
     upstreamUrls: ['http://127.0.0.1:11434'],
     tlsCertPath: '/tls/cert.pem',
     tlsKeyPath: '/tls/key.pem',
-    jwtSecret: 'the-secret',
+    sessionPrivateKey: 'the-key',
     adminToken: 'the-token',
+    dashboardToken: 'the-token-of-the-dashboard',
+    metricsToken: 'the-token-of-the-scraper',
+    mcpToken: 'the-token-of-mcp',
     operatorEmail: 'o@example.com',
     operatorPassword: 'p',
     apiKey: 'sk_live_x',
@@ -42,8 +45,10 @@ test('a joiner gets the secrets, the certificate and the upstreams of the runnin
   assert.deepEqual(rest, {
     NATS_URL: 'nats://gateway:p@127.0.0.1:4222',
     DATABASE_URL: 'postgres://127.0.0.1/x',
-    JWT_SECRET: 'the-secret',
+    SESSION_PRIVATE_KEY: 'the-key',
     ADMIN_TOKEN: 'the-token',
+    ADMIN_TOKEN_DASHBOARD: 'the-token-of-the-dashboard',
+    METRICS_TOKEN: 'the-token-of-the-scraper',
     DOWNSTREAM_AI_URLS: 'http://127.0.0.1:11434',
     TLS_CERT_PATH: '/tls/cert.pem',
     TLS_KEY_PATH: '/tls/key.pem',
@@ -71,6 +76,7 @@ test('ports that are asked for and taken are told', async () => {
 test('with nothing running, it says what is missing', async () => {
   const dataDir = fresh()
   await assert.rejects(joinSettings({ dataDir, ...noPorts }, { NATS_URL: 'nats://x' }), {
-    message: /Nothing runs with .+`npm start` first, or set DATABASE_URL, JWT_SECRET, ADMIN_TOKEN\.$/,
+    message:
+      /Nothing runs with .+`npm start` first, or set DATABASE_URL, SESSION_PRIVATE_KEY, ADMIN_TOKEN\.$/,
   })
 })

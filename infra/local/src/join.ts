@@ -25,7 +25,9 @@ export function readJoinConfig(env: EnvReader): JoinConfig {
 /** What a joining gateway needs, from the running system's `connection.json` or from the environment. */
 export async function joinSettings(config: JoinConfig, env: Environment) {
   const connection = await readConnection(config.dataDir)
-  const fromEnv = ['NATS_URL', 'DATABASE_URL', 'JWT_SECRET', 'ADMIN_TOKEN'].filter(name => !env[name])
+  const fromEnv = ['NATS_URL', 'DATABASE_URL', 'SESSION_PRIVATE_KEY', 'ADMIN_TOKEN'].filter(
+    name => !env[name],
+  )
   if (!connection && fromEnv.length > 0) {
     throw new ConfigError([
       `Nothing runs with ${config.dataDir}: start it with \`npm start\` first, or set ${fromEnv.join(', ')}.`,
@@ -48,8 +50,10 @@ function inherited(connection: Connection, env: Environment): Record<string, str
   return {
     NATS_URL: env.NATS_URL || connection.gatewayNatsUrl,
     DATABASE_URL: env.DATABASE_URL || connection.databaseUrl,
-    JWT_SECRET: env.JWT_SECRET || connection.jwtSecret,
+    SESSION_PRIVATE_KEY: env.SESSION_PRIVATE_KEY || connection.sessionPrivateKey,
     ADMIN_TOKEN: env.ADMIN_TOKEN || connection.adminToken,
+    ADMIN_TOKEN_DASHBOARD: env.ADMIN_TOKEN_DASHBOARD || connection.dashboardToken,
+    METRICS_TOKEN: env.METRICS_TOKEN || connection.metricsToken,
     ...(upstreamUrls.length > 0 && !env.DOWNSTREAM_AI_URLS
       ? { DOWNSTREAM_AI_URLS: upstreamUrls.join(',') }
       : undefined),

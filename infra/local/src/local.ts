@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { connectNats, ensureTopology } from '@fluxgate/nats'
 import { passwordVariable } from '@fluxgate/nats-accounts'
-import { migrate } from '@fluxgate/postgres'
+import { makeUsers, migrate } from '@fluxgate/postgres'
 import { ConfigError, createLog, type Environment, readConfig, readLogStorage } from '@fluxgate/runtime'
 import { freePort } from '@fluxgate/testing'
 import {
@@ -63,20 +63,30 @@ export async function startLocal(
   const models = await chooseModels(config)
   const ports = await resolvePorts(config.ports)
   say('starting NATS, Postgres and a model')
-  const [natsUrl, databaseUrl] = await Promise.all([
+  const [natsUrl, embedded] = await Promise.all([
     config.natsUrl === undefined
       ? startNats(supervisor, config.dataDir, env, secrets)
       : () => config.natsUrl!,
-    config.databaseUrl ?? startPostgres(supervisor, config.dataDir, env),
+    config.databaseUrl === undefined ? startPostgres(supervisor, config.dataDir, env, secrets) : undefined,
     models.simulator && supervisor.start(simulatorChild(models.simulator, env)),
   ])
+  const databaseUrl = config.databaseUrl ?? embedded?.databaseUrl ?? ''
   await migrate(databaseUrl)
+  if (embedded)
+    await makeUsers(
+      databaseUrl,
+      new Map([['mcp_reader', secrets.postgresPasswords.POSTGRES_PASSWORD_MCP_READER]]),
+    )
 
   say('starting the services')
   // Whoever may read the connection's file may do what an operator may.
   const natsUrls = { natsUrl: natsUrl('operator'), gatewayNatsUrl: natsUrl('gateway') }
   const connection = connectionOf(config, env, secrets, ports, { ...natsUrls, databaseUrl, models })
-  const whole = { ...env, ...serviceSettings(connection, models, ports) }
+  const whole = {
+    ...env,
+    ...serviceSettings(connection, models, ports),
+    ...(embedded && { MCP_READ_DATABASE_URL: embedded.readDatabaseUrl }),
+  }
   // The first makes the certificate that the others trust.
   const [gateway, ...others] = (overrides.services ?? SERVICES).map(service =>
     serviceChild(service, { ...whole, NATS_URL: natsUrl(service.name) }),
@@ -111,8 +121,17 @@ async function startNats(
   return urlOf
 }
 
-async function startPostgres(supervisor: Supervisor, dataDir: string, env: Environment): Promise<string> {
+async function startPostgres(
+  supervisor: Supervisor,
+  dataDir: string,
+  env: Environment,
+  { postgresPasswords }: Secrets,
+): Promise<{ databaseUrl: string; readDatabaseUrl: string }> {
   const port = await freePort()
-  await supervisor.start(postgresChild(dataDir, port, env))
-  return `postgres://postgres@127.0.0.1:${port}/postgres`
+  await supervisor.start(postgresChild(dataDir, port, env, postgresPasswords))
+  const { POSTGRES_PASSWORD: owner, POSTGRES_PASSWORD_MCP_READER: reader } = postgresPasswords
+  return {
+    databaseUrl: `postgres://postgres:${owner}@127.0.0.1:${port}/postgres`,
+    readDatabaseUrl: `postgres://mcp_reader:${reader}@127.0.0.1:${port}/postgres`,
+  }
 }

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
+import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
-import { migrate } from '@fluxgate/postgres'
-import { openDatabase, requestTotals } from '@fluxgate/read-model'
+import { makeUsers, migrate } from '@fluxgate/postgres'
+import { openDatabase, openQuestions, requestTotals } from '@fluxgate/read-model'
 import { eventually, freePort } from '@fluxgate/testing'
 import pg from 'pg'
 import { postgresChild } from './children.ts'
@@ -13,13 +15,18 @@ import { SUPERVISOR_DEFAULTS, Supervisor } from './supervisor/supervisor.ts'
 
 const dataDir = mkdtempSync(join(tmpdir(), 'fluxgate-local-pg-'))
 const port = await freePort()
-const url = `postgres://postgres@127.0.0.1:${port}/postgres`
+const passwords = { POSTGRES_PASSWORD: 'p'.repeat(32), POSTGRES_PASSWORD_MCP_READER: 'r'.repeat(32) }
+const urlOf = (user: string, password: string) => `postgres://${user}:${password}@127.0.0.1:${port}/postgres`
+const url = urlOf('postgres', passwords.POSTGRES_PASSWORD)
+const readUrl = urlOf('mcp_reader', passwords.POSTGRES_PASSWORD_MCP_READER)
 const supervisor = new Supervisor({ ...SUPERVISOR_DEFAULTS, logDir: dataDir, minBackoffMs: 50 }, () => {})
 after(async () => {
   await supervisor.stop()
   rmSync(dataDir, { recursive: true, force: true })
 })
-await supervisor.start(postgresChild(dataDir, port, process.env))
+await supervisor.start(
+  postgresChild(dataDir, port, { ...process.env, POSTGRES_MAX_QUESTION: '2s' }, passwords),
+)
 
 test('the schema is made, and the status line reads from it', async () => {
   assert.ok((await migrate(url)).length > 0)
@@ -80,6 +87,67 @@ test('what was committed outlives SIGKILL, and a client that dies in a transacti
   const { rows } = await again.pool.query("select count(*)::int as n from counters where name = 'never'")
   assert.deepEqual(rows, [{ n: 0 }])
   assert.deepEqual((await again.pool.query('select count(*)::int as n from counters')).rows, [{ n: 97 }])
+})
+
+test('the embedded Postgres refuses a client without the right password, and what is not its protocol', async () => {
+  for (const [user, password] of [
+    ['anybody', ''],
+    ['postgres', ''],
+    ['postgres', 'wrong'],
+    ['mcp_reader', passwords.POSTGRES_PASSWORD],
+  ] as const) {
+    const client = new pg.Client(urlOf(user, password || 'none'))
+    client.on('error', () => {})
+    await assert.rejects(client.connect(), { code: '28P01' }, user)
+  }
+  for (const bytes of [
+    Buffer.from('GET / HTTP/1.1\r\n\r\n'),
+    Buffer.from([0, 0, 0, 1, 0, 0, 0, 0]),
+    Buffer.from([0x7f, 0xff, 0xff, 0xff, 0, 3, 0, 0]),
+  ]) {
+    const socket = connect(port, '127.0.0.1')
+    socket.on('error', () => {})
+    socket.write(bytes)
+    await once(socket, 'close')
+  }
+  await using alive = openPool(1)
+  assert.deepEqual((await alive.pool.query('select 1 as n')).rows, [{ n: 1 }])
+})
+
+test('the embedded Postgres ends a transaction that stays idle, and others go on', async () => {
+  await using holder = openPool(1)
+  const client = await holder.pool.connect()
+  const ended = once(client, 'error')
+  await client.query('begin')
+  await client.query("insert into counters values ('idle', 1)")
+  await using other = openPool(1)
+  const { rows } = await other.pool.query("select count(*)::int as n from counters where name = 'idle'")
+  assert.deepEqual(rows, [{ n: 0 }])
+  assert.match(String((await ended)[0]), /idle-in-transaction/)
+  client.release(true)
+})
+
+test('a question that never ends is ended with the engine, which is there again', async () => {
+  await makeUsers(url, new Map([['mcp_reader', 'not asked for by the embedded one']]))
+  const questions = { maxConnections: 1, connectTimeoutMs: 20_000, timeoutMs: 60_000 }
+  await using reader = openQuestions(readUrl, questions)
+  const limits = { maxRows: 1, maxBytes: 1_000, maxCost: 1e12 }
+  assert.deepEqual(await reader.ask('select count(*) as n from requests', limits), {
+    ok: true,
+    rows: [{ n: 0 }],
+    cut: false,
+  })
+  const before = supervisor.pidOf('postgres')
+  const endless = 'with recursive t (n) as (select 1 union all select 1 from t) select count(*) as n from t'
+  const large = `select length(repeat('x', 900000000)) + length(repeat('y', 900000000)) as n`
+  for (const statement of [endless, large]) {
+    assert.deepEqual(await reader.ask(statement, limits), { ok: false, kind: 'ended' }, statement)
+    await eventually(async () => {
+      await using db = openDatabase(url, { max: 1 })
+      return (await requestTotals(db)).admitted === 0
+    })
+  }
+  assert.notEqual(supervisor.pidOf('postgres'), before)
 })
 
 function openPool(max: number) {

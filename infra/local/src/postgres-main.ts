@@ -3,12 +3,20 @@ import { mkdir, rename } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { PGlite } from '@electric-sql/pglite'
 import { type EnvReader, run } from '@fluxgate/runtime'
+import { startEngineWatch } from '../../../shared/testing/src/pglite-engine-watch.ts'
 import { servePglite } from '../../../shared/testing/src/pglite-server.ts'
 
 interface PostgresConfig {
   readonly dataDir: string
   readonly port: number
+  /** By user; `postgres` may do all, and any other user only read what it has been granted. */
+  readonly passwords: ReadonlyMap<string, string>
+  readonly maxQuestionMs: number
 }
+
+const MIN_PASSWORD_BYTES = 16
+/** What one question in SQL may let the process grow by. */
+const MAX_GROWTH_BYTES = 512 * 1024 ** 2
 
 /**
  * A Postgres in one npm package, for `npm start` on a machine without one: PGlite on disk behind the wire protocol.
@@ -17,21 +25,32 @@ interface PostgresConfig {
 await run(process.env, { name: 'postgres', readConfig, start })
 
 function readConfig(env: EnvReader): PostgresConfig {
-  return { dataDir: env.text('POSTGRES_DIR'), port: env.port('POSTGRES_PORT', 5432) }
+  return {
+    dataDir: env.text('POSTGRES_DIR'),
+    port: env.port('POSTGRES_PORT', 5432),
+    passwords: new Map([
+      ['postgres', env.secret('POSTGRES_PASSWORD', MIN_PASSWORD_BYTES)],
+      ['mcp_reader', env.secret('POSTGRES_PASSWORD_MCP_READER', MIN_PASSWORD_BYTES)],
+    ]),
+    maxQuestionMs: env.durationMs('POSTGRES_MAX_QUESTION', 10_000),
+  }
 }
 
-async function start({ dataDir, port }: PostgresConfig): Promise<AsyncDisposable> {
+async function start({ dataDir, port, passwords, maxQuestionMs }: PostgresConfig): Promise<AsyncDisposable> {
   await using stack = new AsyncDisposableStack()
   if (!existsSync(dataDir)) await initialise(dataDir)
   const database = stack.adopt(await PGlite.create(dataDir), db => db.close())
-  stack.use(await servePglite({ port, databaseNamed: name => (name === 'postgres' ? database : undefined) }))
+  const bounds = { maxTurnMs: maxQuestionMs, maxGrowthBytes: MAX_GROWTH_BYTES }
+  const watch = stack.use(await startEngineWatch(bounds))
+  const databaseNamed = (name: string) => (name === 'postgres' ? database : undefined)
+  stack.use(await servePglite({ port, databaseNamed, passwords, watch }))
   const owned = stack.move()
   return { [Symbol.asyncDispose]: () => owned.disposeAsync() }
 }
 
 /** The directory gets its name when it is whole, so that a start that was cut short leaves no half database. */
 async function initialise(dataDir: string): Promise<void> {
-  await mkdir(dirname(dataDir), { recursive: true })
+  await mkdir(dirname(dataDir), { recursive: true, mode: 0o700 })
   const unfinished = `${dataDir}.${process.pid}`
   await (await PGlite.create(unfinished)).close()
   await rename(unfinished, dataDir)

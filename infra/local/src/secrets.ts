@@ -2,15 +2,27 @@ import { randomBytes } from 'node:crypto'
 import { chmod, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { PASSWORD_VARIABLES } from '@fluxgate/nats-accounts'
+import { makeSessionKeys } from '@fluxgate/session'
+import type { PostgresPassword } from './children.ts'
 import { writePrivateFile } from './private-file.ts'
 
 /** Made once and kept, so that sessions, tokens and the demo key outlive a restart. */
 export interface Secrets {
-  readonly jwtSecret: string
+  /** Signs portal sessions; the gateways alone get it. */
+  readonly sessionPrivateKey: string
+  /** Of operators. */
   readonly adminToken: string
+  /** Of the dashboard at the gateways' admin faces. */
+  readonly dashboardToken: string
+  /** Of whoever scrapes the gateways' metrics. */
+  readonly metricsToken: string
+  /** Of the MCP server's callers. */
+  readonly mcpToken: string
   readonly operatorPassword: string
   /** Of the users of our own nats-server, by the variable that its configuration names. */
   readonly natsPasswords: Readonly<Record<string, string>>
+  /** Of the users of our own Postgres, by the variable that its process reads. */
+  readonly postgresPasswords: Readonly<Record<PostgresPassword, string>>
   /** The demo user's API key, once it is made. */
   readonly demoKey?: string
 }
@@ -23,15 +35,23 @@ export async function loadSecrets(dataDir: string): Promise<Secrets> {
   const path = secretsPath(dataDir)
   const kept = await readKept(path)
   const secrets = {
-    jwtSecret: kept.jwtSecret ?? randomBytes(SECRET_BYTES).toString('base64url'),
-    adminToken: kept.adminToken ?? randomBytes(SECRET_BYTES).toString('base64url'),
+    sessionPrivateKey: kept.sessionPrivateKey ?? makeSessionKeys().privateKey,
+    adminToken: kept.adminToken ?? newToken(),
+    dashboardToken: kept.dashboardToken ?? newToken(),
+    metricsToken: kept.metricsToken ?? newToken(),
+    mcpToken: kept.mcpToken ?? newToken(),
     operatorPassword: kept.operatorPassword ?? randomBytes(PASSWORD_BYTES).toString('base64url'),
     natsPasswords: natsPasswords(kept.natsPasswords),
+    postgresPasswords: postgresPasswords(kept.postgresPasswords),
     ...(kept.demoKey === undefined ? undefined : { demoKey: kept.demoKey }),
   }
   if (JSON.stringify(secrets) !== JSON.stringify(kept)) await saveSecrets(dataDir, secrets)
   else await chmod(path, 0o600)
   return secrets
+}
+
+function newToken(): string {
+  return randomBytes(SECRET_BYTES).toString('base64url')
 }
 
 export function saveSecrets(dataDir: string, secrets: Secrets): Promise<void> {
@@ -46,6 +66,16 @@ function natsPasswords(kept: Readonly<Record<string, string>> = {}): Record<stri
   // A letter first: the server takes what looks like a number for one.
   const made = () => `p${randomBytes(SECRET_BYTES).toString('hex')}`
   return Object.fromEntries(PASSWORD_VARIABLES.map(name => [name, kept[name] ?? made()]))
+}
+
+function postgresPasswords(
+  earlier: Partial<Record<PostgresPassword, string>> = {},
+): Record<PostgresPassword, string> {
+  const made = () => randomBytes(SECRET_BYTES).toString('hex')
+  return {
+    POSTGRES_PASSWORD: earlier.POSTGRES_PASSWORD ?? made(),
+    POSTGRES_PASSWORD_MCP_READER: earlier.POSTGRES_PASSWORD_MCP_READER ?? made(),
+  }
 }
 
 async function readKept(path: string): Promise<Partial<Secrets>> {

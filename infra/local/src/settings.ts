@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import type { Environment } from '@fluxgate/runtime'
+import { publicKeyOf } from '@fluxgate/session'
 import type { LocalConfig, Ports } from './config.ts'
 import type { Connection } from './connection.ts'
 import type { Models } from './models.ts'
@@ -16,8 +17,12 @@ export function serviceSettings(
 ): Record<string, string> {
   return {
     DATABASE_URL: connection.databaseUrl,
-    JWT_SECRET: connection.jwtSecret,
+    SESSION_PRIVATE_KEY: connection.sessionPrivateKey,
+    SESSION_PUBLIC_KEY: publicKeyOf(connection.sessionPrivateKey),
     ADMIN_TOKEN: connection.adminToken,
+    ADMIN_TOKEN_DASHBOARD: connection.dashboardToken,
+    METRICS_TOKEN: connection.metricsToken,
+    MCP_TOKEN: connection.mcpToken,
     OPERATOR_EMAIL: connection.operatorEmail,
     OPERATOR_PASSWORD: connection.operatorPassword,
     FLUXGATE_DATA_DIR: connection.dataDir,
@@ -61,8 +66,11 @@ export function connectionOf(
     upstreamUrls: found.models.upstreamUrls,
     tlsCertPath: ownPair ? join(config.dataDir, 'tls', 'cert.pem') : undefined,
     tlsKeyPath: ownPair ? join(config.dataDir, 'tls', 'key.pem') : undefined,
-    jwtSecret: env.JWT_SECRET || secrets.jwtSecret,
+    sessionPrivateKey: env.SESSION_PRIVATE_KEY || secrets.sessionPrivateKey,
     adminToken: env.ADMIN_TOKEN || secrets.adminToken,
+    dashboardToken: env.ADMIN_TOKEN_DASHBOARD || secrets.dashboardToken,
+    metricsToken: env.METRICS_TOKEN || secrets.metricsToken,
+    mcpToken: env.MCP_TOKEN || secrets.mcpToken,
     operatorEmail: config.operatorEmail,
     operatorPassword: env.OPERATOR_PASSWORD || secrets.operatorPassword,
     apiKey: secrets.demoKey,

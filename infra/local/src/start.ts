@@ -9,6 +9,8 @@ import type { Supervisor } from './supervisor/supervisor.ts'
 import { Terminal } from './terminal.ts'
 
 /** `npm start`: everything on one machine until Ctrl-C. */
+// What it and its children write is for this user alone.
+process.umask(0o077)
 const terminal = new Terminal(process.stdout)
 let supervisor: Supervisor | undefined
 const signals = listenForStop(() => {

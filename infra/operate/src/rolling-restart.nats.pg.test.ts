@@ -13,6 +13,7 @@ import {
   eventually,
   freePort,
   type NatsServer,
+  SESSION_KEYS,
   startNatsServer,
   startPostgres,
 } from '@fluxgate/testing'
@@ -55,7 +56,7 @@ before(async () => {
       NATS_URL: nats.url,
       DATABASE_URL: databaseUrl,
       NODE_ID: name,
-      JWT_SECRET: 's'.repeat(32),
+      SESSION_PRIVATE_KEY: SESSION_KEYS.privateKey,
       ADMIN_TOKEN,
       DOWNSTREAM_AI_URLS: models.url,
       PUBLIC_HOST: '127.0.0.1',

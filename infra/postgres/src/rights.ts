@@ -33,7 +33,7 @@ export function rolesTable(): string {
 
 Made by \`npm run db:init-sql\` from what \`infra/postgres/src/roles.pg.test.ts\` compares with a real server. Rights to whole tables: **r**ead,
 **i**nsert, **u**pdate, **d**elete. Beside them \`mcp\` and \`dashboard\` read columns of \`users\`, and \`dashboard\` of \`api_keys\`, never a hash; \`mcp_reader\`,
-for questions in SQL, reads the views of the schema \`reports\` alone. No role makes or drops tables, but that
+as which questions in SQL are asked, reads the views of the schema \`reports\` alone. No role makes or drops tables, but that
 \`projection\` adds and drops days of \`requests\` by functions of the owner's.
 
 | table | ${roles.map(([role]) => `fluxgate_${role}`).join(' | ')} |

@@ -32,6 +32,18 @@ test('services get users of their own, and new passwords when they are told so',
   await runScript(projection, 'select count(*) from requests')
   await assert.rejects(runScript(projection, 'select * from users'), { code: '42501' })
 
+  await makeUsers(server.url, new Map([['mcp_reader', 'third']]))
+  await using reader = openDatabase(server.url.replace('postgres@', 'mcp_reader@'), { statementTimeoutMs: 0 })
+  await runScript(reader, 'select count(*) from reports.requests')
+  await assert.rejects(runScript(reader, 'select id from users'), { code: '42501' })
+  const [bounds] = await runScript(
+    reader,
+    `select current_setting('temp_file_limit') as files, current_setting('work_mem') as memory,
+       current_setting('transaction_read_only') as reads`,
+  )
+  assert.deepEqual(bounds, { files: '256MB', memory: '16MB', reads: 'on' })
+  await assert.rejects(runScript(reader, 'set temp_file_limit = -1'), { code: '42501' })
+
   const env = { ...process.env, DATABASE_URL: server.url, POSTGRES_PASSWORD_MCP: 'x' }
   assert.match((await run(process.execPath, [command], { env })).stdout, /can log in: mcp\n/)
   const none = run(process.execPath, [command], { env: { ...process.env, DATABASE_URL: server.url } })

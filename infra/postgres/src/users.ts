@@ -1,4 +1,4 @@
-import { openDatabase, runScript } from '@fluxgate/read-model'
+import { type Database, openDatabase, runScript } from '@fluxgate/read-model'
 import { ConfigError, type EnvReader, readConfig } from '@fluxgate/runtime'
 
 /** The services that have a role (migration 0006), and where their passwords are told. */
@@ -8,6 +8,8 @@ const PASSWORDS = Object.freeze({
   mcp: 'POSTGRES_PASSWORD_MCP',
   dashboard: 'POSTGRES_PASSWORD_DASHBOARD',
   forensics: 'POSTGRES_PASSWORD_FORENSICS',
+  /** Asks the questions in SQL of the MCP server, and nothing else. */
+  mcp_reader: 'POSTGRES_PASSWORD_MCP_READER',
 })
 type Service = keyof typeof PASSWORDS
 
@@ -25,8 +27,25 @@ export async function makeUsers(
     const [found] = await runScript(db, `select 1 from pg_roles where rolname = '${service}'`)
     if (!found) await runScript(db, `create user ${service} in role fluxgate_${service}`)
     await runScript(db, `alter user ${service} password ${literal(password)}`)
+    if (service === 'mcp_reader') await boundReader(db)
   }
   return [...passwords.keys()]
+}
+
+/** Text in SQL that a model has written runs as this user: what it may use beside other work on the server. */
+async function boundReader(db: Database): Promise<void> {
+  await runScript(
+    db,
+    `alter user mcp_reader connection limit 16;
+     alter user mcp_reader set default_transaction_read_only = on;
+     alter user mcp_reader set statement_timeout = '30s';
+     alter user mcp_reader set work_mem = '16MB';
+     alter user mcp_reader set max_parallel_workers_per_gather = 0`,
+  )
+  // A superuser's setting: elsewhere an administrator sets it, or statement_timeout alone bounds the files.
+  await runScript(db, `alter user mcp_reader set temp_file_limit = '256MB'`).catch(error => {
+    if ((error as { code?: unknown }).code !== '42501') throw error
+  })
 }
 
 /** As Postgres reads it with `standard_conforming_strings`, its default since 9.1. */

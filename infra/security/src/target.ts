@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { migrateToLatest, openDatabase } from '@fluxgate/read-model'
-import { createDatabase, freePort, startNatsServer, startPostgres } from '@fluxgate/testing'
+import { createDatabase, freePort, SESSION_KEYS, startNatsServer, startPostgres } from '@fluxgate/testing'
 import { sendRaw } from '../../../services/gateway/src/in/edge/test/raw.ts'
 import { type Command, runCommand } from '../../e2e/system.ts'
 import { ASIDE, type ModelServer, startModelServer } from './model-server.ts'
@@ -57,7 +57,7 @@ export async function startTarget(): Promise<Target> {
     NODE_OPTIONS: `--import=${WATCH}`,
     NATS_URL: nats.url,
     DATABASE_URL: databaseUrl,
-    JWT_SECRET: 's'.repeat(32),
+    SESSION_PRIVATE_KEY: SESSION_KEYS.privateKey,
     ADMIN_TOKEN,
     FLUXGATE_DATA_DIR: directory,
     DOWNSTREAM_AI_URLS: models.url,

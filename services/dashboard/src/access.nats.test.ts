@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
@@ -43,9 +44,56 @@ describe('the page', () => {
     assert.equal((await fetch(`${stand.url}/assets/gone.js`)).status, 404)
   })
 
+  it('is refused to a page that has rebound its name, by whatever path', async () => {
+    const ask = (path: string, host: string, headers: Record<string, string> = {}, method = 'GET') =>
+      new Promise<number | undefined>((resolve, reject) => {
+        const sent = request(
+          `${stand.url}${path}`,
+          { method, agent: false, headers: { ...headers, host, 'content-length': '0' } },
+          answer => {
+            answer.resume()
+            resolve(answer.statusCode)
+          },
+        )
+        sent.on('error', reject)
+        sent.end()
+      })
+    const { port } = new URL(stand.url)
+    const evil = { origin: 'http://evil.example', 'sec-fetch-site': 'same-origin', cookie: api.cookie }
+    for (const path of [
+      '/',
+      '/portal/login',
+      '/portal/register',
+      '/play/chat',
+      '/api/overview',
+      '/nothing',
+    ]) {
+      for (const method of ['GET', 'POST']) {
+        assert.equal(await ask(path, 'evil.example', evil, method), 403, `${method} ${path}`)
+        assert.equal(
+          await ask(path, `localhost:${port}`, evil, method),
+          403,
+          `${method} ${path} by its origin`,
+        )
+      }
+    }
+    assert.equal(await ask('/api/session', `localhost:${port}`), 401)
+    assert.equal(await ask('/api/session', `LOCALHOST:${port}`, { cookie: api.cookie }), 200)
+    assert.equal(await ask('/health', '10.1.2.3:3000'), 200)
+  })
+
   it('tells that it is alive and ready', async () => {
     assert.equal((await fetch(`${stand.url}/health`)).status, 200)
     assert.deepEqual(await (await fetch(`${stand.url}/ready`)).json(), { ready: true, missing: {} })
+  })
+})
+
+describe('a cookie that is no token', () => {
+  it('does not reach the gateway, and is no outage', async () => {
+    for (const value of ['%0a', '%00x', 'a%0d%0aset-cookie:%20x=1', '%e2%82']) {
+      const response = await api.get('/portal/sessions', `fluxgate=${value}`)
+      assert.equal(response.status, 401, value)
+    }
   })
 })
 

@@ -1,4 +1,11 @@
-import { type EnvReader, readStatusAddress, type StatusAddress } from '@fluxgate/runtime'
+import {
+  type AllowedSources,
+  type EnvReader,
+  readAllowedSources,
+  readStatusAddress,
+  type StatusAddress,
+} from '@fluxgate/runtime'
+import { readVerifyingKey } from '@fluxgate/session'
 import type { ForensicsLimits } from './core/forensics.ts'
 import type { HubLimits } from './core/live-hub.ts'
 
@@ -8,10 +15,12 @@ export interface DashboardConfig {
   readonly status: StatusAddress
   /** Origin that browsers see where a proxy stands in front; absent: the host they asked, over plain HTTP. */
   readonly origin: string | undefined
+  /** Names that browsers may ask for; another is a page that has rebound its own to this address. */
+  readonly allowed: AllowedSources
   readonly natsUrl: string
   readonly databaseUrl: string
-  /** The one that signs, and during a rotation the one before it. */
-  readonly jwtSecrets: readonly string[]
+  /** Verify sessions; during a rotation there are two. */
+  readonly sessionKeys: readonly string[]
   readonly gatewayUrl: string
   /** The gateways' admin faces: one URL each, or one whose name has an address for each. */
   readonly gatewayAdminUrls: readonly string[]
@@ -30,8 +39,6 @@ export interface DashboardConfig {
 
 export interface DashboardLimits extends HubLimits, ForensicsLimits {
   readonly maxBodyBytes: number
-  /** Bodies are passed on by functions that call themselves for each level. */
-  readonly maxBodyDepth: number
   /** To receive a whole request; an answer has its own limits. */
   readonly requestTimeoutMs: number
   /** The log is read back at most this many events of a stream when the history is made. */
@@ -61,8 +68,9 @@ export interface DashboardLimits extends HubLimits, ForensicsLimits {
 
 const MINUTE_MS = 60_000
 const DAY_MS = 86_400_000
-const MIN_SECRET_BYTES = 32
 const MIN_TOKEN_BYTES = 16
+/** What earlier versions gave this service too. */
+const FORMER_TOKEN = `ADMIN_TOKEN`
 
 /** Environment of the dashboard (contract: design, section 5). */
 export function readDashboardConfig(env: EnvReader): DashboardConfig {
@@ -71,17 +79,23 @@ export function readDashboardConfig(env: EnvReader): DashboardConfig {
   if (origin !== undefined && originOf(origin) !== origin) {
     env.fault('DASHBOARD_ORIGIN must be an origin such as https://ops.example.com, without a path')
   }
+  const host = env.text('DASHBOARD_HOST', '127.0.0.1')
   return {
-    host: env.text('DASHBOARD_HOST', '127.0.0.1'),
+    host,
     port: env.port('DASHBOARD_PORT', 3_000),
     status: readStatusAddress(env),
     origin,
+    allowed: readAllowedSources(
+      env,
+      { hosts: 'DASHBOARD_ALLOWED_HOSTS', origins: 'DASHBOARD_ALLOWED_ORIGINS' },
+      { host, origins: origin === undefined ? [] : [origin] },
+    ),
     natsUrl: env.text('NATS_URL'),
     databaseUrl: env.url('DATABASE_URL', ['postgres:', 'postgresql:']),
-    jwtSecrets: jwtSecrets(env),
+    sessionKeys: sessionKeys(env),
     gatewayUrl,
     gatewayAdminUrls: adminUrls(env),
-    adminToken: env.optional('ADMIN_TOKEN') && env.secret('ADMIN_TOKEN', MIN_TOKEN_BYTES),
+    adminToken: adminToken(env),
     gatewayPublicUrl: originOf(env.url('GATEWAY_PUBLIC_URL', ['http:', 'https:'], gatewayUrl)),
     model: env.text('LLM_MODEL', 'phi4-mini'),
     gatewayCaPath: env.optional('GATEWAY_CA_PATH'),
@@ -104,7 +118,6 @@ export const DEFAULT_LIMITS: DashboardLimits = Object.freeze({
   maxClientBytes: 1024 * 1024,
   retryMs: 1_000,
   maxBodyBytes: 64 * 1024,
-  maxBodyDepth: 100,
   requestTimeoutMs: 15_000,
   maxReplayEvents: 500_000,
   heartbeatMs: 15_000,
@@ -137,12 +150,24 @@ function adminUrls(env: EnvReader): string[] {
   return urls.length > 0 ? urls.map(originOf) : ['http://127.0.0.1:9090']
 }
 
-function jwtSecrets(env: EnvReader): string[] {
-  const secrets = [env.secret('JWT_SECRET', MIN_SECRET_BYTES)]
-  if (env.optional('JWT_SECRET_PREVIOUS') !== undefined) {
-    secrets.push(env.secret('JWT_SECRET_PREVIOUS', MIN_SECRET_BYTES))
+function sessionKeys(env: EnvReader): string[] {
+  const keys = [readVerifyingKey(env, 'SESSION_PUBLIC_KEY')]
+  if (env.optional('SESSION_PUBLIC_KEY_OTHER') !== undefined) {
+    keys.push(readVerifyingKey(env, 'SESSION_PUBLIC_KEY_OTHER'))
   }
-  return secrets
+  return keys
+}
+
+/** Not the operator's: this one opens the routes of the admin face that the dashboard asks, and no others. */
+function adminToken(env: EnvReader): string | undefined {
+  const given = env.optional('ADMIN_TOKEN_DASHBOARD')
+  if (given === undefined && env.optional(FORMER_TOKEN) !== undefined) {
+    env.fault(
+      'ADMIN_TOKEN is of operators alone. Set ADMIN_TOKEN_DASHBOARD to a token of its own, here and at the gateways, and ' +
+        'remove ADMIN_TOKEN here',
+    )
+  }
+  return given && env.secret('ADMIN_TOKEN_DASHBOARD', MIN_TOKEN_BYTES)
 }
 
 function originOf(url: string): string {

@@ -56,6 +56,10 @@ describe('users and keys', () => {
         ['enable_user', undefined, 'is back', 'operator:u_olga'],
       ],
     )
+    assert.deepEqual(
+      stand.gateway.admin.actors,
+      told.map(() => 'operator:u_olga'),
+    )
     assert.equal((await api.read<UserPage>('/api/users?q=%25')).items.length, 0, 'a percent sign is a letter')
     assert.equal((await api.read<UserPage>('/api/users?q=OLGA@')).items.length, 1)
   })

@@ -30,7 +30,7 @@ import {
   type ReadinessCheck,
   startStatusServer,
 } from '@fluxgate/runtime'
-import { createSessions, LOGGED_OUT_SUBJECT, PLAIN_COOKIE, SESSION_COOKIE } from '@fluxgate/session'
+import { createSessionVerifier, LOGGED_OUT_SUBJECT, PLAIN_COOKIE, SESSION_COOKIE } from '@fluxgate/session'
 import { ulid } from 'ulid'
 import type { DashboardConfig } from './config.ts'
 import { LiveHub } from './core/live-hub.ts'
@@ -170,7 +170,7 @@ function appParts(stack: AsyncDisposableStack, parts: Parts, picture: Picture, p
   const { config, log, nowMs, db, link } = parts
   const { hub, recent } = picture
   const { limits, origin } = config
-  const admission = openAdmission(db, createSessions({ secrets: config.jwtSecrets, nowMs }), nowMs)
+  const admission = openAdmission(db, createSessionVerifier({ publicKeys: config.sessionKeys, nowMs }), nowMs)
   const logouts = link.connection.subscribe(LOGGED_OUT_SUBJECT, {
     callback: (error, message) => {
       if (!error) admission.heard(message.data)
@@ -188,7 +188,7 @@ function appParts(stack: AsyncDisposableStack, parts: Parts, picture: Picture, p
   const policy = async () => (await policyBook.get(GUARD_POLICY_KEYS.live))?.value ?? null
   const limitsOf = openLimits({ link, admin, throttleOf, nowMs, ageMs: limits.overviewAgeMs })
   return {
-    ...{ ...limits, log, hub, nowMs, origin, pageDir, missing: picture.missing },
+    ...{ ...limits, log, hub, nowMs, origin, allowed: config.allowed, pageDir, missing: picture.missing },
     ...{ admit: admission.admit, cookieName },
     ...{ cookieNames: { browser: cookieName, gateway: SESSION_COOKIE }, gatewayUrl: config.gatewayUrl },
     ...{ gatewayPublicUrl: config.gatewayPublicUrl, gatewayCa: parts.gatewayCa },

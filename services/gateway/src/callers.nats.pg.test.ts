@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import type { FluxgateEvent } from '@fluxgate/contracts'
-import { eventually } from '@fluxgate/testing'
+import { eventually, newSessionKeys, SESSION_KEYS } from '@fluxgate/testing'
 import { oidcUser } from './core/callers/oidc-claims.ts'
 import { AUDIENCE, startIssuer, type TestIssuer } from './out/oidc/test-issuer.ts'
 import type { Gateway } from './service.ts'
-import { SESSION_SECRET, startGateways, type TestGateways } from './test-gateways.ts'
+import { startGateways, type TestGateways } from './test-gateways.ts'
 
 const PASSWORD = 'plum wagon seldom quiet'
 const stack = new AsyncDisposableStack()
@@ -137,15 +137,15 @@ describe('a session of the portal', () => {
   })
 })
 
-it('sessions outlive a change of JWT_SECRET while the one before is accepted, and not its withdrawal', async () => {
-  const NEW_SECRET = 'n'.repeat(32)
+it('sessions outlive a change of SESSION_PRIVATE_KEY while the key before verifies, and not its withdrawal', async () => {
+  const { privateKey: SESSION_PRIVATE_KEY } = newSessionKeys()
   const me = (node: Gateway, cookie: string) => portalAt(node, 'GET', '/me', cookie)
   const old = await logIn(0, 'hal')
   await using rotating = await gateways.start('rotating', {
-    JWT_SECRET: NEW_SECRET,
-    JWT_SECRET_PREVIOUS: SESSION_SECRET,
+    SESSION_PRIVATE_KEY,
+    SESSION_PUBLIC_KEY_OTHER: SESSION_KEYS.publicKey,
   })
-  await using rotated = await gateways.start('rotated', { JWT_SECRET: NEW_SECRET })
+  await using rotated = await gateways.start('rotated', { SESSION_PRIVATE_KEY })
   const anew = await logInAt(rotating, 'hal')
   assert.deepEqual(
     [await me(gateways.nodes[0]!, old.cookie), await me(rotating, old.cookie), await me(rotated, old.cookie)],

@@ -1,13 +1,18 @@
 import { randomBytes } from 'node:crypto'
 import { isIP } from 'node:net'
 import { type EnvReader, type LogStorage, readLogStorage } from '@fluxgate/runtime'
+import { readSigningKey, readVerifyingKey } from '@fluxgate/session'
 import type { BudgetLimits } from './core/budgets/limits.ts'
 import { DEFAULT_DNS_ACCESS, type DnsAccess, parseDnsAccess } from './core/dns/access.ts'
 import { type Override, parseOverrides } from './core/dns/overrides.ts'
 import { parseUpstreams, type UpstreamAddress } from './core/dns/upstream-list.ts'
+import { unpassable } from './core/exchange/headers.ts'
 import type { EstimateLimits } from './core/limits/estimate.ts'
+import { parseExtraRoutes } from './core/routes/extra-routes.ts'
+import type { Route } from './core/routes/route-table.ts'
 import type { UpstreamDefaults } from './core/routing/upstream-spec.ts'
 import type { CountLimits } from './core/usage/count.ts'
+import type { AdminTokens } from './in/admin/authorize.ts'
 import type { DrainLimits } from './in/drain.ts'
 import type { EdgeLimits } from './in/edge/limits.ts'
 import { readOidcConfig } from './oidc-config.ts'
@@ -30,12 +35,16 @@ export interface GatewayConfig {
   readonly advertiseAddress: string
   readonly adminHost: string
   readonly adminPort: number
-  readonly adminToken: string
-  readonly jwtSecrets: readonly string[]
+  readonly adminTokens: AdminTokens
+  readonly sessionKeys: SessionKeys
   /** An issuer whose tokens are taken beside our own. */
   readonly oidc: OidcConfig | undefined
   readonly upstreamUrls: readonly string[]
   readonly upstreamsFile: UpstreamsFileConfig | undefined
+  /** Calls that may leave the node besides the table of routes. */
+  readonly extraRoutes: readonly Route[]
+  /** Request headers that pass to model servers besides the lists of the dialects; lower case. */
+  readonly forwardHeaders: readonly string[]
   readonly tls: boolean
   /** Addresses, networks, or `loopback`: whose `X-Forwarded-For` tells the caller's address. */
   readonly trustedProxies: readonly string[]
@@ -59,6 +68,12 @@ export interface GatewayConfig {
   readonly limits: GatewayLimits
 }
 
+export interface SessionKeys {
+  readonly privateKey: string
+  /** Verifies too, during a rotation. */
+  readonly publicKeys: readonly string[]
+}
+
 export interface GatewayLimits
   extends EdgeLimits,
     DrainLimits,
@@ -71,7 +86,7 @@ export interface GatewayLimits
   readonly acceptedEveryMs: number
 }
 
-const MIN_SECRET_BYTES = 32
+const MIN_TOKEN_BYTES = 16
 const NODE_NAME = /^[A-Za-z0-9_-]{1,64}$/
 
 /** Environment of a gateway node (contract: design, section 5). */
@@ -96,11 +111,19 @@ export function readGatewayConfig(env: EnvReader): GatewayConfig {
     advertiseAddress: env.text('ADVERTISE_ADDRESS', publicHost === '0.0.0.0' ? '127.0.0.1' : publicHost),
     adminHost: env.text('ADMIN_HOST', '127.0.0.1'),
     adminPort: env.port('ADMIN_PORT', 9090),
-    adminToken: env.secret('ADMIN_TOKEN', 16),
-    jwtSecrets: jwtSecrets(env),
+    adminTokens: adminTokens(env),
+    sessionKeys: {
+      privateKey: readSigningKey(env, 'SESSION_PRIVATE_KEY'),
+      publicKeys:
+        env.optional('SESSION_PUBLIC_KEY_OTHER') === undefined
+          ? []
+          : [readVerifyingKey(env, 'SESSION_PUBLIC_KEY_OTHER')],
+    },
     oidc: readOidcConfig(env),
     upstreamUrls: env.urls('DOWNSTREAM_AI_URLS', ['http:', 'https:']),
     upstreamsFile: upstreamsFile(env),
+    extraRoutes: extraRoutes(env),
+    forwardHeaders: forwardHeaders(env),
     trustedProxies: trustedProxies(env),
     corsOrigins: corsOrigins(env),
     tls: env.oneOf('TLS', ['on', 'off'], 'on') === 'on',
@@ -124,6 +147,22 @@ export function readGatewayConfig(env: EnvReader): GatewayConfig {
   }
 }
 
+/** Routes besides the table of `core/routes`. */
+function extraRoutes(env: EnvReader): readonly Route[] {
+  const { routes, faults } = parseExtraRoutes(env.list('EXTRA_ROUTES'))
+  for (const fault of faults) env.fault(`EXTRA_ROUTES: ${fault}`)
+  return routes
+}
+
+function forwardHeaders(env: EnvReader): string[] {
+  const names = env.list('FORWARD_HEADERS').map(name => name.toLowerCase())
+  for (const name of names) {
+    const why = unpassable(name)
+    if (why !== undefined) env.fault(`FORWARD_HEADERS: ${JSON.stringify(name)} ${why}`)
+  }
+  return names
+}
+
 function upstreamsFile(env: EnvReader): UpstreamsFileConfig | undefined {
   const path = env.optional('UPSTREAMS_FILE')
   return path === undefined ? undefined : { path, env: name => env.optional(name), pollMs: 2_000 }
@@ -142,13 +181,20 @@ function trustedProxies(env: EnvReader): string[] {
   return given.length > 0 ? given : ['loopback']
 }
 
-/** The secret that signs, and during a rotation the one before it, which still verifies. */
-function jwtSecrets(env: EnvReader): string[] {
-  const secrets = [env.secret('JWT_SECRET', MIN_SECRET_BYTES)]
-  if (env.optional('JWT_SECRET_PREVIOUS') !== undefined) {
-    secrets.push(env.secret('JWT_SECRET_PREVIOUS', MIN_SECRET_BYTES))
+/** One token a purpose: none may be another, or its holder could do what both may. */
+function adminTokens(env: EnvReader): AdminTokens {
+  const optional = (name: string) =>
+    env.optional(name) === undefined ? undefined : env.secret(name, MIN_TOKEN_BYTES)
+  const tokens = {
+    operator: env.secret('ADMIN_TOKEN', MIN_TOKEN_BYTES),
+    dashboard: optional('ADMIN_TOKEN_DASHBOARD'),
+    metrics: optional('METRICS_TOKEN'),
   }
-  return secrets
+  const given = Object.values(tokens).filter(token => token !== undefined && token !== '')
+  if (new Set(given).size < given.length) {
+    env.fault('ADMIN_TOKEN, ADMIN_TOKEN_DASHBOARD and METRICS_TOKEN must differ from each other')
+  }
+  return tokens
 }
 
 function dohUpstreams(env: EnvReader): UpstreamAddress[] {
@@ -188,7 +234,7 @@ function readLimits(env: EnvReader): GatewayLimits {
     maxWaitingCounts: 256,
     connectTimeoutMs: env.durationMs('UPSTREAM_CONNECT_TIMEOUT', 5_000),
     firstByteTimeoutMs: env.durationMs('UPSTREAM_FIRST_BYTE_TIMEOUT', 300_000),
-    idleTimeoutMs: env.durationMs('UPSTREAM_IDLE_TIMEOUT', 120_000),
+    idleTimeoutMs: env.durationMs('UPSTREAM_IDLE_TIMEOUT', 300_000),
     maxUpstreamConnections: env.integer('UPSTREAM_CONNECTIONS', 1_024, { min: 1 }),
     gossipIntervalMs: env.durationMs('GOSSIP_INTERVAL', 25),
     maxBudgetHolders: 100_000,
@@ -206,10 +252,12 @@ const MIB = 1024 * 1024
 const MIN_LIMIT_MS = 1_000
 
 function readEdgeLimits(env: EnvReader): EdgeLimits {
-  const maxBodyBytes = env.integer('MAX_BODY_BYTES', 10 * MIB, { min: 1_024 })
+  const maxBodyBytes = env.integer('MAX_BODY_BYTES', 32 * MIB, { min: 1_024 })
   return {
     maxBodyBytes,
     maxBodiesBytes: env.integer('MAX_BODIES_BYTES', 512 * MIB, { min: maxBodyBytes }),
+    maxRouteBodyBytes: 64 * 1024,
+    maxOpenRequests: env.integer('MAX_OPEN_REQUESTS', 16_384, { min: 16 }),
     maxUrlBytes: 8 * 1024,
     maxHeaders: 100,
     maxHeaderBytes: 16 * 1024,

@@ -15,6 +15,7 @@ import {
   eventually,
   type NatsServer,
   type PostgresServer,
+  SESSION_KEYS,
   startNatsServer,
   startPostgres,
 } from '@fluxgate/testing'
@@ -61,7 +62,7 @@ before(async () => {
           NODE_ID: node,
           NATS_URL: nats.url,
           DATABASE_URL: databaseUrl,
-          JWT_SECRET: 's'.repeat(32),
+          SESSION_PRIVATE_KEY: SESSION_KEYS.privateKey,
           ADMIN_TOKEN: TOKEN,
           DOWNSTREAM_AI_URLS: `http://127.0.0.1:${(upstream.address() as AddressInfo).port}`,
           PUBLIC_HOST: '127.0.0.1',

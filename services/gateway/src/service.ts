@@ -9,8 +9,10 @@ import { AcceptedKeys } from './core/accepted-keys.ts'
 import { barredMs } from './core/accounts/barred-address.ts'
 import { ensureFirstOperator } from './core/accounts/first-operator.ts'
 import { callerGate } from './core/callers/caller-gate.ts'
+import { passedHeaders } from './core/exchange/headers.ts'
 import { TakenRequests } from './core/recovery/taken-requests.ts'
 import { Roster } from './core/roster.ts'
+import { routesOf } from './core/routes/routes.ts'
 import { createAdmin } from './in/admin/face.ts'
 import { answerAfter } from './in/answer-after.ts'
 import { dnsClients } from './in/dns-clients.ts'
@@ -73,6 +75,7 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
   const { db, pool } = stack.use(openNodeDatabase(config.databaseUrl, epochMs, log))
   const boot = newId()
   const running = new Roster<Exchange>()
+  const onFault = (error: unknown) => log.error({ err: error }, 'a request failed by a fault of the gateway')
   const files = { ...config.spool, root: join(config.dataDir, 'spool'), node: config.node, boot }
   const taken = new TakenRequests()
   const nodeSpool = await openNodeSpool(
@@ -109,7 +112,7 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
   )
 
   const { directory, accounts, sessions, live } = stack.use(
-    openIdentities({ link, db, secrets: config.jwtSecrets, epochMs, log }),
+    openIdentities({ link, db, keys: config.sessionKeys, epochMs, log }),
   )
   let nodes: NodeRegistry | undefined
   const resolver = stack.use(
@@ -131,6 +134,7 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
   const tokens = stack.use(openCallers(config.oidc, { sessions, live, lookup, log, nowMs, epochMs }))
   const overload = stack.use(watchOverload(limits))
   const bodies = stack.use(new Bodies(limits))
+  const routes = routesOf(config.extraRoutes)
   const registry = createMetrics('gateway')
   const telemetry = stack.use(
     await openTelemetry(config.telemetry, registry, { originOf: upstreams.originOf, log, nowMs, epochMs }),
@@ -164,6 +168,7 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
         table.settle(call.identityText, call.tier, used.total - call.reserved, call.stream, nowMs())
         budgets.table.settle(call.id, { tokens: used.total, micros: used.costMicros ?? 0 }, epochMs())
       },
+      onFault,
       onEnd(exchange, end) {
         running.remove(exchange.place)
         telemetry.ended(exchange.call, end)
@@ -178,6 +183,8 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
     estimates: limits,
     accepted: new AcceptedKeys(limits.acceptedEveryMs),
     bodies,
+    routes,
+    passedHeaders: passedHeaders(config.forwardHeaders),
     overloaded: () => overload.reason !== undefined,
     append,
     make,
@@ -186,7 +193,7 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
     nowMs,
     epochMs,
     addressOf: clientAddress(trustedNetworks(config.trustedProxies)),
-    onFault: error => log.error({ err: error }, 'a call failed by a fault of ours'),
+    onFault,
     onReserved: telemetry.admitted,
     onRefused: telemetry.refused,
     beginTrace: telemetry.beginTrace,
@@ -198,6 +205,8 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
   const edge = createEdge({
     limits,
     calls: proxyOf(proxy),
+    routes,
+    bodies,
     tls,
     trustedProxies: config.trustedProxies,
     corsOrigins: config.corsOrigins,
@@ -256,7 +265,7 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
   const books = openPolicyBooks(link, publish, make, 'admin')
   const adminDeps = {
     ...books,
-    token: config.adminToken,
+    tokens: config.adminTokens,
     accounts: adminAccounts({
       ...{ db, append, make, random: randomBytes, epochMs },
       // This node need not wait for the log to hear of its own orders.

@@ -7,7 +7,14 @@ import { join } from 'node:path'
 import { it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { migrateToLatest, openDatabase } from '@fluxgate/read-model'
-import { createDatabase, eventually, freePort, startNatsServer, startPostgres } from '@fluxgate/testing'
+import {
+  createDatabase,
+  eventually,
+  freePort,
+  SESSION_KEYS,
+  startNatsServer,
+  startPostgres,
+} from '@fluxgate/testing'
 import { assertConserved, assertTold, readLedger } from './test-conservation.ts'
 import { startModelServer } from './test-model-server.ts'
 
@@ -111,7 +118,7 @@ it(`a gateway that is killed ${KILLS} times under load: what clients saw answere
     NODE_ID: 'killed',
     NATS_URL: nats.url,
     DATABASE_URL: databaseUrl,
-    JWT_SECRET: 's'.repeat(32),
+    SESSION_PRIVATE_KEY: SESSION_KEYS.privateKey,
     ADMIN_TOKEN,
     DOWNSTREAM_AI_URLS: models.url,
     PUBLIC_HOST: '127.0.0.1',

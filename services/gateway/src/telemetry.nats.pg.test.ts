@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import { eventually, freePort } from '@fluxgate/testing'
+import { eventually, freePort, SESSION_KEYS } from '@fluxgate/testing'
 import {
   ANSWER,
   CHAT,
   COLLECTOR_KEY,
-  JWT_SECRET,
   PROMPT,
   scrape,
   spansOf,
@@ -263,7 +262,17 @@ describe('the log', () => {
     assert.deepEqual([completed?.method, completed?.path, completed?.status], ['POST', CHAT, 200])
     assert.deepEqual([completed?.prompt, completed?.completion], [10, 90])
     assert.ok(requests.some(({ outcome, error }) => outcome === 'refused' && error === 'invalid_api_key'))
-    const secrets = [scene.key, made.key, PASSWORD, session, TOKEN, JWT_SECRET, COLLECTOR_KEY, PROMPT, ANSWER]
+    const secrets = [
+      scene.key,
+      made.key,
+      PASSWORD,
+      session,
+      TOKEN,
+      SESSION_KEYS.privateKey,
+      COLLECTOR_KEY,
+      PROMPT,
+      ANSWER,
+    ]
     for (const secret of [...secrets, 'wrong-admin-token', 'query-text']) {
       // The part of a key that is shown to its owner is no secret.
       assert.ok(!scene.traced.lines.some(line => line.includes(secret)), secret.slice(0, 12))

@@ -8,13 +8,18 @@ import type { FluxgateEvent } from '@fluxgate/contracts'
 import { connectNats, replay } from '@fluxgate/nats'
 import { migrateToLatest, openDatabase } from '@fluxgate/read-model'
 import { createLog, readConfig } from '@fluxgate/runtime'
-import { createDatabase, type NatsServer, startNatsServer, startPostgres } from '@fluxgate/testing'
+import {
+  createDatabase,
+  type NatsServer,
+  SESSION_KEYS,
+  startNatsServer,
+  startPostgres,
+} from '@fluxgate/testing'
 import { readGatewayConfig } from './config.ts'
 import { assertTold } from './in/openapi/test-conformity.ts'
 import { type Gateway, startGateway } from './service.ts'
 
 export const ADMIN_TOKEN = 'admin-token-for-tests'
-export const SESSION_SECRET = 's'.repeat(32)
 const log = createLog('gateway', 'silent')
 
 /** Gateways on one log and one database, before one model server. */
@@ -65,7 +70,7 @@ export async function startGateways(
         NODE_ID: name,
         NATS_URL: nats.url,
         DATABASE_URL: databaseUrl,
-        JWT_SECRET: SESSION_SECRET,
+        SESSION_PRIVATE_KEY: SESSION_KEYS.privateKey,
         ADMIN_TOKEN,
         DOWNSTREAM_AI_URLS: `http://127.0.0.1:${(upstream.address() as AddressInfo).port}`,
         PUBLIC_HOST: '127.0.0.1',

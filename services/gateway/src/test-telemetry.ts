@@ -7,13 +7,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { migrateToLatest, openDatabase } from '@fluxgate/read-model'
 import { createLog, readConfig } from '@fluxgate/runtime'
-import { createDatabase, eventually, startNatsServer, startPostgres } from '@fluxgate/testing'
+import { createDatabase, eventually, SESSION_KEYS, startNatsServer, startPostgres } from '@fluxgate/testing'
 import { readGatewayConfig } from './config.ts'
 import { type Gateway, startGateway } from './service.ts'
 import { type Receiver, startReceiver } from './test-receiver.ts'
 
 export const TOKEN = 'admin-token-for-tests'
-export const JWT_SECRET = 'jwt-secret-for-tests-that-is-long-enough'
 export const COLLECTOR_KEY = 'collector-key-for-tests'
 export const PROMPT = 'the secret recipe of the house'
 export const ANSWER = 'take three eggs'
@@ -54,7 +53,7 @@ export async function startTelemetry(): Promise<TelemetryScene> {
   const baseEnv = {
     NATS_URL: nats.url,
     DATABASE_URL: databaseUrl,
-    JWT_SECRET,
+    SESSION_PRIVATE_KEY: SESSION_KEYS.privateKey,
     ADMIN_TOKEN: TOKEN,
     DOWNSTREAM_AI_URLS: `http://127.0.0.1:${upstreamPort}`,
     PUBLIC_HOST: '127.0.0.1',

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { it } from 'node:test'
 import { migrateToLatest, openDatabase } from '@fluxgate/read-model'
 import { ConfigError, createLog, readConfig } from '@fluxgate/runtime'
-import { createDatabase, eventually, startNatsServer, startPostgres } from '@fluxgate/testing'
+import { createDatabase, eventually, SESSION_KEYS, startNatsServer, startPostgres } from '@fluxgate/testing'
 import { readGatewayConfig } from './config.ts'
 import type { RoutingReport } from './core/routing/upstream-status.ts'
 import { planStand } from './out/upstreams/test-plan.ts'
@@ -28,7 +28,7 @@ it('a node serves by UPSTREAMS_FILE, and tells on every face when the file is br
   const env = {
     NATS_URL: nats.url,
     DATABASE_URL: databaseUrl,
-    JWT_SECRET: 's'.repeat(32),
+    SESSION_PRIVATE_KEY: SESSION_KEYS.privateKey,
     ADMIN_TOKEN: TOKEN,
     UPSTREAMS_FILE: stand.path,
     PUBLIC_HOST: '127.0.0.1',

@@ -1,6 +1,12 @@
 import type { GuardPolicy } from '@fluxgate/contracts'
-import { type EnvReader, readStatusAddress, type StatusAddress } from '@fluxgate/runtime'
-import { type AllowedSources, LOOPBACK_HOSTS } from './core/allowed-source.ts'
+import {
+  type AllowedSources,
+  type EnvReader,
+  readAllowedSources,
+  readStatusAddress,
+  type StatusAddress,
+} from '@fluxgate/runtime'
+import { readVerifyingKey } from '@fluxgate/session'
 import type { HttpLimits } from './in/http.ts'
 import type { CallLimits } from './in/run-tool.ts'
 import type { LongReadingLimits } from './out/long-readings.ts'
@@ -8,8 +14,8 @@ import type { LongReadingLimits } from './out/long-readings.ts'
 export interface McpConfig {
   readonly natsUrl: string
   readonly databaseUrl: string
-  /** Of a user in the role fluxgate_mcp_reader, for questions in SQL. */
-  readonly readDatabaseUrl: string
+  /** Of a user in the role fluxgate_mcp_reader and in no other, for questions in SQL. Absent: none are taken. */
+  readonly readDatabaseUrl: string | undefined
   /** What the guard goes by while the bucket `policy` holds none for it: the same variables tell it. */
   readonly guardPolicy: GuardPolicy
   /** Absent: the server speaks over standard input and output. */
@@ -21,11 +27,12 @@ export interface HttpFaceConfig {
   readonly host: string
   readonly port: number
   readonly status: StatusAddress
-  readonly adminToken: string
+  /** Its bearer may ask and order. */
+  readonly operatorToken: string
   /** Its bearer may ask, and order nothing. */
   readonly readToken: string | undefined
-  /** Of portal sessions: the one that signs, and during a rotation the one before it. None: no sessions here. */
-  readonly jwtSecrets: readonly string[]
+  /** Verify portal sessions; during a rotation there are two. None: no sessions here. */
+  readonly sessionKeys: readonly string[]
   readonly allowed: AllowedSources
 }
 
@@ -48,7 +55,8 @@ export interface McpLimits extends CallLimits, HttpLimits, LongReadingLimits {
 
 const DAY_MS = 86_400_000
 const MIN_TOKEN_BYTES = 16
-const MIN_SECRET_BYTES = 32
+/** What earlier versions gave this service too. */
+const FORMER_TOKEN = `ADMIN_TOKEN`
 
 /** Environment of the HTTP face (contract: design, section 5). */
 export function readMcpConfig(env: EnvReader): McpConfig {
@@ -59,20 +67,32 @@ export function readMcpConfig(env: EnvReader): McpConfig {
       host,
       port: env.port('MCP_PORT', 8_000),
       status: readStatusAddress(env),
-      adminToken: env.secret('ADMIN_TOKEN', MIN_TOKEN_BYTES),
+      operatorToken: operatorToken(env),
       readToken:
         env.optional('MCP_READ_TOKEN') === undefined
           ? undefined
           : env.secret('MCP_READ_TOKEN', MIN_TOKEN_BYTES),
-      jwtSecrets: ['JWT_SECRET', 'JWT_SECRET_PREVIOUS']
+      sessionKeys: ['SESSION_PUBLIC_KEY', 'SESSION_PUBLIC_KEY_OTHER']
         .filter(name => env.optional(name) !== undefined)
-        .map(name => env.secret(name, MIN_SECRET_BYTES)),
-      allowed: {
-        hosts: new Set([...LOOPBACK_HOSTS, host, ...env.list('MCP_ALLOWED_HOSTS')].map(nameOf)),
-        origins: new Set(env.urls('MCP_ALLOWED_ORIGINS', ['http:', 'https:']).map(originOf)),
-      },
+        .map(name => readVerifyingKey(env, name)),
+      allowed: readAllowedSources(
+        env,
+        { hosts: 'MCP_ALLOWED_HOSTS', origins: 'MCP_ALLOWED_ORIGINS' },
+        { host },
+      ),
     },
   }
+}
+
+/** A token of this server's own: the gateways' ADMIN_TOKEN opens their admin face, which this server never asks. */
+function operatorToken(env: EnvReader): string {
+  if (env.optional('MCP_TOKEN') === undefined && env.optional(FORMER_TOKEN) !== undefined) {
+    env.fault(
+      'ADMIN_TOKEN is of the gateways alone. Set MCP_TOKEN to a token of its own, and remove ADMIN_TOKEN here',
+    )
+    return ''
+  }
+  return env.secret('MCP_TOKEN', MIN_TOKEN_BYTES)
 }
 
 /** Without a face on the network there is no token: who starts the process holds its environment. */
@@ -84,7 +104,7 @@ export function readStdioConfig(env: EnvReader): McpConfig {
     databaseUrl,
     readDatabaseUrl:
       env.optional('MCP_READ_DATABASE_URL') === undefined
-        ? databaseUrl
+        ? undefined
         : env.url('MCP_READ_DATABASE_URL', ['postgres:', 'postgresql:']),
     guardPolicy: readGuardPolicy(env),
     http: undefined,
@@ -138,14 +158,4 @@ function readGuardPolicy(env: EnvReader): GuardPolicy {
     },
     graceMs: env.durationMs('PARDON_GRACE', 300_000),
   }
-}
-
-/** As a Host header and `URL.hostname` spell it: lower case, IPv6 in brackets. */
-function nameOf(host: string): string {
-  const name = host.toLowerCase()
-  return name.includes(':') && !name.startsWith('[') ? `[${name}]` : name
-}
-
-function originOf(url: string): string {
-  return URL.parse(url)?.origin ?? url
 }

@@ -8,11 +8,10 @@ import { BUCKETS, jsonParser, LoggedOut, Throttle } from '@fluxgate/contracts'
 import { Bucket } from '@fluxgate/nats'
 import { createSession, createUser, endSession } from '@fluxgate/read-model'
 import { createSessions } from '@fluxgate/session'
-import { eventually } from '@fluxgate/testing'
+import { eventually, newSessionKeys, SESSION_KEYS } from '@fluxgate/testing'
 import { LATEST_PROTOCOL_VERSION } from '@modelcontextprotocol/sdk/types.js'
 import { callTool, make, startBench, type TestBench, TOKEN } from './test-bench.ts'
 
-const SECRET = 'a secret of the tests that is long enough'
 const LIST = { jsonrpc: '2.0', id: 1, method: 'tools/list' }
 const HEADERS = {
   'content-type': 'application/json',
@@ -25,7 +24,7 @@ describe('the HTTP face', () => {
   before(async () => {
     bench = await startBench({
       ...{ MCP_ALLOWED_HOSTS: 'mcp.example.com', MCP_ALLOWED_ORIGINS: 'https://ops.example.com' },
-      JWT_SECRET: SECRET,
+      SESSION_PUBLIC_KEY: SESSION_KEYS.publicKey,
       ...{ MCP_CALL_BURST: '8', MCP_CALLS_PER_MINUTE: '60' },
     })
   })
@@ -84,7 +83,7 @@ describe('the HTTP face', () => {
   })
 
   test('lets in a portal session while it lives and its user is an operator', async () => {
-    const sessions = createSessions({ secrets: [SECRET] })
+    const sessions = createSessions({ privateKey: SESSION_KEYS.privateKey })
     const now = Date.now()
     const bearer = async (user: string, role: 'operator' | 'developer') => {
       await createUser(bench.db, { id: user, role, createdAt: now })
@@ -112,7 +111,7 @@ describe('the HTTP face', () => {
     const facts = { user: 'boss', key: 'portal', session: operator.id, address: '127.0.0.1' }
     await bench.publisher.publish(make(LoggedOut, facts))
     await eventually(async () => assert.equal((await post(operator.headers)).status, 401))
-    const forged = await createSessions({ secrets: [SECRET.toUpperCase()] }).issue({
+    const forged = await createSessions({ privateKey: newSessionKeys().privateKey }).issue({
       ...{ id: 'session-of-boss-0123456789', user: 'boss', role: 'operator' as const },
     })
     assert.equal((await post({ ...HEADERS, authorization: `Bearer ${forged.token}` })).status, 401)

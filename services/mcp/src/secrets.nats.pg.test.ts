@@ -11,6 +11,7 @@ import {
 } from '@fluxgate/contracts'
 import { createKey, createSession, createUser } from '@fluxgate/read-model'
 import { createSessions } from '@fluxgate/session'
+import { SESSION_KEYS } from '@fluxgate/testing'
 import type { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import { ulid } from 'ulid'
 import { TOOLBOX } from './in/toolbox.ts'
@@ -29,7 +30,6 @@ import {
 const KEY = 'sk_live_plantedPLANTED0123456789abcdef'
 const HASH = createHash('sha256').update(KEY).digest()
 const READ_TOKEN = 'planted-read-token-0123'
-const JWT_SECRET = 'planted secret of the portal, long enough'
 const PASSWORD_HASH = '$argon2id$v=19$m=19456,t=2,p=1$cGxhbnRlZHNhbHQ$cGxhbnRlZGhhc2g'
 const SESSION = 'planted-session-0123456789'
 const EMAIL = 'planted@example.com'
@@ -37,7 +37,7 @@ const PROMPT = 'the planted words of a prompt'
 
 /** Everything that may stand in no answer, in each form that it could leave in. */
 const SECRETS: readonly string[] = [
-  ...[KEY, TOKEN, READ_TOKEN, JWT_SECRET, PASSWORD_HASH, SESSION, EMAIL, PROMPT],
+  ...[KEY, TOKEN, READ_TOKEN, PASSWORD_HASH, SESSION, EMAIL, PROMPT],
   ...(['hex', 'base64', 'base64url'] as const).map(encoding => HASH.toString(encoding)),
   'cGxhbnRlZGhhc2g',
   ...[KEY, PROMPT, SESSION].map(text => btoa(text)),
@@ -51,7 +51,7 @@ describe('what is secret', () => {
   const request = `req_${ulid()}`
 
   before(async () => {
-    bench = await startBench({ MCP_READ_TOKEN: READ_TOKEN, JWT_SECRET })
+    bench = await startBench({ MCP_READ_TOKEN: READ_TOKEN, SESSION_PUBLIC_KEY: SESSION_KEYS.publicKey })
     client = await bench.client()
     await plantAccounts()
     await plantFacts()
@@ -64,7 +64,7 @@ describe('what is secret', () => {
     await createUser(bench.db, { id: 'u1', email: EMAIL, passwordHash: PASSWORD_HASH, createdAt: now })
     const shown = { prefix: 'sk_live_', last4: 'cdef', name: 'a key', createdAt: now }
     await createKey(bench.db, { id: 'k1', userId: 'u1', hash: HASH, ...shown })
-    const issued = await createSessions({ secrets: [JWT_SECRET] }).issue({
+    const issued = await createSessions({ privateKey: SESSION_KEYS.privateKey }).issue({
       ...{ id: SESSION, user: 'u1', role: 'developer' as const },
     })
     jwt = issued.token

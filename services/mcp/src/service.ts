@@ -1,9 +1,9 @@
 import type { Readable, Writable } from 'node:stream'
 import { eventMaker } from '@fluxgate/contracts'
 import { connectNats, EventPublisher, type LinkLog, openPenaltyBox } from '@fluxgate/nats'
-import { openDatabase } from '@fluxgate/read-model'
+import { openDatabase, openQuestions } from '@fluxgate/read-model'
 import { createMetrics, startStatusServer } from '@fluxgate/runtime'
-import { createSessions } from '@fluxgate/session'
+import { createSessionVerifier } from '@fluxgate/session'
 import {
   InMemoryServerEventBus,
   type McpServer,
@@ -63,13 +63,18 @@ export async function startMcp(config: McpConfig, log: LinkLog, overrides: McpOv
       onConnectionError: error => log.warn({ err: error }, 'Postgres connection broke'),
     }),
   )
-  const readDb = stack.use(
-    openDatabase(config.readDatabaseUrl, {
-      ...{ max: limits.maxReadConnections, applicationName: 'mcp-reader', readOnly: true },
-      ...{ statementTimeoutMs: limits.readTimeoutMs, connectTimeoutMs: limits.databaseConnectTimeoutMs },
-      onConnectionError: error => log.warn({ err: error }, 'Postgres connection broke'),
-    }),
-  )
+  const questions =
+    config.readDatabaseUrl === undefined
+      ? undefined
+      : stack.use(
+          openQuestions(config.readDatabaseUrl, {
+            maxConnections: limits.maxReadConnections,
+            connectTimeoutMs: limits.databaseConnectTimeoutMs,
+            timeoutMs: limits.readTimeoutMs,
+            applicationName: 'mcp-reader',
+            onConnectionError: error => log.warn({ err: error }, 'Postgres connection broke'),
+          }),
+        )
   const link = stack.use(await connectNats({ url: config.natsUrl, name: 'mcp' }, log))
   const publisher = stack.use(new EventPublisher(link))
   const make = eventMaker(`/mcp/${ulid()}`, ulid, nowMs)
@@ -78,11 +83,7 @@ export async function startMcp(config: McpConfig, log: LinkLog, overrides: McpOv
   const desk: Desk = {
     ...{ tables, nowMs, defaultPolicy: config.guardPolicy, log: openLogView(link, limits.maxScannedEvents) },
     readings: openLongReadings(link, db, limits, nowMs),
-    reader: openReader(readDb, {
-      maxBytes: limits.maxReadBytes,
-      timeoutMs: limits.readTimeoutMs,
-      maxCost: limits.maxReadCost,
-    }),
+    reader: openReader(db, questions, { maxBytes: limits.maxReadBytes, maxCost: limits.maxReadCost }),
     control: openControl({ link, box, publisher, make, nowMs }),
   }
   const runner = toolRunner(desk, limits, log)
@@ -108,10 +109,10 @@ export async function startMcp(config: McpConfig, log: LinkLog, overrides: McpOv
     const face = stack.use(openStdio(listening, input, output, limits))
     return mcp(stack.move(), undefined, face.ended)
   }
-  const ways = [fixedToken(config.http.adminToken, OPERATOR)]
+  const ways = [fixedToken(config.http.operatorToken, OPERATOR)]
   if (config.http.readToken !== undefined) ways.push(fixedToken(config.http.readToken, READER))
-  if (config.http.jwtSecrets.length > 0) {
-    const sessions = createSessions({ secrets: config.http.jwtSecrets, nowMs })
+  if (config.http.sessionKeys.length > 0) {
+    const sessions = createSessionVerifier({ publicKeys: config.http.sessionKeys, nowMs })
     ways.push(stack.use(openPortalSessions(link, db, sessions, nowMs)).admit)
   }
   const watch = stack.use(watchTables(tables, limits.readyCheckMs))

@@ -7,7 +7,7 @@ import {
   TokensSettled,
 } from '@fluxgate/contracts'
 import { connectNats, EventPublisher, ensureTopology, type LinkLog, type NatsLink } from '@fluxgate/nats'
-import { type Database, migrateToLatest, type NewRow, openDatabase } from '@fluxgate/read-model'
+import { type Database, migrateToLatest, type NewRow, openDatabase, runScript } from '@fluxgate/read-model'
 import { readConfig } from '@fluxgate/runtime'
 import {
   createDatabase,
@@ -49,16 +49,19 @@ export async function startBench(
   stack.use(nats)
   stack.use(postgres)
   const databaseUrl = await createDatabase(postgres)
+  const reader = `reader_${databaseUrl.split('_').at(-1)}`
   const db = stack.use(openDatabase(databaseUrl))
   await migrateToLatest(db)
+  await runScript(db, `create user ${reader} in role fluxgate_mcp_reader`)
   const link = stack.use(await connectNats({ url: nats.url, name: 'test' }, silent))
   await ensureTopology(link)
   const publisher = stack.use(new EventPublisher(link))
   const env = {
     NATS_URL: nats.url,
     DATABASE_URL: databaseUrl,
+    MCP_READ_DATABASE_URL: databaseUrl.replace('postgres@', `${reader}@`),
     MCP_PORT: '0',
-    ADMIN_TOKEN: TOKEN,
+    MCP_TOKEN: TOKEN,
     ...settings,
   }
   const mcp = stack.use(await startMcp(readConfig(env, readMcpConfig), silent, overrides))

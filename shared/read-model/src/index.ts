@@ -50,10 +50,12 @@ export {
 } from './queries/latency.ts'
 export { type GatewayMetrics, gatewayMetrics, requestTotals, type Totals } from './queries/metrics.ts'
 export {
+  openQuestions,
+  type Questions,
+  type QuestionsOptions,
   type ReadAnswer,
   type ReadLimits,
   type ReadView,
-  readQuery,
   readViews,
 } from './queries/read-query.ts'
 export { getRequest, listRequests, type Request, type RequestFilter } from './queries/requests.ts'

@@ -1,4 +1,11 @@
 export {
+  type AllowedSources,
+  isAllowedHost,
+  isAllowedOrigin,
+  LOOPBACK_HOSTS,
+  readAllowedSources,
+} from './allowed-source.ts'
+export {
   ConfigError,
   type Environment,
   EnvReader,

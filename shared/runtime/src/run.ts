@@ -36,6 +36,8 @@ export async function run<Config, Service extends AsyncDisposable>(
   const config = service.readConfig(reader)
   if (reader.faults.length > 0) return fail(service.name, reader.faults)
 
+  // What a service writes is for its user alone: spool, keys, checkpoints.
+  process.umask(0o077)
   collectStartupGarbage()
   const log = createLog(service.name, level, service.logTo)
   const stop = listenForStop(log)

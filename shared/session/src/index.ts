@@ -1,7 +1,15 @@
 export { PLAIN_COOKIE, SESSION_COOKIE, SESSION_COOKIE_OPTIONS } from './cookie.ts'
+export {
+  makeSessionKeys,
+  publicKeyOf,
+  readSigningKey,
+  readVerifyingKey,
+  type SessionKeyPair,
+} from './keys.ts'
 export { LiveSessions, type LiveSessionsOptions, LOGGED_OUT_SUBJECT } from './live-sessions.ts'
 export {
   createSessions,
+  createSessionVerifier,
   DEFAULT_SESSION_TTL_SECONDS,
   type IssuedSession,
   type NewSession,
@@ -14,4 +22,6 @@ export {
   type SessionRole,
   type SessionSettings,
   type Sessions,
+  type SessionVerifier,
+  type VerifierSettings,
 } from './sessions.ts'

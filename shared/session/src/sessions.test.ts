@@ -1,33 +1,41 @@
 import assert from 'node:assert/strict'
-import { createHmac, generateKeyPairSync } from 'node:crypto'
+import { createHmac, createPrivateKey, generateKeyPairSync, sign } from 'node:crypto'
 import { describe, test } from 'node:test'
 import { type JWTHeaderParameters, SignJWT } from 'jose'
-import { createSessions, type SessionFault } from './index.ts'
+import {
+  createSessions,
+  createSessionVerifier,
+  makeSessionKeys,
+  publicKeyOf,
+  type SessionFault,
+} from './index.ts'
 
 const NOW_MS = Date.UTC(2026, 10, 23, 12)
 const NOW = NOW_MS / 1_000
-const SECRET = 'a secret that has more than thirty-two bytes'
-const OTHER = 'another secret, of more than thirty-two bytes'
+const KEYS = makeSessionKeys()
+const OTHER = makeSessionKeys()
 const TTL_SECONDS = 3_600
 let nowMs = NOW_MS
-const sessions = createSessions({ secrets: [SECRET], ttlSeconds: TTL_SECONDS, nowMs: () => nowMs })
+const sessions = createSessions({ privateKey: KEYS.privateKey, ttlSeconds: TTL_SECONDS, nowMs: () => nowMs })
 const ANN = { id: 'session-0123456789abcdef', user: 'usr_ann', role: 'developer' } as const
 const issued = await sessions.issue(ANN)
 const parts = issued.token.split('.') as [string, string, string]
 const header = JSON.parse(Buffer.from(parts[0], 'base64url').toString()) as JWTHeaderParameters
 const claims = JSON.parse(Buffer.from(parts[1], 'base64url').toString()) as Record<string, unknown>
 
-/** What a thief of the secret, or a mistake of ours, could make. */
+/** What a thief of the private key, or a mistake of ours, could make. */
 function signed(
   payload: Record<string, unknown> | string,
   changes: Record<string, unknown> = {},
-  secret: string | Buffer = SECRET,
+  privateKey: string = KEYS.privateKey,
 ): string {
   const head = Buffer.from(JSON.stringify({ ...header, ...changes })).toString('base64url')
   const body = Buffer.from(typeof payload === 'string' ? payload : JSON.stringify(payload)).toString(
     'base64url',
   )
-  return `${head}.${body}.${createHmac('sha256', secret).update(`${head}.${body}`).digest('base64url')}`
+  const key = createPrivateKey({ key: Buffer.from(privateKey, 'base64'), format: 'der', type: 'pkcs8' })
+  const signature = sign('sha256', Buffer.from(`${head}.${body}`), { key, dsaEncoding: 'ieee-p1363' })
+  return `${head}.${body}.${signature.toString('base64url')}`
 }
 
 async function refused(token: string, reason: SessionFault): Promise<void> {
@@ -41,7 +49,7 @@ describe('a session token', () => {
     assert.deepEqual(await sessions.verify(issued.token), { ok: true, session: { ...ANN, expiresAt } })
     assert.deepEqual(await sessions.verify(signed(claims)), { ok: true, session: { ...ANN, expiresAt } })
     assert.equal(header.typ, 'fluxgate-session+jwt')
-    assert.equal(header.alg, 'HS256')
+    assert.equal(header.alg, 'ES256')
   })
 
   test('holds no secret, nor anything from which one could be had', () => {
@@ -63,23 +71,22 @@ describe('refused', () => {
     await refused(`${parts[0]}.${parts[1]}`, 'malformed')
   })
 
-  test('another algorithm, even with a good signature, and HS256 with a public key as the secret', async () => {
-    const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2_048 })
+  test('another algorithm, even with a good signature, and HS256 with the public key as the secret', async () => {
+    const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2_048 })
     const rs256 = await new SignJWT(claims).setProtectedHeader({ ...header, alg: 'RS256' }).sign(privateKey)
     await refused(rs256, 'wrong_algorithm')
-    const hs512 = await new SignJWT(claims)
-      .setProtectedHeader({ ...header, alg: 'HS512' })
-      .sign(Buffer.from(`${SECRET}${SECRET}`))
-    await refused(hs512, 'wrong_algorithm')
-    const pem = publicKey.export({ type: 'spki', format: 'pem' })
-    await refused(signed(claims, {}, pem as string), 'bad_signature')
+    for (const secret of [KEYS.publicKey, Buffer.from(KEYS.publicKey, 'base64'), 's'.repeat(32)]) {
+      const head = Buffer.from(JSON.stringify({ ...header, alg: 'HS256' })).toString('base64url')
+      const signature = createHmac('sha256', secret).update(`${head}.${parts[1]}`).digest('base64url')
+      await refused(`${head}.${parts[1]}.${signature}`, 'wrong_algorithm')
+    }
   })
 
   test('a changed payload, a changed signature, a stranger’s secret', async () => {
     const operator = Buffer.from(JSON.stringify({ ...claims, role: 'operator' })).toString('base64url')
     await refused(`${parts[0]}.${operator}.${parts[2]}`, 'bad_signature')
     await refused(`${parts[0]}.${parts[1]}.${parts[2].slice(0, -4)}AAAA`, 'bad_signature')
-    await refused(signed(claims, {}, OTHER), 'bad_signature')
+    await refused(signed(claims, {}, OTHER.privateKey), 'bad_signature')
   })
 
   test('a token of another kind: an API token is no session', async () => {
@@ -104,7 +111,7 @@ describe('refused', () => {
     await refused(signed({ ...claims, iss: 'someone' }), 'wrong_claims')
     await refused(signed({ ...claims, aud: 'fluxgate-api' }), 'wrong_claims')
     await refused(signed({ ...claims, aud: ['fluxgate-api'] }), 'wrong_claims')
-    const elsewhere = createSessions({ secrets: [SECRET], issuer: 'elsewhere', nowMs: () => nowMs })
+    const elsewhere = createSessions({ privateKey: KEYS.privateKey, issuer: 'elsewhere', nowMs: () => nowMs })
     assert.deepEqual(await elsewhere.verify(issued.token), { ok: false, reason: 'wrong_claims' })
   })
 
@@ -151,14 +158,19 @@ describe('refused', () => {
       '__proto__',
     ]) {
       await refused(signed(claims, { kid }), 'unknown_key')
-      await refused(signed(claims, { kid }, ''), 'unknown_key')
+      await refused(signed(claims, { kid }, OTHER.privateKey), 'unknown_key')
     }
     await refused(signed(claims, { kid: undefined }), 'unknown_key')
   })
 
   test('a key that the token brings along', async () => {
-    const jwk = { kty: 'oct', k: Buffer.from(OTHER).toString('base64url') }
-    await refused(signed(claims, { jwk, jku: 'http://evil.example/jwks' }, OTHER), 'bad_signature')
+    const other = createPrivateKey({
+      key: Buffer.from(OTHER.privateKey, 'base64'),
+      format: 'der',
+      type: 'pkcs8',
+    })
+    const { d: _, ...jwk } = other.export({ format: 'jwk' })
+    await refused(signed(claims, { jwk, jku: 'http://evil.example/jwks' }, OTHER.privateKey), 'bad_signature')
   })
 
   test('an extension that must be understood', async () => {
@@ -193,21 +205,56 @@ describe('refused', () => {
   })
 })
 
-describe('a rotation of the secret', () => {
+describe('the public key', () => {
+  test('verifies sessions, and nobody who holds it alone can make one', async () => {
+    const verifier = createSessionVerifier({
+      publicKeys: [KEYS.publicKey],
+      ttlSeconds: TTL_SECONDS,
+      nowMs: () => nowMs,
+    })
+    assert.equal((await verifier.verify(issued.token)).ok, true)
+    assert.ok(!('issue' in verifier))
+    assert.throws(() => createSessions({ privateKey: KEYS.publicKey }), RangeError)
+    const stranger = createSessionVerifier({ publicKeys: [OTHER.publicKey] })
+    assert.deepEqual(await stranger.verify(issued.token), { ok: false, reason: 'unknown_key' })
+  })
+
+  test('is what OpenSSL writes too: PEM, in one line or several, with padding or without', async () => {
+    const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+    const pem = privateKey.export({ format: 'pem', type: 'pkcs8' }) as string
+    const publicPem = publicKey.export({ format: 'pem', type: 'spki' }) as string
+    for (const text of [pem, pem.replaceAll('\n', '\\n'), pem.replaceAll(/-----.*-----|\n|=/g, '')]) {
+      const { token } = await createSessions({ privateKey: text }).issue(ANN)
+      assert.equal((await createSessionVerifier({ publicKeys: [publicPem] }).verify(token)).ok, true)
+      assert.equal(publicKeyOf(text), publicPem.replaceAll(/-----.*-----|\n/g, ''))
+    }
+  })
+
+  test('stops the start when it is no key on P-256, and the message does not hold it', () => {
+    const p384 = generateKeyPairSync('ec', { namedCurve: 'P-384' }).privateKey
+    const wrong = p384.export({ format: 'der', type: 'pkcs8' }).toString('base64')
+    for (const privateKey of ['', 'short', 'a secret that has more than thirty-two bytes', wrong]) {
+      assert.throws(
+        () => createSessions({ privateKey }),
+        (error: Error) =>
+          /private key on P-256/.test(error.message) &&
+          (privateKey === '' || !error.message.includes(privateKey)),
+      )
+    }
+    assert.throws(() => createSessionVerifier({ publicKeys: [] }), RangeError)
+  })
+})
+
+describe('a rotation of the key', () => {
   test('the new one signs, the old one still verifies, and then it does not', async () => {
-    const during = createSessions({ secrets: [OTHER, SECRET], ttlSeconds: TTL_SECONDS, nowMs: () => nowMs })
-    const after = createSessions({ secrets: [OTHER], ttlSeconds: TTL_SECONDS, nowMs: () => nowMs })
+    const times = { ttlSeconds: TTL_SECONDS, nowMs: () => nowMs }
+    const during = createSessions({ privateKey: OTHER.privateKey, publicKeys: [KEYS.publicKey], ...times })
+    const after = createSessions({ privateKey: OTHER.privateKey, ...times })
     const fresh = await during.issue(ANN)
     assert.equal((await during.verify(issued.token)).ok, true)
     assert.equal((await during.verify(fresh.token)).ok, true)
     assert.equal((await after.verify(fresh.token)).ok, true)
     assert.deepEqual(await after.verify(issued.token), { ok: false, reason: 'unknown_key' })
     assert.deepEqual(await sessions.verify(fresh.token), { ok: false, reason: 'unknown_key' })
-  })
-
-  test('a secret that is too short for HS256 stops the start', () => {
-    assert.throws(() => createSessions({ secrets: ['short'] }), /at least 32/)
-    assert.throws(() => createSessions({ secrets: [SECRET, 'x'.repeat(31)] }), /at least 32/)
-    assert.throws(() => createSessions({ secrets: [] }), RangeError)
   })
 })

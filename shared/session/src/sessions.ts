@@ -1,18 +1,29 @@
-import { createHash, createSecretKey, type KeyObject } from 'node:crypto'
+import type { KeyObject } from 'node:crypto'
 import type { DataOf, UserRegistered } from '@fluxgate/contracts'
 import { errors, type JWTPayload, jwtVerify, SignJWT } from 'jose'
+import { ALGORITHM, readPrivateKey, readPublicKey, type SessionKey } from './keys.ts'
 
 export type SessionRole = DataOf<typeof UserRegistered>['role']
 
-export interface SessionSettings {
-  /** The first signs, all verify; each at least 32 bytes (RFC 7518 section 3.2). During a rotation there are two. */
-  readonly secrets: readonly string[]
+interface TokenSettings {
   readonly issuer?: string
   readonly audience?: string
   /** Absolute life of a session, from login; nothing prolongs it. */
   readonly ttlSeconds?: number
   /** Epoch milliseconds. */
   readonly nowMs?: () => number
+}
+
+export interface VerifierSettings extends TokenSettings {
+  /** Each verifies; during a rotation there are two. */
+  readonly publicKeys: readonly string[]
+}
+
+export interface SessionSettings extends TokenSettings {
+  /** Signs, and its public half verifies. Gateways alone hold it. */
+  readonly privateKey: string
+  /** Verify too: the key before or after, during a rotation. */
+  readonly publicKeys?: readonly string[]
 }
 
 export interface NewSession {
@@ -45,11 +56,15 @@ export type SessionCheck =
   | { readonly ok: true; readonly session: PortalSession }
   | { readonly ok: false; readonly reason: SessionFault }
 
-export interface Sessions {
-  readonly ttlSeconds: number
-  issue(session: NewSession): Promise<IssuedSession>
+/** Who can tell sessions from forgeries, and make none. */
+export interface SessionVerifier {
   /** Whether the token is ours and in time. Whether its session still lives is asked of `LiveSessions`. */
   verify(token: string): Promise<SessionCheck>
+}
+
+export interface Sessions extends SessionVerifier {
+  readonly ttlSeconds: number
+  issue(session: NewSession): Promise<IssuedSession>
 }
 
 export const SESSION_ISSUER = 'fluxgate'
@@ -58,32 +73,17 @@ export const SESSION_AUDIENCE = 'fluxgate-portal'
 export const SESSION_TOKEN_TYPE = 'fluxgate-session+jwt'
 export const DEFAULT_SESSION_TTL_SECONDS = 12 * 3_600
 
-const ALGORITHM = 'HS256'
-const MIN_SECRET_BYTES = 32
 /** Ours are below 500. */
 const MAX_TOKEN_CHARS = 2_048
 const CLOCK_TOLERANCE_SECONDS = 5
 const CLAIMS = ['iss', 'aud', 'exp', 'iat', 'sub', 'jti', 'role'] as const
 const ID = /^[A-Za-z0-9_-]{1,64}$/
 
-interface SigningKey {
-  readonly kid: string
-  readonly key: KeyObject
-}
-
 /** Portal sessions as signed tokens (RFC 7519, with the rules of RFC 8725): one algorithm, one type, our keys only. */
-export function createSessions(settings: SessionSettings): Sessions {
-  const {
-    issuer = SESSION_ISSUER,
-    audience = SESSION_AUDIENCE,
-    ttlSeconds = DEFAULT_SESSION_TTL_SECONDS,
-    nowMs = Date.now,
-  } = settings
-  const keys = settings.secrets.map(signingKey)
-  const signing = keys[0]
-  if (!signing) throw new RangeError('sessions need a secret')
-  const keyOf = new Map(keys.map(({ kid, key }) => [kid, key]))
-
+export function createSessions({ privateKey, publicKeys = [], ...settings }: SessionSettings): Sessions {
+  const { issuer, audience, ttlSeconds, nowMs } = withDefaults(settings)
+  const signing = readPrivateKey(privateKey)
+  const verifying = [signing.publicKey, ...publicKeys.map(readPublicKey)]
   return {
     ttlSeconds,
 
@@ -96,41 +96,47 @@ export function createSessions(settings: SessionSettings): Sessions {
       return { id, user, role, expiresAt: exp * 1_000, token }
     },
 
-    async verify(token) {
-      if (token.length > MAX_TOKEN_CHARS) return { ok: false, reason: 'too_large' }
-      try {
-        // `kid` is only looked up among our own: it is never a path, a query or an address (RFC 8725 section 3.10).
-        const { payload } = await jwtVerify(token, ({ kid }) => ownKey(keyOf, kid), {
-          algorithms: [ALGORITHM],
-          typ: SESSION_TOKEN_TYPE,
-          issuer,
-          audience,
-          requiredClaims: [...CLAIMS],
-          maxTokenAge: ttlSeconds,
-          clockTolerance: CLOCK_TOLERANCE_SECONDS,
-          currentDate: new Date(nowMs()),
-        })
-        return isAsWritten(token, payload) ? sessionOf(payload) : { ok: false, reason: 'wrong_claims' }
-      } catch (error) {
-        return { ok: false, reason: faultOf(error) }
-      }
-    },
+    verify: verifierOf(verifying, settings),
   }
 }
 
-function signingKey(secret: string): SigningKey {
-  const bytes = Buffer.from(secret)
-  if (bytes.length < MIN_SECRET_BYTES) {
-    throw new RangeError(
-      `a session secret has ${bytes.length} bytes, at least ${MIN_SECRET_BYTES} are needed`,
-    )
+/** For services that let sessions in and issue none. */
+export function createSessionVerifier({ publicKeys, ...settings }: VerifierSettings): SessionVerifier {
+  if (publicKeys.length === 0) throw new RangeError('sessions need a public key')
+  return { verify: verifierOf(publicKeys.map(readPublicKey), settings) }
+}
+
+function verifierOf(keys: readonly SessionKey[], settings: TokenSettings): SessionVerifier['verify'] {
+  const { issuer, audience, ttlSeconds, nowMs } = withDefaults(settings)
+  const keyOf = new Map(keys.map(({ kid, key }) => [kid, key]))
+  return async token => {
+    if (token.length > MAX_TOKEN_CHARS) return { ok: false, reason: 'too_large' }
+    try {
+      // `kid` is only looked up among our own: it is never a path, a query or an address (RFC 8725 section 3.10).
+      const { payload } = await jwtVerify(token, ({ kid }) => ownKey(keyOf, kid), {
+        algorithms: [ALGORITHM],
+        typ: SESSION_TOKEN_TYPE,
+        issuer,
+        audience,
+        requiredClaims: [...CLAIMS],
+        maxTokenAge: ttlSeconds,
+        clockTolerance: CLOCK_TOLERANCE_SECONDS,
+        currentDate: new Date(nowMs()),
+      })
+      return isAsWritten(token, payload) ? sessionOf(payload) : { ok: false, reason: 'wrong_claims' }
+    } catch (error) {
+      return { ok: false, reason: faultOf(error) }
+    }
   }
-  const kid = createHash('sha256')
-    .update('fluxgate session key\0')
-    .update(bytes)
-    .digest('base64url')
-    .slice(0, 11)
-  return { kid, key: createSecretKey(bytes) }
+}
+
+function withDefaults(settings: TokenSettings): Required<TokenSettings> {
+  return {
+    issuer: settings.issuer ?? SESSION_ISSUER,
+    audience: settings.audience ?? SESSION_AUDIENCE,
+    ttlSeconds: settings.ttlSeconds ?? DEFAULT_SESSION_TTL_SECONDS,
+    nowMs: settings.nowMs ?? Date.now,
+  }
 }
 
 class UnknownKey extends Error {}

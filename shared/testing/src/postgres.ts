@@ -9,6 +9,8 @@ export interface PostgresOptions {
   /** Absent: a temporary directory, removed at the end. A given one is created if need be and stays. */
   readonly dataDir?: string
   readonly port?: number
+  /** Of PostgreSQL on Linux: memory of its own that each of its processes may have (RLIMIT_DATA). */
+  readonly backendBytes?: number
 }
 
 export interface PostgresServer extends AsyncDisposable {
@@ -28,7 +30,7 @@ export interface PostgresServer extends AsyncDisposable {
 /** A real Postgres for tests: it forgets nothing when it is stopped, but a machine's crash may lose data. */
 export async function startPostgres(options: PostgresOptions = {}): Promise<PostgresServer> {
   const binaries = options.kind === 'pglite' ? undefined : await findPostgresql()
-  if (binaries) return startPostgresProcess(await postgresqlOf(binaries), options)
+  if (binaries) return startPostgresProcess(await postgresqlOf(binaries, options.backendBytes), options)
   if (options.kind === 'postgresql') {
     throw new Error('PostgreSQL is not installed: no directory with initdb and postgres was found')
   }

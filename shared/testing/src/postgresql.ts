@@ -41,15 +41,17 @@ export async function findPostgresql(): Promise<string | undefined> {
   )
 }
 
-export async function postgresqlOf(binaries: string): Promise<PostgresKind> {
+export async function postgresqlOf(binaries: string, backendBytes?: number): Promise<PostgresKind> {
   const owner = await postgresOwner()
+  const bounded = backendBytes !== undefined && process.platform === 'linux'
+  const command = [...(bounded ? ['prlimit', `--data=${backendBytes}`] : []), join(binaries, 'postgres')]
   return {
     kind: 'postgresql',
     // Postgres' fast shutdown; SIGTERM would wait for the clients to leave.
     stopSignal: 'SIGINT',
     endSignal: 'SIGQUIT',
     prepare: dataDir => initialize(binaries, dataDir, owner),
-    launch: (dataDir, port, onSpawn) => launch(binaries, dataDir, port, owner, onSpawn),
+    launch: (dataDir, port, onSpawn) => launch(command, dataDir, port, owner, onSpawn),
     createDatabase,
   }
 }
@@ -73,7 +75,7 @@ async function createDatabase(_child: Child, name: string, port: number): Promis
 }
 
 async function launch(
-  binaries: string,
+  [command = '', ...before]: readonly string[],
   dataDir: string,
   port: number,
   owner: Owner | undefined,
@@ -84,7 +86,7 @@ async function launch(
     `${name}=${value}`,
   ])
   for (let tries = 1; ; tries++) {
-    const child = startChild(join(binaries, 'postgres'), ['-D', dataDir, ...settings], { owner })
+    const child = startChild(command, [...before, '-D', dataDir, ...settings], { owner })
     onSpawn(child.pid)
     try {
       await untilReady(child, () => accepts(databaseUrl(port, 'postgres')))

@@ -18,7 +18,7 @@ type Fields = Readonly<Record<string, string>>
 
 const CALL = (key: string): Fields => ({
   ':method': 'GET',
-  ':path': '/v1/files',
+  ':path': '/api/ps',
   ':scheme': 'https',
   ':authority': 'localhost',
   authorization: `Bearer ${key}`,
@@ -37,10 +37,10 @@ const MALFORMED: ReadonlyArray<readonly [string, (call: Fields) => Fields | read
   ['a CRLF in a name', call => ({ ...call, 'x-a: b\r\nx-injected': '1' })],
   ['an LF in a value', call => ({ ...call, 'x-a': 'b\nc' })],
   ['a NUL in a value', call => ({ ...call, 'x-a': 'b\0c' })],
-  ['a CRLF in the path', call => ({ ...call, ':path': '/v1/files HTTP/1.1\r\nx-injected: 1\r\n' })],
+  ['a CRLF in the path', call => ({ ...call, ':path': '/api/ps HTTP/1.1\r\nx-injected: 1\r\n' })],
   ['a CRLF in the method', call => ({ ...call, ':method': 'GET / HTTP/1.1\r\nx: y' })],
   ['a CRLF in the authority', call => ({ ...call, ':authority': 'a\r\nx-injected: 1' })],
-  ['a space in the path', call => ({ ...call, ':path': '/v1/files /v1/smuggled' })],
+  ['a space in the path', call => ({ ...call, ':path': '/api/ps /v1/smuggled' })],
   ['transfer-encoding', call => ({ ...call, 'transfer-encoding': 'chunked' })],
   ['connection', call => ({ ...call, connection: 'keep-alive' })],
   ['proxy-connection', call => ({ ...call, 'proxy-connection': 'keep-alive' })],
@@ -52,7 +52,7 @@ const MALFORMED: ReadonlyArray<readonly [string, (call: Fields) => Fields | read
   ['an empty name', call => ({ ...call, '': '1' })],
   ['an unknown pseudo-header', call => ({ ':unknown': '1', ...call })],
   [':status in a request', call => ({ ':status': '200', ...call })],
-  ['a pseudo-header after a field', call => [without(call, ':path'), { ':path': '/v1/files' }]],
+  ['a pseudo-header after a field', call => [without(call, ':path'), { ':path': '/api/ps' }]],
   [':method twice', call => [{ ':method': 'POST' }, call]],
   [':path twice', call => [{ ':path': '/v1/smuggled' }, call]],
   [':authority twice', call => [{ ':authority': 'evil.example' }, call]],
@@ -61,7 +61,7 @@ const MALFORMED: ReadonlyArray<readonly [string, (call: Fields) => Fields | read
   ['no :scheme', call => without(call, ':scheme')],
   ['an empty :path', call => ({ ...call, ':path': '' })],
   ['a :path without a slash', call => ({ ...call, ':path': 'v1/files' })],
-  ['an absolute :path', call => ({ ...call, ':path': 'http://169.254.169.254/v1/files' })],
+  ['an absolute :path', call => ({ ...call, ':path': 'http://169.254.169.254/api/ps' })],
   ['a :path that leads out', call => ({ ...call, ':path': '/v1/../admin/users' })],
   ['another host than :authority', call => ({ ...call, host: 'evil.example' })],
   ['userinfo in :authority', call => ({ ...call, ':authority': 'a@localhost' })],
@@ -118,7 +118,7 @@ const malformed: Attack[] = MALFORMED.map(([name, make]) => ({
     if (!ended || saw.length > 1) return { kind: 'wrong', told }
     if (saw.length === 0) return { kind: 'refused', told }
     // nghttp2 drops a field with octets that no field may have, and serves the call without it.
-    return { kind: saw[0] === 'GET /v1/files' ? 'harmless' : 'wrong', told }
+    return { kind: saw[0] === 'GET /api/ps' ? 'harmless' : 'wrong', told }
   },
 }))
 

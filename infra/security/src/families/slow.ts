@@ -23,7 +23,7 @@ const SLOW: readonly Slow[] = [
   {
     name: 'headers',
     face: 'gateway',
-    first: () => 'GET /v1/files HTTP/1.1\r\nHost: a\r\n',
+    first: () => 'GET /api/ps HTTP/1.1\r\nHost: a\r\n',
     drip: 'X-A: b\r\n',
   },
   { name: 'a request line', face: 'gateway', first: () => 'GET /', drip: 'a' },

@@ -15,8 +15,22 @@ describe('the session cookie at the border', () => {
     assert.deepEqual(cookieForBrowser(fromGateway, names, false), [
       'fluxgate=abc.def=; Path=/; HttpOnly; SameSite=Strict; Max-Age=60',
     ])
-    assert.equal(cookieForGateway('abc', names), '__Host-fluxgate=abc')
-    assert.equal(cookieForGateway(undefined, names), undefined)
+    assert.equal(cookieForGateway('a-b.c_d.ef', names), '__Host-fluxgate=a-b.c_d.ef')
+  })
+
+  it('does not cross when it is no token', () => {
+    for (const value of [
+      undefined,
+      '',
+      'abc',
+      'a.b',
+      'a.b.c\n',
+      'a.b.c; x=1',
+      'é.b.c',
+      `a.b.${'c'.repeat(3_000)}`,
+    ]) {
+      assert.equal(cookieForGateway(value, names), undefined, value)
+    }
   })
 
   it('keeps its prefix and stays secure where the dashboard is behind TLS', () => {

@@ -6,9 +6,15 @@ export interface CookieNames {
   readonly gateway: string
 }
 
-/** The `Cookie` header for the gateway: the session and nothing else of what the browser sent. */
+/** A signed token (RFC 7515 section 7.1). A cookie is whatever its client made it, control characters included. */
+const TOKEN = /^[\w-]{1,2048}\.[\w-]{1,2048}\.[\w-]{1,2048}$/
+
+/**
+ * The `Cookie` header for the gateway: the session and nothing else of what the browser sent. What is no token is no
+ * session, and could not be sent as a header.
+ */
 export function cookieForGateway(token: string | undefined, { gateway }: CookieNames): string | undefined {
-  return token === undefined ? undefined : `${gateway}=${token}`
+  return token === undefined || !TOKEN.test(token) ? undefined : `${gateway}=${token}`
 }
 
 /**

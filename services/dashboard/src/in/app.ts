@@ -1,6 +1,6 @@
 import cookie from '@fastify/cookie'
-import { isDeeperThan } from '@fluxgate/contracts'
-import type { Log } from '@fluxgate/runtime'
+import { isDeeperThan, MAX_JSON_DEPTH } from '@fluxgate/contracts'
+import type { AllowedSources, Log } from '@fluxgate/runtime'
 import fastify, {
   type FastifyBaseLogger,
   type FastifyError,
@@ -10,6 +10,7 @@ import fastify, {
 import { STATUS } from '../core/fault.ts'
 import { faultOf, sendFault } from './answer.ts'
 import { type ApiParts, answerApi } from './api.ts'
+import { requireKnownHost } from './gate.ts'
 import { type LiveParts, openLive } from './live.ts'
 import { servePage } from './page.ts'
 import { forwardPlay, type PlayParts } from './play.ts'
@@ -20,9 +21,9 @@ import { answerStatus, type StatusParts } from './status.ts'
 export interface AppParts extends ApiParts, LiveParts, PlayParts, PortalParts, StatusParts {
   /** Directory of the built page. */
   readonly pageDir: string
+  readonly allowed: AllowedSources
   readonly log: Log
   readonly maxBodyBytes: number
-  readonly maxBodyDepth: number
   readonly requestTimeoutMs: number
 }
 
@@ -47,7 +48,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
   const readJson = app.getDefaultJsonParser('error', 'error')
   app.removeContentTypeParser('application/json')
   app.addContentTypeParser<string>('application/json', { parseAs: 'string' }, (request, body, done) => {
-    if (isDeeperThan(body, parts.maxBodyDepth)) done(TOO_DEEP)
+    if (isDeeperThan(body, MAX_JSON_DEPTH)) done(TOO_DEEP)
     else readJson(request, body, done)
   })
   app.setErrorHandler<FastifyError>((error, request, reply) => {
@@ -56,6 +57,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
     return sendFault(reply, fault)
   })
   protect(app, parts.origin)
+  app.addHook('onRequest', requireKnownHost(parts.allowed))
   await app.register(cookie)
   answerStatus(app, parts)
   await app.register(async scope => answerApi(scope, parts), { prefix: '/api' })

@@ -1,3 +1,4 @@
+import { type AllowedSources, isAllowedHost, isAllowedOrigin } from '@fluxgate/runtime'
 import type { FastifyRequest, onRequestAsyncHookHandler } from 'fastify'
 import { isSameOrigin } from '../core/same-origin.ts'
 import type { Admit, Visitor } from '../core/visitor.ts'
@@ -40,6 +41,28 @@ export function requireSameOrigin({ origin }: Pick<GateParts, 'origin'>): onRequ
   return async (request, reply) => {
     if (isSafe(request.method) || isSameOrigin(sourceOf(request), origin)) return
     return sendFault(reply, { code: 'cross_site', message: 'This request comes from another site.' })
+  }
+}
+
+/** What containers and balancers ask by the address of this process. */
+const PROBED: ReadonlySet<string> = new Set(['/health', '/ready'])
+
+/** Refuses what asks for a name that is not this dashboard's: a page elsewhere whose name now leads here. */
+export function requireKnownHost(allowed: AllowedSources): onRequestAsyncHookHandler {
+  return async ({ headers, url }, reply) => {
+    if (PROBED.has(url)) return
+    if (!isAllowedHost(headers.host, allowed)) {
+      return sendFault(reply, {
+        code: 'forbidden',
+        message: `The host ${JSON.stringify(headers.host ?? '').slice(0, 100)} is not allowed here; DASHBOARD_ALLOWED_HOSTS lists more.`,
+      })
+    }
+    if (!isAllowedOrigin(headers.origin, allowed)) {
+      return sendFault(reply, {
+        code: 'cross_site',
+        message: 'Pages of this origin are not allowed here; DASHBOARD_ALLOWED_ORIGINS lists more.',
+      })
+    }
   }
 }
 

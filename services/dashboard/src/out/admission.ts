@@ -1,5 +1,5 @@
 import { type Database, type SessionWithUser, useSession } from '@fluxgate/read-model'
-import { LiveSessions, type Sessions } from '@fluxgate/session'
+import { LiveSessions, type SessionVerifier } from '@fluxgate/session'
 import type { Admit } from '../core/visitor.ts'
 
 export interface Admission {
@@ -9,7 +9,7 @@ export interface Admission {
 }
 
 /** A token is good when it is ours, in time, and its session lives; role and tier are the account's as of now. */
-export function openAdmission(db: Database, sessions: Sessions, nowMs: () => number): Admission {
+export function openAdmission(db: Database, sessions: SessionVerifier, nowMs: () => number): Admission {
   const live = new LiveSessions<SessionWithUser>({
     find: id => useSession(db, id, nowMs()),
   })

@@ -13,8 +13,11 @@ export interface GatewayAdmin {
   ask<T>(url: string, path: string): Promise<Outcome<T>>
   /** Asks the first gateway that answers. */
   read<T>(path: string): Promise<Outcome<T>>
-  /** Orders it of the first gateway that can be reached; an order that may have arrived is not given to another. */
-  order<T>(method: 'POST' | 'DELETE', path: string, body?: object): Promise<Outcome<T>>
+  /**
+   * Orders it of the first gateway that can be reached; an order that may have arrived is not given to another.
+   * @param actor who orders it; the gateway's events name them
+   */
+  order<T>(actor: string, method: 'POST' | 'DELETE', path: string, body?: object): Promise<Outcome<T>>
 }
 
 export interface AdminSettings {
@@ -23,7 +26,7 @@ export interface AdminSettings {
   readonly timeoutMs: number
 }
 
-const CLOSED = 'This dashboard has no ADMIN_TOKEN: it cannot ask the gateways.'
+const CLOSED = 'This dashboard has no ADMIN_TOKEN_DASHBOARD: it cannot ask the gateways.'
 const AWAY = 'No gateway answers on its admin port just now.'
 const LATE = 'The gateway has not confirmed it in time. Look again before you repeat it.'
 /** Nothing was sent: the next gateway may be asked instead. */
@@ -37,6 +40,11 @@ const CODES: Readonly<Record<number, FaultCode>> = {
   429: 'too_many',
 }
 
+interface Order {
+  readonly actor: string
+  readonly body: object | undefined
+}
+
 interface Answer<T> {
   readonly outcome: Outcome<T>
   /** The request may have reached the gateway. */
@@ -44,12 +52,17 @@ interface Answer<T> {
 }
 
 export function openGatewayAdmin({ urls, token, timeoutMs }: AdminSettings): GatewayAdmin {
-  async function call<T>(base: string, method: string, path: string, body?: object): Promise<Answer<T>> {
+  async function call<T>(base: string, method: string, path: string, order?: Order): Promise<Answer<T>> {
+    const { actor, body } = order ?? {}
     if (token === undefined) return { outcome: refused('unavailable', CLOSED), sent: true }
     try {
       const response = await fetch(base + path, {
         method,
-        headers: { authorization: `Bearer ${token}`, ...(body && { 'content-type': 'application/json' }) },
+        headers: {
+          authorization: `Bearer ${token}`,
+          ...(actor !== undefined && { 'x-fluxgate-actor': actor }),
+          ...(body && { 'content-type': 'application/json' }),
+        },
         ...(body && { body: JSON.stringify(body) }),
         signal: AbortSignal.timeout(timeoutMs),
       })
@@ -61,10 +74,10 @@ export function openGatewayAdmin({ urls, token, timeoutMs }: AdminSettings): Gat
     }
   }
 
-  async function first<T>(method: string, path: string, body?: object): Promise<Outcome<T>> {
+  async function first<T>(method: string, path: string, order?: Order): Promise<Outcome<T>> {
     let last: Outcome<T> = refused('unavailable', AWAY)
     for (const base of urls) {
-      const { outcome, sent } = await call<T>(base, method, path, body)
+      const { outcome, sent } = await call<T>(base, method, path, order)
       if (outcome.ok || (sent && method !== 'GET')) return outcome
       last = outcome
     }
@@ -76,7 +89,7 @@ export function openGatewayAdmin({ urls, token, timeoutMs }: AdminSettings): Gat
     everywhere: async () => [...new Set((await Promise.all(urls.map(addressesOf))).flat())],
     ask: async (url, path) => (await call(url, 'GET', path)).outcome as never,
     read: path => first('GET', path),
-    order: first,
+    order: (actor, method, path, body) => first(method, path, { actor, body }),
   }
 }
 

@@ -19,7 +19,7 @@ export interface PeopleTools {
 /** In facts about a person's account. */
 const PORTAL = 'portal'
 
-/** Users and keys: looked at in the tables, changed by the gateway, whose facts name `admin`; who it was is told here. */
+/** Users and keys: looked at in the tables, changed by the gateway, whose events name who ordered it. */
 export function openPeople(tools: PeopleTools): People {
   const { db, admin, publisher, make, listRows, nowMs } = tools
 
@@ -34,7 +34,7 @@ export function openPeople(tools: PeopleTools): People {
     const { user, actor, reason } = order
     const { key = PORTAL, ...rest } = what
     await publisher.publish(make(OperatorOrdered, { user, key, actor, reason, ...rest }))
-    return admin.order<T>(method, path, body)
+    return admin.order<T>(actor, method, path, body)
   }
 
   return {

@@ -38,6 +38,9 @@ export class AdminStandIn {
   /** Identity → tokens left, as the gateway would tell. */
   readonly levels: Record<string, number> = {}
 
+  /** Who gave each order. */
+  readonly actors: string[] = []
+
   constructor(db: Database) {
     this.#db = db
   }
@@ -49,6 +52,7 @@ export class AdminStandIn {
     if (request.headers.authorization !== `Bearer ${ADMIN_TOKEN}`)
       return fault(401, 'A valid admin token is needed.')
     const { method, url = '' } = request
+    if (method !== 'GET') this.actors.push(String(request.headers['x-fluxgate-actor']))
     const id = body.user_id ?? ''
     const at = `${method} ${url}`
     if (at === 'GET /admin/upstreams') return [200, ROUTING]

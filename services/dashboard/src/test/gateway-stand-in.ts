@@ -43,10 +43,10 @@ interface Key {
 /** The portal's part of the gateway's contract, over the same sessions and accounts; every password is `correct horse`. */
 export async function startGatewayStandIn(
   db: Database,
-  secret: string,
+  privateKey: string,
   onLogout: (user: string, session: string) => void,
 ): Promise<GatewayStandIn> {
-  const sessions = createSessions({ secrets: [secret] })
+  const sessions = createSessions({ privateKey })
   const seen: SeenRequest[] = []
   const changeKeys = keyRoutes()
   const model = new ModelStandIn()

@@ -8,12 +8,13 @@ import {
   openPenaltyBox,
 } from '@fluxgate/nats'
 import { createUser, type Database, migrateToLatest, openDatabase } from '@fluxgate/read-model'
-import { createLog } from '@fluxgate/runtime'
+import { createLog, LOOPBACK_HOSTS } from '@fluxgate/runtime'
 import {
   createDatabase,
   eventually,
   freePort,
   type NatsServer,
+  SESSION_KEYS,
   startNatsServer,
   startPostgres,
 } from '@fluxgate/testing'
@@ -27,7 +28,6 @@ import { Traffic } from './traffic.ts'
 export const PASSWORD = 'correct horse'
 export const OPERATOR = { id: 'u_olga', email: 'olga@example.com', role: 'operator' } as const
 export const DEVELOPER = { id: 'u_dave', email: 'dave@example.com', role: 'developer' } as const
-const SECRET = 'a test secret of more than thirty-two bytes'
 
 /** A real log, a real Postgres, a stand-in for the gateway's portal, and the dashboard upon them. */
 export interface Stand extends AsyncDisposable {
@@ -68,7 +68,7 @@ export async function startStand(options: StandOptions = {}): Promise<Stand> {
   const publisher = stack.use(new EventPublisher(link))
   const make = eventMaker('/gateway/gw-a/1', ulid, Date.now)
   const gateway = stack.use(
-    await startGatewayStandIn(db, SECRET, (user, session) =>
+    await startGatewayStandIn(db, SESSION_KEYS.privateKey, (user, session) =>
       publisher.append(make(LoggedOut, { user, key: 'portal', session, address: '127.0.0.1' })),
     ),
   )
@@ -76,8 +76,13 @@ export async function startStand(options: StandOptions = {}): Promise<Stand> {
   const port = await freePort()
   const config: DashboardConfig = {
     ...{ host: '127.0.0.1', port, origin: undefined, natsUrl: nats.url, databaseUrl },
+    allowed: { hosts: new Set(LOOPBACK_HOSTS), origins: new Set() },
     status: { host: '127.0.0.1', port: undefined },
-    ...{ jwtSecrets: [SECRET], gatewayUrl: gateway.url, gatewayPublicUrl: 'https://gateway.example:8443' },
+    ...{
+      sessionKeys: [SESSION_KEYS.publicKey],
+      gatewayUrl: gateway.url,
+      gatewayPublicUrl: 'https://gateway.example:8443',
+    },
     ...{ gatewayAdminUrls: [gateway.url], adminToken: ADMIN_TOKEN },
     ...{
       gatewayCaPath: undefined,
@@ -88,8 +93,18 @@ export async function startStand(options: StandOptions = {}): Promise<Stand> {
   }
   const url = `http://127.0.0.1:${port}`
   const env = {
-    ...{ NATS_URL: nats.url, DATABASE_URL: databaseUrl, JWT_SECRET: SECRET, GATEWAY_URL: gateway.url },
-    ...{ GATEWAY_ADMIN_URL: gateway.url, ADMIN_TOKEN, DASHBOARD_PORT: String(port), LOG_LEVEL: 'error' },
+    ...{
+      NATS_URL: nats.url,
+      DATABASE_URL: databaseUrl,
+      SESSION_PUBLIC_KEY: SESSION_KEYS.publicKey,
+      GATEWAY_URL: gateway.url,
+    },
+    ...{
+      GATEWAY_ADMIN_URL: gateway.url,
+      ADMIN_TOKEN_DASHBOARD: ADMIN_TOKEN,
+      DASHBOARD_PORT: String(port),
+      LOG_LEVEL: 'error',
+    },
   }
   let dashboard: Dashboard | undefined
   const stand = {

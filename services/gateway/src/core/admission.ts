@@ -13,8 +13,13 @@ export interface Caller {
 
 export type KeyAnswer =
   | { readonly kind: 'accepted'; readonly caller: Caller }
-  /** `credential`: what was presented, where it was no key. */
-  | { readonly kind: 'rejected'; readonly reason: RejectionReason; readonly credential?: 'token' }
+  /** `credential`: what was presented, where it was no key. `problem`: why nothing was, where it is `missing`. */
+  | {
+      readonly kind: 'rejected'
+      readonly reason: RejectionReason
+      readonly credential?: 'token'
+      readonly problem?: 'none' | 'scheme' | 'empty'
+    }
   /** The key is not in the cache and the database cannot be asked. */
   | { readonly kind: 'unavailable' }
 
@@ -35,9 +40,22 @@ const TOKEN_REJECTIONS: Readonly<Record<RejectionReason, string>> = Object.freez
   expired: 'This token has expired.',
 })
 
-export function rejection({ reason, credential }: Extract<KeyAnswer, { kind: 'rejected' }>): Refusal {
+/** Why nothing was presented although a header for it came. */
+const PROBLEMS: Readonly<Record<string, string>> = Object.freeze({
+  scheme:
+    'The Authorization header has another scheme than Bearer. Send the key as "Authorization: Bearer sk_live_…" or "x-api-key".',
+  empty:
+    'The Authorization or x-api-key header holds no key. Send it as "Authorization: Bearer sk_live_…" or "x-api-key".',
+})
+
+export function rejection({
+  reason,
+  credential,
+  problem = 'none',
+}: Extract<KeyAnswer, { kind: 'rejected' }>): Refusal {
   const messages = credential === 'token' ? TOKEN_REJECTIONS : REJECTIONS
-  return { reason: 'unauthenticated', code: 'invalid_api_key', message: messages[reason] }
+  const message = (reason === 'missing' ? PROBLEMS[problem] : undefined) ?? messages[reason]
+  return { reason: 'unauthenticated', code: 'invalid_api_key', message }
 }
 
 export const KEYS_UNAVAILABLE: Refusal = Object.freeze({
@@ -65,7 +83,9 @@ export function unknownRoute(method: string, path: string): Refusal {
   return {
     reason: 'not_found',
     code: 'unknown_url',
-    message: `Unknown request URL: ${method} ${path}`,
+    message:
+      `Unknown request URL: ${method} ${path.slice(0, 256)}. This gateway serves the calls that /openapi.json lists; ` +
+      'its operator can add stateless ones with EXTRA_ROUTES.',
   }
 }
 

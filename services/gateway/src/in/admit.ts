@@ -1,37 +1,32 @@
-import { KeyAccepted, RequestAdmitted } from '@fluxgate/contracts'
-import { BAD_MODEL, type Caller, overLimit, unknownModel, unknownRoute } from '../core/admission.ts'
+import { KeyAccepted } from '@fluxgate/contracts'
+import { BAD_MODEL, type Caller, overLimit, unknownModel } from '../core/admission.ts'
 import { tellBudgets } from '../core/budgets/headers.ts'
 import { budgetRefusal } from '../core/budgets/refusal.ts'
 import { reservedAmount } from '../core/budgets/reserved.ts'
 import type { ReadCall } from '../core/dialect/dialect.ts'
 import type { AdmittedCall, Call } from '../core/exchange/call.ts'
-import { admitted } from '../core/exchange/facts.ts'
 import { requestHeaders } from '../core/exchange/headers.ts'
 import { traceparentTo } from '../core/exchange/trace.ts'
 import { estimate } from '../core/limits/estimate.ts'
 import { limitHeaders } from '../core/limits/limit-headers.ts'
 import type { Refusal } from '../core/refusal.ts'
+import type { Route } from '../core/routes/route-table.ts'
 import type { Request } from './edge/door.ts'
 import { Exchange } from './exchange.ts'
 import { answerModelList, isModelList } from './models.ts'
 import type { ProxyDeps } from './proxy-deps.ts'
-import type { RawReply } from './raw-reply.ts'
-
-/** Paths that a model server answers; all else under our roots is unknown. */
-const OLLAMA_PATHS = new Set(['chat', 'generate', 'embed', 'embeddings', 'tags', 'show', 'ps', 'version'])
+import type { RequestScope } from './request-scope.ts'
 
 /** Throttle and bucket, reservation, then off to an upstream. @returns a refusal, or undefined when it is on its way */
 export function admit(
   deps: ProxyDeps,
-  request: Request,
-  reply: RawReply,
+  scope: RequestScope,
   body: Buffer | undefined,
   call: Call,
+  route: Route,
   caller: Caller,
 ): Refusal | undefined {
-  if (call.dialect.name === 'ollama' && !OLLAMA_PATHS.has(call.path.slice('/api/'.length)))
-    return unknownRoute(call.method, call.path)
-  const read = readBody(call, body)
+  const read = readBody(call, route, body)
   if (!read.ok) return { reason: 'invalid_request', code: read.code, message: read.message }
   const { facts } = read.call
   if (facts.model.length > 256) return BAD_MODEL
@@ -61,14 +56,14 @@ export function admit(
     nowMs,
     epochMs,
   )
-  const headers = limitHeaders(admission.account, call.dialect.name, nowMs, epochMs)
-  if (!admission.ok) return overLimit(admission, reserved, headers)
-  deps.budgets.reserve(call.id, caller, wanted)
-  tellBudgets(headers, verdict, epochMs)
-
+  const { account } = admission
+  if (!admission.ok) {
+    return overLimit(admission, reserved, limitHeaders(account, call.dialect.name, nowMs, epochMs))
+  }
   const admittedCall: AdmittedCall = {
     ...call,
     ...caller,
+    route,
     refillRate,
     stream: facts.stream,
     promptChars: facts.prompt.chars,
@@ -77,45 +72,66 @@ export function admit(
     admittedAtMs: epochMs,
     prices,
   }
-  const options = { traceparent: call.traceparent }
-  const event = deps.make(RequestAdmitted, admitted(admittedCall), options)
-  deps.append(event)
-  const uses = deps.accepted.use(caller.identityText, call.address, nowMs)
-  if (uses > 0) {
-    const fact = { ...caller.identity, address: call.address, count: uses }
-    deps.append(deps.make(KeyAccepted, fact, options))
-  }
-  deps.onReserved(admittedCall)
-  const exchange = new Exchange(
-    deps.exchange,
-    admittedCall,
-    event,
-    reply,
-    body,
-    read.call.stripUsage,
-    headers,
-  )
+  const exchange = new Exchange(deps.exchange, scope, admittedCall, body, read.call.stripUsage)
+  // From here on whatever throws, and a client that leaves, gives back what is taken.
+  scope.handTo(exchange)
   exchange.place = deps.running.add(exchange)
+  const taken: Taken = { deps, scope, exchange, body, wanted, verdict, account, nowMs, epochMs }
+  scope.enter('reserved', begin, taken, read.call)
+  return undefined
+}
+
+/** A call whose tokens are taken. */
+interface Taken {
+  readonly deps: ProxyDeps
+  readonly scope: RequestScope
+  readonly exchange: Exchange
+  readonly body: Buffer | undefined
+  readonly wanted: ReturnType<typeof reservedAmount>
+  readonly verdict: Extract<ReturnType<ProxyDeps['budgets']['ask']>, { kind: 'within' }>
+  readonly account: Parameters<typeof limitHeaders>[0]
+  readonly nowMs: number
+  readonly epochMs: number
+}
+
+/** The budgets' hold, the events, then off to an upstream. */
+function begin(taken: Taken, read: ReadCall): void {
+  const { deps, scope, exchange, body, verdict, epochMs } = taken
+  const { call } = exchange
+  const { request } = scope
+  deps.budgets.reserve(call.id, call, taken.wanted)
+  const headers = limitHeaders(taken.account, call.dialect.name, taken.nowMs, epochMs)
+  tellBudgets(headers, verdict, epochMs)
+  exchange.admit(headers)
+  const uses = deps.accepted.use(call.identityText, call.address, call.startedMs)
+  if (uses > 0) {
+    const fact = { ...call.identity, address: call.address, count: uses }
+    deps.append(deps.make(KeyAccepted, fact, { traceparent: call.traceparent }))
+  }
+  deps.onReserved(call)
   if (isModelList(call)) {
-    answerModelList(deps.upstreams, call, exchange)
-    return undefined
+    answerModelList(deps.upstreams, scope, call, exchange)
+    return
   }
   deps.upstreams.send(
     {
       method: call.method,
       path: request.url!,
-      headers: upstreamHeaders(request, call),
-      body: body && read.call.body,
+      headers: upstreamHeaders(deps, request, call),
+      body: body && read.body,
+      bodyAsGiven: read.stripUsage ? body : undefined,
       model: call.model,
       dialect: call.dialect.name,
+      caller: call.identity.user,
+      isRepeatable: call.route.repeatable,
+      boundary: scope,
     },
     exchange,
   )
-  return undefined
 }
 
-function upstreamHeaders(request: Request, call: Call): Record<string, string> {
-  const headers = requestHeaders(request.headers, call.id)
+function upstreamHeaders(deps: ProxyDeps, request: Request, call: Call): Record<string, string> {
+  const headers = requestHeaders(request.headers, call.id, deps.passedHeaders[call.dialect.name])
   if (call.trace) {
     headers.traceparent = traceparentTo(call.trace)
     // Whatever it said belonged to a trace that ours does not go on with.
@@ -132,9 +148,9 @@ const NO_BODY: ReadCall = Object.freeze({
   stripUsage: false,
 })
 
-function readBody(call: Call, body: Buffer | undefined) {
+function readBody(call: Call, route: Route, body: Buffer | undefined) {
   if (!body || body.length === 0) {
-    return call.method === 'POST'
+    return route.body === 'required'
       ? ({
           ok: false,
           code: 'invalid_json',

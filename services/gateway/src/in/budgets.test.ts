@@ -128,7 +128,7 @@ describe('a hard budget', () => {
   it('lets what asks for no tokens pass', async () => {
     await using stand = await startStand(unary)
     putBudgets(stand, [daily({ tokens: 0 })])
-    const response = await fetch(`${stand.url}/v1/files`, { headers: { authorization: `Bearer ${KEY}` } })
+    const response = await fetch(`${stand.url}/api/ps`, { headers: { authorization: `Bearer ${KEY}` } })
     assert.equal(response.status, 200)
   })
 })

@@ -1,10 +1,10 @@
 import { addressGroup } from '../core/accounts/address-group.ts'
 import type { KeyAnswer } from '../core/admission.ts'
+import { credentialsOf, lookUpCredentials } from '../core/callers/credentials.ts'
 import type { DnsAccess } from '../core/dns/access.ts'
 import type { DnsClient } from '../core/dns/resolver.ts'
 import { type AddressOf, trustedNetworks } from './edge/client-address.ts'
 import type { Request } from './edge/door.ts'
-import { keyOf } from './proxy.ts'
 
 /** Who asks `/dns-query`: by address for the limits, and by `DOH_ACCESS` for whether the upstreams are asked. */
 export function dnsClients(
@@ -21,8 +21,8 @@ export function dnsClients(
       address: addressGroup(address),
       async mayAsk() {
         if (access.kind !== 'keys') return access.kind === 'open' || isInside(address)
-        const key = keyOf(request)
-        return key !== undefined && (await lookupKey(key)).kind === 'accepted'
+        const answer = await lookUpCredentials(credentialsOf(request.headers), lookupKey)
+        return answer.kind === 'accepted'
       },
     }
   }

@@ -1,18 +1,8 @@
-import {
-  type DataOf,
-  type EventDefinition,
-  type EventMaker,
-  type OutgoingEvent,
-  RequestCompleted,
-  RequestFailed,
-  RequestInterrupted,
-  TokensProgressed,
-  TokensSettled,
-} from '@fluxgate/contracts'
-import { type AdmittedCall, shortText } from '../core/exchange/call.ts'
+import type { EventMaker, OutgoingEvent } from '@fluxgate/contracts'
+import type { AdmittedCall } from '../core/exchange/call.ts'
 import type { CallEnd } from '../core/exchange/call-end.ts'
 import { isEncoded } from '../core/exchange/content-coding.ts'
-import { type Ending, ended, progressed, settled } from '../core/exchange/facts.ts'
+import type { Ending } from '../core/exchange/facts.ts'
 import { responseHeaders } from '../core/exchange/headers.ts'
 import { type Answered, type Settlement, settle, unreported } from '../core/exchange/settle.ts'
 import { modelIn } from '../core/exchange/trace.ts'
@@ -29,8 +19,10 @@ import type { Counted, CountTokens } from '../core/usage/count.ts'
 import { Heard, type HeardRoom } from '../core/usage/heard.ts'
 import type { UsageTap } from '../core/usage/tap.ts'
 import type { Vendor } from '../core/usage/vendors/vendor.ts'
+import { CallRecord, type Closing, type Finish } from './call-record.ts'
 import type { RawReply } from './raw-reply.ts'
 import { answerRefusal } from './refuse.ts'
+import type { RequestScope, ScopeOwner } from './request-scope.ts'
 
 export interface ExchangeDeps {
   readonly append: (event: OutgoingEvent) => void
@@ -44,17 +36,19 @@ export interface ExchangeDeps {
   /** Puts what was used in place of what bucket and budgets hold for the call. */
   readonly correct: (call: AdmittedCall, used: Settlement) => void
   readonly onEnd: (exchange: Exchange, end: CallEnd) => void
+  /** A fault of our own, which the client is told of as a status 500. */
+  readonly onFault: (error: unknown) => void
 }
-
-/** How a call ended: what `completed`, `failed` and `interrupted` do not have in common. */
-type Finish =
-  | { readonly outcome: 'completed' }
-  | { readonly outcome: 'failed'; readonly error: UpstreamError }
-  | { readonly outcome: 'interrupted'; readonly by: 'client' | 'node' | 'throttle' | 'drain' }
 
 const PROGRESS_EVERY_MS = 1_000
 /** After an interruption; another call is told by the limits themselves how long to wait. */
 const AGAIN_MS = 1_000
+export const OUR_FAULT: Refusal = Object.freeze({
+  reason: 'unavailable',
+  code: 'internal_error',
+  message: 'The gateway failed to handle this request. Please try again; its log has the reason.',
+  status: 500,
+})
 /** How long an answer that has told its end waits for what may come behind it. */
 const LAST_WAIT_MS = 250
 /** Stands for the type of an answer in a content coding that could not be undone. */
@@ -66,17 +60,16 @@ const NO_CONTENT_STATUSES = new Set([204, 304])
  * upstream, a client that leaves, a stopping node), exactly one ending and one settlement are appended and safe before
  * the client sees the end of its answer: the last bytes are held back until then.
  */
-export class Exchange implements UpstreamListener {
+export class Exchange implements UpstreamListener, ScopeOwner {
   readonly call: AdmittedCall
-  /** What a new segment of the spool repeats of it: that it was admitted, and its newest progress. */
-  readonly #admitted: OutgoingEvent
-  #progress: OutgoingEvent | undefined
+  readonly #record: CallRecord
   /** Among those that run. */
   place = -1
   readonly #deps: ExchangeDeps
+  readonly #scope: RequestScope
   readonly #reply: RawReply
   readonly #stripUsage: boolean
-  readonly #limitHeaders: Readonly<Record<string, string>>
+  #limitHeaders: Readonly<Record<string, string>> = {}
   #control: UpstreamControl | undefined
   #upstream = ''
   #attempts = 0
@@ -101,37 +94,42 @@ export class Exchange implements UpstreamListener {
   /** The client was told the length: nothing can be put behind the answer. */
   #isLengthTold = false
   #progressedAtMs = 0
-  #progressed = 0
   #ended = false
+  /** Nothing is left to be recorded of it. */
+  #isClosed = false
+  /** What it ended with, until it is recorded. */
+  #finishing: Finish | undefined
 
   constructor(
     deps: ExchangeDeps,
+    scope: RequestScope,
     call: AdmittedCall,
-    admitted: OutgoingEvent,
-    reply: RawReply,
     body: Buffer | undefined,
     stripUsage: boolean,
-    limitHeaders: Readonly<Record<string, string>>,
   ) {
     this.#deps = deps
     this.call = call
-    this.#admitted = admitted
-    this.#reply = reply
+    this.#record = new CallRecord(deps, call, end => deps.onEnd(this, end))
+    this.#scope = scope
+    this.#reply = scope.reply
     this.#body = body
     this.#stripUsage = stripUsage
-    this.#limitHeaders = limitHeaders
     this.#sentMs = deps.nowMs()
-    reply.once('close', () => this.#onClientGone())
   }
 
   get upstream(): string {
     return this.#upstream
   }
 
+  /** Records the admission; from here on the call has one ending and one settlement. */
+  admit(limitHeaders: Readonly<Record<string, string>>): void {
+    this.#limitHeaders = limitHeaders
+    this.#record.open()
+  }
+
   /** What must be known of it when everything before is forgotten. */
-  *context(): Generator<OutgoingEvent> {
-    yield this.#admitted
-    if (this.#progress) yield this.#progress
+  context(): Iterable<OutgoingEvent> {
+    return this.#record.context()
   }
 
   onSending(control: UpstreamControl): void {
@@ -202,6 +200,10 @@ export class Exchange implements UpstreamListener {
 
   /** The node stops and will not wait any longer, or a throttle has come that ends what runs. */
   interrupt(by: 'node' | 'throttle' | 'drain', message: string): void {
+    this.#scope.enter('interrupted', interrupted, this, { by, message })
+  }
+
+  interruptNow({ by, message }: Interruption): void {
     if (this.#ended) return
     this.#tap?.end()
     const code = by === 'throttle' ? 'throttled' : 'interrupted'
@@ -209,6 +211,52 @@ export class Exchange implements UpstreamListener {
     const refusal: Refusal = { reason, code, message, retryAfterMs: AGAIN_MS }
     this.#finish({ outcome: 'interrupted', by }, () => this.#breakOff(refusal))
     this.#control?.abort(new Error(message))
+  }
+
+  onClientGone(): void {
+    if (this.#ended) return
+    this.#tap?.end()
+    this.#finish({ outcome: 'interrupted', by: 'client' })
+    this.#control?.abort(new Error('the client left'))
+  }
+
+  /** See {@link ScopeOwner}: whatever was under way, the upstream is left, the record closed, the client answered. */
+  fail(cause: unknown): void {
+    const wasEnded = this.#ended
+    this.#ended = true
+    clearTimeout(this.#lastWait)
+    this.#guarded(() => this.#control?.abort(new Error('a fault of the gateway', { cause })))
+    this.#guarded(() => this.#tap?.end())
+    this.#guarded(() => this.#heard?.release())
+    if (!this.#isClosed) {
+      const phase = this.#tap ? 'stream' : 'response'
+      const error = new UpstreamError(OUR_FAULT.code, phase, 500, OUR_FAULT.message, { cause })
+      if (!this.#reply.headersSent && !wasEnded) this.#status = 500
+      const finish: Finish = this.#finishing ?? { outcome: 'failed', error }
+      const nothing = settle(undefined, this.call, undefined)
+      const closing = { ...this.#closingOf(finish, this.#ending()), settlement: nothing }
+      this.#guarded(() => {
+        closing.settlement = settle(this.#answer(), this.call, undefined)
+      })
+      this.#isClosed = true
+      this.#record.closeAfterFault(closing, nothing, this.#deps.onFault)
+    }
+    this.#guarded(() => this.#deps.committed(() => this.#guarded(() => this.#cut())))
+  }
+
+  /** An answer that is not at its end yet is ended as a fault of ours. */
+  #cut(): void {
+    if (this.#reply.writableEnded) return
+    this.#guarded(() => this.#breakOff(OUR_FAULT))
+    if (!this.#reply.writableEnded) this.#reply.destroy()
+  }
+
+  #guarded(run: () => void): void {
+    try {
+      run()
+    } catch (error) {
+      this.#deps.onFault(error)
+    }
   }
 
   #openTap(mediaType: string): AnswerTap {
@@ -235,11 +283,21 @@ export class Exchange implements UpstreamListener {
     const isWhole = this.#bytes >= this.#length
     const isKnown = tap.error !== undefined || unreported(this.#answer(), this.call) === undefined
     if (isWhole || (tap.progress === 'ended' && isKnown)) this.#complete(tap)
-    else this.#lastWait ??= setTimeout(() => this.#complete(tap), LAST_WAIT_MS)
+    else
+      this.#lastWait ??= setTimeout(
+        () => this.#scope.enter('last_wait', Exchange.#waited, this, tap),
+        LAST_WAIT_MS,
+      )
+  }
+
+  static #waited(self: Exchange, tap: AnswerTap): void {
+    self.#complete(tap)
   }
 
   #complete(tap: AnswerTap): void {
     if (this.#ended) return
+    // A server that keeps the connection open after its last event holds no slot by it.
+    this.#control?.finish()
     const rest = tap.end()
     const end = this.#last ? Buffer.concat([...this.#last, rest]) : rest
     if (tap.isCutOff) {
@@ -268,18 +326,11 @@ export class Exchange implements UpstreamListener {
     else this.#reply.end(`${form === 'events' ? '\n\n' : '\n'}${frame}`)
   }
 
-  #onClientGone(): void {
-    if (this.#ended) return
-    this.#tap?.end()
-    this.#finish({ outcome: 'interrupted', by: 'client' })
-    this.#control?.abort(new Error('the client left'))
-  }
-
   #waitForDrain(): void {
     const control = this.#control
     if (!control) return
     control.pause()
-    this.#reply.once('drain', () => control.resume())
+    this.#reply.once('drain', () => this.#scope.enter('client_drained', resume, control, undefined))
   }
 
   #tellProgress(tap: UsageTap): void {
@@ -288,10 +339,7 @@ export class Exchange implements UpstreamListener {
     this.#progressedAtMs = now
     const prompt = tap.usage?.counts.input ?? this.call.promptEstimate
     const completion = Math.max(tap.usage?.counts.output ?? 0, tap.pieces)
-    const delta = prompt + completion - this.#progressed
-    if (delta <= 0) return
-    this.#progressed += delta
-    this.#progress = this.#append(TokensProgressed, progressed(this.call, prompt, completion, delta, now))
+    this.#record.progress(prompt, completion, now)
   }
 
   /**
@@ -300,16 +348,9 @@ export class Exchange implements UpstreamListener {
    */
   #finish(finish: Finish, tellClient?: () => void): void {
     this.#ended = true
+    this.#finishing = finish
     clearTimeout(this.#lastWait)
-    const ending: Ending = {
-      upstream: this.#upstream,
-      status: this.#status,
-      durationMs: this.#deps.nowMs() - this.call.startedMs,
-      firstByteMs: this.#firstByteMs,
-      bytes: this.#bytes,
-      attempts: this.#attempts,
-      answered: this.#answeredModel(),
-    }
+    const ending = this.#ending()
     const missing = unreported(this.#answer(), this.call)
     const bytes = missing && this.#heard?.whole()
     this.#heard?.release()
@@ -320,7 +361,7 @@ export class Exchange implements UpstreamListener {
     }
     const answer = missing.output && this.#tap?.form ? { form: this.#tap.form, bytes } : undefined
     this.#deps.count({ dialect: this.call.dialect.name, body, answer }, counted =>
-      this.#settle(finish, ending, counted, tellClient),
+      this.#scope.enter('counted', run, () => this.#settle(finish, ending, counted, tellClient), undefined),
     )
   }
 
@@ -330,26 +371,28 @@ export class Exchange implements UpstreamListener {
     counted: Counted | undefined,
     tellClient: (() => void) | undefined,
   ): void {
-    const { call } = this
-    const fact = ended(call, ending)
-    let errorType: string | undefined
-    if (finish.outcome === 'completed') this.#append(RequestCompleted, fact)
-    else if (finish.outcome === 'interrupted') {
-      errorType = `interrupted_by_${finish.by}`
-      this.#append(RequestInterrupted, { ...fact, by: finish.by })
-    } else {
-      const { code, phase, message } = finish.error
-      errorType = code
-      const failure = { code: shortText(code), phase, message: shortText(message) }
-      this.#append(RequestFailed, { ...fact, ...failure })
+    if (this.#isClosed) return
+    const settlement: Settlement = settle(this.#answer(), this.call, counted)
+    this.#record.close({ ...this.#closingOf(finish, ending), settlement })
+    this.#isClosed = true
+    if (tellClient) this.#deps.committed(() => this.#scope.enter('committed', run, tellClient, undefined))
+  }
+
+  #ending(): Ending {
+    return {
+      upstream: this.#upstream,
+      status: this.#status,
+      durationMs: this.#deps.nowMs() - this.call.startedMs,
+      firstByteMs: this.#firstByteMs,
+      bytes: this.#bytes,
+      attempts: this.#attempts,
+      answered: this.#answeredModel(),
     }
-    const settlement: Settlement = settle(this.#answer(), call, counted)
-    this.#append(TokensSettled, settled(call, ending, settlement, this.#progressed))
-    this.#deps.correct(call, settlement)
-    const overheadMs = this.#sentMs - call.startedMs
-    const { outcome } = finish
-    this.#deps.onEnd(this, { outcome, ending, settlement, overheadMs, errorType })
-    if (tellClient) this.#deps.committed(tellClient)
+  }
+
+  #closingOf(finish: Finish, ending: Ending): Omit<Closing, 'settlement'> {
+    const overheadMs = this.#sentMs - this.call.startedMs
+    return { finish, ending, overheadMs }
   }
 
   #answer(): Answered | undefined {
@@ -368,12 +411,23 @@ export class Exchange implements UpstreamListener {
   #answeredModel(): string | undefined {
     return this.#tap?.model ?? this.#firstNamed ?? this.#fallback
   }
+}
 
-  #append<D extends EventDefinition>(definition: D, data: DataOf<D>): OutgoingEvent {
-    const event = this.#deps.make(definition, data, { traceparent: this.call.traceparent })
-    this.#deps.append(event)
-    return event
-  }
+interface Interruption {
+  readonly by: 'node' | 'throttle' | 'drain'
+  readonly message: string
+}
+
+function interrupted(exchange: Exchange, interruption: Interruption): void {
+  exchange.interruptNow(interruption)
+}
+
+function resume(control: UpstreamControl): void {
+  control.resume()
+}
+
+function run(part: () => void): void {
+  part()
 }
 
 const CUT_OFF = () =>

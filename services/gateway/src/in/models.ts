@@ -1,5 +1,6 @@
 import { anthropic } from '../core/dialect/anthropic.ts'
 import type { Dialect } from '../core/dialect/dialect.ts'
+import type { Boundary } from '../core/exchange/boundary.ts'
 import type { Call } from '../core/exchange/call.ts'
 import { SELF } from '../core/exchange/call-end.ts'
 import { UpstreamError, type UpstreamListener, type Upstreams } from '../core/exchange/upstream.ts'
@@ -12,7 +13,7 @@ const TAGS = '/api/tags'
 
 /** Lists of models are merged over the upstreams instead of being asked of one. */
 export function isModelList({ method, path }: Pick<Call, 'method' | 'path'>): boolean {
-  return method === 'GET' && (path === LIST || path === TAGS || path.startsWith(ONE))
+  return (method === 'GET' || method === 'HEAD') && (path === LIST || path === TAGS || path.startsWith(ONE))
 }
 
 /** `/v1/models` is a route of both APIs: Anthropic's clients name a version of theirs. */
@@ -24,6 +25,7 @@ export function dialectOfList(request: Pick<Request, 'headers'>, path: string): 
 /** Answers `GET /v1/models`, `/v1/models/{id}` and `/api/tags` as an upstream would: the listener hears one answer. */
 export function answerModelList(
   upstreams: Upstreams,
+  boundary: Boundary,
   call: Pick<Call, 'path' | 'dialect'>,
   listener: UpstreamListener,
 ): void {
@@ -34,36 +36,36 @@ export function answerModelList(
     },
     pause() {},
     resume() {},
+    finish() {},
   })
   listener.onAttempt(SELF, undefined)
+  const listed = (body: object): void => {
+    if (isLeft) return
+    const bytes = Buffer.from(JSON.stringify(body))
+    listener.onStart(200, { 'content-type': 'application/json', 'content-length': String(bytes.length) })
+    listener.onData(bytes)
+    listener.onEnd()
+  }
+  const failed = (error: unknown): void => {
+    if (!isLeft) listener.onError(asUpstreamError(error))
+  }
   void answer(upstreams, call).then(
-    bytes => {
-      if (isLeft) return
-      listener.onStart(200, { 'content-type': 'application/json', 'content-length': String(bytes.length) })
-      listener.onData(bytes)
-      listener.onEnd()
-    },
-    (error: unknown) => {
-      if (!isLeft) listener.onError(asUpstreamError(error))
-    },
+    body => boundary.enter('models_listed', listed, body, undefined),
+    (error: unknown) => boundary.enter('models_listed', failed, error, undefined),
   )
 }
 
 async function answer(
   upstreams: Upstreams,
   { path, dialect }: Pick<Call, 'path' | 'dialect'>,
-): Promise<Buffer> {
+): Promise<object> {
   const models = await upstreams.listModels(dialect.name)
-  if (!path.startsWith(ONE)) return bytesOf(listBody(models, dialect.name))
+  if (!path.startsWith(ONE)) return listBody(models, dialect.name)
   const id = decoded(path.slice(ONE.length))
   const model = models.find(each => each.id === id)
-  if (model) return bytesOf(modelBody(model, dialect.name))
-  const message = `The model ${JSON.stringify(id.slice(0, 256))} does not exist.`
+  if (model) return modelBody(model, dialect.name)
+  const message = `The model ${JSON.stringify(id.slice(0, 128))} does not exist.`
   throw new UpstreamError('model_not_found', 'response', 404, message, { reason: 'not_found' })
-}
-
-function bytesOf(body: object): Buffer {
-  return Buffer.from(JSON.stringify(body))
 }
 
 function decoded(text: string): string {

@@ -2,13 +2,16 @@ import type { EventMaker, Identity, OutgoingEvent, Prices, Throttle } from '@flu
 import type { AcceptedKeys } from '../core/accepted-keys.ts'
 import type { KeyAnswer } from '../core/admission.ts'
 import type { BudgetTable } from '../core/budgets/budget-table.ts'
+import type { StepProbe } from '../core/exchange/boundary.ts'
 import type { AdmittedCall, Call } from '../core/exchange/call.ts'
+import type { PassedHeaders } from '../core/exchange/headers.ts'
 import type { CallTrace } from '../core/exchange/trace.ts'
 import type { Upstreams } from '../core/exchange/upstream.ts'
 import type { EstimateLimits } from '../core/limits/estimate.ts'
 import type { LimitTable } from '../core/limits/limit-table.ts'
 import type { Refusal } from '../core/refusal.ts'
 import type { Roster } from '../core/roster.ts'
+import type { Routes } from '../core/routes/routes.ts'
 import type { Bodies } from './edge/bodies.ts'
 import type { AddressOf } from './edge/client-address.ts'
 import type { Exchange, ExchangeDeps } from './exchange.ts'
@@ -24,6 +27,10 @@ export interface ProxyDeps {
   readonly estimates: EstimateLimits
   readonly accepted: AcceptedKeys
   readonly bodies: Bodies
+  /** Every call that may leave this node. */
+  readonly routes: Routes
+  /** Request headers that pass to a model server. */
+  readonly passedHeaders: PassedHeaders
   /** True when this node has more to do than it can. */
   readonly overloaded: () => boolean
   readonly append: (event: OutgoingEvent) => void
@@ -40,6 +47,8 @@ export interface ProxyDeps {
   readonly beginTrace?: ((traceparent: string | undefined) => CallTrace) | undefined
   /** A fault of our own, which the client is told of as a status 500. */
   readonly onFault: (error: unknown) => void
+  /** For tests that throw at each step of a request. */
+  readonly probe?: StepProbe | undefined
   /** Exchanges in flight. */
   readonly running: Roster<Exchange>
 }

@@ -88,7 +88,6 @@ describe('a plain call', () => {
   it('waits for a key that is not cached', async () => {
     await using stand = await startStand(unary)
     assert.equal((await post(stand, CHAT, {}, { authorization: 'Bearer slow-key' })).status, 200)
-    assert.equal((await post(stand, CHAT, {}, { authorization: '', 'x-api-key': KEY })).status, 401)
     const response = await fetch(stand.url + CHAT, {
       method: 'POST',
       body: '{}',

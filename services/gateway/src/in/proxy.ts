@@ -10,6 +10,7 @@ import {
   RequestRefused,
 } from '@fluxgate/contracts'
 import {
+  type Caller,
   KEYS_UNAVAILABLE,
   type KeyAnswer,
   LOG_FULL,
@@ -17,107 +18,123 @@ import {
   rejection,
   unknownRoute,
 } from '../core/admission.ts'
-import { dialectOf } from '../core/dialect/of-path.ts'
-import { gateRefusal } from '../core/edge/gate.ts'
+import { credentialsOf, lookUpCredentials } from '../core/callers/credentials.ts'
+import { dialectNamed, dialectOf } from '../core/dialect/of-path.ts'
+import { type Gate, gateOf } from '../core/edge/gate.ts'
 import type { EdgeFault } from '../core/edge/request-head.ts'
 import { type Call, shortText } from '../core/exchange/call.ts'
 import { refused } from '../core/exchange/facts.ts'
 import { traceparentOf } from '../core/exchange/headers.ts'
-import type { Refusal } from '../core/refusal.ts'
-import { REFUSAL_TERMS } from '../core/refusal.ts'
+import { REFUSAL_TERMS, type Refusal } from '../core/refusal.ts'
+import type { Route } from '../core/routes/route-table.ts'
 import { admit } from './admit.ts'
 import { answerFault } from './edge/answer.ts'
+import { NO_ROOM } from './edge/bodies.ts'
 import type { Handler, Request } from './edge/door.ts'
+import { OUR_FAULT } from './exchange.ts'
 import { dialectOfList } from './models.ts'
 import type { ProxyDeps } from './proxy-deps.ts'
 import type { RawReply } from './raw-reply.ts'
 import { answerRefusal } from './refuse.ts'
-
-const BODY_METHODS = new Set(['POST', 'PUT', 'PATCH', 'DELETE'])
-const OUR_FAULT: EdgeFault = Object.freeze({
-  status: 500,
-  code: 'internal_error',
-  message: 'The gateway has made a mistake with this request, which its log tells of.',
-})
+import { RequestScope, type ScopeDeps } from './request-scope.ts'
 
 /** `/v1/*` (OpenAI, Anthropic) and `/api/*` (Ollama): every call of a model comes here, straight from the door. */
 export function proxyOf(deps: ProxyDeps): Handler {
+  const { onFault, probe } = deps
+  const scopeDeps: ScopeDeps = {
+    onFault,
+    probe,
+    release: share => deps.bodies.release(share),
+    answerFault: scope => answerOurFault(deps, scope),
+  }
   return (request, response) => {
-    const reply = response as RawReply
-    const encoding = request.headers['content-encoding']
-    const refusal = gateRefusal(request.method!, pathOf(request.url!), encoding, deps.overloaded())
-    if (refusal) refuseAnonymous(deps, request, reply, refusal)
-    else if (BODY_METHODS.has(request.method!)) readBody(deps, request, reply)
-    else begin(deps, request, reply, undefined)
+    const scope = new RequestScope(scopeDeps, request, response as RawReply)
+    scope.enter('received', receive, deps, scope)
   }
 }
 
-/** A body stays bytes: it is read once by its dialect and sent on as it is. */
-function readBody(deps: ProxyDeps, request: Request, reply: RawReply): void {
-  const { bodies } = deps
-  // NaN when it is not told.
-  const declared = Number(request.headers['content-length'] ?? Number.NaN)
-  const share = bodies.isCounted(declared) ? { bytes: 0 } : undefined
-  if (share) reply.once('close', () => bodies.release(share))
-  bodies.read(request, declared, share, body => {
-    if (Buffer.isBuffer(body)) begin(deps, request, reply, body)
-    else refuseAnonymous(deps, request, reply, body)
-  })
+/** One request on its way to admission. */
+interface Arrival {
+  readonly deps: ProxyDeps
+  readonly scope: RequestScope
+  readonly call: Call
+  readonly gate: Exclude<Gate, { kind: 'refused' }>
 }
 
-/** One call that we fail with must not take down the others. */
-function begin(deps: ProxyDeps, request: Request, reply: RawReply, body: Buffer | undefined): void {
+/**
+ * The head alone decides who it is and whether it may go on, so that no body is read for a caller without a key. A cached
+ * key is answered at once; only a look-up in the database waits.
+ */
+function receive(deps: ProxyDeps, scope: RequestScope): void {
+  if (scope.isGone) return
+  const { request } = scope
+  const { headers } = request
+  const path = pathOf(request.url!)
+  const head = {
+    method: request.method!,
+    path,
+    contentEncoding: headers['content-encoding'],
+    upgrade: headers.upgrade,
+  }
+  const gate = gateOf(head, deps.routes, deps.overloaded())
+  const call = callOf(deps, request, path, gate.kind === 'route' ? gate.route : undefined)
+  if (gate.kind === 'refused') {
+    refuse(deps, scope.reply, call, anonymous(call.address), gate.refusal)
+    return
+  }
+  if (deps.logFull()) {
+    refuse(deps, scope.reply, call, anonymous(call.address), LOG_FULL)
+    return
+  }
+  const arrival: Arrival = { deps, scope, call, gate }
+  const { lookupKey } = deps
+  const answer = lookUpCredentials(credentialsOf(headers), lookupKey)
+  if (!(answer instanceof Promise)) {
+    authenticated(arrival, answer, false)
+    return
+  }
+  // What the client sends meanwhile waits in its stream's window; room for that much is taken first.
+  if (!deps.bodies.takeWindow(request, scope.share)) {
+    refuse(deps, scope.reply, call, anonymous(call.address), NO_ROOM)
+    return
+  }
+  const found = (result: KeyAnswer) => scope.enter('key_found', looked, arrival, result)
+  answer.then(found, () => found(UNAVAILABLE))
+}
+
+function looked(arrival: Arrival, answer: KeyAnswer): void {
+  if (!arrival.scope.isGone) authenticated(arrival, answer, true)
+}
+
+/** A fault of ours before the call was admitted. */
+function answerOurFault(deps: ProxyDeps, { request, reply }: RequestScope): void {
   try {
-    handle(deps, request, reply, body)
+    if (reply.headersSent) reply.destroy()
+    else answerFault(reply, INTERNAL, request.url!, request.httpVersionMajor === 1)
   } catch (error) {
     deps.onFault(error)
-    if (reply.headersSent) reply.destroy()
-    else answerFault(reply, OUR_FAULT, request.url!, false)
+    reply.destroy()
   }
 }
 
-/** Before anybody has asked who it is. */
-function refuseAnonymous(deps: ProxyDeps, request: Request, reply: RawReply, refusal: Refusal): void {
-  const call = callOf(deps, request)
-  refuse(deps, reply, call, anonymous(call.address), refusal)
-}
+const INTERNAL: EdgeFault = Object.freeze({
+  status: 500,
+  code: OUR_FAULT.code,
+  message: OUR_FAULT.message,
+})
 
 /** A path that no route takes: refused in the dialect that it looks like. */
 export function refuseUnknown(deps: ProxyDeps, request: Request, reply: RawReply): void {
-  refuseAnonymous(deps, request, reply, unknownRoute(request.method!, pathOf(request.url!)))
+  const path = pathOf(request.url!)
+  const call = callOf(deps, request, path, undefined)
+  refuse(deps, reply, call, anonymous(call.address), unknownRoute(request.method!, path))
 }
 
-function handle(deps: ProxyDeps, request: Request, reply: RawReply, body: Buffer | undefined): void {
-  const call = callOf(deps, request)
-  if (deps.logFull()) {
-    refuse(deps, reply, call, anonymous(call.address), LOG_FULL)
-    return
-  }
-  const key = keyOf(request)
-  const answer = key === undefined ? MISSING : deps.lookupKey(key)
-  // A cached key is answered at once; only a look-up in the database waits.
-  if (answer instanceof Promise) {
-    answer.then(
-      found => authenticated(deps, request, reply, body, call, found, true),
-      () => authenticated(deps, request, reply, body, call, UNAVAILABLE, true),
-    )
-  } else {
-    authenticated(deps, request, reply, body, call, answer, false)
-  }
-}
-
-const MISSING: KeyAnswer = { kind: 'rejected', reason: 'missing' }
 const UNAVAILABLE: KeyAnswer = { kind: 'unavailable' }
 
-function authenticated(
-  deps: ProxyDeps,
-  request: Request,
-  reply: RawReply,
-  body: Buffer | undefined,
-  call: Call,
-  answer: KeyAnswer,
-  isNew: boolean,
-): void {
+function authenticated(arrival: Arrival, answer: KeyAnswer, isNew: boolean): void {
+  const { deps, scope, call } = arrival
+  const { reply } = scope
   // A key that this node knows is let through: not all who share an address with a guesser are one.
   if (answer.kind !== 'accepted' || isNew) {
     const barred = addressBarred(deps, call)
@@ -127,8 +144,7 @@ function authenticated(
     }
   }
   if (answer.kind === 'accepted') {
-    const refusal = admit(deps, request, reply, body, call, answer.caller)
-    if (refusal) refuse(deps, reply, call, answer.caller.identity, refusal)
+    accepted(arrival, answer.caller)
     return
   }
   const identity = anonymous(call.address)
@@ -140,6 +156,29 @@ function authenticated(
   const fact = { request: call.id, ...identity, address: call.address, reason }
   deps.append(deps.make(KeyRejected, fact, { traceparent: call.traceparent }))
   refuse(deps, reply, call, identity, rejection(answer))
+}
+
+/** A body stays bytes: it is read once by its dialect and sent on as it is. */
+function accepted({ deps, scope, call, gate }: Arrival, caller: Caller): void {
+  if (gate.kind === 'unknown') {
+    refuse(deps, scope.reply, call, caller.identity, gate.refusal)
+    return
+  }
+  const { route } = gate
+  const go = (body: Buffer | undefined): void => {
+    const refusal = admit(deps, scope, body, call, route, caller)
+    if (refusal) refuse(deps, scope.reply, call, caller.identity, refusal)
+  }
+  if (route.body === 'none') {
+    go(undefined)
+    return
+  }
+  const read = (body: Buffer | Refusal): void => {
+    if (scope.isGone) return
+    if (Buffer.isBuffer(body)) go(body)
+    else refuse(deps, scope.reply, call, caller.identity, body)
+  }
+  deps.bodies.read(scope.request, scope.share, body => scope.enter('body_read', read, body, undefined))
 }
 
 /** An address in the penalty box, from which keys were guessed: each try costs it a token, whatever the key is worth. */
@@ -173,15 +212,15 @@ function refuse(deps: ProxyDeps, reply: RawReply, call: Call, identity: Identity
   deps.exchange.committed(() => answerRefusal(reply, call, refusal))
 }
 
-function callOf(deps: ProxyDeps, request: Request): Call {
-  const path = pathOf(request.url!)
+function callOf(deps: ProxyDeps, request: Request, path: string, route: Route | undefined): Call {
   const agent = request.headers['user-agent']
   const traceparent = traceparentOf(request.headers.traceparent)
   return {
     id: deps.newRequestId(),
     method: request.method!,
     path,
-    dialect: dialectOfList(request, path) ?? dialectOf(path),
+    route,
+    dialect: dialectOfList(request, path) ?? (route ? dialectNamed(route.dialect) : dialectOf(path)),
     address: shortText(deps.addressOf(request)),
     agent: agent === undefined ? undefined : shortText(agent),
     traceparent,
@@ -194,16 +233,6 @@ function callOf(deps: ProxyDeps, request: Request): Call {
 function pathOf(url: string): string {
   const query = url.indexOf('?')
   return query === -1 ? url : url.slice(0, query)
-}
-
-/** `Authorization: Bearer` (RFC 6750 section 2.1), or Anthropic's `x-api-key`. Never the query: it would be logged. */
-export function keyOf(request: Pick<Request, 'headers'>): string | undefined {
-  const { authorization } = request.headers
-  if (authorization !== undefined) {
-    return /^bearer /i.test(authorization) ? authorization.slice(7).trim() : ''
-  }
-  const key = request.headers['x-api-key']
-  return typeof key === 'string' ? key.trim() : undefined
 }
 
 /** Unauthenticated callers count by a hash of their address. */

@@ -42,7 +42,7 @@ describe('a refusal', () => {
   it('by the tier says how long to wait', async () => {
     await using stand = await startStand(unary)
     assert.equal((await post(stand, CHAT, { max_tokens: 5_000 })).status, 200)
-    stand.deps.limits.settle('u1.k1', 'free', 5_000, false, performance.now())
+    stand.deps.limits.settle('u1.k1', 'free', 6_000, false, performance.now())
     const response = await post(stand, CHAT, {})
     assert.equal(response.status, 429)
     assert.ok(Number(response.headers.get('retry-after')) >= 1)

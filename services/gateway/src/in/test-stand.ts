@@ -11,20 +11,24 @@ import {
   type Throttle,
 } from '@fluxgate/contracts'
 import { readConfig } from '@fluxgate/runtime'
-import type { FastifyInstance } from 'fastify'
+import { SESSION_KEYS } from '@fluxgate/testing'
 import { readGatewayConfig } from '../config.ts'
 import { AcceptedKeys } from '../core/accepted-keys.ts'
 import type { KeyAnswer } from '../core/admission.ts'
 import { BudgetTable } from '../core/budgets/budget-table.ts'
+import { passedHeaders } from '../core/exchange/headers.ts'
 import { LimitTable } from '../core/limits/limit-table.ts'
 import { Roster } from '../core/roster.ts'
+import { routesOf } from '../core/routes/routes.ts'
+import type { UpstreamDefaults } from '../core/routing/upstream-spec.ts'
 import type { CountTokens } from '../core/usage/count.ts'
-import { openUpstreams } from '../out/upstreams/upstreams.ts'
+import { type OpenUpstreams, openUpstreams } from '../out/upstreams/upstreams.ts'
 import { Bodies } from './edge/bodies.ts'
 import { clientAddress } from './edge/client-address.ts'
 import type { Handler } from './edge/door.ts'
-import { createEdge } from './edge/edge.ts'
-import type { Exchange } from './exchange.ts'
+import { createEdge, type Edge } from './edge/edge.ts'
+import type { OpenRequests } from './edge/open-requests.ts'
+import type { Exchange, ExchangeDeps } from './exchange.ts'
 import { proxyOf, refuseUnknown } from './proxy.ts'
 import type { ProxyDeps } from './proxy-deps.ts'
 import type { RawReply } from './raw-reply.ts'
@@ -38,6 +42,10 @@ export interface TestStand extends AsyncDisposable {
   readonly throttles: Map<string, Throttle>
   readonly running: Roster<Exchange>
   readonly deps: ProxyDeps
+  readonly requests: OpenRequests
+  /** What readers of answers hold together. */
+  readonly room: SharedRoom
+  readonly upstreams: OpenUpstreams
   named<N extends EventName>(name: N): Array<Extract<FluxgateEvent, { type: `fluxgate.${N}` }>>
 }
 
@@ -46,7 +54,7 @@ const { limits: LIMITS } = readConfig(
     NATS_URL: 'nats://localhost:1',
     DATABASE_URL: 'postgres://localhost:1/none',
     ADMIN_TOKEN: 'a token of the tests',
-    JWT_SECRET: 's'.repeat(32),
+    SESSION_PRIVATE_KEY: SESSION_KEYS.privateKey,
   },
   readGatewayConfig,
 )
@@ -63,10 +71,19 @@ const ANSWERS = new Map<string, KeyAnswer | Promise<KeyAnswer>>([
   ['no-database', { kind: 'unavailable' }],
 ])
 
+export interface StandOptions extends Partial<Omit<ProxyDeps, 'exchange'>> {
+  readonly count?: CountTokens
+  /** Hears of each event before it is appended, and may throw. */
+  readonly beforeAppend?: (type: string) => void
+  readonly defaults?: Partial<UpstreamDefaults>
+  readonly exchange?: Partial<ExchangeDeps>
+}
+
 export async function startStand(
   upstream: Upstream,
-  { count, ...overrides }: Partial<ProxyDeps> & { count?: CountTokens } = {},
-  makeApp: (calls: Handler) => FastifyInstance = calls => createEdge({ limits: LIMITS, calls }).app,
+  { count, beforeAppend, defaults, exchange, ...overrides }: StandOptions = {},
+  makeEdge: (calls: Handler, bodies: Bodies) => Pick<Edge, 'app' | 'requests'> = (calls, bodies) =>
+    createEdge({ limits: LIMITS, calls, bodies, routes: routesOf() }),
 ): Promise<TestStand> {
   const server = createServer(async (request, response) => {
     let body = ''
@@ -84,6 +101,7 @@ export async function startStand(
   const budgets = new BudgetTable({ maxBudgetHolders: 1_000, maxBudgetHolds: 1_000, budgetLoadingMs: 60_000 })
   let ids = 0
   const append: ProxyDeps['append'] = ({ event }) => {
+    beforeAppend?.(event.type)
     // What the gateway appends must be readable by everybody else.
     const parsed = parseEvent(Buffer.from(JSON.stringify(event)))
     if (!parsed.ok) throw new Error(`${event.type}: ${parsed.reason}`)
@@ -91,6 +109,11 @@ export async function startStand(
   }
   const make = eventMaker('/gateway/test/1', () => `event-${String(++ids).padStart(12, '0')}`, Date.now)
   const nowMs = () => performance.now()
+  const room = new SharedRoom(10_000_000)
+  const throwIt = (error: unknown): never => {
+    throw error
+  }
+  const onFault = overrides.onFault ?? throwIt
   const upstreams = await openUpstreams({
     urls: [`http://127.0.0.1:${port}/base`],
     file: undefined,
@@ -99,11 +122,13 @@ export async function startStand(
       firstByteTimeoutMs: 1_500,
       idleTimeoutMs: 1_500,
       maxUpstreamConnections: 512,
+      ...defaults,
     },
   })
   const bodies = new Bodies({
     maxBodyBytes: 100_000,
     maxBodiesBytes: 10_000_000,
+    streamWindowBytes: 65_536,
     requestTimeoutMs: 10_000,
     checkEveryMs: 1_000,
   })
@@ -114,12 +139,14 @@ export async function startStand(
       make,
       nowMs,
       count: count ?? ((_ask, done) => done(undefined)),
-      heardRoom: { room: new SharedRoom(10_000_000), maxCountedBytes: 100_000 },
+      heardRoom: { room, maxCountedBytes: 100_000 },
       correct(call, used) {
         limits.settle(call.identityText, call.tier, used.total - call.reserved, call.stream, nowMs())
         budgets.settle(call.id, { tokens: used.total, micros: used.costMicros ?? 0 }, Date.now())
       },
       onEnd: exchange => running.remove(exchange.place),
+      onFault,
+      ...exchange,
     },
     upstreams,
     lookupKey: key => ANSWERS.get(key) ?? { kind: 'rejected', reason: 'unknown' },
@@ -130,6 +157,8 @@ export async function startStand(
     estimates: { defaultCompletionTokens: 100, maxCompletionTokens: 1_000 },
     accepted: new AcceptedKeys(60_000),
     bodies,
+    routes: routesOf(),
+    passedHeaders: passedHeaders(),
     overloaded: () => false,
     append,
     make,
@@ -138,15 +167,13 @@ export async function startStand(
     nowMs,
     epochMs: Date.now,
     addressOf: clientAddress(() => false),
-    onFault(error) {
-      throw error
-    },
+    onFault,
     onReserved() {},
     onRefused() {},
     running,
     ...overrides,
   }
-  const app = makeApp(proxyOf(deps))
+  const { app, requests } = makeEdge(proxyOf(deps), deps.bodies)
   app.setNotFoundHandler((request, reply) => {
     reply.hijack()
     refuseUnknown(deps, request.raw, reply.raw as RawReply)
@@ -158,6 +185,9 @@ export async function startStand(
     throttles,
     running,
     deps,
+    requests,
+    room,
+    upstreams,
     named: <N extends EventName>(name: N) =>
       events.filter(
         (event): event is Extract<FluxgateEvent, { type: `fluxgate.${N}` }> =>

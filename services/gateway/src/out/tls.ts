@@ -1,4 +1,5 @@
-import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises'
+import { X509Certificate } from 'node:crypto'
+import { chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { TlsPair } from '../core/edge/tls-pair.ts'
 
@@ -16,7 +17,10 @@ export async function loadTls(
   const certPath = join(directory, 'cert.pem')
   const keyPath = join(directory, 'key.pem')
   try {
-    return await readPair(certPath, keyPath)
+    const pair = await readPair(certPath, keyPath)
+    if (!new X509Certificate(pair.cert).ca) return pair
+    // Earlier versions made an authority: whoever trusts it, trusts whatever its key signs.
+    for (const path of [certPath, keyPath]) await rm(path, { force: true })
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
   }
@@ -29,8 +33,8 @@ export async function loadTls(
     notBeforeDate: new Date(Date.now() - DAY_MS),
     notAfterDate: new Date(Date.now() + (VALID_DAYS - 1) * DAY_MS),
     extensions: [
-      { name: 'basicConstraints', cA: true, critical: true },
-      { name: 'keyUsage', digitalSignature: true, keyCertSign: true, critical: true },
+      { name: 'basicConstraints', cA: false, critical: true },
+      { name: 'keyUsage', digitalSignature: true, critical: true },
       { name: 'extKeyUsage', serverAuth: true },
       {
         name: 'subjectAltName',

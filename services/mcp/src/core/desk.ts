@@ -40,10 +40,14 @@ export interface Desk {
   nowMs(): number
 }
 
-/** The views that questions in SQL may read, under a role that can do nothing else. */
+/** The views that questions in SQL may read, asked as a user that can do nothing else. */
 export interface Reader {
   views(): Promise<ReadView[]>
-  ask(statement: string, maxRows: number): Promise<ReadAnswer>
+  /** `closed`: this server was given no such user. */
+  ask(
+    statement: string,
+    maxRows: number,
+  ): Promise<ReadAnswer | { readonly ok: false; readonly kind: 'closed' }>
 }
 
 export interface PageOf {

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { LOOPBACK_HOSTS } from '@fluxgate/runtime'
+import { eventually } from '@fluxgate/testing'
 import { InMemoryServerEventBus } from '@modelcontextprotocol/server'
 import { z } from 'zod'
-import { LOOPBACK_HOSTS } from '../core/allowed-source.ts'
 import { answered } from '../core/answer.ts'
 import { OPERATOR } from '../core/caller.ts'
 import type { Desk } from '../core/desk.ts'
@@ -30,6 +31,7 @@ const LIMITS = {
 }
 
 test('a client that closes its stream cancels its call; a face that stops lets calls finish', async () => {
+  let begun = 0
   const started = Promise.withResolvers<void>()
   const cancelled = Promise.withResolvers<void>()
   const slow = defineTool({
@@ -37,6 +39,7 @@ test('a client that closes its stream cancels its call; a face that stops lets c
     ...{ input: z.strictObject({ ms: z.int() }), output: z.object({ ms: z.int() }) },
     async answer({ ms }, _desk, { signal }) {
       signal.addEventListener('abort', () => cancelled.resolve())
+      begun++
       started.resolve()
       await sleep(ms, undefined, { signal })
       return answered({ ms }, 'done')
@@ -76,7 +79,7 @@ test('a client that closes its stream cancels its call; a face that stops lets c
   await runner.idle()
 
   const answer = call(200).then(response => response.text())
-  await sleep(50)
+  await eventually(async () => begun === 2)
   await face[Symbol.asyncDispose]()
   assert.match(await answer, /"structuredContent":\{"ms":200\}/)
 })

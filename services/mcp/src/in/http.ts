@@ -1,7 +1,14 @@
 import { pipeline, Readable } from 'node:stream'
 import type { ReadableStream } from 'node:stream/web'
+import { isDeeperThan, MAX_JSON_DEPTH } from '@fluxgate/contracts'
 import type { LinkLog } from '@fluxgate/nats'
-import { failing, type ReadinessCheck } from '@fluxgate/runtime'
+import {
+  type AllowedSources,
+  failing,
+  isAllowedHost,
+  isAllowedOrigin,
+  type ReadinessCheck,
+} from '@fluxgate/runtime'
 import type { McpServer, ServerEventBus } from '@modelcontextprotocol/server'
 import fastify, {
   type FastifyError,
@@ -9,7 +16,6 @@ import fastify, {
   type FastifyReply,
   type FastifyRequest,
 } from 'fastify'
-import { type AllowedSources, isAllowedHost, isAllowedOrigin } from '../core/allowed-source.ts'
 import type { Caller } from '../core/caller.ts'
 import { Fault } from '../core/fault.ts'
 import { type Authenticate, bearerToken } from './authenticate.ts'
@@ -62,6 +68,7 @@ export function buildHttp(parts: HttpParts): FastifyInstance {
   })
   app.server.maxConnections = limits.maxConnections
   app.removeContentTypeParser('text/plain')
+  boundDepth(app)
   app.addHook('onSend', async (_request, reply) => {
     reply.headers({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' })
   })
@@ -95,6 +102,18 @@ export function buildHttp(parts: HttpParts): FastifyInstance {
     })
   })
   return app
+}
+
+const TOO_DEEP = Object.assign(new Error(`JSON may nest ${MAX_JSON_DEPTH} levels.`), { statusCode: 400 })
+
+/** The protocol's library walks a message by functions that call themselves for each level. */
+function boundDepth(app: FastifyInstance): void {
+  const readJson = app.getDefaultJsonParser('error', 'error')
+  app.removeContentTypeParser('application/json')
+  app.addContentTypeParser<string>('application/json', { parseAs: 'string' }, (request, body, done) => {
+    if (isDeeperThan(body, MAX_JSON_DEPTH)) done(TOO_DEEP)
+    else readJson(request, body, done)
+  })
 }
 
 function answerStatus(app: FastifyInstance, checks: Readonly<Record<string, ReadinessCheck>>): void {

@@ -1,6 +1,6 @@
 import type { NatsLink } from '@fluxgate/nats'
 import { type Database, type SessionWithUser, useSession } from '@fluxgate/read-model'
-import { LiveSessions, LOGGED_OUT_SUBJECT, type Sessions } from '@fluxgate/session'
+import { LiveSessions, LOGGED_OUT_SUBJECT, type SessionVerifier } from '@fluxgate/session'
 import type { Admission } from '../core/caller.ts'
 import { Fault } from '../core/fault.ts'
 
@@ -14,7 +14,7 @@ export interface PortalSessions extends Disposable {
 export function openPortalSessions(
   link: NatsLink,
   db: Database,
-  sessions: Sessions,
+  sessions: SessionVerifier,
   nowMs: () => number,
 ): PortalSessions {
   const live = new LiveSessions<SessionWithUser>({

@@ -1,11 +1,18 @@
-import { type Database, type ReadLimits, readQuery, readViews } from '@fluxgate/read-model'
+import { type Database, type Questions, type ReadLimits, readViews } from '@fluxgate/read-model'
 import type { Reader } from '../core/desk.ts'
 import { asked } from './tables.ts'
 
-/** @param db of a user in the role `fluxgate_mcp_reader`, or of one that may take it on */
-export function openReader(db: Database, limits: Omit<ReadLimits, 'maxRows'>): Reader {
+/** @param questions absent: this server has no user to ask them as */
+export function openReader(
+  db: Database,
+  questions: Questions | undefined,
+  limits: Omit<ReadLimits, 'maxRows'>,
+): Reader {
   return {
     views: () => asked(readViews(db)),
-    ask: (statement, maxRows) => asked(readQuery(db, statement, { ...limits, maxRows })),
+    ask: async (statement, maxRows) =>
+      questions === undefined
+        ? { ok: false, kind: 'closed' }
+        : await asked(questions.ask(statement, { ...limits, maxRows })),
   }
 }

@@ -14,7 +14,11 @@ const CIRCUITS: Readonly<Record<UpstreamView['circuit'], { tone: Tone; text: str
 /** Each gateway's own view of the model servers: two gateways may well disagree. */
 export function Upstreams({ gateways }: { gateways: readonly GatewayReport[] | null }) {
   if (gateways === null) {
-    return <Empty icon="nodes">This dashboard was given no ADMIN_TOKEN: it cannot ask the gateways.</Empty>
+    return (
+      <Empty icon="nodes">
+        This dashboard was given no ADMIN_TOKEN_DASHBOARD: it cannot ask the gateways.
+      </Empty>
+    )
   }
   const many = gateways.length > 1
   return (

@@ -16,8 +16,10 @@ import { checkApiKey, hashBytes } from './api-key.ts'
 import { done, type Outcome, refused } from './fault.ts'
 import { isLive } from './own-keys.ts'
 
-/** What the admin face does with users and keys; times are epoch milliseconds. Every change names `admin`. */
+/** What the admin face does with users and keys; times are epoch milliseconds. Every change names who ordered it. */
 export interface AdminAccounts {
+  /** The same, for orders of somebody else than `admin`. */
+  as(actor: string): AdminAccounts
   /** Makes the user when there is none; a tier that is given becomes the user's. */
   generateKey(
     userId: string,
@@ -59,8 +61,10 @@ const ID = /^[\w-]{1,64}$/
 const MAX_USERS = 10_000
 
 export function administer(tools: AdminTools): AdminAccounts {
-  const { accounts, epochMs } = tools
+  const { accounts, epochMs, actor = ACTOR } = tools
   return {
+    as: other => administer({ ...tools, actor: other }),
+
     async generateKey(userId, { tier, name, expiresAt }) {
       const fault = await refusalOf(tools, userId, tier)
       if (fault) return fault
@@ -68,7 +72,7 @@ export function administer(tools: AdminTools): AdminAccounts {
       if (!user) return refused('conflict', 'This user can be neither made nor found.')
       if (user.disabledAt !== null) return refused('conflict', 'This user is disabled.')
       if (tier !== undefined && tier !== user.tier) await changeTier(tools, userId, tier)
-      const issued = await issueKey(tools, { userId, name, expiresAt, actor: ACTOR })
+      const issued = await issueKey(tools, { userId, name, expiresAt, actor })
       if (!issued.ok) return issued
       const { key, record } = issued.value
       const { id, prefix } = record
@@ -78,7 +82,7 @@ export function administer(tools: AdminTools): AdminAccounts {
     async revokeKey(keyId, reason) {
       const userId = ID.test(keyId) ? await accounts.ownerOfKey(keyId) : undefined
       if (userId === undefined) return undefined
-      const revoked = await revoke(tools, { userId, keyId, actor: ACTOR, reason })
+      const revoked = await revoke(tools, { userId, keyId, actor, reason })
       return revoked.ok && revoked.value.changed ? { user: userId, key: keyId } : undefined
     },
 

@@ -16,9 +16,12 @@ import { endAllSessions } from './visit.ts'
 
 export interface AdminTools extends AccountTools {
   readonly readLimits: () => Promise<LimitsPolicy>
+  /** Who orders it, in events; absent: `admin`. */
+  readonly actor?: string
 }
 
 export const ACTOR = 'admin'
+const actorOf = ({ actor = ACTOR }: AdminTools) => actor
 export const NO_USER = refused('not_found', 'There is no such user.')
 
 export interface UserRequest {
@@ -41,7 +44,14 @@ export async function createUser(
   })
   if (!made.ok) return refused('conflict', 'There is such a user already.')
   const { user } = made
-  const fact = { user: id, key: PORTAL, role: user.role, tier: user.tier, actor: ACTOR, address: ACTOR }
+  const fact = {
+    user: id,
+    key: PORTAL,
+    role: user.role,
+    tier: user.tier,
+    actor: actorOf(tools),
+    address: ACTOR,
+  }
   tools.append(tools.make(UserRegistered, fact))
   return done(user)
 }
@@ -72,7 +82,8 @@ export async function changeTier(
   const from = await tools.accounts.setTier(user, to)
   if (from === undefined) return NO_USER
   tools.onUserChanged?.(user)
-  if (from !== to) tools.append(tools.make(TierChanged, { user, key: PORTAL, from, to, actor: ACTOR }))
+  if (from !== to)
+    tools.append(tools.make(TierChanged, { user, key: PORTAL, from, to, actor: actorOf(tools) }))
   return done({ from, to })
 }
 
@@ -86,7 +97,9 @@ export async function changeRole(
   if (from === undefined) return NO_USER
   if (from !== to) {
     const changes = [{ path: '/role', from: JSON.stringify(from), to: JSON.stringify(to) }]
-    tools.append(tools.make(PolicyChanged, { user, key: PORTAL, policy: 'role', actor: ACTOR, changes }))
+    tools.append(
+      tools.make(PolicyChanged, { user, key: PORTAL, policy: 'role', actor: actorOf(tools), changes }),
+    )
   }
   return done({ from, to })
 }
@@ -99,7 +112,7 @@ export async function disableUser(
 ): Promise<Outcome<Account>> {
   if (!(await tools.accounts.setDisabled(user, tools.epochMs()))) return NO_USER
   tools.onUserChanged?.(user)
-  tools.append(tools.make(UserDisabled, { user, key: PORTAL, actor: ACTOR, reason }))
+  tools.append(tools.make(UserDisabled, { user, key: PORTAL, actor: actorOf(tools), reason }))
   await endAllSessions(tools, user, ACTOR)
   return accountOf(tools, user)
 }
@@ -109,7 +122,7 @@ export async function enableUser(tools: AdminTools, user: string, reason: string
   await endAllSessions(tools, user, ACTOR)
   if (!(await tools.accounts.setDisabled(user, null))) return NO_USER
   tools.onUserChanged?.(user)
-  tools.append(tools.make(UserEnabled, { user, key: PORTAL, actor: ACTOR, reason }))
+  tools.append(tools.make(UserEnabled, { user, key: PORTAL, actor: actorOf(tools), reason }))
   return accountOf(tools, user)
 }
 

@@ -19,6 +19,7 @@ export const FAULT_TERMS = Object.freeze({
   invalid_admin_token: { status: 401, type: 'authentication_error' },
   wrong_credentials: { status: 401, type: 'authentication_error' },
   not_logged_in: { status: 401, type: 'authentication_error' },
+  forbidden_token: { status: 403, type: 'permission_error' },
   account_disabled: { status: 403, type: 'permission_error' },
   cross_site: { status: 403, type: 'permission_error' },
   not_found: { status: 404, type: 'invalid_request_error' },

@@ -27,6 +27,7 @@ export function callerOf(
   rules: ClaimRules,
 ): KeyAnswer | undefined {
   const subject = own(claims, rules.userClaim)
+  if (rules.userClaim === 'email' && !isVerified(own(claims, 'email_verified'))) return undefined
   if (typeof subject !== 'string' || subject === '' || subject.length > MAX_USER_CHARS) return undefined
   const identity: Identity = Object.freeze({ user: oidcUser(rules.issuer, subject), key: OIDC_KEY })
   const caller = { identity, identityText: identityText(identity), tier: tierOf(claims, rules) }
@@ -42,6 +43,14 @@ export function oidcUser(issuer: string, subject: string): string {
     .update(JSON.stringify([issuer, subject]))
     .digest('base64url')
   return OIDC_USER_PREFIX + digest.slice(0, ID_CHARS)
+}
+
+/**
+ * OpenID Connect Core section 5.1: an address that its issuer has not verified is what its user typed, which may be
+ * somebody else's. Some issuers write the boolean as text.
+ */
+function isVerified(claim: unknown): boolean {
+  return claim === true || claim === 'true'
 }
 
 function tierOf(claims: Readonly<Record<string, unknown>>, { tierClaim, tiers }: ClaimRules): TierName {

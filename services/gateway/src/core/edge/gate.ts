@@ -1,44 +1,7 @@
+import { unknownRoute } from '../admission.ts'
 import type { Refusal } from '../refusal.ts'
-
-interface Methods {
-  readonly set: ReadonlySet<string>
-  /** The value of `Allow` (RFC 9110 section 10.2.1). */
-  readonly allow: string
-}
-
-const methods = (...names: string[]): Methods => ({ set: new Set(names), allow: names.join(', ') })
-const READ = methods('GET', 'HEAD', 'OPTIONS')
-const POST = methods('POST', 'OPTIONS')
-const BOTH = methods('GET', 'HEAD', 'POST', 'OPTIONS')
-const ANY = methods('GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS')
-
-/** Paths whose methods their APIs fix; whatever else is below `/v1/` goes through by its own method. */
-const BY_PATH: ReadonlyMap<string, Methods> = new Map([
-  ['/v1/chat/completions', BOTH],
-  ['/v1/completions', POST],
-  ['/v1/embeddings', POST],
-  ['/v1/responses', POST],
-  ['/v1/messages', POST],
-  ['/v1/messages/count_tokens', POST],
-  ['/v1/models', READ],
-  ['/api/chat', POST],
-  ['/api/generate', POST],
-  ['/api/embed', POST],
-  ['/api/embeddings', POST],
-  ['/api/show', POST],
-  ['/api/tags', READ],
-  ['/api/ps', READ],
-  ['/api/version', READ],
-])
-
-/** Path and method of every call that is known by name. */
-export function knownCalls(): string[] {
-  return [...BY_PATH].flatMap(([path, { set }]) => [...set].map(method => `${method} ${path}`))
-}
-
-export function allowedMethods(path: string): string {
-  return (BY_PATH.get(path) ?? ANY).allow
-}
+import type { Route } from '../routes/route-table.ts'
+import type { Routes } from '../routes/routes.ts'
 
 const ENCODED: Refusal = Object.freeze({
   reason: 'unsupported',
@@ -54,23 +17,52 @@ const OVERLOADED: Refusal = Object.freeze({
   retryAfterMs: 2_000,
 })
 
-/** Why a call is turned away before a byte of its body is read, or undefined. */
-export function gateRefusal(
-  method: string,
-  path: string,
-  contentEncoding: string | undefined,
-  overloaded: boolean,
-): Refusal | undefined {
-  if (overloaded) return OVERLOADED
-  const known = BY_PATH.get(path)
-  if (known !== undefined && !known.set.has(method)) {
-    return {
-      reason: 'method_not_allowed',
-      code: 'method_not_allowed',
-      message: `${method} is not allowed for ${path}: use ${known.allow}.`,
-      headers: { allow: known.allow },
-    }
+/**
+ * RFC 9110 section 15.5.22. Codex opens a WebSocket on `/v1/responses` and calls it over HTTP when it reads a 426.
+ * The connection is closed, because what follows on it may be frames.
+ */
+const NO_WEBSOCKET: Refusal = Object.freeze({
+  reason: 'unsupported',
+  code: 'websocket_not_supported',
+  message: 'WebSockets are not served here: call this route over HTTP.',
+  headers: Object.freeze({ upgrade: 'HTTP/1.1', connection: 'close, upgrade' }),
+  status: 426,
+})
+
+/** A call as its head says it is. */
+export interface CallHead {
+  readonly method: string
+  readonly path: string
+  readonly contentEncoding: string | undefined
+  readonly upgrade: string | undefined
+}
+
+export type Gate =
+  | { readonly kind: 'route'; readonly route: Route }
+  /** Refused whoever asks. */
+  | { readonly kind: 'refused'; readonly refusal: Refusal }
+  /** The path is not served: said after the key was checked, so that it counts for its caller. */
+  | { readonly kind: 'unknown'; readonly refusal: Refusal }
+
+/** What a call's head leads to, before a byte of its body is read. */
+export function gateOf(head: CallHead, routes: Routes, overloaded: boolean): Gate {
+  if (overloaded) return { kind: 'refused', refusal: OVERLOADED }
+  const { method, path, contentEncoding, upgrade } = head
+  const match = routes.match(method, path)
+  if (match.kind === 'unknown') return { kind: 'unknown', refusal: unknownRoute(method, path) }
+  // `h2c` of some HTTP clients is an offer that a server may ignore (RFC 9110 section 7.8).
+  if (upgrade?.toLowerCase() === 'websocket') return { kind: 'refused', refusal: NO_WEBSOCKET }
+  if (match.kind === 'method') return { kind: 'refused', refusal: wrongMethod(head, match.allow) }
+  if (contentEncoding !== undefined && contentEncoding.toLowerCase() !== 'identity')
+    return { kind: 'refused', refusal: ENCODED }
+  return match
+}
+
+function wrongMethod({ method, path }: CallHead, allow: string): Refusal {
+  return {
+    reason: 'method_not_allowed',
+    code: 'method_not_allowed',
+    message: `${method} is not allowed for ${path.slice(0, 256)}: use ${allow}.`,
+    headers: { allow },
   }
-  if (contentEncoding !== undefined && contentEncoding.toLowerCase() !== 'identity') return ENCODED
-  return undefined
 }

@@ -112,9 +112,17 @@ function isHost(value: string | string[] | undefined): boolean {
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
 const WRONG = /[\x00-\x20\x7f-\uffff#\\]/
 /** Only such paths need a closer look. */
-const UNUSUAL = /%|\/\./
+const UNUSUAL = /[%;]|\/\./
 const BROKEN_ESCAPE = /%(?![0-9A-Fa-f]{2})/
 const ESCAPED_CONTROL = /%(?:[01][0-9A-Fa-f]|7[Ff])/
+/**
+ * What two servers may read differently: path parameters, and percent signs, dots, slashes and backslashes that are
+ * escaped. With `%25` refused there is no second level of escapes.
+ */
+const AMBIGUOUS = /;|%(?:25|2e|2f|3b|5c)/i
+/** Names of models hold slashes, which SDKs escape; the gateway itself answers these calls. */
+const MODEL_NAME = /^\/v1\/models\//
+const AMBIGUOUS_MODEL = /;|%(?:25|2e|3b|5c)/i
 /** `.` and `..` as an upstream may read them: they would lead out of the roots that are served. */
 const DOT_SEGMENT = /(?:\/|%2f|%5c)(?:\.|%2e){1,2}(?:\/|%2f|%5c|$)/i
 
@@ -126,7 +134,8 @@ function targetFault(method: string, url: string, { maxUrlBytes }: HeadLimits): 
   const query = url.indexOf('?')
   const path = query === -1 ? url : url.slice(0, query)
   if (BROKEN_ESCAPE.test(path) || ESCAPED_CONTROL.test(path) || DOT_SEGMENT.test(path)) return BAD_TARGET
-  return undefined
+  const ambiguous = MODEL_NAME.test(path) ? AMBIGUOUS_MODEL : AMBIGUOUS
+  return ambiguous.test(path) ? BAD_TARGET : undefined
 }
 
 const ABSOLUTE = /^https?:\/\/([^/?]*)(.*)$/i

@@ -1,5 +1,6 @@
 import type { Identity, PriceBook, TierName } from '@fluxgate/contracts'
 import type { Dialect } from '../dialect/dialect.ts'
+import type { Route } from '../routes/route-table.ts'
 import type { CallTrace } from './trace.ts'
 
 /** One request as it goes through the gateway: what every fact about it repeats. */
@@ -7,6 +8,8 @@ export interface Call {
   readonly id: string
   readonly method: string
   readonly path: string
+  /** Undefined where the path is not served. */
+  readonly route: Route | undefined
   readonly dialect: Dialect
   readonly address: string
   readonly agent: string | undefined
@@ -20,6 +23,7 @@ export interface Call {
 
 /** A call that was let through, and what was taken for it. */
 export interface AdmittedCall extends Call {
+  readonly route: Route
   readonly identity: Identity
   readonly identityText: string
   readonly tier: TierName

@@ -1,12 +1,15 @@
 import type { RefusalReason } from '../refusal.ts'
 import type { DialectName } from '../routing/upstream-spec.ts'
 import type { Vendor } from '../usage/vendors/vendor.ts'
+import type { Boundary } from './boundary.ts'
 
 /** Stops, holds and continues one upstream call. */
 export interface UpstreamControl {
   abort(reason: Error): void
   pause(): void
   resume(): void
+  /** The answer is whole for its reader: nothing more of it is read, and it holds no slot. */
+  finish(): void
 }
 
 export type ResponseHeaders = Readonly<Record<string, string | string[] | undefined>>
@@ -33,8 +36,15 @@ export interface UpstreamRequest {
   readonly path: string
   readonly headers: Record<string, string>
   readonly body: Buffer | undefined
+  /** The client's own bytes where `body` asks for usage in its name: for servers that refuse to be asked. */
+  readonly bodyAsGiven: Buffer | undefined
   readonly model: string
   readonly dialect: DialectName
+  /** Whose call it is: circuits count callers. */
+  readonly caller: string
+  /** Whether it may reach an upstream twice: it stores and changes nothing there. */
+  readonly isRepeatable: boolean
+  readonly boundary: Boundary
 }
 
 /** What an {@link UpstreamError} may say besides. */

@@ -1,31 +1,6 @@
 import type { ResponseHeaders } from '../exchange/upstream.ts'
 import type { RetryPolicy } from './policy.ts'
 
-/** POSTs that store and change nothing at the upstream, so that doing them twice only costs. */
-const MODEL_CALLS = new Set([
-  '/v1/chat/completions',
-  '/v1/completions',
-  '/v1/embeddings',
-  '/v1/responses',
-  '/v1/moderations',
-  '/v1/rerank',
-  '/v1/messages',
-  '/v1/messages/count_tokens',
-  '/api/chat',
-  '/api/generate',
-  '/api/embed',
-  '/api/embeddings',
-  '/api/show',
-])
-
-/** Whether a call may reach an upstream twice: safe methods (RFC 9110 section 9.2.1) and model calls. */
-export function isRepeatable(method: string, url: string): boolean {
-  if (method === 'GET' || method === 'HEAD') return true
-  if (method !== 'POST') return false
-  const query = url.indexOf('?')
-  return MODEL_CALLS.has(query === -1 ? url : url.slice(0, query))
-}
-
 /** The server says "later" or "not me"; 529 is Anthropic's "overloaded". */
 const RETRYABLE = new Set([429, 500, 502, 503, 504, 529])
 

@@ -5,7 +5,7 @@ import { chooseOne } from './choose.ts'
 import { Circuit } from './circuit.ts'
 import { fallbacksOf, matches, modelNames } from './model-names.ts'
 import { DEFAULT_POLICY } from './policy.ts'
-import { backoffMs, isRepeatable, isRetryableAnswer, retryAfterMsOf } from './retry.ts'
+import { backoffMs, isRetryableAnswer, retryAfterMsOf } from './retry.ts'
 import { RetryBudget } from './retry-budget.ts'
 
 const { circuit: policy, retry } = DEFAULT_POLICY
@@ -187,17 +187,7 @@ describe('retries', () => {
     )
   })
 
-  it('are for calls that may be repeated', () => {
-    for (const [method, url, may] of [
-      ['GET', '/v1/files', true],
-      ['POST', '/v1/chat/completions?x=1', true],
-      ['POST', '/api/chat', true],
-      ['POST', '/v1/files', false],
-      ['POST', '/v1/batches', false],
-      ['DELETE', '/v1/models/x', false],
-    ] as const) {
-      assert.equal(isRepeatable(method, url), may, url)
-    }
+  it('are for answers that say later, or not me', () => {
     for (const status of [429, 500, 502, 503, 504, 529]) assert.ok(isRetryableAnswer(status, {}, true))
     for (const status of [200, 400, 401, 404, 408, 501]) assert.ok(!isRetryableAnswer(status, {}, true))
     assert.equal(isRetryableAnswer(503, {}, false), false)

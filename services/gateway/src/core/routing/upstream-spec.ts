@@ -34,10 +34,12 @@ export interface UpstreamSpec {
   readonly weight: number
   readonly maxInFlight: number
   readonly connectTimeoutMs: number
-  /** To the answer's headers: a model may think for minutes. */
+  /** To the answer's first byte, of a stream to its first event: a model may think for minutes. */
   readonly firstByteTimeoutMs: number
   /** Between two pieces of an answer. */
   readonly idleTimeoutMs: number
+  /** Whether usage is asked of streams whose client did not (`stream_options.include_usage`). */
+  readonly askForUsage: boolean
   readonly health: HealthCheck | undefined
 }
 
@@ -86,6 +88,7 @@ export function specOfUrl(text: string, defaults: UpstreamDefaults): UpstreamSpe
     connectTimeoutMs: defaults.connectTimeoutMs,
     firstByteTimeoutMs: defaults.firstByteTimeoutMs,
     idleTimeoutMs: defaults.idleTimeoutMs,
+    askForUsage: true,
     health: undefined,
   }
 }

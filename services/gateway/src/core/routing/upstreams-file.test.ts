@@ -59,6 +59,7 @@ describe('UPSTREAMS_FILE', () => {
       connectTimeoutMs: 1,
       firstByteTimeoutMs: 9,
       idleTimeoutMs: 3,
+      askForUsage: true,
       health: { path: '/health', intervalMs: 10_000, timeoutMs: 5_000, expect: [200], failures: 2 },
     })
     assert.equal(b!.headers.authorization, `Basic ${Buffer.from('user:p@ss').toString('base64')}`)

@@ -45,6 +45,7 @@ const UpstreamEntry = Type.Object(
         STRICT,
       ),
     ),
+    askForUsage: Type.Optional(Type.Boolean()),
     health: Type.Optional(
       Type.Object(
         {
@@ -174,6 +175,7 @@ function specOf(entry: UpstreamEntry, defaults: UpstreamDefaults, reading: Readi
     connectTimeoutMs: timeouts.connectMs ?? defaults.connectTimeoutMs,
     firstByteTimeoutMs: timeouts.firstByteMs ?? defaults.firstByteTimeoutMs,
     idleTimeoutMs: timeouts.idleMs ?? defaults.idleTimeoutMs,
+    askForUsage: entry.askForUsage ?? true,
     health: entry.health && healthOf(entry.health),
   }
 }

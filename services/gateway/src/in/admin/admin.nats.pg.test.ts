@@ -3,7 +3,8 @@ import { after, before, describe, test } from 'node:test'
 import { BUCKETS, type FluxgateEvent, jsonParser, LimitsPolicy } from '@fluxgate/contracts'
 import { Bucket, replay } from '@fluxgate/nats'
 import { LIMITS_KEY } from '../../out/policy.ts'
-import { type AdminStand, ROUTING, startAdmin, TOKEN } from './test-admin.ts'
+import { DASHBOARD_ROUTES } from './authorize.ts'
+import { type AdminStand, DASHBOARD_TOKEN, METRICS_TOKEN, ROUTING, startAdmin, TOKEN } from './test-admin.ts'
 
 let stand: AdminStand
 before(async () => {
@@ -58,6 +59,47 @@ describe('the admin face', () => {
     assert.deepEqual((await ask('GET', '/admin/health', undefined, '')).json, { status: 'alive' })
     assert.deepEqual(stand.events, [])
     assert.equal((await ask('GET', '/admin/users', undefined, `bearer ${TOKEN}`)).status, 200)
+  })
+
+  test('lets a token of one purpose do that and nothing else', async () => {
+    const routes = [
+      'GET /metrics',
+      'GET /admin/users',
+      'GET /admin/throttles',
+      'GET /admin/prices',
+      'GET /admin/openapi.json',
+      'PUT /admin/tiers/gold',
+      'DELETE /admin/tiers/gold',
+      'POST /admin/throttle',
+      'POST /admin/rate_limit',
+      'PUT /admin/policy/guard',
+      'GET /admin/nothing',
+      ...DASHBOARD_ROUTES,
+    ]
+    for (const route of routes) {
+      const [method, url] = route.split(' ') as ['GET' | 'POST' | 'PUT' | 'DELETE', string]
+      for (const [token, may] of [
+        [DASHBOARD_TOKEN, DASHBOARD_ROUTES.has(route)],
+        [METRICS_TOKEN, route === 'GET /metrics'],
+      ] as const) {
+        const answer = await ask(method, url.replace(':id', 'no_such_key'), undefined, `Bearer ${token}`)
+        if (may) assert.ok(![401, 403].includes(answer.status), `${route}: ${answer.status}`)
+        else assert.deepEqual([answer.status, answer.code], [403, 'forbidden_token'], `${route} ${token}`)
+      }
+    }
+  })
+
+  test('names who ordered it when the dashboard says so, and nobody else can name another', async () => {
+    const order = async (token: string, user: string, actor: string) => {
+      const header = { 'x-fluxgate-actor': actor }
+      const made = await ask('POST', '/admin/users', { user_id: user }, `Bearer ${token}`, header)
+      assert.equal(made.status, 201)
+      const event = stand.events.find(({ data }) => 'user' in data && data.user === user)
+      return event && 'actor' in event.data ? event.data.actor : undefined
+    }
+    assert.equal(await order(DASHBOARD_TOKEN, 'ordered-1', 'operator:u_olga'), 'operator:u_olga')
+    assert.equal(await order(DASHBOARD_TOKEN, 'ordered-2', 'system'), 'dashboard')
+    assert.equal(await order(TOKEN, 'ordered-3', 'operator:u_olga'), 'admin')
   })
 
   test('shows the key once, and never a hash or an address of a person', async () => {

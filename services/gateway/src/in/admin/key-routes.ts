@@ -44,14 +44,16 @@ export function routeKeys(scope: FastifyInstance, { accounts, epochMs }: KeyDeps
     if (!read.ok) return sendFault(reply, read.fault)
     const { user_id, tier, name = '', expires_in_days: days } = read.value
     const expiresAt = days === undefined ? undefined : epochMs() + days * DAY_MS
-    const outcome = await accounts.generateKey(user_id, { tier, name, expiresAt })
+    const outcome = await accounts.as(request.actor).generateKey(user_id, { tier, name, expiresAt })
     return send(reply, 201, outcome, ({ userId, expiresAt: expires_at, ...made }) => {
       return { ...made, user_id: userId, expires_at }
     })
   })
 
   scope.delete<{ Params: { id: string } }>('/admin/keys/:id', REVOKE, async (request, reply) => {
-    const revoked = await accounts.revokeKey(request.params.id, 'revoked by an administrator')
+    const revoked = await accounts
+      .as(request.actor)
+      .revokeKey(request.params.id, 'revoked by an administrator')
     return revoked ? reply.code(204).send() : sendFault(reply, NO_KEY)
   })
 

@@ -11,7 +11,7 @@ import { json, told } from '../openapi/operation.ts'
 import { serveOpenApi } from '../openapi/serve.ts'
 import { Alive, Routing } from '../openapi/shapes.ts'
 import { type FaultLog, faultOf, sendFault } from '../portal/answer.ts'
-import { requireToken } from './authorize.ts'
+import { type AdminTokens, requireToken } from './authorize.ts'
 import { routeBudgets } from './budget-routes.ts'
 import { routeGuardPolicy } from './guard-policy-routes.ts'
 import { routeKeys } from './key-routes.ts'
@@ -23,7 +23,7 @@ import { routeTiers } from './tier-routes.ts'
 import { routeUsers } from './user-routes.ts'
 
 export interface AdminDeps {
-  readonly token: string
+  readonly tokens: AdminTokens
   readonly accounts: AdminAccounts
   readonly penaltyBox: PenaltyBox
   readonly policyBook: PolicyBook
@@ -50,7 +50,7 @@ const QUIET: FaultLog = { warn() {}, error() {} }
 export async function registerAdmin(app: FastifyInstance, deps: AdminDeps): Promise<void> {
   const { log = QUIET } = deps
   await app.register(async scope => {
-    requireToken(scope, deps.token, new Set(['/admin/health']))
+    requireToken(scope, deps.tokens, new Set(['/admin/health']))
     scope.setErrorHandler<Error>((error, _request, reply) => {
       if (!isUnconfirmed(error)) return sendFault(reply, faultOf(error, log))
       log.warn({ err: error }, 'the event log did not take an order')

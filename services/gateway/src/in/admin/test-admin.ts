@@ -29,6 +29,8 @@ import { assertTold } from '../openapi/test-conformity.ts'
 import { registerAdmin } from './routes.ts'
 
 export const TOKEN = 'a token for administrators'
+export const DASHBOARD_TOKEN = 'a token for the dashboard'
+export const METRICS_TOKEN = 'a token for the scraper'
 export const ROUTING = { upstreams: [], waiting: 0, retries: 1, fallbacks: 0, retriesSpared: 0, file: null }
 const quiet = { info() {}, warn() {}, error() {} }
 
@@ -54,6 +56,7 @@ export interface AdminStand extends AsyncDisposable {
     url: string,
     body?: object | string,
     authorization?: string,
+    more?: Record<string, string>,
   ): Promise<AdminAnswer>
 }
 
@@ -75,7 +78,7 @@ export async function startAdmin(): Promise<AdminStand> {
   const app = Fastify()
   stack.defer(() => app.close())
   await registerAdmin(app, {
-    token: TOKEN,
+    tokens: { operator: TOKEN, dashboard: DASHBOARD_TOKEN, metrics: METRICS_TOKEN },
     accounts: adminAccounts({
       db,
       make,
@@ -117,8 +120,13 @@ export async function startAdmin(): Promise<AdminStand> {
     url: string,
     body?: object | string,
     authorization = `Bearer ${TOKEN}`,
+    more: Record<string, string> = {},
   ): Promise<AdminAnswer> {
-    const headers = { authorization, ...(body === undefined ? {} : { 'content-type': 'application/json' }) }
+    const headers = {
+      ...more,
+      authorization,
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+    }
     const answer = await app.inject({
       method,
       url,

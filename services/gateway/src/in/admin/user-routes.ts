@@ -59,32 +59,42 @@ export function routeUsers(scope: FastifyInstance, { accounts }: { readonly acco
     const read = readNewUser(request.body)
     if (!read.ok) return sendFault(reply, read.fault)
     const { user_id: id, tier, role } = read.value
-    return send(reply, 201, await accounts.createUser({ id, tier, role }), user => user)
+    return send(reply, 201, await accounts.as(request.actor).createUser({ id, tier, role }), user => user)
   })
 
   scope.post('/admin/users/disable', DISABLE, async (request, reply) => {
     const read = readUserOrder(request.body)
     if (!read.ok) return sendFault(reply, read.fault)
     const { user_id, reason = 'disabled by an administrator' } = read.value
-    return send(reply, 200, await accounts.disableUser(user_id, reason), user => user)
+    return send(reply, 200, await accounts.as(request.actor).disableUser(user_id, reason), user => user)
   })
 
   scope.post('/admin/users/enable', ENABLE, async (request, reply) => {
     const read = readUserOrder(request.body)
     if (!read.ok) return sendFault(reply, read.fault)
     const { user_id, reason = 'enabled by an administrator' } = read.value
-    return send(reply, 200, await accounts.enableUser(user_id, reason), user => user)
+    return send(reply, 200, await accounts.as(request.actor).enableUser(user_id, reason), user => user)
   })
 
   scope.post('/admin/tier', TIER, async (request, reply) => {
     const read = readTier(request.body)
     if (!read.ok) return sendFault(reply, read.fault)
-    return send(reply, 200, await accounts.setTier(read.value.user_id, read.value.tier), changed => changed)
+    return send(
+      reply,
+      200,
+      await accounts.as(request.actor).setTier(read.value.user_id, read.value.tier),
+      changed => changed,
+    )
   })
 
   scope.post('/admin/role', ROLE, async (request, reply) => {
     const read = readRole(request.body)
     if (!read.ok) return sendFault(reply, read.fault)
-    return send(reply, 200, await accounts.setRole(read.value.user_id, read.value.role), changed => changed)
+    return send(
+      reply,
+      200,
+      await accounts.as(request.actor).setRole(read.value.user_id, read.value.role),
+      changed => changed,
+    )
   })
 }

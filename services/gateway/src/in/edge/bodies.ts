@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http'
 import type { Readable } from 'node:stream'
 import { tooLarge } from '../../core/admission.ts'
 import type { Refusal } from '../../core/refusal.ts'
@@ -7,6 +8,8 @@ import type { EdgeLimits } from './limits.ts'
 /** What one request's body occupies, from its first byte until its answer is sent. */
 export interface BodyShare {
   bytes: number
+  /** False until a key was accepted: callers without one have a quarter of the room. */
+  isKnown: boolean
 }
 
 type Done = (body: Buffer | Refusal) => void
@@ -16,8 +19,12 @@ interface Reading {
   readonly fail: (refusal: Refusal) => void
 }
 
-/** Smaller bodies are not counted: as many as there may be connections fit into memory. */
-const COUNTED_BYTES = 64 * 1024
+/** What HTTP/1.1 hands over before anybody reads: Node's buffer of a request. */
+const HTTP1_WINDOW_BYTES = 64 * 1024
+/** What a waiting request costs without any body: its head, and the objects around it. */
+const REQUEST_BYTES = 16 * 1024
+/** The part of the room that callers without an accepted key can fill. */
+const STRANGERS_SHARE = 0.25
 const FIRST_BUFFER_BYTES = 16 * 1024
 /** A body in pieces of a few bytes costs a callback for each: beyond this many pieces they must be larger. */
 const MANY_PIECES = 4_096
@@ -39,22 +46,34 @@ const BROKEN: Refusal = Object.freeze({
   message: 'The body of the request broke off.',
 })
 const NO_BODY = Buffer.alloc(0)
-const NO_ROOM: Refusal = Object.freeze({
+export const NO_ROOM: Refusal = Object.freeze({
   reason: 'overloaded',
   code: 'bodies_full',
-  message: 'This gateway node holds as many large requests as it can. Please try again.',
+  message: 'This gateway node holds as many request bodies as it can. Please try again.',
   retryAfterMs: 2_000,
 })
 
-type BodyLimits = Pick<EdgeLimits, 'maxBodyBytes' | 'maxBodiesBytes' | 'requestTimeoutMs' | 'checkEveryMs'>
+type BodyLimits = Pick<
+  EdgeLimits,
+  'maxBodyBytes' | 'maxBodiesBytes' | 'streamWindowBytes' | 'requestTimeoutMs' | 'checkEveryMs'
+>
 
-/** Reads request bodies into one buffer each: bounded in size, in time, in pieces, and all together. */
+/** What is asked of a request whose body is held or read. */
+export type BodyRequest = Readable & Pick<IncomingMessage, 'headers' | 'httpVersionMajor'>
+
+/**
+ * Reads request bodies into one buffer each: bounded in size, in time, in pieces, and all together. Every byte counts,
+ * also what a client may send before anybody reads (the window of its stream), so that many small bodies are bounded as
+ * few large ones are.
+ */
 export class Bodies implements Disposable {
   readonly #limits: BodyLimits
   readonly #nowMs: () => number
   readonly #reading = new Roster<Reading>()
   readonly #timer: NodeJS.Timeout
   #held = 0
+  /** Part of it for callers without an accepted key. */
+  #strangers = 0
 
   constructor(limits: BodyLimits, nowMs: () => number = () => performance.now()) {
     this.#limits = limits
@@ -63,26 +82,37 @@ export class Bodies implements Disposable {
     this.#timer.unref()
   }
 
-  /** Bytes of counted bodies. */
+  /** Bytes of all bodies, and of the windows of those that are not read yet. */
   get heldBytes(): number {
     return this.#held
   }
 
-  /** Whether a body of this declared length must be counted; NaN: its length is not declared. */
-  isCounted(declared: number): boolean {
-    return !(declared <= COUNTED_BYTES)
-  }
-
   release(share: BodyShare): void {
-    this.#held -= share.bytes
-    share.bytes = 0
+    this.#set(share, 0)
   }
 
-  /** @param declared the Content-Length, or NaN  @param share where a counted body's bytes are noted */
-  read(stream: Readable, declared: number, share: BodyShare | undefined, done: Done): void {
+  /**
+   * Takes room for what may arrive of a body before it is read.
+   * @param most what is read of it at the most  @returns false where there is no room
+   */
+  takeWindow(request: BodyRequest, share: BodyShare, most = Number.POSITIVE_INFINITY): boolean {
+    const window = request.httpVersionMajor === 1 ? HTTP1_WINDOW_BYTES : this.#limits.streamWindowBytes
+    const declared = declaredBytes(request)
+    const bytes = Number.isNaN(declared) ? (mayHaveBody(request) ? window : 0) : Math.min(declared, window)
+    return this.#reserve(share, Math.max(REQUEST_BYTES, Math.min(bytes, most)))
+  }
+
+  /** Reads the body of a caller whose key was accepted. */
+  read(stream: BodyRequest, share: BodyShare, done: Done): void {
     const { maxBodyBytes } = this.#limits
+    const declared = declaredBytes(stream)
+    this.#setKnown(share)
     if (declared > maxBodyBytes) {
       done(tooLarge(maxBodyBytes))
+      return
+    }
+    if (!this.takeWindow(stream, share)) {
+      done(NO_ROOM)
       return
     }
     let buffer: Buffer | undefined
@@ -109,7 +139,7 @@ export class Bodies implements Disposable {
       } else {
         if (total > buffer.length) {
           const size = nextSize(total, declared, maxBodyBytes)
-          if (share && !this.#reserve(share, size)) return NO_ROOM
+          if (!this.#reserve(share, size)) return NO_ROOM
           const larger = Buffer.allocUnsafeSlow(size)
           buffer.copy(larger, 0, 0, length)
           buffer = larger
@@ -126,8 +156,9 @@ export class Bodies implements Disposable {
     }
     // With all that was declared the body is whole: Node's parser lets no more bytes through.
     const onEnd = (): void => {
-      if (share && length <= COUNTED_BYTES) this.release(share)
-      finish(buffer ? trimmed(buffer, length) : NO_BODY)
+      const body = buffer ? trimmed(buffer, length) : NO_BODY
+      this.#set(share, heldBytesOf(body))
+      finish(body)
     }
     const onError = (): void => fail(BROKEN)
     const onClose = (): void => finish(BROKEN)
@@ -141,10 +172,24 @@ export class Bodies implements Disposable {
 
   #reserve(share: BodyShare, size: number): boolean {
     const more = size - share.bytes
-    if (this.#held + more > this.#limits.maxBodiesBytes) return false
-    this.#held += more
-    share.bytes = size
+    if (more <= 0) return true
+    const { maxBodiesBytes } = this.#limits
+    if (this.#held + more > maxBodiesBytes) return false
+    if (!share.isKnown && this.#strangers + more > maxBodiesBytes * STRANGERS_SHARE) return false
+    this.#set(share, size)
     return true
+  }
+
+  #set(share: BodyShare, bytes: number): void {
+    this.#held += bytes - share.bytes
+    if (!share.isKnown) this.#strangers += bytes - share.bytes
+    share.bytes = bytes
+  }
+
+  #setKnown(share: BodyShare): void {
+    if (share.isKnown) return
+    this.#strangers -= share.bytes
+    share.isKnown = true
   }
 
   #failLate(): void {
@@ -164,4 +209,22 @@ function nextSize(total: number, declared: number, most: number): number {
 function trimmed(buffer: Buffer, length: number): Buffer {
   const body = buffer.subarray(0, length)
   return body.buffer.byteLength > 2 * length + FIRST_BUFFER_BYTES ? Buffer.from(body) : body
+}
+
+/** The memory that a body keeps alive. */
+function heldBytesOf(body: Buffer): number {
+  return Math.min(body.buffer.byteLength, 2 * body.length + FIRST_BUFFER_BYTES)
+}
+
+/** NaN when it is not told. */
+function declaredBytes({ headers }: Pick<IncomingMessage, 'headers'>): number {
+  return Number(headers['content-length'] ?? Number.NaN)
+}
+
+/** Without a length HTTP/1.1 has a body only in chunks; HTTP/2 says nothing at the head. */
+function mayHaveBody({
+  httpVersionMajor,
+  headers,
+}: Pick<BodyRequest, 'httpVersionMajor' | 'headers'>): boolean {
+  return httpVersionMajor !== 1 || headers['transfer-encoding'] !== undefined
 }

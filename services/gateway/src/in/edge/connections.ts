@@ -10,6 +10,8 @@ interface Line {
   readonly socket: Socket
   /** The newest answer, sent or not. */
   last: ServerResponse | undefined
+  /** Answers that are not at their end; several where requests are pipelined. */
+  readonly open: Set<ServerResponse>
   /** Nothing more is taken from this connection: its last answer is on its way. */
   ended: boolean
   requests: number
@@ -77,9 +79,23 @@ export class Connections implements Disposable {
 
   /** A connection on which HTTP/1.1 is spoken; over TLS its socket is not the one that was accepted. */
   open(socket: Socket): void {
-    const line: Line = { socket, last: undefined, ended: false, requests: 0, flushed: 0, stalledSinceMs: 0 }
+    const line: Line = {
+      socket,
+      last: undefined,
+      open: new Set(),
+      ended: false,
+      requests: 0,
+      flushed: 0,
+      stalledSinceMs: 0,
+    }
     this.#lines.set(socket, line)
-    socket.once('close', () => this.#lines.delete(socket))
+    socket.once('close', () => {
+      this.#lines.delete(socket)
+      // Node closes the answer that has the socket; those of pipelined requests behind it would never hear of it.
+      setImmediate(() => {
+        for (const response of line.open) if (!response.closed) response.destroy().emit('close')
+      })
+    })
     // Node ends a connection after its last answer by this call. Ending it with bytes unread makes the system send a
     // reset, which takes the answer from the client (RFC 9112 section 9.6).
     const destroySoon = socket.destroySoon.bind(socket)
@@ -96,6 +112,8 @@ export class Connections implements Disposable {
     if (line === undefined) return true
     if (line.ended) return false
     line.last = response
+    line.open.add(response)
+    response.once('close', () => line.open.delete(response))
     if (++line.requests === this.#limits.maxRequestsPerConnection || this.#draining) {
       line.ended = true
       response.setHeader('connection', 'close')

@@ -2,12 +2,14 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Http2ServerRequest, type Http2ServerResponse } from 'node:http2'
 import type { Socket } from 'node:net'
 import { type CorsPolicy, corsHeaders, preflightHeaders } from '../../core/edge/cors.ts'
-import { allowedMethods } from '../../core/edge/gate.ts'
 import { type EdgeFault, headFault, originForm } from '../../core/edge/request-head.ts'
+import type { Routes } from '../../core/routes/routes.ts'
 import type { RawReply } from '../raw-reply.ts'
 import { answerFault, faultBytes } from './answer.ts'
+import type { Bodies, BodyShare } from './bodies.ts'
 import type { Connections } from './connections.ts'
 import type { EdgeLimits } from './limits.ts'
+import type { OpenRequests } from './open-requests.ts'
 
 export type Request = IncomingMessage | Http2ServerRequest
 export type Response = ServerResponse | Http2ServerResponse
@@ -16,6 +18,9 @@ export type Handler = (request: Request, response: Response) => void
 export interface DoorOptions {
   readonly limits: EdgeLimits
   readonly connections: Connections
+  readonly requests: OpenRequests
+  readonly bodies: Bodies
+  readonly routes: Routes
   readonly cors: CorsPolicy | undefined
   /** Tell browsers to come by TLS only (RFC 6797); not for a certificate that they must be told to accept. */
   readonly hsts: boolean
@@ -35,11 +40,12 @@ const NO_EXPECTATION: EdgeFault = Object.freeze({
   code: 'unknown_expectation',
   message: 'The only expectation that can be met is 100-continue.',
 })
+const ALL_METHODS = 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS'
 const NO_TUNNEL: EdgeFault = Object.freeze({
   status: 405,
   code: 'method_not_allowed',
   message: 'This is not a proxy for CONNECT.',
-  headers: Object.freeze({ allow: 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS' }),
+  headers: Object.freeze({ allow: ALL_METHODS }),
 })
 
 const BAD_VERSION: EdgeFault = Object.freeze({
@@ -128,16 +134,32 @@ function admit(options: DoorOptions, request: Request, response: Response): bool
   }
   const url = request.url!
   if (isCall(url)) {
-    if (request.method === 'OPTIONS') return answerOptions(response, request, cors)
+    if (request.method === 'OPTIONS') return answerOptions(options, response, request)
+    if (!options.requests.enter(response, true)) return refuse(options, request, response, BUSY)
     const { origin } = request.headers
     if (cors && typeof origin === 'string') setHeaders(response, corsHeaders(cors, origin))
     return true
   }
-  if (url === '*') return answerOptions(response, request, undefined)
+  if (url === '*') return answerOptions(options, response, request)
   response.setHeader('x-content-type-options', 'nosniff')
   if (options.hsts) response.setHeader('strict-transport-security', HSTS)
   // Calls of models are refused later, with a fact; a balancer's questions are always answered.
-  if (options.overloaded() && !ALWAYS.has(url)) return refuse(options, request, response, BUSY)
+  if (ALWAYS.has(url)) return true
+  if (
+    options.overloaded() ||
+    !options.requests.enter(response, false) ||
+    !takeBody(options, request, response)
+  )
+    return refuse(options, request, response, BUSY)
+  return true
+}
+
+/** Room for the body of a route, which is read before anybody is asked who it is. */
+function takeBody({ bodies, limits }: DoorOptions, request: Request, response: Response): boolean {
+  if (request.method === 'GET' || request.method === 'HEAD') return true
+  const share: BodyShare = { bytes: 0, isKnown: false }
+  if (!bodies.takeWindow(request, share, limits.maxRouteBodyBytes)) return false
+  response.once('close', () => bodies.release(share))
   return true
 }
 
@@ -157,12 +179,12 @@ function refuse(options: DoorOptions, request: Request, response: Response, faul
 }
 
 /** What a path takes; to a page of a listed origin also that it may (a CORS preflight). */
-function answerOptions(response: Response, request: Request, cors: CorsPolicy | undefined): false {
+function answerOptions({ cors, routes }: DoorOptions, response: Response, request: Request): false {
   const { url = '', headers } = request
   const query = url.indexOf('?')
-  const allow = allowedMethods(query === -1 ? url : url.slice(0, query))
+  const allow = routes.allowed(query === -1 ? url : url.slice(0, query)) ?? ALL_METHODS
   const { origin } = headers
-  const granted = cors && typeof origin === 'string' ? corsHeaders(cors, origin) : undefined
+  const granted = cors && url !== '*' && typeof origin === 'string' ? corsHeaders(cors, origin) : undefined
   const asked = headers['access-control-request-headers']
   const reply = response as RawReply
   reply.writeHead(204, {

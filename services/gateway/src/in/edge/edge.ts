@@ -6,10 +6,13 @@ import type { TLSSocket } from 'node:tls'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { corsPolicy } from '../../core/edge/cors.ts'
 import type { TlsPair } from '../../core/edge/tls-pair.ts'
+import type { Routes } from '../../core/routes/routes.ts'
+import type { Bodies } from './bodies.ts'
 import { trustedNetworks } from './client-address.ts'
 import { Connections } from './connections.ts'
 import { type Handler, openDoor } from './door.ts'
 import type { EdgeLimits } from './limits.ts'
+import { OpenRequests } from './open-requests.ts'
 import { plainServer, secureServer, tlsOptions } from './server.ts'
 import { Sessions } from './sessions.ts'
 
@@ -17,6 +20,9 @@ export interface EdgeOptions {
   readonly limits: EdgeLimits
   /** Takes the calls of models, past the router. */
   readonly calls: Handler
+  /** Which of them there are. */
+  readonly routes: Routes
+  readonly bodies: Bodies
   /** Without it HTTP/1.1 in plain text, for a balancer that ends TLS. */
   readonly tls?: TlsPair | undefined
   readonly trustedProxies?: readonly string[]
@@ -31,6 +37,7 @@ export interface Edge {
   readonly app: FastifyInstance
   readonly connections: Connections
   readonly sessions: Sessions
+  readonly requests: OpenRequests
   /** New connections get the new certificate; throws when certificate and key do not belong together. */
   renewTls(pair: TlsPair): void
   /** Sessions of before are not resumed (RFC 9325 section 3.4). */
@@ -47,10 +54,11 @@ export function createEdge(options: EdgeOptions): Edge {
   const { limits, tls, trustedProxies = [], corsOrigins = [] } = options
   const connections = new Connections(limits, trustedNetworks(trustedProxies))
   const sessions = new Sessions(limits)
+  const requests = new OpenRequests(limits.maxOpenRequests)
   const server = tls ? secureServer(limits, tls) : plainServer(limits)
   const app = Fastify({
     ajv: STRICT_SCHEMAS,
-    bodyLimit: limits.maxBodyBytes,
+    bodyLimit: limits.maxRouteBodyBytes,
     trustProxy: [...trustedProxies],
     onProtoPoisoning: 'error',
     onConstructorPoisoning: 'error',
@@ -67,6 +75,9 @@ export function createEdge(options: EdgeOptions): Edge {
         {
           limits,
           connections,
+          requests,
+          bodies: options.bodies,
+          routes: options.routes,
           cors: corsPolicy(corsOrigins),
           hsts: options.hsts ?? false,
           overloaded: options.overloaded ?? (() => false),
@@ -95,6 +106,7 @@ export function createEdge(options: EdgeOptions): Edge {
     app,
     connections,
     sessions,
+    requests,
     renewTls: pair => (server as Http2SecureServer).setSecureContext(tlsOptions(pair)),
     renewTickets: () => (server as Http2SecureServer).setTicketKeys(randomBytes(TICKET_KEY_BYTES)),
   }

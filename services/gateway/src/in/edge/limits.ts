@@ -3,8 +3,12 @@ import type { HeadLimits } from '../../core/edge/request-head.ts'
 /** Every bound of the public server. Times in milliseconds. */
 export interface EdgeLimits extends HeadLimits {
   readonly maxBodyBytes: number
-  /** All bodies above 64 KiB that are held at one time; beyond it new ones are refused. */
+  /** All bodies that are held at one time, windows of unread ones included; beyond it new ones are refused. */
   readonly maxBodiesBytes: number
+  /** A body of anything but a model call: forms of the portal, DNS messages. */
+  readonly maxRouteBodyBytes: number
+  /** Requests that are answered at one time, streams of HTTP/2 included; beyond it new ones get 503. */
+  readonly maxOpenRequests: number
   readonly maxHeaderBytes: number
   readonly maxConnections: number
   /** From one address (an IPv6 /64 counts as one), trusted proxies aside; 0: as many as there are. */

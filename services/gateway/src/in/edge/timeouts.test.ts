@@ -52,7 +52,7 @@ describe('HTTP/1.1', { timeout: 180_000 }, () => {
       const drip = setInterval(() => {
         for (const socket of crowd) socket.write('X-Slow: y\r\n')
       }, 300)
-      for (const socket of crowd) socket.write('GET /v1/files HTTP/1.1\r\nHost: gw.test\r\n')
+      for (const socket of crowd) socket.write('GET /api/ps HTTP/1.1\r\nHost: gw.test\r\n')
       await eventually(() => assert.equal(stand.edge.connections.size, CROWD))
       assert.equal((await sendRaw(stand.port, chat(), { tls })).answers[0]?.status, 200)
       const answers = await Promise.all(crowd.map(closeOf))
@@ -193,7 +193,7 @@ describe('HTTP/2', { timeout: 120_000 }, () => {
       },
     })
     const session = await open(stand)
-    const headers = { ':path': '/v1/files', authorization: 'Bearer good-key' }
+    const headers = { ':path': '/api/ps', authorization: 'Bearer good-key' }
     for (let i = 0; i < 10; i++)
       session
         .request(headers)

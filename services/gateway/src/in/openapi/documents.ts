@@ -16,7 +16,8 @@ export async function openApiDocuments(): Promise<{ public: string; admin: strin
   await registerPortal(face, {} as PortalDeps)
   const admin = Fastify()
   const token = 'of nobody'
-  await registerAdmin(admin, { token } as AdminDeps)
+  const tokens = { operator: token, dashboard: undefined, metrics: undefined }
+  await registerAdmin(admin, { tokens } as AdminDeps)
   const headers = { authorization: `Bearer ${token}` }
   const [ours, theirs] = await Promise.all([
     face.inject('/openapi.json'),

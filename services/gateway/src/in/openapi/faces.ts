@@ -9,7 +9,7 @@ export const PUBLIC_FACE: Face = {
   description:
     'Model calls in the APIs of OpenAI, Anthropic and Ollama, DNS-over-HTTPS (RFC 8484), the portal of developers, and ' +
     'the state of the node. Of the bodies of model calls only those fields are named that the gateway reads itself; all ' +
-    'of it goes to the model server, and the answer comes back, byte for byte. Other paths below /v1/ are passed on too.',
+    'of it goes to the model server, and the answer comes back, byte for byte. Other paths below /v1/ and /api/ are 404 here.',
   server: { url: 'https://localhost:8443', description: 'as `npm start` has it' },
   schemes: {
     key: {
@@ -39,9 +39,15 @@ export const ADMIN_FACE: Face = {
   description:
     'Users, keys, limits, budgets, prices, throttles and the guard’s policies. Each change is a fact in the log.',
   server: { url: 'http://127.0.0.1:9090', description: 'as `npm start` has it' },
-  schemes: { token: { type: 'http', scheme: 'bearer', description: '`ADMIN_TOKEN`' } },
+  schemes: {
+    token: {
+      type: 'http',
+      scheme: 'bearer',
+      description: '`ADMIN_TOKEN`; `ADMIN_TOKEN_DASHBOARD` and `METRICS_TOKEN` for some routes',
+    },
+  },
   needs: { '*': ['token'] },
-  faults: ['invalid_admin_token', 'internal', 'unavailable'],
+  faults: ['invalid_admin_token', 'forbidden_token', 'internal', 'unavailable'],
   named: { Fault: FAULT, User, GuardPolicy, PriceList },
   calls: {},
 }

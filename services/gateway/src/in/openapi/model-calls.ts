@@ -80,12 +80,9 @@ const options = { options: Type.Optional(reads({ num_predict: Type.Optional(Type
 const message = { ...model, messages: Type.Array(Any), system: Type.Optional(Any), ...tools }
 const LIST = 'Models of all model servers that speak this API, merged'
 
-/** What the gateway knows below `/v1/`; other paths there go to the model servers as they are. */
+/** The routes below `/v1/`; a test holds that they are those of the route table. */
 export const V1_CALLS: Paths = Object.freeze({
-  '/v1/chat/completions': {
-    post: call('openai', 'A chat completion', chat, true),
-    get: call('openai', 'Stored chat completions'),
-  },
+  '/v1/chat/completions': { post: call('openai', 'A chat completion', chat, true) },
   '/v1/completions': {
     post: call('openai', 'A completion', { ...model, prompt: Any, ...stream, ...answers, ...limits }, true),
   },
@@ -93,14 +90,28 @@ export const V1_CALLS: Paths = Object.freeze({
   '/v1/responses': {
     post: call('openai', 'A response', { ...model, input: Any, ...stream, ...limits, ...tools }, true),
   },
+  '/v1/responses/input_tokens': {
+    post: call('openai', 'The tokens of a response', { ...model, input: Type.Optional(Any), ...tools }),
+  },
+  '/v1/moderations': {
+    post: call('openai', 'A moderation', { model: Type.Optional(model.model), input: Any }),
+  },
+  '/v1/rerank': {
+    post: call('openai', 'Documents by relevance', { ...model, query: Any, documents: Type.Array(Any) }),
+  },
+  '/v1/images/generations': {
+    post: call('openai', 'An image', { model: Type.Optional(model.model), prompt: Text, ...stream }),
+  },
+  '/v1/audio/speech': { post: call('openai', 'Speech', { ...model, input: Text }) },
   '/v1/messages': {
     post: call('anthropic', 'A message', { ...message, max_tokens: Limit, ...stream }, true),
   },
   '/v1/messages/count_tokens': { post: call('anthropic', 'The tokens of a message', message) },
   '/v1/models': { get: call('openai', LIST) },
+  '/v1/models/{model}': { get: call('openai', 'One model') },
 })
 
-/** What the gateway knows below `/api/`; other paths there are unknown. */
+/** The routes below `/api/`. */
 export const API_CALLS: Paths = Object.freeze({
   '/api/chat': {
     post: call('ollama', 'A chat', { ...model, messages: Type.Array(Any), ...stream, ...options }, true),

@@ -7,13 +7,16 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { after, before, describe, test } from 'node:test'
 import { readConfig } from '@fluxgate/runtime'
+import { SESSION_KEYS } from '@fluxgate/testing'
 import type { FastifyInstance } from 'fastify'
 import { readGatewayConfig } from '../../config.ts'
 import { LoginGuard } from '../../core/accounts/login-guard.ts'
+import { routesOf } from '../../core/routes/routes.ts'
 import { loadTls } from '../../out/tls.ts'
+import { Bodies } from '../edge/bodies.ts'
 import { createEdge } from '../edge/edge.ts'
 import { registerPortal } from './portal.ts'
-import { Browser, PASSWORD, person, SECRET, startPortal, type TestPortal } from './test-browser.ts'
+import { Browser, PASSWORD, person, startPortal, type TestPortal } from './test-browser.ts'
 
 let portal: TestPortal
 before(async () => {
@@ -26,20 +29,23 @@ const { limits: LIMITS } = readConfig(
     NATS_URL: 'nats://localhost:1',
     DATABASE_URL: 'postgres://localhost:1/none',
     ADMIN_TOKEN: 'a token of the tests',
-    JWT_SECRET: SECRET,
+    SESSION_PRIVATE_KEY: SESSION_KEYS.privateKey,
   },
   readGatewayConfig,
 )
 
 describe('on the public face', () => {
   let edge: FastifyInstance
+  let bodies: Bodies
   let directory: string
   let session: ClientHttp2Session
   let origin: string
   before(async () => {
     directory = await mkdtemp(join(tmpdir(), 'fluxgate-portal-'))
     const tls = await loadTls(undefined, directory, ['localhost'])
-    edge = createEdge({ limits: LIMITS, tls, calls: () => assert.fail('no call of a model') }).app
+    const calls = () => assert.fail('no call of a model')
+    bodies = new Bodies(LIMITS)
+    edge = createEdge({ limits: LIMITS, tls, calls, bodies, routes: routesOf() }).app
     await registerPortal(edge, portal.deps)
     edge.post('/outside', request => ({
       length: JSON.stringify(request.body).length,
@@ -52,6 +58,7 @@ describe('on the public face', () => {
   after(async () => {
     session.close()
     await edge.close()
+    bodies[Symbol.dispose]()
     await rm(directory, { recursive: true })
   })
 

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { eventMaker, type FluxgateEvent, parseEvent } from '@fluxgate/contracts'
 import { type Database, migrateToLatest, openDatabase } from '@fluxgate/read-model'
 import { createSessions, LiveSessions, type Sessions } from '@fluxgate/session'
-import { createDatabase, type PostgresServer, startPostgres } from '@fluxgate/testing'
+import { createDatabase, type PostgresServer, SESSION_KEYS, startPostgres } from '@fluxgate/testing'
 import Fastify, { type FastifyInstance, type InjectOptions, type LightMyRequestResponse } from 'fastify'
 import { monotonicFactory } from 'ulid'
 import type { Accounts, LiveSession } from '../../core/accounts/accounts.ts'
@@ -12,7 +12,6 @@ import { createPasswords } from '../../out/accounts/passwords.ts'
 import { assertTold } from '../openapi/test-conformity.ts'
 import { type PortalDeps, registerPortal } from './portal.ts'
 
-export const SECRET = 'a secret that has more than thirty-two bytes'
 export const PASSWORD = 'plum wagon seldom quiet'
 export const ORIGIN = 'https://gateway.example'
 
@@ -37,7 +36,7 @@ export async function startPortal(changes: Partial<PortalDeps> = {}): Promise<Te
   const db = stack.use(openDatabase(await createDatabase(postgres), { connectTimeoutMs: 500 }))
   await migrateToLatest(db)
   const accounts = openAccounts(db)
-  const sessions = createSessions({ secrets: [SECRET] })
+  const sessions = createSessions({ privateKey: SESSION_KEYS.privateKey })
   const live = new LiveSessions<LiveSession>({ find: id => accounts.findLiveSession(id, Date.now()) })
   const events: FluxgateEvent[] = []
   const logged: unknown[] = []

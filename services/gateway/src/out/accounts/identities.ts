@@ -1,7 +1,7 @@
 import type { NatsLink } from '@fluxgate/nats'
 import type { Database } from '@fluxgate/read-model'
 import type { Log } from '@fluxgate/runtime'
-import { createSessions, LiveSessions, type Sessions } from '@fluxgate/session'
+import { createSessions, LiveSessions, type SessionSettings, type Sessions } from '@fluxgate/session'
 import type { Accounts, LiveSession } from '../../core/accounts/accounts.ts'
 import { openAccounts } from './accounts.ts'
 import { type OpenKeyDirectory, openKeyDirectory } from './key-directory.ts'
@@ -10,8 +10,8 @@ import { watchLogouts } from './logouts.ts'
 export interface IdentityTools {
   readonly link: NatsLink
   readonly db: Database
-  /** The first signs session tokens, each verifies them. */
-  readonly secrets: readonly string[]
+  /** Sign and verify session tokens. */
+  readonly keys: Pick<SessionSettings, 'privateKey' | 'publicKeys'>
   readonly epochMs: () => number
   readonly log: Log
 }
@@ -24,11 +24,11 @@ export interface Identities extends AsyncDisposable {
   readonly live: LiveSessions<LiveSession>
 }
 
-export function openIdentities({ link, db, secrets, epochMs, log }: IdentityTools): Identities {
+export function openIdentities({ link, db, keys, epochMs, log }: IdentityTools): Identities {
   const stack = new AsyncDisposableStack()
   const accounts = openAccounts(db)
   const live = new LiveSessions<LiveSession>({ find: id => accounts.findLiveSession(id, epochMs()) })
-  const sessions = createSessions({ secrets })
+  const sessions = createSessions(keys)
   const directory = stack.use(openKeyDirectory(link, db, epochMs, log))
   stack.use(watchLogouts(link, live))
   return { directory, accounts, sessions, live, [Symbol.asyncDispose]: () => stack.disposeAsync() }

@@ -62,13 +62,17 @@ describe('a token of the issuer', () => {
       ['staff', 'pro'],
     ])
     scene.callers = scene.open({ userClaim: 'email', tierClaim: 'groups', tiers })
-    const email = 'ann@example.com'
-    assert.equal(await tierOf({ email, groups: ['staff', 'admins'] }), 'gold')
-    assert.equal(await tierOf({ email, groups: 'staff' }), 'pro')
-    assert.equal(await tierOf({ email, groups: 'pro' }), 'free')
-    assert.equal(await tierOf({ email, groups: { staff: true } }), 'free')
-    assert.equal(await tierOf({ email }), 'free')
+    const ann = { email: 'ann@example.com', email_verified: true }
+    assert.equal(await tierOf({ ...ann, groups: ['staff', 'admins'] }), 'gold')
+    assert.equal(await tierOf({ ...ann, groups: 'staff' }), 'pro')
+    assert.equal(await tierOf({ ...ann, groups: 'pro' }), 'free')
+    assert.equal(await tierOf({ ...ann, groups: { staff: true } }), 'free')
+    assert.equal(await tierOf(ann), 'free')
     assert.deepEqual(await tierOf({ groups: 'staff' }), rejected('unknown'))
+    for (const email_verified of [undefined, false, 'no', 1]) {
+      const claims = { email: 'ann@example.com', ...(email_verified === undefined ? {} : { email_verified }) }
+      assert.deepEqual(await tierOf(claims), rejected('unknown'), String(email_verified))
+    }
     scene.callers = scene.open({ tierClaim: 'plan' })
     assert.equal(await tierOf({ plan: 'gold' }), 'gold')
     assert.equal(await tierOf({ plan: 'No Tier' }), 'free')

@@ -1,4 +1,5 @@
 import { createSessions, type Sessions } from '@fluxgate/session'
+import { SESSION_KEYS } from '@fluxgate/testing'
 import type { KeyAnswer } from '../../core/admission.ts'
 import type { CallerTokens } from '../../core/callers/caller-tokens.ts'
 import type { IssuerKeysLimits } from './issuer-keys.ts'
@@ -22,7 +23,7 @@ export interface CallersScene extends AsyncDisposable {
 export async function startCallers(): Promise<CallersScene> {
   const toClose: Callers[] = []
   const issuer = await startIssuer()
-  const sessions = createSessions({ secrets: ['the portal has a secret of its own, and a long one'] })
+  const sessions = createSessions({ privateKey: SESSION_KEYS.privateKey })
   const warned: unknown[] = []
   function open(changes: Partial<OidcConfig> = {}, limits: Partial<IssuerKeysLimits> = {}): Callers {
     const config: OidcConfig = {

@@ -1,3 +1,4 @@
+import type { Boundary } from '../../core/exchange/boundary.ts'
 import type {
   ResponseHeaders,
   UpstreamControl,
@@ -5,10 +6,11 @@ import type {
   UpstreamListener,
   UpstreamRequest,
 } from '../../core/exchange/upstream.ts'
-import { backoffMs, isRepeatable, isRetryableAnswer, retryAfterMsOf } from '../../core/routing/retry.ts'
+import { backoffMs, isRetryableAnswer, retryAfterMsOf } from '../../core/routing/retry.ts'
 import { withModel } from '../../core/routing/splice-model.ts'
 import { Attempt, type AttemptOwner } from './attempt.ts'
-import { Decoder, decodedHeaders, decodingOf } from './decoder.ts'
+import type { Asked } from './circuits.ts'
+import { Decoder, type DecoderSink, decodedHeaders, decodingOf } from './decoder.ts'
 import { allFull, REDIRECTED } from './fault.ts'
 import type { Fleet, Waiting } from './fleet.ts'
 import { HeldAnswer } from './held-answer.ts'
@@ -23,7 +25,7 @@ const NONE: readonly LiveUpstream[] = Object.freeze([])
  * One call on its way through as many attempts as it needs: at first one, then retries and fallback models while no
  * byte of an answer has gone to the listener. Whatever happens, the listener hears one end, unless the call is aborted.
  */
-export class Delivery implements UpstreamControl, AttemptOwner, Waiting {
+export class Delivery implements UpstreamControl, AttemptOwner, DecoderSink, Waiting {
   readonly #fleet: Fleet
   readonly #request: UpstreamRequest
   readonly #listener: UpstreamListener
@@ -39,6 +41,11 @@ export class Delivery implements UpstreamControl, AttemptOwner, Waiting {
   /** A failed answer, for the client in case that nothing better comes. */
   #held: HeldAnswer | undefined
   #decoder: Decoder | undefined
+  /** The answer's head, until a byte of its body or its end has come: before that the call may still be tried elsewhere. */
+  #head: { readonly status: number; readonly headers: ResponseHeaders } | undefined
+  /** Set when a server has refused to be asked for usage: the client's own body is sent instead. */
+  #isAsGiven = false
+  #isTaken = false
   #lastError: UpstreamError | undefined
   #timer: NodeJS.Timeout | undefined
   #isForwarding = false
@@ -72,6 +79,12 @@ export class Delivery implements UpstreamControl, AttemptOwner, Waiting {
     this.#attempt?.abort(reason)
   }
 
+  finish(): void {
+    this.#isDone = true
+    this.#decoder?.destroy()
+    this.#attempt?.finish()
+  }
+
   pause(): void {
     if (this.#decoder) this.#decoder.pause()
     else this.#attempt?.pause()
@@ -83,14 +96,9 @@ export class Delivery implements UpstreamControl, AttemptOwner, Waiting {
   }
 
   tryAgain(): boolean {
-    this.#route = this.#fleet.routeOf(this.#model, this.#request.dialect)
-    const picked = this.#fleet.pick(this.#route, this.#tried, this.#model)
-    if (picked.kind === 'full') return false
-    clearTimeout(this.#timer)
-    this.#fleet.leave(this)
-    if (picked.kind === 'none') this.#giveUp(picked.error)
-    else this.#send(picked.upstream)
-    return picked.kind === 'picked'
+    this.#isTaken = false
+    this.#boundary.enter('queue', Delivery.#tryAgain, this, undefined)
+    return this.#isTaken
   }
 
   onAnswer(attempt: Attempt, status: number, headers: ResponseHeaders): void {
@@ -100,8 +108,13 @@ export class Delivery implements UpstreamControl, AttemptOwner, Waiting {
       this.#finish(this.#lastError)
       return
     }
-    const { method, path } = this.#request
-    if (isRetryableAnswer(status, headers, isRepeatable(method, path))) {
+    if (this.#isOptionRefused(attempt, status)) {
+      attempt.abort(new Error('not needed'))
+      this.#isAsGiven = true
+      this.#send(attempt.upstream)
+      return
+    }
+    if (isRetryableAnswer(status, headers, this.#request.isRepeatable)) {
       const retryAfterMs = retryAfterMsOf(headers, this.#fleet.deps.epochMs())
       if (retryAfterMs > 0) attempt.upstream.rest(retryAfterMs, this.#fleet.deps.nowMs())
       if (this.#planNext(attempt.upstream, retryAfterMs)) {
@@ -112,6 +125,18 @@ export class Delivery implements UpstreamControl, AttemptOwner, Waiting {
     }
     this.#dropHeld()
     this.#open(status, headers)
+  }
+
+  /** Whether the answer may be a refusal of the option that asks for usage, which the client did not send. */
+  #isOptionRefused({ upstream, isAskingForUsage }: Attempt, status: number): boolean {
+    const { usageOption } = upstream
+    const isGood = status >= 200 && status < 300
+    if (isAskingForUsage) {
+      if (isGood) usageOption.accepted(this.#model)
+      return (status === 400 || status === 422) && usageOption.isUnknown(this.#model)
+    }
+    if (this.#isAsGiven && isGood) usageOption.refused(this.#model)
+    return false
   }
 
   onChunk(attempt: Attempt, chunk: Buffer): void {
@@ -133,24 +158,67 @@ export class Delivery implements UpstreamControl, AttemptOwner, Waiting {
       this.#lose(this.#held)
       return
     }
+    this.#decoder?.destroy()
     if (this.#isForwarding) {
       this.#isDone = true
-      this.#decoder?.destroy()
       this.#listener.onError(error)
       return
     }
+    this.#decoder = undefined
+    this.#head = undefined
     this.#lastError = error
-    const { method, path } = this.#request
     const mayRepeat =
-      error.phase === 'connect' || (this.#fleet.policy.retry.afterSent && isRepeatable(method, path))
+      error.phase === 'connect' || (this.#fleet.policy.retry.afterSent && this.#request.isRepeatable)
     // One that did not answer in time is busy with the call still: another may have it, but it not twice.
     const restMs = error.code === 'upstream_timeout' ? Number.POSITIVE_INFINITY : 0
     if (isOurs || !mayRepeat || !this.#planNext(attempt.upstream, restMs)) this.#finish(error)
   }
 
+  onDecoded(chunk: Buffer): void {
+    this.#deliver(chunk)
+  }
+
+  onDecodedEnd(): void {
+    this.#end()
+  }
+
+  onDecodeError(error: UpstreamError): void {
+    this.#isDone = true
+    this.#attempt?.abort(error)
+    this.#listener.onError(error)
+  }
+
+  get #boundary(): Boundary {
+    return this.#request.boundary
+  }
+
+  get #asked(): Asked {
+    return { model: this.#model, caller: this.#request.caller }
+  }
+
+  static #tryAgain(self: Delivery): void {
+    self.#route = self.#fleet.routeOf(self.#model, self.#request.dialect)
+    const picked = self.#fleet.pick(self.#route, self.#tried, self.#asked)
+    if (picked.kind === 'full') return
+    clearTimeout(self.#timer)
+    self.#fleet.leave(self)
+    self.#isTaken = picked.kind === 'picked'
+    if (picked.kind === 'none') self.#giveUp(picked.error)
+    else self.#send(picked.upstream)
+  }
+
+  static #waited(self: Delivery): void {
+    self.#fleet.leave(self)
+    self.#giveUp(allFull(BUSY_RETRY_MS))
+  }
+
+  static #retry(self: Delivery): void {
+    self.#next()
+  }
+
   #next(): void {
     this.#route = this.#fleet.routeOf(this.#model, this.#request.dialect)
-    const picked = this.#fleet.pick(this.#route, this.#tried, this.#model)
+    const picked = this.#fleet.pick(this.#route, this.#tried, this.#asked)
     if (picked.kind === 'picked') this.#send(picked.upstream)
     else if (picked.kind === 'none') this.#giveUp(picked.error)
     else this.#queue()
@@ -162,18 +230,27 @@ export class Delivery implements UpstreamControl, AttemptOwner, Waiting {
       this.#giveUp(allFull(BUSY_RETRY_MS))
       return
     }
-    this.#timer = setTimeout(() => {
-      this.#fleet.leave(this)
-      this.#giveUp(allFull(BUSY_RETRY_MS))
-    }, maxWaitMs)
+    this.#timer = setTimeout(
+      () => this.#boundary.enter('queue', Delivery.#waited, this, undefined),
+      maxWaitMs,
+    )
   }
 
   #send(upstream: LiveUpstream): void {
     const { spec, names } = upstream
-    const { method, path, headers, body, model: asked, dialect } = this.#request
+    const { method, path, headers, bodyAsGiven, model: asked, dialect } = this.#request
     const own = names.ownName(this.#model) ?? this.#model
+    const isAskingForUsage =
+      bodyAsGiven !== undefined && !this.#isAsGiven && upstream.usageOption.isAsked(this.#model)
+    const body = isAskingForUsage ? this.#request.body : (bodyAsGiven ?? this.#request.body)
     this.#attempts++
-    const attempt = new Attempt(this, this.#fleet, upstream)
+    const attempt = new Attempt(this, this.#fleet, upstream, {
+      model: this.#model,
+      caller: this.#request.caller,
+      boundary: this.#boundary,
+      isRepeat: this.#tried.includes(upstream),
+      isAskingForUsage,
+    })
     this.#attempt = attempt
     this.#listener.onAttempt(spec.name, this.#model === asked ? undefined : this.#model, spec.vendor)
     upstream.dispatch(
@@ -195,7 +272,7 @@ export class Delivery implements UpstreamControl, AttemptOwner, Waiting {
     const now = deps.nowMs()
     let delayMs = backoffMs(this.#attempts - 1, retry, deps.random)
     let isSameModel = this.#attempts < this.#allowed
-    if (isSameModel && !this.#fleet.hasAnother(this.#route, this.#tried)) {
+    if (isSameModel && !this.#fleet.hasAnother(this.#route, this.#tried, this.#asked)) {
       if (retryAfterMs > retry.maxRetryAfterMs) isSameModel = false
       else delayMs = Math.max(delayMs, retryAfterMs)
     }
@@ -208,7 +285,7 @@ export class Delivery implements UpstreamControl, AttemptOwner, Waiting {
     }
     counts.retries++
     if (fallback !== undefined) this.#useFallback(fallback)
-    this.#timer = setTimeout(() => this.#next(), delayMs)
+    this.#timer = setTimeout(() => this.#boundary.enter('retry', Delivery.#retry, this, undefined), delayMs)
     return true
   }
 
@@ -269,28 +346,42 @@ export class Delivery implements UpstreamControl, AttemptOwner, Waiting {
   }
 
   #open(status: number, headers: ResponseHeaders): void {
-    this.#isForwarding = true
-    const coding = decodingOf(headers)
-    if (coding === undefined) {
-      this.#listener.onStart(status, headers)
+    const codings = decodingOf(headers)
+    if (codings === undefined) {
+      this.#head = { status, headers }
       return
     }
-    this.#decoder = new Decoder(coding, this.#listener, {
-      pause: () => this.#attempt?.pause(),
-      resume: () => this.#attempt?.resume(),
-      abort: reason => this.#attempt?.abort(reason),
-    })
-    this.#listener.onStart(status, decodedHeaders(headers))
+    this.#head = { status, headers: decodedHeaders(headers) }
+    const source = { pause: () => this.#attempt?.pause(), resume: () => this.#attempt?.resume() }
+    this.#decoder = new Decoder(codings, this, source, this.#boundary)
   }
 
   #write(chunk: Buffer): void {
     if (this.#decoder) this.#decoder.write(chunk)
-    else this.#listener.onData(chunk)
+    else this.#deliver(chunk)
   }
 
   #close(): void {
-    this.#isDone = true
     if (this.#decoder) this.#decoder.end()
-    else this.#listener.onEnd()
+    else this.#end()
+  }
+
+  #deliver(chunk: Buffer): void {
+    this.#begin()
+    this.#listener.onData(chunk)
+  }
+
+  #end(): void {
+    this.#begin()
+    this.#isDone = true
+    this.#listener.onEnd()
+  }
+
+  #begin(): void {
+    const head = this.#head
+    if (!head) return
+    this.#head = undefined
+    this.#isForwarding = true
+    this.#listener.onStart(head.status, head.headers)
   }
 }

@@ -11,12 +11,7 @@ export function describe(cause: Error, phase: UpstreamError['phase']): UpstreamE
   const fault = (code: string, status: number, message: string) =>
     new UpstreamError(code, phase, status, message, { cause })
   if (phase === 'connect') return fault('upstream_unreachable', 502, 'The model server cannot be reached.')
-  if (cause instanceof errors.HeadersTimeoutError) {
-    return fault('upstream_timeout', 504, 'The model server did not answer in time.')
-  }
-  if (cause instanceof errors.BodyTimeoutError) {
-    return fault('upstream_stalled', 504, 'The model server stopped in the middle.')
-  }
+  if (cause instanceof errors.HeadersTimeoutError) return SILENT(cause)
   if (cause instanceof errors.HeadersOverflowError) {
     return fault('upstream_headers', 502, 'The model server answered with too many headers.')
   }
@@ -49,3 +44,21 @@ export function allFull(retryAfterMs: number): UpstreamError {
   const message = 'All model servers for this model are busy. Please try again.'
   return new UpstreamError('overloaded', 'connect', 503, message, { reason: 'overloaded', retryAfterMs })
 }
+
+/** No event of an answer within the first-byte limit. */
+export function SILENT(cause?: Error): UpstreamError {
+  const message = 'The model server did not answer in time.'
+  return new UpstreamError('upstream_timeout', 'response', 504, message, { cause })
+}
+
+export const STALLED = () =>
+  new UpstreamError('upstream_stalled', 'stream', 504, 'The model server stopped in the middle.')
+
+/** RFC 9110 section 15: a status that is no status; its answer is not passed on. */
+export const BAD_STATUS = (status: number) =>
+  new UpstreamError(
+    'upstream_status',
+    'response',
+    502,
+    `The model server answered with the status ${status}.`,
+  )

@@ -1,14 +1,19 @@
 import type { UpstreamError } from '../../core/exchange/upstream.ts'
+import { Roster } from '../../core/roster.ts'
 import { chooseOne } from '../../core/routing/choose.ts'
 import { fallbacksOf } from '../../core/routing/model-names.ts'
 import type { RoutingPolicy } from '../../core/routing/policy.ts'
 import { RetryBudget } from '../../core/routing/retry-budget.ts'
 import type { DialectName, RoutingPlan } from '../../core/routing/upstream-spec.ts'
+import type { Attempt } from './attempt.ts'
+import type { Asked } from './circuits.ts'
 import { allAway, NO_UPSTREAM, unknownModel } from './fault.ts'
 import { type LiveDeps, LiveUpstream } from './live-upstream.ts'
 
 /** Routes are remembered by model name, which callers choose. */
 const MAX_ROUTES = 2_000
+/** How often answers are looked at for silence. */
+const LOOK_EVERY_MS = 100
 
 export type Picked =
   | { readonly kind: 'picked'; readonly upstream: LiveUpstream }
@@ -36,12 +41,17 @@ export class Fleet {
   /** By dialect and model. */
   readonly #routes = new Map<string, readonly LiveUpstream[]>()
   readonly #waiting = new Set<Waiting>()
+  /** Attempts whose answer is on its way: each is ended when it has been silent for too long. */
+  readonly watched = new Roster<Attempt>()
+  readonly #timer: NodeJS.Timeout
 
   constructor(plan: RoutingPlan, deps: LiveDeps) {
     this.deps = deps
     this.#plan = plan
     this.policy = plan.policy
     this.budget = new RetryBudget(plan.policy.retry, deps.nowMs())
+    this.#timer = setInterval(() => this.#endSilent(), LOOK_EVERY_MS)
+    this.#timer.unref()
     this.apply(plan)
   }
 
@@ -94,13 +104,14 @@ export class Fleet {
   }
 
   /** An upstream that can take a call now; those not tried yet, and those that do not rest, before the others. */
-  pick(route: readonly LiveUpstream[], tried: readonly LiveUpstream[], model: string): Picked {
+  pick(route: readonly LiveUpstream[], tried: readonly LiveUpstream[], asked: Asked): Picked {
     const { nowMs, random } = this.deps
     const now = nowMs()
     const only = route[0]
-    if (only && route.length === 1 && only.isUp(now) && !only.full) return { kind: 'picked', upstream: only }
-    const up = route.filter(upstream => upstream.isUp(now))
-    if (up.length === 0) return { kind: 'none', error: this.#whyNone(route, model, now) }
+    if (only && route.length === 1 && only.isUp(now, asked) && !only.full)
+      return { kind: 'picked', upstream: only }
+    const up = route.filter(upstream => upstream.isUp(now, asked))
+    if (up.length === 0) return { kind: 'none', error: this.#whyNone(route, asked, now) }
     const free = up.filter(upstream => !upstream.full)
     if (free.length === 0) return FULL
     const fresh = free.filter(upstream => !tried.includes(upstream))
@@ -110,11 +121,11 @@ export class Fleet {
   }
 
   /** Whether an upstream that was not tried yet, and is not resting, could take a call. */
-  hasAnother(route: readonly LiveUpstream[], tried: readonly LiveUpstream[]): boolean {
+  hasAnother(route: readonly LiveUpstream[], tried: readonly LiveUpstream[], asked: Asked): boolean {
     const now = this.deps.nowMs()
     return route.some(
       upstream =>
-        !tried.includes(upstream) && upstream.isUp(now) && !upstream.full && !upstream.isResting(now),
+        !tried.includes(upstream) && upstream.isUp(now, asked) && !upstream.full && !upstream.isResting(now),
     )
   }
 
@@ -138,16 +149,22 @@ export class Fleet {
     }
   }
 
+  #endSilent(): void {
+    const nowMs = this.deps.nowMs()
+    for (const attempt of this.watched) attempt.endIfSilent(nowMs)
+  }
+
   async destroy(): Promise<void> {
+    clearInterval(this.#timer)
     const all = [...this.#live, ...this.#retiring]
     this.#live = []
     this.#routes.clear()
     await Promise.all(all.map(upstream => upstream.destroy()))
   }
 
-  #whyNone(route: readonly LiveUpstream[], model: string, now: number): UpstreamError {
-    if (route.length > 0) return allAway(Math.min(...route.map(upstream => upstream.backInMs(now))))
-    return this.#live.length === 0 ? NO_UPSTREAM() : unknownModel(model)
+  #whyNone(route: readonly LiveUpstream[], asked: Asked, now: number): UpstreamError {
+    if (route.length > 0) return allAway(Math.min(...route.map(upstream => upstream.backInMs(now, asked))))
+    return this.#live.length === 0 ? NO_UPSTREAM() : unknownModel(asked.model)
   }
 }
 

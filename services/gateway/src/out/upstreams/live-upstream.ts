@@ -2,12 +2,14 @@ import type { LookupFunction } from 'node:net'
 import { type Dispatcher, Pool } from 'undici'
 import type { UpstreamError } from '../../core/exchange/upstream.ts'
 import type { Load } from '../../core/routing/choose.ts'
-import { Circuit, type FailureKind } from '../../core/routing/circuit.ts'
+import type { FailureKind } from '../../core/routing/circuit.ts'
 import { type ModelNames, modelNames } from '../../core/routing/model-names.ts'
 import type { CircuitPolicy } from '../../core/routing/policy.ts'
 import type { UpstreamSpec } from '../../core/routing/upstream-spec.ts'
 import type { UpstreamStatus } from '../../core/routing/upstream-status.ts'
+import { type Asked, Circuits, type Ticket } from './circuits.ts'
 import { HealthCheck } from './health-check.ts'
+import { UsageOption } from './usage-option.ts'
 
 const MAX_HEADER_BYTES = 32 * 1024
 const KEEP_ALIVE_MS = 30_000
@@ -17,6 +19,8 @@ const SPARE_CONNECTIONS = 2
 const LATENCY_WEIGHT = 0.2
 /** A `retry-after` longer than this rests an upstream no longer. */
 const MAX_REST_MS = 60_000
+
+type Failure = Pick<UpstreamError, 'code' | 'message'>
 
 export interface LiveDeps {
   readonly lookup: LookupFunction | undefined
@@ -36,7 +40,8 @@ export class LiveUpstream implements Load {
   inFlight = 0
   /** Until then others are asked first: it said how long it wants to be left alone. */
   #restUntilMs = 0
-  readonly #circuit: Circuit
+  readonly #circuits: Circuits
+  readonly usageOption: UsageOption
   readonly #health: HealthCheck | undefined
   readonly #deps: LiveDeps
   #latencyMs: number | undefined
@@ -50,7 +55,8 @@ export class LiveUpstream implements Load {
     this.hasHeaders = Object.keys(spec.headers).length > 0
     this.names = modelNames(spec)
     this.#deps = deps
-    this.#circuit = new Circuit(circuit)
+    this.#circuits = new Circuits(circuit)
+    this.usageOption = new UsageOption(spec.askForUsage)
     this.pool = new Pool(spec.origin, {
       // Aborting several h2 requests with unsent bodies at once makes Node frame empty DATA for ever (undici 8.12).
       allowH2: false,
@@ -58,16 +64,17 @@ export class LiveUpstream implements Load {
       connections: spec.maxInFlight + SPARE_CONNECTIONS,
       pipelining: 1,
       headersTimeout: spec.firstByteTimeoutMs,
-      bodyTimeout: spec.idleTimeoutMs,
+      // Attempts watch for silence themselves: until the first event the first-byte limit holds.
+      bodyTimeout: 0,
       keepAliveTimeout: KEEP_ALIVE_MS,
       maxHeaderSize: MAX_HEADER_BYTES,
     })
     this.#health = spec.health && new HealthCheck(this.pool, spec, spec.health, deps.random)
   }
 
-  /** Whether it may be asked at all; it may still be full. */
-  isUp(nowMs: number): boolean {
-    return this.#health?.healthy !== false && this.#circuit.allows(nowMs)
+  /** Whether it may be asked at all, or for a model by a caller; it may still be full. */
+  isUp(nowMs: number, asked?: Asked): boolean {
+    return this.#health?.healthy !== false && this.#circuits.allows(nowMs, asked)
   }
 
   get full(): boolean {
@@ -83,34 +90,42 @@ export class LiveUpstream implements Load {
   }
 
   /** Until it may be asked again, as far as that is known. */
-  backInMs(nowMs: number): number {
-    return Math.max(1_000, this.#circuit.opensInMs(nowMs))
+  backInMs(nowMs: number, asked: Asked): number {
+    return Math.max(1_000, this.#circuits.opensInMs(nowMs, asked))
   }
 
-  /** Takes a place. @returns whether the call is the probe of a half-open circuit */
-  began(): boolean {
+  /** Takes a slot. */
+  began(asked: Asked): Ticket {
     this.inFlight++
     this.#calls++
-    return this.#circuit.started()
+    return this.#circuits.started(asked)
   }
 
-  succeeded(isProbe: boolean, latencyMs: number): void {
-    this.#circuit.succeeded(isProbe, this.#deps.nowMs())
+  succeeded(ticket: Ticket, latencyMs: number): void {
+    this.#circuits.succeeded(ticket, this.#deps.nowMs())
     this.#latencyMs =
       this.#latencyMs === undefined
         ? latencyMs
         : this.#latencyMs + LATENCY_WEIGHT * (latencyMs - this.#latencyMs)
   }
 
-  failed(kind: FailureKind, isProbe: boolean, error: Pick<UpstreamError, 'code' | 'message'>): void {
-    const { nowMs, epochMs, random } = this.#deps
-    this.#circuit.failed(kind, isProbe, nowMs(), random)
-    this.#failures++
-    this.#lastError = { code: error.code, message: error.message, at: epochMs() }
+  failed(ticket: Ticket, kind: FailureKind, isRepeat: boolean, error: Failure): void {
+    this.#circuits.failed(ticket, kind, isRepeat, this.#deps.nowMs(), this.#deps.random)
+    this.#noteFailure(error)
   }
 
-  abandoned(isProbe: boolean): void {
-    this.#circuit.abandoned(isProbe)
+  unreachable(ticket: Ticket, isRepeat: boolean, error: Failure): void {
+    this.#circuits.unreachable(ticket, isRepeat, this.#deps.nowMs(), this.#deps.random)
+    this.#noteFailure(error)
+  }
+
+  abandoned(ticket: Ticket): void {
+    this.#circuits.abandoned(ticket)
+  }
+
+  #noteFailure({ code, message }: Failure): void {
+    this.#failures++
+    this.#lastError = { code, message, at: this.#deps.epochMs() }
   }
 
   dispatch(options: Omit<Dispatcher.DispatchOptions, 'origin'>, handler: Dispatcher.DispatchHandler): void {
@@ -136,8 +151,8 @@ export class LiveUpstream implements Load {
       name: spec.name,
       url: spec.origin + spec.prefix,
       healthy: this.#health?.healthy !== false,
-      circuit: this.#circuit.state(nowMs),
-      opensInMs: Math.ceil(this.#circuit.opensInMs(nowMs)),
+      circuit: this.#circuits.state(nowMs),
+      opensInMs: Math.ceil(this.#circuits.opensInMs(nowMs)),
       inFlight: this.inFlight,
       maxInFlight: spec.maxInFlight,
       weight: spec.weight,

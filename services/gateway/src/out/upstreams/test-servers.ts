@@ -1,12 +1,14 @@
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { type AddressInfo, createServer as createTcpServer, type Socket } from 'node:net'
+import type { Boundary } from '../../core/exchange/boundary.ts'
 import type {
   ResponseHeaders,
   UpstreamControl,
   UpstreamError,
   UpstreamListener,
 } from '../../core/exchange/upstream.ts'
+import { routeOf } from '../../core/routes/routes.ts'
 import type { UpstreamDefaults } from '../../core/routing/upstream-spec.ts'
 import type { OpenUpstreams } from './upstreams.ts'
 
@@ -95,7 +97,14 @@ export interface Call {
   readonly body?: string
   readonly model?: string
   readonly dialect?: 'openai' | 'anthropic' | 'ollama'
+  /** By default another one for each call. */
+  readonly caller?: string
+  /** The body without the option that asks for usage. */
+  readonly bodyAsGiven?: string
 }
+
+let callers = 0
+const PASS_THROUGH: Boundary = { enter: (_step, run, a, b) => run(a, b) }
 
 export interface Sent {
   readonly outcome: Promise<Outcome>
@@ -115,7 +124,7 @@ export function send(upstreams: OpenUpstreams, call: Call = {}): Sent {
     resolve({ status, headers, text: Buffer.concat(chunks).toString(), error, attempts })
   const sent: Sent = {
     outcome: promise,
-    control: { abort() {}, pause() {}, resume() {} },
+    control: { abort() {}, pause() {}, resume() {}, finish() {} },
     said: [],
   }
   const listener: UpstreamListener = {
@@ -142,6 +151,20 @@ export function send(upstreams: OpenUpstreams, call: Call = {}): Sent {
   }
   const { model = 'm', method = 'POST', path = '/v1/chat/completions', dialect = 'openai' } = call
   const body = method === 'GET' ? undefined : Buffer.from(call.body ?? JSON.stringify({ model }))
-  upstreams.send({ method, path, headers: {}, body, model, dialect }, listener)
+  upstreams.send(
+    {
+      method,
+      path,
+      headers: {},
+      body,
+      bodyAsGiven: call.bodyAsGiven === undefined ? undefined : Buffer.from(call.bodyAsGiven),
+      model,
+      dialect,
+      caller: call.caller ?? `caller-${++callers}`,
+      isRepeatable: routeOf(method, path)?.repeatable ?? false,
+      boundary: PASS_THROUGH,
+    },
+    listener,
+  )
   return sent
 }

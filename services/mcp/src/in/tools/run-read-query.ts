@@ -1,6 +1,7 @@
 import { STREAMS } from '@fluxgate/contracts'
 import { z } from 'zod'
 import { answered, problem } from '../../core/answer.ts'
+import type { Desk } from '../../core/desk.ts'
 import { freshnessText } from '../../core/freshness.ts'
 import { checkStatement } from '../../core/statement.ts'
 import { asOfField, asOfOf, freshnessOf, limitField } from '../fields.ts'
@@ -33,9 +34,7 @@ export const runReadQuery = defineTool({
     if (!check.ok) return problem(check.problem)
     const fresh = await freshnessOf(desk, [STREAMS.requests, STREAMS.tokens])
     const answer = await desk.reader.ask(check.statement, limit)
-    if (!answer.ok) {
-      return problem(answer.kind === 'cost' ? tooMuch(answer.cost) : faultText(answer.code, answer.message))
-    }
+    if (!answer.ok) return problem(refusalText(answer))
     const { rows, cut } = answer
     return answered({ rows, cut, asOf: asOfOf(fresh) }, [
       `${rows.length} rows${cut ? ', and there are more than the limits let through' : ''}.`,
@@ -48,23 +47,45 @@ export const runReadQuery = defineTool({
   },
 })
 
-function tooMuch(cost: number): string {
-  return (
-    `Postgres expects too much work (cost ${Math.round(cost)}). Look at less time (where at > now() - interval ` +
-    "'1 day'), or ask usage_hours and usage_days, which hold sums."
-  )
+type Refusal = Extract<Awaited<ReturnType<Desk['reader']['ask']>>, { ok: false }>
+
+const CLOSED =
+  'Questions in SQL are not open here: they need a Postgres user in the role fluxgate_mcp_reader and in no other, whose ' +
+  'URL is MCP_READ_DATABASE_URL. `npm run db:users` makes one with POSTGRES_PASSWORD_MCP_READER.'
+const ENDED =
+  'The connection to Postgres ended while the question ran, which happens when it takes too much time or memory. Look at ' +
+  'less time, or ask usage_hours and usage_days, which hold sums.'
+
+function refusalText(refusal: Refusal): string {
+  switch (refusal.kind) {
+    case 'closed':
+      return CLOSED
+    case 'ended':
+      return ENDED
+    case 'rights':
+      return (
+        `Questions in SQL are not asked: the user ${JSON.stringify(refusal.user)} of MCP_READ_DATABASE_URL may do more ` +
+        'than read the views. Give one that is in the role fluxgate_mcp_reader and in no other.'
+      )
+    case 'cost':
+      return (
+        `Postgres expects too much work (cost ${Math.round(refusal.cost)}). Look at less time (where at > now() - ` +
+        "interval '1 day'), or ask usage_hours and usage_days, which hold sums."
+      )
+    case 'statement':
+      return faultText(refusal.code, refusal.message)
+  }
 }
 
 function faultText(code: string, message: string): string {
   switch (code) {
     case '57014':
       return 'The question took too long and was given up. Look at less time, or ask usage_hours and usage_days.'
+    case '53200':
+    case '53400':
+      return 'The question needs more memory or disk than it may have. Look at less time, or make shorter texts.'
     case '42501':
       return `This may not be read here: ${message}. The resource fluxgate://schema lists the views.`
-    case '22023':
-      return message.includes('role')
-        ? 'The role fluxgate_mcp_reader is missing: an administrator makes it, then runs select make_read_views().'
-        : `Postgres refuses it (${code}): ${message}.`
     default:
       return `Postgres refuses it (${code}): ${message}. The resource fluxgate://schema lists views and columns.`
   }

@@ -183,26 +183,22 @@ export const BODIES: readonly Case[] = [
     json('{"model":"m","__proto__":{"stream":true,"max_tokens":9}}'),
   ),
   served('constructor as a field', json('{"model":"m","constructor":{"prototype":{"stream":true}}}')),
-  served('a body of GET, which is not read', get('/v1/files', 'Content-Length: 5').concat('hello')),
+  served('a body of GET, which is not read', get('/api/ps', 'Content-Length: 5').concat('hello')),
 ]
 
 /** RFC 9112 section 9 and RFC 9110 section 10.1.1. */
 export const CONNECTIONS: readonly Case[] = [
-  served('two requests in a row', `${get('/v1/files')}${get('/v1/files')}`, { answers: 2, upstream: 2 }),
-  served('five requests in a row', get('/v1/files').repeat(5), { answers: 5, upstream: 5 }),
-  served('a chat and a GET in a row', `${chat()}${get('/v1/files')}`, { answers: 2, upstream: 2 }),
-  served('chunks and a GET in a row', `${chunked(CHUNKS)}${get('/v1/files')}`, { answers: 2, upstream: 2 }),
-  served(
-    'a body of GET and a GET in a row',
-    `${get('/v1/files', 'Content-Length: 5')}hello${get('/v1/files')}`,
-    {
-      answers: 2,
-      upstream: 2,
-    },
-  ),
-  served('nothing after Connection: close', `${get('/v1/files', 'Connection: close')}${HIDDEN}`),
-  served('nothing after HTTP/1.0', `${get('/v1/files').replace('HTTP/1.1', 'HTTP/1.0')}${HIDDEN}`),
-  refused('nothing after a bad Host', `${get('/v1/files').replace('gw.test', 'a,b')}${HIDDEN}`),
+  served('two requests in a row', `${get('/api/ps')}${get('/api/ps')}`, { answers: 2, upstream: 2 }),
+  served('five requests in a row', get('/api/ps').repeat(5), { answers: 5, upstream: 5 }),
+  served('a chat and a GET in a row', `${chat()}${get('/api/ps')}`, { answers: 2, upstream: 2 }),
+  served('chunks and a GET in a row', `${chunked(CHUNKS)}${get('/api/ps')}`, { answers: 2, upstream: 2 }),
+  served('a body of GET and a GET in a row', `${get('/api/ps', 'Content-Length: 5')}hello${get('/api/ps')}`, {
+    answers: 2,
+    upstream: 2,
+  }),
+  served('nothing after Connection: close', `${get('/api/ps', 'Connection: close')}${HIDDEN}`),
+  served('nothing after HTTP/1.0', `${get('/api/ps').replace('HTTP/1.1', 'HTTP/1.0')}${HIDDEN}`),
+  refused('nothing after a bad Host', `${get('/api/ps').replace('gw.test', 'a,b')}${HIDDEN}`),
   refused('nothing after a bad target', `${get('/v1/%00')}${HIDDEN}`),
   refused(
     'nothing after too many headers',
@@ -212,7 +208,7 @@ export const CONNECTIONS: readonly Case[] = [
   refused('nothing after an unknown expectation', `${chat(['Expect: nonsense'])}${HIDDEN}`, [417]),
   refused('nothing after a wrong method', `${chat().replace('POST', 'TRACE')}${HIDDEN}`, [405]),
   refused('nothing after an upgrade preface', `PRI * HTTP/2.0${CRLF}${CRLF}${HIDDEN}`),
-  served('a request and then noise', `${get('/v1/files', 'Connection: close')}\0\x01\x02`),
+  served('a request and then noise', `${get('/api/ps', 'Connection: close')}\0\x01\x02`),
   served('100-continue with the body at once', chat(['Expect: 100-continue'])),
   served('100-Continue in capitals', chat(['Expect: 100-Continue'])),
   refused(
@@ -240,13 +236,13 @@ export const CONNECTIONS: readonly Case[] = [
     ),
     statuses: [204],
   },
-  served('HEAD, which has no body', get('/v1/files').replace('GET', 'HEAD')),
+  served('HEAD, which has no body', get('/api/ps').replace('GET', 'HEAD')),
   { name: 'GET / as Ollama clients ask', bytes: get('/'), statuses: [200] },
   { name: 'HEAD /', bytes: get('/').replace('GET', 'HEAD'), statuses: [200] },
   { name: 'GET /health', bytes: get('/health'), statuses: [200] },
   { name: 'HEAD /ready', bytes: get('/ready').replace('GET', 'HEAD'), statuses: [200] },
   { name: 'an unknown path', bytes: get('/nothing'), statuses: [404] },
   { name: 'an unknown Ollama call', bytes: chat().replace(CHAT, '/api/pull'), statuses: [404] },
-  { name: 'two slashes at the start', bytes: get('//v1/files'), statuses: [404] },
+  { name: 'two slashes at the start', bytes: get('//api/ps'), statuses: [404] },
   { name: 'capitals in a root', bytes: get('/V1/models'), statuses: [404] },
 ]

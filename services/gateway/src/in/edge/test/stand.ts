@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { ReadinessCheck } from '@fluxgate/runtime'
 import type { TlsPair } from '../../../core/edge/tls-pair.ts'
+import { routesOf } from '../../../core/routes/routes.ts'
 import { loadTls } from '../../../out/tls.ts'
 import type { ProxyDeps } from '../../proxy-deps.ts'
 import { registerStatus } from '../../status.ts'
@@ -15,7 +16,9 @@ import type { EdgeLimits } from '../limits.ts'
 /** Limits of a second or so, for tests that wait for them. */
 export const QUICK_LIMITS: EdgeLimits = Object.freeze({
   maxBodyBytes: 100_000,
-  maxBodiesBytes: 1_000_000,
+  maxBodiesBytes: 4_000_000,
+  maxRouteBodyBytes: 65_536,
+  maxOpenRequests: 4_096,
   maxUrlBytes: 8_192,
   maxHeaders: 100,
   maxHeaderBytes: 16_384,
@@ -59,7 +62,7 @@ export interface EdgeStand extends AsyncDisposable {
   readonly warnings: Record<string, ReadinessCheck>
 }
 
-export interface EdgeStandOptions extends Partial<Omit<EdgeOptions, 'limits' | 'calls'>> {
+export interface EdgeStandOptions extends Partial<Omit<EdgeOptions, 'limits' | 'calls' | 'bodies'>> {
   readonly limits?: Partial<EdgeLimits>
   readonly upstream?: Upstream
   readonly proxy?: Partial<ProxyDeps>
@@ -73,7 +76,7 @@ export async function startEdge(options: EdgeStandOptions = {}): Promise<EdgeSta
   const answer: Upstream =
     options.upstream ??
     ((_request, response) => response.setHeader('content-type', 'application/json').end('{"answered":true}'))
-  const bodies = new Bodies(limits)
+  const bodies = options.proxy?.bodies ?? new Bodies(limits)
   const checks: Record<string, ReadinessCheck> = {}
   const warnings: Record<string, ReadinessCheck> = {}
   let edge!: Edge
@@ -84,9 +87,16 @@ export async function startEdge(options: EdgeStandOptions = {}): Promise<EdgeSta
     },
     { bodies, ...options.proxy },
     calls => {
-      edge = createEdge({ ...options, limits, calls, onRefused: code => refused.push(code) })
+      edge = createEdge({
+        routes: routesOf(),
+        ...options,
+        limits,
+        calls,
+        bodies,
+        onRefused: code => refused.push(code),
+      })
       registerStatus(edge.app, checks, warnings)
-      return edge.app
+      return edge
     },
   )
   return {

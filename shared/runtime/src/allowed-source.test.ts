@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { readConfig } from '@fluxgate/runtime'
-import { readMcpConfig } from '../config.ts'
-import { isAllowedHost, isAllowedOrigin, LOOPBACK_HOSTS } from './allowed-source.ts'
+import { isAllowedHost, isAllowedOrigin, LOOPBACK_HOSTS, readAllowedSources } from './allowed-source.ts'
+import { readConfig } from './config.ts'
 
+const VARIABLES = { hosts: 'MCP_ALLOWED_HOSTS', origins: 'MCP_ALLOWED_ORIGINS' }
 const allowed = { hosts: new Set(LOOPBACK_HOSTS), origins: new Set(['https://ops.example.com']) }
 
 test('hosts are compared by name, with any port', () => {
@@ -45,19 +45,17 @@ test('origins are those of allowed hosts, or listed in full', () => {
   }
 })
 
-test('the configuration spells hosts and origins as requests do', () => {
-  const env = { NATS_URL: 'nats://x', DATABASE_URL: 'postgres://x', ADMIN_TOKEN: 'x'.repeat(16) }
-  const { http } = readConfig(
-    {
-      ...env,
-      MCP_HOST: '::1',
-      MCP_ALLOWED_HOSTS: 'MCP.example.com',
-      MCP_ALLOWED_ORIGINS: 'https://Ops.Example.com/x',
-    },
-    readMcpConfig,
-  )
-  assert.ok(http)
-  assert.ok(isAllowedHost('mcp.example.com:443', http.allowed) && isAllowedHost('[::1]:8000', http.allowed))
-  assert.ok(isAllowedOrigin('https://ops.example.com', http.allowed))
-  assert.throws(() => readConfig({ ...env, ADMIN_TOKEN: 'short' }, readMcpConfig), /ADMIN_TOKEN is too short/)
+test('allowed sources are spelled as requests spell them when they are read from the environment', () => {
+  const env = { MCP_ALLOWED_HOSTS: 'MCP.example.com', MCP_ALLOWED_ORIGINS: 'https://Ops.Example.com/x' }
+  const read = readConfig(env, reader => readAllowedSources(reader, VARIABLES, { host: '::1' }))
+  assert.ok(isAllowedHost('mcp.example.com:443', read) && isAllowedHost('[::1]:8000', read))
+  assert.ok(isAllowedOrigin('https://ops.example.com', read))
+  assert.ok(!isAllowedHost('ops.example.com', read))
+})
+
+test('allowed sources hold the public origin, and no unspecified address, when a face listens on all', () => {
+  const origins = ['https://Ops.example.com']
+  const read = readConfig({}, reader => readAllowedSources(reader, VARIABLES, { host: '0.0.0.0', origins }))
+  assert.ok(isAllowedHost('ops.example.com', read) && isAllowedHost('localhost:3000', read))
+  for (const host of ['0.0.0.0:3000', 'evil.example', '[::]']) assert.ok(!isAllowedHost(host, read), host)
 })
