@@ -757,7 +757,7 @@ create index auth_events_address on auth_events (address, at, event_id) where ad
 create index throttles_user on throttles (user_id, imposed_at, id);
 create index incidents_open on incidents (opened_at, id) where state <> 'closed';
 
--- 0010_usage_categories
+-- 0010_projections_usage_categories
 -- Usage in categories: what was written to prompt caches, reasoning, audio, images and calls of vendors' tools; and the model
 -- that answered. Settlements of before tell none of these: their rows have null in requests, and 0 in the sums.
 
@@ -887,6 +887,9 @@ create type usage_row_2 as (
   first_byte_count bigint,
   bytes bigint
 );
+
+-- 0010_usage_read_views
+-- Usage in categories, as readers see it.
 
 -- The views show them too. New columns come last: a view that is replaced keeps the order of its columns.
 create or replace function make_read_views() returns void language plpgsql as $$
@@ -1126,7 +1129,8 @@ insert into kysely_migration (name, timestamp) values
   ('0007_session_idle', '2026-01-01T00:00:00.000Z'),
   ('0008_read_views', '2026-01-01T00:00:00.000Z'),
   ('0009_projections_tool_indexes', '2026-01-01T00:00:00.000Z'),
-  ('0010_usage_categories', '2026-01-01T00:00:00.000Z'),
+  ('0010_projections_usage_categories', '2026-01-01T00:00:00.000Z'),
+  ('0010_usage_read_views', '2026-01-01T00:00:00.000Z'),
   ('0013_projections_stream_identity', '2026-01-01T00:00:00.000Z');
 
 commit;

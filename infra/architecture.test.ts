@@ -66,13 +66,17 @@ describe('the house', () => {
     const wrong = imports.filter(each => {
       if (packageOf(each.from) !== 'shared/guard-core' || isTest(each.from)) return false
       const isOwn = each.target.startsWith('.') && targetPackage(each) === 'shared/guard-core'
-      return !isOwn && each.target !== '@fluxgate/contracts' && each.target !== 'node:crypto'
+      return !isOwn && !each.target.startsWith('@fluxgate/contracts') && each.target !== 'node:crypto'
     })
     assert.deepEqual(wrong, [])
   })
 
   it('is entered by one door per package', () => {
-    const inside = imports.filter(each => each.target.startsWith('@fluxgate/') && !packages.has(each.target))
+    // The contracts are read by the browser too, which has no hashes of Node: the identity of an address stands beside them.
+    const doors = [...packages.keys(), '@fluxgate/contracts/address-identity']
+    const inside = imports.filter(
+      each => each.target.startsWith('@fluxgate/') && !doors.includes(each.target),
+    )
     assert.deepEqual(inside, [])
     const around = imports.filter(
       each => each.target.startsWith('.') && targetPackage(each) !== packageOf(each.from),

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import { FAULTS, MAIN } from './src/faults.ts'
+import { MAIN } from './src/fault.ts'
+import { FAULTS } from './src/faults.ts'
 import { type Stand, startStand } from './src/stand.ts'
 import { type History, runTrial, SHORT } from './src/trial.ts'
 

@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util'
+import type { Fault } from './src/fault.ts'
 import { FAULTS } from './src/faults.ts'
 import { rowText, tableText } from './src/report.ts'
 import { type Stand, startStand } from './src/stand.ts'
@@ -46,30 +47,39 @@ async function main(): Promise<void> {
     })
   }
   for (const [kind, faults] of Map.groupBy(chosen, ({ kind }) => kind)) {
-    await using stand = await startStand(kind)
-    current = stand
-    const history: History = []
-    for (const fault of faults) {
-      const missing = fault.missing?.(stand)
-      if (missing !== undefined) {
-        console.error(`${fault.name}: left out, ${missing}`)
-        continue
-      }
-      if (!values.json) console.error(`${fault.name} …`)
-      try {
-        const row = await runTrial(stand, fault, values.short ? SHORT : LONG, history)
-        rows.push(row)
-        if (values.json) console.log(JSON.stringify(row))
-        else console.error(rowText(row))
-      } catch (error) {
-        process.exitCode = 1
-        console.error(`${fault.name} does not hold:`, error)
-        tellServices(stand)
-        break
-      }
+    const left = [...faults]
+    // Where a promise did not hold, the faults that are left are struck on another stand.
+    while (left.length > 0) {
+      await using stand = await startStand(kind)
+      current = stand
+      await strikeAll(stand, left, rows)
     }
   }
   if (!values.json) console.log(tableText(rows))
+}
+
+/** Takes faults off the list until none is left, or a promise does not hold. */
+async function strikeAll(stand: Stand, left: Fault[], rows: Row[]): Promise<void> {
+  const history: History = []
+  for (let fault = left.shift(); fault; fault = left.shift()) {
+    const missing = fault.missing?.(stand)
+    if (missing !== undefined) {
+      console.error(`${fault.name}: left out, ${missing}`)
+      continue
+    }
+    if (!values.json) console.error(`${fault.name} …`)
+    try {
+      const row = await runTrial(stand, fault, values.short ? SHORT : LONG, history)
+      rows.push(row)
+      if (values.json) console.log(JSON.stringify(row))
+      else console.error(rowText(row))
+    } catch (error) {
+      process.exitCode = 1
+      console.error(`${fault.name} does not hold:`, error)
+      tellServices(stand)
+      return
+    }
+  }
 }
 
 function tellServices({ services }: Stand): void {

@@ -197,6 +197,16 @@ describe('the MCP server with its own users', () => {
       ['fluxgate.incidents.closed', 'mcp:operator'],
     ])
   })
+
+  it('debug_guard_state reports the positions that a running guard has stored', async () => {
+    await startService('guard', { NATS_URL: natsUrl('guard') })
+    await eventually(async () => {
+      const { guard } = await call('debug_guard_state', {})
+      assert.equal(guard?.leads, true)
+      assert.equal(typeof guard.sequence, 'number')
+      assert.equal(guard.behindEvents, 0)
+    })
+  })
 })
 
 /** `subscriptions/listen` of 2026-07-28: a stream of what has been asked for. */

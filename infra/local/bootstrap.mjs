@@ -12,7 +12,7 @@ import { testRequest, unitRequest } from './bootstrap/tests.mjs'
  * The first step of every command, in plain JavaScript for Node 20 and newer: installs what is missing on a fresh
  * machine, then hands over to TypeScript on the pinned Node.
  */
-const COMMANDS = { start, test, unit, gateway, forensics, bench }
+const COMMANDS = { start, test, unit, gateway, forensics, bench, chaos }
 
 async function start() {
   await install()
@@ -38,6 +38,12 @@ async function bench(args) {
   await useNatsServer()
   await wantBenchTools()
   return foreground(await pinnedNode(), [...NODE_FLAGS, join(ROOT, 'infra', 'bench', 'main.ts'), ...args])
+}
+
+async function chaos(args) {
+  await install()
+  await useNatsServer()
+  return foreground(await pinnedNode(), [...NODE_FLAGS, join(ROOT, 'infra', 'chaos', 'main.ts'), ...args])
 }
 
 /** With file patterns only their tests run; the whole run checks types, style and architecture first. */

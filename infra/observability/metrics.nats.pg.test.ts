@@ -76,7 +76,12 @@ before(async () => {
           OLLAMA_URL: models.url,
         },
         ...{ PUBLIC_HOST: '127.0.0.1', PUBLIC_PORT: String(publicPort), ADMIN_PORT: String(adminPort) },
-        ...{ DRAIN_TIMEOUT: '500ms', MAX_LOOP_DELAY: '0', GATEWAY_URL: `https://127.0.0.1:${publicPort}` },
+        ...{
+          GUARD_PRESET: 'strict',
+          DRAIN_TIMEOUT: '500ms',
+          MAX_LOOP_DELAY: '0',
+          GATEWAY_URL: `https://127.0.0.1:${publicPort}`,
+        },
         ...{ MCP_PORT: '0', DASHBOARD_PORT: '0', METRICS_PORT: String(metricsPort) },
       },
       read,

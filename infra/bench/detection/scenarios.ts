@@ -9,7 +9,7 @@ import {
   TokensProgressed,
   TokensSettled,
 } from '@fluxgate/contracts'
-import { addressIdentity } from '@fluxgate/guard-core'
+import { addressIdentity } from '@fluxgate/contracts/address-identity'
 import type { Script } from './script.ts'
 
 const MINUTE_MS = 60_000
@@ -169,7 +169,7 @@ type Refusal = 'rate_limited' | 'not_found' | 'invalid_request'
 export function refuse(script: Script, atMs: number, who: Identity, reason: Refusal, model: string): void {
   script.tell(atMs, RequestRefused, {
     ...{ request: script.newRequest(), ...who, method: 'POST', path: '/v1/chat/completions', model },
-    ...{ address: ADDRESS, reason, status: 400 },
+    ...{ address: ADDRESS, reason, status: 400, count: 1, windowMs: 0 },
   })
 }
 
@@ -186,6 +186,6 @@ export function reject(
   reason: 'unknown' | 'revoked' | 'expired' | 'missing',
   address = ADDRESS,
 ): void {
-  const data = { ...addressIdentity(address), request: script.newRequest(), address, reason }
-  script.tell(atMs, KeyRejected, data)
+  const counted = { address, reason, count: 1, windowMs: 0 }
+  script.tell(atMs, KeyRejected, { ...addressIdentity(address), request: script.newRequest(), ...counted })
 }

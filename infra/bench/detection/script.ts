@@ -1,4 +1,4 @@
-import { type DataOf, type EventDefinition, eventMaker, STREAMS } from '@fluxgate/contracts'
+import { type DataOf, type EventDefinition, eventMaker, STREAMS, streamOf } from '@fluxgate/contracts'
 import type { Fact } from '@fluxgate/guard-core'
 
 /** Midnight of some day: a simulated clock begins here. */
@@ -23,7 +23,11 @@ export class Script {
   tell<D extends EventDefinition>(atMs: number, definition: D, data: DataOf<D>): void {
     const storedAtMs = START_MS + Math.round(atMs)
     const { event } = this.#make(definition, data, { timeMs: storedAtMs })
-    this.#facts.push({ stream: STREAMS[definition.stream], storedAtMs, event })
+    this.#facts.push({
+      stream: STREAMS[streamOf(definition, 'user' in data ? String(data.user) : '')],
+      storedAtMs,
+      event,
+    })
   }
 
   newRequest(): string {

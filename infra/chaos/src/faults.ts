@@ -3,41 +3,21 @@ import { connect } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { eventually, type NatsServer } from '@fluxgate/testing'
-import type { Culprit } from './culprit.ts'
+import { type Blow, CLUSTER, type Fault, MAIN, SMALL, type Strike } from './fault.ts'
 import type { Load } from './load.ts'
+import { LOG_FAULTS } from './log-faults.ts'
+import { NODE_FAULTS } from './node-faults.ts'
 import { publishPoison } from './poison.ts'
-import type { ServiceName, Stand, StandKind } from './stand.ts'
+import type { ServiceName, Stand } from './stand.ts'
 
 const MIB = 1024 ** 2
 const HOUR_MS = 3_600_000
 const REFILL_EVERY_MS = 20
 
-export const MAIN: StandKind = { servers: 1 }
-export const CLUSTER: StandKind = { servers: 3 }
-/** Everything that can be full is full soon. */
-export const SMALL: StandKind = { servers: 1, spoolBytes: 4 * MIB, maxFileBytes: 24 * MIB }
-
-/** What a fault works with. */
-export interface Blow {
-  readonly stand: Stand
-  readonly load: Load
-  /** Has burnt a moment ago what the guard must notice, so that a kill meets a decision in the making. */
-  readonly culprit: Culprit
-  /** How long whatever is away stays away. */
-  readonly awayMs: number
-}
-
-export interface Fault {
-  readonly name: string
-  readonly kind: StandKind
-  /** Brings the fault about and takes it away again; services that were killed run again when it resolves. */
-  readonly strike: (blow: Blow) => Promise<void>
-  /** Why it cannot be brought about here, if so. */
-  readonly missing?: (stand: Stand) => string | undefined
-}
-
 /** The table of faults: each is struck while clients call. */
 export const FAULTS: readonly Fault[] = [
+  ...NODE_FAULTS,
+  ...LOG_FAULTS,
   { name: 'gateway killed', kind: MAIN, strike: killed('gateway') },
   { name: 'guard killed', kind: MAIN, strike: killed('guard') },
   { name: 'projection killed', kind: MAIN, strike: killed('projection') },
@@ -57,7 +37,7 @@ export const FAULTS: readonly Fault[] = [
   { name: 'leader of three lost', kind: CLUSTER, strike: leaderLost },
 ]
 
-function killed(name: ServiceName): Fault['strike'] {
+function killed(name: ServiceName): Strike {
   return async ({ stand }) => {
     await stand.services[name].stop('SIGKILL')
     await stand.services[name].start()
@@ -172,7 +152,7 @@ async function slowConsumer({ stand, awayMs }: Blow): Promise<void> {
  * An hour ahead, an hour behind, and right again. A guard that is ahead imposes nothing: it takes what it sees for an hour
  * old and its penalty for over. So the culprit's comes before.
  */
-function clockSteps(name: ServiceName): Fault['strike'] {
+function clockSteps(name: ServiceName): Strike {
   return async ({ stand, culprit, awayMs }) => {
     await culprit.throttled()
     for (const ms of [HOUR_MS, -HOUR_MS, 0]) {

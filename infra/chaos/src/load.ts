@@ -56,6 +56,11 @@ export class Load {
     })
   }
 
+  /** How many call at the same time. */
+  get clients(): number {
+    return this.#running.length
+  }
+
   get figures(): LoadFigures {
     return {
       requests: this.#requests,

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url))
 const CLOCK = new URL('./shifted-clock.ts', import.meta.url).href
 const OUTPUT_KEPT_CHARS = 16_000
-const READY_LIMIT_MS = 120_000
+const READY_LIMIT_MS = 300_000
 const STOP_LIMIT_MS = 20_000
 
 /** One service of the product as a process of its own, which is killed and started again with the same settings. */

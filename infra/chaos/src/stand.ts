@@ -34,6 +34,8 @@ export interface StandKind {
   readonly servers: 1 | 3
   /** Bytes of the gateway's spool when not as many as usual here; the smallest that it takes is 4 MiB. */
   readonly spoolBytes?: number
+  /** Of all streams and buckets together. */
+  readonly storageBytes?: number
   /** JetStream's limit; REQUESTS and TOKENS have none of their own then. */
   readonly maxFileBytes?: number
 }
@@ -52,8 +54,13 @@ export interface Stand extends AsyncDisposable {
   readonly disk: string | undefined
   /** `<stream>:<sequence>` of what was published there as poison. */
   readonly poisoned: Set<string>
+  readonly storageBytes: number
   /** A key of a new user, with the limits of its tier. */
   newKey(user: string): Promise<string>
+  /** One more gateway on the folder of the first, not started yet; the caller stops it. */
+  newNode(name: string): Promise<{ readonly process: ServiceProcess; readonly origin: string }>
+  /** Calls that hold a place at the gateway's model servers. */
+  inFlight(): Promise<number>
 }
 
 export async function startStand(kind: StandKind): Promise<Stand> {
@@ -76,11 +83,13 @@ export async function startStand(kind: StandKind): Promise<Stand> {
   const link = stack.use(await connectNats({ url: log.url, name: 'chaos' }, createLog('chaos', 'silent')))
   if (kind.maxFileBytes !== undefined) await makeStreamsWithoutLimit(link)
 
+  const storageBytes = kind.storageBytes ?? (kind.maxFileBytes === undefined ? 2048 * MIB : 64 * MIB)
   const [publicPort, adminPort] = [await freePort(), await freePort()]
   const env = {
+    GUARD_PRESET: 'strict',
     NATS_URL: log.url,
     NATS_REPLICAS: String(kind.servers),
-    NATS_STORAGE: kind.maxFileBytes === undefined ? '2GiB' : '64MiB',
+    NATS_STORAGE: `${storageBytes / MIB}MiB`,
     DATABASE_URL: databaseUrl,
     NODE_ID: 'chaos',
     SESSION_PRIVATE_KEY: SESSION_KEYS.privateKey,
@@ -125,9 +134,23 @@ export async function startStand(kind: StandKind): Promise<Stand> {
     })
     keys.push(key)
   }
+  const newNode = async (name: string) => {
+    const ports = [await freePort(), await freePort()]
+    const own = { NODE_ID: name, PUBLIC_PORT: String(ports[0]), ADMIN_PORT: String(ports[1]) }
+    return {
+      process: new ServiceProcess('gateway', { ...env, ...own }),
+      origin: `http://127.0.0.1:${ports[0]}`,
+    }
+  }
+  const inFlight = async () => {
+    const url = `http://127.0.0.1:${adminPort}/admin/upstreams`
+    const response = await fetch(url, { headers: { authorization: `Bearer ${ADMIN_TOKEN}` } })
+    const { upstreams } = (await response.json()) as { upstreams: { inFlight: number }[] }
+    return upstreams.reduce((sum, upstream) => sum + upstream.inFlight, 0)
+  }
   const owned = stack.move()
   return {
-    ...{ log, postgres, databaseUrl, services, link, keys, newKey },
+    ...{ log, postgres, databaseUrl, services, link, keys, newKey, newNode, inFlight, storageBytes },
     disk: mounted ? disk : undefined,
     origin: `http://127.0.0.1:${publicPort}`,
     poisoned: new Set(),

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { eventually } from '@fluxgate/testing'
 import { type Culprit, newCulprit } from './culprit.ts'
-import type { Fault } from './faults.ts'
+import type { Fault } from './fault.ts'
 import { type Count, countAgainst, readLedger } from './ledger.ts'
 import { Load, type LoadFigures, type Seen } from './load.ts'
 import { buried } from './poison.ts'
@@ -42,6 +42,12 @@ export async function runTrial(stand: Stand, fault: Fault, pace: Pace, history: 
     await sleep(pace.before)
     await during.burn()
     await fault.strike({ stand, load, culprit: during, awayMs: pace.away })
+    if (fault.logIsLost) {
+      // Calls that ran meanwhile have lost a part of their events, or all.
+      await seenAnew(load)
+      history.length = 0
+      load.seen.length = 0
+    }
     await servedAgain(load)
     await sleep(pace.after)
   } finally {
@@ -51,6 +57,8 @@ export async function runTrial(stand: Stand, fault: Fault, pace: Pace, history: 
   for (const service of Object.values(stand.services)) {
     assert.ok(service.isRunning, `${service.name} ended by itself: ${service.output}`)
   }
+  await eventually(async () => assert.equal(await stand.inFlight(), 0), { timeoutMs: SETTLE_MS })
+  if (fault.logIsLost) return { ...figures, fault: fault.name, ...(await settledAnew(stand, history)) }
   const after = await newCulprit(stand, `${user}-after`)
   await after.burn()
   // The other's penalty may be over, but its incident stands in the log: once.
@@ -58,6 +66,33 @@ export async function runTrial(stand: Stand, fault: Fault, pace: Pace, history: 
   const { missing, doubled } = await settled(stand, history, [during, after])
   assert.equal(figures.turnedAwayMute, 0, 'every 503 says when to come again')
   return { fault: fault.name, missing, doubled, ...figures }
+}
+
+/** Every client has begun another call. */
+async function seenAnew(load: Load): Promise<void> {
+  const { requests } = load.figures
+  await eventually(() => load.figures.requests > requests + load.clients, { timeoutMs: SETTLE_MS })
+}
+
+/** After the loss of the log: what clients saw since is in the new one, once, and the projection has halted and says why. */
+async function settledAnew(
+  { log, services }: Stand,
+  history: History,
+): Promise<Pick<Count, 'missing' | 'doubled'>> {
+  const { missing, doubled } = await eventually(
+    async () => {
+      const count = countAgainst(await readLedger(log.url), history)
+      assert.deepEqual(
+        [count.missing, count.doubled, count.tokensDiffer],
+        [0, 0, 0],
+        count.examples.join('\n'),
+      )
+      return count
+    },
+    { timeoutMs: SETTLE_MS, everyMs: SETTLE_EVERY_MS },
+  )
+  await eventually(() => assert.match(services.projection.output, /halted: /), { timeoutMs: SETTLE_MS })
+  return { missing, doubled }
 }
 
 /** Clients get answers again, without anybody's help. */

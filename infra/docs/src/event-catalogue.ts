@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { EVENTS, type EventDefinition, factFilter, STREAMS } from '@fluxgate/contracts'
+import { EVENTS, type EventDefinition, factFilters, STREAMS } from '@fluxgate/contracts'
 
 const SOURCES = join(import.meta.dirname, '../../../shared/contracts/src/events')
 
@@ -9,6 +9,7 @@ export function eventCatalogue(): string {
   const notes = readNotes()
   const streams = Object.entries(STREAMS).map(([stream, name]) => {
     const facts = EVENTS.filter(event => event.stream === stream)
+    if (facts.length === 0) return `## ${name}\n\n${strangersText(stream)}`
     return [`## ${name}`, ...facts.map(event => eventText(event, notes))].join('\n\n')
   })
   return `${[INTRODUCTION, ...streams].join('\n\n')}\n`
@@ -23,6 +24,14 @@ Every event is a CloudEvents 1.0 object in JSON: \`id\`, \`source\` (\`/<service
 from 1), \`traceparent\` where there is one, and \`data\`. A subject in NATS is \`fluxgate.<stream>.<partition>.<fact>.<user>.<key>\`, that of an
 incident \`fluxgate.incidents.<fact>.<incident>\`. Schemas are closed: an unknown field is an error, and a new field is a new
 version with an upcaster for the old one. Times are epoch milliseconds, durations milliseconds, tokens whole numbers.`
+
+/** A stream that holds what other streams hold too, of callers without an identity. */
+function strangersText(stream: string): string {
+  const names = EVENTS.flatMap(event =>
+    'strangers' in event && event.strangers === stream ? [`\`${event.name}\``] : [],
+  )
+  return `${names.join(' and ')} of callers without an identity (\`anonymous\`).`
+}
 
 interface Notes {
   /** Of a fact, by its name. */
@@ -65,7 +74,9 @@ function eventText(event: EventDefinition, notes: Notes): string {
   return [
     `### ${event.name} (version ${event.version})`,
     notes.facts.get(event.name) ?? '',
-    `\`${factFilter(event)}\``,
+    factFilters(event)
+      .map(filter => `\`${filter}\``)
+      .join(', '),
     ['| field | type | |', '|---|---|---|', ...rows].join('\n'),
   ]
     .filter(part => part !== '')

@@ -1,4 +1,5 @@
 import { readdirSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { ROOT, Trouble } from './processes.mjs'
 
@@ -9,7 +10,27 @@ const TEST_LIMIT_MS = 240_000
 /** Each older server runs all of its files in one file of the run: `--nats all` has no shorter limit than the run. */
 const MATRIX_LIMIT_MS = 3_600_000
 const MATRIX_FOLDER = 'infra/nats/src/versions/'
+const ORDER = [
+  /\.e2e\./,
+  /^infra\/nats\/src\/versions\/|^infra\/chaos/,
+  /\.nats\.pg\./,
+  /\.(nats|browser)\./,
+  /\.pg\./,
+  /./,
+]
 const NEEDS_NATS = /\.nats\.(pg\.)?test\.ts$/
+/** Units that open sockets, files and processes and wait for them, or try very many inputs. */
+const SLOW_UNITS = [
+  'infra/',
+  'services/gateway/src/in/',
+  'services/gateway/src/out/',
+  'services/gateway/src/recorded/',
+  'services/mcp/src/in/',
+  'services/dashboard/src/in/',
+  'shared/nats/src/spool/',
+  'shared/runtime/src/run.test.ts',
+  'shared/runtime/src/startup-garbage.test.ts',
+]
 const NEEDS_SERVERS = /\.(nats|pg|browser|e2e)\.test\.ts$/
 
 /**
@@ -44,19 +65,33 @@ export function testRequest(args) {
   }
 }
 
-/** The tests that need nothing but this machine's Node, for `npm run unit`. */
+/**
+ * For `npm run unit`: the tests that need nothing but this machine's Node, in one process, in seconds. Those that wait for
+ * real time, or start processes, are left to `npm test` unless a part of their path is given.
+ */
 export function unitRequest(args) {
-  const { files, ...request } = testRequest(args)
-  const units = files.filter(file => !NEEDS_SERVERS.test(file))
+  const { files, isWhole } = testRequest(args)
+  const units = files.filter(file => !NEEDS_SERVERS.test(file) && !(isWhole && isSlow(file)))
   if (units.length === 0) throw new Trouble('no test file without servers matches')
   const flags = args.filter(arg => arg.startsWith('-'))
-  return { ...request, files: units, args: runnerArguments(units, flags, TEST_LIMIT_MS) }
+  return { files: units, args: ['--test-isolation=none', ...runnerArguments(units, flags, TEST_LIMIT_MS)] }
 }
 
-function runnerArguments(files, flags, limitMs) {
+function isSlow(file) {
+  return SLOW_UNITS.some(part => file.startsWith(part))
+}
+
+/** The longest files first, so that no core waits for one at the end: they are those that need most. */
+function byLength(files) {
+  const rank = file => ORDER.findIndex(pattern => pattern.test(file))
+  return files.toSorted((a, b) => rank(a) - rank(b))
+}
+
+function runnerArguments(chosen, flags, limitMs) {
+  const files = byLength(chosen)
   return [
     '--test',
-    '--test-concurrency=2',
+    `--test-concurrency=${Math.max(2, availableParallelism())}`,
     `--import=${FILE_LIMIT}`,
     `--test-timeout=${limitMs}`,
     ...(flags.some(flag => flag.startsWith('--test-reporter')) ? [] : ['--test-reporter=spec']),

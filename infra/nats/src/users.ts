@@ -66,7 +66,7 @@ export const USERS: readonly NatsUser[] = Object.freeze([
     tells(...factsOf('requests', 'tokens', 'auth'), ThrottleImposed, ThrottlePardoned),
     buries,
     hears(LoggedOut, KeyRevoked, TierChanged, UserDisabled, UserEnabled),
-    reads(STREAMS.requests, STREAMS.tokens, STREAMS.auth, STREAMS.throttles),
+    reads(STREAMS.requests, STREAMS.refusals, STREAMS.tokens, STREAMS.auth, STREAMS.throttles),
     watches(BUCKETS.throttles, BUCKETS.nodes, BUCKETS.policy),
     writes(BUCKETS.throttles, BUCKETS.nodes, BUCKETS.policy),
     gossips('gateway'),
@@ -74,7 +74,7 @@ export const USERS: readonly NatsUser[] = Object.freeze([
   user(
     'guard',
     'Reads what is used, throttles, opens incidents; one of several leads by a lease.',
-    tells(ThrottleImposed, ThrottleExpired, ThrottleShadowed, IncidentOpened, PolicyChanged),
+    tells(ThrottleImposed, ThrottleExpired, ThrottleShadowed, IncidentOpened, IncidentJoined, PolicyChanged),
     buries,
     reads(...EVENT_STREAMS, `KV_${LEASES_BUCKET}`),
     watches(BUCKETS.throttles, BUCKETS.policy),
@@ -112,7 +112,9 @@ export const USERS: readonly NatsUser[] = Object.freeze([
     tells(ThrottleImposed, ThrottlePardoned, IncidentAcknowledged, IncidentClosed),
     tells(PolicyChanged, OperatorOrdered, LetterReplayed),
     // Dead letters are put back to where they came from; facts about accounts are not, so that no key is ever made here.
-    says(...subjectsOf(STREAMS.requests, STREAMS.tokens, STREAMS.throttles, STREAMS.incidents)),
+    says(
+      ...subjectsOf(STREAMS.requests, STREAMS.refusals, STREAMS.tokens, STREAMS.throttles, STREAMS.incidents),
+    ),
     asksConsumers(...EVENT_STREAMS, DEADLETTER_STREAM),
     listens(...subjectsOf(...EVENT_STREAMS)),
     reads(...EVENT_STREAMS, DEADLETTER_STREAM, `KV_${LEASES_BUCKET}`),

@@ -57,9 +57,10 @@ describe('the log and its tables', () => {
   test('verify finds the same settlements in both', async () => {
     const { code, offenders, verdict } = await verified()
     assert.deepEqual([code, offenders], [0, []])
-    const sum = { settled: 40, totalTokens: 40 * 33 }
     const { inLog, inTables, notCompared } = verdict.projected
-    assert.deepEqual([inLog, inTables, notCompared], [sum, sum, 0])
+    assert.deepEqual([inTables, notCompared], [inLog, 0])
+    const { settled, promptTokens, completionTokens, totalTokens } = inLog
+    assert.deepEqual([settled, promptTokens, completionTokens, totalTokens], [40, 40 * 3, 40 * 30, 40 * 33])
     const page = await stand.run(['verify'], env)
     assert.match(page.lines.join('\n'), /tables: 40 settlements of 1,320 tokens, the log: 40 of 1,320/)
   })
@@ -71,12 +72,21 @@ describe('the log and its tables', () => {
       .where('request_id', '=', 'req_table_7')
       .execute()
     await db.deleteFrom('requests').where('request_id', '=', 'req_table_8').execute()
+    await db
+      .updateTable('requests')
+      .set({ reasoning_tokens: 1, cost_micros: 1 })
+      .where('request_id', '=', 'req_table_9')
+      .execute()
     const broken = await verified()
     assert.equal(broken.code, 1)
     assert.deepEqual(
       broken.offenders.map(({ offence, identity, request, detail }) => [offence, identity, request, detail]),
       [
-        ['projected_otherwise', 'ada.k1', 'req_table_7', '33 tokens settled in the log, 34 in the tables'],
+        ['projected_otherwise', 'ada.k1', 'req_table_7', 'totalTokens 33 in the log, 34 in the tables'],
+        [
+          ...['projected_otherwise', 'ada.k1', 'req_table_9'],
+          'reasoningTokens 0 in the log, 1 in the tables; costMicros 0 in the log, 1 in the tables',
+        ],
         ['projected_otherwise', 'bob.k1', 'req_table_8', '33 tokens settled in the log, none in the tables'],
       ],
     )

@@ -2,10 +2,19 @@ import assert from 'node:assert/strict'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, beforeEach, describe, test } from 'node:test'
-import { STREAMS } from '@fluxgate/contracts'
-import { connectNats } from '@fluxgate/nats'
-import { startNatsServer } from '@fluxgate/testing'
-import { admitted, completed, type Stand, settled, startStand, ulidAt, whole } from './test-stand.ts'
+import { BudgetCrossed, encodeEvent, eventMaker, KeyAccepted, STREAMS } from '@fluxgate/contracts'
+import { connectNats, ensureTopology } from '@fluxgate/nats'
+import { eventually, startNatsServer } from '@fluxgate/testing'
+import {
+  admitted,
+  completed,
+  progressed,
+  type Stand,
+  settled,
+  startStand,
+  ulidAt,
+  whole,
+} from './test-stand.ts'
 
 const silent = { info() {}, warn() {}, error() {} }
 
@@ -16,12 +25,11 @@ describe('verify', () => {
   })
   after(() => stand[Symbol.asyncDispose]())
   beforeEach(async () => {
-    for (const stream of [
-      ...Object.values(STREAMS).filter(name => name !== STREAMS.incidents),
-      'DEADLETTER',
-    ]) {
-      await stand.link.manager.streams.purge(stream)
+    // Made anew and not purged: that would be a deletion, which verify names.
+    for (const stream of [...Object.values(STREAMS), 'DEADLETTER']) {
+      await stand.link.manager.streams.delete(stream)
     }
+    await ensureTopology(stand.link)
   })
 
   async function verified(...args: string[]) {
@@ -90,6 +98,57 @@ describe('verify', () => {
     assert.deepEqual(deleted.places, [{ stream: 'REQUESTS', sequence }])
   })
 
+  test('names messages that were deleted from the beginning or the end of a stream', async () => {
+    const { streams } = stand.link.manager
+    for (let n = 0; n < 3; n++) await stand.publish(whole(`req_edge_${n}`, Date.now()))
+    assert.equal((await verified()).code, 0)
+    const { first_seq: first, last_seq: last } = (await streams.info(STREAMS.tokens)).state
+    await streams.deleteMessage(STREAMS.tokens, last)
+    await streams.deleteMessage(STREAMS.tokens, first)
+    const { code, kinds } = await verified()
+    assert.equal(code, 1)
+    const deleted = kinds.get('offender')?.filter(({ offence }) => offence === 'deleted_from_stream')
+    assert.deepEqual(
+      deleted?.map(({ detail }) => detail),
+      [
+        `TOKENS does not hold ${last}: deleted from its end`,
+        `TOKENS does not hold ${first}: deleted from its beginning`,
+      ],
+    )
+  })
+
+  test('names an event that is stored twice, and a total that is not the sum of its parts', async () => {
+    const now = Date.now()
+    await stand.publish(whole('req_twice', now))
+    const told = progressed('req_twice', now)
+    await stand.publish([told])
+    await stand.link.jetstream.publish(told.subject, encodeEvent(told.event))
+    const wrong = settled('req_total', now)
+    Object.assign(wrong.event.data, { total: 2 })
+    await stand.publish([admitted('req_total', now), wrong, completed('req_total', now)])
+    const { offenders } = await verified()
+    assert.deepEqual(offenders.map(([offence]) => offence).sort(), ['stored_twice', 'wrong_total'])
+  })
+
+  test('holds when two nodes tell of one crossing, and one copy is dropped', async () => {
+    const crossed = {
+      ...{ user: 'ada', key: 'k1', request: 'req_crossed', budget: 'month', each: 'user' as const },
+      ...{ holder: 'ada', period: 'month' as const, periodStart: 0, level: 'hard' as const },
+      ...{ unit: 'tokens' as const, limit: 10, used: 33 },
+    }
+    for (const node of ['one', 'two']) {
+      const told = eventMaker(`/gateway/${node}/${ulidAt(Date.now())}`, () => ulidAt(Date.now()), Date.now)
+      await stand.publish([
+        told(KeyAccepted, { user: 'ada', key: 'k1', address: '127.0.0.1', count: 1 }),
+        told(BudgetCrossed, crossed, { id: 'crossed-ada-month' }),
+        told(KeyAccepted, { user: 'ada', key: 'k1', address: '127.0.0.1', count: 2 }),
+      ])
+    }
+    const { offenders, verdict } = await verified()
+    assert.deepEqual(offenders, [])
+    assert.equal(verdict.facts, 5, 'the stream has dropped a copy')
+  })
+
   test('says what retention has dropped, and does not judge it', async () => {
     await stand.publish(whole('req_dropped', Date.now()))
     const { seq } = await stand.link.manager.streams.getMessage(STREAMS.requests, {
@@ -110,8 +169,11 @@ describe('verify', () => {
 
   test('does not judge the time of a stream that retention has emptied', async () => {
     await stand.publish(whole('req_emptied', Date.now()))
-    const { last_ts } = (await stand.link.manager.streams.info(STREAMS.tokens)).state
-    await stand.link.manager.streams.purge(STREAMS.tokens)
+    const { streams } = stand.link.manager
+    const { config, state } = await streams.info(STREAMS.tokens)
+    const { last_ts } = state
+    await streams.update(STREAMS.tokens, { ...config, max_age: 1e9, duplicate_window: 1e9 })
+    await eventually(async () => assert.equal((await streams.info(STREAMS.tokens)).state.messages, 0))
     const { verdict, code, kinds } = await verified()
     assert.equal(code, 0)
     assert.ok(Date.parse(verdict.from) > Date.parse(last_ts), `${verdict.from} after ${last_ts}`)

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { eventMaker, identityText, type OutgoingEvent, SharedRoom, type TierName } from '@fluxgate/contracts'
+import { addressIdentity } from '@fluxgate/contracts/address-identity'
 import { connectNats, EventPublisher, ensureTopology, openPenaltyBox, watchBucket } from '@fluxgate/nats'
 import { createIds, createMetrics, type Log } from '@fluxgate/runtime'
 import type { FastifyInstance } from 'fastify'
@@ -27,7 +28,7 @@ import type { Exchange } from './in/exchange.ts'
 import { PUBLIC_FACE } from './in/openapi/faces.ts'
 import { serveOpenApi } from './in/openapi/serve.ts'
 import { registerPortal } from './in/portal/portal.ts'
-import { anonymous, proxyOf, refuseUnknown, tellRest } from './in/proxy.ts'
+import { proxyOf, refuseUnknown, tellRest } from './in/proxy.ts'
 import type { ProxyDeps } from './in/proxy-deps.ts'
 import type { RawReply } from './in/raw-reply.ts'
 import { readinessOf } from './in/readiness.ts'
@@ -45,6 +46,7 @@ import { joinNodes, type NodeRegistry } from './out/node-registry.ts'
 import { openCallers } from './out/oidc/open-callers.ts'
 import { openPolicyBooks } from './out/policy.ts'
 import { refillOrders } from './out/refill.ts'
+import { openRefusalLog } from './out/refusal-log.ts'
 import { openNodeSpool, settleLeft } from './out/spool.ts'
 import { adoptSpools, type SpoolAdoption } from './out/spool-adoption.ts'
 import { openTelemetry } from './out/telemetry.ts'
@@ -89,7 +91,8 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
   let adoption: SpoolAdoption | undefined
   const { keptAfterAckMs } = config.spool
   const publisher = stack.use(new EventPublisher(link, { keptAfterAckMs, gatherMs: GATHER_MS }, spool))
-  const make = eventMaker(`/gateway/${config.node}/${boot.toLowerCase()}`, newId, epochMs)
+  const source = `/gateway/${config.node}/${boot.toLowerCase()}`
+  const make = eventMaker(source, newId, epochMs)
   const append = (event: OutgoingEvent) => {
     if (!taken.covers(event)) publisher.append(event)
   }
@@ -156,6 +159,8 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
     routing: upstreams.report,
   })
 
+  const logFull = () => publisher.full
+  const { refusals } = stack.use(openRefusalLog({ append, make, source, newId, logFull, nowMs, epochMs }))
   const proxy: ProxyDeps = {
     exchange: {
       append,
@@ -183,12 +188,13 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
     estimates: limits,
     accepted: new AcceptedKeys(limits.acceptedEveryMs),
     bodies,
+    refusals,
     routes,
     passedHeaders: passedHeaders(config.forwardHeaders),
     overloaded: () => overload.reason !== undefined,
     append,
     make,
-    logFull: () => publisher.full,
+    logFull,
     newRequestId: () => `req_${newId()}`,
     nowMs,
     epochMs,
@@ -258,7 +264,7 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
     failedLogins: openFailedLogins(link, log),
     onKeyRevoked: directory.evictKey,
     logFull: () => publisher.full,
-    barredMs: address => barredMs(throttles.entries.get(identityText(anonymous(address))), epochMs()),
+    barredMs: address => barredMs(throttles.entries.get(identityText(addressIdentity(address))), epochMs()),
     log,
   })
   const publish = (event: OutgoingEvent) => publisher.publish(event)

@@ -1,4 +1,5 @@
 import type { GuardPolicy } from '@fluxgate/contracts'
+import { GUARD_PRESET_NAMES, GUARD_PRESETS, type GuardPreset, presetPolicy } from '@fluxgate/guard-core'
 import { type EnvReader, readStatusAddress, type StatusAddress } from '@fluxgate/runtime'
 
 export interface GuardConfig {
@@ -23,21 +24,28 @@ export function readGuardConfig(env: EnvReader): GuardConfig {
 }
 
 function readPolicy(env: EnvReader): GuardPolicy {
-  return {
-    rules: {
-      contextFlood: {
-        enabled: true,
-        windowMs: bounded(env, 'DRAIN_WINDOW', 2_000, { min: 100, max: 3_600_000 }),
-        thresholdTokens: env.integer('DRAIN_THRESHOLD', 300, { min: 1 }),
-      },
-    },
+  const preset = readPreset(env)
+  const flood = GUARD_PRESETS[preset]
+  const isGiven = (name: string) => env.optional(name) !== undefined
+  return presetPolicy(preset, {
+    windowMs: bounded(env, 'DRAIN_WINDOW', flood.windowMs, { min: 100, max: 3_600_000 }),
+    thresholdTokens: isGiven('DRAIN_THRESHOLD')
+      ? env.integer('DRAIN_THRESHOLD', flood.thresholdTokens, { min: 1 })
+      : undefined,
     penalty: {
       capacity: env.number('PENALTY_CAPACITY', 100),
       refillRate: env.number('PENALTY_REFILL', 10),
       durationMs: bounded(env, 'PENALTY_SECONDS', 60_000, { min: 1_000, max: 31 * 86_400_000 }),
     },
     graceMs: bounded(env, 'PARDON_GRACE', 300_000, { min: 0, max: 86_400_000 }),
-  }
+  })
+}
+
+function readPreset(env: EnvReader): GuardPreset {
+  const given = env.optional('GUARD_PRESET') ?? 'standard'
+  const preset = GUARD_PRESET_NAMES.find(name => name === given)
+  if (!preset) env.fault(`GUARD_PRESET must be one of ${GUARD_PRESET_NAMES.join(', ')}`)
+  return preset ?? 'standard'
 }
 
 function bounded(

@@ -7,7 +7,7 @@ import {
   KeyRejected,
   RequestRefused,
 } from '@fluxgate/contracts'
-import { addressIdentity } from '@fluxgate/guard-core'
+import { addressIdentity } from '@fluxgate/contracts/address-identity'
 import { eventually } from '@fluxgate/testing'
 import { ada, type GuardBench, startGuardBench, typesOf } from './test-bench.ts'
 import { Child, ledAfter, pause } from './test-guard-process.ts'
@@ -153,12 +153,19 @@ describe('a guard that is killed at any time', () => {
 })
 
 function rejection(address: string): DataOf<typeof KeyRejected> {
-  return { ...addressIdentity(address), request: 'req_00000001', address, reason: 'unknown' }
+  return {
+    ...addressIdentity(address),
+    request: 'req_00000001',
+    address,
+    reason: 'unknown',
+    count: 1,
+    windowMs: 0,
+  }
 }
 
 function refusal(identity: Identity, model: string): DataOf<typeof RequestRefused> {
   return {
     ...{ request: 'req_00000001', ...identity, method: 'POST', path: '/v1/chat/completions', model },
-    ...{ address: '10.1.0.1', reason: 'not_found', status: 404 },
+    ...{ address: '10.1.0.1', reason: 'not_found', status: 404, count: 1, windowMs: 0 },
   }
 }

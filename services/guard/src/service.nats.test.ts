@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { type DataOf, GuardPolicy, jsonParser, KeyRejected, type PolicyChanged } from '@fluxgate/contracts'
-import { addressIdentity } from '@fluxgate/guard-core'
+import { addressIdentity } from '@fluxgate/contracts/address-identity'
 import { Bucket, DEAD_LETTER_HEADERS, ensureTopology } from '@fluxgate/nats'
 import { eventually } from '@fluxgate/testing'
 import { startGuard } from './service.ts'
@@ -154,7 +154,7 @@ describe('the guard', () => {
     await bench.lead({ rules: { contextFlood } })
     await bench.settle(ada, 600)
     const address = '10.0.0.9'
-    const rejection = { ...addressIdentity(address), request: 'req_00000001', address }
+    const rejection = { ...addressIdentity(address), request: 'req_00000001', address, count: 1, windowMs: 0 }
     for (let i = 0; i < 31; i++) await bench.publish(KeyRejected, { ...rejection, reason: 'unknown' })
     const blocked = await eventually(async () => {
       assert.equal((await bench.facts('INCIDENTS')).length, 2)

@@ -1,13 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { BUCKETS, eventMaker, jsonParser, Throttle } from '@fluxgate/contracts'
-import { wholePolicy } from '@fluxgate/guard-core'
+import { GUARD_LEASE, type Positions, readPositions, wholePolicy } from '@fluxgate/guard-core'
 import { Bucket, connectNats, EventPublisher, type Lease, openPolicyBook } from '@fluxgate/nats'
 import { type Log, startStatusServer } from '@fluxgate/runtime'
 import { ulid } from 'ulid'
 import type { GuardConfig } from './config.ts'
 import type { Effects } from './core/carry-out.ts'
 import type { Verdict } from './core/folds.ts'
-import { type Positions, readPositions } from './core/position.ts'
 import { campaign } from './in/campaign.ts'
 import { type Follower, startFollower } from './in/follower.ts'
 import { lead } from './in/lead.ts'
@@ -15,9 +14,10 @@ import { type LivePolicy, watchPolicy } from './in/policy.ts'
 import { followPolicyFile } from './in/policy-file.ts'
 import { openEffects } from './out/effects.ts'
 import { guardMetrics } from './out/metrics.ts'
+import { AUTOMATIC_PART } from './out/throttle-room.ts'
 
-const LEASE = 'guard'
 const RETRY_MS = 500
+const MISSED_SHOWN_MS = 3_600_000
 
 export interface Guard extends AsyncDisposable {
   readonly metricsPort: number | undefined
@@ -52,14 +52,35 @@ export async function startGuard(
   const link = stack.use(await connectNats({ url: config.natsUrl, name: 'guard' }, log))
   const throttles = new Bucket(link, BUCKETS.throttles, jsonParser(Throttle))
   const make = eventMaker(`/guard/${boot}`, ulid, nowMs)
+  /** When something was last lost or dropped: said in `/ready` for as long as it may matter. */
+  let missed: { stream: string; events: number; atMs: number } | undefined
+  let usedPart = 0
   const parts = {
     link,
     throttles,
     nowMs,
     policies: () => policy?.current() ?? { live: wholePolicy(config.policy), shadow: undefined },
+    onMissed(stream: string, events: number) {
+      missed = { stream, events, atMs: nowMs() }
+      metrics.missed.inc({ stream }, events)
+      log.error(
+        { stream, events },
+        'events were dropped before the guard had read them: no rule has counted them',
+      )
+    },
     effects(leads: () => boolean) {
-      const real = openEffects(link, throttles, make, { nowMs, leads, onImposed })
-      return overrides.effects?.(real) ?? real
+      const real = openEffects(link, throttles, make, {
+        ...{ nowMs, leads, onImposed },
+        onDropped: (count: number) => metrics.dropped.inc(count),
+        onUsed(part: number) {
+          usedPart = part
+          metrics.bucketUsed.set(part)
+        },
+      })
+      if (!overrides.effects) return real
+      return Object.assign(overrides.effects(real), {
+        [Symbol.asyncDispose]: () => real[Symbol.asyncDispose](),
+      })
     },
     onCarriedOut: ({ decision: { rule } }: Verdict, outcome: string) =>
       metrics.decisions.inc({ rule, outcome }),
@@ -103,7 +124,7 @@ export async function startGuard(
       const book = openPolicyBook(link, event => publisher.publish(event), make)
       files.use(await followPolicyFile(config.policyFile, book, log, refused))
     }
-    const lease = { name: LEASE, holder: boot, readState: readPositions, ttlMs: config.leaseTtlMs }
+    const lease = { name: GUARD_LEASE, holder: boot, readState: readPositions, ttlMs: config.leaseTtlMs }
     await campaign(link, lease, { standBy, lead: leadWhile }, log, stop.signal)
     await policy?.[Symbol.asyncDispose]()
   })()
@@ -112,10 +133,24 @@ export async function startGuard(
     await running
   })
   const status = stack.use(
-    await startStatusServer(config.status, metrics.registry, {
-      nats: () => (link.isConnected() ? undefined : 'disconnected'),
-      policy: () => (policy ? undefined : 'not read yet'),
-    }),
+    await startStatusServer(
+      config.status,
+      metrics.registry,
+      {
+        nats: () => (link.isConnected() ? undefined : 'disconnected'),
+        policy: () => (policy ? undefined : 'not read yet'),
+      },
+      {
+        throttles: () =>
+          usedPart > AUTOMATIC_PART
+            ? `The bucket of throttles is ${Math.round(usedPart * 100)} % full: automatic throttles are dropped to keep room for orders.`
+            : undefined,
+        missed: () =>
+          missed && nowMs() - missed.atMs < MISSED_SHOWN_MS
+            ? `${missed.events} events of ${missed.stream} were dropped before the guard had read them.`
+            : undefined,
+      },
+    ),
   )
   const owned = stack.move()
   return {

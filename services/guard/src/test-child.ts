@@ -37,6 +37,7 @@ function disturbed(real: Effects): Effects {
     impose: around('impose', real.impose),
     tellImposed: around('tellImposed', real.tellImposed),
     tellOpened: around('tellOpened', real.tellOpened),
+    tellJoined: around('tellJoined', real.tellJoined),
     tellShadowed: around('tellShadowed', real.tellShadowed),
     tellExpired: around('tellExpired', real.tellExpired),
     removeExpired: around('removeExpired', real.removeExpired),

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
+import type { Positions } from '@fluxgate/guard-core'
 import { eventually } from '@fluxgate/testing'
-import type { Positions } from './core/position.ts'
 import type { GuardBench } from './test-bench.ts'
 
 const CHILD = fileURLToPath(new URL('./test-child.ts', import.meta.url))
@@ -22,6 +22,7 @@ export class Child implements AsyncDisposable {
         NATS_URL: bench.server.url,
         LOG_LEVEL: 'fatal',
         GUARD_LEASE: '1s',
+        GUARD_PRESET: 'strict',
         ...env,
       },
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],

@@ -19,6 +19,7 @@ import { openCaseFile } from './out/case-files.ts'
 import { followIncidents } from './out/incident-book.ts'
 import { type ReporterMetrics, reporterMetrics } from './out/metrics.ts'
 import { openModel } from './out/model.ts'
+import { isOpenedFor } from './out/opened-for.ts'
 import { appendReport, lastReport } from './out/reports.ts'
 import { openWebhook, WebhookGone } from './out/webhook.ts'
 
@@ -97,7 +98,13 @@ export async function startIncidentReporter(config: ReporterConfig, log: Log): P
     const event = make(IncidentClosed, { incident, actor, reason }, { id: `closed-${incident}` })
     await appendOnce(link, event, 0)
   }
-  stack.use(consume(link, { ...pardoned, durable: PARDONS_DURABLE }, closePardoned({ close })))
+  stack.use(
+    consume(
+      link,
+      { ...pardoned, durable: PARDONS_DURABLE },
+      closePardoned({ close, isAbout: (incident, identity) => isOpenedFor(link, incident, identity) }),
+    ),
+  )
   tellPeople(stack, { link, config, joinedInto, metrics, log })
   const status = stack.use(
     await startStatusServer(config.status, metrics.registry, {

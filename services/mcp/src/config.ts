@@ -1,4 +1,5 @@
 import type { GuardPolicy } from '@fluxgate/contracts'
+import { GUARD_PRESET_NAMES, GUARD_PRESETS, presetPolicy } from '@fluxgate/guard-core'
 import {
   type AllowedSources,
   type EnvReader,
@@ -143,19 +144,18 @@ export function readStdioConfig(env: EnvReader): McpConfig {
 }
 
 function readGuardPolicy(env: EnvReader): GuardPolicy {
-  return {
-    rules: {
-      contextFlood: {
-        enabled: true,
-        windowMs: env.durationMs('DRAIN_WINDOW', 2_000),
-        thresholdTokens: env.integer('DRAIN_THRESHOLD', 300, { min: 1 }),
-      },
-    },
+  const given = env.optional('GUARD_PRESET')
+  const preset = GUARD_PRESET_NAMES.find(name => name === given) ?? 'standard'
+  const flood = GUARD_PRESETS[preset]
+  const isChosen = env.optional('DRAIN_THRESHOLD') !== undefined
+  return presetPolicy(preset, {
+    windowMs: env.durationMs('DRAIN_WINDOW', flood.windowMs),
+    thresholdTokens: isChosen ? env.integer('DRAIN_THRESHOLD', flood.thresholdTokens, { min: 1 }) : undefined,
     penalty: {
       capacity: env.number('PENALTY_CAPACITY', 100),
       refillRate: env.number('PENALTY_REFILL', 10),
       durationMs: env.durationMs('PENALTY_SECONDS', 60_000),
     },
     graceMs: env.durationMs('PARDON_GRACE', 300_000),
-  }
+  })
 }

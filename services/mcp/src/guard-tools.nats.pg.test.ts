@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { BUCKETS, GuardPolicy, jsonParser, STREAMS, Throttle, ThrottlePardoned } from '@fluxgate/contracts'
+import { readPositions } from '@fluxgate/guard-core'
 import { acquireLease, Bucket } from '@fluxgate/nats'
 import type { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import { ulid } from 'ulid'
@@ -40,10 +41,10 @@ describe('tools about guard and log', () => {
     const asked = {
       name: 'guard',
       holder: 'guard-of-the-tests',
-      readState: () => ({ sequence: 1, storedAtMs: 0 }),
+      readState: readPositions,
     }
     await using lease = await acquireLease(bench.link, asked, stop.signal)
-    await lease?.store({ sequence: 1, storedAtMs: 0 })
+    await lease?.store({ [STREAMS.tokens]: { sequence: 1, storedAtMs: 0 } })
     await box.put('flood.k1', throttle(Date.now() + 60_000))
     const now = Date.now()
     // 1,000 tokens within two seconds, and 400 long before: the worst window holds the 1,000 alone.

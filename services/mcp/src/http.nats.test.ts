@@ -210,6 +210,12 @@ describe('the HTTP face', () => {
     assert.equal(broken.status, 400)
     assert.equal(((await broken.json()) as { error: { code: number } }).error.code, -32_700)
     assert.equal((await post(HEADERS, { hello: 1 })).status, 400)
+    for (const levels of [200, 100_000]) {
+      const call = `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"x","arguments":`
+      const deep = await post(HEADERS, `${call}${'['.repeat(levels)}${']'.repeat(levels)}}}`)
+      assert.equal(deep.status, 400)
+      assert.match(await deep.text(), /JSON may nest 128 levels/)
+    }
     assert.equal((await post(HEADERS, '{"__proto__": {}}')).status, 400)
     assert.equal((await post({ ...HEADERS, 'content-type': 'text/plain' }, '{}')).status, 415)
     assert.equal((await post({ ...HEADERS, accept: 'text/html' })).status, 406)

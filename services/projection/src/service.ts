@@ -29,6 +29,8 @@ export interface ProjectionOverrides {
   readonly nowMs?: () => number
   /** Where the tables are; a rebuild has a schema of its own. */
   readonly schema?: string
+  /** Stream → the last position that is read: to fold no further than other tables are. */
+  readonly through?: ReadonlyMap<string, number>
 }
 
 /** Follows the log and folds it into Postgres until disposed. Postgres may be away, at the start too. */
@@ -57,7 +59,7 @@ export async function startProjection(
   const days = openRequestDays(db, schema, config.requestsKeptMs, nowMs)
   const store = openStore(db, OWNER, PROJECTED_STREAMS, schema, days)
   const intake = new Intake(config)
-  const reader = stack.use(new LogReader(link, intake, config))
+  const reader = stack.use(new LogReader(link, intake, config, overrides.through))
   const parts: Parts = { log, metrics, progress, health, reader, store, link, signal: stop.signal, nowMs }
 
   const hooks = projectorHooks(parts)

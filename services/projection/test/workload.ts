@@ -85,7 +85,8 @@ function addRequest(add: Add, request: string, identity: Identity, atMs: number,
   }
   if (random() < 0.04) {
     const reason = random() < 0.5 ? ('rate_limited' as const) : ('throttled' as const)
-    add(RequestRefused, { ...common, ...asked, reason, status: 429, retryAfterMs: 1_500 }, { timeMs: atMs })
+    const counted = { status: 429, retryAfterMs: 1_500, count: 1, windowMs: 0 }
+    add(RequestRefused, { ...common, ...asked, reason, ...counted }, { timeMs: atMs })
     return
   }
   const prompt = 20 + Math.floor(random() * 800)

@@ -15,7 +15,7 @@ export const envelopeAttributes = {
   traceparent: Type.Optional(Type.String({ pattern: '^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$' })),
 }
 
-export type StreamName = 'requests' | 'tokens' | 'auth' | 'throttles' | 'incidents'
+export type StreamName = 'requests' | 'tokens' | 'auth' | 'throttles' | 'incidents' | 'refusals'
 
 /** One kind of event: its place in the log, its version and the schema of its `data`. */
 export interface EventDefinition<Name extends string = string, Data extends TSchema = TSchema> {
@@ -29,6 +29,8 @@ export interface EventDefinition<Name extends string = string, Data extends TSch
   /** CloudEvents `dataschema`: `urn:fluxgate:<stream>.<fact>:<version>` */
   readonly dataschema: string
   readonly data: Data
+  /** Where it is stored instead when it is about a caller without an identity: strangers must not fill what others need. */
+  readonly strangers?: StreamName
 }
 
 /** The event a definition describes, as it stands in the log. */
@@ -53,6 +55,7 @@ export function defineEvent<S extends StreamName, F extends string, Data extends
   fact: F,
   version: number,
   data: Data,
+  strangers?: StreamName,
 ): EventDefinition<`${S}.${F}`, Data> {
   const name = `${stream}.${fact}` as const
   return Object.freeze({
@@ -63,5 +66,6 @@ export function defineEvent<S extends StreamName, F extends string, Data extends
     type: `fluxgate.${name}` as const,
     dataschema: `urn:fluxgate:${name}:${version}`,
     data,
+    ...(strangers === undefined ? {} : { strangers }),
   })
 }

@@ -1,3 +1,4 @@
+export * from './address.ts'
 export * from './catalog.ts'
 export * from './checked-maker.ts'
 export * from './envelope.ts'

@@ -18,6 +18,8 @@ export type EventMaker = <D extends EventDefinition<string, TSchema>>(
 
 /**
  * One maker per process. `source` is a URI reference such as `/gateway/<node>/<boot>`; `sequence` starts at 1 with it.
+ * An event with an id that is made from what it says can be told by several publishers, and its stream drops the copies: it
+ * takes no number, so that no number is missing where a copy was dropped.
  * @param newId ULID or UUIDv7
  */
 export function eventMaker(source: string, newId: () => string, nowMs: () => number): EventMaker {
@@ -41,7 +43,7 @@ export function eventMaker(source: string, newId: () => string, nowMs: () => num
       subject: isIncident ? about.incident : `${about.user}.${about.key}`,
       time,
       dataschema: definition.dataschema,
-      sequence: ++sequence,
+      sequence: options?.id === undefined ? ++sequence : Math.max(1, sequence),
       data,
     }
     if (options?.traceparent !== undefined) event.traceparent = options.traceparent

@@ -81,7 +81,11 @@ export const GuardPolicy = Type.Object(
     rules: Type.Object(
       {
         /** Tokens burnt in a window beyond what the tier refills in it. */
-        contextFlood: guardRule({ thresholdTokens: Type.Integer({ minimum: 1 }) }),
+        contextFlood: guardRule({
+          thresholdTokens: Type.Integer({ minimum: 1 }),
+          /** Or so many seconds of the tier's refill, whichever is more: a tier's full bucket is no flood. */
+          burstSeconds: Type.Optional(Type.Number({ minimum: 0, maximum: 3_600 })),
+        }),
         /** Tokens of a window beyond the identity's own baseline: the median of its active windows before. */
         tokenDrain: Type.Optional(
           guardRule({

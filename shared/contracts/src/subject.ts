@@ -1,6 +1,6 @@
 import type { EventDefinition, StreamName } from './envelope.ts'
 import type { Identity } from './identity.ts'
-import { partitionOf } from './identity.ts'
+import { ANONYMOUS, partitionOf } from './identity.ts'
 
 /** JetStream stream names by the first word of their subjects. */
 export const STREAMS: Readonly<Record<StreamName, string>> = Object.freeze({
@@ -9,12 +9,18 @@ export const STREAMS: Readonly<Record<StreamName, string>> = Object.freeze({
   auth: 'AUTH',
   throttles: 'THROTTLES',
   incidents: 'INCIDENTS',
+  refusals: 'REFUSALS',
 })
 export const DEADLETTER_STREAM = 'DEADLETTER'
 
+/** The stream that stores an event about this identity. */
+export function streamOf(event: EventDefinition, user: string): StreamName {
+  return user === ANONYMOUS && event.strangers ? event.strangers : event.stream
+}
+
 /** `fluxgate.<stream>.<p>.<fact>.<user>.<key>`, and `fluxgate.incidents.<fact>.<incident>` for incidents. */
 export function identitySubject(event: EventDefinition, identity: Identity): string {
-  return `fluxgate.${event.stream}.${partitionOf(identity.user)}.${event.fact}.${identity.user}.${identity.key}`
+  return `fluxgate.${streamOf(event, identity.user)}.${partitionOf(identity.user)}.${event.fact}.${identity.user}.${identity.key}`
 }
 
 export function incidentSubject(event: EventDefinition, incident: string): string {
@@ -47,6 +53,12 @@ export function factFilter(event: EventDefinition): string {
   return event.stream === 'incidents'
     ? `fluxgate.incidents.${event.fact}.*`
     : `fluxgate.${event.stream}.*.${event.fact}.>`
+}
+
+/** Filters for one fact of every identity and of callers without one. */
+export function factFilters(event: EventDefinition): string[] {
+  const strangers = event.strangers && `fluxgate.${event.strangers}.*.${event.fact}.>`
+  return strangers === undefined ? [factFilter(event)] : [factFilter(event), strangers]
 }
 
 export function deadLetterSubject(stream: string): string {

@@ -8,7 +8,7 @@ export type Upcaster = (data: unknown) => unknown
 export const UPCASTERS: Readonly<Record<string, readonly Upcaster[]>> = Object.freeze({
   // These versions only widen: any tier name, more reasons, and fields that may be absent.
   'requests.admitted': [unchanged],
-  'requests.refused': [unchanged],
+  'requests.refused': [unchanged, countedOnce],
   'requests.completed': [unchanged, unchanged],
   'requests.failed': [unchanged, unchanged],
   'requests.interrupted': [unchanged, unchanged],
@@ -16,8 +16,14 @@ export const UPCASTERS: Readonly<Record<string, readonly Upcaster[]>> = Object.f
   'tokens.settled': [unchanged, usageOfSettled],
   'auth.registered': [unchanged],
   'auth.tier_changed': [unchanged],
+  'auth.key_rejected': [countedOnce],
   'throttles.imposed': [unchanged],
 })
+
+/** Every refusal had an event of its own. */
+function countedOnce(data: unknown): unknown {
+  return { ...(data as object), count: 1, windowMs: 0 }
+}
 
 /** Version 3 of `tokens.settled` has the counts in `usage`. */
 function usageOfSettled(data: unknown): unknown {

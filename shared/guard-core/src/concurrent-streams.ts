@@ -1,6 +1,6 @@
 import { STREAMS } from '@fluxgate/contracts'
 import { identityOf } from './accused.ts'
-import type { Fact } from './fact.ts'
+import type { TimedFact } from './fact.ts'
 import { MAX_EVIDENCE, type Rule } from './rule.ts'
 
 /** Streams of one identity that are remembered: more than any policy can allow. */
@@ -17,7 +17,7 @@ type Running = Map<string, Begun>
 /** Streams of one identity that run at the same time. One whose end was never told counts for a window's length. */
 export const concurrentStreams: Rule<Running> = {
   name: 'concurrentStreams',
-  stream: STREAMS.requests,
+  streams: [STREAMS.requests],
 
   keyOf: fact => (beginning(fact) || ending(fact) ? fact.event.subject : undefined),
 
@@ -28,8 +28,8 @@ export const concurrentStreams: Rule<Running> = {
       return memory?.size ? memory : undefined
     }
     const running = memory ?? new Map<string, Begun>()
-    running.set(request, { atMs: fact.storedAtMs, sequence: fact.sequence })
-    const oldest = fact.storedAtMs - policy.rules.concurrentStreams.windowMs
+    running.set(request, { atMs: fact.atMs, sequence: fact.sequence })
+    const oldest = fact.atMs - policy.rules.concurrentStreams.windowMs
     for (const [begun, { atMs }] of running) {
       if (atMs > oldest && running.size <= MAX_RUNNING) break
       running.delete(begun)
@@ -42,7 +42,7 @@ export const concurrentStreams: Rule<Running> = {
     return isOver ? identityOf(fact.event.data as never) : undefined
   },
 
-  explain(memory, _, policy) {
+  explain(memory, fact, policy) {
     const { windowMs, threshold } = policy.rules.concurrentStreams
     return {
       severity: 'medium',
@@ -50,7 +50,7 @@ export const concurrentStreams: Rule<Running> = {
       numbers: { streams: memory.size, threshold, windowMs },
       evidence: [...memory.values()]
         .slice(-MAX_EVIDENCE)
-        .map(({ sequence }) => ({ stream: STREAMS.requests, sequence })),
+        .map(({ sequence }) => ({ stream: fact.stream, sequence })),
     }
   },
 
@@ -64,11 +64,11 @@ export const concurrentStreams: Rule<Running> = {
   memoryMs: policy => policy.rules.concurrentStreams.windowMs,
 }
 
-function beginning({ event }: Fact): boolean {
+function beginning({ event }: TimedFact): boolean {
   return event.type === 'fluxgate.requests.admitted' && event.data.stream
 }
 
-function ending({ event }: Fact): boolean {
+function ending({ event }: TimedFact): boolean {
   return (
     event.type === 'fluxgate.requests.completed' ||
     event.type === 'fluxgate.requests.failed' ||

@@ -19,7 +19,7 @@ const SEVERITIES: ReadonlyArray<{ above: number; severity: Severity }> = [
  */
 export const contextFlood: Rule<SlidingWindow> = {
   name: 'contextFlood',
-  stream: STREAMS.tokens,
+  streams: [STREAMS.tokens],
 
   keyOf(fact) {
     const spending = spendingOf(fact)
@@ -28,7 +28,7 @@ export const contextFlood: Rule<SlidingWindow> = {
 
   evolve(memory = new SlidingWindow(SHAPE), fact, policy) {
     const { windowMs } = policy.rules.contextFlood
-    memory.add(fact.storedAtMs, burntBy(spendingOf(fact)!), fact.sequence, windowMs)
+    memory.add(fact.atMs, burntBy(spendingOf(fact)!), fact.sequence, windowMs)
     return memory
   },
 
@@ -38,8 +38,9 @@ export const contextFlood: Rule<SlidingWindow> = {
   },
 
   explain(memory, fact, policy) {
-    const { windowMs, thresholdTokens } = policy.rules.contextFlood
+    const { windowMs } = policy.rules.contextFlood
     const { refillRate } = spendingOf(fact)!
+    const thresholdTokens = beyondRefill(refillRate, policy)
     const allowance = allowanceOf(refillRate, policy)
     const burnt = memory.sum
     const times = rounded(burnt / allowance)
@@ -59,7 +60,7 @@ export const contextFlood: Rule<SlidingWindow> = {
         events: memory.events,
         timesAllowance: times,
       },
-      evidence: memory.largest(MAX_EVIDENCE).map(sequence => ({ stream: STREAMS.tokens, sequence })),
+      evidence: memory.largest(MAX_EVIDENCE).map(sequence => ({ stream: fact.stream, sequence })),
     }
   },
 
@@ -71,7 +72,13 @@ export const contextFlood: Rule<SlidingWindow> = {
   },
 }
 
+/** Tokens that may be burnt beyond what the tier gives back in the window. */
+function beyondRefill(refillRate: number, policy: WholePolicy): number {
+  const { thresholdTokens, burstSeconds = 0 } = policy.rules.contextFlood
+  return Math.max(thresholdTokens, burstSeconds * refillRate)
+}
+
 function allowanceOf(refillRate: number, policy: WholePolicy): number {
-  const { windowMs, thresholdTokens } = policy.rules.contextFlood
-  return (refillRate * windowMs) / 1_000 + thresholdTokens
+  const { windowMs } = policy.rules.contextFlood
+  return (refillRate * windowMs) / 1_000 + beyondRefill(refillRate, policy)
 }

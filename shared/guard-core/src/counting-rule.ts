@@ -1,7 +1,8 @@
 import type { Identity, Severity } from '@fluxgate/contracts'
-import type { Fact } from './fact.ts'
+import type { TimedFact } from './fact.ts'
 import { MAX_EVIDENCE, type Rule } from './rule.ts'
 import { SlidingWindow, slotMs } from './sliding-window.ts'
+import { countOf } from './spending.ts'
 import type { RuleName, WholePolicy } from './whole-policy.ts'
 
 const SHAPE = { slots: 20, keptPerSlot: 3 }
@@ -13,29 +14,29 @@ type CountingName = {
 
 interface Counting {
   readonly name: CountingName
-  readonly stream: string
+  readonly streams: readonly string[]
   readonly severity: Severity
-  keyOf(fact: Fact, policy: WholePolicy): string | undefined
-  accused(fact: Fact): Identity
+  keyOf(fact: TimedFact, policy: WholePolicy): string | undefined
+  accused(fact: TimedFact): Identity
   /** What was counted, after the number: `calls`, `wrong passwords from one address`. */
-  describe(fact: Fact, policy: WholePolicy): string
+  describe(fact: TimedFact, policy: WholePolicy): string
 }
 
 /** A rule that counts events of one kind in a window. */
 export function countingRule(counting: Counting): Rule<SlidingWindow> {
-  const { name, stream, severity } = counting
+  const { name, streams, severity } = counting
   return {
     name,
-    stream,
+    streams,
     keyOf: counting.keyOf,
 
     evolve(memory = new SlidingWindow(SHAPE), fact, policy) {
-      memory.add(fact.storedAtMs, 1, fact.sequence, policy.rules[name].windowMs)
+      memory.add(fact.atMs, countOf(fact), fact.sequence, policy.rules[name].windowMs)
       return memory
     },
 
     crossedBy(memory, fact, policy) {
-      return memory.events > policy.rules[name].threshold ? counting.accused(fact) : undefined
+      return memory.sum > policy.rules[name].threshold ? counting.accused(fact) : undefined
     },
 
     explain(memory, fact, policy) {
@@ -43,9 +44,9 @@ export function countingRule(counting: Counting): Rule<SlidingWindow> {
       const what = counting.describe(fact, policy)
       return {
         severity,
-        explanation: `${memory.events} ${what} within ${windowMs / 1_000} s. The policy allows ${threshold}.`,
-        numbers: { count: memory.events, threshold, windowMs },
-        evidence: memory.largest(MAX_EVIDENCE).map(sequence => ({ stream, sequence })),
+        explanation: `${memory.sum} ${what} within ${windowMs / 1_000} s. The policy allows ${threshold}.`,
+        numbers: { count: memory.sum, threshold, windowMs },
+        evidence: memory.largest(MAX_EVIDENCE).map(sequence => ({ stream: fact.stream, sequence })),
       }
     },
 

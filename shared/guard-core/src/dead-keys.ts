@@ -1,5 +1,5 @@
 import { STREAMS } from '@fluxgate/contracts'
-import { addressIdentity } from './accused.ts'
+import { identityOf } from './accused.ts'
 import { countingRule } from './counting-rule.ts'
 import { rejectionOf } from './rejected-key.ts'
 
@@ -8,9 +8,9 @@ const DEAD = new Set(['revoked', 'expired', 'disabled'] as const)
 /** Keys that were ours, used from one address after their end: a deployment that was forgotten, or a thief. */
 export const deadKeys = countingRule({
   name: 'deadKeys',
-  stream: STREAMS.auth,
+  streams: [STREAMS.refusals, STREAMS.auth],
   severity: 'low',
-  keyOf: fact => rejectionOf(fact, DEAD)?.address,
-  accused: fact => addressIdentity(rejectionOf(fact, DEAD)!.address),
+  keyOf: fact => rejectionOf(fact, DEAD) && fact.event.subject,
+  accused: fact => identityOf(rejectionOf(fact, DEAD)!),
   describe: fact => `uses of revoked, expired or disabled keys from ${rejectionOf(fact, DEAD)!.address}`,
 })

@@ -1,6 +1,14 @@
 import { createHash } from 'node:crypto'
-import { type GuardAction, type Identity, identityText, type Throttle } from '@fluxgate/contracts'
-import type { Fact } from './fact.ts'
+import {
+  addressGroup,
+  type GuardAction,
+  type Identity,
+  identityText,
+  OTHER_ADDRESSES,
+  type Throttle,
+} from '@fluxgate/contracts'
+import { campaignOf } from './campaign.ts'
+import type { Fact, TimedFact } from './fact.ts'
 import type { Finding } from './rule.ts'
 import { offencesAt, penaltyMs } from './standing.ts'
 import { GUARD_ACTOR, type RuleState, type Standing } from './state.ts'
@@ -12,8 +20,12 @@ const MAX_EXPLANATION_CHARS = 3_900
 
 /** What is to be done about a finding: an incident to open, and the throttle that answers it. */
 export interface Decision extends Finding {
-  /** The same rule, identity and crossing event are the same incident, whoever decides and how often. */
+  /** The same rule, identity and crossing event are the same decision, whoever decides and how often. */
+  readonly id: string
+  /** That of the decision, or of the campaign that it joins. */
   readonly incident: string
+  /** Findings that the incident holds with this one; more than 1 when it joins a campaign. */
+  readonly findings: number
   readonly identity: Identity
   readonly rule: RuleName
   /** Position of the event that crossed the threshold: stream, sequence, and when it was stored. */
@@ -29,18 +41,23 @@ export interface Decision extends Finding {
 
 /** Looks at the memory that `fact` was counted in, as of its own time. Nothing else than rule, policy and fact has a say. */
 export function decide(
-  { rule, standings }: RuleState,
+  state: RuleState,
   memory: unknown,
-  fact: Fact,
+  fact: TimedFact,
   policy: WholePolicy,
 ): Decision | undefined {
+  const { rule, standings } = state
   const identity = rule.crossedBy(memory, fact, policy)
   if (!identity || isAllowed(policy, identity, fact)) return undefined
   const standing = standings.get(identityText(identity))
   if (standing && isLeftAlone(standing, rule.name, identity, fact)) return undefined
-  const incident = incidentId(rule.name, identity, fact.event.id)
+  const id = incidentId(rule.name, identity, fact.event.id)
+  const campaign = campaignOf(state, identity, fact.storedAtMs)
+  // The event that began the campaign, read again after a restart.
+  const joined = campaign?.incident === id ? undefined : campaign
+  const about = { id, incident: joined?.incident ?? id, findings: (joined?.findings ?? 0) + 1 }
   const offences = offencesAt(standing, fact.storedAtMs, policy)
-  return decisionOf(rule.explain(memory, fact, policy), rule.name, identity, incident, offences, policy, fact)
+  return decisionOf(rule.explain(memory, fact, policy), rule.name, identity, about, offences, policy, fact)
 }
 
 export function incidentId(rule: string, identity: Identity, crossingEventId: string): string {
@@ -52,7 +69,9 @@ function isAllowed(policy: WholePolicy, identity: Identity, { event }: Fact): bo
   const { allowedIdentities, allowedAddresses } = policy
   if (allowedIdentities.has(identity.user) || allowedIdentities.has(identityText(identity))) return true
   const { address } = event.data as { address?: string }
-  return address !== undefined && allowedAddresses.has(address)
+  return (
+    address !== undefined && (allowedAddresses.has(address) || allowedAddresses.has(addressGroup(address)))
+  )
 }
 
 function isLeftAlone(standing: Standing, rule: string, identity: Identity, fact: Fact): boolean {
@@ -71,12 +90,15 @@ function decisionOf(
   finding: Finding,
   rule: RuleName,
   identity: Identity,
-  incident: string,
+  about: Pick<Decision, 'id' | 'incident' | 'findings'>,
   offences: number,
   policy: WholePolicy,
-  { stream, sequence, storedAtMs: atMs }: Fact,
+  { stream, sequence, storedAtMs: atMs, event }: TimedFact,
 ): Decision {
   const { action } = policy.rules[rule]
+  // Callers that are counted together have no address that a gateway could refuse.
+  const isObserved =
+    action.kind === 'observe' || ('address' in event.data && event.data.address === OTHER_ADDRESSES)
   const durationMs = penaltyMs(policy, rule, offences)
   const untilMs = atMs + durationMs
   const explanation = (finding.explanation + (offences > 0 ? again(offences, durationMs, policy) : '')).slice(
@@ -85,19 +107,18 @@ function decisionOf(
   )
   const numbers = offences > 0 ? { ...finding.numbers, offencesBefore: offences } : finding.numbers
   const endStreams = action.endStreams ?? policy.penalty.endStreams
-  const throttle: Throttle | undefined =
-    action.kind === 'observe'
-      ? undefined
-      : {
-          capacity: action.kind === 'block' ? 0 : (action.capacity ?? policy.penalty.capacity),
-          refillRate: action.kind === 'block' ? 0 : (action.refillRate ?? policy.penalty.refillRate),
-          ...{ imposedAt: atMs, until: untilMs, reason: explanation.slice(0, MAX_REASON_CHARS), rule },
-          ...(endStreams === undefined ? {} : { endStreams }),
-          ...{ actor: GUARD_ACTOR, incident },
-        }
+  const throttle: Throttle | undefined = isObserved
+    ? undefined
+    : {
+        capacity: action.kind === 'block' ? 0 : (action.capacity ?? policy.penalty.capacity),
+        refillRate: action.kind === 'block' ? 0 : (action.refillRate ?? policy.penalty.refillRate),
+        ...{ imposedAt: atMs, until: untilMs, reason: explanation.slice(0, MAX_REASON_CHARS), rule },
+        ...(endStreams === undefined ? {} : { endStreams }),
+        ...{ actor: GUARD_ACTOR, incident: about.incident },
+      }
   return {
-    ...{ ...finding, explanation, numbers, incident, identity, rule, stream, sequence, atMs },
-    ...{ action: action.kind, untilMs, throttle },
+    ...{ ...finding, explanation, numbers, ...about, identity, rule, stream, sequence, atMs },
+    ...{ action: isObserved ? 'observe' : action.kind, untilMs, throttle },
   }
 }
 

@@ -1,9 +1,10 @@
 import { STREAMS } from '@fluxgate/contracts'
 import { identityOf } from './accused.ts'
-import type { Fact } from './fact.ts'
+import type { TimedFact } from './fact.ts'
 import { RecentValues } from './recent-values.ts'
 import { MAX_EVIDENCE, type Rule } from './rule.ts'
 import { SlidingWindow, slotMs } from './sliding-window.ts'
+import { countOf } from './spending.ts'
 import type { WholePolicy } from './whole-policy.ts'
 
 const CALLS_SHAPE = { slots: 20, keptPerSlot: 0 }
@@ -23,7 +24,7 @@ interface Probing {
 /** Errors and refusals that somebody provokes: models scanned one by one, storms of client errors. */
 export const errorProbing: Rule<Probing> = {
   name: 'errorProbing',
-  stream: STREAMS.requests,
+  streams: [STREAMS.requests, STREAMS.refusals],
 
   keyOf: ({ event }) =>
     event.type === 'fluxgate.requests.completed' || event.type === 'fluxgate.requests.refused'
@@ -36,17 +37,18 @@ export const errorProbing: Rule<Probing> = {
     policy,
   ) {
     const { windowMs } = policy.rules.errorProbing
-    const { storedAtMs, sequence } = fact
-    memory.calls.add(storedAtMs, 1, sequence, windowMs)
+    const { atMs, sequence } = fact
+    const count = countOf(fact)
+    memory.calls.add(atMs, count, sequence, windowMs)
     if (isError(fact)) {
       memory.errors ??= new SlidingWindow(ERRORS_SHAPE)
-      memory.errors.add(storedAtMs, 1, sequence, windowMs)
-      memory.models?.forgetBefore(storedAtMs - windowMs)
+      memory.errors.add(atMs, count, sequence, windowMs)
+      memory.models?.forgetBefore(atMs - windowMs)
     }
     const model = unknownModel(fact)
     if (model !== undefined) {
       memory.models ??= new RecentValues()
-      memory.models.add(model, storedAtMs, sequence, windowMs)
+      memory.models.add(model, atMs, sequence, windowMs)
     }
     return memory
   },
@@ -58,10 +60,10 @@ export const errorProbing: Rule<Probing> = {
     return isScan || isStorm(memory, policy) ? identityOf(fact.event.data as never) : undefined
   },
 
-  explain(memory, _, policy) {
+  explain(memory, fact, policy) {
     const { windowMs, thresholdErrors, minShare, thresholdModels } = policy.rules.errorProbing
-    const errors = memory.errors?.events ?? 0
-    const calls = memory.calls.events
+    const errors = memory.errors?.sum ?? 0
+    const calls = memory.calls.sum
     const models = memory.models?.size ?? 0
     const stormy = isStorm(memory, policy)
     const scan = `${models} different models were asked for that are not served; the policy allows ${thresholdModels}.`
@@ -73,7 +75,7 @@ export const errorProbing: Rule<Probing> = {
       explanation: stormy ? storm : `Within ${windowMs / 1_000} s ${scan}`,
       numbers: { errors, calls, models, thresholdErrors, minShare, thresholdModels, windowMs },
       evidence: (stormy ? memory.errors!.largest(MAX_EVIDENCE) : memory.models!.sequences(MAX_EVIDENCE)).map(
-        sequence => ({ stream: STREAMS.requests, sequence }),
+        sequence => ({ stream: fact.stream, sequence }),
       ),
     }
   },
@@ -88,17 +90,17 @@ export const errorProbing: Rule<Probing> = {
 
 function isStorm({ errors, calls }: Probing, policy: WholePolicy): boolean {
   const { thresholdErrors, minShare } = policy.rules.errorProbing
-  return errors !== undefined && errors.events > thresholdErrors && errors.events >= minShare * calls.events
+  return errors !== undefined && errors.sum > thresholdErrors && errors.sum >= minShare * calls.sum
 }
 
-function isError({ event }: Fact): boolean {
+function isError({ event }: TimedFact): boolean {
   if (event.type === 'fluxgate.requests.refused') return PROBES.has(event.data.reason)
   if (event.type !== 'fluxgate.requests.completed') return false
   const { status } = event.data
   return status >= 400 && status < 500 && status !== 429
 }
 
-function unknownModel({ event }: Fact): string | undefined {
+function unknownModel({ event }: TimedFact): string | undefined {
   return event.type === 'fluxgate.requests.refused' &&
     event.data.reason === 'not_found' &&
     event.data.model !== ''

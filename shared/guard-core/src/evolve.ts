@@ -1,5 +1,7 @@
 import { type EventNamed, type Identity, identityText } from '@fluxgate/contracts'
-import type { Fact } from './fact.ts'
+import { noteFinding } from './campaign.ts'
+import type { Fact, TimedFact } from './fact.ts'
+import { HISTORY, MAX_LATENESS_MS } from './source-clocks.ts'
 import { isOver, offencesAt, penaltyMs, quieten, standingOf } from './standing.ts'
 import { GUARD_ACTOR, type GuardState, type RuleState } from './state.ts'
 import type { WholePolicy } from './whole-policy.ts'
@@ -12,9 +14,9 @@ const SERVICES: ReadonlySet<string> = new Set([GUARD_ACTOR, 'system'])
 /**
  * State and fact → state, for one rule. The state given is changed: a copy for each event would cost more than all the
  * rest. The policy says how long memory reaches; nothing is decided here.
- * @returns the memory that the fact is counted in, if the rule looks at it
+ * @returns the memory that the fact is counted in, if the rule looks at it and it is not too old to be counted
  */
-export function evolve(state: RuleState, fact: Fact, policy: WholePolicy): unknown {
+export function evolve(state: RuleState, fact: TimedFact, policy: WholePolicy): unknown {
   const { rule, memories } = state
   if (!policy.rules[rule.name].enabled) return undefined
   const key = rule.keyOf(fact, policy)
@@ -29,16 +31,27 @@ export function evolve(state: RuleState, fact: Fact, policy: WholePolicy): unkno
     } else if (memory !== before) memories.set(key, memory)
   }
   forgetIdle(state, atMs, policy, before === undefined ? SWEPT_PER_FACT + 1 : SWEPT_PER_FACT)
-  return memory
+  return fact.atMs === HISTORY ? undefined : memory
 }
 
 /** What other streams tell that concerns the rules of this one: a pardon, or an incident that was told before a restart. */
 export function evolveAll(state: GuardState, { event, storedAtMs }: Fact, policy: WholePolicy): void {
   if (event.type === 'fluxgate.throttles.pardoned') {
     for (const each of state) pardon(each, event.data, storedAtMs, policy)
-  } else if (event.type === 'fluxgate.incidents.opened' || event.type === 'fluxgate.throttles.shadowed') {
+  } else if (isTold(event)) {
     for (const each of state) if (each.rule.name === event.data.rule) recall(each, event, policy)
   }
+}
+
+type Told = EventNamed<'incidents.opened' | 'throttles.shadowed' | 'throttles.imposed'>
+
+/** What says that a rule has found somebody. A throttle that joined an incident is all that says so of its identity. */
+export function isTold(event: Fact['event']): event is Told {
+  return (
+    event.type === 'fluxgate.incidents.opened' ||
+    event.type === 'fluxgate.throttles.shadowed' ||
+    (event.type === 'fluxgate.throttles.imposed' && event.data.actor === GUARD_ACTOR)
+  )
 }
 
 function forgetIdle(
@@ -47,26 +60,25 @@ function forgetIdle(
   policy: WholePolicy,
   swept: number,
 ): void {
+  // Windows count by when things happened, which may be that much earlier.
+  const idleMs = atMs - MAX_LATENESS_MS
   for (let i = 0; i < swept; i++) {
     const memory = memories.next()
-    if (memory && rule.isIdle(memory[1], atMs, policy)) memories.delete(memory[0])
+    if (memory && rule.isIdle(memory[1], idleMs, policy)) memories.delete(memory[0])
     const standing = standings.next()
     if (standing && isOver(standing[1], atMs, policy)) standings.delete(standing[0])
   }
 }
 
 /** Its event's own time is that of the fact that crossed the threshold. */
-function recall(
-  state: RuleState,
-  event: EventNamed<'incidents.opened' | 'throttles.shadowed'>,
-  policy: WholePolicy,
-): void {
+function recall(state: RuleState, event: Told, policy: WholePolicy): void {
   const { incident, until } = event.data
+  if (incident === undefined) return
   const key = identityText(event.data)
   const sinceMs = Date.parse(event.time)
   const offences = offencesAt(state.standings.get(key), sinceMs, policy)
   const untilMs = until ?? sinceMs + penaltyMs(policy, state.rule.name, offences)
-  quieten(state, key, { incident, sinceMs, untilMs })
+  if (quieten(state, key, { incident, sinceMs, untilMs })) noteFinding(state, event.data, incident, sinceMs)
 }
 
 function pardon(

@@ -1,13 +1,13 @@
 import { ANONYMOUS, STREAMS } from '@fluxgate/contracts'
 import { countingRule } from './counting-rule.ts'
-import type { Fact } from './fact.ts'
+import type { TimedFact } from './fact.ts'
 
 const DIGITS = 16
 
 /** Wrong passwords for one account, from wherever: a guess that is spread over many addresses. */
 export const failedLoginsAccount = countingRule({
   name: 'failedLoginsAccount',
-  stream: STREAMS.auth,
+  streams: [STREAMS.auth],
   severity: 'medium',
   keyOf: fact => failureOf(fact)?.account,
   accused(fact) {
@@ -18,6 +18,6 @@ export const failedLoginsAccount = countingRule({
   describe: () => 'failed logins to one account',
 })
 
-function failureOf({ event }: Fact) {
+function failureOf({ event }: TimedFact) {
   return event.type === 'fluxgate.auth.login_failed' ? event.data : undefined
 }

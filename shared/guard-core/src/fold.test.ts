@@ -158,10 +158,11 @@ describe('memory', () => {
   it('is given back when identities fall silent', () => {
     const log = new Log()
     const fold = new Fold()
-    for (let i = 0; i < 20_000; i++) log.settled(i, 10, { user: `user${i}`, key: 'k' })
+    for (let i = 0; i < 20_000; i++) log.settled(i * 60, 10, { user: `user${i}`, key: 'k' })
     decisionsOver(log.facts, POLICY, fold)
     const { keys } = fold.sizes().get('contextFlood')!
-    assert.ok(keys < 4_500, `${keys} identities remembered of the 2000 that count`)
+    // A late event may still be counted for five minutes beside the window.
+    assert.ok(keys < 11_000, `${keys} identities remembered of the 5000 that count`)
   })
 
   it('has a hard limit', () => {

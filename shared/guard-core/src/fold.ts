@@ -1,9 +1,11 @@
 import { identityText } from '@fluxgate/contracts'
+import { noteFinding } from './campaign.ts'
 import { type Decision, decide } from './decide.ts'
-import { evolve, evolveAll } from './evolve.ts'
-import type { Fact } from './fact.ts'
+import { evolve, evolveAll, isTold } from './evolve.ts'
+import type { Fact, TimedFact } from './fact.ts'
 import type { Rule } from './rule.ts'
 import { RULES } from './rules.ts'
+import { SourceClocks } from './source-clocks.ts'
 import { quieten } from './standing.ts'
 import { emptyState, type GuardState } from './state.ts'
 import type { WholePolicy } from './whole-policy.ts'
@@ -25,6 +27,7 @@ const NONE: readonly Decision[] = []
 interface Lane {
   readonly state: GuardState
   readonly held: Held[]
+  readonly clocks: SourceClocks
 }
 
 /**
@@ -36,38 +39,38 @@ export class Fold {
   readonly #lanes: ReadonlyMap<string, Lane>
 
   constructor(rules: readonly Rule[] = RULES, maxKeys = MAX_KEYS) {
-    const streams = new Set(rules.map(rule => rule.stream))
+    const streams = new Set(rules.flatMap(rule => rule.streams))
     this.#lanes = new Map(
       [...streams].map(stream => {
-        const reading = rules.filter(rule => rule.stream === stream)
-        return [stream, { state: emptyState(reading, maxKeys), held: [] }]
+        const reading = rules.filter(rule => rule.streams.includes(stream))
+        return [stream, { state: emptyState(reading, maxKeys), held: [], clocks: new SourceClocks() }]
       }),
     )
   }
 
   /** Rule → keys that it remembers, and identities that it has a standing of. */
   sizes(): Map<string, { keys: number; standings: number }> {
-    const states = [...this.#lanes.values()].flatMap(({ state }) => state)
-    return new Map(
-      states.map(({ rule, memories, standings }) => [
-        rule.name,
-        { keys: memories.size, standings: standings.size },
-      ]),
-    )
+    const sizes = new Map<string, { keys: number; standings: number }>()
+    for (const { rule, memories, standings } of [...this.#lanes.values()].flatMap(({ state }) => state)) {
+      const { keys, standings: others } = sizes.get(rule.name) ?? { keys: 0, standings: 0 }
+      sizes.set(rule.name, { keys: keys + memories.size, standings: others + standings.size })
+    }
+    return sizes
   }
 
   /** Remembers a fact and decides nothing: for what was decided before a restart. */
   remember(fact: Fact, policy: WholePolicy): void {
     const { event } = fact
     if (event.type === 'fluxgate.throttles.pardoned') this.#hold({ fact, atMs: fact.storedAtMs }, policy)
-    else if (event.type === 'fluxgate.incidents.opened' || event.type === 'fluxgate.throttles.shadowed') {
+    else if (isTold(event)) {
       // Its own time is that of the fact that crossed the threshold.
       this.#hold({ fact, atMs: Date.parse(event.time) }, policy)
     } else {
       const lane = this.#lanes.get(fact.stream)
       if (!lane) return
       catchUp(lane, fact.storedAtMs, policy)
-      for (const state of lane.state) evolve(state, fact, policy)
+      const timed = timedIn(lane, fact)
+      for (const state of lane.state) evolve(state, timed, policy)
     }
   }
 
@@ -79,13 +82,15 @@ export class Fold {
       return NONE
     }
     catchUp(lane, fact.storedAtMs, policy)
+    const timed = timedIn(lane, fact)
     let decisions: Decision[] | undefined
     for (const state of lane.state) {
-      const memory = evolve(state, fact, policy)
-      const decision = memory === undefined ? undefined : decide(state, memory, fact, policy)
+      const memory = evolve(state, timed, policy)
+      const decision = memory === undefined ? undefined : decide(state, memory, timed, policy)
       if (!decision) continue
       const { identity, incident, atMs: sinceMs, untilMs } = decision
-      quieten(state, identityText(identity), { incident, sinceMs, untilMs })
+      if (quieten(state, identityText(identity), { incident, sinceMs, untilMs }))
+        noteFinding(state, identity, incident, sinceMs)
       decisions ??= []
       decisions.push(decision)
     }
@@ -100,6 +105,11 @@ export class Fold {
       if (held.length > MAX_HELD) evolveAll(state, held.shift()!.fact, policy)
     }
   }
+}
+
+function timedIn({ clocks }: Lane, fact: Fact): TimedFact {
+  const { stream, sequence, storedAtMs, event } = fact
+  return { stream, sequence, storedAtMs, event, atMs: clocks.timeOf(fact) }
 }
 
 /** What other streams told of the time up to here has its turn. */

@@ -1,5 +1,5 @@
 import { STREAMS } from '@fluxgate/contracts'
-import { addressIdentity } from './accused.ts'
+import { identityOf } from './accused.ts'
 import { countingRule } from './counting-rule.ts'
 import { rejectionOf } from './rejected-key.ts'
 
@@ -8,9 +8,9 @@ const GUESSES = new Set(['unknown', 'malformed'] as const)
 /** Keys that are not ours, tried from one address. A call without any key is no guess. */
 export const keyGuessing = countingRule({
   name: 'keyGuessing',
-  stream: STREAMS.auth,
+  streams: [STREAMS.refusals, STREAMS.auth],
   severity: 'high',
-  keyOf: fact => rejectionOf(fact, GUESSES)?.address,
-  accused: fact => addressIdentity(rejectionOf(fact, GUESSES)!.address),
+  keyOf: fact => rejectionOf(fact, GUESSES) && fact.event.subject,
+  accused: fact => identityOf(rejectionOf(fact, GUESSES)!),
   describe: fact => `unknown or malformed keys from ${rejectionOf(fact, GUESSES)!.address}`,
 })

@@ -1,4 +1,4 @@
-import { STREAMS } from '@fluxgate/contracts'
+import { addressGroup, STREAMS } from '@fluxgate/contracts'
 import { identityOf } from './accused.ts'
 import { RecentValues } from './recent-values.ts'
 import { MAX_EVIDENCE, type Rule } from './rule.ts'
@@ -9,13 +9,13 @@ import { MAX_EVIDENCE, type Rule } from './rule.ts'
  */
 export const keySharing: Rule<RecentValues> = {
   name: 'keySharing',
-  stream: STREAMS.auth,
+  streams: [STREAMS.auth],
 
   keyOf: ({ event }) => (event.type === 'fluxgate.auth.key_accepted' ? event.subject : undefined),
 
-  evolve(memory = new RecentValues(), { event, storedAtMs, sequence }, policy) {
+  evolve(memory = new RecentValues(), { event, atMs, sequence }, policy) {
     const { address } = event.data as { address: string }
-    memory.add(address, storedAtMs, sequence, policy.rules.keySharing.windowMs)
+    memory.add(addressGroup(address), atMs, sequence, policy.rules.keySharing.windowMs)
     return memory
   },
 
@@ -23,7 +23,7 @@ export const keySharing: Rule<RecentValues> = {
     return memory.size > policy.rules.keySharing.threshold ? identityOf(event.data as never) : undefined
   },
 
-  explain(memory, _, policy) {
+  explain(memory, fact, policy) {
     const { windowMs, threshold } = policy.rules.keySharing
     return {
       severity: 'high',
@@ -31,7 +31,7 @@ export const keySharing: Rule<RecentValues> = {
         `One key was used from ${memory.size} addresses within ${windowMs / 1_000} s. ` +
         `The policy allows ${threshold}.`,
       numbers: { addresses: memory.size, threshold, windowMs },
-      evidence: memory.sequences(MAX_EVIDENCE).map(sequence => ({ stream: STREAMS.auth, sequence })),
+      evidence: memory.sequences(MAX_EVIDENCE).map(sequence => ({ stream: fact.stream, sequence })),
     }
   },
 

@@ -5,7 +5,7 @@ import { countingRule } from './counting-rule.ts'
 /** Prompts beyond a size, one after another, and bodies that no gateway takes. */
 export const oversizedPrompts = countingRule({
   name: 'oversizedPrompts',
-  stream: STREAMS.requests,
+  streams: [STREAMS.requests, STREAMS.refusals],
   severity: 'medium',
   keyOf({ event }, policy) {
     if (event.type === 'fluxgate.requests.admitted') {

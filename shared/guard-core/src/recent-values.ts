@@ -9,11 +9,26 @@ interface Seen {
 export class RecentValues {
   /** In the order in which they were last seen. */
   readonly #seen = new Map<string, Seen>()
+  #latestMs = Number.NEGATIVE_INFINITY
+  /** False when the last value came too late for the window. */
+  #isCounted = true
 
   add(value: string, atMs: number, sequence: number, windowMs: number): void {
-    this.#seen.delete(value)
+    const before = this.#seen.get(value)
+    this.#isCounted = atMs > this.#latestMs - windowMs
+    if (!this.#isCounted || (before && before.atMs > atMs)) return
+    if (before) this.#seen.delete(value)
     this.#seen.set(value, { atMs, sequence })
-    this.forgetBefore(atMs - windowMs)
+    if (atMs > this.#latestMs) this.#latestMs = atMs
+    // One that came late goes to where its time belongs, so that the oldest is always the first.
+    else this.#sort()
+    this.forgetBefore(this.#latestMs - windowMs)
+  }
+
+  #sort(): void {
+    const sorted = [...this.#seen].sort(([, a], [, b]) => a.atMs - b.atMs)
+    this.#seen.clear()
+    for (const [value, seen] of sorted) this.#seen.set(value, seen)
   }
 
   forgetBefore(oldestMs: number): void {
@@ -24,7 +39,7 @@ export class RecentValues {
   }
 
   get size(): number {
-    return this.#seen.size
+    return this.#isCounted ? this.#seen.size : 0
   }
 
   /** Sequences of the events that named the values last, in the order of the log. */

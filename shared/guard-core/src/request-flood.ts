@@ -8,7 +8,7 @@ const OUR_FAULT: ReadonlySet<string> = new Set(['overloaded', 'unavailable', 'ti
 /** Calls of one identity, admitted or refused: beyond what the largest tier may do in a minute. */
 export const requestFlood = countingRule({
   name: 'requestFlood',
-  stream: STREAMS.requests,
+  streams: [STREAMS.requests, STREAMS.refusals],
   severity: 'medium',
   keyOf({ event }) {
     if (event.type === 'fluxgate.requests.admitted') return event.subject

@@ -1,5 +1,5 @@
 import type { Identity, Severity } from '@fluxgate/contracts'
-import type { Fact, Reference } from './fact.ts'
+import type { Reference, TimedFact } from './fact.ts'
 import type { RuleName, WholePolicy } from './whole-policy.ts'
 
 /** Events that an incident names, at the most. */
@@ -14,21 +14,21 @@ export interface Finding {
 }
 
 /**
- * One way to recognise abuse; one file each. A rule reads one stream, so that what it decides does not depend on how far
- * another one was read. It counts by a key of its own choice (an identity, an address, an account) and the fold keeps
+ * One way to recognise abuse; one file each. All facts that a rule counts under one key come from one stream, so that what
+ * it decides does not depend on how far another one was read; where it reads several, it has a state for each. It counts by a key of its own choice (an identity, an address, an account) and the fold keeps
  * one memory for each key. `Memory` may be changed in place: it has one owner.
  */
 export interface Rule<Memory = unknown> {
   readonly name: RuleName
-  readonly stream: string
+  readonly streams: readonly string[]
   /** What the fact is counted under, or undefined when the rule does not look at it. */
-  keyOf(fact: Fact, policy: WholePolicy): string | undefined
+  keyOf(fact: TimedFact, policy: WholePolicy): string | undefined
   /** @returns undefined when there is nothing to remember */
-  evolve(memory: Memory | undefined, fact: Fact, policy: WholePolicy): Memory | undefined
+  evolve(memory: Memory | undefined, fact: TimedFact, policy: WholePolicy): Memory | undefined
   /** Who is over the thresholds, looking at the memory right after `fact` was added. Asked for every fact. */
-  crossedBy(memory: Memory, fact: Fact, policy: WholePolicy): Identity | undefined
+  crossedBy(memory: Memory, fact: TimedFact, policy: WholePolicy): Identity | undefined
   /** Asked once somebody is over them and not left alone. */
-  explain(memory: Memory, fact: Fact, policy: WholePolicy): Finding
+  explain(memory: Memory, fact: TimedFact, policy: WholePolicy): Finding
   /** True when the memory can be forgotten: it will not matter at this time or later. */
   isIdle(memory: Memory, atMs: number, policy: WholePolicy): boolean
   /** How far back a restart has to read so that the memory is whole again. */

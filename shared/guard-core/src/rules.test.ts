@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { DataOf, RequestAdmitted } from '@fluxgate/contracts'
-import { addressIdentity } from './accused.ts'
+import { addressIdentity } from '@fluxgate/contracts/address-identity'
 import type { Decision } from './decide.ts'
 import { ada, bob, decisionsOver, Log, POLICY, T0 } from './test-facts.ts'
 import type { RuleName } from './whole-policy.ts'

@@ -9,6 +9,7 @@ import { keySharing } from './key-sharing.ts'
 import { oversizedPrompts } from './oversized-prompts.ts'
 import { requestFlood } from './request-flood.ts'
 import type { Rule } from './rule.ts'
+import { CLOCK_MEMORY_MS, MAX_LATENESS_MS } from './source-clocks.ts'
 import { tokenDrain } from './token-drain.ts'
 import type { WholePolicy } from './whole-policy.ts'
 
@@ -19,10 +20,11 @@ export const RULES: readonly Rule[] = [
 ] as readonly Rule[]
 
 /** The streams that the rules read, and so the guard. */
-export const RULE_STREAMS: readonly string[] = [...new Set(RULES.map(rule => rule.stream))]
+export const RULE_STREAMS: readonly string[] = [...new Set(RULES.flatMap(rule => rule.streams))]
 
 /** How far back the memory of a stream's rules reaches under a policy. */
 export function memoryMs(policy: WholePolicy, stream: string, rules: readonly Rule[] = RULES): number {
-  const reading = rules.filter(rule => rule.stream === stream && policy.rules[rule.name].enabled)
-  return Math.max(0, ...reading.map(rule => rule.memoryMs(policy)))
+  const reading = rules.filter(rule => rule.streams.includes(stream) && policy.rules[rule.name].enabled)
+  const longestMs = Math.max(0, ...reading.map(rule => rule.memoryMs(policy)))
+  return longestMs === 0 ? 0 : longestMs + MAX_LATENESS_MS + CLOCK_MEMORY_MS
 }

@@ -1,3 +1,5 @@
+import { HISTORY } from './source-clocks.ts'
+
 /** How a window is counted: in so many parts, each of which names so many of its largest events as evidence. */
 export interface WindowShape {
   /** What is older than the window leaves it in steps of one part. */
@@ -27,6 +29,8 @@ export class SlidingWindow {
   #kept: number[] = []
   #sum = 0
   #events = 0
+  /** False when the last event came too late for the window. */
+  #isCounted = true
 
   constructor(shape: WindowShape) {
     this.#shape = shape
@@ -38,25 +42,25 @@ export class SlidingWindow {
     this.#dropBefore(atMs)
     const number = Math.floor(atMs / this.#slotMs)
     const slots = this.#slots
-    // The clock of a stream may step back when its leader changes: such an event counts as now.
+    const last = slots.length === 0 ? number : slots[slots.length - SLOT]!
+    this.#isCounted = atMs > HISTORY && number * this.#slotMs > last * this.#slotMs - this.#windowMs
+    if (!this.#isCounted) return
     if (slots.length === 0) this.#slots = [number, amount, 1]
-    else if (number > slots[slots.length - SLOT]!) this.#slots = appended(slots, number, amount, 1)
-    else {
-      slots[slots.length - 2]! += amount
-      slots[slots.length - 1]! += 1
-    }
+    else if (number > last) this.#slots = appended(slots, number, amount, 1)
+    else this.#addToSlot(number, amount)
     this.#sum += amount
     this.#events++
-    if (this.#shape.keptPerSlot > 0) this.#keep(this.#slots[this.#slots.length - SLOT]!, sequence, amount)
+    // What came late names no evidence: its slot's largest events are known already.
+    if (this.#shape.keptPerSlot > 0 && number >= last) this.#keep(number, sequence, amount)
   }
 
-  /** Sum and events of the window that ended with the last event added. */
+  /** Sum and events of the window that ended with the latest event; none when the last one added came too late for it. */
   get sum(): number {
-    return this.#sum
+    return this.#isCounted ? this.#sum : 0
   }
 
   get events(): number {
-    return this.#events
+    return this.#isCounted ? this.#events : 0
   }
 
   /** Sequences of the largest events, in the order of the log. */
@@ -105,6 +109,17 @@ export class SlidingWindow {
     let first = 0
     while (first < this.#kept.length && this.#kept[first]! < slots[0]!) first += KEPT
     this.#kept.splice(0, first)
+  }
+
+  /** Another event of the last slot or, when it came late, of one before. */
+  #addToSlot(number: number, amount: number): void {
+    const slots = this.#slots
+    let at = slots.length - SLOT
+    while (at > 0 && slots[at]! > number) at -= SLOT
+    if (slots[at] === number) {
+      slots[at + 1]! += amount
+      slots[at + 2]! += 1
+    } else slots.splice(slots[at]! > number ? at : at + SLOT, 0, number, amount, 1)
   }
 
   #keep(number: number, sequence: number, amount: number): void {

@@ -15,6 +15,13 @@ export function burntBy(spending: Spending): number {
   return 'delta' in spending ? spending.delta : Math.max(0, spending.total - spending.progressed)
 }
 
+/** Occurrences that a fact stands for: refusals are reported together. */
+export function countOf({ event }: Fact): number {
+  return event.type === 'fluxgate.requests.refused' || event.type === 'fluxgate.auth.key_rejected'
+    ? event.data.count
+    : 1
+}
+
 export function rounded(value: number): number {
   return Math.round(value * 100) / 100
 }

@@ -14,13 +14,20 @@ export function standingOf({ standings }: RuleState, key: string): Standing {
   return standing
 }
 
-/** After an incident the rule leaves the identity alone for a time; a throttle holds it meanwhile. */
-export function quieten(state: RuleState, key: string, told: Told): void {
+/**
+ * After an incident the rule leaves the identity alone for a time; a throttle holds it meanwhile.
+ * @returns false when it is known already
+ */
+export function quieten(state: RuleState, key: string, told: Told): boolean {
   const standing = standingOf(state, key)
-  if (standing.told.some(({ incident }) => incident === told.incident)) return
+  const isKnown = standing.told.some(
+    ({ incident, sinceMs }) => incident === told.incident && sinceMs === told.sinceMs,
+  )
+  if (isKnown) return false
   standing.told.push(told)
   standing.told.sort((a, b) => a.sinceMs - b.sinceMs)
   if (standing.told.length > MAX_TOLD) standing.told.shift()
+  return true
 }
 
 /** Incidents before this time that make a penalty longer. */

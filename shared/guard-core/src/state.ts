@@ -24,11 +24,20 @@ export interface Standing {
   forgivenAtMs: number
 }
 
-/** What one rule remembers. Only identities that have a standing are in `standings`. */
+/** Findings of one rule about addresses, one after the other: a single attack, however many addresses it has. */
+export interface Campaign {
+  readonly incident: string
+  /** When the last of them was found. */
+  lastMs: number
+  findings: number
+}
+
+/** What one rule remembers of one stream. Only identities that have a standing are in `standings`. */
 export interface RuleState {
   readonly rule: Rule
   readonly memories: Memories<unknown>
   readonly standings: Memories<Standing>
+  campaign: Campaign | undefined
 }
 
 /** All that the rules of one stream remember: a fold of that stream, and of the pardons. */
@@ -36,5 +45,8 @@ export type GuardState = readonly RuleState[]
 
 /** @param maxKeys what one rule remembers at the most */
 export function emptyState(rules: readonly Rule[], maxKeys: number): GuardState {
-  return rules.map(rule => ({ rule, memories: new Memories(maxKeys), standings: new Memories(maxKeys) }))
+  return rules.map(rule => ({
+    ...{ rule, memories: new Memories(maxKeys), standings: new Memories<Standing>(maxKeys) },
+    campaign: undefined,
+  }))
 }

@@ -13,11 +13,12 @@ import {
   RequestCompleted,
   RequestRefused,
   STREAMS,
+  streamOf,
   ThrottlePardoned,
   TokensProgressed,
   TokensSettled,
 } from '@fluxgate/contracts'
-import { addressIdentity } from './accused.ts'
+import { addressIdentity } from '@fluxgate/contracts/address-identity'
 import type { Decision } from './decide.ts'
 import type { Fact } from './fact.ts'
 import { Fold } from './fold.ts'
@@ -77,10 +78,16 @@ export class Log {
     return this.#append(atMs, RequestCompleted, data)
   }
 
-  refused(atMs: number, reason: DataOf<typeof RequestRefused>['reason'], identity = ada, model = 'test') {
+  refused(
+    atMs: number,
+    reason: DataOf<typeof RequestRefused>['reason'],
+    identity = ada,
+    model = 'test',
+    count = 1,
+  ) {
     return this.#append(atMs, RequestRefused, {
       ...{ request: 'req_00000001', ...identity, method: 'POST', path: '/v1/chat/completions', model },
-      ...{ address: '10.0.0.1', reason, status: 400 },
+      ...{ address: '10.0.0.1', reason, status: 400, count, windowMs: 0 },
     })
   }
 
@@ -91,8 +98,8 @@ export class Log {
     })
   }
 
-  keyRejected(atMs: number, reason: DataOf<typeof KeyRejected>['reason'], address = '10.0.0.1') {
-    const data = { ...addressIdentity(address), request: 'req_00000001', address, reason }
+  keyRejected(atMs: number, reason: DataOf<typeof KeyRejected>['reason'], address = '10.0.0.1', count = 1) {
+    const data = { ...addressIdentity(address), request: 'req_00000001', address, reason, count, windowMs: 0 }
     return this.#append(atMs, KeyRejected, data)
   }
 
@@ -114,9 +121,9 @@ export class Log {
     return this.#append(atMs - T0, IncidentOpened, { incident, ...identity, rule, ...finding, ...done }, atMs)
   }
 
-  #append<D extends EventDefinition>(atMs: number, definition: D, data: DataOf<D>, timeMs = T0): Fact {
+  #append<D extends EventDefinition>(atMs: number, definition: D, data: DataOf<D>, timeMs = T0 + atMs): Fact {
     const { event }: OutgoingEvent = this.#make(definition, data, { timeMs })
-    const stream = STREAMS[definition.stream]
+    const stream = STREAMS[streamOf(definition, 'user' in data ? String(data.user) : '')]
     const sequence = (this.#sequences[stream] ?? 0) + 1
     this.#sequences[stream] = sequence
     const fact = { stream, sequence, storedAtMs: T0 + atMs, event }

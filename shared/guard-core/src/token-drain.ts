@@ -1,6 +1,7 @@
 import { STREAMS } from '@fluxgate/contracts'
 import { identityOf } from './accused.ts'
 import { MAX_EVIDENCE, type Rule } from './rule.ts'
+import { HISTORY } from './source-clocks.ts'
 import { burntBy, rounded, spendingOf } from './spending.ts'
 import type { RulePolicy } from './whole-policy.ts'
 
@@ -36,7 +37,7 @@ interface Drain {
  */
 export const tokenDrain: Rule<Drain> = {
   name: 'tokenDrain',
-  stream: STREAMS.tokens,
+  streams: [STREAMS.tokens],
 
   keyOf(fact) {
     const spending = spendingOf(fact)
@@ -45,7 +46,8 @@ export const tokenDrain: Rule<Drain> = {
 
   evolve(memory, fact, policy) {
     const { windowMs, baselineWindows, minTokens } = policy.rules.tokenDrain
-    const number = Math.floor(fact.storedAtMs / windowMs)
+    if (fact.atMs === HISTORY) return memory
+    const number = Math.floor(fact.atMs / windowMs)
     const drain = memory?.windowMs === windowMs ? memory : begin(windowMs, number)
     const { present } = drain
     if (number > present.number) {
@@ -59,19 +61,20 @@ export const tokenDrain: Rule<Drain> = {
       present.largest = []
     }
     const tokens = burntBy(spendingOf(fact)!)
+    if (number < present.number) return addedToPast(drain, present.number - number, tokens)
     present.tokens += tokens
     if (tokens * KEPT_PART >= minTokens) keep(present.largest, fact.sequence, tokens)
     return drain
   },
 
-  crossedBy({ past, present }, fact, policy) {
+  crossedBy({ windowMs, past, present }, fact, policy) {
     const { minTokens } = policy.rules.tokenDrain
-    if (present.tokens <= minTokens) return undefined
+    if (present.tokens <= minTokens || fact.atMs < present.number * windowMs) return undefined
     present.limit ??= Math.max(minTokens, limitOf(past, policy.rules.tokenDrain))
     return present.tokens > present.limit ? identityOf(spendingOf(fact)!) : undefined
   },
 
-  explain({ past, present }, _, policy) {
+  explain({ past, present }, fact, policy) {
     const { windowMs, deviations, minTokens } = policy.rules.tokenDrain
     const { median, sigma } = baseline(past)
     const z = rounded((Math.log(present.tokens) - median) / sigma)
@@ -89,7 +92,7 @@ export const tokenDrain: Rule<Drain> = {
       },
       evidence: sequencesOf(present.largest)
         .slice(0, MAX_EVIDENCE)
-        .map(sequence => ({ stream: STREAMS.tokens, sequence })),
+        .map(sequence => ({ stream: fact.stream, sequence })),
     }
   },
 
@@ -101,6 +104,13 @@ export const tokenDrain: Rule<Drain> = {
     const { windowMs, baselineWindows } = policy.rules.tokenDrain
     return (baselineWindows + 1) * windowMs
   },
+}
+
+/** What came late belongs to a window before. */
+function addedToPast(drain: Drain, windowsAgo: number, tokens: number): Drain {
+  const index = drain.past.length - windowsAgo
+  if (index >= 0) drain.past = drain.past.with(index, drain.past[index]! + tokens)
+  return drain
 }
 
 function begin(windowMs: number, number: number): Drain {

@@ -1,4 +1,5 @@
 import type { GuardAction, GuardPolicy } from '@fluxgate/contracts'
+import { GUARD_PRESETS } from './presets.ts'
 
 export type RuleName = keyof GuardPolicy['rules']
 /** The thresholds of one rule; its action is always known. */
@@ -25,7 +26,7 @@ const MINUTE_MS = 60_000
  * to lock an owner out.
  */
 export const DEFAULT_RULES: WholePolicy['rules'] = Object.freeze({
-  contextFlood: { enabled: true, windowMs: 2_000, thresholdTokens: 300, action: { kind: 'throttle' } },
+  contextFlood: { ...GUARD_PRESETS.standard, action: { kind: 'throttle' } },
   tokenDrain: {
     ...{ enabled: true, windowMs: 2 * MINUTE_MS, baselineWindows: 30, warmUpWindows: 8 },
     ...{ deviations: 6, minTokens: 20_000, action: { kind: 'observe' } },
@@ -72,7 +73,10 @@ const DEFAULT_REPEAT: WholePolicy['repeat'] = Object.freeze({
 export function wholePolicy(policy: GuardPolicy): WholePolicy {
   const rules: Record<string, object> = {}
   for (const [name, fallback] of Object.entries(DEFAULT_RULES)) {
-    rules[name] = { ...fallback, ...policy.rules[name as RuleName] }
+    const given = policy.rules[name as RuleName]
+    // A flood's threshold that was chosen is the whole of it: a burst counts only where it is named.
+    const beside = name === 'contextFlood' && given ? { action: fallback.action } : fallback
+    rules[name] = { ...beside, ...given }
   }
   return {
     rules: rules as unknown as WholePolicy['rules'],

@@ -18,6 +18,15 @@ export interface Change<T> {
   readonly revision: number
 }
 
+/** The bucket has no room for another value. */
+export class BucketFull extends Error {
+  readonly code = 'FLUXGATE_BUCKET_FULL'
+  constructor(bucket: string, key: string, cause: unknown) {
+    super(`Bucket ${bucket} has no room for ${key}`, { cause })
+    this.name = 'BucketFull'
+  }
+}
+
 /** Another writer was there first: the key's revision is not the expected one. */
 export class RevisionConflict extends Error {
   readonly code = 'FLUXGATE_REVISION_CONFLICT'
@@ -29,6 +38,8 @@ export class RevisionConflict extends Error {
 
 const WRONG_LAST_SEQUENCE = 10071
 const NO_MESSAGE_FOUND = 10037
+/** A limit of the stream, such as its bytes, is reached. */
+const STORE_FAILED = 10077
 
 /** A JetStream key-value bucket (ADR-8) of JSON values that are checked as they are read. Keys that start with `_` are ours. */
 export class Bucket<T> {
@@ -117,6 +128,11 @@ export class Bucket<T> {
     return purged
   }
 
+  /** Removes what is stored of a key up to a revision, without a trace: watchers find out at their next snapshot. */
+  async purge(key: string, revision: number): Promise<void> {
+    await this.#link.manager.streams.purge(this.stream, { filter: this.#subject(key), seq: revision + 1 })
+  }
+
   change(message: StoredMessage): Change<T> {
     const key = message.subject.slice(`$KV.${this.name}.`.length)
     return {
@@ -151,6 +167,7 @@ export class Bucket<T> {
       return (await this.#link.jetstream.publish(this.#subject(key), body, { headers: header })).seq
     } catch (error) {
       if (isApiError(error, WRONG_LAST_SEQUENCE)) throw new RevisionConflict(this.name, key)
+      if (isApiError(error, STORE_FAILED)) throw new BucketFull(this.name, key, error)
       throw error
     }
   }

@@ -19,6 +19,8 @@ export interface LoggedEvent {
 export interface EventBatch {
   readonly stream: string
   readonly events: LoggedEvent[]
+  /** Position of the first message of the batch, read or buried. */
+  readonly firstSequence: number
   /** Position of the last message of the batch, read or buried: what a checkpoint holds. */
   readonly lastSequence: number
   readonly lastStoredAtMs: number
@@ -170,6 +172,7 @@ function eventBatch(stream: string, messages: StoredMessage[], events: LoggedEve
   return {
     stream,
     events,
+    firstSequence: messages[0]!.sequence,
     lastSequence: last.sequence,
     lastStoredAtMs: last.storedAtMs,
     pending: last.pending,

@@ -1,5 +1,6 @@
+export type { StreamConfig } from 'nats'
 export type { StoredAt } from './backlog.ts'
-export { Bucket, type Change, type Entry, RevisionConflict } from './bucket.ts'
+export { Bucket, BucketFull, type Change, type Entry, RevisionConflict } from './bucket.ts'
 export { type ConsumeOptions, type Consuming, consume, done, later, type Outcome, poison } from './consume.ts'
 export { buryEvent, DEAD_LETTER_HEADERS } from './dead-letter.ts'
 export {
@@ -11,7 +12,7 @@ export {
   replay,
   replayStored,
 } from './follow.ts'
-export { acquireLease, Lease, type LeaseOptions } from './lease.ts'
+export { acquireLease, Lease, type LeaseOptions, type LeaseView, lookAtLease } from './lease.ts'
 export { connectNats, type LinkLog, type NatsLink, type NatsSettings } from './link.ts'
 export { openPenaltyBox, type PenaltyBox } from './penalty-box.ts'
 export {
@@ -25,7 +26,7 @@ export { type PolicyChange, policyChanges } from './policy-changes.ts'
 export { EventPublisher, type PublisherLimits } from './publisher.ts'
 export type { StoredMessage } from './pull.ts'
 export type { Position, ReadOptions } from './read.ts'
-export { readEvent, readLastOf } from './read-event.ts'
+export { readEvent, readLastMessage, readLastOf } from './read-event.ts'
 export { isServerAtLeast, LEAST_SUPPORTED_SERVER } from './server-version.ts'
 export type { Adopted } from './spool/adopt.ts'
 export { DEFAULT_SPOOL_LIMITS, type SpoolLimits } from './spool/limits.ts'

@@ -2,6 +2,7 @@ import { readJson } from '@fluxgate/contracts'
 import { Bucket, RevisionConflict } from './bucket.ts'
 import type { NatsLink } from './link.ts'
 import { pause } from './read.ts'
+import { isNotFound } from './read-event.ts'
 import { LEASES_BUCKET } from './topology.ts'
 
 export interface LeaseOptions<T> {
@@ -190,6 +191,29 @@ export class Lease<T> implements AsyncDisposable {
     clearInterval(this.#timer)
     this.#link.log.warn({ lease: this.#options.name, term: this.term, reason }, 'lease lost')
     this.#losing.abort()
+  }
+}
+
+/** What the record of a lease says, for those who only look. */
+export interface LeaseView {
+  /** Empty when it was given back. */
+  readonly holder: string
+  readonly term: number
+  readonly state: unknown
+  readonly renewedAtMs: number
+}
+
+/** @returns undefined when nobody has ever held it */
+export async function lookAtLease(link: NatsLink, name: string): Promise<LeaseView | undefined> {
+  const stream = `KV_${LEASES_BUCKET}`
+  try {
+    const found = await link.manager.streams.getMessage(stream, {
+      last_by_subj: `$KV.${LEASES_BUCKET}.${name}`,
+    })
+    return { ...readRecord(found.data).value, renewedAtMs: found.time.getTime() }
+  } catch (error) {
+    if (isNotFound(error)) return undefined
+    throw error
   }
 }
 

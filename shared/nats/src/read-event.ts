@@ -17,6 +17,20 @@ export async function readEvent(
   }
 }
 
+/** The last message of a subject, as it was stored; undefined when there is none. */
+export async function readLastMessage(
+  link: NatsLink,
+  stream: string,
+  subject: string,
+): Promise<Uint8Array | undefined> {
+  try {
+    return (await link.manager.streams.getMessage(stream, { last_by_subj: subject })).data
+  } catch (error) {
+    if (isNotFound(error)) return undefined
+    throw error
+  }
+}
+
 /** Where the last message of a subject stands; undefined when there is none. The subject may hold wildcards. */
 export async function readLastOf(
   link: NatsLink,

@@ -35,10 +35,12 @@ export const LEASES_BUCKET = 'leases'
 const EVENT_STREAMS = [
   { name: STREAMS.requests, subject: 'fluxgate.requests.>', share: 0.42, ageMs: 30 * DAY_MS },
   { name: STREAMS.tokens, subject: 'fluxgate.tokens.>', share: 0.34, ageMs: 30 * DAY_MS },
-  { name: STREAMS.auth, subject: 'fluxgate.auth.>', share: 0.1, ageMs: 90 * DAY_MS },
+  { name: STREAMS.auth, subject: 'fluxgate.auth.>', share: 0.08, ageMs: 90 * DAY_MS },
+  // What strangers are refused: however many they are, they push out nothing but each other.
+  { name: STREAMS.refusals, subject: 'fluxgate.refusals.>', share: 0.02, ageMs: 7 * DAY_MS },
   { name: STREAMS.throttles, subject: 'fluxgate.throttles.>', share: 0.03, ageMs: 90 * DAY_MS },
   { name: DEADLETTER_STREAM, subject: 'fluxgate.deadletter.>', share: 0.03, ageMs: 30 * DAY_MS },
-  // Incidents are kept for good: a full stream refuses, and the refusal is seen.
+  // Incidents have no age, and nobody can delete them; when there is no room, the oldest go, which the tables hold still.
   { name: STREAMS.incidents, subject: 'fluxgate.incidents.>', share: 0.06, ageMs: 0, forGood: true },
 ] as const
 
@@ -67,7 +69,7 @@ export function topology(options: TopologyOptions): Partial<StreamConfig>[] {
         max_bytes: bytes(stream.share),
         max_age: nanos(stream.ageMs),
         duplicate_window: nanos(DEDUPE_WINDOW_MS),
-        discard: forGood ? DiscardPolicy.New : DiscardPolicy.Old,
+        discard: DiscardPolicy.Old,
         deny_delete: forGood,
         deny_purge: forGood,
       }

@@ -15,7 +15,10 @@ export interface WatchOptions<T> {
 /** A bucket as seen from here, at most some tenths of a second behind it. */
 export interface Watch<T> extends AsyncDisposable {
   readonly entries: ReadonlyMap<string, T>
-  /** Milliseconds since anything was heard of the bucket; only meaningful with heartbeats. */
+  /**
+   * Milliseconds since anything was heard of the bucket; only meaningful with heartbeats. After a reconnect whose snapshot
+   * is not in yet: since the connection was lost, whatever was heard since, because what changed in the gap is not known.
+   */
   silentMs(): number
 }
 
@@ -26,6 +29,8 @@ interface Known<T> {
 
 const DEFAULT_RECONCILE_MS = 30_000
 const HEARTBEAT_MS = 1_000
+/** A snapshot that failed is tried again that much later. */
+const SNAPSHOT_RETRY_MS = 500
 const HEARTBEAT_KEY = '_heartbeat'
 /** Deletions older than this many are forgotten; a reconcile does not bring them back. */
 const MAX_DELETED = 10_000
@@ -45,6 +50,9 @@ export async function watchBucket<T>(
   const entries = new Map<string, T>()
   const stop = new AbortController()
   let heardAtMs = performance.now()
+  /** When the connection was lost, until a snapshot says what was missed. */
+  let gapSinceMs: number | undefined
+  let gaps = 0
 
   function apply(key: string, value: T | undefined, revision: number): void {
     if (key.startsWith('_')) return
@@ -58,6 +66,7 @@ export async function watchBucket<T>(
   }
 
   async function reconcile(): Promise<void> {
+    const before = gaps
     const { changes, lastRevision } = await bucket.snapshot(stop.signal)
     if (stop.signal.aborted) return
     const present = new Set<string>()
@@ -73,6 +82,7 @@ export async function watchBucket<T>(
     }
     forgetDeleted(known)
     heardAtMs = performance.now()
+    if (gaps === before) gapSinceMs = undefined
   }
 
   const prefix = `${LIVE_PREFIX}.${bucket.name}.`
@@ -85,15 +95,39 @@ export async function watchBucket<T>(
       if (revision > 0) apply(key, bucket.read(key, message.data, operationOf(message)), revision)
     },
   })
-  const reconcileOrTell = () =>
-    reconcile().catch(error => {
-      if (!stop.signal.aborted) link.log.warn({ err: error, bucket: bucket.name }, 'snapshot failed')
+  let reconciling: Promise<void> | undefined
+  const reconcileUntilDone = async () => {
+    // While disconnected there is nothing to ask: the reconnect begins it again.
+    while (!stop.signal.aborted && link.isConnected()) {
+      try {
+        await reconcile()
+        if (gapSinceMs === undefined) return
+      } catch (error) {
+        if (stop.signal.aborted) return
+        link.log.warn({ err: error, bucket: bucket.name }, 'snapshot failed, trying again')
+        await pause(SNAPSHOT_RETRY_MS, stop.signal)
+      }
+    }
+  }
+  const reconcileSoon = () => {
+    reconciling ??= reconcileUntilDone().finally(() => {
+      reconciling = undefined
     })
-  const offReconnect = link.onReconnect(reconcileOrTell)
+    return reconciling
+  }
+  const gap = () => {
+    gaps++
+    gapSinceMs ??= heardAtMs
+  }
+  const offDisconnect = link.onDisconnect(gap)
+  const offReconnect = link.onReconnect(() => {
+    gap()
+    void reconcileSoon()
+  })
 
   await link.connection.flush()
   await reconcile()
-  void every(options.reconcileMs ?? DEFAULT_RECONCILE_MS, stop.signal, reconcileOrTell)
+  void every(options.reconcileMs ?? DEFAULT_RECONCILE_MS, stop.signal, reconcileSoon)
   if (options.heartbeat) {
     void every(HEARTBEAT_MS, stop.signal, async () => {
       if (performance.now() - heardAtMs < HEARTBEAT_MS || !link.isConnected()) return
@@ -104,9 +138,10 @@ export async function watchBucket<T>(
 
   return {
     entries,
-    silentMs: () => performance.now() - heardAtMs,
+    silentMs: () => performance.now() - (gapSinceMs ?? heardAtMs),
     async [Symbol.asyncDispose]() {
       stop.abort()
+      offDisconnect()
       offReconnect()
       subscription.unsubscribe()
     },

@@ -22,12 +22,13 @@ export function failing(checks: Readonly<Record<string, ReadinessCheck>>): Recor
 
 /**
  * `/health`, `/ready` and `/metrics` for a service that has no other HTTP face.
- * `port` 0 lets the system choose; undefined starts nothing. What `/ready` says is the gauge `fluxgate_ready` too.
+ * `warnings` are said in `/ready` and change nothing about it. `port` 0 lets the system choose; undefined starts nothing. What `/ready` says is the gauge `fluxgate_ready` too.
  */
 export async function startStatusServer(
   { host, port }: StatusAddress,
   registry: Registry,
   checks: Readonly<Record<string, ReadinessCheck>>,
+  warnings: Readonly<Record<string, ReadinessCheck>> = {},
 ): Promise<AsyncDisposable & { readonly port: number | undefined }> {
   if (port === undefined) return { port: undefined, async [Symbol.asyncDispose]() {} }
   new Gauge({
@@ -39,7 +40,7 @@ export async function startStatusServer(
     },
   })
   const server: Server = createServer((request, reply) => {
-    void answer(request.url, reply, registry, checks)
+    void answer(request.url, reply, registry, checks, warnings)
   })
   server.listen(port, host)
   await once(server, 'listening')
@@ -58,6 +59,7 @@ async function answer(
   reply: ServerResponse,
   registry: Registry,
   checks: Readonly<Record<string, ReadinessCheck>>,
+  warnings: Readonly<Record<string, ReadinessCheck>>,
 ): Promise<void> {
   if (url === '/metrics') {
     const text = await registry.metrics()
@@ -67,7 +69,7 @@ async function answer(
     const ready = Object.keys(missing).length === 0
     reply
       .writeHead(ready ? 200 : 503, { 'content-type': 'application/json' })
-      .end(JSON.stringify({ ready, missing }))
+      .end(JSON.stringify({ ready, missing, warnings: failing(warnings) }))
   } else {
     reply.writeHead(url === '/health' ? 200 : 404, { 'content-type': 'application/json' })
     reply.end(url === '/health' ? '{"status":"alive"}' : '{"error":"not found"}')

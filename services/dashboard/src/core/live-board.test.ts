@@ -36,8 +36,8 @@ function events() {
   return {
     admitted: (request: string) =>
       make(RequestAdmitted, { request, ...asked, ...admitted, reserved: 10 }).event,
-    refused: (request: string) =>
-      make(RequestRefused, { request, ...asked, reason: 'throttled', status: 429 }).event,
+    refused: (request: string, count = 1) =>
+      make(RequestRefused, { request, ...asked, reason: 'throttled', status: 429, count, windowMs: 0 }).event,
     completed: (request: string) => make(RequestCompleted, { request, ...ended }).event,
     failed: (request: string) =>
       make(RequestFailed, { request, ...ended, phase: 'stream', code: 'reset', message: '' }).event,

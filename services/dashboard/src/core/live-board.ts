@@ -61,7 +61,7 @@ export class LiveBoard {
         this.#decided(event.source, storedAtMs).admitted++
         break
       case 'fluxgate.requests.refused':
-        this.#decided(event.source, storedAtMs).refused++
+        this.#decided(event.source, storedAtMs, event.data.count).refused += event.data.count
         break
       case 'fluxgate.requests.completed':
         this.#end(event.data.request, storedAtMs).completed++
@@ -124,10 +124,10 @@ export class LiveBoard {
     return second
   }
 
-  #decided(source: string, atMs: number): Second {
+  #decided(source: string, atMs: number, count = 1): Second {
     const node = nodeOf(source)
     const second = this.#second(atMs)
-    second.nodes[node] = (second.nodes[node] ?? 0) + 1
+    second.nodes[node] = (second.nodes[node] ?? 0) + count
     return second
   }
 

@@ -67,7 +67,7 @@ const make = eventMaker(
 const refusal = () =>
   make(RequestRefused, {
     ...{ request: 'request_1', user: 'u', key: 'k', method: 'POST', path: '/', model: 'm', address: '' },
-    ...{ reason: 'throttled', status: 429 },
+    ...{ reason: 'throttled', status: 429, count: 1, windowMs: 0 },
   }).event
 
 function hubWithPast(seconds: number): LiveHub {

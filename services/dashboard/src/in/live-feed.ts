@@ -19,7 +19,9 @@ export interface FeedLimits {
   readonly maxReplayEvents: number
 }
 
-const WATCHED = [STREAMS.requests, STREAMS.tokens, STREAMS.throttles, STREAMS.incidents] as const
+const WATCHED = [
+  ...[STREAMS.requests, STREAMS.refusals, STREAMS.tokens, STREAMS.throttles, STREAMS.incidents],
+] as const
 /** A dead connection may be noticed this late: what came meanwhile is read again. */
 const UNNOTICED_MS = 60_000
 /** Clocks of the servers may differ this much without an event being counted twice. */

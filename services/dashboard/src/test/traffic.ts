@@ -36,7 +36,9 @@ export class Traffic {
     const asked = { request, ...identity, method: 'POST', path: '/v1/chat/completions', address: '127.0.0.1' }
     const event =
       decision === 'refused'
-        ? make(RequestRefused, { ...asked, model: 'sim-small', reason: 'throttled', status: 429 })
+        ? make(RequestRefused, {
+            ...{ ...asked, model: 'sim-small', reason: 'throttled', status: 429, count: 1, windowMs: 0 },
+          })
         : make(RequestAdmitted, {
             ...{ ...asked, model: 'sim-small', tier: 'free', dialect: 'openai', stream: true },
             ...{ promptChars: 40, promptEstimate: 10, reserved: 266 },

@@ -1,8 +1,9 @@
-import type { DataOf, Identity, KeyRejected, TierName } from '@fluxgate/contracts'
+import type { Identity, TierName } from '@fluxgate/contracts'
 import type { Admission, LimitName } from './limits/limit-table.ts'
 import type { Refusal } from './refusal.ts'
+import type { RejectionReason } from './refusals/refusal-reports.ts'
 
-export type RejectionReason = DataOf<typeof KeyRejected>['reason']
+export type { RejectionReason }
 
 /** What a key says of its bearer. */
 export interface Caller {

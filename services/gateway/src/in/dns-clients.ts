@@ -1,4 +1,4 @@
-import { addressGroup } from '../core/accounts/address-group.ts'
+import { addressGroup } from '@fluxgate/contracts'
 import type { KeyAnswer } from '../core/admission.ts'
 import { credentialsOf, lookUpCredentials } from '../core/callers/credentials.ts'
 import type { DnsAccess } from '../core/dns/access.ts'

@@ -83,12 +83,12 @@ describe('a call', () => {
     assert.equal(anthropic.error.type, 'not_found_error')
     const ollama = (await (await post(stand, '/api/chat', { model: 'm2' })).json()) as { error: string }
     assert.match(ollama.error, /"m2" does not exist/)
+    stand.deps.refusals.flushAll(performance.now())
     assert.deepEqual(
-      stand.named('requests.refused').map(({ data }) => [data.reason, data.status]),
+      stand.named('requests.refused').map(({ data }) => [data.reason, data.status, data.count]),
       [
-        ['not_found', 404],
-        ['not_found', 404],
-        ['not_found', 404],
+        ['not_found', 404, 1],
+        ['not_found', 404, 2],
       ],
     )
     assert.equal(stand.named('requests.admitted').length, 0)

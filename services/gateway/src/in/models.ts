@@ -39,9 +39,8 @@ export function answerModelList(
     finish() {},
   })
   listener.onAttempt(SELF, undefined)
-  const listed = (body: object): void => {
+  const listed = (bytes: Buffer): void => {
     if (isLeft) return
-    const bytes = Buffer.from(JSON.stringify(body))
     listener.onStart(200, { 'content-type': 'application/json', 'content-length': String(bytes.length) })
     listener.onData(bytes)
     listener.onEnd()
@@ -50,7 +49,7 @@ export function answerModelList(
     if (!isLeft) listener.onError(asUpstreamError(error))
   }
   void answer(upstreams, call).then(
-    body => boundary.enter('models_listed', listed, body, undefined),
+    bytes => boundary.enter('models_listed', listed, bytes, undefined),
     (error: unknown) => boundary.enter('models_listed', failed, error, undefined),
   )
 }
@@ -58,14 +57,18 @@ export function answerModelList(
 async function answer(
   upstreams: Upstreams,
   { path, dialect }: Pick<Call, 'path' | 'dialect'>,
-): Promise<object> {
+): Promise<Buffer> {
   const models = await upstreams.listModels(dialect.name)
-  if (!path.startsWith(ONE)) return listBody(models, dialect.name)
+  if (!path.startsWith(ONE)) return bytesOf(listBody(models, dialect.name))
   const id = decoded(path.slice(ONE.length))
   const model = models.find(each => each.id === id)
-  if (model) return modelBody(model, dialect.name)
+  if (model) return bytesOf(modelBody(model, dialect.name))
   const message = `The model ${JSON.stringify(id.slice(0, 128))} does not exist.`
   throw new UpstreamError('model_not_found', 'response', 404, message, { reason: 'not_found' })
+}
+
+function bytesOf(body: object): Buffer {
+  return Buffer.from(JSON.stringify(body))
 }
 
 function decoded(text: string): string {

@@ -10,6 +10,7 @@ import type { Upstreams } from '../core/exchange/upstream.ts'
 import type { EstimateLimits } from '../core/limits/estimate.ts'
 import type { LimitTable } from '../core/limits/limit-table.ts'
 import type { Refusal } from '../core/refusal.ts'
+import type { RefusalReports } from '../core/refusals/refusal-reports.ts'
 import type { Roster } from '../core/roster.ts'
 import type { Routes } from '../core/routes/routes.ts'
 import type { Bodies } from './edge/bodies.ts'
@@ -27,6 +28,7 @@ export interface ProxyDeps {
   readonly estimates: EstimateLimits
   readonly accepted: AcceptedKeys
   readonly bodies: Bodies
+  readonly refusals: RefusalReports
   /** Every call that may leave this node. */
   readonly routes: Routes
   /** Request headers that pass to a model server. */

@@ -1,20 +1,12 @@
-import { createHash } from 'node:crypto'
-import {
-  ANONYMOUS,
-  FALLBACK_TIER,
-  type Identity,
-  identityText,
-  KeyAccepted,
-  KeyRejected,
-  parseIdentity,
-  RequestRefused,
-} from '@fluxgate/contracts'
+import { FALLBACK_TIER, type Identity, identityText, KeyAccepted, parseIdentity } from '@fluxgate/contracts'
+import { addressIdentity } from '@fluxgate/contracts/address-identity'
 import {
   type Caller,
   KEYS_UNAVAILABLE,
   type KeyAnswer,
   LOG_FULL,
   overLimit,
+  type RejectionReason,
   rejection,
   unknownRoute,
 } from '../core/admission.ts'
@@ -79,11 +71,11 @@ function receive(deps: ProxyDeps, scope: RequestScope): void {
   const gate = gateOf(head, deps.routes, deps.overloaded())
   const call = callOf(deps, request, path, gate.kind === 'route' ? gate.route : undefined)
   if (gate.kind === 'refused') {
-    refuse(deps, scope.reply, call, anonymous(call.address), gate.refusal)
+    refuse(deps, scope.reply, call, addressIdentity(call.address), gate.refusal)
     return
   }
   if (deps.logFull()) {
-    refuse(deps, scope.reply, call, anonymous(call.address), LOG_FULL)
+    refuse(deps, scope.reply, call, addressIdentity(call.address), LOG_FULL)
     return
   }
   const arrival: Arrival = { deps, scope, call, gate }
@@ -95,7 +87,7 @@ function receive(deps: ProxyDeps, scope: RequestScope): void {
   }
   // What the client sends meanwhile waits in its stream's window; room for that much is taken first.
   if (!deps.bodies.takeWindow(request, scope.share)) {
-    refuse(deps, scope.reply, call, anonymous(call.address), NO_ROOM)
+    refuse(deps, scope.reply, call, addressIdentity(call.address), NO_ROOM)
     return
   }
   const found = (result: KeyAnswer) => scope.enter('key_found', looked, arrival, result)
@@ -127,7 +119,7 @@ const INTERNAL: EdgeFault = Object.freeze({
 export function refuseUnknown(deps: ProxyDeps, request: Request, reply: RawReply): void {
   const path = pathOf(request.url!)
   const call = callOf(deps, request, path, undefined)
-  refuse(deps, reply, call, anonymous(call.address), unknownRoute(request.method!, path))
+  refuse(deps, reply, call, addressIdentity(call.address), unknownRoute(request.method!, path))
 }
 
 const UNAVAILABLE: KeyAnswer = { kind: 'unavailable' }
@@ -139,7 +131,7 @@ function authenticated(arrival: Arrival, answer: KeyAnswer, isNew: boolean): voi
   if (answer.kind !== 'accepted' || isNew) {
     const barred = addressBarred(deps, call)
     if (barred) {
-      refuse(deps, reply, call, anonymous(call.address), barred)
+      refuse(deps, reply, call, addressIdentity(call.address), barred)
       return
     }
   }
@@ -147,15 +139,12 @@ function authenticated(arrival: Arrival, answer: KeyAnswer, isNew: boolean): voi
     accepted(arrival, answer.caller)
     return
   }
-  const identity = anonymous(call.address)
+  const identity = addressIdentity(call.address)
   if (answer.kind === 'unavailable') {
     refuse(deps, reply, call, identity, KEYS_UNAVAILABLE)
     return
   }
-  const { reason } = answer
-  const fact = { request: call.id, ...identity, address: call.address, reason }
-  deps.append(deps.make(KeyRejected, fact, { traceparent: call.traceparent }))
-  refuse(deps, reply, call, identity, rejection(answer))
+  refuse(deps, reply, call, identity, rejection(answer), answer.reason)
 }
 
 /** A body stays bytes: it is read once by its dialect and sent on as it is. */
@@ -183,7 +172,7 @@ function accepted({ deps, scope, call, gate }: Arrival, caller: Caller): void {
 
 /** An address in the penalty box, from which keys were guessed: each try costs it a token, whatever the key is worth. */
 function addressBarred(deps: ProxyDeps, call: Call): Refusal | undefined {
-  const address = identityText(anonymous(call.address))
+  const address = identityText(addressIdentity(call.address))
   const throttle = deps.throttleOf(address)
   if (!throttle) return undefined
   const admission = deps.limits.admit(
@@ -198,18 +187,24 @@ function addressBarred(deps: ProxyDeps, call: Call): Refusal | undefined {
   return admission.ok ? undefined : overLimit(admission, 1, {})
 }
 
-function refuse(deps: ProxyDeps, reply: RawReply, call: Call, identity: Identity, refusal: Refusal): void {
+/** Refusals are reported by {@link RefusalReports}; a client waits only for a report that its own request has caused. */
+function refuse(
+  deps: ProxyDeps,
+  reply: RawReply,
+  call: Call,
+  identity: Identity,
+  refusal: Refusal,
+  rejected?: RejectionReason,
+): void {
   const status = refusal.status ?? REFUSAL_TERMS[refusal.reason].status
   deps.onRefused(call, identity, refusal, status)
-  if (deps.logFull()) {
-    // What room is left is for the endings of what is in flight.
-    answerRefusal(reply, call, refusal)
-    return
-  }
-  deps.append(
-    deps.make(RequestRefused, refused(call, identity, refusal, status), { traceparent: call.traceparent }),
-  )
-  deps.exchange.committed(() => answerRefusal(reply, call, refusal))
+  // A full log has room for the endings of what is in flight only.
+  const mayReport = !deps.logFull()
+  const fact = refused(call, identity, refusal, status)
+  const isReported = deps.refusals.add(fact, rejected, call.traceparent, deps.nowMs(), mayReport)
+  if (isReported) deps.exchange.committed(() => answerRefusal(reply, call, refusal))
+  // As after a commit: never while the request is still being read.
+  else setImmediate(() => answerRefusal(reply, call, refusal))
 }
 
 function callOf(deps: ProxyDeps, request: Request, path: string, route: Route | undefined): Call {
@@ -235,13 +230,9 @@ function pathOf(url: string): string {
   return query === -1 ? url : url.slice(0, query)
 }
 
-/** Unauthenticated callers count by a hash of their address. */
-export function anonymous(address: string): Identity {
-  return { user: ANONYMOUS, key: createHash('sha256').update(address).digest('hex').slice(0, 16) }
-}
-
 /** Tells what was used and not told yet, before a node stops. */
-export function tellRest(deps: Pick<ProxyDeps, 'accepted' | 'append' | 'make'>): void {
+export function tellRest(deps: Pick<ProxyDeps, 'accepted' | 'append' | 'make' | 'refusals' | 'nowMs'>): void {
+  deps.refusals.flushAll(deps.nowMs())
   for (const [text, address, count] of deps.accepted.rest()) {
     const identity = parseIdentity(text)
     if (identity) deps.append(deps.make(KeyAccepted, { ...identity, address, count }))

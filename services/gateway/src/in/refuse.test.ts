@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { addressIdentity } from '@fluxgate/contracts/address-identity'
 import { eventually } from '@fluxgate/testing'
-import { anonymous } from './proxy.ts'
 import { bodyOf, CHAT, post, startStand, unary } from './test-stand.ts'
 
 describe('a refusal', () => {
@@ -121,7 +121,7 @@ describe('a refusal', () => {
   it('bars an address from which keys were guessed, for every key that is not known here, right or wrong', async () => {
     await using stand = await startStand(unary)
     const block = { capacity: 0, refillRate: 0, imposedAt: 0, reason: 'guessing', rule: 'r', actor: 'guard' }
-    const { user, key } = anonymous('127.0.0.1')
+    const { user, key } = addressIdentity('127.0.0.1')
     stand.throttles.set(`${user}.${key}`, { ...block, until: Date.now() + 60_000 })
     for (const given of ['sk_live_wrong', 'slow-key']) {
       const response = await post(stand, CHAT, {}, { authorization: `Bearer ${given}` })

@@ -22,6 +22,7 @@ import { Roster } from '../core/roster.ts'
 import { routesOf } from '../core/routes/routes.ts'
 import type { UpstreamDefaults } from '../core/routing/upstream-spec.ts'
 import type { CountTokens } from '../core/usage/count.ts'
+import { openRefusalLog } from '../out/refusal-log.ts'
 import { type OpenUpstreams, openUpstreams } from '../out/upstreams/upstreams.ts'
 import { Bodies } from './edge/bodies.ts'
 import { clientAddress } from './edge/client-address.ts'
@@ -132,6 +133,10 @@ export async function startStand(
     requestTimeoutMs: 10_000,
     checkEveryMs: 1_000,
   })
+  const { refusals, ...refusalLog } = openRefusalLog({
+    ...{ append, make, source: '/gateway/test/1', newId: () => `event-${String(++ids).padStart(12, '0')}` },
+    ...{ logFull: () => overrides.logFull?.() ?? false, nowMs, epochMs: Date.now },
+  })
   const deps: ProxyDeps = {
     exchange: {
       append,
@@ -157,6 +162,7 @@ export async function startStand(
     estimates: { defaultCompletionTokens: 100, maxCompletionTokens: 1_000 },
     accepted: new AcceptedKeys(60_000),
     bodies,
+    refusals,
     routes: routesOf(),
     passedHeaders: passedHeaders(),
     overloaded: () => false,
@@ -196,6 +202,7 @@ export async function startStand(
     async [Symbol.asyncDispose]() {
       app.server.closeAllConnections?.()
       await app.close()
+      refusalLog[Symbol.dispose]()
       bodies[Symbol.dispose]()
       await upstreams[Symbol.asyncDispose]()
       server.closeAllConnections()

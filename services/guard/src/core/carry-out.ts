@@ -4,9 +4,10 @@ import type { Verdict } from './folds.ts'
 
 /**
  * What became of a throttle: in force; not wanted, because the policy only observes; or not put, because another's is in
- * force, because it was lifted after the event that asks for it, or because its time is over.
+ * force, because it was lifted after the event that asks for it, because its time is over, or because the bucket is full of
+ * throttles that count for more.
  */
-export type Imposed = 'imposed' | 'observed' | 'outranked' | 'lifted' | 'late'
+export type Imposed = 'imposed' | 'observed' | 'outranked' | 'lifted' | 'late' | 'full'
 
 /** A decision whose policy asks for a throttle. */
 export type Enforced = Decision & { readonly throttle: Throttle }
@@ -18,6 +19,8 @@ export interface Effects {
   impose(decision: Enforced): Promise<Imposed>
   tellImposed(decision: Enforced): Promise<void>
   tellOpened(decision: Decision, imposed: Imposed): Promise<void>
+  /** Says how many findings an incident holds: at 2, 4, 8 and so on. */
+  tellJoined(decision: Decision): Promise<void>
   /** Says what the shadow policy would have done. */
   tellShadowed(decision: Decision): Promise<void>
   /** Says that a throttle's time is over; false when it is not the one in the bucket any more. */
@@ -40,11 +43,17 @@ export async function carryOut(
     await effects.tellShadowed(decision)
     return 'shadowed'
   }
-  if (again && (await effects.isOpened(decision.incident))) return undefined
+  const isJoined = decision.findings > 1
+  if (again && !isJoined && (await effects.isOpened(decision.incident))) return undefined
   const imposed = isEnforced(decision) ? await effects.impose(decision) : 'observed'
   if (imposed === 'imposed') await effects.tellImposed(decision as Enforced)
-  await effects.tellOpened(decision, imposed)
+  if (!isJoined) await effects.tellOpened(decision, imposed)
+  else if (isPowerOfTwo(decision.findings)) await effects.tellJoined(decision)
   return imposed
+}
+
+function isPowerOfTwo(count: number): boolean {
+  return Number.isInteger(Math.log2(count))
 }
 
 /** Ends a throttle whose time is over: told first, because after its removal nobody would know that it is to be told. */
@@ -61,6 +70,7 @@ export async function expire(
 export function remark(imposed: Imposed): string {
   if (imposed === 'outranked') return ' Another throttle was in force already and stays.'
   if (imposed === 'lifted') return ' The throttle was lifted by a person before this was told.'
+  if (imposed === 'full') return ' The bucket of throttles is full: nothing was imposed.'
   return imposed === 'late' ? ' Found after the time of its throttle was over: nothing was imposed.' : ''
 }
 

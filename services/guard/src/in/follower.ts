@@ -1,8 +1,8 @@
 import { STREAMS } from '@fluxgate/contracts'
+import type { Position, Positions } from '@fluxgate/guard-core'
 import { RULE_STREAMS } from '@fluxgate/guard-core'
 import { type EventBatch, follow, type NatsLink } from '@fluxgate/nats'
 import { Folds, type Policies, type Verdict } from '../core/folds.ts'
-import type { Position, Positions } from '../core/position.ts'
 import { restore } from './restore.ts'
 
 /** Events folded before their decisions are carried out, at the most: about a millisecond of folding. */
@@ -43,18 +43,25 @@ export interface FollowerParts {
   readonly nowMs: () => number
   policies(): Policies
   onFolded(batch: EventBatch): void
+  /** The stream has dropped so many events before they were read. */
+  onMissed(stream: string, events: number): void
 }
 
 /** @param stored where to begin to decide; without it at the end of the log */
 export async function startFollower(
-  { link, nowMs, policies, onFolded }: FollowerParts,
+  { link, nowMs, policies, onFolded, onMissed }: FollowerParts,
   stored: Positions | undefined,
   signal: AbortSignal,
 ): Promise<Follower> {
   const folds = new Folds()
-  const restored = await restore(link, folds, stored, policies(), nowMs(), signal)
+  const restored = await restore(link, folds, stored, policies(), nowMs(), signal, onMissed)
   const begun: Record<string, Position> = { ...restored.positions }
   const positions: Record<string, Position> = { ...restored.positions }
+  /** The last message of each stream that was read or is known to be gone. */
+  const reached: Record<string, number> = {}
+  for (const [stream, { sequence }] of Object.entries(begun)) {
+    reached[stream] = Math.max(sequence, restored.dropped[stream] ?? 0)
+  }
   let waiting: Verdict[] = []
   let leading: { hooks: LeaderHooks; heads: Readonly<Record<string, number>> } | undefined
 
@@ -69,6 +76,9 @@ export async function startFollower(
   async function take(batch: EventBatch): Promise<void> {
     const leader = leading
     if (leader && !leader.hooks.leads()) return
+    const missed = batch.firstSequence - 1 - reached[batch.stream]!
+    if (missed > 0) onMissed(batch.stream, missed)
+    reached[batch.stream] = batch.lastSequence
     const present = policies()
     const verdicts: Verdict[] = []
     for (const fact of batch.events) folds.fold(fact, present, verdicts)

@@ -1,22 +1,24 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Throttle } from '@fluxgate/contracts'
+import type { Positions } from '@fluxgate/guard-core'
 import { RULE_STREAMS } from '@fluxgate/guard-core'
 import type { Bucket, Lease, NatsLink } from '@fluxgate/nats'
 import { carryOut, type Effects, expire, type Imposed } from '../core/carry-out.ts'
 import type { Verdict } from '../core/folds.ts'
-import type { Positions } from '../core/position.ts'
 import { startExpiryClock } from './expiry-clock.ts'
 import { type Follower, type FollowerParts, type LeaderHooks, startFollower } from './follower.ts'
 import { startMarkerSweep } from './marker-sweep.ts'
 
 const RETRY_MIN_MS = 50
 const RETRY_MAX_MS = 2_000
+/** A decision that the log's server refuses so often is given up, and said: it must not stop those that follow. */
+const MAX_REFUSALS = 6
 
 export interface LeaderParts extends FollowerParts {
   readonly throttles: Bucket<Throttle>
   /** The effects of a leader that lives as long as `leads` says so. */
-  effects(leads: () => boolean): Effects
-  onCarriedOut(verdict: Verdict, outcome: Imposed | 'shadowed'): void
+  effects(leads: () => boolean): Effects & AsyncDisposable
+  onCarriedOut(verdict: Verdict, outcome: Imposed | 'shadowed' | 'failed'): void
   onExpired(): void
 }
 
@@ -31,8 +33,8 @@ export async function lead(
 ): Promise<AsyncDisposable & { readonly follower: Follower }> {
   const { link, nowMs } = parts
   const leads = () => lease.isHeld()
-  const effects = parts.effects(leads)
   await using stack = new AsyncDisposableStack()
+  const effects = stack.use(parts.effects(leads))
   const isWarm = standby?.covers(lease.state ?? {}) ?? false
   const follower = isWarm ? standby! : stack.use(await startFollower(parts, lease.state, lease.lost))
   // Before the first event: a crash without a stored position would forget what came since.
@@ -68,20 +70,31 @@ export async function lead(
   return { follower, [Symbol.asyncDispose]: () => owned.disposeAsync() }
 }
 
-/** Tries until it is done or `lost` says that it is another's to do; undefined when it was done before. */
+/**
+ * Tries until it is done, `lost` says that it is another's to do, or the server has refused it for good; undefined when it
+ * was done before. While the server is away it is tried again: then the lease is lost too.
+ */
 async function carriedOut(
   effects: Effects,
   verdict: Verdict,
   again: boolean,
   log: NatsLink['log'],
   lost: AbortSignal,
-): Promise<Imposed | 'shadowed' | undefined> {
+): Promise<Imposed | 'shadowed' | 'failed' | undefined> {
   let repeated = again
+  let refusals = 0
   for (let waitMs = RETRY_MIN_MS; !lost.aborted; waitMs = Math.min(waitMs * 2, RETRY_MAX_MS)) {
     try {
       return await carryOut(effects, verdict, repeated)
     } catch (error) {
       if (lost.aborted) break
+      if (isRefusal(error) && ++refusals === MAX_REFUSALS) {
+        log.error(
+          { err: error, incident: verdict.decision.incident },
+          'decision refused by the log, given up',
+        )
+        return 'failed'
+      }
       log.error(
         { err: error, incident: verdict.decision.incident, waitMs },
         'decision not carried out, again',
@@ -92,3 +105,12 @@ async function carriedOut(
   }
   return undefined
 }
+
+/** The server has answered, and not that it is starting or without a leader. */
+function isRefusal(error: unknown): boolean {
+  const answer = (error as { api_error?: { code?: number; err_code?: number } }).api_error
+  const isMoment = answer?.code === 503 && answer.err_code !== STORE_FAILED
+  return answer !== undefined && !isMoment
+}
+
+const STORE_FAILED = 10077

@@ -1,13 +1,18 @@
 import { factFilter, IncidentOpened, STREAMS } from '@fluxgate/contracts'
+import type { Position, Positions } from '@fluxgate/guard-core'
 import { memoryMs, RULE_STREAMS, standingMs } from '@fluxgate/guard-core'
 import { type EventBatch, type NatsLink, replay } from '@fluxgate/nats'
 import type { Folds, Policies } from '../core/folds.ts'
-import type { Position, Positions } from '../core/position.ts'
+
+/** Called when a stream has dropped events behind the stored position, which no rule will count. */
+export type OnMissed = (stream: string, events: number) => void
 
 /** Where to go on. */
 export interface Restored {
   readonly positions: Positions
   readonly throttlesHead: number
+  /** By stream: the last message that is not there any more. */
+  readonly dropped: Readonly<Record<string, number>>
 }
 
 /**
@@ -21,10 +26,15 @@ export async function restore(
   policies: Policies,
   nowMs: number,
   signal: AbortSignal,
+  onMissed: OnMissed,
 ): Promise<Restored> {
   const positions: Record<string, Position> = {}
-  for (const stream of RULE_STREAMS)
-    positions[stream] = await beginning(link, stream, stored?.[stream], nowMs)
+  const dropped: Record<string, number> = {}
+  for (const stream of RULE_STREAMS) {
+    const { state } = await link.manager.streams.info(stream)
+    dropped[stream] = Math.min(state.first_seq - 1, state.last_seq)
+    positions[stream] = beginning(link, stream, stored?.[stream], state, nowMs, onMissed)
+  }
   const present = policies.shadow ? [policies.live, policies.shadow] : [policies.live]
   const windowMs = (stream: string) => Math.max(...present.map(policy => memoryMs(policy, stream)))
 
@@ -48,18 +58,21 @@ export async function restore(
       }
     }),
   )
-  return { positions, throttlesHead }
+  return { positions, throttlesHead, dropped }
 }
 
-async function beginning(
+function beginning(
   link: NatsLink,
   stream: string,
   stored: Position | undefined,
+  state: { readonly first_seq: number; readonly last_seq: number },
   nowMs: number,
-): Promise<Position> {
-  const { state } = await link.manager.streams.info(stream)
+  onMissed: OnMissed,
+): Position {
   const end = { sequence: state.last_seq, storedAtMs: nowMs }
   if (!stored) return end
+  const missed = Math.min(state.first_seq - 1, state.last_seq) - stored.sequence
+  if (missed > 0) onMissed(stream, missed)
   if (stored.sequence <= state.last_seq) return stored
   link.log.error(
     { stream, position: stored, last: state.last_seq },

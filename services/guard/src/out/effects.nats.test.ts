@@ -16,13 +16,25 @@ function decision(imposedAt: number, incident: string, durationMs = 60_000): Enf
   const finding = { severity: 'low' as const, explanation: 'e', numbers: {}, evidence: [] }
   const place = { stream: 'TOKENS', sequence: 1, atMs: imposedAt, untilMs: imposedAt + durationMs }
   const rule = 'contextFlood' as const
-  return { ...finding, ...place, incident, identity: ada, rule, action: 'throttle', throttle }
+  return {
+    ...finding,
+    ...place,
+    id: incident,
+    incident,
+    findings: 1,
+    identity: ada,
+    rule,
+    action: 'throttle',
+    throttle,
+  }
 }
 
 function effectsOf(bench: GuardBench, leads = () => true) {
   let imposed = 0
   const onImposed = () => imposed++
-  const effects = openEffects(bench.link, bench.throttles, make, { nowMs: Date.now, leads, onImposed })
+  const effects = openEffects(bench.link, bench.throttles, make, {
+    ...{ nowMs: Date.now, leads, onImposed, onDropped() {}, onUsed() {} },
+  })
   return { ...effects, imposed: () => imposed }
 }
 

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import {
   type EventMaker,
+  IncidentJoined,
   IncidentOpened,
   identitySubject,
   identityText,
@@ -15,14 +16,17 @@ import {
   ThrottleShadowed,
 } from '@fluxgate/contracts'
 import type { Decision } from '@fluxgate/guard-core'
-import { type Bucket, type NatsLink, RevisionConflict } from '@fluxgate/nats'
+import { type Bucket, BucketFull, type NatsLink, RevisionConflict } from '@fluxgate/nats'
 import { type Effects, type Imposed, remark } from '../core/carry-out.ts'
 import { append, lastMessage } from './log-writer.ts'
+import { openThrottleRoom } from './throttle-room.ts'
 
 const MAX_EXPLANATION_CHARS = 4_000
 /** Keys whose expiry by us is remembered, so that it is not taken for a pardon. */
 const MAX_EXPIRED = 10_000
 const EXPIRED_ID_DIGITS = 32
+/** Times that room is made for one throttle. */
+const MAX_FULL_TIMES = 2
 
 /** This process leads no more: whatever it was about to do is the next leader's. */
 export class LeadershipLost extends Error {
@@ -39,6 +43,10 @@ export interface EffectHooks {
   leads(): boolean
   /** Called when the bucket has acknowledged a throttle. */
   onImposed(throttle: Throttle): void
+  /** Automatic throttles were ended early, because their bucket was full. */
+  onDropped(count: number): void
+  /** Part of the bucket that is used. */
+  onUsed(part: number): void
 }
 
 const parseThrottle = jsonParser(Throttle)
@@ -51,15 +59,22 @@ export function openEffects(
   link: NatsLink,
   bucket: Bucket<Throttle>,
   make: EventMaker,
-  { nowMs, leads, onImposed }: EffectHooks,
-): Effects {
+  { nowMs, leads, onImposed, onDropped, onUsed }: EffectHooks,
+): Effects & AsyncDisposable {
   /** Key → revision of the marker that our expiry left. */
   const expired = new Map<string, number>()
   const mustLead = () => {
     if (!leads()) throw new LeadershipLost()
   }
 
+  const room = openThrottleRoom(link, bucket, {
+    ...{ nowMs, leads, onDropped, onUsed },
+    tellDropped: (key, throttle, revision) => tellExpired(key, { ...throttle, until: nowMs() }, revision),
+  })
+
   return {
+    [Symbol.asyncDispose]: () => room[Symbol.asyncDispose](),
+
     async isOpened(incident) {
       return (
         (await lastMessage(link, STREAMS.incidents, incidentSubject(IncidentOpened, incident))) !== undefined
@@ -69,6 +84,8 @@ export function openEffects(
     async impose({ identity, throttle }) {
       if (throttle.until <= nowMs()) return 'late'
       const key = identityText(identity)
+      await room.beforeImpose()
+      let fullTimes = 0
       for (let revision = expired.get(key) ?? 0; ; ) {
         mustLead()
         try {
@@ -77,12 +94,18 @@ export function openEffects(
           expired.delete(key)
           return 'imposed'
         } catch (error) {
+          if (error instanceof BucketFull) {
+            if (++fullTimes > MAX_FULL_TIMES) return 'full'
+            await room.make()
+            continue
+          }
           if (!(error instanceof RevisionConflict)) throw error
         }
         const last = await lastMessage(link, bucket.stream, `$KV.${bucket.name}.${key}`)
         const standing = last && last.operation === '' ? parseThrottle(last.data) : undefined
         if (standing?.ok) {
-          if (standing.value.incident === throttle.incident) return 'imposed'
+          const { incident, imposedAt } = standing.value
+          if (incident === throttle.incident && imposedAt === throttle.imposedAt) return 'imposed'
           if (standing.value.until > throttle.imposedAt) return 'outranked'
           await tellExpired(key, standing.value, last!.sequence)
         } else if (last && last.atMs >= throttle.imposedAt && last.sequence !== expired.get(key)) {
@@ -92,9 +115,9 @@ export function openEffects(
       }
     },
 
-    async tellImposed({ identity, throttle }) {
+    async tellImposed({ id: decision, identity, throttle }) {
       mustLead()
-      const id = `imposed-${throttle.incident}`
+      const id = `imposed-${decision}`
       if ((await lastEventId(ThrottleImposed, identity)) === id) return
       const { imposedAt, ...fact } = throttle
       await append(link, make(ThrottleImposed, { ...identity, ...fact }, { id, timeMs: imposedAt }))
@@ -104,6 +127,11 @@ export function openEffects(
       mustLead()
       // The subject holds this incident alone, so "after nothing" makes it the only one, for good.
       await append(link, openedEvent(make, decision, imposed), 0)
+    },
+
+    async tellJoined({ id, identity, rule, incident: into, findings }) {
+      mustLead()
+      await append(link, make(IncidentJoined, { incident: id, ...identity, rule, into, findings }), 0)
     },
 
     async tellShadowed(decision) {

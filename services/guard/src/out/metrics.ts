@@ -11,6 +11,9 @@ export interface GuardMetrics {
   readonly leader: Gauge
   readonly expired: Counter
   readonly policyRefused: Counter
+  readonly missed: Counter<'stream'>
+  readonly dropped: Counter
+  readonly bucketUsed: Gauge
 }
 
 export function guardMetrics(
@@ -65,6 +68,22 @@ export function guardMetrics(
     expired: new Counter({
       name: 'fluxgate_guard_throttles_expired_total',
       help: 'Throttles ended because their time was over',
+      registers,
+    }),
+    missed: new Counter({
+      name: 'fluxgate_guard_events_missed_total',
+      help: 'Events that a stream dropped before the guard had read them, by stream',
+      labelNames: ['stream'],
+      registers,
+    }),
+    dropped: new Counter({
+      name: 'fluxgate_guard_throttles_dropped_total',
+      help: 'Automatic throttles ended early because their bucket was full',
+      registers,
+    }),
+    bucketUsed: new Gauge({
+      name: 'fluxgate_guard_throttles_bucket_used_ratio',
+      help: 'Part of the bucket of throttles that is used',
       registers,
     }),
     policyRefused: new Counter({

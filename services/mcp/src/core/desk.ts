@@ -132,6 +132,8 @@ export interface GuardLease {
   readonly renewedAt: number
   /** Position in TOKENS up to which the guard has decided; null when it has not told one. */
   readonly sequence: number | null
+  /** The same for each stream that it reads. */
+  readonly positions: ReadonlyMap<string, number>
 }
 
 /** How a long reading is followed and ended. */

@@ -1,27 +1,15 @@
-import { readJson } from '@fluxgate/contracts'
-import type { NatsLink } from '@fluxgate/nats'
+import { STREAMS } from '@fluxgate/contracts'
+import { GUARD_LEASE, readPositions } from '@fluxgate/guard-core'
+import { lookAtLease, type NatsLink } from '@fluxgate/nats'
 import type { GuardLease } from '../core/desk.ts'
 
-const STREAM = 'KV_leases'
-const SUBJECT = '$KV.leases.guard'
-
-/** Read from the bucket's stream, which knows when the record was renewed. */
+/** Who leads the guard, and how far it has decided: the record that the guard itself writes. */
 export async function readGuardLease(link: NatsLink): Promise<GuardLease | undefined> {
-  try {
-    const { data, time } = await link.manager.streams.getMessage(STREAM, { last_by_subj: SUBJECT })
-    const read = readJson(data, { maxSize: data.length })
-    if (!read.ok || typeof read.value !== 'object' || read.value === null) return undefined
-    const { holder, term, state } = read.value as Record<string, unknown>
-    const { sequence } = (state ?? {}) as { sequence?: unknown }
-    return {
-      holder: typeof holder === 'string' ? holder : '',
-      term: typeof term === 'number' ? term : 0,
-      renewedAt: time.getTime(),
-      sequence: Number.isSafeInteger(sequence) ? (sequence as number) : null,
-    }
-  } catch (error) {
-    const { message } = error as Error
-    if (/no message found|stream not found/.test(message)) return undefined
-    throw error
-  }
+  const lease = await lookAtLease(link, GUARD_LEASE)
+  if (!lease) return undefined
+  const { holder, term, renewedAtMs: renewedAt } = lease
+  const positions = readPositions(lease.state) ?? {}
+  const sequences = Object.entries(positions).map(([stream, { sequence }]) => [stream, sequence] as const)
+  const sequence = positions[STREAMS.tokens]?.sequence ?? null
+  return { holder, term, renewedAt, sequence, positions: new Map(sequences) }
 }

@@ -144,6 +144,8 @@ test('refusals, failures and requests in flight', () => {
     status: 429,
     retryAfterMs: 1_500,
     limit: 'budget:team',
+    count: 3,
+    windowMs: 1_000,
   })
   const refused = foldRequests([entryOf(refusal)], nothing).patches[0]!
   assert.deepEqual(

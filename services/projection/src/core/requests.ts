@@ -120,8 +120,8 @@ function decide(
     patch.reason ??= event.data.reason
     patch.retryAfterMs = event.data.retryAfterMs ?? null
     patch.refusedBy = event.data.limit === undefined ? null : cleanName(event.data.limit)
-    delta.refused++
-    totals.refused++
+    delta.refused += event.data.count
+    totals.refused += event.data.count
     return
   }
   const { tier, dialect, stream, promptChars, promptEstimate, reserved } = event.data

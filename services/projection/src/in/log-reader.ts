@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { type Following, follow, type NatsLink } from '@fluxgate/nats'
+import { type EventBatch, type Following, follow, type NatsLink } from '@fluxgate/nats'
 import type { StoredPosition } from '../core/outcome.ts'
 import type { StreamHead } from '../core/progress.ts'
 import type { Intake } from './intake.ts'
@@ -19,7 +19,16 @@ export class LogReader implements AsyncDisposable {
   readonly #followings = new Map<string, Following>()
   #disposed = false
 
-  constructor(link: NatsLink, intake: Intake, limits: ReaderLimits) {
+  readonly #through: ReadonlyMap<string, number>
+
+  /** @param through stream → the last position that is read, where it ends */
+  constructor(
+    link: NatsLink,
+    intake: Intake,
+    limits: ReaderLimits,
+    through: ReadonlyMap<string, number> = new Map(),
+  ) {
+    this.#through = through
     this.#link = link
     this.#intake = intake
     this.#limits = limits
@@ -43,7 +52,8 @@ export class LogReader implements AsyncDisposable {
     await Promise.all([...this.#followings.keys()].map(stream => this.halt(stream)))
     for (const [stream, { sequence, created }] of positions) {
       this.#intake.begin(stream, sequence)
-      if (halted.has(stream) || this.#disposed) continue
+      const end = this.#through.get(stream) ?? Number.POSITIVE_INFINITY
+      if (halted.has(stream) || this.#disposed || sequence >= end) continue
       const options = {
         stream,
         name: 'projection',
@@ -52,10 +62,13 @@ export class LogReader implements AsyncDisposable {
         maxBuffered: this.#limits.readAheadEvents,
         onStart: () => this.#mustBe(stream, created),
       }
+      let isAtEnd = false
       this.#followings.set(
         stream,
         follow(this.#link, options, async batch => {
-          await this.#intake.offer(batch)
+          if (isAtEnd) return
+          isAtEnd = batch.lastSequence >= end
+          await this.#intake.offer(partThrough(batch, end))
           // Postgres' answers are heard between two batches, and not when all that was fetched is parsed.
           await nextTurn()
         }),
@@ -99,4 +112,10 @@ export class LogReader implements AsyncDisposable {
     this.#intake.close()
     await Promise.all([...this.#followings.keys()].map(stream => this.halt(stream)))
   }
+}
+
+/** What of a batch stands before or at the end. */
+function partThrough(batch: EventBatch, end: number): EventBatch {
+  if (batch.lastSequence <= end) return batch
+  return { ...batch, events: batch.events.filter(({ sequence }) => sequence <= end), lastSequence: end }
 }

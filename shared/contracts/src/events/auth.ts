@@ -3,6 +3,7 @@ import { defineEvent } from '../envelope.ts'
 import { TierName } from '../tier.ts'
 import {
   Actor,
+  DurationMs,
   EpochMs,
   identityFields,
   LogReference,
@@ -81,11 +82,11 @@ export const KeyAccepted = defineEvent(
   1,
   record({ ...identityFields, address: ShortText, count: Type.Integer({ minimum: 1 }) }),
 )
-/** A call came without a key that is accepted. */
+/** Calls came without a key that is accepted: reported and counted as `requests.refused`, and stored in REFUSALS. */
 export const KeyRejected = defineEvent(
   'auth',
   'key_rejected',
-  1,
+  2,
   record({
     ...identityFields,
     request: RequestId,
@@ -98,7 +99,12 @@ export const KeyRejected = defineEvent(
       Type.Literal('expired'),
       Type.Literal('disabled'),
     ]),
+    /** Calls that this event stands for. */
+    count: Type.Integer({ minimum: 1 }),
+    /** The time in which they came, before the event's own; 0 for a single one. */
+    windowMs: DurationMs,
   }),
+  'refusals',
 )
 /** From here on the limits of another tier hold for the user. */
 export const TierChanged = defineEvent(

@@ -41,11 +41,15 @@ export const RefusalReason = Type.Union([
   Type.Literal('timeout'),
 ])
 
-/** A request was turned away before any upstream saw it. */
+/**
+ * Requests were turned away before any upstream saw them. The first is reported at once; those that follow for the same
+ * reason are counted, and reported together. The fields are those of the first of them. Of callers without an identity
+ * (`anonymous`) they are stored in REFUSALS.
+ */
 export const RequestRefused = defineEvent(
   'requests',
   'refused',
-  2,
+  3,
   record({
     request: RequestId,
     ...identityFields,
@@ -57,9 +61,14 @@ export const RequestRefused = defineEvent(
     reason: RefusalReason,
     status: Type.Integer({ minimum: 400, maximum: 599 }),
     retryAfterMs: Type.Optional(DurationMs),
-    /** Which limit said no: `tokens`, `requests`, `streams`, `throttle` or `budget:<name>`. */
+    /** Which limit said no: `tokens`, `requests`, `streams` (with `user:` before it, the limit of all keys of the user), `throttle` or `budget:<name>`. */
     limit: Type.Optional(ShortText),
+    /** Requests that this event stands for. */
+    count: Type.Integer({ minimum: 1 }),
+    /** The time in which they came, before the event's own; 0 for a single one. */
+    windowMs: DurationMs,
   }),
+  'refusals',
 )
 
 const ending = {

@@ -150,9 +150,9 @@ export class Conservation {
     return whole
   }
 
-  #refuse(fact: StoredFact, data: { request: string; user: string; key: string }): void {
+  #refuse(fact: StoredFact, data: { request: string; user: string; key: string; count: number }): void {
     const told = toldOf(fact, data)
-    this.#sumsOf(told.identity).refused++
+    this.#sumsOf(told.identity).refused += data.count
     this.#refused.add(data.request)
     const known = this.#open.get(data.request)
     if (known || this.#whole.has(data.request)) {

@@ -34,7 +34,9 @@ export interface Source extends Range {
 }
 
 /** Every stream of events, in the order in which messages of one millisecond are put. */
-export const ALL_STREAMS: readonly StreamName[] = ['auth', 'requests', 'tokens', 'throttles', 'incidents']
+export const ALL_STREAMS: readonly StreamName[] = [
+  ...(['refusals', 'auth', 'requests', 'tokens', 'throttles', 'incidents'] as const),
+]
 
 export function requestOf(event: FluxgateEvent): string | undefined {
   return 'request' in event.data ? event.data.request : undefined

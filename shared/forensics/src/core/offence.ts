@@ -23,6 +23,10 @@ export type Offence =
   | 'unbalanced'
   /** Messages that a stream had numbered and does not hold. */
   | 'deleted_from_stream'
+  /** One event of one publisher in two messages. */
+  | 'stored_twice'
+  /** A settlement's total is not the sum of its parts. */
+  | 'wrong_total'
   /** Numbers that a publisher had given and no stream holds. */
   | 'missing_from_source'
   | 'unreadable'

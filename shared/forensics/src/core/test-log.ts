@@ -74,7 +74,7 @@ export class TestLog {
       reason: 'throttled' as const,
       status: 429,
     }
-    return this.#store(atMs, RequestRefused, { ...ada, request, ...what })
+    return this.#store(atMs, RequestRefused, { ...ada, request, ...what, count: 1, windowMs: 0 })
   }
 
   progressed(atMs: number, request: string, delta: number, { user = 'ada' }: About = {}) {

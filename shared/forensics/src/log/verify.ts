@@ -1,8 +1,9 @@
-import { parseIdentity, partitionOf, STREAMS } from '@fluxgate/contracts'
+import { parseIdentity, partitionOf, STREAMS, totalTokens } from '@fluxgate/contracts'
 import type { NatsLink } from '@fluxgate/nats'
 import { Conservation, type ConservationLimits, DEFAULT_CONSERVATION_LIMITS } from '../core/conservation.ts'
 import { ALL_STREAMS, type Range, type StoredFact, type Unreadable } from '../core/fact.ts'
-import type { Offender } from '../core/offence.ts'
+import type { Offence, Offender } from '../core/offence.ts'
+import { Seen } from '../core/seen.ts'
 import { SequenceGaps } from '../core/sequence-gaps.ts'
 import { addSettled, countsOfSettled, noSettled, type SettledCounts } from '../core/settled-counts.ts'
 import { differences, SettledSums } from '../core/settled-sums.ts'
@@ -29,7 +30,7 @@ export async function verify(
   const limits = { ...DEFAULT_CONSERVATION_LIMITS, ...some }
   // The tables are asked first: what they hold then, the log holds all the more.
   const positions = await projected?.positions()
-  const kept = await retention(link)
+  const kept = await retention(link, nowMs)
   const fromMs = judgedFrom(range, kept)
   const toMs = Math.min(range.toMs ?? nowMs, nowMs)
   const through = positions?.get(STREAMS.tokens) ?? 0
@@ -41,6 +42,7 @@ export async function verify(
   }
   for (const letter of await deadLetters(link, { fromMs, toMs }, reading.signal)) fold.addDeadLetter(letter)
 
+  if (range.toMs === undefined && !reading.signal?.aborted) fold.addEnds(kept)
   const told = fold.finish(Math.min(nowMs, edges.toMs))
   const offenders = [...told.offenders, ...behindTables(kept, positions)]
   let compared: ProjectedVerdict | undefined
@@ -56,9 +58,13 @@ export async function verify(
   }
 }
 
-/** Of a range that reaches back further than a stream does, only the part is judged that all of them hold. */
+/**
+ * Of a range that reaches back further than a stream does, only the part is judged that all of them hold. What strangers
+ * were refused may be dropped at any rate that they like, and nothing else depends on it.
+ */
 function judgedFrom({ fromMs = Number.NEGATIVE_INFINITY }: Range, kept: readonly Kept[]): number {
-  return Math.max(fromMs, ...kept.map(({ wholeFromMs }) => wholeFromMs))
+  const judged = kept.filter(({ stream }) => stream !== STREAMS.refusals)
+  return Math.max(fromMs, ...judged.map(({ wholeFromMs }) => wholeFromMs))
 }
 
 function droppedFrom({ fromMs = Number.NEGATIVE_INFINITY }: Range, kept: readonly Kept[]): DroppedPart[] {
@@ -83,22 +89,22 @@ class VerifyFold {
   readonly #gaps = new SequenceGaps()
   readonly #holes = new StreamHoles()
   readonly #offenders: Offender[] = []
+  readonly #ids: Seen
   readonly settled: SettledSums
   facts = 0
 
   constructor(range: { fromMs: number; toMs: number }, limits: ConservationLimits, settled: SettledSums) {
     this.#range = range
     this.#requests = new Conservation(range, limits)
+    this.#ids = new Seen(limits.maxRemembered)
     this.settled = settled
   }
 
   add(fact: StoredFact | Unreadable): void {
     const { stream, sequence, storedAtMs } = fact
     const isInRange = storedAtMs >= this.#range.fromMs && storedAtMs <= this.#range.toMs
-    if (isInRange) {
-      this.facts++
-      this.#holes.add(stream, sequence)
-    }
+    if (isInRange) this.facts++
+    this.#holes.add(stream, sequence, isInRange)
     if (!('event' in fact)) {
       if (isInRange)
         this.#accuse('unreadable', `${stream}:${sequence} is no event: ${fact.reason}`, stream, sequence)
@@ -106,10 +112,24 @@ class VerifyFold {
     }
     const { event } = fact
     this.#gaps.add(event.source, event.sequence)
+    // Two publishers may tell one event, under an id made from what it says; one of them tells nothing twice.
+    if (isInRange && !this.#ids.isNew(`${event.source} ${event.id}`)) {
+      const detail = `${event.type} ${event.id} of ${event.source} stands in the log again at ${stream}:${sequence}`
+      this.#accuse('stored_twice', detail, stream, sequence)
+    }
     const isFirst = this.#requests.add(fact)
     if (isFirst && event.type === 'fluxgate.tokens.settled') {
+      const { total, usage } = event.data
+      if (total !== totalTokens(usage)) {
+        const detail = `${event.data.request} is settled at ${total} tokens, and its parts are ${totalTokens(usage)}`
+        this.#accuse('wrong_total', detail, stream, sequence)
+      }
       this.settled.add(event.subject, countsOfSettled(event.data), sequence, storedAtMs)
     }
+  }
+
+  addEnds(kept: readonly Kept[]): void {
+    for (const span of kept) this.#holes.addEnd(span)
   }
 
   addDeadLetter({ stream, streamSequence, consumer, reason }: DeadLetter): void {
@@ -130,7 +150,7 @@ class VerifyFold {
     return { whole, identities, offenders: all, endedOfBefore: this.#requests.endedOfBefore }
   }
 
-  #accuse(offence: 'unreadable' | 'dead_letter', detail: string, stream: string, sequence: number): void {
+  #accuse(offence: Offence, detail: string, stream: string, sequence: number): void {
     this.#offenders.push({ offence, detail, places: [{ stream, sequence }] })
   }
 }

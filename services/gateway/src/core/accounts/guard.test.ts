@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { addressGroup } from './address-group.ts'
+import { addressGroup } from '@fluxgate/contracts'
 import { Backoff } from './backoff.ts'
 import { accountOf, normaliseEmail } from './email.ts'
 import { type Attempt, LoginGuard } from './login-guard.ts'

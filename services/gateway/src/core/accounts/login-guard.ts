@@ -1,4 +1,4 @@
-import { addressGroup } from './address-group.ts'
+import { addressGroup } from '@fluxgate/contracts'
 import { Backoff, type BackoffLimits } from './backoff.ts'
 
 export interface GuardLimits {

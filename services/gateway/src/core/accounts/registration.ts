@@ -1,6 +1,5 @@
-import { UserRegistered } from '@fluxgate/contracts'
+import { addressGroup, UserRegistered } from '@fluxgate/contracts'
 import { newId, PORTAL } from './accounts.ts'
-import { addressGroup } from './address-group.ts'
 import { normaliseEmail } from './email.ts'
 import { BUSY, done, type Outcome, refused } from './fault.ts'
 import { checkNewPassword } from './password-rules.ts'

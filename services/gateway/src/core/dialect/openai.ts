@@ -6,7 +6,11 @@ import type { Dialect, ReadCall } from './dialect.ts'
 import { findMembers, foldName, splice } from './members.ts'
 import { promptSize } from './prompt-size.ts'
 
-const PROMPT_FIELDS = ['messages', 'prompt', 'input', 'instructions', 'tools', 'functions']
+const PROMPT_FIELDS = [
+  ...['messages', 'prompt', 'input', 'instructions', 'tools', 'functions'],
+  // Of rerankers.
+  ...['query', 'documents'],
+]
 const LIMIT_FIELDS = ['max_tokens', 'max_completion_tokens', 'max_output_tokens']
 const GENERATES_NOTHING = new Set(['/v1/embeddings', '/v1/moderations', '/v1/responses/input_tokens'])
 /** Paths whose streams tell usage only when `stream_options.include_usage` asks for it. */

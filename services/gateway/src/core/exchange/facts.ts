@@ -3,11 +3,11 @@ import type {
   Identity,
   RequestAdmitted,
   RequestCompleted,
-  RequestRefused,
   TokensProgressed,
   TokensSettled,
 } from '@fluxgate/contracts'
 import type { Refusal } from '../refusal.ts'
+import type { RefusedRequest } from '../refusals/refusal-reports.ts'
 import type { AdmittedCall, Call } from './call.ts'
 import { shortText } from './call.ts'
 import type { Settlement } from './settle.ts'
@@ -32,12 +32,7 @@ export function admitted(call: AdmittedCall): DataOf<typeof RequestAdmitted> {
   }
 }
 
-export function refused(
-  call: Call,
-  identity: Identity,
-  refusal: Refusal,
-  status: number,
-): DataOf<typeof RequestRefused> {
+export function refused(call: Call, identity: Identity, refusal: Refusal, status: number): RefusedRequest {
   return {
     request: call.id,
     user: identity.user,

@@ -9,7 +9,7 @@ import {
 } from '@fluxgate/contracts'
 import type { Counted } from '../usage/count.ts'
 import { rawText } from '../usage/raw-usage.ts'
-import type { ReportedUsage } from '../usage/reported.ts'
+import type { Counts, ReportedUsage } from '../usage/reported.ts'
 import { shortText } from './call.ts'
 
 export interface Settlement {
@@ -31,6 +31,8 @@ export interface Settlement {
 interface Reserved {
   readonly reserved: number
   readonly promptEstimate: number
+  /** What its route is charged for: see `Charge`. */
+  readonly route?: { readonly charge: 'generation' | 'prompt' | 'request' }
 }
 
 /** What is settled: the admission's figures, and by what the call is paid. */
@@ -63,7 +65,7 @@ export function unreported(
   call: Reserved,
 ): { input: boolean; output: boolean } | undefined {
   if (!answer || isFree(answer, call)) return undefined
-  const { input, output } = answer.reported?.counts ?? {}
+  const { input, output } = countsOf(answer, call)
   if (input !== undefined && output !== undefined) return undefined
   return { input: input === undefined, output: output === undefined }
 }
@@ -79,7 +81,7 @@ export function settle(
 ): Settlement {
   if (!answer || isFree(answer, call) || hasOnlyFailed(answer, counted))
     return settlementOf(answer, call, NO_USAGE, undefined, 'estimated')
-  const { counts = {}, models } = answer.reported ?? {}
+  const counts = countsOf(answer, call)
   const isReported = counts.input !== undefined && counts.output !== undefined
   const usage: Usage = {
     ...counts,
@@ -90,7 +92,7 @@ export function settle(
     answer,
     call,
     usage,
-    models,
+    answer.reported?.models,
     isReported ? 'reported' : counted ? 'counted' : 'estimated',
   )
 }
@@ -131,12 +133,28 @@ function billedModel(model: string, usage: Usage, cost: number | undefined): Bil
 /** Undefined when no model has a price. */
 function sumOf(models: readonly BilledModel[]): number | undefined {
   const costs = models.flatMap(({ costMicros: cost }) => (cost === undefined ? [] : [cost]))
-  return costs.length === 0 ? undefined : costs.reduce((sum, cost) => sum + cost, 0)
+  return costs.length === 0
+    ? undefined
+    : Math.min(
+        Number.MAX_SAFE_INTEGER,
+        costs.reduce((sum, cost) => sum + cost, 0),
+      )
 }
 
-/** An answer that is an error, or never began, costs nothing, and neither does a call that asks for no tokens. */
-function isFree({ status, reported }: Answered, { reserved }: Reserved): boolean {
-  return status >= 400 || (reported === undefined && reserved === 0)
+/** Embeddings and reranks generate nothing: what they do not report of it is none, and is not to be counted. */
+function countsOf({ reported }: Answered, { route }: Reserved): Readonly<Counts> {
+  const counts = reported?.counts ?? NOTHING
+  return route?.charge === 'prompt' && counts.output === undefined ? { ...counts, output: 0 } : counts
+}
+
+const NOTHING: Counts = Object.freeze({})
+
+/**
+ * An answer that is an error, or never began, costs nothing. Neither does a call that asks for no tokens, nor one that
+ * counts, moderates or lists: it is a request and nothing else, whatever figures its answer has.
+ */
+function isFree({ status, reported }: Answered, { reserved, route }: Reserved): boolean {
+  return status >= 400 || route?.charge === 'request' || (reported === undefined && reserved === 0)
 }
 
 /** An error came, and nothing had been generated before it. */

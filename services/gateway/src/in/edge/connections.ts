@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import { addressGroup } from '../../core/accounts/address-group.ts'
+import { addressGroup } from '@fluxgate/contracts'
 import type { EdgeFault } from '../../core/edge/request-head.ts'
 import { faultBytes, hasUnreadBody } from './answer.ts'
 import type { EdgeLimits } from './limits.ts'

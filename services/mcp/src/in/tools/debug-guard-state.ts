@@ -1,5 +1,5 @@
-import { type GatewayNode, type GuardPolicy, STREAMS } from '@fluxgate/contracts'
-import { wholePolicy } from '@fluxgate/guard-core'
+import type { GatewayNode, GuardPolicy } from '@fluxgate/contracts'
+import { RULE_STREAMS, wholePolicy } from '@fluxgate/guard-core'
 import { z } from 'zod'
 import { answered } from '../../core/answer.ts'
 import { throttlesInForce } from '../../core/box-page.ts'
@@ -74,15 +74,25 @@ export const debugGuardState = defineTool({
 })
 
 async function guardOf(desk: Desk) {
-  const [lease, heads] = await Promise.all([desk.control.guardLease(), desk.log.heads([STREAMS.tokens])])
+  const [lease, heads] = await Promise.all([desk.control.guardLease(), desk.log.heads([...RULE_STREAMS])])
   if (!lease) return null
-  const head = heads?.get(STREAMS.tokens)
   const ageMs = Math.max(0, desk.nowMs() - lease.renewedAt)
   return {
     ...{ holder: lease.holder, term: lease.term, renewedAgoMs: ageMs, sequence: lease.sequence },
     leads: lease.holder !== '' && ageMs < SILENT_MS,
-    behindEvents: head === undefined || lease.sequence === null ? null : Math.max(0, head - lease.sequence),
+    behindEvents: behindOf(lease.positions, heads),
   }
+}
+
+/** Events of all streams that the guard reads which it has not decided about. */
+function behindOf(
+  positions: ReadonlyMap<string, number>,
+  heads: ReadonlyMap<string, number> | undefined,
+): number | null {
+  if (!heads || positions.size === 0) return null
+  let behind = 0
+  for (const [stream, head] of heads) behind += Math.max(0, head - (positions.get(stream) ?? head))
+  return behind
 }
 
 interface Asked {

@@ -7,7 +7,10 @@ export interface Position {
   readonly storedAtMs: number
 }
 
-/** By stream: what the lease record keeps. */
+/** The lease on which one of several guards decides, in bucket `leases`. */
+export const GUARD_LEASE = 'guard'
+
+/** By stream: the state that a leading guard stores with its lease. Whoever reads that record reads it with {@link readPositions}. */
 export type Positions = Readonly<Record<string, Position>>
 
 export function readPositions(value: unknown): Positions | undefined {

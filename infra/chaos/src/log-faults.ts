@@ -1,0 +1,104 @@
+import { rmSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { BUCKETS } from '@fluxgate/contracts'
+import { ensureTopology, type NatsLink } from '@fluxgate/nats'
+import { eventually } from '@fluxgate/testing'
+import { newCulprit } from './culprit.ts'
+import { ALONE, type Blow, type Fault, MAIN, SMALL_BUCKETS, type Strike } from './fault.ts'
+
+const SECOND_MS = 1_000
+const MINUTE_MS = 60_000
+/** A stream drops a second copy of an event for 30 s; what is sent again later must not be sent at all. */
+const BEYOND_DEDUPLICATION_MS = 35_000
+const THROTTLED_FOR_MS = 3_600_000
+
+/** What happens to the log itself: its server, its disk, its limits, and the clocks that write into it. */
+export const LOG_FAULTS: readonly Fault[] = [
+  { name: 'NATS away, then gateway killed', kind: MAIN, strike: awayThenKilled(0) },
+  { name: 'NATS away, gateway 15 s ahead, then killed', kind: MAIN, strike: awayThenKilled(15 * SECOND_MS) },
+  { name: 'NATS away, gateway 5 min ahead, then killed', kind: MAIN, strike: awayThenKilled(5 * MINUTE_MS) },
+  { name: 'throttles bucket full', kind: SMALL_BUCKETS, strike: throttlesFull },
+  { name: 'incidents stream full', kind: MAIN, strike: incidentsFull },
+  { name: 'NATS lost its disk', kind: ALONE, strike: diskLost, logIsLost: true },
+]
+
+/**
+ * The gateway is killed as soon as its backlog begins to be stored: some of it is in the log, some in the spool, and the
+ * spool does not know which. It starts again when the streams have forgotten the ids.
+ */
+function awayThenKilled(aheadMs: number): Strike {
+  return async ({ stand, awayMs }: Blow) => {
+    const { gateway } = stand.services
+    const server = stand.log.servers[0]!
+    gateway.shiftClock(aheadMs)
+    await server.stop('SIGKILL')
+    await sleep(awayMs)
+    await server.start()
+    const before = await lastSequence(stand.link, 'REQUESTS')
+    await eventually(async () => (await lastSequence(stand.link, 'REQUESTS')) > before, { everyMs: 5 })
+    await gateway.stop('SIGKILL')
+    await sleep(BEYOND_DEDUPLICATION_MS)
+    await gateway.start()
+  }
+}
+
+async function lastSequence({ manager }: NatsLink, stream: string): Promise<number> {
+  return (await manager.streams.info(stream)).state.last_seq
+}
+
+/** Throttles of strangers fill the bucket, as 1,500 addresses with wrong keys do; nobody makes room. */
+async function throttlesFull({ stand: { link }, awayMs }: Blow): Promise<void> {
+  const stream = `KV_${BUCKETS.throttles}`
+  const nowMs = Date.now()
+  const throttle = {
+    capacity: 0,
+    refillRate: 0,
+    imposedAt: nowMs,
+    until: nowMs + THROTTLED_FOR_MS,
+    reason: 'one of many',
+    rule: 'auth_failures',
+    actor: 'guard',
+  }
+  for (let i = 0; ; i++) {
+    const subject = `$KV.${BUCKETS.throttles}.anonymous.${String(i).padStart(16, '0')}`
+    const stored = await link.jetstream.publish(subject, JSON.stringify(throttle)).catch(() => undefined)
+    if (stored === undefined) break
+  }
+  const { config, state } = await link.manager.streams.info(stream)
+  if (state.bytes < config.max_bytes * 0.9) throw new Error(`${stream} is not full: ${state.bytes}`)
+  await sleep(awayMs)
+}
+
+/** INCIDENTS refuses when it is full; an operator gives it room after a while. */
+async function incidentsFull({ stand, culprit, awayMs }: Blow): Promise<void> {
+  const { streams } = stand.link.manager
+  // Whose incident is stored already is not what is looked at.
+  await culprit.throttled()
+  const other = await newCulprit(stand, 'culprit-while-incidents-are-full')
+  const { config, state } = await streams.info('INCIDENTS')
+  await streams.update('INCIDENTS', { ...config, max_bytes: state.bytes })
+  try {
+    await other.burn()
+    await sleep(awayMs)
+  } finally {
+    await streams.update('INCIDENTS', config)
+  }
+  await other.throttled()
+}
+
+/**
+ * The server comes back with an empty disk while the projection is down, and the streams are made again. What was stored
+ * before is gone; what must not happen is that the tables go on as if nothing had been.
+ */
+async function diskLost({ stand, awayMs }: Blow): Promise<void> {
+  const { log, link, services } = stand
+  const server = log.servers[0]!
+  await services.projection.stop('SIGKILL')
+  await server.stop('SIGKILL')
+  rmSync(server.storeDir, { recursive: true, force: true })
+  await sleep(awayMs)
+  await server.start()
+  await eventually(() => link.isConnected())
+  await ensureTopology(link, { replicas: 1, storageBytes: stand.storageBytes })
+  await services.projection.start()
+}

@@ -1,0 +1,121 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import type { Fact } from './fact.ts'
+import { decisionsOver, Log, POLICY, SEED, T0 } from './test-facts.ts'
+import { DEFAULT_RULES, wholePolicy } from './whole-policy.ts'
+
+/** The same facts by a source whose clock is wrong. */
+function bySource(fact: Fact, source: string, offsetMs: number): Fact {
+  const time = new Date(Date.parse(fact.event.time) + offsetMs).toISOString()
+  return { ...fact, event: { ...fact.event, source, time } as Fact['event'] }
+}
+
+/** All facts until then are stored at that moment, in the order in which they happened. */
+function storedAtOnce(facts: readonly Fact[], untilMs: number): Fact[] {
+  return facts.map(fact => ({ ...fact, storedAtMs: Math.max(fact.storedAtMs, T0 + untilMs) }))
+}
+
+describe('the time that rules count by', () => {
+  it('throttles nobody when a minute of ordinary calls is stored in an instant after an outage', () => {
+    const log = new Log()
+    for (let second = 0; second < 60; second++) log.settled(second * 1_000, 50)
+    assert.deepEqual(decisionsOver(storedAtOnce(log.facts, 60_000)), [])
+  })
+
+  it('finds a flood that happened in an outage', () => {
+    const log = new Log()
+    for (let i = 0; i < 20; i++) log.settled(i * 50, 100)
+    assert.equal(decisionsOver(storedAtOnce(log.facts, 60_000)).length, 1)
+  })
+
+  it('is not moved by one event whose clock is five minutes ahead', () => {
+    const log = new Log()
+    for (let second = 0; second < 300; second++) log.settled(second * 1_000, 90)
+    const facts = log.facts.map((fact, i) => (i === 20 ? bySource(fact, '/gateway/a/1', 300_000) : fact))
+    assert.deepEqual(decisionsOver(facts), [])
+  })
+
+  for (const offsetMs of [300_000, -300_000, 15_000, -15_000]) {
+    it(`throttles no ordinary caller, and finds a flood, when one node of two is ${offsetMs} ms off`, () => {
+      const log = new Log()
+      for (let second = 0; second < 400; second++) log.settled(second * 1_000, 90)
+      for (let i = 0; i < 20; i++) log.settled(400_000 + i * 50, 100, { user: 'eve', key: 'k1' })
+      const facts = log.facts.map((fact, i) =>
+        i % 2 === 0 || i >= 400 ? bySource(fact, '/gateway/b/1', offsetMs) : fact,
+      )
+      assert.deepEqual(
+        decisionsOver(facts).map(({ identity }) => identity.user),
+        ['eve'],
+      )
+    })
+  }
+
+  it('counts no event that is older than five minutes when it is stored', () => {
+    const log = new Log()
+    for (let i = 0; i < 5; i++) log.settled(i, 100)
+    assert.equal(decisionsOver(storedAtOnce(log.facts, 299_000)).length, 0)
+    for (let i = 0; i < 5; i++) log.settled(10 + i, 100)
+    assert.equal(decisionsOver(storedAtOnce(log.facts, 299_000)).length, 1)
+    assert.equal(decisionsOver(storedAtOnce(log.facts, 301_000)).length, 0)
+  })
+})
+
+describe('a campaign', () => {
+  it('is one incident when keys are guessed from 1,500 addresses', () => {
+    const log = new Log()
+    for (let i = 0; i < 1_500; i++) log.keyRejected(i * 20, 'unknown', `2001:db8:${i.toString(16)}::1`, 31)
+    const decisions = decisionsOver(log.facts)
+    assert.equal(decisions.length, 1_500)
+    assert.equal(new Set(decisions.map(({ incident }) => incident)).size, 1)
+    assert.equal(new Set(decisions.map(({ id }) => id)).size, 1_500)
+    assert.equal(decisions.at(-1)?.findings, 1_500)
+    assert.ok(decisions.every(({ throttle }) => throttle?.capacity === 0))
+  })
+
+  it('counts the addresses of one /64 as one', () => {
+    const log = new Log()
+    for (let i = 0; i < 31; i++) log.keyRejected(i, 'unknown', `2001:db8::${i.toString(16)}`)
+    assert.equal(decisionsOver(log.facts).length, 1)
+  })
+
+  it('ends ten minutes after its last finding', () => {
+    const log = new Log()
+    log.keyRejected(0, 'unknown', '192.0.2.1', 31)
+    log.keyRejected(599_000, 'unknown', '192.0.2.2', 31)
+    log.keyRejected(1_300_000, 'unknown', '192.0.2.3', 31)
+    const [first, second, third] = decisionsOver(log.facts)
+    assert.equal(second?.incident, first?.incident)
+    assert.notEqual(third?.incident, first?.incident)
+  })
+
+  it('is not what known identities join', () => {
+    const log = new Log()
+    for (const user of ['ada', 'bob']) log.refused(0, 'not_found', { user, key: 'k1' }, 'm', 2_000)
+    const incidents = decisionsOver(log.facts).map(({ incident }) => incident)
+    assert.equal(new Set(incidents).size, incidents.length)
+  })
+
+  it('puts no throttle on callers that are counted together', () => {
+    const log = new Log()
+    log.keyRejected(0, 'unknown', 'other addresses', 1_000)
+    const [decision] = decisionsOver(log.facts)
+    assert.deepEqual([decision?.action, decision?.throttle], ['observe', undefined])
+  })
+})
+
+describe('the default flood', () => {
+  it('allows what the limits of a tier allow, and no more', () => {
+    const policy = wholePolicy({ ...SEED, rules: { contextFlood: DEFAULT_RULES.contextFlood } })
+    for (const [refillRate, allowed] of [
+      [100, 7_000],
+      [1_000, 70_000],
+    ] as const) {
+      const log = new Log()
+      log.settled(0, allowed, undefined, { refillRate })
+      assert.equal(decisionsOver(log.facts, policy).length, 0)
+      log.settled(1, 1, undefined, { refillRate })
+      assert.equal(decisionsOver(log.facts, policy).length, 1)
+    }
+    assert.equal(POLICY.rules.contextFlood.burstSeconds, undefined)
+  })
+})
