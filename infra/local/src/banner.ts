@@ -15,6 +15,7 @@ export function banner(
     ['Admin', `${adminUrl}  (bearer token in ${shown(connection.dataDir, directory)}/secrets.json)`],
     ['Operator', `${connection.operatorEmail}  ${connection.operatorPassword}`],
     ['API key', apiKey],
+    ...registrationRow(connection.registration),
     ['Models', models.words],
   ]
   return [
@@ -30,6 +31,12 @@ export function banner(
     'Add a gateway: npm run gateway   Read the log: npm run forensics   Stop: Ctrl-C',
     '',
   ]
+}
+
+/** What somebody who runs the demo on a network should know. */
+function registrationRow(registration: string): [string, string][] {
+  if (registration !== 'open') return []
+  return [['Accounts', 'anybody who reaches the gateway may register (REGISTRATION=invite closes it)']]
 }
 
 /** One line, so that it can be pasted whole. */

@@ -17,6 +17,8 @@ export interface LocalConfig {
   readonly tls: boolean
   readonly tlsCertPath: string | undefined
   readonly operatorEmail: string
+  /** Anybody may register in the demo, unless it is set. */
+  readonly registration: string
   readonly logLevel: string
 }
 
@@ -49,6 +51,7 @@ export function readLocalConfig(env: EnvReader): LocalConfig {
     tls: env.oneOf('TLS', ['on', 'off'], 'on') === 'on',
     tlsCertPath: env.optional('TLS_CERT_PATH'),
     operatorEmail: env.text('OPERATOR_EMAIL', 'operator@fluxgate.local'),
+    registration: env.text('REGISTRATION', 'open'),
     logLevel: env.text('LOG_LEVEL', 'info'),
   }
 }

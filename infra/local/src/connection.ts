@@ -20,6 +20,8 @@ export interface Connection {
   readonly tlsKeyPath: string | undefined
   readonly sessionPrivateKey: string
   readonly adminToken: string
+  readonly forwardToken: string
+  readonly registration: string
   readonly dashboardToken: string
   readonly metricsToken: string
   readonly mcpToken: string

@@ -81,6 +81,8 @@ test('a connection file says what runs, and only while it runs', async () => {
     tlsKeyPath: '/tls/key.pem',
     sessionPrivateKey: 'j',
     adminToken: 'a',
+    forwardToken: 'forward',
+    registration: 'open',
     dashboardToken: 'd',
     metricsToken: 'm',
     mcpToken: 'c',

@@ -28,6 +28,8 @@ function running(dataDir: string): Connection {
     tlsKeyPath: '/tls/key.pem',
     sessionPrivateKey: 'the-key',
     adminToken: 'the-token',
+    forwardToken: 'forward',
+    registration: 'open',
     dashboardToken: 'the-token-of-the-dashboard',
     metricsToken: 'the-token-of-the-scraper',
     mcpToken: 'the-token-of-mcp',

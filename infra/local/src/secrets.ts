@@ -19,6 +19,8 @@ export interface Secrets {
   /** Of the MCP server's callers. */
   readonly mcpToken: string
   readonly operatorPassword: string
+  /** What the dashboard shows the gateway when it says whose address it asks for. */
+  readonly forwardToken: string
   /** Of the users of our own nats-server, by the variable that its configuration names. */
   readonly natsPasswords: Readonly<Record<string, string>>
   /** Of the users of our own Postgres, by the variable that its process reads. */
@@ -41,6 +43,7 @@ export async function loadSecrets(dataDir: string): Promise<Secrets> {
     metricsToken: kept.metricsToken ?? newToken(),
     mcpToken: kept.mcpToken ?? newToken(),
     operatorPassword: kept.operatorPassword ?? randomBytes(PASSWORD_BYTES).toString('base64url'),
+    forwardToken: kept.forwardToken ?? randomBytes(SECRET_BYTES).toString('base64url'),
     natsPasswords: natsPasswords(kept.natsPasswords),
     postgresPasswords: postgresPasswords(kept.postgresPasswords),
     ...(kept.demoKey === undefined ? undefined : { demoKey: kept.demoKey }),

@@ -22,6 +22,8 @@ const connection: Connection = {
   metricsToken: 'm',
   mcpToken: 'c',
   adminToken: 'the-admin-token',
+  forwardToken: 'forward',
+  registration: 'open',
   operatorEmail: 'operator@fluxgate.local',
   operatorPassword: 'once-made',
   apiKey: 'sk_live_abc',

@@ -60,6 +60,10 @@ export const watches = (...buckets: readonly string[]): Permissions =>
     listens(...buckets.map(bucket => `${LIVE_PREFIX}.${bucket}.>`)),
   )
 
+/** Looks single values of buckets up. */
+export const gets = (...buckets: readonly string[]): Permissions =>
+  says(...buckets.map(bucket => `$JS.API.STREAM.MSG.GET.KV_${bucket}`))
+
 export const writes = (...buckets: readonly string[]): Permissions =>
   says(...buckets.map(bucket => `$KV.${bucket}.>`))
 

@@ -27,6 +27,7 @@ import {
   asksConsumers,
   both,
   buries,
+  gets,
   hears,
   inboxOf,
   listens,
@@ -69,6 +70,8 @@ export const USERS: readonly NatsUser[] = Object.freeze([
     reads(STREAMS.requests, STREAMS.refusals, STREAMS.tokens, STREAMS.auth, STREAMS.throttles),
     watches(BUCKETS.throttles, BUCKETS.nodes, BUCKETS.policy),
     writes(BUCKETS.throttles, BUCKETS.nodes, BUCKETS.policy),
+    gets(BUCKETS.addressKeys, BUCKETS.addresses),
+    writes(BUCKETS.addressKeys, BUCKETS.addresses),
     gossips('gateway'),
   ),
   user(
@@ -105,6 +108,7 @@ export const USERS: readonly NatsUser[] = Object.freeze([
     reads(...EVENT_STREAMS, DEADLETTER_STREAM, `KV_${LEASES_BUCKET}`),
     watches(BUCKETS.throttles, BUCKETS.nodes, BUCKETS.policy),
     writes(BUCKETS.throttles),
+    gets(BUCKETS.addresses),
   ),
   user(
     'dashboard',
@@ -120,12 +124,13 @@ export const USERS: readonly NatsUser[] = Object.freeze([
     reads(...EVENT_STREAMS, DEADLETTER_STREAM, `KV_${LEASES_BUCKET}`),
     watches(BUCKETS.throttles, BUCKETS.nodes, BUCKETS.policy),
     writes(BUCKETS.throttles, BUCKETS.policy),
+    gets(BUCKETS.addresses),
   ),
   user(
     'forensics',
     'Reads everything, changes nothing.',
     listens(...subjectsOf(...EVENT_STREAMS)),
-    reads(...ALL_STREAMS),
+    reads(...ALL_STREAMS.filter(stream => stream !== `KV_${BUCKETS.addressKeys}`)),
   ),
   user(
     'topology',

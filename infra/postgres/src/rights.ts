@@ -6,7 +6,7 @@ const FOLDS = [
   ...['usage_minutes', 'usage_hours', 'usage_days', 'latency_minutes', 'latency_hours', 'latency_days'],
   ...['auth_events', 'budget_crossings', 'throttles', 'incidents'],
 ]
-const ACCOUNTS = ['users', 'api_keys', 'sessions']
+const ACCOUNTS = ['users', 'api_keys', 'sessions', 'invitations', 'erased_users']
 const all = (tables: readonly string[]): Rights => {
   return { select: tables, insert: tables, update: tables, delete: tables }
 }

@@ -71,6 +71,7 @@ export async function startTarget(): Promise<Target> {
     GATEWAY_URL: `https://localhost:${publicPort}`,
     GATEWAY_ADMIN_URL: `http://127.0.0.1:${adminPort}`,
     GATEWAY_CA_PATH: join(directory, 'tls', 'cert.pem'),
+    REGISTRATION: 'open',
     OPERATOR_EMAIL: OPERATOR.email,
     OPERATOR_PASSWORD: OPERATOR.password,
     // What the corpus goes by.

@@ -7,7 +7,7 @@ import { after, before, describe, it } from 'node:test'
 import { endAllSessions, setDisabled } from '@fluxgate/read-model'
 import { eventually } from '@fluxgate/testing'
 import { ApiClient } from './test/api-client.ts'
-import { DEVELOPER, logIn, OPERATOR, type Stand, startStand } from './test/stand.ts'
+import { DEVELOPER, FORWARD_TOKEN, logIn, OPERATOR, type Stand, startStand } from './test/stand.ts'
 
 let stand: Stand
 let api: ApiClient
@@ -147,7 +147,7 @@ describe('the portal', () => {
       headers: {
         ...{ cookie: `${developer}; secret=1`, 'content-type': 'application/json' },
         ...{ origin: stand.url, 'sec-fetch-site': 'same-origin', 'x-forwarded-for': '6.6.6.6' },
-        ...{ authorization: 'Bearer x', connection: 'close' },
+        ...{ authorization: 'Bearer x', connection: 'close', 'x-fluxgate-forward-token': 'stolen' },
       },
       body: '{"name":"laptop"}',
     })
@@ -158,9 +158,20 @@ describe('the portal', () => {
     assert.equal(headers.origin, stand.gateway.url)
     assert.match(headers.cookie ?? '', /^__Host-fluxgate=[\w.-]+$/)
     assert.deepEqual(
-      [headers['sec-fetch-site'], headers['x-forwarded-for'], headers.authorization],
-      ['same-origin', '127.0.0.1', undefined],
+      [headers['sec-fetch-site'], headers.authorization, headers['x-fluxgate-forward-token']],
+      ['same-origin', undefined, FORWARD_TOKEN],
     )
+    // This dashboard's own proxy said so, and it is believed here.
+    assert.equal(headers['x-forwarded-for'], '6.6.6.6')
+  })
+
+  it('gets the device cookie, which a browser keeps when it logs out', async () => {
+    const login = await api.order('/portal/login', { email: DEVELOPER.email, password: 'correct horse' })
+    const device = login.headers.getSetCookie().find(each => each.startsWith('fluxgate-device='))
+    assert.match(device ?? '', /^fluxgate-device=of.a.laptop; .*HttpOnly/)
+    const again = { email: DEVELOPER.email, password: 'wrong' }
+    await api.order('/portal/login', again, { cookie: 'fluxgate-device=of.a.laptop; secret=1' })
+    assert.equal(stand.gateway.seen.at(-1)!.headers.cookie, '__Host-fluxgate-device=of.a.laptop')
   })
 
   it('is told of a logout, which counts here at once', async () => {

@@ -2,6 +2,7 @@ import {
   type AllowedSources,
   type EnvReader,
   readAllowedSources,
+  readProxies,
   readStatusAddress,
   type StatusAddress,
 } from '@fluxgate/runtime'
@@ -15,6 +16,10 @@ export interface DashboardConfig {
   readonly status: StatusAddress
   /** Origin that browsers see where a proxy stands in front; absent: the host they asked, over plain HTTP. */
   readonly origin: string | undefined
+  /** Addresses, networks, or `loopback`: proxies in front of this dashboard, whose `X-Forwarded-For` is believed. */
+  readonly trustedProxies: readonly string[]
+  /** As the gateways have it: they believe the address that this dashboard says it asks for. */
+  readonly forwardToken: string | undefined
   /** Names that browsers may ask for; another is a page that has rebound its own to this address. */
   readonly allowed: AllowedSources
   readonly natsUrl: string
@@ -85,6 +90,8 @@ export function readDashboardConfig(env: EnvReader): DashboardConfig {
     port: env.port('DASHBOARD_PORT', 3_000),
     status: readStatusAddress(env),
     origin,
+    trustedProxies: readProxies(env, 'DASHBOARD_TRUSTED_PROXIES'),
+    forwardToken: env.optional('FORWARD_TOKEN') && env.secret('FORWARD_TOKEN', MIN_TOKEN_BYTES),
     allowed: readAllowedSources(
       env,
       { hosts: 'DASHBOARD_ALLOWED_HOSTS', origins: 'DASHBOARD_ALLOWED_ORIGINS' },

@@ -30,7 +30,14 @@ import {
   type ReadinessCheck,
   startStatusServer,
 } from '@fluxgate/runtime'
-import { createSessionVerifier, LOGGED_OUT_SUBJECT, PLAIN_COOKIE, SESSION_COOKIE } from '@fluxgate/session'
+import {
+  createSessionVerifier,
+  DEVICE_COOKIE,
+  LOGGED_OUT_SUBJECT,
+  PLAIN_COOKIE,
+  PLAIN_DEVICE_COOKIE,
+  SESSION_COOKIE,
+} from '@fluxgate/session'
 import { ulid } from 'ulid'
 import type { DashboardConfig } from './config.ts'
 import { LiveHub } from './core/live-hub.ts'
@@ -177,7 +184,9 @@ function appParts(stack: AsyncDisposableStack, parts: Parts, picture: Picture, p
     },
   })
   stack.defer(() => logouts.unsubscribe())
-  const cookieName = origin?.startsWith('https:') ? SESSION_COOKIE : PLAIN_COOKIE
+  const isSecure = origin?.startsWith('https:') ?? false
+  const cookieName = isSecure ? SESSION_COOKIE : PLAIN_COOKIE
+  const deviceName = isSecure ? DEVICE_COOKIE : PLAIN_DEVICE_COOKIE
   const findIncident = (id: string) => findIncidentView(db, recent, id)
   const { maxThrottleMs, orderTimeoutMs: timeoutMs, listRows } = limits
   const admin = openGatewayAdmin({
@@ -190,7 +199,13 @@ function appParts(stack: AsyncDisposableStack, parts: Parts, picture: Picture, p
   return {
     ...{ ...limits, log, hub, nowMs, origin, allowed: config.allowed, pageDir, missing: picture.missing },
     ...{ admit: admission.admit, cookieName },
-    ...{ cookieNames: { browser: cookieName, gateway: SESSION_COOKIE }, gatewayUrl: config.gatewayUrl },
+    cookieNames: [
+      { browser: cookieName, gateway: SESSION_COOKIE },
+      { browser: deviceName, gateway: DEVICE_COOKIE },
+    ],
+    gatewayUrl: config.gatewayUrl,
+    forwardToken: config.forwardToken,
+    trustedProxies: config.trustedProxies,
     ...{ gatewayPublicUrl: config.gatewayPublicUrl, gatewayCa: parts.gatewayCa },
     modelToTry: shareFor({ ageMs: limits.modelAgeMs, nowMs, version: () => 0 }, () =>
       modelToTry(db, nowMs(), config.model),

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
-import { isIP } from 'node:net'
-import { type EnvReader, type LogStorage, readLogStorage } from '@fluxgate/runtime'
+import { type EnvReader, type LogStorage, readLogStorage, readProxies } from '@fluxgate/runtime'
 import { readSigningKey, readVerifyingKey } from '@fluxgate/session'
+import { parseRegistrationMode, type RegistrationMode } from './core/accounts/registration-mode.ts'
 import type { BudgetLimits } from './core/budgets/limits.ts'
 import { DEFAULT_DNS_ACCESS, type DnsAccess, parseDnsAccess } from './core/dns/access.ts'
 import { type Override, parseOverrides } from './core/dns/overrides.ts'
@@ -48,6 +48,10 @@ export interface GatewayConfig {
   readonly tls: boolean
   /** Addresses, networks, or `loopback`: whose `X-Forwarded-For` tells the caller's address. */
   readonly trustedProxies: readonly string[]
+  /** Who shows it may say for which address it asks; the dashboard does. */
+  readonly forwardToken: string | undefined
+  /** Who may register; undefined: open until there is an operator, by invitation from then on. */
+  readonly registration: RegistrationMode | undefined
   /** Whose pages may call models from a browser. */
   readonly corsOrigins: readonly string[]
   readonly tlsFiles: { certPath: string; keyPath: string } | undefined
@@ -125,6 +129,8 @@ export function readGatewayConfig(env: EnvReader): GatewayConfig {
     extraRoutes: extraRoutes(env),
     forwardHeaders: forwardHeaders(env),
     trustedProxies: trustedProxies(env),
+    forwardToken: env.optional('FORWARD_TOKEN') && env.secret('FORWARD_TOKEN', MIN_TOKEN_BYTES),
+    registration: registration(env),
     corsOrigins: corsOrigins(env),
     tls: env.oneOf('TLS', ['on', 'off'], 'on') === 'on',
     tlsFiles: certPath !== undefined && keyPath !== undefined ? { certPath, keyPath } : undefined,
@@ -170,15 +176,17 @@ function upstreamsFile(env: EnvReader): UpstreamsFileConfig | undefined {
 
 /** The dashboard on this machine by default; with a balancer in front, its addresses too. */
 function trustedProxies(env: EnvReader): string[] {
-  const given = env.list('TRUSTED_PROXIES')
-  for (const entry of given) {
-    const [address = '', bits] = entry.split('/')
-    const named = ['loopback', 'linklocal', 'uniquelocal'].includes(entry)
-    if (!named && (isIP(address) === 0 || (bits !== undefined && !/^\d{1,3}$/.test(bits)))) {
-      env.fault(`TRUSTED_PROXIES: ${JSON.stringify(entry)} is no address, network or "loopback"`)
-    }
-  }
+  const given = readProxies(env, 'TRUSTED_PROXIES')
   return given.length > 0 ? given : ['loopback']
+}
+
+function registration(env: EnvReader): RegistrationMode | undefined {
+  const text = env.optional('REGISTRATION')
+  if (text === undefined) return undefined
+  const mode = parseRegistrationMode(text)
+  if (!mode)
+    env.fault('REGISTRATION must be open, invite, off, or domain: and a domain such as domain:example.com')
+  return mode
 }
 
 /** One token a purpose: none may be another, or its holder could do what both may. */

@@ -1,13 +1,12 @@
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
-import { eventMaker, identityText, type OutgoingEvent, SharedRoom, type TierName } from '@fluxgate/contracts'
+import { eventMaker, type OutgoingEvent, SharedRoom, type TierName } from '@fluxgate/contracts'
 import { addressIdentity } from '@fluxgate/contracts/address-identity'
 import { connectNats, EventPublisher, ensureTopology, openPenaltyBox, watchBucket } from '@fluxgate/nats'
 import { createIds, createMetrics, type Log } from '@fluxgate/runtime'
 import type { FastifyInstance } from 'fastify'
 import type { GatewayConfig } from './config.ts'
 import { AcceptedKeys } from './core/accepted-keys.ts'
-import { barredMs } from './core/accounts/barred-address.ts'
 import { ensureFirstOperator } from './core/accounts/first-operator.ts'
 import { callerGate } from './core/callers/caller-gate.ts'
 import { passedHeaders } from './core/exchange/headers.ts'
@@ -20,7 +19,8 @@ import { dnsClients } from './in/dns-clients.ts'
 import { registerDnsQuery } from './in/dns-query.ts'
 import { drainOf } from './in/drain.ts'
 import { Bodies } from './in/edge/bodies.ts'
-import { clientAddress, trustedNetworks } from './in/edge/client-address.ts'
+import { clientAddress, forwarderBy, trustedNetworks } from './in/edge/client-address.ts'
+import type { Request } from './in/edge/door.ts'
 import { createEdge } from './in/edge/edge.ts'
 import { watchOverload } from './in/edge/overload.ts'
 import { endThrottledStreams } from './in/end-throttled-streams.ts'
@@ -34,9 +34,10 @@ import type { RawReply } from './in/raw-reply.ts'
 import { readinessOf } from './in/readiness.ts'
 import { registerStatus } from './in/status.ts'
 import { adminAccounts } from './out/accounts/admin-accounts.ts'
+import { openCredentials } from './out/accounts/credentials.ts'
 import { openFailedLogins } from './out/accounts/failed-logins.ts'
 import { openIdentities } from './out/accounts/identities.ts'
-import { createPasswords } from './out/accounts/passwords.ts'
+import { openClientAddresses } from './out/client-addresses.ts'
 import { createResolver } from './out/dns/resolver.ts'
 import { edgeMetrics } from './out/edge-metrics.ts'
 import { gatewayMetrics } from './out/gateway-metrics.ts'
@@ -109,9 +110,32 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
     }),
   )
 
+  const addresses = stack.use(
+    await openClientAddresses(link, {
+      throttles: () => throttles.entries,
+      identityOf: addressIdentity,
+      epochMs,
+      log,
+    }),
+  )
+  const clientAddressOf = clientAddress(
+    trustedNetworks(config.trustedProxies),
+    forwarderBy(config.forwardToken),
+  )
   const { node, dataDir } = config
   const { table, budgets, prices, gossip } = stack.use(
-    await openLimits(link, { node, boot, dataDir, limits, append, make, nowMs, epochMs, log }),
+    await openLimits(link, {
+      node,
+      boot,
+      dataDir,
+      limits,
+      append,
+      make,
+      nowMs,
+      epochMs,
+      onGuard: addresses.onGuard,
+      log,
+    }),
   )
 
   const { directory, accounts, sessions, live } = stack.use(
@@ -181,7 +205,7 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
     },
     upstreams,
     lookupKey: callerGate(directory.lookup, token => tokens.lookup(token)),
-    throttleOf: identity => throttles.entries.get(identity),
+    throttleOf: addresses.throttleOf,
     limits: table,
     budgets: budgets.table,
     prices,
@@ -198,7 +222,7 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
     newRequestId: () => `req_${newId()}`,
     nowMs,
     epochMs,
-    addressOf: clientAddress(trustedNetworks(config.trustedProxies)),
+    addressOf: request => addresses.eventAddress(clientAddressOf(request)),
     onFault,
     onReserved: telemetry.admitted,
     onRefused: telemetry.refused,
@@ -242,7 +266,7 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
     refuseUnknown(proxy, request.raw, reply.raw as RawReply)
   })
   if (config.dohAccess.kind !== 'off') {
-    const clientOf = dnsClients(config.dohAccess, proxy)
+    const clientOf = dnsClients(config.dohAccess, { addressOf: clientAddressOf, lookupKey: proxy.lookupKey })
     registerDnsQuery(edge.app, resolver, { allowPlaintext: !config.tls, clientOf })
   }
   const { report, fileFault } = upstreams
@@ -255,7 +279,11 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
     budgets: () => budgets.fault,
     postgres: () => (directory.isAway ? 'keys that are not cached cannot be looked up' : undefined),
   })
-  const tools = { accounts, append, make, random: randomBytes, epochMs, passwords: await createPasswords() }
+  const deviceSecrets = [config.sessionKeys.privateKey]
+  const credentials = stack.use(
+    await openCredentials({ deviceSecrets, registration: config.registration }, accounts, epochMs, log),
+  )
+  const tools = { accounts, append, make, random: randomBytes, epochMs, ...credentials }
   if (config.operator) await ensureFirstOperator(tools, config.operator)
   await registerPortal(edge.app, {
     ...tools,
@@ -264,7 +292,8 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
     failedLogins: openFailedLogins(link, log),
     onKeyRevoked: directory.evictKey,
     logFull: () => publisher.full,
-    barredMs: address => barredMs(throttles.entries.get(identityText(addressIdentity(address))), epochMs()),
+    ...addresses,
+    addressOf: request => clientAddressOf(request.raw as Request),
     log,
   })
   const publish = (event: OutgoingEvent) => publisher.publish(event)
@@ -285,6 +314,7 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
     budgets: budgets.table,
     throttles: () => throttles.entries,
     tokensLeft: () => table.tokensLeft(nowMs()),
+    resolveAddress: addresses.resolveAddress,
     routing: upstreams.report,
     registry,
     epochMs,

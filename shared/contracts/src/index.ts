@@ -1,4 +1,5 @@
 export * from './address.ts'
+export * from './address-hash.ts'
 export * from './catalog.ts'
 export * from './checked-maker.ts'
 export * from './envelope.ts'

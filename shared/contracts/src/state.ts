@@ -3,7 +3,15 @@ import { Actor, EpochMs, IncidentId, ShortText } from './events/fields.ts'
 import { Tier, TierName } from './tier.ts'
 
 /** KV buckets (contract). */
-export const BUCKETS = Object.freeze({ throttles: 'throttles', nodes: 'nodes', policy: 'policy' })
+export const BUCKETS = Object.freeze({
+  throttles: 'throttles',
+  nodes: 'nodes',
+  policy: 'policy',
+  /** Keys of the hashes that stand for client addresses in events. Gateways only. */
+  addressKeys: 'address_keys',
+  /** Hash → client address, for some days. */
+  addresses: 'addresses',
+})
 
 /**
  * Command: limit this identity until then. Value of bucket `throttles` under `<user>.<key>`; a pardon deletes it.

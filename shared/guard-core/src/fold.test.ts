@@ -16,7 +16,7 @@ const EVERY_RULE = wholePolicy({
     tokenDrain: { ...rules.tokenDrain, windowMs: 20_000, warmUpWindows: 3, deviations: 3, minTokens: 100 },
     requestFlood: { ...rules.requestFlood, threshold: 20 },
     failedLoginsAccount: { ...rules.failedLoginsAccount, windowMs: 60_000 },
-    failedLoginsAddress: { ...rules.failedLoginsAddress, windowMs: 60_000, threshold: 10 },
+    failedLoginsAddress: { ...rules.failedLoginsAddress, windowMs: 60_000, threshold: 2 },
     keyGuessing: { ...rules.keyGuessing, threshold: 10 },
     keySharing: { ...rules.keySharing, windowMs: 60_000, threshold: 8 },
     concurrentStreams: { ...rules.concurrentStreams, windowMs: 60_000, threshold: 6 },

@@ -1,5 +1,5 @@
 /** Different values of a window, each with the last event that named it; at most so many as a policy can ask for. */
-const MAX_VALUES = 1_001
+export const MAX_VALUES = 1_001
 
 interface Seen {
   readonly atMs: number

@@ -125,8 +125,23 @@ describe('failed logins', () => {
     assert.deepEqual(more, [])
     assert.deepEqual(decision?.identity, addressIdentity('10.9.9.9'))
     assert.deepEqual([decision?.throttle?.capacity, decision?.throttle?.refillRate], [0, 0])
-    assert.match(decision!.explanation, /^21 failed logins from 10\.9\.9\.9 within 600 s/)
+    assert.match(decision!.explanation, /^Logins to 21 accounts failed from 10\.9\.9\.9 within 600 s/)
     assert.deepEqual(found(log, 'failedLoginsAccount'), [])
+  })
+
+  it('are not found per address when one account fails a hundred times', () => {
+    const log = new Log()
+    for (let i = 0; i < 100; i++) log.loginFailed(i * 1_000, 7, '10.9.9.9')
+    assert.deepEqual(found(log, 'failedLoginsAddress'), [])
+    assert.ok(found(log, 'failedLoginsAccount').length > 0)
+  })
+
+  it('are accused by the keyed hash that events have of an address', () => {
+    const log = new Log()
+    const address = 'a_00112233445566778899'
+    for (let i = 0; i < 21; i++) log.loginFailed(i * 1_000, i, address)
+    const [decision] = found(log, 'failedLoginsAddress')
+    assert.deepEqual(decision?.identity, { user: 'anonymous', key: address })
   })
 
   it('are not found in ten mistakes, or twenty of an office, or a mistake every minute', () => {

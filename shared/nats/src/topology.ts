@@ -28,6 +28,9 @@ export const DEDUPE_WINDOW_MS = 30_000
 /** A node that has not renewed its record for this long is gone. */
 export const NODE_TTL_MS = 10_000
 const POLICY_HISTORY = 64
+/** A key is the present one for 7 days, the one before for 7 more, and is deleted a day later. */
+const ADDRESS_KEY_MS = 15 * DAY_MS
+const CLEAR_ADDRESS_MS = 3 * DAY_MS
 /** Who leads what, and the state that the leader stores with it. Inside the services only: not part of the contract. */
 export const LEASES_BUCKET = 'leases'
 
@@ -49,6 +52,16 @@ const KV_STREAMS = [
   { bucket: BUCKETS.nodes, share: 0.001, ageMs: NODE_TTL_MS, history: 1 },
   { bucket: BUCKETS.policy, share: 0.005, ageMs: 0, history: POLICY_HISTORY },
   { bucket: LEASES_BUCKET, share: 0.001, ageMs: 0, history: 1 },
+  { bucket: BUCKETS.addressKeys, share: 0.0005, ageMs: ADDRESS_KEY_MS, history: 1, isQuiet: true },
+  // When it is full the oldest addresses go first: they can no longer be resolved.
+  {
+    bucket: BUCKETS.addresses,
+    share: 0.004,
+    ageMs: CLEAR_ADDRESS_MS,
+    history: 1,
+    isQuiet: true,
+    dropsOld: true,
+  },
 ] as const
 
 export function topology(options: TopologyOptions): Partial<StreamConfig>[] {
@@ -74,7 +87,7 @@ export function topology(options: TopologyOptions): Partial<StreamConfig>[] {
         deny_purge: forGood,
       }
     }),
-    ...KV_STREAMS.map(({ bucket, share, ageMs, history }) => ({
+    ...KV_STREAMS.map(({ bucket, share, ageMs, history, ...rest }) => ({
       ...common,
       name: `KV_${bucket}`,
       subjects: [`$KV.${bucket}.>`],
@@ -82,11 +95,14 @@ export function topology(options: TopologyOptions): Partial<StreamConfig>[] {
       max_age: nanos(ageMs),
       max_msgs_per_subject: history,
       duplicate_window: nanos(ageMs > 0 ? Math.min(ageMs, DEDUPE_WINDOW_MS) : DEDUPE_WINDOW_MS),
-      discard: DiscardPolicy.New,
+      discard: 'dropsOld' in rest ? DiscardPolicy.Old : DiscardPolicy.New,
       deny_delete: true,
       deny_purge: false,
       allow_rollup_hdrs: true,
-      republish: { src: `$KV.${bucket}.>`, dest: `${LIVE_PREFIX}.${bucket}.>` },
+      // What is secret or about persons is read by those who may, and heard by nobody.
+      ...('isQuiet' in rest
+        ? {}
+        : { republish: { src: `$KV.${bucket}.>`, dest: `${LIVE_PREFIX}.${bucket}.>` } }),
     })),
   ]
 }

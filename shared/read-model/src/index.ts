@@ -1,3 +1,14 @@
+export { type ErasedUser, eraseUser } from './accounts/erase-user.ts'
+export {
+  createInvitation,
+  createInvitedUser,
+  ENDED_INVITATION_MS,
+  findOpenInvitation,
+  type Invitation,
+  listInvitations,
+  type NewInvitation,
+  revokeInvitation,
+} from './accounts/invitations.ts'
 export {
   type ApiKey,
   createKey,
@@ -26,6 +37,7 @@ export {
   ensureOperator,
   findUserByEmail,
   findUserById,
+  hasOperator,
   listUsers,
   type NewUser,
   setDisabled,

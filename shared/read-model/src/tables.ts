@@ -47,6 +47,25 @@ export interface SessionsTable {
   seen_at: Time
 }
 
+export interface InvitationsTable {
+  id: string
+  token_hash: Buffer
+  email: string | null
+  role: UserRole
+  tier: UserTier
+  created_at: Time
+  created_by: string
+  expires_at: Time
+  used_at: OptionalTime
+  used_by: ColumnType<string | null, string | null | undefined, string | null>
+  revoked_at: OptionalTime
+}
+
+export interface ErasedUsersTable {
+  id: string
+  erased_at: Time
+}
+
 export interface ProjectionCheckpointsTable {
   projection: string
   version: number
@@ -287,6 +306,8 @@ export interface Tables {
   users: UsersTable
   api_keys: ApiKeysTable
   sessions: SessionsTable
+  invitations: InvitationsTable
+  erased_users: ErasedUsersTable
   projection_checkpoints: ProjectionCheckpointsTable
   requests: RequestsTable
   request_totals: RequestTotalsTable

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import type { StatusAddress } from './status.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
@@ -161,6 +162,19 @@ export function readLogStorage(env: EnvReader): LogStorage {
     replicas: replicas === undefined ? undefined : replicas === '3' ? 3 : 1,
     storageBytes: env.bytes('NATS_STORAGE', { min: MIN_STORAGE_BYTES }),
   }
+}
+
+/** Addresses, networks, and the names `loopback`, `linklocal` and `uniquelocal`, of proxies whose `X-Forwarded-For` is believed. */
+export function readProxies(env: EnvReader, name: string): string[] {
+  const given = env.list(name)
+  for (const entry of given) {
+    const [address = '', bits] = entry.split('/')
+    const isNamed = ['loopback', 'linklocal', 'uniquelocal'].includes(entry)
+    if (!isNamed && (isIP(address) === 0 || (bits !== undefined && !/^\d{1,3}$/.test(bits)))) {
+      env.fault(`${name}: ${JSON.stringify(entry)} is no address, network or "loopback"`)
+    }
+  }
+  return given
 }
 
 /** The one reading of `METRICS_HOST` and `METRICS_PORT`; without a port nothing is served. */

@@ -12,6 +12,7 @@ export {
   type LogStorage,
   readConfig,
   readLogStorage,
+  readProxies,
   readStatusAddress,
 } from './config.ts'
 export { createIds } from './ids.ts'

@@ -13,3 +13,9 @@ export const SESSION_COOKIE_OPTIONS = Object.freeze({
   secure: true,
   sameSite: 'strict',
 } as const)
+
+/** The device cookie: says that this browser has logged in to an account before. It opens nothing. */
+export const DEVICE_COOKIE = '__Host-fluxgate-device'
+
+/** Its name over plain HTTP on loopback. */
+export const PLAIN_DEVICE_COOKIE = 'fluxgate-device'

@@ -1,4 +1,10 @@
-export { PLAIN_COOKIE, SESSION_COOKIE, SESSION_COOKIE_OPTIONS } from './cookie.ts'
+export {
+  DEVICE_COOKIE,
+  PLAIN_COOKIE,
+  PLAIN_DEVICE_COOKIE,
+  SESSION_COOKIE,
+  SESSION_COOKIE_OPTIONS,
+} from './cookie.ts'
 export {
   makeSessionKeys,
   publicKeyOf,

@@ -21,6 +21,10 @@ export const REASONS: Readonly<Record<string, string>> = {
   '@types/dns-packet': 'types',
   '@types/node': 'types',
   '@types/pg': 'types',
+  '@zxcvbn-ts/core':
+    'estimates how hard a new password is to guess: patterns, keyboards, dates, repetitions; maintained, unlike a list of ours',
+  '@zxcvbn-ts/language-common': 'its lists of leaked passwords and its keyboards',
+  '@zxcvbn-ts/language-en': 'its English words, names and advice',
   ai: 'a real client, tried against the gateway',
   ajv: 'checks documents against JSON schemas of others, in tests',
   argon2: 'Argon2id for passwords (RFC 9106); Node 24.0 has none of its own',

@@ -25,6 +25,8 @@ export interface AppParts extends ApiParts, LiveParts, PlayParts, PortalParts, S
   readonly log: Log
   readonly maxBodyBytes: number
   readonly requestTimeoutMs: number
+  /** Whose `X-Forwarded-For` says who asks this dashboard. */
+  readonly trustedProxies: readonly string[]
 }
 
 const CHECK_EVERY_MS = 1_000
@@ -37,6 +39,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
     loggerInstance: logger,
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: parts.maxBodyBytes,
+    trustProxy: [...parts.trustedProxies],
     requestTimeout: parts.requestTimeoutMs,
     // Node ends no slow request while heads have longer than requests.
     http: { headersTimeout: parts.requestTimeoutMs, connectionsCheckingInterval: CHECK_EVERY_MS },

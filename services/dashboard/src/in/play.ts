@@ -2,10 +2,12 @@ import replyFrom from '@fastify/reply-from'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { answerOf } from './answer.ts'
 import { type GateParts, requireSameOrigin, requireVisitor } from './gate.ts'
+import { forwardedBy } from './portal.ts'
 
 export interface PlayParts extends GateParts {
   readonly gatewayUrl: string
   readonly gatewayCa: Buffer | undefined
+  readonly forwardToken: string | undefined
   /** For a model's first byte, and between two of its pieces. */
   readonly modelTimeoutMs: number
 }
@@ -40,7 +42,7 @@ export async function forwardPlay(app: FastifyInstance, parts: PlayParts): Promi
       rewriteRequestHeaders: (_request, headers) => ({
         'content-type': headers['content-type'],
         'content-length': headers['content-length'],
-        'x-forwarded-for': request.ip,
+        ...forwardedBy(request, parts.forwardToken),
         authorization: `Bearer ${request.cookies[parts.cookieName]}`,
       }),
       rewriteHeaders: headers => ({

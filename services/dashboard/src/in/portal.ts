@@ -1,12 +1,15 @@
 import replyFrom from '@fastify/reply-from'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import { type CookieNames, cookieForBrowser, cookieForGateway } from '../core/portal-cookie.ts'
+import { type CookieNames, cookiesForBrowser, cookiesForGateway } from '../core/portal-cookie.ts'
 import { answerOf } from './answer.ts'
 import { type GateParts, requireSameOrigin } from './gate.ts'
 
 export interface PortalParts extends GateParts {
-  readonly cookieNames: CookieNames
+  /** Of the session and of the device. */
+  readonly cookieNames: readonly CookieNames[]
   readonly gatewayUrl: string
+  /** Shows the gateway that it may believe which address this dashboard says that it asks for. */
+  readonly forwardToken: string | undefined
   /** PEM of what vouches for the gateway's certificate; absent: the system's authorities. */
   readonly gatewayCa: Buffer | undefined
   readonly portalTimeoutMs: number
@@ -62,17 +65,24 @@ export async function forwardPortal(app: FastifyInstance, parts: PortalParts): P
 }
 
 function requestHeaders(request: FastifyRequest, sent: Headers, parts: PortalParts): Headers {
-  const headers: Headers = { ...pick(sent, PASSED_ON), 'x-forwarded-for': request.ip }
+  const headers: Headers = { ...pick(sent, PASSED_ON), ...forwardedBy(request, parts.forwardToken) }
   if (request.headers.origin !== undefined) headers.origin = parts.gatewayUrl
-  const cookie = cookieForGateway(request.cookies[parts.cookieName], parts.cookieNames)
+  const cookie = cookiesForGateway(request.cookies, parts.cookieNames)
   if (cookie !== undefined) headers.cookie = cookie
+  return headers
+}
+
+/** Who asks, and that this dashboard may say so. */
+export function forwardedBy(request: FastifyRequest, forwardToken: string | undefined): Headers {
+  const headers: Headers = { 'x-forwarded-for': request.ip }
+  if (forwardToken !== undefined) headers['x-fluxgate-forward-token'] = forwardToken
   return headers
 }
 
 function answerHeaders(headers: Headers, parts: PortalParts): Headers {
   const passed: Headers = { 'cache-control': 'no-store', ...pick(headers, PASSED_BACK) }
   const isSecure = parts.origin?.startsWith('https:') ?? false
-  const cookies = cookieForBrowser(headers['set-cookie'], parts.cookieNames, isSecure)
+  const cookies = cookiesForBrowser(headers['set-cookie'], parts.cookieNames, isSecure)
   return cookies.length === 0 ? passed : { ...passed, 'set-cookie': cookies }
 }
 

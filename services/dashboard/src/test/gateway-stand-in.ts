@@ -12,7 +12,7 @@ import {
   findUserByEmail,
   listSessions,
 } from '@fluxgate/read-model'
-import { createSessions, SESSION_COOKIE } from '@fluxgate/session'
+import { createSessions, DEVICE_COOKIE, SESSION_COOKIE } from '@fluxgate/session'
 import { AdminStandIn, answerAdmin } from './admin-stand-in.ts'
 
 /** Requests as they came over the border, for tests of what crosses it. */
@@ -27,6 +27,8 @@ export interface GatewayStandIn extends AsyncDisposable {
   readonly seen: SeenRequest[]
   readonly model: ModelStandIn
   readonly admin: AdminStandIn
+  /** Who may register; with `invite` the token `good-token` is an invitation. */
+  registration: 'open' | 'invite' | 'off'
 }
 
 interface Key {
@@ -49,6 +51,7 @@ export async function startGatewayStandIn(
   const sessions = createSessions({ privateKey })
   const seen: SeenRequest[] = []
   const changeKeys = keyRoutes()
+  const state: Pick<GatewayStandIn, 'registration'> = { registration: 'open' }
   const model = new ModelStandIn()
   const admin = new AdminStandIn(db)
 
@@ -69,13 +72,18 @@ export async function startGatewayStandIn(
     })
     reply.setHeader('set-cookie', [
       `${SESSION_COOKIE}=${issued.token}; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age=3600`,
+      `${DEVICE_COOKIE}=of.a.laptop; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age=3600`,
       'other=1; Path=/',
     ])
     answer(reply, 200, { user: id, role })
   }
 
   async function register(request: IncomingMessage, reply: ServerResponse): Promise<void> {
-    const { email } = (await bodyOf(request)) as { email: string }
+    const { email, invitation } = (await bodyOf(request)) as { email: string; invitation?: string }
+    if (state.registration !== 'open' && invitation !== 'good-token') {
+      const code = 'registration_closed'
+      return answer(reply, 403, { error: { code, message: 'Registration is by invitation here.' } })
+    }
     await createUser(db, {
       id: `u_${randomBytes(4).toString('hex')}`,
       email,
@@ -125,6 +133,7 @@ export async function startGatewayStandIn(
     seen.push({ method, path: url, headers })
     if (url === '/portal/login') void logIn(request, reply)
     else if (url === '/portal/register') void register(request, reply)
+    else if (url === '/portal/registration') answer(reply, 200, { mode: state.registration })
     else if (url === '/portal/logout') void logOut(request, reply)
     else if (url === '/portal/sessions') void listOwn(request, reply)
     else if (url === '/portal/logout-everywhere') void leaveAll(request, reply)
@@ -139,6 +148,12 @@ export async function startGatewayStandIn(
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     ...{ seen, model, admin },
+    get registration() {
+      return state.registration
+    },
+    set registration(mode) {
+      state.registration = mode
+    },
     async [Symbol.asyncDispose]() {
       server.closeAllConnections()
       await new Promise(done => server.close(done))

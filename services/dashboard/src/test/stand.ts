@@ -25,6 +25,7 @@ import { ADMIN_TOKEN } from './admin-stand-in.ts'
 import { type GatewayStandIn, startGatewayStandIn } from './gateway-stand-in.ts'
 import { Traffic } from './traffic.ts'
 
+export const FORWARD_TOKEN = 'a token that the gateway knows'
 export const PASSWORD = 'correct horse'
 export const OPERATOR = { id: 'u_olga', email: 'olga@example.com', role: 'operator' } as const
 export const DEVELOPER = { id: 'u_dave', email: 'dave@example.com', role: 'developer' } as const
@@ -86,6 +87,8 @@ export async function startStand(options: StandOptions = {}): Promise<Stand> {
     ...{ gatewayAdminUrls: [gateway.url], adminToken: ADMIN_TOKEN },
     ...{
       gatewayCaPath: undefined,
+      trustedProxies: ['127.0.0.1'],
+      forwardToken: FORWARD_TOKEN,
       requestsKeptMs: 30 * 86_400_000,
       model: 'sim-small',
       limits: { ...DEFAULT_LIMITS, ...options.limits },

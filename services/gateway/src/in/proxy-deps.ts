@@ -42,6 +42,7 @@ export interface ProxyDeps {
   readonly newRequestId: () => string
   readonly nowMs: () => number
   readonly epochMs: () => number
+  /** The address as events have it: a keyed hash. */
   readonly addressOf: AddressOf
   readonly onReserved: (call: AdmittedCall) => void
   readonly onRefused: (call: Call, identity: Identity, refusal: Refusal, status: number) => void

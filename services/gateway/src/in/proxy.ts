@@ -12,6 +12,7 @@ import {
 } from '../core/admission.ts'
 import { credentialsOf, lookUpCredentials } from '../core/callers/credentials.ts'
 import { dialectNamed, dialectOf } from '../core/dialect/of-path.ts'
+import { agentProducts } from '../core/edge/agent-products.ts'
 import { type Gate, gateOf } from '../core/edge/gate.ts'
 import type { EdgeFault } from '../core/edge/request-head.ts'
 import { type Call, shortText } from '../core/exchange/call.ts'
@@ -217,7 +218,7 @@ function callOf(deps: ProxyDeps, request: Request, path: string, route: Route | 
     route,
     dialect: dialectOfList(request, path) ?? (route ? dialectNamed(route.dialect) : dialectOf(path)),
     address: shortText(deps.addressOf(request)),
-    agent: agent === undefined ? undefined : shortText(agent),
+    agent: agent === undefined ? undefined : agentProducts(agent),
     traceparent,
     trace: deps.beginTrace?.(traceparent),
     startedMs: deps.nowMs(),

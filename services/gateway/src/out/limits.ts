@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { type EventMaker, type OutgoingEvent, Prices } from '@fluxgate/contracts'
+import { type EventMaker, type GuardPolicy, type OutgoingEvent, Prices } from '@fluxgate/contracts'
 import type { NatsLink } from '@fluxgate/nats'
 import type { Log } from '@fluxgate/runtime'
 import type { BudgetLimits } from '../core/budgets/limits.ts'
@@ -17,6 +17,8 @@ export interface LimitTools {
   readonly make: EventMaker
   readonly nowMs: () => number
   readonly epochMs: () => number
+  /** Called with the guard's policy, which names addresses. */
+  readonly onGuard: (policy: GuardPolicy | undefined) => void
   readonly log: Log
 }
 
@@ -32,7 +34,7 @@ const FORGET_EVERY_MS = 60_000
 
 export async function openLimits(link: NatsLink, tools: LimitTools): Promise<Limits> {
   await using stack = new AsyncDisposableStack()
-  const { node, boot, dataDir, limits, append, make, nowMs, epochMs, log } = tools
+  const { node, boot, dataDir, limits, append, make, nowMs, epochMs, onGuard, log } = tools
   const table = new LimitTable()
   const prices = new Prices()
   const path = join(dataDir, 'budgets', `${node}.jsonl`)
@@ -43,6 +45,7 @@ export async function openLimits(link: NatsLink, tools: LimitTools): Promise<Lim
       budgets.setBudgets(policy?.budgets ?? [])
     },
     onPrices: prices.setList.bind(prices),
+    onGuard,
   }
   stack.use(await watchPolicy(link, listener))
   const gossip = stack.use(await joinGossip(link, { node, boot }, table, nowMs, limits.gossipIntervalMs))

@@ -2,6 +2,7 @@ import {
   BUCKETS,
   type DataOf,
   type EventMaker,
+  GuardPolicy,
   jsonParser,
   LimitsPolicy,
   type OutgoingEvent,
@@ -13,6 +14,7 @@ import {
 } from '@fluxgate/contracts'
 import {
   Bucket,
+  GUARD_POLICY_KEYS,
   type NatsLink,
   openPolicyBook,
   type PolicyBook,
@@ -30,6 +32,8 @@ export const PRICES_KEY = 'prices'
 export interface PolicyListener {
   readonly onLimits: (policy: LimitsPolicy | undefined) => void
   readonly onPrices: (list: PriceList | undefined) => void
+  /** The guard's, of which gateways need the addresses that it allows by name. */
+  readonly onGuard: (policy: GuardPolicy | undefined) => void
 }
 
 const MAX_POLICY_BYTES = 16 * 1024 * 1024
@@ -37,7 +41,7 @@ const MAX_POLICY_BYTES = 16 * 1024 * 1024
 /** Keeps limits and prices current; what cannot be read leaves the one before in force. */
 export async function watchPolicy(
   link: NatsLink,
-  { onLimits, onPrices }: PolicyListener,
+  { onLimits, onPrices, onGuard }: PolicyListener,
 ): Promise<Watch<unknown>> {
   // Other keys of the bucket have other schemas: each is read by whom it concerns.
   const raw = new Bucket<unknown>(link, BUCKETS.policy, bytes =>
@@ -45,10 +49,12 @@ export async function watchPolicy(
   )
   const applyLimits = applier(link, LIMITS_KEY, jsonParser(LimitsPolicy), onLimits)
   const applyPrices = applier(link, PRICES_KEY, jsonParser(PriceList), onPrices)
+  const applyGuard = applier(link, GUARD_POLICY_KEYS.live, jsonParser(GuardPolicy), onGuard)
   return watchBucket(link, raw, {
     onChange(key, value) {
       if (key === LIMITS_KEY) applyLimits(value)
       else if (key === PRICES_KEY) applyPrices(value)
+      else if (key === GUARD_POLICY_KEYS.live) applyGuard(value)
     },
   })
 }

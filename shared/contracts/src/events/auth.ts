@@ -139,6 +139,33 @@ export const UserEnabled = defineEvent(
 )
 
 /**
+ * A user was erased: account, e-mail address, keys and sessions are deleted, and the id in earlier events no longer
+ * belongs to a person. It is never given to another user.
+ */
+export const UserErased = defineEvent(
+  'auth',
+  'user_erased',
+  1,
+  record({ ...identityFields, actor: Actor, reason: ShortText }),
+)
+
+/** A one-time invitation to register was made. `user` is `all`, `key` the invitation's id; its token and address are nowhere in the log. */
+export const InvitationCreated = defineEvent(
+  'auth',
+  'invitation_created',
+  1,
+  record({ ...identityFields, role: Role, tier: TierName, actor: Actor, expiresAt: EpochMs }),
+)
+
+/** An invitation can no longer be used. One that was used shows in `registered`, whose actor is `invitation:<id>`. */
+export const InvitationRevoked = defineEvent(
+  'auth',
+  'invitation_revoked',
+  1,
+  record({ ...identityFields, actor: Actor, reason: ShortText }),
+)
+
+/**
  * A policy was changed by a person or a service. Where the change is about one identity the fields name it; else `user`
  * is `all` and `key` the policy. `from` and `to` are JSON texts, absent where nothing stood or stands.
  */

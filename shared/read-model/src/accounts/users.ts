@@ -28,8 +28,10 @@ export type UserCreation =
   | { readonly ok: true; readonly user: User }
   | { readonly ok: false; readonly reason: 'id_taken' | 'email_taken' }
 
-/** E-mail addresses differ only by more than case. */
+/** E-mail addresses differ only by more than case. The id of an erased user is taken for ever. */
 export async function createUser(db: Database, user: NewUser): Promise<UserCreation> {
+  const erased = await db.selectFrom('erased_users').select('id').where('id', '=', user.id).executeTakeFirst()
+  if (erased) return { ok: false, reason: 'id_taken' }
   const row = await db
     .insertInto('users')
     .values({
@@ -59,6 +61,16 @@ export async function findUserByEmail(db: Database, email: string): Promise<User
     .where(sql`lower(email)`, '=', sql`lower(${email})`)
     .executeTakeFirst()
   return row && userOf(row)
+}
+
+export async function hasOperator(db: Database): Promise<boolean> {
+  const row = await db
+    .selectFrom('users')
+    .select('id')
+    .where('role', '=', 'operator')
+    .limit(1)
+    .executeTakeFirst()
+  return row !== undefined
 }
 
 /** All users, oldest first; at most `limit`. */

@@ -30,9 +30,31 @@ export async function logIn(email: string, password: string): Promise<Result<unk
   return answer
 }
 
+/** Who may register at the gateway. */
+export interface Registration {
+  readonly mode: 'open' | 'invite' | 'domain' | 'off'
+  readonly domain?: string
+}
+
+export function readRegistration(): Promise<Result<Registration>> {
+  return get<Registration>('/portal/registration')
+}
+
+/** The invitation in the link that was followed: `/register#<token>`, which no server sees. */
+export function invitationInLink(): string | undefined {
+  const token = location.hash.slice(1)
+  return location.pathname === '/register' && token !== '' ? token : undefined
+}
+
 /** Makes an account and enters it. */
-export async function register(email: string, password: string): Promise<Result<unknown>> {
-  const answer = await post('/portal/register', { email, password })
+export async function register(
+  email: string,
+  password: string,
+  invitation?: string,
+): Promise<Result<unknown>> {
+  const body = { email, password, ...(invitation === undefined ? {} : { invitation }) }
+  const answer = await post('/portal/register', body)
+  if (answer.ok && location.pathname === '/register') history.replaceState(null, '', '/')
   return answer.ok ? logIn(email, password) : answer
 }
 

@@ -1,8 +1,18 @@
 import { useEffect, useState } from 'preact/hooks'
-import { logIn, register } from '../live/session.ts'
+import { invitationInLink, logIn, type Registration, readRegistration, register } from '../live/session.ts'
+
+const INVITED = 'You are invited: register with the e-mail address that the invitation was made for.'
+const BY_INVITATION = 'New accounts are by invitation: ask an operator for a link.'
+const CLOSED = 'Registration is closed: an operator makes accounts.'
+
+function isOpen(registration: Registration | undefined): boolean {
+  return registration?.mode === 'open' || registration?.mode === 'domain'
+}
 
 export function Login() {
-  const [isNew, setNew] = useState(false)
+  const [invitation] = useState(invitationInLink)
+  const [isNew, setNew] = useState(invitation !== undefined)
+  const [registration, setRegistration] = useState<Registration>()
   const [email, setEmail] = useState('')
   const [password, setPassword] = useState('')
   const [busy, setBusy] = useState(false)
@@ -11,11 +21,18 @@ export function Login() {
     document.title = `${isNew ? 'Register' : 'Log in'} · Fluxgate`
   }, [isNew])
 
+  useEffect(() => {
+    void readRegistration().then(answer => {
+      if (answer.ok) setRegistration(answer.value)
+    })
+  }, [])
+  const mayRegister = invitation !== undefined || isOpen(registration)
+
   async function send(event: SubmitEvent): Promise<void> {
     event.preventDefault()
     setBusy(true)
     setFault(undefined)
-    const answer = await (isNew ? register : logIn)(email, password)
+    const answer = await (isNew ? register(email, password, invitation) : logIn(email, password))
     setBusy(false)
     if (!answer.ok) setFault(answer.fault.message)
   }
@@ -27,7 +44,7 @@ export function Login() {
           <img src="/icon.svg" width={36} height={36} alt="" />
           <h1>Fluxgate</h1>
         </div>
-        <p class="muted">Operations and developer portal</p>
+        <p class="muted">{isNew && invitation ? INVITED : 'Operations and developer portal'}</p>
         <label class="field">
           <span>E-mail</span>
           <input
@@ -58,17 +75,27 @@ export function Login() {
         <button type="submit" class="primary wide" data-testid="login-submit" disabled={busy}>
           {busy ? 'One moment…' : isNew ? 'Register' : 'Log in'}
         </button>
-        <button
-          type="button"
-          class="bare wide"
-          data-testid="login-other"
-          onClick={() => {
-            setNew(!isNew)
-            setFault(undefined)
-          }}
-        >
-          {isNew ? 'I have an account' : 'I have no account yet'}
-        </button>
+        {mayRegister && (
+          <button
+            type="button"
+            class="bare wide"
+            data-testid="login-other"
+            onClick={() => {
+              setNew(!isNew)
+              setFault(undefined)
+            }}
+          >
+            {isNew ? 'I have an account' : 'I have no account yet'}
+          </button>
+        )}
+        {!mayRegister && registration && (
+          <p class="muted" data-testid="login-closed">
+            {registration.mode === 'off' ? CLOSED : BY_INVITATION}
+          </p>
+        )}
+        {isNew && !invitation && registration?.domain && (
+          <p class="muted">Registration is open to addresses at {registration.domain}.</p>
+        )}
       </form>
     </main>
   )

@@ -16,6 +16,23 @@ export interface Accounts {
   isTierInUse(tier: TierName): Promise<boolean>
   /** Returns the tier before, or undefined when there is no such user. */
   setTier(userId: string, tier: TierName): Promise<TierName | undefined>
+  hasOperator(): Promise<boolean>
+  /** Deletes account, keys, sessions and invitations. Returns undefined when there is no such user. */
+  eraseUser(
+    userId: string,
+    atMs: number,
+  ): Promise<{ readonly liveKeys: readonly string[]; readonly sessions: readonly string[] } | undefined>
+
+  createInvitation(invitation: NewInvitation): Promise<void>
+  listInvitations(limit: number, nowMs: number): Promise<readonly Invitation[]>
+  findOpenInvitation(tokenHash: Uint8Array, nowMs: number): Promise<Invitation | undefined>
+  /** Returns undefined when it cannot be used any more; it is used up too when the address has an account by now. */
+  createInvitedUser(
+    tokenHash: Uint8Array,
+    user: Omit<NewAccount, 'role' | 'tier'>,
+  ): Promise<{ readonly invitation: Invitation; readonly creation: AccountCreation } | undefined>
+  /** Returns the invitation when this call revoked it. */
+  revokeInvitation(id: string, atMs: number): Promise<Invitation | undefined>
 
   /** Returns undefined when there is no such user. */
   createKey(key: NewAccountKey): Promise<AccountKey | undefined>
@@ -64,6 +81,27 @@ export interface NewAccount {
 export type AccountCreation =
   | { readonly ok: true; readonly user: Account }
   | { readonly ok: false; readonly reason: 'id_taken' | 'email_taken' }
+
+export interface Invitation {
+  readonly id: string
+  /** The only address that may register with it; null once it has ended. */
+  readonly email: string | null
+  readonly role: AccountRole
+  readonly tier: TierName
+  readonly createdAt: number
+  readonly createdBy: string
+  readonly expiresAt: number
+  readonly usedAt: number | null
+  readonly usedBy: string | null
+  readonly revokedAt: number | null
+}
+
+export interface NewInvitation
+  extends Pick<Invitation, 'id' | 'role' | 'tier' | 'createdAt' | 'createdBy' | 'expiresAt'> {
+  /** SHA-256 of the token. */
+  readonly tokenHash: Uint8Array
+  readonly email: string
+}
 
 export interface AccountKey {
   readonly id: string
@@ -125,6 +163,6 @@ export const PORTAL = 'portal'
 const ID_CHARS = 16
 
 /** 95 random bits after a word that says of what; an id is a name, not a secret. */
-export function newId(kind: 'usr' | 'key', { random }: Pick<AccountTools, 'random'>): string {
+export function newId(kind: 'usr' | 'key' | 'inv', { random }: Pick<AccountTools, 'random'>): string {
   return `${kind}_${randomText(ID_CHARS, random)}`
 }

@@ -1,6 +1,6 @@
 import { type Identity, parseIdentity, type TierName } from '@fluxgate/contracts'
 import { issueKey, revoke } from './account-keys.ts'
-import type { Account, AccountKey, AccountRole } from './accounts.ts'
+import type { Account, AccountKey, AccountRole, Invitation } from './accounts.ts'
 import {
   ACTOR,
   type AdminTools,
@@ -13,7 +13,14 @@ import {
   type UserRequest,
 } from './admin-users.ts'
 import { checkApiKey, hashBytes } from './api-key.ts'
+import { eraseUser } from './erase-user.ts'
 import { done, type Outcome, refused } from './fault.ts'
+import {
+  createInvitation,
+  type InvitationRequest,
+  type NewInvitationToken,
+  revokeInvitation,
+} from './invitations.ts'
 import { isLive } from './own-keys.ts'
 
 /** What the admin face does with users and keys; times are epoch milliseconds. Every change names who ordered it. */
@@ -35,6 +42,14 @@ export interface AdminAccounts {
   /** Ends the user's sessions and refuses the keys, at every node, until the user is enabled again. */
   disableUser(userId: string, reason: string): Promise<Outcome<AdminUser>>
   enableUser(userId: string, reason: string): Promise<Outcome<AdminUser>>
+  /** Deletes all that links the user's id to a person. The id stays in the log and is never given again. */
+  eraseUser(
+    userId: string,
+    reason: string,
+  ): Promise<Outcome<{ readonly id: string; readonly keys: number; readonly sessions: number }>>
+  createInvitation(request: InvitationRequest): Promise<Outcome<NewInvitationToken>>
+  listInvitations(): Promise<readonly Invitation[]>
+  revokeInvitation(id: string): Promise<Outcome<Invitation>>
   getUser(userId: string): Promise<AdminUser | undefined>
   listUsers(): Promise<readonly AdminUser[]>
   listKeys(userId: string): Promise<readonly AdminKey[]>
@@ -59,6 +74,7 @@ export type AdminKey = Omit<AccountKey, 'userId'>
 /** What a user or key id can be; nothing else is asked of the database. */
 const ID = /^[\w-]{1,64}$/
 const MAX_USERS = 10_000
+const MAX_INVITATIONS = 1_000
 
 export function administer(tools: AdminTools): AdminAccounts {
   const { accounts, epochMs, actor = ACTOR } = tools
@@ -92,6 +108,11 @@ export function administer(tools: AdminTools): AdminAccounts {
     createUser: async request => seen(await createUser(tools, request)),
     disableUser: async (userId, reason) => seen(await disableUser(tools, userId, reason)),
     enableUser: async (userId, reason) => seen(await enableUser(tools, userId, reason)),
+
+    eraseUser: (userId, reason) => eraseUser(tools, userId, reason),
+    createInvitation: request => createInvitation(tools, request),
+    listInvitations: () => accounts.listInvitations(MAX_INVITATIONS, epochMs()),
+    revokeInvitation: id => revokeInvitation(tools, id),
 
     async getUser(userId) {
       const found = ID.test(userId) ? await accounts.findUserById(userId) : undefined

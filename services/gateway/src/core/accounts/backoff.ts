@@ -57,8 +57,13 @@ export class Backoff {
     else entry.failures--
   }
 
-  forgive(key: string): void {
-    this.#entries.delete(key)
+  /** @returns whether there was anything to forgive */
+  forgive(key: string): boolean {
+    return this.#entries.delete(key)
+  }
+
+  has(key: string, nowMs: number): boolean {
+    return this.#live(key, nowMs) !== undefined
   }
 
   /** True once in each wait: for telling the log that somebody waits without letting him write it full. */

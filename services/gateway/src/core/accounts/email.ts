@@ -1,5 +1,3 @@
-import { createHash } from 'node:crypto'
-
 /** RFC 5321 section 4.5.3.1: what a path can hold, without its brackets. */
 const MAX_EMAIL_CHARS = 254
 const MAX_LOCAL_CHARS = 64
@@ -13,9 +11,4 @@ export function normaliseEmail(text: string): string | undefined {
   const email = text.trim().toLowerCase()
   if (email.length > MAX_EMAIL_CHARS || email.indexOf('@') > MAX_LOCAL_CHARS) return undefined
   return EMAIL.test(email) ? email : undefined
-}
-
-/** By which the log counts an account without holding a person's address: SHA-256, first 32 hex digits. */
-export function accountOf(normalisedEmail: string): string {
-  return createHash('sha256').update(normalisedEmail).digest('hex').slice(0, 32)
 }

@@ -21,6 +21,8 @@ export const FAULT_TERMS = Object.freeze({
   not_logged_in: { status: 401, type: 'authentication_error' },
   forbidden_token: { status: 403, type: 'permission_error' },
   account_disabled: { status: 403, type: 'permission_error' },
+  registration_closed: { status: 403, type: 'permission_error' },
+  invalid_invitation: { status: 403, type: 'permission_error' },
   cross_site: { status: 403, type: 'permission_error' },
   not_found: { status: 404, type: 'invalid_request_error' },
   conflict: { status: 409, type: 'invalid_request_error' },

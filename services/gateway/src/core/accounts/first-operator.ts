@@ -3,7 +3,8 @@ import { revoke } from './account-keys.ts'
 import { type Account, type AccountTools, newId, PORTAL } from './accounts.ts'
 import { normaliseEmail } from './email.ts'
 import { checkNewPassword } from './password-rules.ts'
-import type { Passwords } from './passwords.ts'
+import type { PasswordStrength } from './password-strength.ts'
+import { KNOWN, type Passwords } from './passwords.ts'
 import { endAllSessions } from './visit.ts'
 
 export interface FirstOperator {
@@ -17,7 +18,7 @@ export interface FirstOperator {
  * password, sessions and keys were a stranger's. @throws Error when the configured address or password cannot be taken
  */
 export async function ensureFirstOperator(
-  tools: AccountTools & { readonly passwords: Passwords },
+  tools: AccountTools & { readonly passwords: Passwords; readonly strength: PasswordStrength },
   { email: given, password }: FirstOperator,
 ): Promise<Account> {
   const { accounts, passwords } = tools
@@ -26,9 +27,9 @@ export async function ensureFirstOperator(
   const found = await accounts.findUserByEmail(email)
   if (found?.role === 'operator') return found
 
-  const checked = checkNewPassword(password, email)
+  const checked = await checkNewPassword(tools.strength, password, email)
   if (!checked.ok) throw new Error(`OPERATOR_PASSWORD cannot be taken: ${checked.fault.message}`)
-  const hashed = await passwords.hash(password)
+  const hashed = await passwords.hash(password, KNOWN)
   if (!hashed.ok) throw new Error('the operator cannot be made: too many passwords are being hashed')
   if (found) {
     await takeOver(tools, found, hashed.hash)

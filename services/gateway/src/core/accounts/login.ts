@@ -1,9 +1,10 @@
-import { ANONYMOUS, LoginFailed, LoginSucceeded } from '@fluxgate/contracts'
+import { ANONYMOUS, addressGroup, LoginFailed, LoginSucceeded } from '@fluxgate/contracts'
 import type { Account } from './accounts.ts'
 import { PORTAL } from './accounts.ts'
-import { accountOf, normaliseEmail } from './email.ts'
+import { normaliseEmail } from './email.ts'
 import { BUSY, done, type Outcome, refused } from './fault.ts'
 import { isHashable } from './password-rules.ts'
+import { type HashedFor, KNOWN } from './passwords.ts'
 import type { FailedLogins, PortalTools } from './portal-tools.ts'
 import { beginSession, type Visit } from './visit.ts'
 
@@ -15,6 +16,8 @@ export interface Credentials {
 export interface LoggedIn<Session> {
   readonly user: Account
   readonly session: Session
+  /** The value of a new device cookie. */
+  readonly deviceCookie: string
   /** Absent when it could not be told. */
   readonly failedLogins: FailedLogins | undefined
 }
@@ -22,6 +25,8 @@ export interface LoggedIn<Session> {
 /** One text and one status for an account that is not there and a password that is wrong (ASVS 6.3.8). */
 const WRONG = refused('wrong_credentials', 'The e-mail address or the password is wrong.')
 const TOO_LONG = refused('invalid_body', 'The password is empty, too long, or no text.')
+
+const BARRED = 'Too many wrong passwords came from this address. Wait a little.'
 
 /** Checks a password and begins a session. Whether there is such an account shows neither in the answer nor in its time. */
 export async function logIn<Session extends { readonly id: string; readonly expiresAt: number }>(
@@ -33,19 +38,29 @@ export async function logIn<Session extends { readonly id: string; readonly expi
   if (email === undefined) return refused('invalid_email', 'That is not an e-mail address.')
   if (!isHashable(credentials.password)) return TOO_LONG
 
-  const account = accountOf(email)
-  const { address } = visit
+  const account = tools.accountHash(email)
+  const { address, eventAddress } = visit
   const failed = (user: string, reason: 'wrong_credentials' | 'disabled' | 'backed_off') =>
-    tools.append(tools.make(LoginFailed, { user, key: PORTAL, account, address, reason }))
+    tools.append(tools.make(LoginFailed, { user, key: PORTAL, account, address: eventAddress, reason }))
 
-  const attempt = tools.guard.begin(account, address, tools.epochMs())
+  const nowMs = tools.epochMs()
+  const source = { address, device: tools.devices.deviceOf(visit.deviceCookie, email) }
+  const barredMs = tools.guard.isKnown(email, source, nowMs) ? 0 : (tools.barredMs?.(address) ?? 0)
+  if (barredMs > 0) return refused('too_many_attempts', BARRED, barredMs)
+  const attempt = tools.guard.begin(email, source, nowMs)
   if (!attempt.ok) {
     if (attempt.tell) failed(ANONYMOUS, 'backed_off')
     return refused('too_many_attempts', 'Too many wrong passwords. Wait a little.', attempt.retryAfterMs)
   }
+  const whom: HashedFor = attempt.isKnown ? KNOWN : { priority: 'stranger', source: addressGroup(address) }
   try {
-    const user = await tools.accounts.findUserByEmail(email)
-    const verdict = await tools.passwords.verify(user?.passwordHash ?? undefined, credentials.password)
+    const found: { user?: Account | undefined } = {}
+    const findHash = async () => {
+      found.user = await tools.accounts.findUserByEmail(email)
+      return found.user?.passwordHash ?? undefined
+    }
+    const verdict = await tools.passwords.verify(findHash, credentials.password, whom)
+    const { user } = found
     if (verdict === 'busy') {
       attempt.abandoned()
       return BUSY
@@ -64,10 +79,9 @@ export async function logIn<Session extends { readonly id: string; readonly expi
       beginSession(tools, user, visit),
     ])
     attempt.succeeded()
-    tools.append(
-      tools.make(LoginSucceeded, { user: user.id, key: PORTAL, account, address, session: session.id }),
-    )
-    return done({ user, session, failedLogins })
+    const event = { user: user.id, key: PORTAL, account, address: eventAddress, session: session.id }
+    tools.append(tools.make(LoginSucceeded, event))
+    return done({ user, session, deviceCookie: tools.devices.issue(email), failedLogins })
   } catch (error) {
     attempt.abandoned()
     throw error
@@ -77,7 +91,7 @@ export async function logIn<Session extends { readonly id: string; readonly expi
 /** With today's parameters, while the password is at hand. A login does not fail for it. */
 async function hashAnew(tools: PortalTools, user: Account, password: string): Promise<void> {
   try {
-    const hashed = await tools.passwords.hash(password)
+    const hashed = await tools.passwords.hash(password, KNOWN)
     if (hashed.ok) await tools.accounts.changePassword(user.id, user.passwordHash, hashed.hash)
   } catch (error) {
     tools.log.warn({ err: error, user: user.id }, 'password not hashed anew')

@@ -1,9 +1,27 @@
+/**
+ * Who a hash is for. `known`: a device or an address that has logged in to this account before, somebody with a session
+ * or an invitation, or the node itself. Slots and a queue are reserved for them.
+ */
+export type Priority = 'known' | 'stranger'
+
+export interface HashedFor {
+  readonly priority: Priority
+  /** What strangers share a bound by: the address group. */
+  readonly source: string
+}
+
 /** Slow hashes, a few at once: interface of the hasher in `out`. */
 export interface Passwords {
-  hash(password: string): Promise<PasswordHash>
+  hash(password: string, whom: HashedFor): Promise<PasswordHash>
   /** Takes as long for `undefined` as for a hash: an account that is not there answers like one that is. */
-  verify(hash: string | undefined, password: string): Promise<PasswordVerdict>
+  verify(hash: HashSource, password: string, whom: HashedFor): Promise<PasswordVerdict>
 }
+
+/** A hash, or how to look it up: that is done in turn too, so that a crowd of logins does not take the database from others. */
+export type HashSource = string | undefined | (() => Promise<string | undefined>)
+
+/** The node's own hashes, and those of people with a session. */
+export const KNOWN: HashedFor = Object.freeze({ priority: 'known', source: '' })
 
 export type PasswordHash =
   | { readonly ok: true; readonly hash: string }

@@ -1,11 +1,21 @@
 import type { AccountTools } from './accounts.ts'
 import type { Backoff } from './backoff.ts'
+import type { DeviceCookies } from './device-cookie.ts'
 import type { LoginGuard } from './login-guard.ts'
+import type { PasswordStrength } from './password-strength.ts'
 import type { Passwords } from './passwords.ts'
+import type { RegistrationMode } from './registration-mode.ts'
 
 /** What the portal's changes of accounts need beside the rows and the log. */
 export interface PortalTools extends AccountTools {
   readonly passwords: Passwords
+  readonly strength: PasswordStrength
+  readonly devices: DeviceCookies
+  readonly registrationMode: () => Promise<RegistrationMode>
+  /** By which events count an account without holding its address. */
+  readonly accountHash: (normalisedEmail: string) => string
+  /** How long an address has to wait before strangers may log in from it, beyond what its own failures ask for. */
+  readonly barredMs?: (address: string) => number
   readonly guard: LoginGuard
   /** Registrations by address. */
   readonly registrations: Backoff

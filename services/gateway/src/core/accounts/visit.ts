@@ -3,8 +3,14 @@ import { type Account, type AccountRole, type AccountTools, PORTAL } from './acc
 
 /** Where somebody comes from, and how a session's token is made for him. */
 export interface Visit<Session> {
+  /** For limits; it is in no event and no table. */
   readonly address: string
+  /** The address as events and tables have it. */
+  readonly eventAddress: string
+  /** The browser's product names, as events and tables have them. */
   readonly agent: string
+  /** The browser's device cookie, not checked yet. */
+  readonly deviceCookie: string | undefined
   readonly issue: (user: { readonly user: string; readonly role: AccountRole }) => Promise<Session>
 }
 
@@ -12,7 +18,7 @@ export interface Visit<Session> {
 export async function beginSession<Session extends { readonly id: string; readonly expiresAt: number }>(
   tools: AccountTools,
   user: Account,
-  { address, agent, issue }: Visit<Session>,
+  { eventAddress, agent, issue }: Visit<Session>,
 ): Promise<Session> {
   const session = await issue({ user: user.id, role: user.role })
   await tools.accounts.createSession({
@@ -20,13 +26,13 @@ export async function beginSession<Session extends { readonly id: string; readon
     userId: user.id,
     createdAt: tools.epochMs(),
     expiresAt: session.expiresAt,
-    address,
+    address: eventAddress,
     agent,
   })
   return session
 }
 
-/** Ends one session of the user; false when there was none. */
+/** Ends one session of the user; false when there was none. @param address as events have it */
 export async function endSession(
   tools: AccountTools,
   { userId, sessionId, address }: { userId: string; sessionId: string; address: string },
@@ -36,7 +42,7 @@ export async function endSession(
   return ended
 }
 
-/** Ends all sessions of the user; returns how many there were. */
+/** Ends all sessions of the user; returns how many there were. @param address as events have it */
 export async function endAllSessions(tools: AccountTools, userId: string, address: string): Promise<number> {
   const ended = await tools.accounts.endAllSessions(userId, tools.epochMs())
   for (const sessionId of ended) tellEnded(tools, userId, sessionId, address)

@@ -61,6 +61,7 @@ const NEVER_PASSED: ReadonlySet<string> = new Set([
   'x-goog-user-project',
   'x-real-ip',
   'x-request-id',
+  'x-fluxgate-forward-token',
 ])
 const FIELD_NAME = /^[a-z0-9-]{1,64}$/
 

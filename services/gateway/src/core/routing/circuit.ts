@@ -65,15 +65,24 @@ export class Circuit {
     this.#count(nowMs, 0)
   }
 
-  /** @param random gives numbers from 0 up to 1 */
-  failed(kind: FailureKind, isProbe: boolean, nowMs: number, random: () => number): void {
+  /**
+   * @param random gives numbers from 0 up to 1
+   * @param inShare false: it counts in a row alone, and not for the share of failures in the window
+   */
+  failed(
+    kind: FailureKind,
+    isProbe: boolean,
+    nowMs: number,
+    random: () => number,
+    inShare: boolean = true,
+  ): void {
     if (isProbe) {
       this.#probing = false
       this.#open(nowMs, random)
       return
     }
     if (this.#openUntilMs !== 0) return
-    this.#count(nowMs, 1)
+    if (inShare) this.#count(nowMs, 1)
     // A fault in an answer can be the caller's doing: only its share counts, so that one caller cannot open a circuit.
     if (kind === 'away') this.#inARow++
     const { failures, failureRatio, minRequests } = this.#policy

@@ -62,11 +62,10 @@ export class ModelCircuit {
       this.#windowMs = nowMs
       this.#failedInWindow.clear()
     }
-    const isCounted = kind === 'away' ? this.#failedInARow : this.#failedInWindow
-    const counts = !isCounted.has(caller) && isCounted.size < MAX_CALLERS
-    if (!counts && !ticket.isSharedProbe) return
-    isCounted.add(caller)
-    this.#shared.failed(kind, ticket.isSharedProbe, nowMs, random)
+    const inARow = kind === 'away' && isNew(this.#failedInARow, caller)
+    const inShare = isNew(this.#failedInWindow, caller)
+    if (!inARow && !inShare && !ticket.isSharedProbe) return
+    this.#shared.failed(inARow ? 'away' : 'error', ticket.isSharedProbe, nowMs, random, inShare)
   }
 
   abandoned(caller: string, ticket: ModelTicket): void {
@@ -82,4 +81,11 @@ export class ModelCircuit {
     this.#own.set(caller, circuit)
     return circuit
   }
+}
+
+/** Adds a caller. @returns whether they are counted for the first time */
+function isNew(callers: Set<string>, caller: string): boolean {
+  if (callers.has(caller) || callers.size >= MAX_CALLERS) return false
+  callers.add(caller)
+  return true
 }

@@ -34,6 +34,18 @@ export const readRole = bodyReader(Type.Object({ user_id: Token, role: Role }, o
 export const readUserOrder = bodyReader(
   Type.Object({ user_id: Token, reason: Type.Optional(ShortText) }, only),
 )
+const MAX_INVITATION_HOURS = 90 * 24
+export const readInvitation = bodyReader(
+  Type.Object(
+    {
+      email: Type.String({ minLength: 3, maxLength: 254 }),
+      role: Type.Optional(Role),
+      tier: Type.Optional(TierName),
+      expires_in_hours: Type.Optional(Type.Integer({ minimum: 1, maximum: MAX_INVITATION_HOURS })),
+    },
+    only,
+  ),
+)
 export const readTier = bodyReader(Type.Object({ user_id: Token, tier: TierName }, only))
 
 const limitFields = {

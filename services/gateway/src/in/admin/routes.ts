@@ -11,9 +11,11 @@ import { json, told } from '../openapi/operation.ts'
 import { serveOpenApi } from '../openapi/serve.ts'
 import { Alive, Routing } from '../openapi/shapes.ts'
 import { type FaultLog, faultOf, sendFault } from '../portal/answer.ts'
+import { routeAddresses } from './address-routes.ts'
 import { type AdminTokens, requireToken } from './authorize.ts'
 import { routeBudgets } from './budget-routes.ts'
 import { routeGuardPolicy } from './guard-policy-routes.ts'
+import { routeInvitations } from './invitation-routes.ts'
 import { routeKeys } from './key-routes.ts'
 import { routeLimits } from './limit-routes.ts'
 import { isUnconfirmed, UNCONFIRMED } from './order.ts'
@@ -38,6 +40,8 @@ export interface AdminDeps {
   readonly budgets: BudgetTable
   readonly throttles: () => ReadonlyMap<string, Throttle>
   readonly tokensLeft: () => Record<string, number>
+  /** The clear address of a hash in events, while it is stored. */
+  readonly resolveAddress: (hash: string) => Promise<string | undefined>
   readonly routing: () => RoutingReport
   readonly registry: Registry
   readonly epochMs: () => number
@@ -65,6 +69,8 @@ export async function registerAdmin(app: FastifyInstance, deps: AdminDeps): Prom
     serveOpenApi(scope, '/admin/openapi.json', ADMIN_FACE, true)
     routeState(scope, deps)
     routeUsers(scope, deps)
+    routeInvitations(scope, deps)
+    routeAddresses(scope, deps)
     routeKeys(scope, deps)
     routeTiers(scope, deps)
     routeLimits(scope, deps)

@@ -109,6 +109,7 @@ export async function startAdmin(): Promise<AdminStand> {
         ['old.k', throttleUntil(1)],
       ]),
     tokensLeft: () => ({ 'ann.k': 42 }),
+    resolveAddress: async hash => (hash === 'a_00112233445566778899' ? '203.0.113.7' : undefined),
     routing: () => ROUTING,
     registry: createMetrics('gateway'),
     epochMs: Date.now,

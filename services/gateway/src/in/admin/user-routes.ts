@@ -3,7 +3,7 @@ import type { FastifyInstance } from 'fastify'
 import type { AdminAccounts } from '../../core/accounts/admin-accounts.ts'
 import { NO_USER } from '../../core/accounts/admin-users.ts'
 import { json, told } from '../openapi/operation.ts'
-import { changed, list, Role, User } from '../openapi/shapes.ts'
+import { changed, Erased, list, Role, User } from '../openapi/shapes.ts'
 import { send, sendFault } from '../portal/answer.ts'
 import { readNewUser, readRole, readTier, readUserOrder } from './bodies.ts'
 
@@ -31,6 +31,13 @@ const ordered = (summary: string) =>
   })
 const DISABLE = ordered('Refuse keys, sessions and tokens of a user at every node at once')
 const ENABLE = ordered('Let a disabled user in again; sessions do not come back')
+const ERASE = told({
+  summary: 'Erase a user: account, address, keys and sessions; the id stays in the log and belongs to nobody',
+  tag,
+  body: json(readUserOrder.schema),
+  answers: { 200: json(Erased) },
+  faults: ['invalid_body', 'not_found'],
+})
 const TIER = told({
   summary: 'Put a user into a tier',
   tag,
@@ -74,6 +81,13 @@ export function routeUsers(scope: FastifyInstance, { accounts }: { readonly acco
     if (!read.ok) return sendFault(reply, read.fault)
     const { user_id, reason = 'enabled by an administrator' } = read.value
     return send(reply, 200, await accounts.as(request.actor).enableUser(user_id, reason), user => user)
+  })
+
+  scope.post('/admin/users/erase', ERASE, async (request, reply) => {
+    const read = readUserOrder(request.body)
+    if (!read.ok) return sendFault(reply, read.fault)
+    const { user_id, reason = 'erased by an administrator' } = read.value
+    return send(reply, 200, await accounts.eraseUser(user_id, reason), erased => erased)
   })
 
   scope.post('/admin/tier', TIER, async (request, reply) => {

@@ -1,9 +1,29 @@
+import { createHash, timingSafeEqual } from 'node:crypto'
 import { BlockList, isIP, isIPv6 } from 'node:net'
 import type { Request } from './door.ts'
 
 export type IsTrusted = (address: string) => boolean
 /** The address of whom a request is from. */
 export type AddressOf = (request: Request) => string
+
+/** Whether a request shows the token of a face of ours that passes on requests of others. */
+export type IsForwarder = (request: Request) => boolean
+
+/** The dashboard shows it, so that its users are not one address; from whatever address the dashboard itself has. */
+export const FORWARD_TOKEN_HEADER = 'x-fluxgate-forward-token'
+
+export function forwarderBy(token: string | undefined): IsForwarder {
+  if (token === undefined) return () => false
+  const expected = digest(token)
+  return request => {
+    const given = request.headers[FORWARD_TOKEN_HEADER]
+    return typeof given === 'string' && timingSafeEqual(digest(given), expected)
+  }
+}
+
+function digest(text: string): Buffer {
+  return createHash('sha256').update(text).digest()
+}
 
 /** The networks behind the names that Fastify's `trustProxy` knows. */
 const NAMED: Readonly<Record<string, readonly string[]>> = Object.freeze({
@@ -28,11 +48,12 @@ export function trustedNetworks(proxies: readonly string[]): IsTrusted {
  * The connection's peer; behind trusted proxies the address that the first of them wrote in `X-Forwarded-For`: read
  * from the right, the first that is no trusted proxy's. What a client wrote there itself stands further left.
  */
-export function clientAddress(isTrusted: IsTrusted): AddressOf {
+export function clientAddress(isTrusted: IsTrusted, isForwarder: IsForwarder = () => false): AddressOf {
   return request => {
     const peer = request.socket.remoteAddress ?? ''
     const forwarded = request.headers['x-forwarded-for']
-    if (forwarded === undefined || peer === '' || !isTrusted(peer)) return peer
+    if (forwarded === undefined || peer === '') return peer
+    if (!isTrusted(peer) && !isForwarder(request)) return peer
     const hops = String(forwarded).split(',')
     let address = peer
     for (let i = hops.length - 1; i >= 0; i--) {

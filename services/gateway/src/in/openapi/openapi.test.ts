@@ -89,7 +89,7 @@ test('what changes something on the admin face needs the token; a session is nee
   const open = operationsOf(paths).filter(({ security }) => security.length === 0)
   assert.deepEqual(open.map(({ path }) => path).toSorted(), [
     ...['/', '/dns-query', '/dns-query', '/health', '/openapi.json'],
-    ...['/portal/login', '/portal/logout', '/portal/register', '/ready'],
+    ...['/portal/login', '/portal/logout', '/portal/register', '/portal/registration', '/ready'],
   ])
 })
 

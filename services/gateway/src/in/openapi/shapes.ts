@@ -38,6 +38,26 @@ export const NewKey = Type.Object(
   closed,
 )
 
+const invitation = {
+  id: Text,
+  email: orNull(Text),
+  role: Role,
+  tier: TierName,
+  createdAt: EpochMs,
+  createdBy: Text,
+  expiresAt: EpochMs,
+  usedAt: orNull(EpochMs),
+  usedBy: orNull(Text),
+  revokedAt: orNull(EpochMs),
+}
+export const Invitation = Type.Object(invitation, closed)
+const invitationToken = Type.String({
+  description: 'goes into the link: shown in this answer, and nowhere else',
+})
+export const NewInvitation = Type.Object({ token: invitationToken, path: Text, ...invitation }, closed)
+export const Erased = Type.Object({ id: Text, keys: Count, sessions: Count }, closed)
+export const ClearAddress = Type.Object({ hash: Text, address: Text }, closed)
+
 /** A change, and what stood before. */
 export const changed = (schema: TSchema) => Type.Object({ from: schema, to: schema }, closed)
 export const list = (name: string, schema: TSchema) => Type.Object({ [name]: Type.Array(schema) }, closed)
@@ -117,6 +137,11 @@ export const Ready = Type.Object({ ready: Flag, missing: reasons, warnings: Type
 const person = { id: Text, email: orNull(Text), role: Role, tier: TierName }
 const failedLogins = Type.Object(
   { count: Count, lastAt: Type.Optional(EpochMs), lastAddress: Type.Optional(Text) },
+  closed,
+)
+const modes = ['open', 'invite', 'domain', 'off'] as const
+export const RegistrationInfo = Type.Object(
+  { mode: Type.Union(modes.map(mode => Type.Literal(mode))), domain: Type.Optional(Text) },
   closed,
 )
 export const Registered = Type.Object({ email: Text, message: Text }, closed)

@@ -2,41 +2,70 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyInstance } from 'fastify'
 import Type from 'typebox'
 import type { Account, LiveSession } from '../../core/accounts/accounts.ts'
-import { refused } from '../../core/accounts/fault.ts'
 import { logIn } from '../../core/accounts/login.ts'
 import { changePassword } from '../../core/accounts/password-change.ts'
+import type { FailedLogins } from '../../core/accounts/portal-tools.ts'
 import { bodyReader } from '../../core/accounts/read-body.ts'
 import { register } from '../../core/accounts/registration.ts'
 import { endSession } from '../../core/accounts/visit.ts'
 import { EMPTY, json, told } from '../openapi/operation.ts'
-import { Expires, LoggedIn, Me, Registered } from '../openapi/shapes.ts'
+import { Expires, LoggedIn, Me, Registered, RegistrationInfo } from '../openapi/shapes.ts'
 import { CHANGING, READING, send, sendFault, TAKING } from './answer.ts'
-import { addressOf, giveCookie, takeCookie, type VisitorDeps, visitOf, visitorOf } from './visitor.ts'
+import {
+  eventAddressOf,
+  giveCookie,
+  giveDeviceCookie,
+  shownAddress,
+  takeCookie,
+  type VisitorDeps,
+  visitOf,
+  visitorOf,
+} from './visitor.ts'
 
 export interface AccountRouteDeps extends VisitorDeps {
   /** A registration is not answered before: whether a row was written takes less than what is left of it. */
   readonly registrationMs: number
-  /** How long an address has to wait before it may log in, beyond what its own failures ask for. */
-  readonly barredMs?: (address: string) => number
 }
-
-const BARRED = 'Too many wrong passwords came from this address. Wait a little.'
 
 const Text = Type.String({ maxLength: 4_096 })
 const readCredentials = bodyReader(
   Type.Object({ email: Text, password: Text }, { additionalProperties: false }),
+)
+const readRegistration = bodyReader(
+  Type.Object(
+    { email: Text, password: Text, invitation: Type.Optional(Type.String({ maxLength: 64 })) },
+    { additionalProperties: false },
+  ),
 )
 const readPasswords = bodyReader(Type.Object({ current: Text, new: Text }, { additionalProperties: false }))
 
 const tag = 'portal'
 const REGISTER = told({
   summary: 'Register',
-  description: 'The answer is the same whether the address had an account or not.',
+  description:
+    'Status, body and time are the same whether the address had an account or not. Without `invitation` only where ' +
+    '`GET /portal/registration` says so.',
   tag,
   open: true,
-  body: json(readCredentials.schema),
+  body: json(readRegistration.schema),
   answers: { 201: json(Registered) },
-  faults: [...CHANGING, ...TAKING, 'invalid_email', 'weak_password', 'too_many_attempts', 'busy'],
+  faults: [
+    ...CHANGING,
+    ...TAKING,
+    'invalid_email',
+    'weak_password',
+    'registration_closed',
+    'invalid_invitation',
+    'too_many_attempts',
+    'busy',
+  ],
+})
+const MODE = told({
+  summary: 'Who may register',
+  tag,
+  open: true,
+  answers: { 200: json(RegistrationInfo) },
+  faults: ['internal', 'unavailable'],
 })
 const LOG_IN = told({
   summary: 'Log in: sets the session cookie',
@@ -82,9 +111,12 @@ const PASSWORD = told({
 export function routeAccounts(scope: FastifyInstance, deps: AccountRouteDeps): void {
   scope.post('/register', REGISTER, async (request, reply) => {
     const startedMs = performance.now()
-    const read = readCredentials(request.body)
+    const read = readRegistration(request.body)
     if (!read.ok) return sendFault(reply, read.fault)
-    const outcome = await register(deps, { ...read.value, address: addressOf(request) })
+    const { email, password, invitation } = read.value
+    const address = deps.addressOf(request)
+    const eventAddress = deps.eventAddress(address)
+    const outcome = await register(deps, { email, password, invitation, address, eventAddress })
     if (outcome.ok) await sleep(Math.max(0, deps.registrationMs - (performance.now() - startedMs)))
     return send(reply, 201, outcome, ({ email }) => ({
       email,
@@ -92,29 +124,37 @@ export function routeAccounts(scope: FastifyInstance, deps: AccountRouteDeps): v
     }))
   })
 
+  scope.get('/registration', MODE, async (_request, reply) => {
+    const mode = await deps.registrationMode()
+    return reply.send({ mode: mode.kind, ...(mode.kind === 'domain' ? { domain: mode.domain } : {}) })
+  })
+
   scope.post('/login', LOG_IN, async (request, reply) => {
     const read = readCredentials(request.body)
     if (!read.ok) return sendFault(reply, read.fault)
-    const barredMs = deps.barredMs?.(addressOf(request)) ?? 0
-    if (barredMs > 0) return sendFault(reply, refused('too_many_attempts', BARRED, barredMs).fault)
     // A new login ends the session that the browser had (ASVS 7.2.4).
     const before = await visitorOf(deps, request)
     const outcome = await logIn(deps, read.value, visitOf(deps, request))
     if (!outcome.ok) return sendFault(reply, outcome.fault)
-    const { user, session, failedLogins } = outcome.value
+    const { user, session, deviceCookie, failedLogins } = outcome.value
     if (before.ok) {
       const { userId, id: sessionId } = before.value
-      await endSession(deps, { userId, sessionId, address: addressOf(request) })
+      await endSession(deps, { userId, sessionId, address: eventAddressOf(deps, request) })
     }
     giveCookie(reply, session, deps.sessions.ttlSeconds)
-    return reply.send({ user: userView(user), expiresAt: session.expiresAt, failedLogins })
+    giveDeviceCookie(reply, deviceCookie, deps.devices.maxAgeSeconds)
+    return reply.send({
+      user: userView(user),
+      expiresAt: session.expiresAt,
+      failedLogins: failedLogins && (await failuresView(deps, failedLogins)),
+    })
   })
 
   scope.post('/logout', LOG_OUT, async (request, reply) => {
     const visitor = await visitorOf(deps, request)
     if (visitor.ok) {
       const { userId, id: sessionId } = visitor.value
-      await endSession(deps, { userId, sessionId, address: addressOf(request) })
+      await endSession(deps, { userId, sessionId, address: eventAddressOf(deps, request) })
     }
     takeCookie(reply)
     return reply.code(204).send()
@@ -132,6 +172,11 @@ export function routeAccounts(scope: FastifyInstance, deps: AccountRouteDeps): v
     if (outcome.ok) giveCookie(reply, outcome.value, deps.sessions.ttlSeconds)
     return send(reply, 200, outcome, ({ expiresAt }) => ({ expiresAt }))
   })
+}
+
+async function failuresView(deps: VisitorDeps, failed: FailedLogins): Promise<FailedLogins> {
+  if (failed.lastAddress === undefined) return failed
+  return { ...failed, lastAddress: await shownAddress(deps, failed.lastAddress) }
 }
 
 function userView({ id, email, role, tier }: Account): object {

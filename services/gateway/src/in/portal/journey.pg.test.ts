@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict'
-import { createHash } from 'node:crypto'
 import { after, before, describe, test } from 'node:test'
 import type { FluxgateEvent } from '@fluxgate/contracts'
 import { checkApiKey, hashBytes } from '../../core/accounts/api-key.ts'
@@ -47,14 +46,18 @@ describe('through the portal', () => {
     const { user, expiresAt } = answer.json()
     assert.deepEqual(user, { id: userId, email: EMAIL, role: 'developer', tier: 'free' })
     assert.ok(Math.abs(expiresAt - Date.now() - SESSION_MS) < 60_000)
-    const cookie = String(answer.headers['set-cookie'])
+    const [cookie = '', device = ''] = [answer.headers['set-cookie']].flat().map(String)
     assert.match(cookie, /^__Host-fluxgate=[\w-]+\.[\w-]+\.[\w-]+; /)
     const attributes = cookie.split('; ').slice(1).sort()
     assert.deepEqual(attributes, ['HttpOnly', 'Max-Age=43200', 'Path=/', 'SameSite=Strict', 'Secure'])
+    assert.match(
+      device,
+      /^__Host-fluxgate-device=\w{16}\.\w+\.[\w-]{43}; Max-Age=15552000; Path=\/; HttpOnly; Secure; SameSite=Strict$/,
+    )
     assert.equal(answer.headers['cache-control'], 'no-store')
     assert.ok(!answer.body.includes(laptop.cookie ?? ''), 'the token is in the cookie alone')
     const { fact, account } = lastFact()
-    const hashed = createHash('sha256').update(EMAIL).digest('hex').slice(0, 32)
+    const hashed = portal.deps.accountHash(EMAIL)
     assert.deepEqual([fact, account], ['login_succeeded', hashed])
   })
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { setDisabled } from '@fluxgate/read-model'
 import { DEFAULT_GUARD_LIMITS, LoginGuard } from '../../core/accounts/login-guard.ts'
+import { KNOWN } from '../../core/accounts/passwords.ts'
 import { createPasswords } from '../../out/accounts/passwords.ts'
 import { Browser, PASSWORD, person, startPortal, type TestPortal } from './test-browser.ts'
 
@@ -124,7 +125,12 @@ describe('a wrong password', () => {
   })
 
   test('is not tried when too many are waiting', async () => {
-    const passwords = await createPasswords({ maxAtOnce: 1, maxWaiting: 1 })
+    const passwords = await createPasswords({
+      maxAtOnce: 1,
+      maxStrangersAtOnce: 1,
+      maxWaiting: 1,
+      maxStrangersWaiting: 1,
+    })
     const app = await portal.portal({ passwords, guard: new LoginGuard() })
     const { email } = await person(portal)
     const answers = await Promise.all(Array.from({ length: 5 }, () => new Browser(app).logIn(email)))
@@ -144,7 +150,7 @@ describe('a password', () => {
   test('is hashed anew at the login after the parameters have risen', async () => {
     const { email, id } = await person(portal)
     const weak = await createPasswords({ passes: 1, memoryKib: 1_024 })
-    const hashed = await weak.hash(PASSWORD)
+    const hashed = await weak.hash(PASSWORD, KNOWN)
     const before = (await portal.accounts.findUserById(id))?.passwordHash ?? null
     assert.ok(hashed.ok && (await portal.accounts.changePassword(id, before, hashed.hash)))
     assert.equal((await new Browser(portal.app).logIn(email)).statusCode, 200)

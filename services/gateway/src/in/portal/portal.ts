@@ -1,13 +1,9 @@
 import cookie from '@fastify/cookie'
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { Backoff } from '../../core/accounts/backoff.ts'
 import type { Fault } from '../../core/accounts/fault.ts'
 import { LoginGuard } from '../../core/accounts/login-guard.ts'
-import {
-  DEFAULT_CREATION_LIMITS,
-  DEFAULT_REGISTRATION_LIMITS,
-  type PortalTools,
-} from '../../core/accounts/portal-tools.ts'
+import { DEFAULT_CREATION_LIMITS, DEFAULT_REGISTRATION_LIMITS } from '../../core/accounts/portal-tools.ts'
 import { isFromOwnPage } from '../../core/accounts/request-source.ts'
 import { routeAccounts } from './account-routes.ts'
 import { type FaultLog, faultOf, sendFault } from './answer.ts'
@@ -15,9 +11,9 @@ import { routeKeys } from './key-routes.ts'
 import { routeSessions } from './session-routes.ts'
 import type { VisitorDeps } from './visitor.ts'
 
-type Made = 'guard' | 'registrations' | 'creations' | 'onSessionEnded' | 'log'
+type Made = 'guard' | 'registrations' | 'creations' | 'onSessionEnded' | 'log' | 'addressOf'
 
-export interface PortalDeps extends Omit<VisitorDeps, Made>, Partial<Pick<PortalTools, Made>> {
+export interface PortalDeps extends Omit<VisitorDeps, Made>, Partial<Pick<VisitorDeps, Made>> {
   readonly log: FaultLog
   /** Origins besides the gateway's own from which pages may call, such as `https://ops.example.com`. */
   readonly origins?: readonly string[]
@@ -25,8 +21,6 @@ export interface PortalDeps extends Omit<VisitorDeps, Made>, Partial<Pick<Portal
   readonly registrationMs?: number
   /** True when the log can take no new facts. */
   readonly logFull?: () => boolean
-  /** How long the guard keeps an address from logging in. */
-  readonly barredMs?: (address: string) => number
 }
 
 const BODY_BYTES = 16 * 1024
@@ -55,6 +49,7 @@ export async function registerPortal(app: FastifyInstance, given: PortalDeps): P
     registrations: new Backoff(DEFAULT_REGISTRATION_LIMITS),
     creations: new Backoff(DEFAULT_CREATION_LIMITS),
     onSessionEnded: (sessionId: string) => given.live.evict(sessionId),
+    addressOf: (request: FastifyRequest) => request.ip,
     registrationMs,
     ...given,
   }

@@ -105,7 +105,8 @@ describe('guessing', () => {
 
   test('waits longer and longer, and is over for the owner as soon as the wait is', async () => {
     let offsetMs = 0
-    const app = await portal.portal({ guard: new LoginGuard(), epochMs: () => Date.now() + offsetMs })
+    const beganMs = Date.now()
+    const app = await portal.portal({ guard: new LoginGuard(), epochMs: () => beganMs + offsetMs })
     const { email } = await person(portal)
     const guess = () => new Browser(app).logIn(email, 'not the password')
     for (let i = 0; i < 5; i++) assert.equal((await guess()).statusCode, 401)

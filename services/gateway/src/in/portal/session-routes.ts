@@ -4,7 +4,7 @@ import { endAllSessions, endSession } from '../../core/accounts/visit.ts'
 import { EMPTY, json, told } from '../openapi/operation.ts'
 import { Ended, list, Session } from '../openapi/shapes.ts'
 import { CHANGING, READING, sendFault } from './answer.ts'
-import { addressOf, ID, takeCookie, type VisitorDeps, visitorOf } from './visitor.ts'
+import { eventAddressOf, ID, shownAddress, takeCookie, type VisitorDeps, visitorOf } from './visitor.ts'
 
 const NO_SESSION = refused('not_found', 'There is no such session.')
 
@@ -35,11 +35,11 @@ export function routeSessions(scope: FastifyInstance, deps: VisitorDeps): void {
     if (!visitor.ok) return sendFault(reply, visitor.fault)
     const { userId, id: current } = visitor.value
     const sessions = await deps.accounts.listSessions(userId, deps.epochMs())
-    return reply.send({
-      sessions: sessions.map(({ id, createdAt, expiresAt, address, agent }) => {
-        return { id, createdAt, expiresAt, address, agent, current: id === current }
-      }),
+    const shown = sessions.map(async ({ id, createdAt, expiresAt, address: text, agent }) => {
+      const address = await shownAddress(deps, text)
+      return { id, createdAt, expiresAt, address, agent, current: id === current }
     })
+    return reply.send({ sessions: await Promise.all(shown) })
   })
 
   scope.delete<{ Params: { id: string } }>(`/sessions/${ID}`, END, async (request, reply) => {
@@ -47,7 +47,7 @@ export function routeSessions(scope: FastifyInstance, deps: VisitorDeps): void {
     if (!visitor.ok) return sendFault(reply, visitor.fault)
     const { userId, id: current } = visitor.value
     const sessionId = request.params.id
-    const ended = await endSession(deps, { userId, sessionId, address: addressOf(request) })
+    const ended = await endSession(deps, { userId, sessionId, address: eventAddressOf(deps, request) })
     if (!ended) return sendFault(reply, NO_SESSION.fault)
     if (sessionId === current) takeCookie(reply)
     return reply.code(204).send()
@@ -56,7 +56,7 @@ export function routeSessions(scope: FastifyInstance, deps: VisitorDeps): void {
   scope.post('/logout-everywhere', END_ALL, async (request, reply) => {
     const visitor = await visitorOf(deps, request)
     if (!visitor.ok) return sendFault(reply, visitor.fault)
-    const ended = await endAllSessions(deps, visitor.value.userId, addressOf(request))
+    const ended = await endAllSessions(deps, visitor.value.userId, eventAddressOf(deps, request))
     takeCookie(reply)
     return reply.send({ ended })
   })

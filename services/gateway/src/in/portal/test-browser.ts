@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { eventMaker, type FluxgateEvent, parseEvent } from '@fluxgate/contracts'
 import { type Database, migrateToLatest, openDatabase } from '@fluxgate/read-model'
 import { createSessions, LiveSessions, type Sessions } from '@fluxgate/session'
@@ -6,8 +6,10 @@ import { createDatabase, type PostgresServer, SESSION_KEYS, startPostgres } from
 import Fastify, { type FastifyInstance, type InjectOptions, type LightMyRequestResponse } from 'fastify'
 import { monotonicFactory } from 'ulid'
 import type { Accounts, LiveSession } from '../../core/accounts/accounts.ts'
+import { deviceCookies } from '../../core/accounts/device-cookie.ts'
 import { DEFAULT_GUARD_LIMITS, LoginGuard } from '../../core/accounts/login-guard.ts'
 import { openAccounts } from '../../out/accounts/accounts.ts'
+import { openPasswordStrength } from '../../out/accounts/password-strength.ts'
 import { createPasswords } from '../../out/accounts/passwords.ts'
 import { assertTold } from '../openapi/test-conformity.ts'
 import { type PortalDeps, registerPortal } from './portal.ts'
@@ -40,9 +42,17 @@ export async function startPortal(changes: Partial<PortalDeps> = {}): Promise<Te
   const live = new LiveSessions<LiveSession>({ find: id => accounts.findLiveSession(id, Date.now()) })
   const events: FluxgateEvent[] = []
   const logged: unknown[] = []
+  const strength = stack.use(openPasswordStrength(error => logged.push(error)))
   const deps: PortalDeps = {
     accounts,
     passwords: await createPasswords(),
+    strength,
+    devices: deviceCookies([SESSION_KEYS.privateKey], randomBytes, Date.now),
+    registrationMode: async () => ({ kind: 'open' }),
+    addressOf: request => request.ip,
+    eventAddress: address => address,
+    resolveAddress: async text => text,
+    accountHash: email => createHash('md5').update(email).digest('hex'),
     sessions,
     live,
     make: eventMaker('/gateway/test/boot', monotonicFactory(), Date.now),
@@ -87,15 +97,19 @@ export function patientGuard(): LoginGuard {
   return new LoginGuard({ ...DEFAULT_GUARD_LIMITS, pair: patient, account: patient, address: patient })
 }
 
-/** A browser with its one cookie, on a page of the gateway's own. */
+/** A browser with its cookies, on a page of the gateway's own. */
 export class Browser {
   readonly #app: FastifyInstance
   readonly #headers: Record<string, string>
+  readonly #address: string
   cookie: string | undefined
+  /** The device cookie. */
+  device: string | undefined
 
-  constructor(app: FastifyInstance, headers: Record<string, string> = {}) {
+  constructor(app: FastifyInstance, headers: Record<string, string> = {}, address = '127.0.0.1') {
     this.#app = app
     this.#headers = headers
+    this.#address = address
   }
 
   async send(
@@ -103,15 +117,20 @@ export class Browser {
     path: string,
     body?: object,
   ): Promise<LightMyRequestResponse> {
+    const cookies = [
+      ...(this.cookie === undefined ? [] : [`__Host-fluxgate=${this.cookie}`]),
+      ...(this.device === undefined ? [] : [`__Host-fluxgate-device=${this.device}`]),
+    ]
     const options: InjectOptions = {
       method,
       url: `/portal${path}`,
+      remoteAddress: this.#address,
       headers: {
         host: 'gateway.example',
         'sec-fetch-site': 'same-origin',
         'user-agent': 'a browser',
         ...this.#headers,
-        ...(this.cookie === undefined ? {} : { cookie: `__Host-fluxgate=${this.cookie}` }),
+        ...(cookies.length === 0 ? {} : { cookie: cookies.join('; ') }),
       },
       ...(body === undefined ? {} : { payload: body }),
     }
@@ -119,13 +138,16 @@ export class Browser {
     assertTold('public', method, `/portal${path}`, { status: answer.statusCode, body: answer.body })
     const set = answer.cookies.find(cookie => cookie.name === '__Host-fluxgate')
     if (set) this.cookie = set.value === '' ? undefined : set.value
+    this.device =
+      answer.cookies.find(cookie => cookie.name === '__Host-fluxgate-device')?.value ?? this.device
     return answer
   }
 
   get = (path: string) => this.send('GET', path)
   post = (path: string, body?: object) => this.send('POST', path, body)
   delete = (path: string) => this.send('DELETE', path)
-  register = (email: string, password = PASSWORD) => this.post('/register', { email, password })
+  register = (email: string, password = PASSWORD, invitation?: string) =>
+    this.post('/register', { email, password, ...(invitation === undefined ? {} : { invitation }) })
   logIn = (email: string, password = PASSWORD) => this.post('/login', { email, password })
 }
 

@@ -1,4 +1,5 @@
 import {
+  DEVICE_COOKIE,
   type IssuedSession,
   type LiveSessions,
   SESSION_COOKIE,
@@ -11,11 +12,17 @@ import { randomText } from '../../core/accounts/api-key.ts'
 import { done, type Outcome, refused } from '../../core/accounts/fault.ts'
 import type { PortalTools } from '../../core/accounts/portal-tools.ts'
 import type { Visit } from '../../core/accounts/visit.ts'
-import { shortText } from '../../core/exchange/call.ts'
+import { agentProducts } from '../../core/edge/agent-products.ts'
 
 export interface VisitorDeps extends PortalTools {
   readonly sessions: Sessions
   readonly live: LiveSessions<LiveSession>
+  /** The client's address; for limits only. */
+  readonly addressOf: (request: FastifyRequest) => string
+  /** The address as events and tables have it. */
+  readonly eventAddress: (address: string) => string
+  /** The clear address of what events have, for as long as it is stored. */
+  readonly resolveAddress: (text: string) => Promise<string | undefined>
 }
 
 /** A path's part that can be an id of ours; of anything else there is nothing, and no database is asked. */
@@ -37,19 +44,33 @@ export async function visitorOf(deps: VisitorDeps, request: FastifyRequest): Pro
 }
 
 export function visitOf(deps: VisitorDeps, request: FastifyRequest): Visit<IssuedSession> {
+  const address = deps.addressOf(request)
   return {
-    address: addressOf(request),
-    agent: shortText(request.headers['user-agent'] ?? ''),
+    address,
+    eventAddress: deps.eventAddress(address),
+    agent: agentProducts(request.headers['user-agent'] ?? ''),
+    deviceCookie: request.cookies[DEVICE_COOKIE],
     issue: who => deps.sessions.issue({ id: randomText(SESSION_ID_CHARS, deps.random), ...who }),
   }
 }
 
-export function addressOf(request: FastifyRequest): string {
-  return shortText(request.ip)
+/** The sender's address as events have it. */
+export function eventAddressOf(deps: VisitorDeps, request: FastifyRequest): string {
+  return deps.eventAddress(deps.addressOf(request))
 }
 
 export function giveCookie(reply: FastifyReply, { token }: IssuedSession, ttlSeconds: number): void {
   reply.setCookie(SESSION_COOKIE, token, { ...SESSION_COOKIE_OPTIONS, maxAge: ttlSeconds })
+}
+
+/** For its owner to see: empty when the clear address is no longer stored, or cannot be asked for. */
+export async function shownAddress(deps: VisitorDeps, text: string): Promise<string> {
+  return (await deps.resolveAddress(text).catch(() => undefined)) ?? ''
+}
+
+/** Stays when the session ends: it says that this browser was let in once, and opens nothing. */
+export function giveDeviceCookie(reply: FastifyReply, value: string, maxAgeSeconds: number): void {
+  reply.setCookie(DEVICE_COOKIE, value, { ...SESSION_COOKIE_OPTIONS, maxAge: maxAgeSeconds })
 }
 
 export function takeCookie(reply: FastifyReply): void {

@@ -8,8 +8,10 @@ import { monotonicFactory } from 'ulid'
 import { issueKey } from '../../core/accounts/account-keys.ts'
 import type { Accounts, AccountTools } from '../../core/accounts/accounts.ts'
 import { administer } from '../../core/accounts/admin-accounts.ts'
+import { createEstimator } from '../../core/accounts/estimate-strength.ts'
 import { AccountsUnavailable } from '../../core/accounts/fault.ts'
 import { ensureFirstOperator } from '../../core/accounts/first-operator.ts'
+import { KNOWN } from '../../core/accounts/passwords.ts'
 import { openAccounts } from './accounts.ts'
 import { createPasswords } from './passwords.ts'
 
@@ -138,9 +140,12 @@ describe('an administrator', () => {
   })
 })
 
+const estimate = createEstimator()
+const strength = { estimate: async (...given: Parameters<typeof estimate>) => estimate(...given) }
+
 describe('the first operator', () => {
   test('is made once, and keeps the password that he has', async () => {
-    const all = { ...tools, passwords: await createPasswords({ memoryKib: 1_024 }) }
+    const all = { ...tools, passwords: await createPasswords({ memoryKib: 1_024 }), strength }
     const operator = await ensureFirstOperator(all, { email: 'Ops@Example.com', password: PASSWORD })
     assert.deepEqual([operator.role, operator.tier, operator.email], ['operator', 'pro', 'ops@example.com'])
     assert.deepEqual(factsAbout(operator.id), [['registered', 'system']])
@@ -153,7 +158,7 @@ describe('the first operator', () => {
   })
 
   test('is made by one of two nodes that start at once', async () => {
-    const all = { ...tools, passwords: await createPasswords({ memoryKib: 1_024 }) }
+    const all = { ...tools, passwords: await createPasswords({ memoryKib: 1_024 }), strength }
     const both = await Promise.all(
       [1, 2].map(() => ensureFirstOperator(all, { email: 'two@example.com', password: PASSWORD })),
     )
@@ -168,10 +173,13 @@ describe('the first operator', () => {
     const session = { userId: 'eve', createdAt: NOW, expiresAt: NOW + 1_000, address: '::1', agent: '' }
     await accounts.createSession({ ...session, id: 'eves-session' })
     await issueKey(tools, { userId: 'eve', name: '', actor: 'self' })
-    await ensureFirstOperator({ ...tools, passwords }, { email: 'boss@example.com', password: PASSWORD })
+    await ensureFirstOperator(
+      { ...tools, passwords, strength },
+      { email: 'boss@example.com', password: PASSWORD },
+    )
     const boss = await accounts.findUserById('eve')
     assert.equal(boss?.role, 'operator')
-    assert.equal(await passwords.verify(boss?.passwordHash ?? undefined, PASSWORD), 'right')
+    assert.equal(await passwords.verify(boss?.passwordHash ?? undefined, PASSWORD, KNOWN), 'right')
     assert.equal(await accounts.findLiveSession('eves-session', NOW), undefined)
     assert.ok((await accounts.listKeys('eve')).every(key => key.revokedAt !== null))
     assert.deepEqual(factsAbout('eve').slice(1), [
@@ -181,7 +189,7 @@ describe('the first operator', () => {
   })
 
   test('has no password that everybody has', async () => {
-    const all = { ...tools, passwords: await createPasswords({ memoryKib: 1_024 }) }
+    const all = { ...tools, passwords: await createPasswords({ memoryKib: 1_024 }), strength }
     await assert.rejects(
       ensureFirstOperator(all, { email: 'x@example.com', password: 'Password2026' }),
       /OPERATOR_PASSWORD/,
