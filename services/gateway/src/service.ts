@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
-import { eventMaker, type OutgoingEvent, SharedRoom, type TierName } from '@fluxgate/contracts'
+import { checkedMaker, eventMaker, type OutgoingEvent, SharedRoom, type TierName } from '@fluxgate/contracts'
 import { addressIdentity } from '@fluxgate/contracts/address-identity'
 import { connectNats, EventPublisher, ensureTopology, openPenaltyBox, watchBucket } from '@fluxgate/nats'
 import { createIds, createMetrics, type Log } from '@fluxgate/runtime'
@@ -93,7 +93,7 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
   const { keptAfterAckMs } = config.spool
   const publisher = stack.use(new EventPublisher(link, { keptAfterAckMs, gatherMs: GATHER_MS }, spool))
   const source = `/gateway/${config.node}/${boot.toLowerCase()}`
-  const make = eventMaker(source, newId, epochMs)
+  const make = checkedMaker(eventMaker(source, newId, epochMs))
   const append = (event: OutgoingEvent) => {
     if (!taken.covers(event)) publisher.append(event)
   }

@@ -43,12 +43,10 @@ describe('what an upstream reports', () => {
     }
   })
 
-  it('ends a request with the status as it came when HTTP has no name for it', async () => {
-    await using stand = await startStand(answering({ model: 'm' }, 799))
-    const response = await ask(stand)
-    assert.equal(response.status, 799)
-    const [ending] = [...stand.named('requests.completed'), ...stand.named('requests.failed')]
-    assert.equal(ending!.data.status, 799)
+  it('fails a request, and settles nothing, when its status is none of HTTP’s classes', async () => {
+    await using stand = await startStand(answering({ model: 'm', usage }, 799))
+    assert.equal((await ask(stand)).status, 502)
+    assert.equal(stand.named('requests.failed')[0]!.data.status, 502)
     assert.equal(stand.named('tokens.settled')[0]!.data.total, 0)
   })
 
@@ -123,6 +121,35 @@ describe('a rerank', () => {
       await ask(stand, '/v1/rerank', { messages: undefined, query: 'q', documents: ['a'] })
       const [settled] = stand.named('tokens.settled')
       assert.deepEqual([settled!.data.total, settled!.data.source], [260, 'reported'])
+    }
+  })
+
+  it('is counted by its query and documents when nothing is reported', async () => {
+    const asked: Array<{ prompt: boolean; answer: boolean }> = []
+    await using stand = await startStand(answering({ results: [{ index: 0 }] }), {
+      count(ask, done) {
+        asked.push({ prompt: ask.body !== undefined, answer: ask.answer !== undefined })
+        done({ prompt: 31, completion: 0 })
+      },
+    })
+    await ask(stand, '/v1/rerank', { messages: undefined, query: 'q', documents: ['a', 'b'] })
+    const [settled] = stand.named('tokens.settled')
+    assert.deepEqual([settled!.data.usage, settled!.data.source], [{ input: 31, output: 0 }, 'counted'])
+    assert.deepEqual(asked, [{ prompt: true, answer: false }])
+  })
+})
+
+describe('a call that generates nothing', () => {
+  it('settles no tokens when it counts or moderates, whatever its answer says', async () => {
+    for (const [path, answer] of [
+      ['/v1/messages/count_tokens', { input_tokens: 5_005 }],
+      ['/v1/responses/input_tokens', { object: 'response.input_tokens', input_tokens: 5_005 }],
+      ['/v1/moderations', { model: 'omni-moderation', results: [] }],
+    ] as const) {
+      await using stand = await startStand(answering(answer))
+      assert.equal((await ask(stand, path, { input: 'x'.repeat(20_000) })).status, 200)
+      assert.equal(stand.named('tokens.settled')[0]!.data.total, 0, path)
+      assert.equal(stand.named('requests.completed').length, 1)
     }
   })
 })

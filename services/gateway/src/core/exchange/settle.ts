@@ -7,6 +7,7 @@ import {
   totalTokens,
   type Usage,
 } from '@fluxgate/contracts'
+import type { Route } from '../routes/route-table.ts'
 import type { Counted } from '../usage/count.ts'
 import { rawText } from '../usage/raw-usage.ts'
 import type { Counts, ReportedUsage } from '../usage/reported.ts'
@@ -31,8 +32,7 @@ export interface Settlement {
 interface Reserved {
   readonly reserved: number
   readonly promptEstimate: number
-  /** What its route is charged for: see `Charge`. */
-  readonly route?: { readonly charge: 'generation' | 'prompt' | 'request' }
+  readonly route?: Pick<Route, 'charge'>
 }
 
 /** What is settled: the admission's figures, and by what the call is paid. */
