@@ -236,7 +236,7 @@ describe('a token of the issuer', () => {
     assert.deepEqual([status, code], [401, 'invalid_api_key'])
     await ask('a.b.c')
     await eventually(async () => {
-      const reasons = (await gateways.facts('AUTH', 'anonymous'))
+      const reasons = (await gateways.facts('REFUSALS', 'anonymous'))
         .filter(({ type }) => type === 'fluxgate.auth.key_rejected')
         .map(({ data }) => (data as { reason: string }).reason)
       for (const reason of ['expired', 'unknown', 'malformed']) assert.ok(reasons.includes(reason), reason)
