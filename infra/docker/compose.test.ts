@@ -84,9 +84,15 @@ test('each container has the tokens and keys of its purpose, and no others', () 
     return names.length > 0 ? [[name, names.sort()] as const] : []
   })
   assert.deepEqual(Object.fromEntries(held), {
-    gateway: ['ADMIN_TOKEN', 'ADMIN_TOKEN_DASHBOARD', 'METRICS_TOKEN', 'SESSION_PRIVATE_KEY'],
+    gateway: [
+      'ADMIN_TOKEN',
+      'ADMIN_TOKEN_DASHBOARD',
+      'FORWARD_TOKEN',
+      'METRICS_TOKEN',
+      'SESSION_PRIVATE_KEY',
+    ],
     mcp: ['MCP_TOKEN', 'SESSION_PUBLIC_KEY'],
-    dashboard: ['ADMIN_TOKEN_DASHBOARD', 'SESSION_PUBLIC_KEY'],
+    dashboard: ['ADMIN_TOKEN_DASHBOARD', 'FORWARD_TOKEN', 'SESSION_PUBLIC_KEY'],
   })
   assert.deepEqual(secrets, { 'metrics-token': { environment: 'METRICS_TOKEN' } })
 })
