@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { BUCKETS, isAddressHash, jsonParser } from '@fluxgate/contracts'
+import { BUCKETS, ClearAddress, isAddressHash, jsonParser } from '@fluxgate/contracts'
 import { Bucket, type NatsLink, RevisionConflict } from '@fluxgate/nats'
 import Type, { type Static } from 'typebox'
 import { AddressHashes, type AddressKey, periodAt } from '../core/edge/address-keys.ts'
@@ -8,7 +8,6 @@ const StoredKey = Type.Object(
   { secret: Type.String({ pattern: '^[\\w-]{43}$' }) },
   { additionalProperties: false },
 )
-const ClearAddress = Type.Object({ address: Type.String({ maxLength: 64 }) }, { additionalProperties: false })
 
 const SECRET_BYTES = 32
 /** A clear address is stored again after a day of use, so that it can be resolved while it is used. */
