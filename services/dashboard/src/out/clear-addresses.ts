@@ -12,7 +12,8 @@ export type ShowAddress = (text: string) => string
 export async function clearAddresses(link: NatsLink, texts: Iterable<string | null>): Promise<ShowAddress> {
   const bucket = new Bucket(link, BUCKETS.addresses, jsonParser(ClearAddress))
   const hashes = [...new Set(texts)]
-    .filter(text => text !== null && isAddressHash(text))
+    .filter(text => text !== null)
+    .filter(isAddressHash)
     .slice(0, MAX_LOOKUPS)
   const clear = new Map<string, string>()
   for (let at = 0; at < hashes.length && link.isConnected(); at += AT_ONCE) {
