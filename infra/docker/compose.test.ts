@@ -84,11 +84,39 @@ test('each container has the tokens and keys of its purpose, and no others', () 
     return names.length > 0 ? [[name, names.sort()] as const] : []
   })
   assert.deepEqual(Object.fromEntries(held), {
-    gateway: ['ADMIN_TOKEN', 'ADMIN_TOKEN_DASHBOARD', 'METRICS_TOKEN', 'SESSION_PRIVATE_KEY'],
+    gateway: [
+      'ADMIN_TOKEN',
+      'ADMIN_TOKEN_DASHBOARD',
+      'FORWARD_TOKEN',
+      'METRICS_TOKEN',
+      'SESSION_PRIVATE_KEY',
+    ],
     mcp: ['MCP_TOKEN', 'SESSION_PUBLIC_KEY'],
-    dashboard: ['ADMIN_TOKEN_DASHBOARD', 'SESSION_PUBLIC_KEY'],
+    dashboard: ['ADMIN_TOKEN_DASHBOARD', 'FORWARD_TOKEN', 'SESSION_PUBLIC_KEY'],
   })
   assert.deepEqual(secrets, { 'metrics-token': { environment: 'METRICS_TOKEN' } })
+})
+
+test('the dashboard has the certificate of the gateway, and nothing else of its volume', () => {
+  const { services } = parse(text, { merge: true }) as {
+    services: Record<
+      string,
+      { volumes?: string[]; entrypoint?: string[]; command?: string[]; environment?: Record<string, string> }
+    >
+  }
+  const mounts = (volume: string) =>
+    Object.entries(services).flatMap(([name, { volumes = [] }]) =>
+      volumes.filter(mount => mount.startsWith(`${volume}:`)).map(mount => `${name} ${mount}`),
+    )
+  assert.deepEqual(mounts('gateway'), ['gateway gateway:/data', 'gateway-certificate gateway:/data:ro'])
+  assert.deepEqual(mounts('gateway-certificate'), [
+    'gateway-certificate gateway-certificate:/tls',
+    'dashboard gateway-certificate:/gateway:ro',
+  ])
+  const { entrypoint = [], command = [] } = services['gateway-certificate']!
+  assert.deepEqual([...entrypoint, ...command], ['cp', '/data/tls/cert.pem', '/tls/cert.pem'])
+  assert.equal(services.gateway!.environment?.FLUXGATE_DATA_DIR, '/data')
+  assert.equal(services.dashboard!.environment?.GATEWAY_CA_PATH, '/gateway/cert.pem')
 })
 
 test('no secret has a value here', () => {

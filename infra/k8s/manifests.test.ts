@@ -271,8 +271,14 @@ describe('the environment of each pod', () => {
 
   it('gives each pod the tokens and keys of its purpose, and no others', () => {
     const purposes = {
-      gateway: ['ADMIN_TOKEN', 'ADMIN_TOKEN_DASHBOARD', 'METRICS_TOKEN', 'SESSION_PRIVATE_KEY'],
-      dashboard: ['ADMIN_TOKEN_DASHBOARD', 'SESSION_PUBLIC_KEY'],
+      gateway: [
+        'ADMIN_TOKEN',
+        'ADMIN_TOKEN_DASHBOARD',
+        'FORWARD_TOKEN',
+        'METRICS_TOKEN',
+        'SESSION_PRIVATE_KEY',
+      ],
+      dashboard: ['ADMIN_TOKEN_DASHBOARD', 'FORWARD_TOKEN', 'SESSION_PUBLIC_KEY'],
       mcp: ['MCP_TOKEN', 'SESSION_PUBLIC_KEY'],
     } as Record<string, string[]>
     for (const workload of OURS) {

@@ -1,6 +1,13 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import { type FluxgateEvent, jsonParser, LimitsPolicy, ThrottleShadowed } from '@fluxgate/contracts'
+import {
+  BUCKETS,
+  ClearAddress,
+  type FluxgateEvent,
+  jsonParser,
+  LimitsPolicy,
+  ThrottleShadowed,
+} from '@fluxgate/contracts'
 import { Bucket, replay } from '@fluxgate/nats'
 import type { NewRow } from '@fluxgate/read-model'
 import { eventually } from '@fluxgate/testing'
@@ -165,6 +172,17 @@ describe('usage over a range', () => {
         ...{ key_id: 'portal', actor: 'admin', detail: '{"from":"free","to":"pro"}' },
       })
       .execute()
+    const hashes = ['a_00000000000000000001', 'a_00000000000000000002']
+    const login = { fact: 'login_succeeded', user_id: 'u_dave', key_id: 'portal', detail: '{}' }
+    for (const [i, address] of hashes.entries()) {
+      const at = new Date(Date.now() - (i + 1) * 1_000)
+      await stand.db
+        .insertInto('auth_events')
+        .values({ ...login, event_id: `login${i}`, sequence: 2 + i, at, address })
+        .execute()
+    }
+    const addresses = new Bucket(stand.link, BUCKETS.addresses, jsonParser(ClearAddress))
+    await addresses.put(hashes[0]!, { address: '203.0.113.7' })
     const detail = await eventually(async () => {
       const view = await api.read<IdentityDetail>('/api/identities/u_dave.k_1?range=1h')
       assert.equal(view.usage.limits[0]?.throttle?.capacity, 50)
@@ -175,7 +193,12 @@ describe('usage over a range', () => {
     assert.equal(detail.usage.limits[0]?.tokensLeft, 50, 'a bucket that was not used is full')
     assert.deepEqual(
       detail.timeline.map(({ fact, text }) => [fact, text]),
-      [['tier_changed', 'free → pro']],
+      [
+        ['tier_changed', 'free → pro'],
+        ['login_succeeded', `from 203.0.113.7 (${hashes[0]})`],
+        // The clear address has been deleted.
+        ['login_succeeded', `from ${hashes[1]}`],
+      ],
     )
     assert.equal((await api.get('/api/identities/nonsense')).status, 400)
     const unknown = await api.read<IdentityDetail>('/api/identities/u_who.k_9')

@@ -36,6 +36,7 @@ import { registerStatus } from './in/status.ts'
 import { adminAccounts } from './out/accounts/admin-accounts.ts'
 import { openCredentials } from './out/accounts/credentials.ts'
 import { openFailedLogins } from './out/accounts/failed-logins.ts'
+import { forgetAddressesOf } from './out/accounts/forget-addresses.ts'
 import { openIdentities } from './out/accounts/identities.ts'
 import { openClientAddresses } from './out/client-addresses.ts'
 import { createResolver } from './out/dns/resolver.ts'
@@ -307,6 +308,7 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
       onKeyRevoked: directory.evictKey,
       onUserChanged: directory.evictUser,
       onSessionEnded: id => live.evict(id),
+      forgetAddresses: forgetAddressesOf(link, addresses.forgetAddresses, epochMs),
       readLimits: books.readLimits,
     }),
     penaltyBox,

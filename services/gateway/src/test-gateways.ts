@@ -26,6 +26,7 @@ const log = createLog('gateway', 'silent')
 export interface TestGateways extends AsyncDisposable {
   readonly nodes: readonly Gateway[]
   readonly nats: NatsServer
+  readonly databaseUrl: string
   /** One more node, which the caller stops. */
   start(name: string, env?: Record<string, string>): Promise<Gateway>
   /** A model call at a node with this bearer token; its status. */
@@ -93,6 +94,7 @@ export async function startGateways(
   return {
     nodes,
     nats,
+    databaseUrl,
     start,
     async call(node, token) {
       const response = await fetch(`http://127.0.0.1:${nodes[node]!.publicPort}/v1/chat/completions`, {

@@ -48,6 +48,12 @@ export const GatewayNode = Type.Object(
 )
 export type GatewayNode = Static<typeof GatewayNode>
 
+/** The address, or /64 of an IPv6 address, that a hash in events is of. Value of bucket `addresses` under the hash. */
+export const ClearAddress = Type.Object(
+  { address: Type.String({ maxLength: 64 }) },
+  { additionalProperties: false },
+)
+
 /** What follows from a finding. What is absent is as in the policy's `penalty`; `block` is a throttle that lets nothing pass. */
 export const GuardAction = Type.Object(
   {

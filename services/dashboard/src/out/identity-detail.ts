@@ -1,4 +1,5 @@
 import type { Identity } from '@fluxgate/contracts'
+import type { NatsLink } from '@fluxgate/nats'
 import {
   authEvents,
   budgetCrossings,
@@ -9,12 +10,14 @@ import {
 import type { RangeName } from '../core/range.ts'
 import { timelineOf } from '../core/timeline.ts'
 import type { IdentityDetail, KeyView } from '../core/wire-usage.ts'
+import { clearAddresses } from './clear-addresses.ts'
 import type { LimitsOf } from './limits.ts'
 import { namesOf } from './names.ts'
 import { usageView } from './usage-views.ts'
 
 export interface DetailSources {
   readonly db: Database
+  readonly link: NatsLink
   readonly limitsOf: LimitsOf
   readonly nowMs: () => number
   readonly listRows: number
@@ -22,7 +25,7 @@ export interface DetailSources {
 
 /** All that is known of one identity. One that nobody knows has an empty page: the log may know it yet. */
 export async function identityDetail(
-  { db, limitsOf, nowMs, listRows: limit }: DetailSources,
+  { db, link, limitsOf, nowMs, listRows: limit }: DetailSources,
   { user, key }: Identity,
   range: RangeName,
 ): Promise<IdentityDetail> {
@@ -35,10 +38,15 @@ export async function identityDetail(
     budgetCrossings(db, { user, limit }),
   ])
   const limits = await limitsOf(user, account?.tier ?? '', [key])
+  // What the portal or an operator did to the user counts for every key; another key's own facts do not.
+  const facts = auth.items.filter(({ keyId }) => keyId === key || !keys.some(({ id }) => id === keyId))
+  const showAddress = await clearAddresses(
+    link,
+    facts.map(({ address }) => address),
+  )
   const timeline = timelineOf(
     {
-      // What the portal or an operator did to the user counts for every key; another key's own facts do not.
-      auth: auth.items.filter(({ keyId }) => keyId === key || !keys.some(({ id }) => id === keyId)),
+      auth: facts.map(fact => ({ ...fact, address: fact.address && showAddress(fact.address) })),
       throttles: throttles.items,
       incidents: incidents.items.filter(({ keyId }) => keyId === key),
       budgets: budgets.items.filter(({ keyId }) => keyId === key),

@@ -47,6 +47,16 @@ describe('the address book', () => {
     assert.equal(restarted.hashes.previousTextOf(now), before)
   })
 
+  test('forgets an address that is stored and one that waits to be, when it is asked to', async () => {
+    await using book = await openAddressBook(link, () => 300.5 * ADDRESS_KEY_PERIOD_MS, quiet)
+    const [stored, other] = ['203.0.113.8', '203.0.113.9'].map(address => book.hashes.textOf(address))
+    await eventually(async () => assert.equal(await book.resolve(stored!), '203.0.113.8'))
+    const waiting = book.hashes.textOf('203.0.113.10')
+    await book.forget([stored!, waiting, 'admin'])
+    assert.deepEqual([await book.resolve(stored!), await book.resolve(waiting)], [undefined, undefined])
+    await eventually(async () => assert.equal(await book.resolve(other!), '203.0.113.9'))
+  })
+
   test('keeps keys for two periods and addresses for three days, and publishes neither on core NATS', async () => {
     const configOf = async (bucket: string) => (await link.manager.streams.info(`KV_${bucket}`)).config
     const [keys, addresses] = [await configOf(BUCKETS.addressKeys), await configOf(BUCKETS.addresses)]

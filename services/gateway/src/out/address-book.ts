@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { BUCKETS, isAddressHash, jsonParser } from '@fluxgate/contracts'
+import { BUCKETS, ClearAddress, isAddressHash, jsonParser } from '@fluxgate/contracts'
 import { Bucket, type NatsLink, RevisionConflict } from '@fluxgate/nats'
 import Type, { type Static } from 'typebox'
 import { AddressHashes, type AddressKey, periodAt } from '../core/edge/address-keys.ts'
@@ -8,7 +8,6 @@ const StoredKey = Type.Object(
   { secret: Type.String({ pattern: '^[\\w-]{43}$' }) },
   { additionalProperties: false },
 )
-const ClearAddress = Type.Object({ address: Type.String({ maxLength: 64 }) }, { additionalProperties: false })
 
 const SECRET_BYTES = 32
 /** A clear address is stored again after a day of use, so that it can be resolved while it is used. */
@@ -23,6 +22,8 @@ export interface AddressBook extends AsyncDisposable {
   readonly hashes: AddressHashes
   /** The clear address of a hash while it is stored (3 days); what is no hash is what it is. */
   resolve(text: string): Promise<string | undefined>
+  /** Deletes the clear addresses of these hashes. One that is used again later, by anyone, is stored again. */
+  forget(texts: Iterable<string>): Promise<void>
   /** Takes the key of the present period on; called by a timer. */
   rotate(): Promise<void>
 }
@@ -62,6 +63,11 @@ export async function openAddressBook(
     })
   }
 
+  /** The marker of a deletion is as large as nothing, and ages as addresses do. */
+  async function deleteStored(hash: string): Promise<void> {
+    if ((await addresses.get(hash)) !== undefined) await addresses.delete(hash)
+  }
+
   const period = periodAt(epochMs())
   const current = await takeKey(keys, period)
   const hashes = new AddressHashes(current, remember)
@@ -86,6 +92,15 @@ export async function openAddressBook(
     async resolve(text) {
       if (!isAddressHash(text)) return text
       return (await addresses.get(text))?.value.address
+    },
+    async forget(texts) {
+      const wanted = Iterator.from(texts).filter(isAddressHash).toArray()
+      for (const hash of wanted) waiting.delete(hash)
+      // What is being stored now must not come after the deletion.
+      await storing
+      for (let at = 0; at < wanted.length; at += AT_ONCE) {
+        await Promise.all(wanted.slice(at, at + AT_ONCE).map(deleteStored))
+      }
     },
     async [Symbol.asyncDispose]() {
       closed = true

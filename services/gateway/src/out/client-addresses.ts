@@ -8,6 +8,8 @@ export interface ClientAddresses extends AsyncDisposable {
   eventAddress(address: string): string
   /** The clear address of what events have, while it is stored. */
   resolveAddress(text: string): Promise<string | undefined>
+  /** Deletes the clear addresses of what events have. */
+  forgetAddresses(texts: Iterable<string>): Promise<void>
   /** By which events count an account. */
   accountHash(normalisedEmail: string): string
   /** The throttle in force of an identity; of an address also one that has its hash of before the last rotation. */
@@ -36,6 +38,7 @@ export async function openClientAddresses(link: NatsLink, deps: ClientAddressDep
     throttleOf,
     eventAddress: address => hashes.textOf(address),
     resolveAddress: book.resolve,
+    forgetAddresses: book.forget,
     accountHash: email => hashes.accountOf(email),
     barredMs: address => barredMs(throttleOf(identityText(identityOf(hashes.textOf(address)))), epochMs()),
     onGuard: policy => hashes.allow(policy?.allow?.addresses ?? []),

@@ -16,6 +16,8 @@ import { endAllSessions } from './visit.ts'
 
 export interface AdminTools extends AccountTools {
   readonly readLimits: () => Promise<LimitsPolicy>
+  /** Deletes the clear addresses of the hashes in a user's events. */
+  readonly forgetAddresses?: (userId: string) => Promise<void>
   /** Who orders it, in events; absent: `admin`. */
   readonly actor?: string
 }
