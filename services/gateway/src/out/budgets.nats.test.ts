@@ -33,7 +33,7 @@ it('a settlement whose fold throws is skipped and counted, and its neighbours ar
         ...{ usage: { input: 0, output: total }, total, reserved: total, progressed: 0, source: 'reported' },
       }),
     )
-  await Promise.all([settle('req_1', 10), settle('req_bad', 100), settle('req_3', 20)])
+  await Promise.all([settle('req_000000000001', 10), settle('req_00000000000b', 100), settle('req_000000000003', 20)])
 
   const path = join(directory, 'budgets.json')
   const tools = { ...{ path, limits: LIMITS, make, epochMs: Date.now, log }, append() {} }
@@ -41,12 +41,12 @@ it('a settlement whose fold throws is skipped and counted, and its neighbours ar
   const { table } = budgets
   const fold = table.fold.bind(table)
   table.fold = (reading, fact, ...rest) => {
-    if (fact.request === 'req_bad') throw new Error('thrown by the ledger')
+    if (fact.request === 'req_00000000000b') throw new Error('thrown by the ledger')
     fold(reading, fact, ...rest)
   }
   budgets.setBudgets([DAILY])
   assert.ok(await budgets.whenLoaded(10_000))
-  await settle('req_4', 5)
+  await settle('req_000000000004', 5)
   const used = () => table.ledgers()[0]!.standing('u1.k1', Date.now()).used.tokens
   await eventually(() => assert.equal(used(), 35))
   assert.equal(budgets.skipped, 1)
