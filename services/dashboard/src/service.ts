@@ -97,7 +97,8 @@ export async function startDashboard(
   const make = eventMaker(`/dashboard/${boot}`, ulid, nowMs)
   const penaltyBox = openPenaltyBox(link, publisher, make)
   const parts = { ...{ config, log, nowMs, db, link, publisher, make, penaltyBox }, gatewayCa }
-  const picture = followLog(stack, parts, new LiveHub(boot, config.limits, nowMs()))
+  const onFault = (error: unknown) => log.error({ err: error }, 'a live page was ended')
+  const picture = followLog(stack, parts, new LiveHub(boot, config.limits, nowMs(), onFault))
 
   const app = await buildApp(appParts(stack, parts, picture, overrides.pageDir ?? BUILT_PAGE))
   stack.defer(() => app.close())

@@ -244,6 +244,7 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
     hsts: config.tlsFiles !== undefined,
     overloaded: () => overload.reason !== undefined,
     onRefused: code => refusedAtEdge(code),
+    onFault: error => log.error({ err: error }, 'a connection was ended by an error of the gateway'),
   })
   const tlsFiles =
     tls && config.tlsFiles

@@ -2,9 +2,10 @@ import assert from 'node:assert/strict'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { describe, it } from 'node:test'
+import { describe, it, mock } from 'node:test'
 import { type DataOf, GuardPolicy, jsonParser, KeyRejected, type PolicyChanged } from '@fluxgate/contracts'
 import { addressIdentity } from '@fluxgate/contracts/address-identity'
+import { Fold } from '@fluxgate/guard-core'
 import { Bucket, DEAD_LETTER_HEADERS, ensureTopology } from '@fluxgate/nats'
 import { eventually } from '@fluxgate/testing'
 import { startGuard } from './service.ts'
@@ -241,6 +242,32 @@ describe('the guard', () => {
     assert.equal(letter.header.get(DEAD_LETTER_HEADERS.consumer), 'guard')
     assert.equal(letter.header.get(DEAD_LETTER_HEADERS.sequence), '1')
     assert.equal(letter.string(), 'garbage')
+  })
+
+  it('makes a dead letter of an event whose handling throws, and folds its neighbours once', async () => {
+    await using bench = await startGuardBench()
+    const guard = await bench.lead()
+    const { fold } = Fold.prototype
+    mock.method(Fold.prototype, 'fold', function (this: Fold, ...args: Parameters<typeof fold>) {
+      const { data } = args[0].event
+      if ('user' in data && data.user === bob.user) throw new Error('thrown by a rule')
+      return fold.apply(this, args)
+    })
+    try {
+      await Promise.all([bench.settle(ada, 100), bench.settle(bob, 900), bench.settle(ada, 300)])
+      const letter = await eventually(() => bench.link.manager.streams.getMessage('DEADLETTER', { seq: 1 }))
+      assert.equal(letter.header.get(DEAD_LETTER_HEADERS.consumer), 'guard')
+      assert.match(letter.header.get(DEAD_LETTER_HEADERS.reason), /thrown by a rule/)
+      // 400 tokens are allowed, and would not be if a batch were folded twice.
+      await pause(300)
+      assert.equal(await throttleOf(bench), undefined)
+      await bench.settle(ada, 300)
+      await eventually(async () => assert.ok(await throttleOf(bench)))
+      assert.ok(guard.isLeader())
+      assert.equal((await bench.link.manager.streams.info('DEADLETTER')).state.messages, 1)
+    } finally {
+      mock.restoreAll()
+    }
   })
 
   it('goes on when the server was killed and came back', async () => {

@@ -219,6 +219,7 @@ describe('the HTTP face', () => {
     assert.equal((await post(HEADERS, '{"__proto__": {}}')).status, 400)
     assert.equal((await post({ ...HEADERS, 'content-type': 'text/plain' }, '{}')).status, 415)
     assert.equal((await post({ ...HEADERS, accept: 'text/html' })).status, 406)
+    assert.equal((await post({ ...HEADERS, accept: '*/*' })).status, 200)
   })
 
   test('is alive and ready without a token, and shows nothing else', async () => {

@@ -91,7 +91,9 @@ export async function startMcp(config: McpConfig, log: LinkLog, overrides: McpOv
     Promise.race([runner.idle(), new Promise<void>(done => setTimeout(done, limits.drainMs).unref())]),
   )
   const read = resourceReader(desk, limits, log)
-  const bus = new InMemoryServerEventBus()
+  const bus = new InMemoryServerEventBus(error =>
+    log.warn({ err: error }, 'a session could not be notified of a change'),
+  )
   const serverFor = (caller: Caller) => {
     const server = buildServer(TOOLBOX, caller, runner, read, overrides.fixtures?.options)
     overrides.fixtures?.add(server, bus)

@@ -21,6 +21,25 @@ const throttle = (until: number): Throttle => ({
 })
 const parse = jsonParser(Throttle)
 
+describe('a watch', () => {
+  it('goes on with the other keys when the handling of one throws, in its snapshot and live', async () => {
+    await using bench = await startBench()
+    const bucket = new Bucket(bench.link, 'throttles', parse)
+    for (const key of ['a.bad', 'b.good']) await bucket.put(key, throttle(1))
+    const seen: string[] = []
+    await using watch = await watchBucket(bench.link, bucket, {
+      onChange(key) {
+        if (key.endsWith('.bad')) throw new Error('thrown by the handler')
+        seen.push(key)
+      },
+    })
+    await bucket.put('c.bad', throttle(1))
+    await bucket.put('d.good', throttle(1))
+    await eventually(() => assert.deepEqual(seen, ['b.good', 'd.good']))
+    assert.equal(watch.entries.size, 4)
+  })
+})
+
 describe('a bucket', () => {
   it('reads, writes, compares and deletes', async () => {
     await using bench = await startBench()

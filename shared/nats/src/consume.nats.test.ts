@@ -18,14 +18,15 @@ describe('consume', () => {
     await using bench = await startBench()
     await using publisher = new EventPublisher(bench.link)
     const attempts: string[] = []
-    await using _consuming = consume(bench.link, options, async ({ event }, attempt) => {
+    await using _consuming = consume(bench.link, options, ({ event }, attempt) => {
       attempts.push(`${numberOf(event)}/${attempt}`)
-      if (attempt === 1) return later(50)
-      if (attempt === 2) throw new Error('still not')
-      return done
+      if (attempt === 1) return Promise.resolve(later(50))
+      if (attempt === 2) return Promise.reject(new Error('still not'))
+      if (attempt === 3) throw new Error('thrown before there is a promise')
+      return Promise.resolve(done)
     })
     await publisher.publish(numbered(5))
-    await eventually(() => assert.deepEqual(attempts, ['5/1', '5/2', '5/3']))
+    await eventually(() => assert.deepEqual(attempts, ['5/1', '5/2', '5/3', '5/4']))
     await eventually(async () => assert.equal(await waiting(bench), 0))
   })
 

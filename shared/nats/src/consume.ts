@@ -75,15 +75,13 @@ export function consume(
   async function decide(message: StoredMessage): Promise<Outcome> {
     const parsed = parseEvent(message.data)
     if (!parsed.ok) return poison(parsed.reason)
-    const outcome = await handler(loggedEvent(message, parsed.value), message.attempt, stop.signal).catch(
-      (error: Error): Outcome => {
-        link.log.error(
-          { err: error, consumer: options.durable, sequence: message.sequence },
-          'handler failed',
-        )
-        return later(Math.min(RETRY_MIN_MS * 2 ** (message.attempt - 1), RETRY_MAX_MS))
-      },
-    )
+    let outcome: Outcome
+    try {
+      outcome = await handler(loggedEvent(message, parsed.value), message.attempt, stop.signal)
+    } catch (error) {
+      link.log.error({ err: error, consumer: options.durable, sequence: message.sequence }, 'handler failed')
+      outcome = later(Math.min(RETRY_MIN_MS * 2 ** (message.attempt - 1), RETRY_MAX_MS))
+    }
     const exhausted = outcome.kind === 'later' && message.attempt >= maxAttempts
     return exhausted ? poison(`gave up after ${message.attempt} attempts`) : outcome
   }
@@ -108,7 +106,10 @@ export function consume(
             answer(link, message, '-NAK')
             break
           }
-          const item = work(message).finally(() => working.delete(item))
+          // Unanswered, it is delivered again. A rejection that is not awaited would end the process.
+          const item = work(message)
+            .catch(error => link.log.error({ err: error, consumer: options.durable }, 'an item failed'))
+            .finally(() => working.delete(item))
           working.add(item)
           if (working.size >= options.concurrency) await Promise.race(working)
         }

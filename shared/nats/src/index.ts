@@ -12,6 +12,7 @@ export {
   replay,
   replayStored,
 } from './follow.ts'
+export { buryFailures, type HandlingFailure, handleEach } from './handle-each.ts'
 export { acquireLease, Lease, type LeaseOptions, type LeaseView, lookAtLease } from './lease.ts'
 export { connectNats, type LinkLog, type NatsLink, type NatsSettings } from './link.ts'
 export { openPenaltyBox, type PenaltyBox } from './penalty-box.ts'

@@ -10,6 +10,7 @@ import {
 } from 'nats'
 
 import type { MessageParser } from './ack-reader.ts'
+import { callAll, guardCallbacks } from './guarded-callbacks.ts'
 import { watchServerVersion } from './server-version.ts'
 
 /** The part of a pino logger that this package uses. */
@@ -89,6 +90,7 @@ export async function connectNats(settings: NatsSettings, log: LinkLog): Promise
     // Stack traces for each request halve the rate of publishing (measured).
     noAsyncTraces: true,
   })
+  guardCallbacks(connection, log)
   // `checkAPI: false`: a publisher's user may not ask for account information.
   const manager = await connection.jetstreamManager({ checkAPI: false, timeout: API_TIMEOUT_MS })
   const jetstream = connection.jetstream({ timeout: API_TIMEOUT_MS })
@@ -107,13 +109,13 @@ export async function connectNats(settings: NatsSettings, log: LinkLog): Promise
       if (status.type === Events.Disconnect) {
         connected = false
         log.warn({ server: status.data }, 'NATS disconnected')
-        for (const listener of disconnected) listener()
+        callAll(disconnected, log)
       } else if (status.type === Events.Reconnect) {
         connected = true
         if (firstReader) putBefore(protocol.parser, firstReader)
         log.info({ server: status.data }, 'NATS reconnected')
         seeVersion(connection.info?.version)
-        for (const listener of reconnected) listener()
+        callAll(reconnected, log)
       } else if (status.type === Events.Error) {
         // Refused publishes and subscriptions show here and nowhere else.
         log.error({ error: status.data, permission: status.permissionContext }, 'NATS error')

@@ -62,7 +62,12 @@ export async function watchBucket<T>(
     if (value === undefined && before?.value === undefined) return
     if (value === undefined) entries.delete(key)
     else entries.set(key, value)
-    options.onChange?.(key, value, revision)
+    try {
+      options.onChange?.(key, value, revision)
+    } catch (error) {
+      // The entry is there for who looks; a snapshot must not fail for ever because of one key.
+      link.log.error({ err: error, bucket: bucket.name, key }, 'a change could not be handled')
+    }
   }
 
   async function reconcile(): Promise<void> {

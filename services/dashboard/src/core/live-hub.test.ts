@@ -70,8 +70,8 @@ const refusal = () =>
     ...{ reason: 'throttled', status: 429, count: 1, windowMs: 0 },
   }).event
 
-function hubWithPast(seconds: number): LiveHub {
-  const hub = new LiveHub('b1', LIMITS, T)
+function hubWithPast(seconds: number, onFault: (error: unknown) => void = assert.ifError): LiveHub {
+  const hub = new LiveHub('b1', LIMITS, T, onFault)
   hub.rewind(T)
   hub.feed(true, T)
   for (let i = 0; i < seconds; i++) {
@@ -80,6 +80,29 @@ function hubWithPast(seconds: number): LiveHub {
   }
   return hub
 }
+
+describe('a page that throws', () => {
+  it('is dropped alone when it is written to, looked at or closed', () => {
+    const errors: unknown[] = []
+    const fail = (): never => {
+      throw new Error('thrown by the page')
+    }
+    for (const broken of ['write', 'buffered', 'close'] as const) {
+      const hub = hubWithPast(2, error => errors.push(error))
+      const [before, bad, after] = [new Page(), new Page(broken !== 'close'), new Page()]
+      for (const page of [before, bad, after]) hub.join(page, undefined, T + 2_000)
+      bad[broken] = fail
+      if (broken === 'close') bad.waiting = LIMITS.maxClientBytes
+      hub.tick(T + 3_000)
+      hub.heartbeat()
+      for (const page of [before, after]) assert.equal(page.of('tick').length, 1, broken)
+      assert.deepEqual([hub.clients, hub.dropped], [2, 1], broken)
+      hub.close()
+      assert.deepEqual([before.closed, after.closed], [true, true])
+    }
+    assert.equal(errors.length, 3)
+  })
+})
 
 describe('the live hub', () => {
   it('gives a fresh page the last minutes at once, then what comes', () => {

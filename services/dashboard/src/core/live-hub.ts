@@ -31,11 +31,13 @@ export class LiveHub {
   #history: { id: string; spanMs: number; bytes: Uint8Array } | undefined
   /** Grows with each throttle and each fact about an incident. */
   changes = 0
-  /** Pages dropped because they did not read fast enough. */
+  /** Pages dropped because they did not read fast enough, or could not be written to. */
   dropped = 0
+  readonly #onFault: (error: unknown) => void
 
-  constructor(boot: string, limits: HubLimits, nowMs: number) {
+  constructor(boot: string, limits: HubLimits, nowMs: number, onFault: (error: unknown) => void) {
     this.#limits = limits
+    this.#onFault = onFault
     this.#board = new LiveBoard(limits)
     this.#ring = new FrameRing(boot, limits)
     this.#feed = { connected: false, now: nowMs }
@@ -122,7 +124,7 @@ export class LiveHub {
   }
 
   close(): void {
-    for (const sink of this.#sinks) sink.close()
+    for (const sink of this.#sinks) this.#close(sink)
     this.#sinks.clear()
   }
 
@@ -132,11 +134,29 @@ export class LiveHub {
 
   #send(bytes: Uint8Array): void {
     for (const sink of this.#sinks) {
-      sink.write(bytes)
-      if (sink.buffered() <= this.#limits.maxClientBytes) continue
+      if (this.#takes(sink, bytes)) continue
       this.#sinks.delete(sink)
       this.dropped++
+      this.#close(sink)
+    }
+  }
+
+  /** What a page throws ends that page, and neither its neighbours nor the handling of the log. */
+  #takes(sink: Sink, bytes: Uint8Array): boolean {
+    try {
+      sink.write(bytes)
+      return sink.buffered() <= this.#limits.maxClientBytes
+    } catch (error) {
+      this.#onFault(error)
+      return false
+    }
+  }
+
+  #close(sink: Sink): void {
+    try {
       sink.close()
+    } catch (error) {
+      this.#onFault(error)
     }
   }
 

@@ -23,6 +23,8 @@ const PROGRESS_EVERY_MS = 100
 interface Wire {
   say(frame: object): void
   buffered(): number
+  /** For what throws in a timer of the page: ends the page alone. */
+  readonly end: (error: unknown) => void
   readonly signal: AbortSignal
 }
 
@@ -93,13 +95,14 @@ export async function streamTail(
   const say = (frame: TailFrame) => wire.say(frame)
   let waiting: EventRow[] = []
   let leftOut = 0
-  const stopTelling = every(TAIL_EVERY_MS, async () => {
+  const sendRows = async (): Promise<void> => {
     if (waiting.length + leftOut === 0 || wire.buffered() > parts.maxClientBytes) return
     say({ kind: 'rows', items: waiting, leftOut })
     waiting = []
     leftOut = 0
-  })
-  const stopBeating = every(parts.heartbeatMs, async () => say({ kind: 'alive' }))
+  }
+  const stopTelling = every(TAIL_EVERY_MS, sendRows, wire.end)
+  const stopBeating = every(parts.heartbeatMs, async () => say({ kind: 'alive' }), wire.end)
   say({ kind: 'alive' })
   try {
     await follow(wire.signal, rows => {
@@ -126,9 +129,14 @@ function openWire(request: FastifyRequest, reply: FastifyReply, parts: StreamPar
   reply.hijack()
   reply.raw.writeHead(200)
   const token = request.cookies[parts.cookieName]
-  const stopChecking = every(parts.sessionCheckMs, async () => {
+  const end = (error: unknown): void => {
+    request.log.error({ err: error }, 'a page was ended')
+    reply.raw.destroy()
+  }
+  const check = async (): Promise<void> => {
     if (!(await isStillOperator(parts, token))) reply.raw.destroy()
-  })
+  }
+  const stopChecking = every(parts.sessionCheckMs, check, end)
   reply.raw.on('close', () => {
     stopChecking()
     left.abort()
@@ -138,6 +146,7 @@ function openWire(request: FastifyRequest, reply: FastifyReply, parts: StreamPar
       if (!left.signal.aborted) reply.raw.write(`data: ${JSON.stringify(frame)}\n\n`)
     },
     buffered: () => reply.raw.writableLength,
+    end,
     signal: left.signal,
   }
 }

@@ -3,6 +3,7 @@ import { type NatsLink, type Position, replay } from '@fluxgate/nats'
 import type { Log } from '@fluxgate/runtime'
 import { SECOND_MS, secondOf } from '../core/live-board.ts'
 import { RecentIds } from '../core/recent-ids.ts'
+import { type SkippingListener, skippingListener } from './skipping-listener.ts'
 
 /** What is told of the log. */
 export interface LogListener {
@@ -43,7 +44,7 @@ interface Held {
  */
 export class LiveFeed implements AsyncDisposable {
   readonly #link: NatsLink
-  readonly #listener: LogListener
+  readonly #listener: SkippingListener
   readonly #limits: FeedLimits
   readonly #log: Log
   readonly #stop = new AbortController()
@@ -56,7 +57,7 @@ export class LiveFeed implements AsyncDisposable {
 
   constructor(link: NatsLink, listener: LogListener, limits: FeedLimits, log: Log) {
     this.#link = link
-    this.#listener = listener
+    this.#listener = skippingListener(listener, log)
     this.#limits = limits
     this.#log = log
     this.#heardUntilMs = Date.now() - limits.historyMs
@@ -65,10 +66,15 @@ export class LiveFeed implements AsyncDisposable {
       link.onReconnect(() => this.#beginCatchUp()),
       link.onDisconnect(() => this.#onDisconnect()),
       everySecond(nowMs => {
-        if (!this.#held) listener.tick(nowMs)
+        if (!this.#held) this.#listener.tick(nowMs)
       }),
     )
     this.#beginCatchUp()
+  }
+
+  /** Events that the picture could not take. */
+  get skipped(): number {
+    return this.#listener.skipped
   }
 
   isLive(): boolean {

@@ -38,15 +38,25 @@ export function openLive(app: FastifyInstance, parts: LiveParts): void {
       }
       reply.hijack()
       reply.raw.writeHead(200)
-      const leave = hub.join(sinkOf(reply.raw), lastId, nowMs())
-      const token = request.cookies[parts.cookieName]
-      const stopChecking = every(parts.sessionCheckMs, async () => {
-        if (!(await isStillOperator(parts, token))) reply.raw.end()
-      })
-      reply.raw.on('close', () => {
-        leave()
-        stopChecking()
-      })
+      // The answer has begun: what throws from here on ends this page alone.
+      const end = (error: unknown): void => {
+        request.log.error({ err: error }, 'a live page was ended')
+        reply.raw.destroy()
+      }
+      try {
+        const leave = hub.join(sinkOf(reply.raw), lastId, nowMs())
+        const token = request.cookies[parts.cookieName]
+        const check = async (): Promise<void> => {
+          if (!(await isStillOperator(parts, token))) reply.raw.end()
+        }
+        const stopChecking = every(parts.sessionCheckMs, check, end)
+        reply.raw.on('close', () => {
+          leave()
+          stopChecking()
+        })
+      } catch (error) {
+        end(error)
+      }
     },
   )
 }
@@ -80,7 +90,12 @@ function sinkOf(response: ServerResponse): Sink {
   }
 }
 
-export function every(ms: number, action: () => Promise<void>): () => void {
-  const timer = setInterval(() => void action(), ms)
+/** @param onFault hears of what the action throws: it ends what it is done for, and not the process */
+export function every(
+  ms: number,
+  action: () => Promise<void>,
+  onFault: (error: unknown) => void,
+): () => void {
+  const timer = setInterval(() => void action().catch(onFault), ms)
   return () => clearInterval(timer)
 }

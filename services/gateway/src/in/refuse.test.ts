@@ -19,6 +19,12 @@ describe('a refusal', () => {
     ],
     ['malformed JSON', 400, 'invalid_json', () => [CHAT, '{"model":']],
     ['no body', 400, 'invalid_json', () => [CHAT, '']],
+    [
+      'a stored response',
+      400,
+      'unsupported_parameter',
+      () => ['/v1/responses', { model: 'm', input: 'x', previous_response_id: 'resp_1' }],
+    ],
     ['an oversized body', 413, 'request_too_large', () => [CHAT, `{"x":"${'x'.repeat(100_001)}"}`]],
     ['an unknown Ollama call', 404, '', () => ['/api/delete', { model: 'm' }]],
     ['an unknown route', 404, 'unknown_url', () => ['/v2/chat', {}]],

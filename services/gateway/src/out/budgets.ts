@@ -2,7 +2,14 @@ import { mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Budget, BudgetCrossed, type EventMaker, type OutgoingEvent, STREAMS } from '@fluxgate/contracts'
-import { type EventBatch, type Following, follow, type NatsLink, type Position } from '@fluxgate/nats'
+import {
+  type EventBatch,
+  type Following,
+  follow,
+  handleEach,
+  type NatsLink,
+  type Position,
+} from '@fluxgate/nats'
 import type { Log } from '@fluxgate/runtime'
 import { BudgetTable } from '../core/budgets/budget-table.ts'
 import { crossingId } from '../core/budgets/crossing.ts'
@@ -13,6 +20,7 @@ import { newReading, type Reading } from '../core/budgets/reading.ts'
 import { scopeText } from '../core/budgets/scope.ts'
 import { SEEN_WINDOW } from '../core/budgets/seen-requests.ts'
 import { type Checkpoint, readCheckpoint, writeCheckpoint } from './budget-checkpoint.ts'
+import { type LogState, readLogState } from './budget-log.ts'
 
 export interface BudgetTools {
   /** Where the sums are kept between two runs of a node. */
@@ -31,15 +39,6 @@ const CLOCK_SKEW_MS = 600_000
 const RETRY_MIN_MS = 100
 const RETRY_MAX_MS = 5_000
 
-/** The TOKENS stream as it stands: what a checkpoint has to fit to. */
-interface LogState {
-  readonly created: string
-  readonly firstSequence: number
-  readonly firstMs: number
-  readonly lastSequence: number
-  readonly lastMs: number
-}
-
 interface Reader {
   readonly reading: Reading
   readonly following: Following
@@ -54,6 +53,8 @@ interface Reader {
  */
 export class BudgetFollower implements AsyncDisposable {
   readonly table: BudgetTable
+  /** Settlements that could not be folded. */
+  skipped = 0
   readonly #link: NatsLink
   readonly #tools: BudgetTools
   readonly #stop = new AbortController()
@@ -74,10 +75,7 @@ export class BudgetFollower implements AsyncDisposable {
     this.#checkpoint = checkpoint
     this.table = new BudgetTable(tools.limits)
     this.table.onUntold = () => this.#tell()
-    this.#timer = setInterval(() => {
-      this.table.forgetOver(tools.epochMs())
-      void this.#save()
-    }, tools.limits.budgetCheckpointMs)
+    this.#timer = setInterval(() => this.#tidy(), tools.limits.budgetCheckpointMs)
   }
 
   /** Puts budgets in force at once; sums of new ones come as the log is read. */
@@ -119,6 +117,15 @@ export class BudgetFollower implements AsyncDisposable {
     await this.#save()
   }
 
+  #tidy(): void {
+    try {
+      this.table.forgetOver(this.#tools.epochMs())
+      void this.#save()
+    } catch (error) {
+      this.#tools.log.error({ err: error }, 'the sums of the budgets could not be tidied or saved')
+    }
+  }
+
   async #arrange(): Promise<void> {
     for (let wait = RETRY_MIN_MS; !this.#stop.signal.aborted; wait = Math.min(wait * 2, RETRY_MAX_MS)) {
       try {
@@ -137,7 +144,7 @@ export class BudgetFollower implements AsyncDisposable {
       await this.#halt()
       return
     }
-    const log = await this.#logState()
+    const log = await readLogState(this.#link)
     this.#log = log
     const { main } = this.table
     if (!this.#main) {
@@ -210,13 +217,21 @@ export class BudgetFollower implements AsyncDisposable {
 
   #fold(reader: Reader, batch: EventBatch): void {
     const nowMs = this.#tools.epochMs()
-    for (const { event, sequence } of batch.events) {
+    const failures = handleEach(batch.events, ({ event, sequence }) => {
       if (event.type === 'fluxgate.tokens.settled') {
         this.table.fold(reader.reading, event.data, Date.parse(event.time), sequence, nowMs)
       } else if (event.type === 'fluxgate.tokens.budget_crossed') this.table.crossings.markTold(event.data)
-    }
+    })
+    for (const { at, error } of failures) this.#skip(reader, at.sequence, error)
     this.table.reach(reader.reading, batch.lastSequence, batch.lastStoredAtMs)
     reader.sequence = batch.lastSequence
+  }
+
+  /** The sums go on without it and are lower bounds from then on; the projection makes a dead letter of it. */
+  #skip({ reading }: Reader, sequence: number, error: unknown): void {
+    this.skipped++
+    for (const ledger of this.table.ledgers()) if (ledger.reading === reading) ledger.complete = false
+    this.#tools.log.error({ err: error, sequence }, 'a settlement is not in the sums of the budgets')
   }
 
   #caughtUp(reader: Reader): void {
@@ -245,16 +260,6 @@ export class BudgetFollower implements AsyncDisposable {
     this.#main = undefined
     this.#late = undefined
     await Promise.all(readers.map(reader => reader?.following[Symbol.asyncDispose]()))
-  }
-
-  async #logState(): Promise<LogState> {
-    const { created, state } = await this.#link.manager.streams.info(STREAMS.tokens)
-    const { first_seq, first_ts, last_seq, last_ts } = state
-    const ms = (time: Date | string) => Math.max(0, new Date(time).getTime())
-    return {
-      ...{ created: String(created), firstSequence: first_seq, firstMs: ms(first_ts) },
-      ...{ lastSequence: last_seq, lastMs: ms(last_ts) },
-    }
   }
 
   /** One at a time, and only what differs from the last one. Crossings that nobody was told of must be found again. */

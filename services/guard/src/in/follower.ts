@@ -1,7 +1,7 @@
 import { STREAMS } from '@fluxgate/contracts'
 import type { Position, Positions } from '@fluxgate/guard-core'
 import { RULE_STREAMS } from '@fluxgate/guard-core'
-import { type EventBatch, follow, type NatsLink } from '@fluxgate/nats'
+import { buryFailures, type EventBatch, follow, handleEach, type NatsLink } from '@fluxgate/nats'
 import { Folds, type Policies, type Verdict } from '../core/folds.ts'
 import { restore } from './restore.ts'
 
@@ -9,6 +9,8 @@ import { restore } from './restore.ts'
 const MAX_BATCH = 256
 /** Decisions that a standby keeps in case that the leader did not carry them out. */
 const MAX_WAITING = 10_000
+/** The same for leader and standby, so that what both cannot read or fold is buried once. */
+const NAME = 'guard'
 
 export interface LeaderHooks {
   /** Asked again after every wait: once false nothing is folded any more. */
@@ -62,6 +64,7 @@ export async function startFollower(
   for (const [stream, { sequence }] of Object.entries(begun)) {
     reached[stream] = Math.max(sequence, restored.dropped[stream] ?? 0)
   }
+  const stop = new AbortController()
   let waiting: Verdict[] = []
   let leading: { hooks: LeaderHooks; heads: Readonly<Record<string, number>> } | undefined
 
@@ -81,7 +84,8 @@ export async function startFollower(
     reached[batch.stream] = batch.lastSequence
     const present = policies()
     const verdicts: Verdict[] = []
-    for (const fact of batch.events) folds.fold(fact, present, verdicts)
+    const failures = handleEach(batch.events, fact => folds.fold(fact, present, verdicts))
+    await buryFailures(link, NAME, failures, stop.signal)
     onFolded(batch)
     if (!leader) keep(verdicts)
     else if (verdicts.length > 0) {
@@ -95,12 +99,13 @@ export async function startFollower(
   }
 
   const stack = new AsyncDisposableStack()
-  // The same name for leader and standby, so that what both cannot read is buried once.
-  const name = 'guard'
+  const name = NAME
   const throttles = { name, stream: STREAMS.throttles, from: { sequence: restored.throttlesHead + 1 } }
+  stack.defer(() => stop.abort())
   stack.use(
     follow(link, throttles, async batch => {
-      for (const fact of batch.events) folds.remember(fact, policies())
+      const failures = handleEach(batch.events, fact => folds.remember(fact, policies()))
+      await buryFailures(link, NAME, failures, stop.signal)
     }),
   )
   for (const stream of RULE_STREAMS) {

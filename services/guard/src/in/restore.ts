@@ -28,6 +28,15 @@ export async function restore(
   signal: AbortSignal,
   onMissed: OnMissed,
 ): Promise<Restored> {
+  // It was made a dead letter when it was first read; a start must not fail because of it.
+  const remember = (fact: EventBatch['events'][number]): void => {
+    try {
+      folds.remember(fact, policies)
+    } catch (error) {
+      const { stream, sequence } = fact
+      link.log.error({ err: error, stream, sequence }, 'an event cannot be remembered and is skipped')
+    }
+  }
   const positions: Record<string, Position> = {}
   const dropped: Record<string, number> = {}
   for (const stream of RULE_STREAMS) {
@@ -42,10 +51,10 @@ export async function restore(
   const longestMs = Math.max(...RULE_STREAMS.map(windowMs))
   const from = { timeMs: oldestMs - longestMs - Math.max(...present.map(standingMs)) }
   const opened = { stream: STREAMS.incidents, filter: factFilter(IncidentOpened), from, signal }
-  for await (const fact of factsOf(replay(link, opened))) folds.remember(fact, policies)
+  for await (const fact of factsOf(replay(link, opened))) remember(fact)
   const throttlesHead = (await link.manager.streams.info(STREAMS.throttles)).state.last_seq
   for await (const fact of factsOf(replay(link, { stream: STREAMS.throttles, from, signal }))) {
-    if (fact.sequence <= throttlesHead) folds.remember(fact, policies)
+    if (fact.sequence <= throttlesHead) remember(fact)
   }
 
   await Promise.all(
@@ -54,7 +63,7 @@ export async function restore(
       const window = { stream, from: { timeMs: storedAtMs - windowMs(stream) }, signal }
       for await (const fact of factsOf(replay(link, window))) {
         if (fact.sequence > sequence) break
-        folds.remember(fact, policies)
+        remember(fact)
       }
     }),
   )

@@ -18,6 +18,7 @@ import fastify, {
 } from 'fastify'
 import type { Caller } from '../core/caller.ts'
 import { Fault } from '../core/fault.ts'
+import { namedAccept } from './accept.ts'
 import { type Authenticate, bearerToken } from './authenticate.ts'
 import { openRpc, type Rpc } from './rpc.ts'
 import { sendRpcError } from './rpc-error.ts'
@@ -169,9 +170,10 @@ async function answerRpc(rpc: Rpc, caller: Caller, request: FastifyRequest, repl
   const gone = new AbortController()
   reply.raw.once('close', () => gone.abort())
   const headers = Object.entries(request.headers).flatMap(([name, value]) =>
-    value === undefined ? [] : [[name, String(value)] as [string, string]],
+    value === undefined || name === 'accept' ? [] : [[name, String(value)] as [string, string]],
   )
   const { method } = request
+  headers.push(['accept', namedAccept(method, request.headers.accept)])
   const web = new Request(new URL(request.url, originOf(request)), { method, headers, signal: gone.signal })
   const answer = await rpc.answer(web, request.body, caller)
   if (answer instanceof Response) return isStream(answer) ? sendStream(answer, reply) : answer

@@ -33,7 +33,8 @@ export function openRpc({ serverFor, bus, limits, nowMs, onRefused }: RpcParts):
   const factory = ({ authInfo }: { authInfo?: AuthInfo }) => serverFor(callerOf(authInfo))
   const handler = createMcpHandler(factory, { legacy: 'reject', onerror: onRefused, bus })
   const single = legacyStatelessFallback(factory, onRefused)
-  const sessions = new Sessions(limits, { serverFor, bus, nowMs })
+  const onFault = (error: unknown) => onRefused(error as Error)
+  const sessions = new Sessions(limits, { serverFor, bus, nowMs, onFault })
 
   async function inSession(request: Request, body: unknown, caller: Caller): Promise<RpcAnswer | 'without'> {
     const id = request.headers.get('mcp-session-id')
@@ -41,7 +42,14 @@ export function openRpc({ serverFor, bus, limits, nowMs, onRefused }: RpcParts):
     if (id === null && !begins) return request.method === 'POST' ? 'without' : { kind: 'no_session' }
     const session = id === null ? await sessions.open(caller) : sessions.find(id, caller)
     if (!session) return { kind: begins ? 'too_many_sessions' : 'unknown_session' }
-    return session.transport.handleRequest(request, { parsedBody: body, authInfo: authInfoOf(caller) })
+    try {
+      return await session.transport.handleRequest(request, {
+        parsedBody: body,
+        authInfo: authInfoOf(caller),
+      })
+    } finally {
+      if (begins) await sessions.endUnlessBegun(session)
+    }
   }
 
   return {

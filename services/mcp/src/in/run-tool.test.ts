@@ -54,6 +54,21 @@ test('what broke inside stays inside; a fault is told in its own words', async (
   assert.equal(wrong.isError, true, 'an answer that is not as promised is a fault of ours')
 })
 
+test('a call whose own machinery throws ends alone, and the runner still knows when none is left', async () => {
+  let isBroken = true
+  const nowMs = (): number => {
+    if (isBroken) throw new Error('thrown by the clock')
+    return 0
+  }
+  const runner = toolRunner({ nowMs } as unknown as Desk, LIMITS, { info() {}, warn() {}, error() {} })
+  const context = { signal: new AbortController().signal, session: undefined, onProgress() {} }
+  const probe = tool(async () => answered({ n: 1 }, 'one'))
+  await assert.rejects(runner.run(probe, {}, OPERATOR, context), /thrown by the clock/)
+  await runner.idle()
+  isBroken = false
+  assert.equal((await runner.run(probe, {}, OPERATOR, context)).isError, undefined)
+})
+
 test('a call that takes too long is given up, with advice that fits what it does', async () => {
   const { run, lines } = bench()
   const endless = (effect: 'reads' | 'acts') =>

@@ -88,8 +88,7 @@ export function toolRunner(desk: Desk, limits: CallLimits, log: LinkLog): ToolRu
       const startedMs = performance.now()
       const calling = call(tool, args, caller, context)
       running.add(calling)
-      const { answer, outcome } = await calling
-      running.delete(calling)
+      const { answer, outcome } = await calling.finally(() => running.delete(calling))
       log.info(
         {
           ...{ tool: tool.name, actor: caller.actor, outcome },

@@ -7,15 +7,22 @@ const ANN = { actor: 'mcp:ann', mayAct: true }
 const BOB = { actor: 'mcp:bob', mayAct: true }
 const limits = { maxSessions: 3, maxSessionsOfCaller: 2, sessionIdleMs: 1_000, sessionMaxMs: 5_000 }
 
-function scene() {
+function scene(errors: unknown[] = [], failing: 'close' | 'connect' | undefined = undefined) {
   let now = 0
+  const bus = new InMemoryServerEventBus()
+  let isFirst = true
+  const serverFor = () => {
+    const server = new McpServer({ name: 'test', version: '1' }, { capabilities: { resources: {} } })
+    if (failing && isFirst) server[failing] = () => Promise.reject(new Error(`thrown by ${failing}`))
+    isFirst = false
+    return server
+  }
   const sessions = new Sessions(limits, {
-    serverFor: () => new McpServer({ name: 'test', version: '1' }, { capabilities: { resources: {} } }),
-    bus: new InMemoryServerEventBus(),
-    nowMs: () => now,
+    ...{ serverFor, bus, nowMs: () => now },
+    onFault: error => errors.push(error),
   })
   return {
-    sessions,
+    ...{ sessions, bus },
     wait: (ms: number) => {
       now += ms
     },
@@ -36,6 +43,38 @@ async function initialize({ transport }: Session): Promise<string> {
   await (await transport.handleRequest(request)).text()
   return transport.sessionId!
 }
+
+describe('a session', () => {
+  it('ends alone when its close rejects', async () => {
+    const errors: unknown[] = []
+    const { sessions, begin, wait } = scene(errors, 'close')
+    await using _all = sessions
+    await begin(ANN)
+    wait(900)
+    const second = (await begin(ANN))!
+    wait(900)
+    sessions.endOld()
+    assert.ok(sessions.find(second, ANN))
+    await new Promise(setImmediate)
+    assert.deepEqual(
+      errors.map(error => (error as Error).message),
+      ['thrown by close'],
+    )
+  })
+
+  it('follows no changes when it cannot be connected, or is never begun', async () => {
+    const { sessions, begin, bus } = scene([], 'connect')
+    await using _all = sessions
+    await assert.rejects(begin(ANN), /thrown by connect/)
+    assert.equal(bus.listenerCount, 0)
+    const session = (await sessions.open(ANN))!
+    assert.equal(bus.listenerCount, 1)
+    await sessions.endUnlessBegun(session)
+    assert.equal(bus.listenerCount, 0)
+    await begin(ANN)
+    assert.equal(bus.listenerCount, 1)
+  })
+})
 
 describe('sessions', () => {
   it('belong to who began them', async () => {

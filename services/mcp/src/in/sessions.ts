@@ -18,11 +18,11 @@ export interface SessionLimits {
 
 export interface Session {
   readonly transport: WebStandardStreamableHTTPServerTransport
+  readonly server: McpServer
 }
 
 interface Kept extends Session {
   readonly actor: string
-  readonly server: McpServer
   readonly begunMs: number
   usedMs: number
 }
@@ -31,6 +31,8 @@ interface Tools {
   readonly serverFor: (caller: Caller) => McpServer
   readonly bus: ServerEventBus
   readonly nowMs: () => number
+  /** A session that could not be closed, or whose call threw: it ends alone. */
+  readonly onFault: (error: unknown) => void
 }
 
 /**
@@ -73,8 +75,18 @@ export class Sessions implements AsyncDisposable {
       unfollow()
       if (transport.sessionId !== undefined) this.#kept.delete(transport.sessionId)
     }
-    await server.connect(transport)
-    return { transport }
+    try {
+      await server.connect(transport)
+    } catch (error) {
+      unfollow()
+      throw error
+    }
+    return { transport, server }
+  }
+
+  /** Ends a session that its client has asked for and not begun: nothing would end it later. */
+  async endUnlessBegun({ transport, server }: Session): Promise<void> {
+    if (transport.sessionId === undefined) await this.#close(server)
   }
 
   /** The caller's session of this id; one that is over is as unknown as one that never was. */
@@ -89,14 +101,25 @@ export class Sessions implements AsyncDisposable {
   endOld(): void {
     const now = this.#tools.nowMs()
     const { sessionIdleMs, sessionMaxMs } = this.#limits
-    for (const { server, usedMs, begunMs } of this.#kept.values()) {
-      if (now - usedMs > sessionIdleMs || now - begunMs > sessionMaxMs) void server.close()
+    for (const [id, { server, usedMs, begunMs }] of this.#kept) {
+      if (now - usedMs <= sessionIdleMs && now - begunMs <= sessionMaxMs) continue
+      this.#kept.delete(id)
+      void this.#close(server)
     }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.#timer)
-    await Promise.all(Array.from(this.#kept.values(), ({ server }) => server.close()))
+    await Promise.all(Array.from(this.#kept.values(), ({ server }) => this.#close(server)))
+  }
+
+  /** Called by a timer too, where a rejection would end the process. */
+  async #close(server: McpServer): Promise<void> {
+    try {
+      await server.close()
+    } catch (error) {
+      this.#tools.onFault(error)
+    }
   }
 }
 

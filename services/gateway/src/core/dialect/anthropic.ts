@@ -2,6 +2,7 @@ import { collectorOf } from '../usage/collector.ts'
 import { anthropic as anthropicUsage } from '../usage/vendors/anthropic.ts'
 import { MESSAGES_SIGNS } from './answer-signs.ts'
 import { largest, readCallBody, textField } from './body.ts'
+import { bodyRulesOf } from './body-rules.ts'
 import type { Dialect } from './dialect.ts'
 import { promptSize } from './prompt-size.ts'
 
@@ -16,7 +17,7 @@ export const anthropic: Dialect = {
   signs: () => MESSAGES_SIGNS,
 
   read(path, bytes) {
-    const parsed = readCallBody(bytes)
+    const parsed = readCallBody(bytes, bodyRulesOf(path))
     if (!parsed.ok) return parsed
     const body = parsed.value
     return {

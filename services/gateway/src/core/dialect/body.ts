@@ -1,5 +1,7 @@
 import { type JsonObject, MAX_JSON_DEPTH, readJson } from '@fluxgate/contracts'
+import type { BodyRules } from './body-rules.ts'
 import { findMembers, foldName, type Member } from './members.ts'
+import { stateMessage, stateWithin } from './stored-state.ts'
 
 export type { JsonObject }
 
@@ -16,13 +18,8 @@ export interface CallBody {
   readonly members: readonly Member[]
 }
 
+const STATEFUL = 'unsupported_parameter'
 const NOT_JSON = 'We could not parse the JSON body of your request.'
-/** What decides who answers and how, and so must be the same for every reader. */
-export const DECIDING = ['model', 'stream', 'stream_options']
-
-export function foldedNames(names: readonly string[]): ReadonlySet<string> {
-  return new Set(names.map(foldName))
-}
 
 /** Bounded in depth; its size was bounded when it was received. */
 export function parseObject(body: Buffer): BadBody | { readonly ok: true; readonly value: JsonObject } {
@@ -37,11 +34,10 @@ export function parseObject(body: Buffer): BadBody | { readonly ok: true; readon
 
 /**
  * The body of a call. Refused is what this gateway and the model server could read differently: a deciding member that is
- * there twice, or in another case, and a `stream` that is neither a boolean nor null.
- *
- * @param folded the names that decide, as `foldedNames` gives them
+ * there twice, or in another case, a `stream` that is neither a boolean nor null, and what names the state of the vendor's
+ * account.
  */
-export function readCallBody(bytes: Buffer, folded: ReadonlySet<string> = FOLDED): BadBody | CallBody {
+export function readCallBody(bytes: Buffer, { folded, fields, within }: BodyRules): BadBody | CallBody {
   const parsed = parseObject(bytes)
   if (!parsed.ok) return parsed
   const members = findMembers(bytes, 0, folded)
@@ -55,14 +51,17 @@ export function readCallBody(bytes: Buffer, folded: ReadonlySet<string> = FOLDED
     if (seen.has(name))
       return bad('ambiguous_field', `The field ${JSON.stringify(name)} is given more than once.`)
     seen.add(name)
+    const value = parsed.value[name] ?? null
+    const field = fields.get(name)
+    if (value !== null && field?.isState(value, parsed.value)) return bad(STATEFUL, stateMessage(field))
   }
+  const stored = stateWithin(parsed.value, within)
+  if (stored !== undefined) return bad(STATEFUL, stored)
   const { stream } = parsed.value
   if (stream !== undefined && stream !== null && typeof stream !== 'boolean')
     return bad('invalid_stream', 'The field "stream" must be true, false or null.')
   return { ok: true, value: parsed.value, members }
 }
-
-const FOLDED = foldedNames(DECIDING)
 
 /** The name that a reader who ignores case takes it for. */
 function unfolded(name: string): string {

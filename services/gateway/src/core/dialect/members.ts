@@ -48,6 +48,10 @@ export function foldName(name: string): string {
   return name.toLowerCase().toUpperCase()
 }
 
+export function foldedNames(names: readonly string[]): ReadonlySet<string> {
+  return new Set(names.map(foldName))
+}
+
 /** Replaces ranges of bytes that are in order and do not overlap. */
 export function splice(
   bytes: Buffer,

@@ -1,13 +1,12 @@
 import { collectorOf } from '../usage/collector.ts'
 import { ollama as ollamaUsage } from '../usage/vendors/ollama.ts'
 import { OLLAMA_SIGNS } from './answer-signs.ts'
-import { DECIDING, foldedNames, type JsonObject, largest, readCallBody, textField } from './body.ts'
+import { type JsonObject, largest, readCallBody, textField } from './body.ts'
+import { bodyRulesOf } from './body-rules.ts'
 import type { Dialect } from './dialect.ts'
 import { promptSize } from './prompt-size.ts'
 
 const PROMPT_FIELDS = ['messages', 'prompt', 'system', 'suffix', 'input', 'tools', 'images']
-/** `name` is the older form of `model`. */
-const NAMES = foldedNames([...DECIDING, 'name'])
 /** What generates text, and streams it unless told otherwise. */
 const GENERATES = new Set(['/api/chat', '/api/generate'])
 
@@ -19,7 +18,7 @@ export const ollama: Dialect = {
   signs: () => OLLAMA_SIGNS,
 
   read(path, bytes) {
-    const parsed = readCallBody(bytes, NAMES)
+    const parsed = readCallBody(bytes, bodyRulesOf(path))
     if (!parsed.ok) return parsed
     const body = parsed.value
     const options = body.options

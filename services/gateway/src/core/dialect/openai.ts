@@ -2,6 +2,7 @@ import { collectorOf } from '../usage/collector.ts'
 import { openaiConvention } from '../usage/vendors/vendor.ts'
 import { CHAT_SIGNS, OTHER_SIGNS, RESPONSES_SIGNS } from './answer-signs.ts'
 import { type CallBody, type JsonObject, largest, readCallBody, textField } from './body.ts'
+import { bodyRulesOf } from './body-rules.ts'
 import type { Dialect, ReadCall } from './dialect.ts'
 import { findMembers, foldName, splice } from './members.ts'
 import { promptSize } from './prompt-size.ts'
@@ -28,7 +29,7 @@ export const openai: Dialect = {
   },
 
   read(path, bytes) {
-    const parsed = readCallBody(bytes)
+    const parsed = readCallBody(bytes, bodyRulesOf(path))
     if (!parsed.ok) return parsed
     const body = parsed.value
     const stream = body.stream === true

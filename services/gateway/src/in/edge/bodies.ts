@@ -150,14 +150,14 @@ export class Bodies implements Disposable {
       return undefined
     }
     const onData = (chunk: Buffer): void => {
-      const refusal = take(chunk)
+      const refusal = unlessNoMemory(() => take(chunk))
       if (refusal) fail(refusal)
       else if (length === declared) onEnd()
     }
     // With all that was declared the body is whole: Node's parser lets no more bytes through.
     const onEnd = (): void => {
-      const body = buffer ? trimmed(buffer, length) : NO_BODY
-      this.#set(share, heldBytesOf(body))
+      const body = unlessNoMemory(() => (buffer ? trimmed(buffer, length) : NO_BODY))
+      if (Buffer.isBuffer(body)) this.#set(share, heldBytesOf(body))
       finish(body)
     }
     const onError = (): void => fail(BROKEN)
@@ -195,6 +195,15 @@ export class Bodies implements Disposable {
   #failLate(): void {
     const before = this.#nowMs() - this.#limits.requestTimeoutMs
     for (const { startedMs, fail } of this.#reading) if (startedMs <= before) fail(SLOW)
+  }
+}
+
+/** No request's code is above a stream's event: a buffer that cannot be allocated refuses the body. */
+function unlessNoMemory<T>(run: () => T): T | Refusal {
+  try {
+    return run()
+  } catch {
+    return NO_ROOM
   }
 }
 

@@ -3,6 +3,7 @@ import type { Socket } from 'node:net'
 import { addressGroup } from '@fluxgate/contracts'
 import type { EdgeFault } from '../../core/edge/request-head.ts'
 import { faultBytes, hasUnreadBody } from './answer.ts'
+import { enterConnection, guarded, type OnFault, uncaught } from './connection-boundary.ts'
 import type { EdgeLimits } from './limits.ts'
 
 /** What is known of one HTTP/1.1 connection. */
@@ -30,6 +31,7 @@ export class Connections implements Disposable {
   readonly #limits: ConnectionLimits
   readonly #isTrusted: (address: string) => boolean
   readonly #nowMs: () => number
+  readonly #onFault: OnFault
   readonly #sockets = new Set<Socket>()
   readonly #perAddress = new Map<string, number>()
   readonly #lines = new Map<Socket, Line>()
@@ -43,8 +45,10 @@ export class Connections implements Disposable {
     limits: ConnectionLimits,
     isTrusted: (address: string) => boolean = () => false,
     nowMs: () => number = () => performance.now(),
+    onFault: OnFault = uncaught,
   ) {
     this.#limits = limits
+    this.#onFault = onFault
     this.#isTrusted = isTrusted
     this.#nowMs = nowMs
     this.#timer = setInterval(() => this.#endStalled(), limits.checkEveryMs)
@@ -57,6 +61,10 @@ export class Connections implements Disposable {
 
   /** A TCP connection, before any TLS. */
   accept(socket: Socket): void {
+    enterConnection(this.#onFault, socket, () => this.#accept(socket))
+  }
+
+  #accept(socket: Socket): void {
     const address = socket.remoteAddress
     const { maxConnectionsPerAddress: most } = this.#limits
     this.#sockets.add(socket)
@@ -93,17 +101,20 @@ export class Connections implements Disposable {
       this.#lines.delete(socket)
       // Node closes the answer that has the socket; those of pipelined requests behind it would never hear of it.
       setImmediate(() => {
-        for (const response of line.open) if (!response.closed) response.destroy().emit('close')
+        for (const response of line.open) {
+          if (response.closed) continue
+          enterConnection(this.#onFault, socket, () => response.destroy().emit('close'))
+        }
       })
     })
     // Node ends a connection after its last answer by this call. Ending it with bytes unread makes the system send a
     // reset, which takes the answer from the client (RFC 9112 section 9.6).
     const destroySoon = socket.destroySoon.bind(socket)
-    socket.destroySoon = () => {
+    socket.destroySoon = guarded(this.#onFault, socket, () => {
       const request = line.last?.req
       if (request && hasUnreadBody(request)) this.#linger(line)
       else destroySoon()
-    }
+    })
   }
 
   /** Whether a request may be served: none is that comes after its connection's last answer. */
@@ -192,18 +203,21 @@ export class Connections implements Disposable {
 
   /** A client that takes nothing of an answer holds its upstream too (slow read). */
   #endStalled(): void {
+    for (const line of this.#lines.values())
+      enterConnection(this.#onFault, line.socket, () => this.#endIfStalled(line))
+  }
+
+  #endIfStalled(line: Line): void {
     const now = this.#nowMs()
-    for (const line of this.#lines.values()) {
-      const { socket } = line
-      const waiting = socket.writableLength
-      const flushed = socket.bytesWritten - waiting
-      if (waiting === 0 || flushed !== line.flushed) {
-        line.flushed = flushed
-        line.stalledSinceMs = now
-      } else if (now - line.stalledSinceMs >= this.#limits.writeStallMs) {
-        this.stalled++
-        socket.destroy()
-      }
+    const { socket } = line
+    const waiting = socket.writableLength
+    const flushed = socket.bytesWritten - waiting
+    if (waiting === 0 || flushed !== line.flushed) {
+      line.flushed = flushed
+      line.stalledSinceMs = now
+    } else if (now - line.stalledSinceMs >= this.#limits.writeStallMs) {
+      this.stalled++
+      socket.destroy()
     }
   }
 }

@@ -7,6 +7,7 @@ import type { Routes } from '../../core/routes/routes.ts'
 import type { RawReply } from '../raw-reply.ts'
 import { answerFault, faultBytes } from './answer.ts'
 import type { Bodies, BodyShare } from './bodies.ts'
+import { enterConnection, type OnFault } from './connection-boundary.ts'
 import type { Connections } from './connections.ts'
 import type { EdgeLimits } from './limits.ts'
 import type { OpenRequests } from './open-requests.ts'
@@ -26,6 +27,7 @@ export interface DoorOptions {
   readonly hsts: boolean
   readonly overloaded: () => boolean
   readonly onRefused: (code: string) => void
+  readonly onFault: OnFault
 }
 
 const HSTS = 'max-age=31536000'
@@ -34,6 +36,12 @@ const BUSY: EdgeFault = Object.freeze({
   code: 'overloaded',
   message: 'This gateway node has more to do than it can. Please try again.',
   headers: Object.freeze({ 'retry-after': '2' }),
+})
+/** A throw before or beside the scope of a request. */
+const INTERNAL: EdgeFault = Object.freeze({
+  status: 500,
+  code: 'internal_error',
+  message: 'The gateway failed to handle this request. Please try again; its log has the reason.',
 })
 const NO_EXPECTATION: EdgeFault = Object.freeze({
   status: 417,
@@ -83,12 +91,21 @@ export function openDoor(options: DoorOptions, calls: Handler, others: Handler) 
     if (isCall(request.url!)) calls(request, response)
     else others(request, response)
   }
+  const bounded =
+    (handle: Handler): Handler =>
+    (request, response) => {
+      try {
+        handle(request, response)
+      } catch (error) {
+        fail(options, request, response, error)
+      }
+    }
   return {
-    request: (request: Request, response: Response): void => {
+    request: bounded((request, response) => {
       if (admit(options, request, response)) letIn(request, response)
-    },
+    }),
     /** `Expect: 100-continue`: a body that would be refused for its length is not asked for. */
-    checkContinue: (request: Request, response: Response): void => {
+    checkContinue: bounded((request, response) => {
       if (!admit(options, request, response)) return
       // Node takes the word anywhere in the field.
       if (request.headers.expect?.toLowerCase() !== '100-continue') {
@@ -98,24 +115,42 @@ export function openDoor(options: DoorOptions, calls: Handler, others: Handler) 
       const declared = Number(request.headers['content-length'] ?? 0)
       if (declared <= options.limits.maxBodyBytes) response.writeContinue()
       letIn(request, response)
-    },
-    checkExpectation: (request: Request, response: Response): void => {
+    }),
+    checkExpectation: bounded((request, response) => {
       if (admit(options, request, response)) refuse(options, request, response, NO_EXPECTATION)
-    },
+    }),
     /** Over HTTP/1.1 there is only the socket left; over HTTP/2 a response is given instead. */
     connect: (_request: Request, response: Socket | Http2ServerResponse): void => {
-      options.onRefused(NO_TUNNEL.code)
-      if ('writeHead' in response) answerFault(response as RawReply, NO_TUNNEL, '', false)
-      else response.end(faultBytes(NO_TUNNEL))
+      enterConnection(options.onFault, response, () => {
+        options.onRefused(NO_TUNNEL.code)
+        if ('writeHead' in response) answerFault(response as RawReply, NO_TUNNEL, '', false)
+        else response.end(faultBytes(NO_TUNNEL))
+      })
     },
     clientError: (error: NodeJS.ErrnoException, socket: Socket): void => {
-      // What comes after a connection's last request is nobody's: the answer to that request is still due.
-      if (error.code === 'HPE_CLOSED_CONNECTION' && options.connections.isAnswering(socket)) return
-      const fault = PARSE_FAULTS[error.code ?? ''] ?? BAD_REQUEST
-      if (error.code !== 'ECONNRESET') options.onRefused(fault.code)
-      options.connections.refuse(socket, fault)
+      enterConnection(options.onFault, socket, () => refuseUnread(options, error, socket))
     },
   }
+}
+
+/** What Node's parser could not read as a request. */
+function refuseUnread(options: DoorOptions, error: NodeJS.ErrnoException, socket: Socket): void {
+  // What comes after a connection's last request belongs to no request: the answer to that one is still due.
+  if (error.code === 'HPE_CLOSED_CONNECTION' && options.connections.isAnswering(socket)) return
+  const fault = PARSE_FAULTS[error.code ?? ''] ?? BAD_REQUEST
+  if (error.code !== 'ECONNRESET') options.onRefused(fault.code)
+  options.connections.refuse(socket, fault)
+}
+
+/** Answers with a status 500 where an answer can still be given. */
+function fail(options: DoorOptions, request: Request, response: Response, error: unknown): void {
+  enterConnection(options.onFault, response as RawReply, () => {
+    options.onFault(error)
+    const http1 = !(request instanceof Http2ServerRequest)
+    if (response.headersSent) (response as RawReply).destroy()
+    else answerFault(response as RawReply, INTERNAL, request.url ?? '', http1)
+    if (http1) options.connections.endAfter(request.socket)
+  })
 }
 
 function admit(options: DoorOptions, request: Request, response: Response): boolean {

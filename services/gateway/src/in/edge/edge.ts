@@ -9,6 +9,7 @@ import type { TlsPair } from '../../core/edge/tls-pair.ts'
 import type { Routes } from '../../core/routes/routes.ts'
 import type { Bodies } from './bodies.ts'
 import { trustedNetworks } from './client-address.ts'
+import { enterConnection, type OnFault, uncaught } from './connection-boundary.ts'
 import { Connections } from './connections.ts'
 import { type Handler, openDoor } from './door.ts'
 import type { EdgeLimits } from './limits.ts'
@@ -31,6 +32,8 @@ export interface EdgeOptions {
   readonly hsts?: boolean
   readonly overloaded?: () => boolean
   readonly onRefused?: (code: string) => void
+  /** A throw that ended a connection, or a request before it was taken over. */
+  readonly onFault?: OnFault
 }
 
 export interface Edge {
@@ -51,9 +54,9 @@ export const STRICT_SCHEMAS = { customOptions: { removeAdditional: false, coerce
 
 /** The public server: HTTP/1.1 and h2 by ALPN over TLS 1.2+, or plain HTTP/1.1 behind a balancer that ends TLS. */
 export function createEdge(options: EdgeOptions): Edge {
-  const { limits, tls, trustedProxies = [], corsOrigins = [] } = options
-  const connections = new Connections(limits, trustedNetworks(trustedProxies))
-  const sessions = new Sessions(limits)
+  const { limits, tls, trustedProxies = [], corsOrigins = [], onFault = uncaught } = options
+  const connections = new Connections(limits, trustedNetworks(trustedProxies), undefined, onFault)
+  const sessions = new Sessions(limits, undefined, onFault)
   const requests = new OpenRequests(limits.maxOpenRequests)
   const server = tls ? secureServer(limits, tls) : plainServer(limits)
   const app = Fastify({
@@ -82,6 +85,7 @@ export function createEdge(options: EdgeOptions): Edge {
           hsts: options.hsts ?? false,
           overloaded: options.overloaded ?? (() => false),
           onRefused: options.onRefused ?? (() => {}),
+          onFault,
         },
         options.calls,
         (request, response) => handler(request as IncomingMessage, response as ServerResponse),
@@ -92,10 +96,10 @@ export function createEdge(options: EdgeOptions): Edge {
   }) as unknown as FastifyInstance
   server.on('connection', (socket: Socket) => {
     connections.accept(socket)
-    if (!tls) connections.open(socket)
+    if (!tls) enterConnection(onFault, socket, () => connections.open(socket))
   })
   server.on('secureConnection', (socket: TLSSocket) => {
-    if (socket.alpnProtocol !== 'h2') connections.open(socket)
+    if (socket.alpnProtocol !== 'h2') enterConnection(onFault, socket, () => connections.open(socket))
   })
   server.on('session', (session: ServerHttp2Session) => sessions.open(session))
   app.addHook('onClose', async () => {

@@ -1,4 +1,5 @@
 import { constants, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2'
+import { enterConnection, guarded, type OnFault, uncaught } from './connection-boundary.ts'
 import type { EdgeLimits } from './limits.ts'
 
 interface OpenStream {
@@ -38,6 +39,7 @@ type SessionLimits = Pick<
 export class Sessions implements Disposable {
   readonly #limits: SessionLimits
   readonly #nowMs: () => number
+  readonly #onFault: OnFault
   readonly #sessions = new Map<ServerHttp2Session, Session>()
   readonly #timer: NodeJS.Timeout
   #draining = false
@@ -45,9 +47,14 @@ export class Sessions implements Disposable {
   flooded = 0
   stalled = 0
 
-  constructor(limits: SessionLimits, nowMs: () => number = () => performance.now()) {
+  constructor(
+    limits: SessionLimits,
+    nowMs: () => number = () => performance.now(),
+    onFault: OnFault = uncaught,
+  ) {
     this.#limits = limits
     this.#nowMs = nowMs
+    this.#onFault = onFault
     this.#timer = setInterval(() => this.#look(), limits.checkEveryMs)
     this.#timer.unref()
   }
@@ -57,18 +64,26 @@ export class Sessions implements Disposable {
   }
 
   open(session: ServerHttp2Session): void {
+    enterConnection(this.#onFault, session, () => this.#open(session))
+  }
+
+  #open(session: ServerHttp2Session): void {
+    const onFault = this.#onFault
+    // Its socket's errors end the session, which tells nothing more.
+    session.on('error', () => {})
     const entry: Session = { session, streams: new Map(), idleSinceMs: this.#nowMs(), resets: 0, control: 0 }
     this.#sessions.set(session, entry)
     session.once('close', () => this.#sessions.delete(session))
-    // Its socket's errors end the session; there is nobody to tell.
-    session.on('error', () => {})
     session.setLocalWindowSize(this.#limits.connectionWindowBytes)
-    const onControl = (): void => {
+    const onControl = guarded(onFault, session, () => {
       if (++entry.control > this.#limits.maxControlFrames) this.#flood(entry)
-    }
+    })
     session.on('ping', onControl)
     session.on('remoteSettings', onControl)
-    session.on('stream', stream => this.#openStream(entry, stream))
+    session.on(
+      'stream',
+      guarded(onFault, session, stream => this.#openStream(entry, stream)),
+    )
     if (this.#draining) session.close()
   }
 
@@ -95,12 +110,17 @@ export class Sessions implements Disposable {
   #openStream(entry: Session, stream: ServerHttp2Stream): void {
     const now = this.#nowMs()
     entry.streams.set(stream, { stream, openedMs: now, waiting: 0, stalledSinceMs: now })
-    stream.once('close', () => {
-      entry.streams.delete(stream)
-      if (entry.streams.size === 0) entry.idleSinceMs = this.#nowMs()
-      if (stream.rstCode === constants.NGHTTP2_NO_ERROR) return
-      if (++entry.resets > this.#limits.maxResets) this.#flood(entry)
-    })
+    stream.once(
+      'close',
+      guarded(this.#onFault, entry.session, () => this.#closeStream(entry, stream)),
+    )
+  }
+
+  #closeStream(entry: Session, stream: ServerHttp2Stream): void {
+    entry.streams.delete(stream)
+    if (entry.streams.size === 0) entry.idleSinceMs = this.#nowMs()
+    if (stream.rstCode === constants.NGHTTP2_NO_ERROR) return
+    if (++entry.resets > this.#limits.maxResets) this.#flood(entry)
   }
 
   #flood({ session }: Session): void {
@@ -110,18 +130,21 @@ export class Sessions implements Disposable {
   }
 
   #look(): void {
+    for (const entry of this.#sessions.values())
+      enterConnection(this.#onFault, entry.session, () => this.#lookAtSession(entry))
+  }
+
+  #lookAtSession(entry: Session): void {
     const now = this.#nowMs()
     const { checkEveryMs, resetsPerSecond, keepAliveTimeoutMs } = this.#limits
-    for (const entry of this.#sessions.values()) {
-      entry.control = 0
-      entry.resets = Math.max(0, entry.resets - (resetsPerSecond * checkEveryMs) / 1_000)
-      if (entry.streams.size === 0) {
-        const silentMs = now - entry.idleSinceMs
-        if (silentMs >= keepAliveTimeoutMs * 2) entry.session.destroy()
-        else if (silentMs >= keepAliveTimeoutMs) entry.session.close()
-      }
-      for (const open of entry.streams.values()) this.#lookAt(open, now)
+    entry.control = 0
+    entry.resets = Math.max(0, entry.resets - (resetsPerSecond * checkEveryMs) / 1_000)
+    if (entry.streams.size === 0) {
+      const silentMs = now - entry.idleSinceMs
+      if (silentMs >= keepAliveTimeoutMs * 2) entry.session.destroy()
+      else if (silentMs >= keepAliveTimeoutMs) entry.session.close()
     }
+    for (const open of entry.streams.values()) this.#lookAt(open, now)
   }
 
   #lookAt(open: OpenStream, now: number): void {
