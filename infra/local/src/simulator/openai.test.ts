@@ -147,7 +147,7 @@ test('models are listed, and unknown ones and malformed requests refused in the 
   })
   const reply = await fetch(`${simulator.url}/v1/chat/completions`, { method: 'POST', body: '{"model":' })
   assert.equal(reply.status, 400)
-  assert.match(((await reply.json()) as { error: { message: string } }).error.message, /not valid JSON/)
+  assert.match(((await reply.json()) as { error: { message: string } }).error.message, /not JSON/)
 })
 
 test('responses, whole and streamed', async () => {
