@@ -30,12 +30,26 @@ describe('gossip', () => {
     a.spend(100)
     a.table.settle(ALICE, 'free', 4_000_000_000, false, 0)
     hear(b, a.gossip.takeFrames())
-    assert.ok(b.left() < -3_000_000_000)
-    assert.equal(b.table.refill(ALICE, 0), 4_000_000_100)
+    assert.deepEqual([a.left(), b.left()], [-CAPACITY, -CAPACITY], 'the largest debt')
+    assert.equal(b.table.refill(ALICE, 0), 2 * CAPACITY)
     assert.equal(b.left(), CAPACITY)
     hear(a, b.gossip.takeFrames())
     assert.equal(a.left(), CAPACITY)
     assert.equal(a.table.refill('stranger.k1', 0), 0)
+  })
+
+  it('bounds the debt that a healed gap leaves, and ends it everywhere with the refill', () => {
+    const [a, b] = [node('a', { refillRate: 1_000 }), node('b', { refillRate: 1_000 })]
+    a.table.settle(ALICE, 'free', 4_000_000_000, false, 0)
+    a.gossip.skipFrames()
+    hear(b, [a.gossip.beat()])
+    heal(b, a)
+    assert.deepEqual([a.left(), b.left()], [-3_600_000, -3_600_000])
+    const paidMs = 4_600_000
+    assert.deepEqual([a.left(ALICE, paidMs), b.left(ALICE, paidMs)], [CAPACITY, CAPACITY])
+    a.spend(10, ALICE, paidMs)
+    hear(b, a.gossip.takeFrames(), paidMs)
+    assert.equal(b.left(ALICE, paidMs), CAPACITY - 10)
   })
 
   it('counts a repeated frame, and its own, once', () => {

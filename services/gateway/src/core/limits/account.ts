@@ -79,8 +79,8 @@ export class Account {
       this.ownTokens.total = 0
       this.ownRequests.total = 0
     }
-    this.ownTokens.add(tokens, this.tokens.refillRate, nowMs)
-    this.ownRequests.add(requests, this.requests?.refillRate ?? 0, nowMs)
+    this.ownTokens.add(tokens, this.tokens.refillRate, this.tokens.maxMissing, nowMs)
+    this.ownRequests.add(requests, this.requests?.refillRate ?? 0, this.requests?.maxMissing ?? 0, nowMs)
   }
 
   /** Streams that run at any node that is alive. */

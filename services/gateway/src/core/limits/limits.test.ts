@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { Throttle } from '@fluxgate/contracts'
 import { LimitTable } from './limit-table.ts'
+import { OwnDebits } from './own-debits.ts'
 import { TokenBucket } from './token-bucket.ts'
 
 const throttle = (until: number): Throttle => ({
@@ -66,6 +67,42 @@ describe('a token bucket', () => {
     bucket.debit(50, 0)
     bucket.resize({ capacity: 10, refillRate: 1 }, 0)
     assert.equal(bucket.level(0), -50)
+  })
+})
+
+describe('the debt of a token bucket', () => {
+  it('is at most what refills in an hour when a settlement reports billions of tokens', () => {
+    const bucket = new TokenBucket({ capacity: 5_000, refillRate: 100 }, 0)
+    bucket.debit(4e9, 0)
+    assert.equal(bucket.level(0), -360_000)
+    assert.equal(bucket.waitMs(1, 0), 3_600_010)
+    bucket.debit(Number.MAX_SAFE_INTEGER, 0)
+    assert.equal(bucket.level(0), -360_000)
+    bucket.debit(-100, 0)
+    assert.equal(bucket.level(0), -359_900, 'what is given back counts from there')
+  })
+
+  it('is at most the capacity when an hour refills less than that', () => {
+    const bucket = new TokenBucket({ capacity: 5_000, refillRate: 0 }, 0)
+    bucket.debit(4e9, 0)
+    assert.equal(bucket.level(0), -5_000)
+  })
+
+  it('shrinks with the bucket when its tier changes', () => {
+    const bucket = new TokenBucket({ capacity: 50_000, refillRate: 1_000 }, 0)
+    bucket.debit(4e9, 0)
+    bucket.resize({ capacity: 10, refillRate: 1 }, 0)
+    assert.equal(bucket.waitMs(1, 0), 3_601_000)
+  })
+})
+
+describe('own debits', () => {
+  it('owe at most what the bucket can miss when a settlement reports billions of tokens', () => {
+    const bucket = new TokenBucket({ capacity: 5_000, refillRate: 100 }, 0)
+    const debits = new OwnDebits()
+    debits.add(4e9, 100, bucket.maxMissing, 0)
+    assert.deepEqual([debits.total, debits.owed(100, 0)], [4e9, 365_000])
+    assert.equal(debits.owed(100, 3_650_000), 0, 'so that the busy time ends with the debt')
   })
 })
 
