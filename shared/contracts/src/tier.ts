@@ -18,6 +18,17 @@ export const Tier = Type.Object(
 )
 export type Tier = Static<typeof Tier>
 
+/** A bucket owes at most what it refills in this time. */
+export const MAX_DEBT_SECONDS = 3_600
+
+/**
+ * The most tokens that a bucket can be below zero: its capacity, or what it refills in {@link MAX_DEBT_SECONDS}, whichever
+ * is more. A call that used far more than it reserved is paid for; a wrong report cannot block an identity for days.
+ */
+export function maxDebt({ capacity, refillRate }: Pick<Tier, 'capacity' | 'refillRate'>): number {
+  return Math.max(capacity, refillRate * MAX_DEBT_SECONDS)
+}
+
 /** Who has a tier that nobody defines is in this one. */
 export const FALLBACK_TIER = 'free'
 

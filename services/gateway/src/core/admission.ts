@@ -111,12 +111,15 @@ const LIMIT_CODES: Readonly<Record<LimitName, string>> = Object.freeze({
   tokens: 'rate_limit_exceeded',
   requests: 'requests_limit_exceeded',
   streams: 'streams_limit_exceeded',
+  'user:tokens': 'rate_limit_exceeded',
+  'user:requests': 'requests_limit_exceeded',
+  'user:streams': 'streams_limit_exceeded',
   throttle: 'throttled',
 })
 
 /** Which limit said no, and when to come again; without a time, never by waiting. */
 export function overLimit(
-  { limit, waitMs, account, throttle }: Extract<Admission, { ok: false }>,
+  { limit, waitMs, account, user, throttle }: Extract<Admission, { ok: false }>,
   reserved: number,
   headers: Readonly<Record<string, string>>,
 ): Refusal {
@@ -126,6 +129,9 @@ export function overLimit(
     tokens: `Rate limit reached: this request reserves ${reserved} tokens.`,
     requests: `Rate limit reached: ${account.requests?.capacity} requests per minute.`,
     streams: `Rate limit reached: ${account.maxStreams} streams at once.`,
+    'user:tokens': `Rate limit reached for this account: this request reserves ${reserved} tokens, and its keys share ${user?.tokens.capacity}.`,
+    'user:requests': `Rate limit reached for this account: ${user?.requests?.capacity} requests per minute over all its keys.`,
+    'user:streams': `Rate limit reached for this account: ${user?.maxStreams} streams at once over all its keys.`,
     throttle: `This key is throttled (${throttle?.reason ?? 'limit'}).`,
   }
   return {

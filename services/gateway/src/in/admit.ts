@@ -56,9 +56,9 @@ export function admit(
     nowMs,
     epochMs,
   )
-  const { account } = admission
+  const { account, user } = admission
   if (!admission.ok) {
-    return overLimit(admission, reserved, limitHeaders(account, call.dialect.name, nowMs, epochMs))
+    return overLimit(admission, reserved, limitHeaders(account, user, call.dialect.name, nowMs, epochMs))
   }
   const admittedCall: AdmittedCall = {
     ...call,
@@ -76,7 +76,7 @@ export function admit(
   // From here on whatever throws, and a client that leaves, gives back what is taken.
   scope.handTo(exchange)
   exchange.place = deps.running.add(exchange)
-  const taken: Taken = { deps, scope, exchange, body, wanted, verdict, account, nowMs, epochMs }
+  const taken: Taken = { deps, scope, exchange, body, wanted, verdict, account, user, nowMs, epochMs }
   scope.enter('reserved', begin, taken, read.call)
   return undefined
 }
@@ -90,6 +90,7 @@ interface Taken {
   readonly wanted: ReturnType<typeof reservedAmount>
   readonly verdict: Extract<ReturnType<ProxyDeps['budgets']['ask']>, { kind: 'within' }>
   readonly account: Parameters<typeof limitHeaders>[0]
+  readonly user: Parameters<typeof limitHeaders>[1]
   readonly nowMs: number
   readonly epochMs: number
 }
@@ -100,7 +101,7 @@ function begin(taken: Taken, read: ReadCall): void {
   const { call } = exchange
   const { request } = scope
   deps.budgets.reserve(call.id, call, taken.wanted)
-  const headers = limitHeaders(taken.account, call.dialect.name, taken.nowMs, epochMs)
+  const headers = limitHeaders(taken.account, taken.user, call.dialect.name, taken.nowMs, epochMs)
   tellBudgets(headers, verdict, epochMs)
   exchange.admit(headers)
   const uses = deps.accepted.use(call.identityText, call.address, call.startedMs)

@@ -48,7 +48,7 @@ it('nodes share what is spent, and one that joins begins with it', async () => {
   await eventually(() => assert.deepEqual([one.left(), two.left()], [CAPACITY - 120, CAPACITY - 120]))
   await using late = await startNode('late')
   assert.equal(late.left(), CAPACITY - 120, 'known when joining has resolved')
-  assert.equal(late.figures().joinedWith, 1)
+  assert.equal(late.figures().joinedWith, 2)
   assert.ok(one.figures().answered + two.figures().answered >= 2, 'to the second and to the third')
   assert.ok(one.figures().sent > 0 && one.figures().received > 0)
   late.spend(3)

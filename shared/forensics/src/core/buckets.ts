@@ -2,6 +2,7 @@ import {
   DEFAULT_TIERS,
   FALLBACK_TIER,
   type LimitsPolicy,
+  maxDebt,
   type Tier,
   type TierName,
 } from '@fluxgate/contracts'
@@ -102,7 +103,7 @@ export class Buckets {
 
   #debit({ bucket, penalty }: Held, tokens: number, atMs: number): void {
     for (const each of penalty ? [bucket, penalty] : [bucket]) {
-      each.level = Math.min(each.capacity, levelAt(each, atMs) - tokens)
+      each.level = Math.max(0 - maxDebt(each), Math.min(each.capacity, levelAt(each, atMs) - tokens))
       each.atMs = Math.max(each.atMs, atMs)
     }
   }
@@ -129,9 +130,11 @@ function levelAt({ capacity, refillRate, level, atMs }: Level, nowMs: number): n
   return Math.min(capacity, level + (Math.max(0, nowMs - atMs) / 1_000) * refillRate)
 }
 
-/** What was spent stays spent: the level moves with the capacity. */
+/** What was spent stays spent, so the level moves with the capacity; but no debt comes of a smaller bucket. */
 function resize(bucket: Level, tier: Tier, atMs: number): void {
-  bucket.level = levelAt(bucket, atMs) + tier.capacity - bucket.capacity
+  const level = levelAt(bucket, atMs)
+  const moved = level + tier.capacity - bucket.capacity
+  bucket.level = Math.min(tier.capacity, Math.max(moved, Math.min(level, 0), 0 - maxDebt(tier)))
   bucket.atMs = Math.max(bucket.atMs, atMs)
   bucket.capacity = tier.capacity
   bucket.refillRate = tier.refillRate

@@ -45,6 +45,14 @@ describe('the state at a moment', () => {
     assert.equal(stateAt(log, 2_500).buckets[0]?.capacity, 5_000)
   })
 
+  test('lets a bucket owe at most what it refills in an hour, as a gateway does', () => {
+    const log = new TestLog()
+    log.admitted(0, 'req_00000001')
+    log.settled(500, 'req_00000001', 4_000_000_000)
+    const left = (atMs: number) => stateAt(log, atMs).buckets[0]?.tokensLeft
+    assert.deepEqual([left(500), left(1_500)], [-360_000, -359_900])
+  })
+
   test('knows the throttles in force, and no longer after their end or a pardon', () => {
     const log = new TestLog()
     log.imposed(100, 1_000)

@@ -3,8 +3,8 @@ import type { LimitTable } from '../limits/limit-table.ts'
 import { type Frame, MAX_ROWS, type OwnPart, type OwnRow, type WholePart, type WholeRow } from './frames.ts'
 import { type Peer, Peers } from './peers.ts'
 
-/** Identities in one answer; what is beyond is left to their refill. */
-const MAX_SNAPSHOT_ROWS = 20_000
+/** Identities and users in one answer; what is beyond is left to their refill. */
+const MAX_SNAPSHOT_ROWS = 40_000
 
 export interface Self {
   readonly node: string

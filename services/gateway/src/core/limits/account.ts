@@ -1,6 +1,7 @@
 import type { Throttle, Tier, TierName } from '@fluxgate/contracts'
 import { OwnDebits } from './own-debits.ts'
 import { TokenBucket } from './token-bucket.ts'
+import { userOf } from './users.ts'
 
 /** One run of another node, as the accounts know it. */
 export interface Origin {
@@ -20,11 +21,19 @@ export interface Heard {
   streams: number
 }
 
+export type Shortage = 'tokens' | 'requests' | 'streams'
+
 const SECONDS_A_MINUTE = 60
 
-/** One identity's limits at this node: the buckets, the penalty over them, and who took what. */
+/**
+ * The limits of one identity at this node, or of a user over all their keys: the buckets, the penalty over them, and who
+ * took what.
+ */
 export class Account {
+  /** `<user>.<key>`, or a user's id. */
   readonly identity: string
+  /** Whose account this one's debits are taken from besides. */
+  readonly user: string | undefined
   tier: TierName
   readonly tokens: TokenBucket
   /** Absent when the tier has no such limit. */
@@ -44,6 +53,7 @@ export class Account {
 
   constructor(identity: string, tier: TierName, limits: Tier, busy: number, nowMs: number) {
     this.identity = identity
+    this.user = userOf(identity)
     this.busy = busy
     this.tier = tier
     this.tokens = new TokenBucket(limits, nowMs)
@@ -70,6 +80,16 @@ export class Account {
     this.changedAtMs = nowMs
   }
 
+  /**
+   * What a call has too little of to be admitted, if anything.
+   * @param slack what a bucket may lack; see `USER_SLACK`
+   */
+  shortage(tokens: number, isStream: boolean, slack: number, nowMs: number): Shortage | undefined {
+    if (!this.tokens.has(tokens - slack, nowMs)) return 'tokens'
+    if (this.requests && !this.requests.has(1 - slack, nowMs)) return 'requests'
+    return isStream && this.allStreams >= this.maxStreams ? 'streams' : undefined
+  }
+
   /** What this node itself took or gave back. `newBusy` names the busy time if one begins. */
   spend(tokens: number, requests: number, newBusy: number, nowMs: number): void {
     this.debit(tokens, requests, nowMs)
@@ -79,8 +99,8 @@ export class Account {
       this.ownTokens.total = 0
       this.ownRequests.total = 0
     }
-    this.ownTokens.add(tokens, this.tokens.refillRate, nowMs)
-    this.ownRequests.add(requests, this.requests?.refillRate ?? 0, nowMs)
+    this.ownTokens.add(tokens, this.tokens.refillRate, this.tokens.maxMissing, nowMs)
+    this.ownRequests.add(requests, this.requests?.refillRate ?? 0, this.requests?.maxMissing ?? 0, nowMs)
   }
 
   /** Streams that run at any node that is alive. */

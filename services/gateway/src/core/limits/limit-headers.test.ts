@@ -14,7 +14,7 @@ function spent(tokens: number, requests: number, tier: object = {}): Account {
 
 describe('the headers of limits', () => {
   it('are those of OpenAI', () => {
-    assert.deepEqual(limitHeaders(spent(120, 3), 'openai', 0, EPOCH_MS), {
+    assert.deepEqual(limitHeaders(spent(120, 3), undefined, 'openai', 0, EPOCH_MS), {
       'x-ratelimit-limit-tokens': '5000',
       'x-ratelimit-remaining-tokens': '4880',
       'x-ratelimit-reset-tokens': '1.2s',
@@ -25,7 +25,7 @@ describe('the headers of limits', () => {
   })
 
   it('are those of Anthropic besides, for its clients', () => {
-    const headers = limitHeaders(spent(5_000, 600), 'anthropic', 0, EPOCH_MS)
+    const headers = limitHeaders(spent(5_000, 600), undefined, 'anthropic', 0, EPOCH_MS)
     assert.equal(headers['x-ratelimit-remaining-tokens'], '0')
     assert.deepEqual(
       Object.entries(headers).filter(([name]) => name.startsWith('anthropic-')),
@@ -42,11 +42,11 @@ describe('the headers of limits', () => {
 
   it('say nothing of what is not limited or never comes back, and tell no debt', () => {
     const account = spent(6_000, 1, { refillRate: 0, requestsPerMinute: undefined })
-    assert.deepEqual(limitHeaders(account, 'openai', 0, EPOCH_MS), {
+    assert.deepEqual(limitHeaders(account, undefined, 'openai', 0, EPOCH_MS), {
       'x-ratelimit-limit-tokens': '5000',
       'x-ratelimit-remaining-tokens': '0',
     })
-    const ages = limitHeaders(spent(5_000, 0, { refillRate: 1e-30 }), 'anthropic', 0, EPOCH_MS)
+    const ages = limitHeaders(spent(5_000, 0, { refillRate: 1e-30 }), undefined, 'anthropic', 0, EPOCH_MS)
     assert.equal(ages['x-ratelimit-reset-tokens'], undefined)
     assert.equal(ages['anthropic-ratelimit-tokens-reset'], undefined)
   })

@@ -1,6 +1,7 @@
 import type { Dialect } from '../dialect/dialect.ts'
 import type { Account } from './account.ts'
 import type { TokenBucket } from './token-bucket.ts'
+import { USER_SLACK } from './users.ts'
 
 /** Whole names: put together for each answer they cost more than the figures. */
 const NAMES = Object.freeze({
@@ -22,24 +23,34 @@ const NEVER_MS = 3.16e12
 
 /**
  * `x-ratelimit-{limit,remaining,reset}-{requests,tokens}` as OpenAI names them, of the strictest bucket; and for
- * Anthropic's clients `anthropic-ratelimit-{requests,tokens}-{limit,remaining,reset}` besides. What never fills again
+ * Anthropic's clients `anthropic-ratelimit-{requests,tokens}-{limit,remaining,reset}` besides. Where all keys of the user
+ * together have less left than the identity, they are of the user. What never fills again
  * (in a hundred years) has no reset.
  */
 export function limitHeaders(
   account: Account,
+  user: Account | undefined,
   dialect: Dialect['name'],
   nowMs: number,
   epochMs: number,
 ): Record<string, string> {
   const headers: Record<string, string> = {}
-  const tokens = account.penalty?.bucket ?? account.tokens
+  const shared = tighter(account.tokens, user?.tokens, nowMs)
+  const penalty = account.penalty?.bucket
+  const tokens =
+    penalty && (shared === account.tokens || penalty.level(nowMs) <= shared.level(nowMs)) ? penalty : shared
+  const requests = account.requests && tighter(account.requests, user?.requests, nowMs)
   tellBucket(headers, 'tokens', tokens, nowMs)
-  if (account.requests) tellBucket(headers, 'requests', account.requests, nowMs)
+  if (requests) tellBucket(headers, 'requests', requests, nowMs)
   if (dialect === 'anthropic') {
     tellAnthropic(headers, 'tokens', tokens, nowMs, epochMs)
-    if (account.requests) tellAnthropic(headers, 'requests', account.requests, nowMs, epochMs)
+    if (requests) tellAnthropic(headers, 'requests', requests, nowMs, epochMs)
   }
   return headers
+}
+
+function tighter(own: TokenBucket, shared: TokenBucket | undefined, nowMs: number): TokenBucket {
+  return shared && shared.level(nowMs) + USER_SLACK < own.level(nowMs) ? shared : own
 }
 
 function tellBucket(headers: Record<string, string>, name: Name, bucket: TokenBucket, nowMs: number): void {

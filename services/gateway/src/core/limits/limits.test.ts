@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { Throttle } from '@fluxgate/contracts'
 import { LimitTable } from './limit-table.ts'
+import { OwnDebits } from './own-debits.ts'
 import { TokenBucket } from './token-bucket.ts'
 
 const throttle = (until: number): Throttle => ({
@@ -69,6 +70,42 @@ describe('a token bucket', () => {
   })
 })
 
+describe('the debt of a token bucket', () => {
+  it('is at most what refills in an hour when a settlement reports billions of tokens', () => {
+    const bucket = new TokenBucket({ capacity: 5_000, refillRate: 100 }, 0)
+    bucket.debit(4e9, 0)
+    assert.equal(bucket.level(0), -360_000)
+    assert.equal(bucket.waitMs(1, 0), 3_600_010)
+    bucket.debit(Number.MAX_SAFE_INTEGER, 0)
+    assert.equal(bucket.level(0), -360_000)
+    bucket.debit(-100, 0)
+    assert.equal(bucket.level(0), -359_900, 'what is given back counts from there')
+  })
+
+  it('is at most the capacity when an hour refills less than that', () => {
+    const bucket = new TokenBucket({ capacity: 5_000, refillRate: 0 }, 0)
+    bucket.debit(4e9, 0)
+    assert.equal(bucket.level(0), -5_000)
+  })
+
+  it('shrinks with the bucket when its tier changes', () => {
+    const bucket = new TokenBucket({ capacity: 50_000, refillRate: 1_000 }, 0)
+    bucket.debit(4e9, 0)
+    bucket.resize({ capacity: 10, refillRate: 1 }, 0)
+    assert.equal(bucket.waitMs(1, 0), 3_601_000)
+  })
+})
+
+describe('own debits', () => {
+  it('owe at most what the bucket can miss when a settlement reports billions of tokens', () => {
+    const bucket = new TokenBucket({ capacity: 5_000, refillRate: 100 }, 0)
+    const debits = new OwnDebits()
+    debits.add(4e9, 100, bucket.maxMissing, 0)
+    assert.deepEqual([debits.total, debits.owed(100, 0)], [4e9, 365_000])
+    assert.equal(debits.owed(100, 3_650_000), 0, 'so that the busy time ends with the debt')
+  })
+})
+
 const T0 = 0
 /** Admits with the clock's two readings alike. */
 const admitAt =
@@ -83,7 +120,7 @@ describe('the limit table', () => {
     const second = admit('u.k', 100)
     assert.ok(!second.ok && second.limit === 'tokens')
     assert.equal(second.waitMs, 1_000)
-    assert.ok(admit('u.other', 100).ok, 'another key has its own bucket')
+    assert.ok(admit('v.k', 100).ok, 'another user has their own bucket')
   })
 
   it('counts requests by the minute, whatever tokens they cost', () => {
@@ -179,11 +216,11 @@ describe('the limit table', () => {
     admitAt(table)('u.streams', 1, undefined, true)
     for (const account of table.takeDirty()) account.isDirty = false
     table.forget(30_000, 30_000)
-    assert.equal(table.size, 2, 'not yet')
+    assert.equal(table.size, 3, 'not yet: two identities and their user')
     table.forget(90_000, 90_000)
     assert.deepEqual(
       Array.from(table.accounts(), each => each.identity),
-      ['u.streams'],
+      ['u', 'u.streams'],
     )
     for (let i = 0; i < 10; i++) admitAt(table)(`u.${i}`, 1)
     assert.equal(table.size, 3)

@@ -9,8 +9,9 @@ export class OwnDebits {
   #owed = 0
   #atMs = 0
 
-  add(amount: number, refillRate: number, nowMs: number): void {
-    this.#owed = Math.max(0, this.owed(refillRate, nowMs) + amount)
+  /** @param maxOwed what the bucket can miss at the most: beyond it nothing has to be paid back */
+  add(amount: number, refillRate: number, maxOwed: number, nowMs: number): void {
+    this.#owed = Math.min(maxOwed, Math.max(0, this.owed(refillRate, nowMs) + amount))
     this.total += amount
     this.untold += amount
   }

@@ -1,3 +1,5 @@
+import { maxDebt } from '@fluxgate/contracts'
+
 /** Tokens, and tokens a second. */
 export interface BucketSize {
   readonly capacity: number
@@ -6,18 +8,21 @@ export interface BucketSize {
 
 /**
  * A token bucket: `capacity` tokens at the most, `refillRate` tokens a second. The level may fall below zero when a
- * settlement turns out larger than its reservation; the debt is paid back by refill before anything is admitted.
+ * settlement turns out larger than its reservation; the debt, {@link maxDebt} at the most, is paid back by refill before
+ * anything is admitted.
  * Times are monotonic milliseconds.
  */
 export class TokenBucket {
   capacity: number
   refillRate: number
+  #floor: number
   #level: number
   #atMs: number
 
   constructor(size: BucketSize, nowMs: number, level = size.capacity) {
     this.capacity = size.capacity
     this.refillRate = size.refillRate
+    this.#floor = 0 - maxDebt(size)
     this.#level = Math.min(level, size.capacity)
     this.#atMs = nowMs
   }
@@ -41,9 +46,14 @@ export class TokenBucket {
     return this.capacity - this.level(nowMs)
   }
 
-  /** Takes (or, negative, gives back) without asking. */
+  /** Takes (or, negative, gives back) without asking, down to the largest debt. */
   debit(tokens: number, nowMs: number): void {
-    this.#level = Math.min(this.capacity, this.level(nowMs) - tokens)
+    this.#level = Math.max(this.#floor, Math.min(this.capacity, this.level(nowMs) - tokens))
+  }
+
+  /** The most that can be missing. */
+  get maxMissing(): number {
+    return this.capacity - this.#floor
   }
 
   /** Milliseconds until {@link has} as many; Infinity when it never will. */
@@ -63,7 +73,8 @@ export class TokenBucket {
   resize(size: BucketSize, nowMs: number): void {
     const level = this.level(nowMs)
     const moved = level + size.capacity - this.capacity
-    this.#level = Math.min(size.capacity, Math.max(moved, Math.min(level, 0)))
+    this.#floor = 0 - maxDebt(size)
+    this.#level = Math.min(size.capacity, Math.max(moved, Math.min(level, 0), this.#floor))
     this.capacity = size.capacity
     this.refillRate = size.refillRate
   }
