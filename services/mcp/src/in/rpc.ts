@@ -41,7 +41,13 @@ export function openRpc({ serverFor, bus, limits, nowMs, onRefused }: RpcParts):
     if (id === null && !begins) return request.method === 'POST' ? 'without' : { kind: 'no_session' }
     const session = id === null ? await sessions.open(caller) : sessions.find(id, caller)
     if (!session) return { kind: begins ? 'too_many_sessions' : 'unknown_session' }
-    return session.transport.handleRequest(request, { parsedBody: body, authInfo: authInfoOf(caller) })
+    const options = { parsedBody: body, authInfo: authInfoOf(caller) }
+    if (!begins) return session.transport.handleRequest(request, options)
+    try {
+      return await session.transport.handleRequest(request, options)
+    } finally {
+      await sessions.begun(session)
+    }
   }
 
   return {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { InMemoryServerEventBus, McpServer } from '@modelcontextprotocol/server'
+import { InMemoryServerEventBus, McpServer, type ServerEventBus } from '@modelcontextprotocol/server'
 import { type Session, Sessions } from './sessions.ts'
 
 const ANN = { actor: 'mcp:ann', mayAct: true }
@@ -9,13 +9,27 @@ const limits = { maxSessions: 3, maxSessionsOfCaller: 2, sessionIdleMs: 1_000, s
 
 function scene() {
   let now = 0
+  let listening = 0
+  const bus = new InMemoryServerEventBus()
+  const counted: ServerEventBus = {
+    publish: event => bus.publish(event),
+    subscribe(listener) {
+      const unsubscribe = bus.subscribe(listener)
+      listening++
+      return () => {
+        listening--
+        unsubscribe()
+      }
+    },
+  }
   const sessions = new Sessions(limits, {
     serverFor: () => new McpServer({ name: 'test', version: '1' }, { capabilities: { resources: {} } }),
-    bus: new InMemoryServerEventBus(),
+    bus: counted,
     nowMs: () => now,
   })
   return {
     sessions,
+    listeners: () => listening,
     wait: (ms: number) => {
       now += ms
     },
@@ -55,6 +69,22 @@ describe('sessions', () => {
     assert.ok(await begin(BOB))
     assert.equal(await begin({ actor: 'mcp:eve', mayAct: true }), undefined)
     assert.equal(sessions.size, 3)
+  })
+
+  it('count while they begin, and leave nothing behind when their first message is refused', async () => {
+    const { sessions, begin, listeners } = scene()
+    await using _all = sessions
+    const [first, second] = await Promise.all([sessions.open(ANN), sessions.open(ANN)])
+    assert.equal(await sessions.open(ANN), undefined)
+    const refused = await first!.transport.handleRequest(
+      new Request('http://localhost/mcp', { method: 'POST', body: '{}' }),
+    )
+    assert.ok(refused.status >= 400)
+    await sessions.begun(first!)
+    await sessions.begun(second!)
+    assert.deepEqual([sessions.size, listeners()], [0, 0])
+    for (let i = 0; i < 2; i++) assert.ok(await begin(ANN))
+    assert.deepEqual([sessions.size, listeners()], [2, 2])
   })
 
   it('end when they are not used, and at last although they are', async () => {

@@ -41,6 +41,8 @@ export class Sessions implements AsyncDisposable {
   readonly #limits: SessionLimits
   readonly #tools: Tools
   readonly #kept = new Map<string, Kept>()
+  /** Callers whose client has not initialized its session yet, by the session. */
+  readonly #beginning = new Map<Session, { readonly actor: string; readonly server: McpServer }>()
 
   readonly #timer = setInterval(() => this.endOld(), END_OLD_EVERY_MS).unref()
 
@@ -57,8 +59,9 @@ export class Sessions implements AsyncDisposable {
   async open(caller: Caller): Promise<Session | undefined> {
     const { maxSessions, maxSessionsOfCaller } = this.#limits
     this.endOld()
-    const own = [...this.#kept.values()].filter(({ actor }) => actor === caller.actor).length
-    if (this.#kept.size >= maxSessions || own >= maxSessionsOfCaller) return undefined
+    const all = [...this.#kept.values(), ...this.#beginning.values()]
+    const own = all.filter(({ actor }) => actor === caller.actor).length
+    if (all.length >= maxSessions || own >= maxSessionsOfCaller) return undefined
     const server = this.#tools.serverFor(caller)
     const now = this.#tools.nowMs()
     const transport = new WebStandardStreamableHTTPServerTransport({
@@ -66,15 +69,24 @@ export class Sessions implements AsyncDisposable {
       onsessioninitialized: id => {
         const kept = { transport, actor: caller.actor, server, begunMs: now, usedMs: now }
         this.#kept.set(id, kept)
+        this.#beginning.delete(session)
       },
     })
+    const session = { transport }
+    this.#beginning.set(session, { actor: caller.actor, server })
     const unfollow = followResources(server, this.#tools.bus)
     server.server.onclose = () => {
       unfollow()
+      this.#beginning.delete(session)
       if (transport.sessionId !== undefined) this.#kept.delete(transport.sessionId)
     }
     await server.connect(transport)
-    return { transport }
+    return session
+  }
+
+  /** To be called when the first message of a session is answered: one that was refused begins none. */
+  async begun(session: Session): Promise<void> {
+    await this.#beginning.get(session)?.server.close()
   }
 
   /** The caller's session of this id; one that is over is as unknown as one that never was. */
