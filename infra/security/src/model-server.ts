@@ -12,6 +12,8 @@ export interface ModelServer extends AsyncDisposable {
 
 /** At the end of the path of a call that is no attack, or one that goes on beside the others: not remembered. */
 export const ASIDE = '?aside'
+/** A call of a listed route whose answer has no end. */
+export const ENDLESS = `/v1/chat/completions?endless${ASIDE}`
 
 /** Fields that attacks write, beside the good call's own. */
 const STRANGE = /^(x-(a|b|injected|upper)|te|upgrade|host:.*|.*[^!-9;-~].*|.*:.*|)$/i
@@ -29,7 +31,7 @@ export async function startModelServer(): Promise<ModelServer> {
   const server = createServer((request, response) => {
     const { method, url = '', rawHeaders } = request
     if (!url.endsWith(ASIDE)) seen.push([`${method} ${url}`, ...strangeFields(rawHeaders)].join(' '))
-    if (url === `/v1/endless${ASIDE}`) {
+    if (url === ENDLESS) {
       running++
       response.on('close', () => running--).on('error', () => {})
       const more = () => {

@@ -10,6 +10,8 @@ import { ASIDE, type ModelServer, startModelServer } from './model-server.ts'
 import { LIMIT_MS } from './request.ts'
 
 export const ADMIN_TOKEN = 'admin-token-for-attacks'
+const ADMIN_TOKEN_DASHBOARD = 'dashboard-token-for-attacks'
+const MCP_TOKEN = 'mcp-token-for-attacks'
 const OPERATOR = { email: 'operator@attacks.example', password: 'a-long-enough-password' }
 const WATCH = new URL('./prototype-watch.mjs', import.meta.url).href
 /** What a face may take of memory while it is attacked. */
@@ -57,8 +59,6 @@ export async function startTarget(): Promise<Target> {
     NODE_OPTIONS: `--import=${WATCH}`,
     NATS_URL: nats.url,
     DATABASE_URL: databaseUrl,
-    SESSION_PRIVATE_KEY: SESSION_KEYS.privateKey,
-    ADMIN_TOKEN,
     FLUXGATE_DATA_DIR: directory,
     DOWNSTREAM_AI_URLS: models.url,
     PUBLIC_HOST: '127.0.0.1',
@@ -83,15 +83,25 @@ export async function startTarget(): Promise<Target> {
     // A machine that is busy with attacking is no reason to refuse a call.
     MAX_LOOP_DELAY: '0',
   }
-  const gateway = stack.use(runCommand('services/gateway/src/main.ts', env))
+  const gateway = stack.use(
+    runCommand('services/gateway/src/main.ts', {
+      ...env,
+      SESSION_PRIVATE_KEY: SESSION_KEYS.privateKey,
+      ADMIN_TOKEN,
+      ADMIN_TOKEN_DASHBOARD,
+    }),
+  )
   await gateway.printed(/gateway listens/)
-  const mcp = stack.use(runCommand('services/mcp/src/main.ts', env))
-  const dashboard = stack.use(runCommand('services/dashboard/src/main.ts', env))
+  const SESSION_PUBLIC_KEY = SESSION_KEYS.publicKey
+  const mcp = stack.use(runCommand('services/mcp/src/main.ts', { ...env, SESSION_PUBLIC_KEY, MCP_TOKEN }))
+  const dashboard = stack.use(
+    runCommand('services/dashboard/src/main.ts', { ...env, SESSION_PUBLIC_KEY, ADMIN_TOKEN_DASHBOARD }),
+  )
   await Promise.all([mcp, dashboard].map(each => each.printed(/"msg":"ready"/)))
 
   const key = await makeKey(adminPort)
   const cookie = await logIn(publicPort, dashboardPort)
-  const bearer = [`Authorization: Bearer ${ADMIN_TOKEN}`]
+  const bearer = (token: string) => `Authorization: Bearer ${token}`
   const commands = { gateway, mcp, dashboard }
   let peak = 0
   const owned = stack.move()
@@ -99,13 +109,13 @@ export async function startTarget(): Promise<Target> {
     models,
     key,
     faces: {
-      gateway: { port: publicPort, tls: true, credentials: [`Authorization: Bearer ${key}`] },
+      gateway: { port: publicPort, tls: true, credentials: [bearer(key)] },
       portal: { port: publicPort, tls: true, credentials: [cookie.portal, 'Sec-Fetch-Site: same-origin'] },
-      admin: { port: adminPort, tls: false, credentials: bearer },
+      admin: { port: adminPort, tls: false, credentials: [bearer(ADMIN_TOKEN)] },
       mcp: {
         port: mcpPort,
         tls: false,
-        credentials: [...bearer, 'Accept: application/json, text/event-stream'],
+        credentials: [bearer(MCP_TOKEN), 'Accept: application/json, text/event-stream'],
       },
       dashboard: {
         port: dashboardPort,

@@ -153,10 +153,11 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
   )
   // With resolvers of our own, no name is asked of the system's.
   const lookup = config.dohUpstreams.length > 0 ? resolver.lookup : undefined
+  const heldOfAnswers = new SharedRoom(limits.maxHeardBytes)
   const upstreams = stack.use(
     await openUpstreams(
       { urls: config.upstreamUrls, file: config.upstreamsFile, defaults: limits },
-      { lookup, log, nowMs, epochMs },
+      { lookup, log, nowMs, epochMs, room: heldOfAnswers },
     ),
   )
   const tokens = stack.use(openCallers(config.oidc, { sessions, live, lookup, log, nowMs, epochMs }))
@@ -193,7 +194,7 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
       make,
       nowMs,
       count: counter.count,
-      heardRoom: { room: new SharedRoom(limits.maxHeardBytes), maxCountedBytes: limits.maxCountedBytes },
+      heardRoom: { room: heldOfAnswers, maxCountedBytes: limits.maxCountedBytes },
       correct(call, used) {
         table.settle(call.identityText, call.tier, used.total - call.reserved, call.stream, nowMs())
         budgets.table.settle(call.id, { tokens: used.total, micros: used.costMicros ?? 0 }, epochMs())

@@ -45,7 +45,7 @@ describe('tools that read much of the log', () => {
     const now = Date.now()
     for (const n of [1, 2, 3]) whole({ user: `flood${n}`, key: 'k' }, 5_000, now)
     await bench.publisher.flush()
-    const policy = { rules: { contextFlood: { thresholdTokens: 1_000 } } }
+    const policy = { rules: { contextFlood: { thresholdTokens: 1_000, burstSeconds: 0 } } }
     const found = await pages(client, 'what_if_policy', { policy, limit: 2 }, 'decisions')
     assert.deepEqual(
       found.map(({ difference, identity, was }) => [difference, identity, was]).sort(),

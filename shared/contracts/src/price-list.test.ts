@@ -14,6 +14,17 @@ const price: Price = {
   ...{ audioInput: 10, audioOutput: 40, images: 0.04, tools: { webSearch: 0.01 } },
 }
 
+it('a price list remembers a bounded number of names of models', () => {
+  const book = new PriceBook({ models: { 'gpt-*': price } })
+  let most = 0
+  for (let i = 0; i < 3_000; i++) {
+    book.priceOf(`gpt-${i}`, 0)
+    most = Math.max(most, book.remembered)
+  }
+  assert.equal(most, 1_000)
+  assert.equal(book.priceOf('gpt-0', 0), price)
+})
+
 describe('a cost', () => {
   it('is the sum over the categories when each has a price', () => {
     const input = 400 * 0.3 + 200 * 3.75 + 100 * 6 + 50 * 10 + 250 * 3

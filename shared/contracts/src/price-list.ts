@@ -25,6 +25,11 @@ export class PriceBook {
       .sort(([a], [b]) => b.length - a.length)
   }
 
+  /** Names of models whose prices were looked for. */
+  get remembered(): number {
+    return this.#found.size
+  }
+
   /** @param atMs the price that holds at this moment, epoch milliseconds */
   priceOf(model: string, atMs: number): Price | undefined {
     return this.#datedOf(model)?.find(([fromMs]) => fromMs <= atMs)?.[1]

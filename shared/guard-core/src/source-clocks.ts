@@ -36,6 +36,10 @@ export class SourceClocks {
   #text = ''
   #textMs = 0
 
+  get size(): number {
+    return this.#clocks.size
+  }
+
   /** @returns when the event happened, epoch milliseconds; {@link HISTORY} when that is too long before it was stored */
   timeOf({ event, storedAtMs }: Fact): number {
     const { time } = event

@@ -5,6 +5,7 @@ export {
   LOOPBACK_HOSTS,
   readAllowedSources,
 } from './allowed-source.ts'
+export { boundConnections } from './bound-connections.ts'
 export {
   ConfigError,
   type Environment,

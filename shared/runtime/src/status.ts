@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { createServer, type Server, type ServerResponse } from 'node:http'
+import { boundConnections } from './bound-connections.ts'
 import { Gauge, type Registry } from './metrics.ts'
 
 /** Where `/health`, `/ready` and `/metrics` are answered without a login: on loopback unless it is told otherwise. */
@@ -7,6 +8,9 @@ export interface StatusAddress {
   readonly host: string
   readonly port: number | undefined
 }
+
+/** Probes and a scraper. */
+const MAX_CONNECTIONS = 64
 
 /** What stands between a service and readiness, or undefined when all is well. */
 export type ReadinessCheck = () => string | undefined
@@ -42,6 +46,7 @@ export async function startStatusServer(
   const server: Server = createServer((request, reply) => {
     void answer(request.url, reply, registry, checks, warnings)
   })
+  boundConnections(server, MAX_CONNECTIONS)
   server.listen(port, host)
   await once(server, 'listening')
   const bound = server.address()

@@ -108,6 +108,22 @@ describe('live sessions', () => {
     await assert.rejects(shaky.find('s1'), /down/)
   })
 
+  test('refuse a question when too many are under way, and take it when one has its answer', async () => {
+    const answers: Array<(row: string) => void> = []
+    const busy = new LiveSessions<string>({
+      find: () => new Promise(resolve => answers.push(resolve)),
+      maxAsking: 2,
+    })
+    const asking = [busy.find('s1'), busy.find('s2'), busy.find('s1')]
+    await assert.rejects(busy.find('s3'), { code: 'FLUXGATE_TOO_MANY_QUESTIONS' })
+    assert.equal(answers.length, 2)
+    for (const answer of answers) answer('ann')
+    assert.deepEqual(await Promise.all(asking), ['ann', 'ann', 'ann'])
+    const third = busy.find('s3')
+    answers[2]!('bob')
+    assert.equal(await third, 'bob')
+  })
+
   test('are bounded: the oldest is forgotten', async () => {
     for (const id of ['s1', 'a', 'b', 'c']) await live.find(id)
     assert.equal(live.size, 3)

@@ -11,6 +11,17 @@ export interface LiveSessionsOptions<T> {
   /** An answer older than this is asked for again: the bound on how long a lost `logged_out` can matter. */
   readonly maxAgeMs?: number
   readonly maxSessions?: number
+  /** Questions under way at once; beyond it {@link LiveSessions.find} rejects. */
+  readonly maxAsking?: number
+}
+
+/** Too many sessions are being asked for at once, so this one cannot be. */
+export class TooManyQuestions extends Error {
+  readonly code = 'FLUXGATE_TOO_MANY_QUESTIONS'
+  constructor() {
+    super('too many sessions are being looked up at once')
+    this.name = 'TooManyQuestions'
+  }
 }
 
 /** Subscribe to it on core NATS and pass what comes to {@link LiveSessions.heard}: a logout counts at once. */
@@ -18,6 +29,7 @@ export const LOGGED_OUT_SUBJECT = factFilter(LoggedOut)
 
 const MAX_AGE_MS = 5_000
 const MAX_SESSIONS = 10_000
+const MAX_ASKING = 1_000
 
 /** `value` is undefined for a session that does not live. */
 interface Known<T> {
@@ -40,6 +52,7 @@ export class LiveSessions<T> {
   readonly #nowMs: () => number
   readonly #maxAgeMs: number
   readonly #maxSessions: number
+  readonly #maxAsking: number
   readonly #known = new Map<string, Known<T>>()
   readonly #flights = new Map<string, Flight<T>>()
 
@@ -48,6 +61,7 @@ export class LiveSessions<T> {
     this.#nowMs = options.nowMs ?? (() => performance.now())
     this.#maxAgeMs = Math.min(options.maxAgeMs ?? MAX_AGE_MS, MAX_AGE_MS)
     this.#maxSessions = options.maxSessions ?? MAX_SESSIONS
+    this.#maxAsking = options.maxAsking ?? MAX_ASKING
   }
 
   get size(): number {
@@ -64,7 +78,9 @@ export class LiveSessions<T> {
     const known = this.known(sessionId)
     if (known) return known.value
     const flight = this.#flights.get(sessionId)
-    return flight && !flight.evicted ? flight.answer : this.#ask(sessionId)
+    if (flight && !flight.evicted) return flight.answer
+    if (!flight && this.#flights.size >= this.#maxAsking) throw new TooManyQuestions()
+    return this.#ask(sessionId)
   }
 
   evict(sessionId: string): void {

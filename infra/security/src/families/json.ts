@@ -91,7 +91,7 @@ function bombs(): Attack[] {
 
 function sizes(): Attack[] {
   const paths: Record<FaceName, string> = {
-    gateway: '/v1/files',
+    gateway: '/api/ps',
     portal: '/portal/me',
     admin: '/admin/users',
     mcp: '/mcp',

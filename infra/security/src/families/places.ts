@@ -36,7 +36,7 @@ const leaksNothing: typeof mustBeRefused = ({ told }) => (LEAKS.test(told) ? 'it
 
 const ABSOLUTE = [
   `http://${METADATA}/latest/meta-data/`,
-  `https://${METADATA}/v1/files`,
+  `https://${METADATA}/api/ps`,
   'http://localhost:9090/admin/users',
   'http://127.0.0.1/admin/users',
   'file:///etc/passwd',
@@ -60,7 +60,7 @@ const HOSTS = ['evil.example', `${METADATA}`, 'localhost:1', 'a@b', 'localhost, 
 
 /** Where a face answers to who may come in. */
 const KNOWN: Readonly<Record<FaceName, string>> = {
-  gateway: '/v1/files',
+  gateway: '/api/ps',
   portal: '/portal/me',
   admin: '/admin/health',
   mcp: '/mcp',

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net'
 import { openRaw } from '../../../../services/gateway/src/in/edge/test/raw.ts'
 import type { Attack, Family, Outcome } from '../attack.ts'
-import { ASIDE } from '../model-server.ts'
+import { ENDLESS } from '../model-server.ts'
 import { bytesOf } from '../request.ts'
 import type { FaceName, Target } from '../target.ts'
 
@@ -94,7 +94,12 @@ const slowRead = (crowd: number): Attack => ({
       const socket = openRaw(port, tls)
       socket.pause()
       socket.once('secureConnect', () =>
-        socket.write(bytesOf(target, 'gateway', { path: `/v1/endless${ASIDE}` })),
+        socket.write(
+          bytesOf(target, 'gateway', {
+            ...{ method: 'POST', path: ENDLESS, body: '{"model":"m"}' },
+            headers: ['Content-Type: application/json'],
+          }),
+        ),
       )
       return socket
     })

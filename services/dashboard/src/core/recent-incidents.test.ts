@@ -4,6 +4,7 @@ import {
   eventMaker,
   IncidentAcknowledged,
   IncidentClosed,
+  IncidentJoined,
   IncidentOpened,
   type IncidentReport,
   IncidentReported,
@@ -35,6 +36,11 @@ const opened = (incident: string, timeMs = T) =>
 const reported = (source: 'facts' | 'model', summary: string) =>
   make(IncidentReported, { incident: ID, source, report: { ...report, summary } }).event
 const acknowledged = () => make(IncidentAcknowledged, { incident: ID, actor: 'operator:o', note: 'n' }).event
+const joined = (findings: number) =>
+  make(IncidentJoined, {
+    ...{ incident: `inc_1${String(findings).padStart(7, '0')}`, user: 'u', key: 'k' },
+    ...{ rule: 'context_flood', into: ID, findings },
+  }).event
 const closed = () => make(IncidentClosed, { incident: ID, actor: 'operator:o', reason: 'over' }).event
 
 function after(...events: ReturnType<typeof opened>[]) {
@@ -84,6 +90,14 @@ describe('incidents of the last minutes', () => {
     const recent = new RecentIncidents(2)
     for (let i = 0; i < 5; i++) recent.fold(opened(`inc_0000000${i}`))
     assert.equal(recent.uponAll([]).length, 2)
+  })
+
+  it('hold a bounded number of facts of one incident, and lose neither its opening nor its state', () => {
+    const recent = after(opened(ID), acknowledged())
+    for (let findings = 2; findings <= 1_000; findings++) recent.fold(joined(findings))
+    const incident = recent.upon(ID, undefined)
+    assert.deepEqual([incident?.state, incident?.findings], ['acknowledged', 1_000])
+    assert.equal(recent.factsOf(ID), 50)
   })
 
   it('count a fact that comes twice once', () => {

@@ -47,6 +47,9 @@ export function evolveIncident(
   }
 }
 
+/** Facts of one incident that are held; an attack with many addresses joins it again and again. */
+const MAX_FACTS = 50
+
 /**
  * The incident facts of the last minutes, put upon what the read model answers: a page that was told of a fact must
  * not be shown the state before it because the projection is a moment behind.
@@ -70,11 +73,16 @@ export class RecentIncidents {
     if (facts.some(fact => fact.id === event.id)) return
     // The one that was told of last is forgotten last.
     this.#facts.delete(id)
-    this.#facts.set(id, [...facts, event])
+    this.#facts.set(id, [...boundedFacts(facts), event])
     if (this.#facts.size > this.#maxIncidents) {
       const oldest = this.#facts.keys().next()
       if (!oldest.done) this.#facts.delete(oldest.value)
     }
+  }
+
+  /** How many facts of an incident are held. */
+  factsOf(id: string): number {
+    return this.#facts.get(id)?.length ?? 0
   }
 
   /** The incident as it stands, from its row (undefined when the read model has none yet). */
@@ -91,6 +99,14 @@ export class RecentIncidents {
     }
     return [...byId.values()].sort((a, b) => b.openedAt - a.openedAt || (a.id < b.id ? 1 : -1))
   }
+}
+
+/** Without the oldest of those that came again and again, which the read model has by then. */
+function boundedFacts(facts: readonly IncidentEvent[]): readonly IncidentEvent[] {
+  if (facts.length < MAX_FACTS) return facts
+  const joined = facts.findIndex(fact => fact.type === 'fluxgate.incidents.joined')
+  const oldest = joined === -1 ? 1 : joined
+  return facts.filter((_, i) => i !== oldest)
 }
 
 function later(a: IncidentState, b: IncidentState): IncidentState {

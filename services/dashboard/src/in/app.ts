@@ -1,6 +1,6 @@
 import cookie from '@fastify/cookie'
 import { isDeeperThan, MAX_JSON_DEPTH } from '@fluxgate/contracts'
-import type { AllowedSources, Log } from '@fluxgate/runtime'
+import { type AllowedSources, boundConnections, type Log } from '@fluxgate/runtime'
 import fastify, {
   type FastifyBaseLogger,
   type FastifyError,
@@ -30,6 +30,8 @@ export interface AppParts extends ApiParts, LiveParts, PlayParts, PortalParts, S
 }
 
 const CHECK_EVERY_MS = 1_000
+/** Pages that watch (`maxClients`), and those that ask. */
+const MAX_CONNECTIONS = 2_048
 const TOO_DEEP = Object.assign(new Error('The JSON is nested too deeply.'), { statusCode: 400 })
 
 /** The dashboard's HTTP face. */
@@ -46,6 +48,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
     forceCloseConnections: true,
     routerOptions: { maxParamLength: 200 },
   })
+  boundConnections(app.server, MAX_CONNECTIONS)
   // A form of another site can send text; none can send JSON.
   app.removeContentTypeParser('text/plain')
   const readJson = app.getDefaultJsonParser('error', 'error')

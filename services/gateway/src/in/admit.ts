@@ -11,6 +11,7 @@ import { estimate } from '../core/limits/estimate.ts'
 import { limitHeaders } from '../core/limits/limit-headers.ts'
 import type { Refusal } from '../core/refusal.ts'
 import type { Route } from '../core/routes/route-table.ts'
+import { NO_ROOM } from './edge/bodies.ts'
 import type { Request } from './edge/door.ts'
 import { Exchange } from './exchange.ts'
 import { answerModelList, isModelList } from './models.ts'
@@ -29,6 +30,9 @@ export function admit(
   const read = readBody(call, route, body)
   if (!read.ok) return { reason: 'invalid_request', code: read.code, message: read.message }
   const { facts } = read.call
+  // With an option spliced in it is another buffer, held beside the first until the call has ended.
+  const copied = body && read.call.body !== body ? read.call.body.length : 0
+  if (copied > 0 && !deps.bodies.takeCopy(scope.share, copied)) return NO_ROOM
   if (facts.model.length > 256) return BAD_MODEL
   call.model = facts.model
   if (!deps.upstreams.serves(facts.model, call.dialect.name)) return unknownModel(facts.model)

@@ -3,6 +3,7 @@ import { BUCKETS, ClearAddress, isAddressHash, jsonParser } from '@fluxgate/cont
 import { Bucket, type NatsLink, RevisionConflict } from '@fluxgate/nats'
 import Type, { type Static } from 'typebox'
 import { AddressHashes, type AddressKey, periodAt } from '../core/edge/address-keys.ts'
+import { AddressQueue } from '../core/edge/address-queue.ts'
 
 const StoredKey = Type.Object(
   { secret: Type.String({ pattern: '^[\\w-]{43}$' }) },
@@ -14,8 +15,6 @@ const SECRET_BYTES = 32
 const STORE_AGAIN_MS = 86_400_000
 /** How often a node looks whether a new period has begun. */
 const CHECK_EVERY_MS = 30_000
-/** Clear addresses that wait to be stored; beyond it an address is not stored, and its hash cannot be resolved. */
-const MAX_WAITING = 10_000
 const AT_ONCE = 32
 
 export interface AddressBook extends AsyncDisposable {
@@ -39,14 +38,13 @@ export async function openAddressBook(
 ): Promise<AddressBook> {
   const keys = new Bucket(link, BUCKETS.addressKeys, jsonParser(StoredKey))
   const addresses = new Bucket(link, BUCKETS.addresses, jsonParser(ClearAddress))
-  const waiting = new Map<string, string>()
+  const waiting = new AddressQueue()
   let storing: Promise<void> | undefined
   let closed = false
 
   async function store(): Promise<void> {
     while (waiting.size > 0 && !closed) {
-      const batch = [...waiting].slice(0, AT_ONCE)
-      for (const [hash] of batch) waiting.delete(hash)
+      const batch = waiting.take(AT_ONCE)
       const stored = await Promise.allSettled(
         batch.map(([hash, address]) => addresses.put(hash, { address })),
       )
@@ -56,8 +54,7 @@ export async function openAddressBook(
   }
 
   function remember(hash: string, group: string): void {
-    if (closed || waiting.size >= MAX_WAITING) return
-    waiting.set(hash, group)
+    if (closed || !waiting.add(hash, group)) return
     storing ??= store().finally(() => {
       storing = undefined
     })

@@ -4,6 +4,7 @@ import { isDeeperThan, MAX_JSON_DEPTH } from '@fluxgate/contracts'
 import type { LinkLog } from '@fluxgate/nats'
 import {
   type AllowedSources,
+  boundConnections,
   failing,
   isAllowedHost,
   isAllowedOrigin,
@@ -67,7 +68,7 @@ export function buildHttp(parts: HttpParts): FastifyInstance {
     },
     forceCloseConnections: 'idle',
   })
-  app.server.maxConnections = limits.maxConnections
+  boundConnections(app.server, limits.maxConnections)
   app.removeContentTypeParser('text/plain')
   boundDepth(app)
   app.addHook('onSend', async (_request, reply) => {

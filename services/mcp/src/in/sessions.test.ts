@@ -96,6 +96,22 @@ describe('sessions', () => {
     assert.equal(sessions.size, 3)
   })
 
+  it('count while they begin, and leave nothing behind when their first message is refused', async () => {
+    const { sessions, begin, bus } = scene()
+    await using _all = sessions
+    const [first, second] = await Promise.all([sessions.open(ANN), sessions.open(ANN)])
+    assert.equal(await sessions.open(ANN), undefined)
+    const refused = await first!.transport.handleRequest(
+      new Request('http://localhost/mcp', { method: 'POST', body: '{}' }),
+    )
+    assert.ok(refused.status >= 400)
+    await sessions.endUnlessBegun(first!)
+    await sessions.endUnlessBegun(second!)
+    assert.deepEqual([sessions.size, bus.listenerCount], [0, 0])
+    for (let i = 0; i < 2; i++) assert.ok(await begin(ANN))
+    assert.deepEqual([sessions.size, bus.listenerCount], [2, 2])
+  })
+
   it('end when they are not used, and at last although they are', async () => {
     const { sessions, begin, wait } = scene()
     await using _all = sessions

@@ -43,6 +43,8 @@ export class Sessions implements AsyncDisposable {
   readonly #limits: SessionLimits
   readonly #tools: Tools
   readonly #kept = new Map<string, Kept>()
+  /** Callers whose client has not initialized its session yet, by the session's server. */
+  readonly #beginning = new Map<McpServer, string>()
 
   readonly #timer = setInterval(() => this.endOld(), END_OLD_EVERY_MS).unref()
 
@@ -59,8 +61,9 @@ export class Sessions implements AsyncDisposable {
   async open(caller: Caller): Promise<Session | undefined> {
     const { maxSessions, maxSessionsOfCaller } = this.#limits
     this.endOld()
-    const own = [...this.#kept.values()].filter(({ actor }) => actor === caller.actor).length
-    if (this.#kept.size >= maxSessions || own >= maxSessionsOfCaller) return undefined
+    const actors = [...this.#beginning.values(), ...Array.from(this.#kept.values(), ({ actor }) => actor)]
+    const own = actors.filter(actor => actor === caller.actor).length
+    if (actors.length >= maxSessions || own >= maxSessionsOfCaller) return undefined
     const server = this.#tools.serverFor(caller)
     const now = this.#tools.nowMs()
     const transport = new WebStandardStreamableHTTPServerTransport({
@@ -68,17 +71,21 @@ export class Sessions implements AsyncDisposable {
       onsessioninitialized: id => {
         const kept = { transport, actor: caller.actor, server, begunMs: now, usedMs: now }
         this.#kept.set(id, kept)
+        this.#beginning.delete(server)
       },
     })
+    this.#beginning.set(server, caller.actor)
     const unfollow = followResources(server, this.#tools.bus)
     server.server.onclose = () => {
       unfollow()
+      this.#beginning.delete(server)
       if (transport.sessionId !== undefined) this.#kept.delete(transport.sessionId)
     }
     try {
       await server.connect(transport)
     } catch (error) {
       unfollow()
+      this.#beginning.delete(server)
       throw error
     }
     return { transport, server }

@@ -4,7 +4,7 @@ import { addressGroup } from '@fluxgate/contracts'
 import { Backoff } from './backoff.ts'
 import { deviceCookies } from './device-cookie.ts'
 import { normaliseEmail } from './email.ts'
-import { type Attempt, LoginGuard } from './login-guard.ts'
+import { type Attempt, DEFAULT_GUARD_LIMITS, LoginGuard } from './login-guard.ts'
 
 const SECOND = 1_000
 const MINUTE = 60 * SECOND
@@ -66,6 +66,16 @@ describe('back-off', () => {
 const at = (address: string, device?: string) => ({ address, device })
 
 describe('the login guard', () => {
+  test('knows no more pairs of account and address than it may: the longest unused goes first', () => {
+    const guard = new LoginGuard({ ...DEFAULT_GUARD_LIMITS, maxKnown: 3 })
+    for (let i = 0; i < 100; i++) {
+      const attempt = guard.begin(`user${i}`, at(`198.51.100.${i}`), i)
+      if (attempt.ok) attempt.succeeded()
+    }
+    const known = Array.from({ length: 100 }, (_, i) => guard.isKnown(`user${i}`, at(`198.51.100.${i}`), 100))
+    assert.deepEqual([known.filter(Boolean).length, known.lastIndexOf(true)], [3, 99])
+  })
+
   const HOME = '203.0.113.7'
   const fail = (guard: LoginGuard, account: string, address: string, times: number, nowMs = 0) =>
     Array.from({ length: times }, () => guard.begin(account, at(address), nowMs).ok)

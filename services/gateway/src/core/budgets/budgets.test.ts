@@ -165,6 +165,12 @@ describe('requests that were seen', () => {
     seen.isRepeated('other', SEEN_WINDOW + 2)
     assert.equal(seen.isRepeated('r', SEEN_WINDOW + 3), false)
   })
+
+  it('are no more than the window is long', () => {
+    const seen = new SeenRequests()
+    for (let i = 1; i <= 2 * SEEN_WINDOW; i++) seen.isRepeated(`r${i}`, i)
+    assert.equal(seen.size, SEEN_WINDOW + 1)
+  })
 })
 
 it('a budget table releases a settlement that the log was read past without it', () => {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { crossingId } from './crossing.ts'
+import { Crossings } from './crossings.ts'
 import { periodStart } from './period.ts'
 import { ALICE, DAY_MS, daily, fold, NOW_MS, tableOf, tokens } from './test-tables.ts'
 
@@ -29,6 +30,18 @@ describe('a crossing', () => {
     const [next] = table.crossings.takeUntold()
     assert.deepEqual([next!.level, next!.periodStart], ['soft', periodStart('day', tomorrowMs)])
     assert.notEqual(crossingId(next!), crossingId(soft!))
+  })
+
+  it('is forgotten when there are too many, the oldest first', () => {
+    const crossings = new Crossings(100)
+    const name = (i: number) => ({
+      ...{ budget: 'b', period: 'day' as const, periodStart: periodStart('day', NOW_MS) },
+      ...{ level: 'hard' as const, holder: `u${i}` },
+    })
+    for (let i = 0; i < 1_000; i++) crossings.markTold(name(i))
+    const told = [...crossings.told()].map(([text]) => text)
+    assert.equal(told.length, 100)
+    assert.ok(told[0]!.endsWith('/u900'))
   })
 
   it('has the same id at every node', () => {

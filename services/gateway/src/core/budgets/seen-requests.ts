@@ -8,6 +8,10 @@ export const SEEN_WINDOW = 50_000
 export class SeenRequests {
   readonly #sequences = new Map<string, number>()
 
+  get size(): number {
+    return this.#sequences.size
+  }
+
   /** @returns true when another message has settled the request already */
   isRepeated(request: string, sequence: number): boolean {
     const before = this.#sequences.get(request)

@@ -93,6 +93,19 @@ describe('refusal reports', () => {
     )
   })
 
+  it('report the oldest kind of known identities early when there are too many, and lose no count', () => {
+    const { told, reports, add } = startReports({ ...REFUSAL_REPORT_LIMITS, maxKnown: 10 })
+    for (let i = 0; i < 1_000; i++) {
+      for (let n = 0; n < 3; n++) add(refusedBy(`u${i}`, 'k', { reason: 'rate_limited', status: 429 }), 0)
+    }
+    assert.equal(reports.sizes.known, 10)
+    reports.flushAll(0)
+    assert.equal(
+      told.reduce((sum, { count }) => sum + count, 0),
+      3_000,
+    )
+  })
+
   it('count and keep quiet while the log can take nothing', () => {
     const { counts, reports, add } = startReports()
     for (let i = 0; i < 5; i++) assert.equal(add(refusedBy('ada', 'k1'), 0, false), false)

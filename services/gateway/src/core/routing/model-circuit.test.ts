@@ -27,6 +27,19 @@ it('a model circuit opens for all when several callers fail in a row', () => {
   assert.equal(circuit.allows('new', 0), false)
 })
 
+it('a model circuit remembers 1,000 callers: beyond it the oldest may call again', () => {
+  const circuit = new ModelCircuit({ ...DEFAULT_POLICY.circuit, minRequests: 100_000 })
+  const failThen = (caller: string, times: number) => {
+    for (let i = 0; i < times; i++) fail(circuit, caller, 'away')
+    circuit.succeeded('neighbour', circuit.started('neighbour'), 0)
+  }
+  failThen('first', DEFAULT_POLICY.circuit.failures)
+  for (let i = 0; i < 999; i++) failThen(`c${i}`, 1)
+  assert.deepEqual([circuit.allows('first', 0), circuit.state(0)], [false, 'closed'])
+  failThen('one more', 1)
+  assert.equal(circuit.allows('first', 0), true)
+})
+
 it('a model circuit closes for a caller when their probe succeeds', () => {
   const circuit = new ModelCircuit(DEFAULT_POLICY.circuit)
   for (let call = 0; call < 5; call++) fail(circuit, 'a', 'away')

@@ -102,6 +102,11 @@ export class Bodies implements Disposable {
     return this.#reserve(share, Math.max(REQUEST_BYTES, Math.min(bytes, most)))
   }
 
+  /** Takes room for a second form of a body that was read, besides the first. @returns false where there is no room */
+  takeCopy(share: BodyShare, bytes: number): boolean {
+    return this.#reserve(share, share.bytes + bytes)
+  }
+
   /** Reads the body of a caller whose key was accepted. */
   read(stream: BodyRequest, share: BodyShare, done: Done): void {
     const { maxBodyBytes } = this.#limits

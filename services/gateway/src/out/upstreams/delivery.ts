@@ -75,6 +75,7 @@ export class Delivery implements UpstreamControl, AttemptOwner, DecoderSink, Wai
     clearTimeout(this.#timer)
     this.#fleet.leave(this)
     this.#decoder?.destroy()
+    this.#held?.release()
     this.#held?.attempt.abort(reason)
     this.#attempt?.abort(reason)
   }
@@ -119,7 +120,7 @@ export class Delivery implements UpstreamControl, AttemptOwner, DecoderSink, Wai
       if (retryAfterMs > 0) attempt.upstream.rest(retryAfterMs, this.#fleet.deps.nowMs())
       if (this.#planNext(attempt.upstream, retryAfterMs)) {
         this.#dropHeld()
-        this.#held = new HeldAnswer(attempt, status, headers)
+        this.#held = new HeldAnswer(attempt, status, headers, this.#fleet.deps.room)
         return
       }
     }
@@ -327,6 +328,7 @@ export class Delivery implements UpstreamControl, AttemptOwner, DecoderSink, Wai
 
   #replay(held: HeldAnswer): void {
     this.#held = undefined
+    held.release()
     this.#open(held.status, held.headers)
     for (const chunk of held.chunks) this.#write(chunk)
     this.#close()
@@ -335,6 +337,7 @@ export class Delivery implements UpstreamControl, AttemptOwner, DecoderSink, Wai
   /** The held answer is of no use. */
   #lose(held: HeldAnswer): void {
     this.#held = undefined
+    held.release()
     held.attempt.abort(new Error('not needed'))
     if (this.#isDone && this.#lastError) this.#listener.onError(this.#lastError)
   }
@@ -342,6 +345,7 @@ export class Delivery implements UpstreamControl, AttemptOwner, DecoderSink, Wai
   #dropHeld(): void {
     const held = this.#held
     this.#held = undefined
+    held?.release()
     held?.attempt.abort(new Error('not needed'))
   }
 

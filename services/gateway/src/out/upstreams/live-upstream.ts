@@ -1,4 +1,5 @@
 import type { LookupFunction } from 'node:net'
+import type { Room } from '@fluxgate/contracts'
 import { type Dispatcher, Pool } from 'undici'
 import type { UpstreamError } from '../../core/exchange/upstream.ts'
 import type { Load } from '../../core/routing/choose.ts'
@@ -27,6 +28,8 @@ export interface LiveDeps {
   readonly nowMs: () => number
   readonly epochMs: () => number
   readonly random: () => number
+  /** Shared by all that is held of answers. */
+  readonly room: Room
 }
 
 /** One upstream with its connections, its circuit and its counts. */

@@ -1,4 +1,5 @@
 import type { LookupFunction } from 'node:net'
+import { OWN_ROOM, type Room } from '@fluxgate/contracts'
 import { ConfigError, type Log, readText, watchFile } from '@fluxgate/runtime'
 import type { Upstreams } from '../../core/exchange/upstream.ts'
 import { DEFAULT_POLICY } from '../../core/routing/policy.ts'
@@ -35,6 +36,8 @@ export interface UpstreamsDeps {
   readonly epochMs?: () => number
   /** Numbers from 0 up to 1. */
   readonly random?: () => number
+  /** Shared by all that is held of answers. */
+  readonly room?: Room
 }
 
 export interface OpenUpstreams extends Upstreams {
@@ -54,6 +57,7 @@ export async function openUpstreams(
   deps: UpstreamsDeps = {},
 ): Promise<OpenUpstreams> {
   const { lookup, log, nowMs = () => performance.now(), epochMs = Date.now, random = Math.random } = deps
+  const { room = OWN_ROOM } = deps
   const { file, defaults } = config
   const simple = config.urls.map(url => specOfUrl(url, defaults))
   const planOf = (text: string) => {
@@ -71,7 +75,7 @@ export async function openUpstreams(
     if (!parsed.ok) throw new ConfigError(parsed.faults.map(fault => `UPSTREAMS_FILE: ${fault}`))
     plan = parsed.plan
   }
-  const fleet = new Fleet(plan, { lookup, nowMs, epochMs, random })
+  const fleet = new Fleet(plan, { lookup, nowMs, epochMs, random, room })
   const catalog = new Catalog(fleet)
   let status: FileReport | null = file
     ? { path: file.path, loadedAt: epochMs(), reloads: 0, fault: null }
