@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { eventually } from '@fluxgate/testing'
-import { ada, startGuardBench, typesOf } from './test-bench.ts'
+import { ada, counted, startGuardBench, typesOf } from './test-bench.ts'
 import { Child, lease, ledAfter, pause } from './test-guard-process.ts'
 
 /** From the death of a leader, by default settings, to the throttle that its standby imposes. */
@@ -46,7 +46,9 @@ describe('leader and standby', { concurrency: true }, () => {
     const standby = await bench.start()
     await bench.settle(ada, 300)
     await eventually(async () => assert.equal((await lease(bench)).state?.TOKENS?.sequence, 1))
-    await pause(300)
+    await eventually(async () =>
+      assert.equal(await counted(standby, 'fluxgate_guard_events_folded_total', 'TOKENS'), 1),
+    )
     await bench.link.manager.streams.purge('TOKENS')
     await leader[Symbol.asyncDispose]()
     await eventually(() => standby.isLeader(), { everyMs: 5 })
