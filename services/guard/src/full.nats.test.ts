@@ -5,7 +5,6 @@ import { addressIdentity } from '@fluxgate/contracts/address-identity'
 import { GUARD_ACTOR } from '@fluxgate/guard-core'
 import { ensureTopology } from '@fluxgate/nats'
 import { eventually } from '@fluxgate/testing'
-import { DiscardPolicy } from 'nats'
 import { AUTOMATIC_PART } from './out/throttle-room.ts'
 import { ada, bob, counted, type GuardBench, startGuardBench, typesOf, warningsOf } from './test-bench.ts'
 import { lease } from './test-guard-process.ts'
@@ -112,14 +111,15 @@ describe('a full stream of incidents', () => {
     const throttles = await bench.throttles.entries()
     for (let i = 0; i < 8; i++) assert.ok(throttles.has(`${name}${i}.k1`))
   }
-  const limit = async (bench: GuardBench, discard: DiscardPolicy) => {
+  const limit = async (bench: GuardBench, whenFull: 'old' | 'new') => {
     const { config } = await bench.link.manager.streams.info('INCIDENTS')
+    const discard = whenFull as typeof config.discard
     await bench.link.manager.streams.update('INCIDENTS', { ...config, discard, max_bytes: 4_000 })
   }
 
   it('drops its oldest, and the guard goes on', async () => {
     await using bench = await startGuardBench()
-    await limit(bench, DiscardPolicy.Old)
+    await limit(bench, 'old')
     const guard = await bench.lead()
     await floods(bench, 'ada')
     const { state } = await bench.link.manager.streams.info('INCIDENTS')
@@ -130,7 +130,7 @@ describe('a full stream of incidents', () => {
 
   it('of the first edition, which refuses, costs incidents but no throttle, until it is upgraded', async () => {
     await using bench = await startGuardBench()
-    await limit(bench, DiscardPolicy.New)
+    await limit(bench, 'new')
     const guard = await bench.lead()
     await floods(bench, 'ada')
     const { state } = await bench.link.manager.streams.info('INCIDENTS')
