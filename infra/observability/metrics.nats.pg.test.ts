@@ -36,6 +36,7 @@ import { readAlerts, readBoard, readYaml } from './files.ts'
 
 const ROOT = join(import.meta.dirname, '..', '..')
 const ADMIN_TOKEN = 'admin-token-of-metrics'
+const MCP_TOKEN = 'mcp-token-of-this-test-alone'
 /** Prometheus' own, about every target. */
 const OF_PROMETHEUS = { metrics: ['up'], labels: ['job', 'instance', 'le'] }
 const log = createLog('observability', 'silent')
@@ -70,8 +71,9 @@ before(async () => {
           FLUXGATE_DATA_DIR: directory,
         },
         ...{
-          SESSION_PRIVATE_KEY: SESSION_KEYS.privateKey,
-          ADMIN_TOKEN,
+          ...(job === 'gateway'
+            ? { ADMIN_TOKEN, SESSION_PRIVATE_KEY: SESSION_KEYS.privateKey }
+            : { MCP_TOKEN, SESSION_PUBLIC_KEY: SESSION_KEYS.publicKey }),
           DOWNSTREAM_AI_URLS: models.url,
           OLLAMA_URL: models.url,
         },

@@ -5,6 +5,7 @@ import { after, before, describe, it } from 'node:test'
 import { connectNats, ensureTopology, type LinkLog, type NatsLink } from '@fluxgate/nats'
 import { eventually, type NatsServer, startNatsServer } from '@fluxgate/testing'
 import { connect } from 'nats'
+import { makeFirstEdition } from '../../../shared/nats/src/test-bench.ts'
 import { attempts, mayDo, NEVER } from './attempts.ts'
 import { permissionTables } from './permission-tables.ts'
 import { accountsConfig } from './server-config.ts'
@@ -104,12 +105,30 @@ it('a user who may not make streams waits for them, and takes them as they are',
   const log = { ...silent, warn: (_fields: object, message: string) => told.push(message) }
   await using guard = await linkOf('guard', log, empty)
   const waiting = ensureTopology(guard)
-  await eventually(() => assert.match(told[0] ?? '', /waiting until they are there/))
+  // An old server is warned of too.
+  await eventually(() => assert.ok(told.some(message => message.includes('waiting until they are there'))))
   await using topology = await linkOf('topology', silent, empty)
   await ensureTopology(topology, { storageBytes: 1024 ** 3 })
   await waiting
   await ensureTopology(guard, { storageBytes: 2 * 1024 ** 3 })
   assert.match(told.at(-1) ?? '', /may not change it/)
+})
+
+it('a service that may not make streams starts with those of the first edition, once what is new is made', async () => {
+  await using old = await startNatsServer({ config })
+  await using topology = await linkOf('topology', silent, old)
+  await makeFirstEdition(topology, 1024 ** 3)
+  const warnings: string[] = []
+  const log = { ...silent, warn: (_fields: object, message: string) => warnings.push(message) }
+  await using guard = await linkOf('guard', log, old)
+  const waiting = ensureTopology(guard, { storageBytes: 1024 ** 3 })
+  await eventually(() =>
+    assert.ok(warnings.some(message => message.includes('waiting until they are there'))),
+  )
+  await ensureTopology(topology, { storageBytes: 1024 ** 3 })
+  await waiting
+  const { config: incidents } = await guard.manager.streams.info('INCIDENTS')
+  assert.equal(incidents.discard, 'old')
 })
 
 it('accounts.conf and permissions.md are what the matrix says', () => {

@@ -118,6 +118,21 @@ describe('an operator', () => {
     assert.deepEqual(tab.complaints, [])
   })
 
+  it('sees that the bucket of throttles is full', async () => {
+    await using tab = await openTab(browser)
+    const { page } = tab
+    await logInOn(page, stand.url, OPERATOR.email)
+    const { streams } = stand.link.manager
+    await stand.link.jetstream.publish('$KV.throttles._filler', 'x'.repeat(10_000))
+    const { config, state } = await streams.info('KV_throttles')
+    await streams.update('KV_throttles', { ...config, max_bytes: Math.ceil(state.bytes * 1.25) })
+    const concern = page.getByTestId('attention').getByText('KV_throttles is 80 % full')
+    await concern.waitFor()
+    await streams.update('KV_throttles', config)
+    await concern.waitFor({ state: 'detached' })
+    assert.deepEqual(tab.complaints, [])
+  })
+
   it('is told of an incident, reads its report, acknowledges and closes it', async () => {
     await using tab = await openTab(browser)
     const { page } = tab

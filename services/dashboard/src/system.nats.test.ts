@@ -74,6 +74,24 @@ describe('the system', () => {
     assert.equal(system.deadLetters, 0)
   })
 
+  it('says that the bucket of throttles needs room, while it is so full that automatic ones are dropped', async () => {
+    const { streams } = stand.link.manager
+    const needy = async () =>
+      (await api.read<SystemView>('/api/system')).streams?.filter(each => each.needsRoom)
+    assert.deepEqual(await needy(), [])
+    await stand.link.jetstream.publish('$KV.throttles._filler', 'x'.repeat(10_000))
+    const { config, state } = await streams.info('KV_throttles')
+    await streams.update('KV_throttles', { ...config, max_bytes: Math.ceil(state.bytes * 1.4) })
+    await eventually(async () =>
+      assert.deepEqual(
+        (await needy())?.map(({ stream }) => stream),
+        ['KV_throttles'],
+      ),
+    )
+    await streams.update('KV_throttles', config)
+    await eventually(async () => assert.deepEqual(await needy(), []))
+  })
+
   it('tells of upstreams with their health and circuits, as each gateway sees them', async () => {
     const { gateways } = await api.read<SystemView>('/api/system')
     assert.deepEqual(

@@ -18,6 +18,8 @@ import { AUTOMATIC_PART } from './out/throttle-room.ts'
 
 const RETRY_MS = 500
 const MISSED_SHOWN_MS = 3_600_000
+/** While a campaign lasts, throttles are dropped every few seconds: the warning stays in between. */
+const DROPPED_SHOWN_MS = 60_000
 
 export interface Guard extends AsyncDisposable {
   readonly metricsPort: number | undefined
@@ -55,6 +57,7 @@ export async function startGuard(
   /** When something was last lost or dropped: said in `/ready` for as long as it may matter. */
   let missed: { stream: string; events: number; atMs: number } | undefined
   let usedPart = 0
+  let droppedAtMs = Number.NEGATIVE_INFINITY
   const parts = {
     link,
     throttles,
@@ -71,7 +74,10 @@ export async function startGuard(
     effects(leads: () => boolean) {
       const real = openEffects(link, throttles, make, {
         ...{ nowMs, leads, onImposed },
-        onDropped: (count: number) => metrics.dropped.inc(count),
+        onDropped(count: number) {
+          droppedAtMs = nowMs()
+          metrics.dropped.inc(count)
+        },
         onUsed(part: number) {
           usedPart = part
           metrics.bucketUsed.set(part)
@@ -142,7 +148,7 @@ export async function startGuard(
       },
       {
         throttles: () =>
-          usedPart > AUTOMATIC_PART
+          usedPart > AUTOMATIC_PART || nowMs() - droppedAtMs < DROPPED_SHOWN_MS
             ? `The bucket of throttles is ${Math.round(usedPart * 100)} % full: automatic throttles are dropped to keep room for orders.`
             : undefined,
         missed: () =>

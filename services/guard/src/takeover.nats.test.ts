@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { eventually } from '@fluxgate/testing'
-import { ada, startGuardBench, typesOf } from './test-bench.ts'
+import { ada, bob, counted, startGuardBench, typesOf } from './test-bench.ts'
 import { Child, lease, ledAfter, pause } from './test-guard-process.ts'
 
 /** From the death of a leader, by default settings, to the throttle that its standby imposes. */
@@ -44,9 +44,20 @@ describe('leader and standby', { concurrency: true }, () => {
     await using bench = await startGuardBench()
     const leader = await bench.lead()
     const standby = await bench.start()
+    const folded = () => counted(standby, 'fluxgate_guard_events_folded_total', 'TOKENS')
+    // It begins at the end of the log: only what comes later is folded.
+    const begun = async () => {
+      await bench.settle(bob, 1)
+      assert.ok((await folded()) > 0)
+    }
+    await eventually(begun, { everyMs: 500 })
+    const before = await folded()
     await bench.settle(ada, 300)
-    await eventually(async () => assert.equal((await lease(bench)).state?.TOKENS?.sequence, 1))
-    await pause(300)
+    const { state } = await bench.link.manager.streams.info('TOKENS')
+    await eventually(async () => {
+      assert.equal((await lease(bench)).state?.TOKENS?.sequence, state.last_seq)
+      assert.ok((await folded()) > before)
+    })
     await bench.link.manager.streams.purge('TOKENS')
     await leader[Symbol.asyncDispose]()
     await eventually(() => standby.isLeader(), { everyMs: 5 })

@@ -55,16 +55,17 @@ export interface GuardBench extends AsyncDisposable {
   facts(stream: string): Promise<FluxgateEvent[]>
 }
 
-export async function startGuardBench(): Promise<GuardBench> {
+/** @param storageBytes what all streams together may take; by default much */
+export async function startGuardBench(storageBytes?: number): Promise<GuardBench> {
   const stack = new AsyncDisposableStack()
   const server = stack.use(await startNatsServer())
   const link = stack.use(await connectNats({ url: server.url, name: 'test' }, log))
-  await ensureTopology(link)
+  await ensureTopology(link, { storageBytes })
   const publisher = stack.use(new EventPublisher(link))
   const make = eventMaker('/test/1', ulid, Date.now)
   const config = (policy: Partial<GuardPolicy> = {}): GuardConfig => ({
     natsUrl: server.url,
-    status: { host: '127.0.0.1', port: undefined },
+    status: { host: '127.0.0.1', port: 0 },
     policyFile: undefined,
     policy: { ...POLICY, ...policy },
     leaseTtlMs: LEASE_TTL_MS,
@@ -110,6 +111,21 @@ export function settlement(identity: Identity, total: number) {
       source: 'reported' as const,
     },
   }
+}
+
+/** What a guard's `/ready` warns of, by name. */
+export async function warningsOf(guard: Guard): Promise<Record<string, string>> {
+  const answer = await fetch(`http://127.0.0.1:${guard.metricsPort}/ready`)
+  return ((await answer.json()) as { warnings: Record<string, string> }).warnings
+}
+
+/** The sum of a counter of a guard over the labels that contain a text; 0 when there is none yet. */
+export async function counted(guard: Guard, metric: string, labels = ''): Promise<number> {
+  const text = await (await fetch(`http://127.0.0.1:${guard.metricsPort}/metrics`)).text()
+  return text
+    .split('\n')
+    .filter(line => line.startsWith(metric) && line.includes(labels))
+    .reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' ') + 1)), 0)
 }
 
 export function typesOf(events: readonly FluxgateEvent[]): string[] {

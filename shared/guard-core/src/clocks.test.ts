@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { addressIdentity } from '@fluxgate/contracts/address-identity'
 import type { Fact } from './fact.ts'
 import { decisionsOver, Log, POLICY, SEED, T0 } from './test-facts.ts'
 import { DEFAULT_RULES, wholePolicy } from './whole-policy.ts'
@@ -86,6 +87,26 @@ describe('a campaign', () => {
     const [first, second, third] = decisionsOver(log.facts)
     assert.equal(second?.incident, first?.incident)
     assert.notEqual(third?.incident, first?.incident)
+  })
+
+  it('goes on when one of its addresses is pardoned, which alone is left alone until the grace is over', () => {
+    const log = new Log()
+    for (const [i, host] of ['1', '2'].entries()) log.keyRejected(i, 'unknown', `192.0.2.${host}`, 31)
+    const [first] = decisionsOver(log.facts)
+    log.pardoned(1_000, addressIdentity('192.0.2.2'), 'operator:o1', first!.incident)
+    const attempts: [number, string][] = [
+      [2_000, '2'],
+      [3_000, '3'],
+      [POLICY.graceMs + 2_000, '2'],
+    ]
+    for (const [atMs, host] of attempts) log.keyRejected(atMs, 'unknown', `192.0.2.${host}`, 31)
+    const decisions = decisionsOver(log.facts)
+    assert.deepEqual(
+      decisions.map(({ identity }) => identity.key),
+      ['1', '2', '3', '2'].map(host => addressIdentity(`192.0.2.${host}`).key),
+    )
+    assert.ok(decisions.every(({ incident }) => incident === first!.incident))
+    assert.equal(decisions.at(-1)?.atMs, T0 + POLICY.graceMs + 2_000)
   })
 
   it('is not what known identities join', () => {

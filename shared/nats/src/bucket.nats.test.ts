@@ -8,7 +8,7 @@ import { replay } from './follow.ts'
 import { openPenaltyBox } from './penalty-box.ts'
 import { EventPublisher } from './publisher.ts'
 import { make, startBench } from './test-bench.ts'
-import { watchBucket } from './watch.ts'
+import { type Watch, watchBucket } from './watch.ts'
 
 const throttle = (until: number): Throttle => ({
   capacity: 100,
@@ -150,6 +150,45 @@ describe('a watch', () => {
     await other.put('new.key', throttle(2))
     await other.delete('old.key')
     await eventually(() => assert.deepEqual([...watch.entries.keys()], ['new.key']), { timeoutMs: 10_000 })
+  })
+
+  it('tries a snapshot that fails after a reconnect again within a second, and is silent until it is in', async () => {
+    await using bench = await startBench()
+    let failsAtMs: number | undefined
+    let silentMs = 0
+    class Failing extends Bucket<Throttle> {
+      override async snapshot(signal?: AbortSignal) {
+        if (failsAtMs !== undefined || watched === undefined) return super.snapshot(signal)
+        failsAtMs = performance.now()
+        // Something is heard, and does not say what was missed.
+        bench.link.connection.publish(`fluxgate.live.${this.name}._heartbeat`, '{}')
+        await bench.link.connection.flush()
+        silentMs = watched.silentMs()
+        throw new Error('no answer')
+      }
+    }
+    let watched: Watch<Throttle> | undefined
+    // The changes of this bucket are not published again: a snapshot alone tells of them.
+    const bucket = new Failing(bench.link, 'addresses', parse)
+    let seenAtMs = 0
+    await using watch = await watchBucket(bench.link, bucket, {
+      reconcileMs: 600_000,
+      onChange: () => {
+        seenAtMs = performance.now()
+      },
+    })
+    watched = watch
+    const other = await bench.connect()
+    await bench.server.stop('SIGKILL')
+    const cutAtMs = performance.now()
+    await bench.server.start()
+    await eventually(() => assert.ok(other.isConnected()))
+    await new Bucket(other, 'addresses', parse).put('new.key', throttle(2))
+    await eventually(() => assert.deepEqual([...watch.entries.keys()], ['new.key']))
+    assert.ok(silentMs >= failsAtMs! - cutAtMs, `${silentMs} ms: since the connection was lost`)
+    const tookMs = seenAtMs - failsAtMs!
+    assert.ok(tookMs < 5_000, `${tookMs} ms after the failure, 30 s without another try`)
+    assert.ok(watch.silentMs() < performance.now() - cutAtMs, 'the gap is over')
   })
 
   it('knows silence by its heartbeat, which one writer writes for all', async () => {

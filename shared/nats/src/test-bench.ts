@@ -1,7 +1,8 @@
 import { type EventMaker, eventMaker, type OutgoingEvent, TokensSettled } from '@fluxgate/contracts'
 import { type NatsServer, startNatsServer } from '@fluxgate/testing'
+import { DiscardPolicy } from 'nats'
 import { connectNats, type LinkLog, type NatsLink } from './link.ts'
-import { DEFAULT_TOPOLOGY, ensureTopology } from './topology.ts'
+import { DEFAULT_TOPOLOGY, ensureTopology, topology } from './topology.ts'
 
 export const silent: LinkLog = { info() {}, warn() {}, error() {} }
 
@@ -19,6 +20,17 @@ export async function startBench(storageBytes = DEFAULT_TOPOLOGY.storageBytes): 
   const link = await connect()
   await ensureTopology(link, { replicas: 1, storageBytes })
   return { server, link, connect, [Symbol.asyncDispose]: () => stack.disposeAsync() }
+}
+
+/** The streams as version 0.1.0 made them: no REFUSALS and no addresses, AUTH with more room, INCIDENTS refusing when full. */
+export async function makeFirstEdition({ manager }: NatsLink, storageBytes: number): Promise<void> {
+  const later = new Set(['REFUSALS', 'KV_addresses', 'KV_address_keys'])
+  for (const config of topology({ replicas: 1, storageBytes })) {
+    if (later.has(config.name!)) continue
+    const discard = config.name === 'INCIDENTS' ? DiscardPolicy.New : config.discard!
+    const maxBytes = config.name === 'AUTH' ? Math.floor(storageBytes * 0.1) : config.max_bytes!
+    await manager.streams.add({ ...config, discard, max_bytes: maxBytes })
+  }
 }
 
 let ids = 0

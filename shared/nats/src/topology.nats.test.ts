@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { eventually, freePort, startNatsServer } from '@fluxgate/testing'
 import { connectNats } from './link.ts'
-import { silent, startBench } from './test-bench.ts'
-import { ensureTopology } from './topology.ts'
+import { makeFirstEdition, silent, startBench } from './test-bench.ts'
+import { DEFAULT_TOPOLOGY, ensureTopology, topology } from './topology.ts'
 
 const GIB = 1024 ** 3
 
@@ -71,6 +71,25 @@ describe('the topology', () => {
     await ensureTopology(link, { replicas: 1 })
     await ensureTopology(link)
     assert.deepEqual(await replicas(), [3, 3])
+  })
+
+  it('upgrades the streams of the first edition, and leaves what they hold', async () => {
+    await using server = await startNatsServer()
+    const warnings: string[] = []
+    const warn = (_fields: object, message: string) => warnings.push(message)
+    await using link = await connectNats({ url: server.url, name: 'test' }, { ...silent, warn })
+    await makeFirstEdition(link, GIB)
+    await link.jetstream.publish('fluxgate.incidents.opened.inc_00000001', '{}')
+    warnings.length = 0
+    for (const stated of [{}, { storageBytes: GIB }]) await ensureTopology(link, stated)
+    for (const wanted of topology({ replicas: 1, storageBytes: DEFAULT_TOPOLOGY.storageBytes })) {
+      const { config } = await link.manager.streams.info(wanted.name!)
+      assert.partialDeepStrictEqual(config, { subjects: wanted.subjects, discard: wanted.discard })
+      assert.ok(config.max_bytes >= wanted.max_bytes!)
+    }
+    assert.equal((await link.manager.streams.info('INCIDENTS')).state.messages, 1)
+    // The second call said less than there is by then.
+    assert.deepEqual(new Set(warnings), new Set(['the stream keeps more room than NATS_STORAGE says']))
   })
 
   it('keeps incidents for good', async () => {

@@ -42,6 +42,8 @@ export interface StreamView {
   readonly firstAt: number | null
   readonly lastAt: number | null
   readonly lastSequence: number
+  /** So full that an operator should know: what has to be there is dropped, or soon is. */
+  readonly needsRoom: boolean
 }
 
 /** Who works a stream off with a durable, and how far it is behind. */

@@ -1,6 +1,7 @@
 import { DEADLETTER_STREAM, factFilter, LetterReplayed, STREAMS } from '@fluxgate/contracts'
 import type { NatsLink } from '@fluxgate/nats'
 import type { Database } from '@fluxgate/read-model'
+import { needsRoom, THROTTLES_STREAM } from '../core/room.ts'
 import type { NodeView } from '../core/wire.ts'
 import type {
   ConsumerView,
@@ -20,7 +21,8 @@ export interface SystemSources {
   readonly nowMs: () => number
 }
 
-const SHOWN_STREAMS = [...Object.values(STREAMS), DEADLETTER_STREAM]
+const EVENT_STREAMS = [...Object.values(STREAMS), DEADLETTER_STREAM]
+const SHOWN_STREAMS = [...EVENT_STREAMS, THROTTLES_STREAM]
 /** Durables of a stream that are looked at. */
 const MAX_CONSUMERS = 1_000
 
@@ -31,7 +33,7 @@ export async function systemView({ db, link, admin, liveNodes, nowMs }: SystemSo
     admin.isOpen ? gatewayReports(admin) : null,
     unlessAway(link, () => Promise.all(SHOWN_STREAMS.map(name => streamView(link, name)))),
     unlessAway(link, async () =>
-      (await Promise.all(SHOWN_STREAMS.map(name => consumersOf(link, name)))).flat(),
+      (await Promise.all(EVENT_STREAMS.map(name => consumersOf(link, name)))).flat(),
     ),
     unlessAway(link, () => projectionLag(db, link, now)),
     unlessAway(link, () => waitingLetters(link)),
@@ -76,11 +78,16 @@ async function gatewayReports(admin: GatewayAdmin): Promise<GatewayReport[]> {
 async function streamView(link: NatsLink, stream: string): Promise<StreamView> {
   const { state, config } = await link.manager.streams.info(stream)
   const isEmpty = state.messages === 0
+  const maxBytes = Math.max(0, config.max_bytes)
   return {
-    ...{ stream, messages: state.messages, bytes: state.bytes, maxBytes: Math.max(0, config.max_bytes) },
+    stream,
+    messages: state.messages,
+    bytes: state.bytes,
+    maxBytes,
     firstAt: isEmpty ? null : Date.parse(state.first_ts),
     lastAt: isEmpty ? null : Date.parse(state.last_ts),
     lastSequence: state.last_seq,
+    needsRoom: needsRoom(stream, state.bytes, maxBytes),
   }
 }
 

@@ -4,7 +4,7 @@ import { useNow } from '../live/clock.ts'
 import { live } from '../live/live.ts'
 import { useStore } from '../live/store.ts'
 import type { Tone } from './badge.tsx'
-import { count, countdown, plural, span } from './format.ts'
+import { count, countdown, percent, plural, span } from './format.ts'
 import { Icon } from './icon.tsx'
 import { useThrottled } from './throttle-list.tsx'
 
@@ -87,7 +87,7 @@ function concernsOf({ openIncidents, moreIncidents, nodes }: Overview): Concern[
   return concerns
 }
 
-function systemConcerns({ gateways, consumers, projection, deadLetters }: SystemView): Concern[] {
+function systemConcerns({ gateways, streams, consumers, projection, deadLetters }: SystemView): Concern[] {
   const concerns: Concern[] = []
   const silent = gateways?.filter(({ fault }) => fault !== null).length ?? 0
   if (silent > 0) {
@@ -102,6 +102,10 @@ function systemConcerns({ gateways, consumers, projection, deadLetters }: System
   if (sick.size > 0) {
     const text = `${plural(sick.size, 'upstream')} unhealthy`
     concerns.push({ id: 'upstreams', tone: 'bad', text, href: '/system' })
+  }
+  for (const { stream, bytes, maxBytes } of (streams ?? []).filter(each => each.needsRoom)) {
+    const { value, unit } = percent(bytes / maxBytes)
+    concerns.push({ id: stream, tone: 'bad', text: `${stream} is ${value} ${unit} full`, href: '/system' })
   }
   const slow = (consumers ?? []).filter(({ pending }) => pending >= PENDING_WARN)
   if (slow.length > 0) {

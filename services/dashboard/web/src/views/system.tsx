@@ -118,7 +118,8 @@ function StreamTable({ streams }: { streams: readonly StreamView[] }) {
           </tr>
         </thead>
         <tbody>
-          {streams.map(({ stream, messages, bytes: size, maxBytes, lastSequence, firstAt, lastAt }) => {
+          {streams.map(each => {
+            const { stream, messages, bytes: size, maxBytes, lastSequence, firstAt, lastAt } = each
             const full = maxBytes === 0 ? null : size / maxBytes
             const share = percent(full)
             return (
@@ -133,7 +134,7 @@ function StreamTable({ streams }: { streams: readonly StreamView[] }) {
                   {bytes(size)}
                 </td>
                 <td
-                  class={`right num ${(full ?? 0) >= FULL_WARN ? 'is-warn' : ''}`}
+                  class={`right num ${each.needsRoom || (full ?? 0) >= FULL_WARN ? 'is-warn' : ''}`}
                   data-label="Of its room"
                   title={maxBytes === 0 ? 'no limit' : `of ${bytes(maxBytes)}`}
                 >
