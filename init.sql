@@ -808,6 +808,9 @@ alter table usage_days
   add column images bigint not null default 0,
   add column tool_calls bigint not null default 0;
 
+-- 0010_usage_read_views
+-- Usage in categories: the row types that the projection writes with, and what readers see.
+
 -- The fold with these columns; that of before keeps its own types, so that both can run while a new version is rolled out.
 create type request_row_2 as (
   request_id text,
@@ -887,9 +890,6 @@ create type usage_row_2 as (
   first_byte_count bigint,
   bytes bigint
 );
-
--- 0010_usage_read_views
--- Usage in categories, as readers see it.
 
 -- The views show them too. New columns come last: a view that is replaced keeps the order of its columns.
 create or replace function make_read_views() returns void language plpgsql as $$

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import { type OutgoingEvent, STREAMS } from '@fluxgate/contracts'
+import { eventMaker, KeyRejected, type OutgoingEvent, STREAMS } from '@fluxgate/contracts'
 import { verify } from '@fluxgate/forensics'
 import { connectNats, EventPublisher, ensureTopology, type NatsLink } from '@fluxgate/nats'
 import { migrateToLatest, openDatabase, runScript, type Tables } from '@fluxgate/read-model'
@@ -15,12 +15,26 @@ import { startProjection } from './service.ts'
 
 const log = createLog('mutations', 'silent')
 
+let ids = 0
+const make = eventMaker(
+  '/gateway/node-2/boot-1',
+  () => `01MUTATION${String(++ids).padStart(16, '0')}`,
+  Date.now,
+)
+/** Of strangers: what the workload has none of. */
+const REFUSED: OutgoingEvent[] = [1, 2, 3].map(n =>
+  make(KeyRejected, {
+    ...{ user: 'anonymous', key: `stranger-${n}`, request: `req_stranger_${n}`, address: '192.0.2.1' },
+    ...{ reason: 'unknown' as const, count: n, windowMs: 1_000 },
+  }),
+)
+
 /** How a value of a type is changed; a column of a type that is not here fails the test. */
 const CHANGES: Readonly<Record<string, (column: string) => string>> = {
   text: column => `coalesce(${column}, '') || 'x'`,
   bigint: column => `coalesce(${column}, 0) + 1`,
   integer: column => `coalesce(${column}, 0) + 1`,
-  smallint: column => `coalesce(${column}, 0) + 1`,
+  smallint: column => `coalesce(${column}, 0) + 1000`,
   'double precision': column => `coalesce(${column}, 0) + 1`,
   boolean: column => `not coalesce(${column}, false)`,
   jsonb: column => `jsonb_build_object('changed', ${column})`,
@@ -53,7 +67,7 @@ async function undone<T>(trx: Transaction<Tables>, change: string, look: () => P
 
 describe('the projected tables and the log', () => {
   const stack = new AsyncDisposableStack()
-  const events: OutgoingEvent[] = workload({ requests: 150, users: 8 })
+  const events: OutgoingEvent[] = [...workload({ requests: 150, users: 8 }), ...REFUSED]
   let config: ProjectionConfig
   let link: NatsLink
 
@@ -182,7 +196,9 @@ async function messagesOf(link: NatsLink, stream: string): Promise<Message[]> {
 
 /** Makes the stream anew with these messages. */
 async function refill(link: NatsLink, stream: string, messages: readonly Message[]): Promise<void> {
+  const { config } = await link.manager.streams.info(stream)
   await link.manager.streams.delete(stream)
-  await ensureTopology(link)
+  // Incidents cannot be deleted one by one, unless by who makes the stream without that.
+  await link.manager.streams.add({ ...config, deny_delete: false })
   for (const { subject, data } of messages) await link.jetstream.publish(subject, data)
 }

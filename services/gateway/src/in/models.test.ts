@@ -53,6 +53,23 @@ describe('lists of models', () => {
     assert.equal(stand.running.size, 0)
   })
 
+  it('of one server whose list is nested too deep is left out, and the gateway lives', async () => {
+    const depth = 9_000
+    const nested = '['.repeat(depth) + ']'.repeat(depth)
+    await using deep = await fakeServer(answering(`{"data":[{"id":"m","x":${nested}}]}`))
+    const one = [{ name: 'deep', url: deep.url }]
+    for (const [upstreams, status] of [
+      [one, 502],
+      [[...one, ...plan.upstreams], 200],
+    ] as const) {
+      await using routes = await planStand({ upstreams })
+      await using stand = await startStand(unused, { upstreams: routes.upstreams })
+      const listed = await get(stand, '/v1/models')
+      assert.equal(listed.status, status)
+      if (status === 200) assert.equal(((await listed.json()) as { data: unknown[] }).data.length, 2)
+    }
+  })
+
   it('need a key, and know what there is not', async () => {
     await using routes = await planStand(plan)
     await using stand = await startStand(unused, { upstreams: routes.upstreams })

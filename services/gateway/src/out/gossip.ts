@@ -60,6 +60,8 @@ export async function joinGossip(
   intervalMs: number,
 ): Promise<JoinedGossip> {
   const gossip = new Gossip(self, table)
+  /** Peers that did not answer when they were asked by their run. */
+  const byNode = new WeakSet<Peer>()
   const asked = new Set<Peer>()
   let kept: Uint8Array[] | undefined = []
   const counts = { sent: 0, received: 0, unreadable: 0, asked: 0, healed: 0, answered: 0, joinedWith: 0 }
@@ -92,15 +94,19 @@ export async function joinGossip(
   const heal = (peer: Peer): void => {
     asked.add(peer)
     counts.asked++
-    askParts(link, `${OWN}.${peer.node}`, parseOwnPart, ANSWER_LIMIT_MS, answer => {
+    // A node of the version before answers under its name alone.
+    const name = byNode.has(peer) ? peer.node : peer.boot
+    askParts(link, `${OWN}.${name}`, parseOwnPart, ANSWER_LIMIT_MS, answer => {
       asked.delete(peer)
       if (answer.kind === 'whole') {
         gossip.heal(answer.parts, nowMs())
         if (!peer.isBehind) counts.healed++
       }
       // Its next frame or beat makes us ask again.
-      else
+      else {
+        if (!byNode.delete(peer)) byNode.add(peer)
         link.log.warn({ peer: peer.node, answer: answer.kind }, 'gossip was missed and not made up for yet')
+      }
     })
   }
 
@@ -129,7 +135,7 @@ export async function joinGossip(
         for (const part of parts()) message.respond(JSON.stringify(part))
       },
     })
-  const own = respond(`${OWN}.${self.node}`, () => gossip.ownParts(nowMs()))
+  const own = [self.boot, self.node].map(name => respond(`${OWN}.${name}`, () => gossip.ownParts(nowMs())))
   const whole = respond(WHOLE, () => gossip.wholeParts(nowMs()), 'gateways')
 
   let isTight = false
@@ -154,7 +160,7 @@ export async function joinGossip(
       offReconnect()
       for (const timer of timers) clearInterval(timer)
       flush()
-      for (const subscription of [frames, own, whole]) subscription.unsubscribe()
+      for (const subscription of [frames, ...own, whole]) subscription.unsubscribe()
     },
   }
 }

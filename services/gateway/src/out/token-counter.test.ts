@@ -33,6 +33,19 @@ describe('the token counter', () => {
     assert.equal(counted!.prompt, countTokens(PROSE))
   })
 
+  it('counts each token id of a prompt as a token', async () => {
+    await using counter = open()
+    for (const body of [{ input: [1, 22, 333] }, { prompt: [[1], [22, 333]] }])
+      assert.equal((await ask(counter, { body: Buffer.from(JSON.stringify(body)) }))?.prompt, 3)
+  })
+
+  it('counts the next call when one is nested too deep to be read', async () => {
+    await using counter = open()
+    const body = Buffer.from(`{"tools":${'['.repeat(450_000)}${']'.repeat(450_000)}}`)
+    await ask(counter, { body })
+    assert.equal((await ask(counter, { answer: answerOf('next') }))?.completion, 1)
+  })
+
   it('takes the names of special tokens for text', async () => {
     await using counter = open()
     const counted = await ask(counter, { answer: answerOf('a <|endoftext|> b') })

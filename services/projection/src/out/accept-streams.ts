@@ -9,6 +9,11 @@ const POSITIONS: Readonly<Record<string, ReadonlyArray<readonly [table: string, 
     ['requests', 'decided_sequence'],
     ['requests', 'ended_sequence'],
   ],
+  // Refusals of strangers stand in columns that have positions in other streams too: theirs become negative with them.
+  [STREAMS.refusals]: [
+    ['requests', 'decided_sequence'],
+    ['auth_events', 'sequence'],
+  ],
   [STREAMS.tokens]: [
     ['requests', 'settled_sequence'],
     ['budget_crossings', 'sequence'],

@@ -218,10 +218,25 @@ export class BudgetTable {
     if (this.crossings.find(verdict.by, 'hard', payer, request)) this.onUntold()
   }
 
-  /** Drops what is over. */
+  /**
+   * Drops what is over. A settlement that the log has been read far past was dropped by its stream before it was read: it
+   * counts no longer, as in a sum that is read from the log.
+   */
   forgetOver(nowMs: number): void {
+    for (const [request, hold] of this.#holds) {
+      if (!hold.settled || !this.#isReadPast(hold, hold.settled.atMs, nowMs)) continue
+      this.#discount(hold)
+      this.#holds.delete(request)
+    }
     for (const { ledger } of this.#books.values()) ledger.forgetOver(nowMs)
     this.crossings.forgetOver(nowMs)
+  }
+
+  #isReadPast({ payer }: Hold, settledAtMs: number, nowMs: number): boolean {
+    if (nowMs - settledAtMs > MAX_UNSEEN_MS) return true
+    return this.#concerned(payer).every(
+      ({ ledger }) => ledger.loaded && ledger.asOfMs > settledAtMs + READ_PAST_MS,
+    )
   }
 
   #index(): void {
@@ -273,5 +288,9 @@ function takeLeft(left: Remaining, rule: Rule, wanted: Amount, { used, held }: S
   }
 }
 
+/** The log's time is past a settlement by so much: more than clocks differ, and than a node's backlog takes to be sent. */
+const READ_PAST_MS = 3_600_000
+/** Nothing waits longer for the log, even where no message comes that would tell the time. */
+const MAX_UNSEEN_MS = 86_400_000
 const LEVELS = ['soft', 'hard'] as const
 const NOTHING: Amount = Object.freeze({ tokens: 0, micros: 0 })

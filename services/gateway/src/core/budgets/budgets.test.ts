@@ -166,3 +166,17 @@ describe('requests that were seen', () => {
     assert.equal(seen.isRepeated('r', SEEN_WINDOW + 3), false)
   })
 })
+
+it('a budget table releases a settlement that the log was read past without it', () => {
+  const table = tableOf([daily()])
+  table.reserve('r1', ALICE, tokens(900))
+  table.settle('r1', tokens(900), NOW_MS)
+  const ask = () => table.ask(ALICE, tokens(500), NOW_MS).kind
+  assert.equal(ask(), 'over')
+  table.reach(table.main, 100, NOW_MS + 60_000)
+  table.forgetOver(NOW_MS)
+  assert.equal(ask(), 'over', 'it may still be on its way')
+  table.reach(table.main, 200, NOW_MS + 3_700_000)
+  table.forgetOver(NOW_MS)
+  assert.equal(ask(), 'within')
+})

@@ -147,8 +147,7 @@ export class Gossip {
   /** Begins with what another node knows; before anything was heard or spent here. */
   join(parts: readonly WholePart[], nowMs: number): void {
     const peers = parts[0]?.peers.map(({ node, boot, seq, isBehind }) =>
-      // Of a run of this node before nothing more will come.
-      node === this.#self.node
+      boot === this.#self.boot
         ? undefined
         : Object.assign(this.peers.hear(node, boot, nowMs), { seq, isBehind }),
     )

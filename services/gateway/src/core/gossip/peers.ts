@@ -32,7 +32,8 @@ export class Peers {
   hear(node: string, boot: string, nowMs: number): Peer {
     let peer = this.#byBoot.get(boot)
     if (!peer) {
-      for (const other of this.#byBoot.values()) if (other.node === node) this.#drop(other)
+      // As a rule its run of before has ended. When two nodes have one NODE_ID both are heard again, each as itself.
+      for (const other of this.#byBoot.values()) if (other.node === node) other.isAlive = false
       if (this.#byBoot.size >= MAX_PEERS) this.#dropSilent()
       peer = { node, boot, seq: 0, isBehind: false, heardAtMs: nowMs, isAlive: true, isGone: false }
       this.#byBoot.set(boot, peer)
