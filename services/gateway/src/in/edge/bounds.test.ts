@@ -21,7 +21,12 @@ describe('a small route', () => {
       const post = async (length: number, isDeclared: boolean): Promise<number> => {
         const text = JSON.stringify('x'.repeat(length - 2))
         const body = isDeclared ? text : new Blob([text]).stream()
-        const init = { method: 'POST', headers: { 'content-type': 'application/json' }, body, duplex: 'half' }
+        const init = {
+          method: 'POST',
+          headers: { 'content-type': 'application/json' },
+          body,
+          duplex: 'half' as const,
+        }
         const response = await fetch(`${url}/portal/echo`, init)
         await response.arrayBuffer()
         return response.status
