@@ -33,7 +33,11 @@ it('a settlement whose fold throws is skipped and counted, and its neighbours ar
         ...{ usage: { input: 0, output: total }, total, reserved: total, progressed: 0, source: 'reported' },
       }),
     )
-  await Promise.all([settle('req_000000000001', 10), settle('req_00000000000b', 100), settle('req_000000000003', 20)])
+  await Promise.all([
+    settle('req_000000000001', 10),
+    settle('req_00000000000b', 100),
+    settle('req_000000000003', 20),
+  ])
 
   const path = join(directory, 'budgets.json')
   const tools = { ...{ path, limits: LIMITS, make, epochMs: Date.now, log }, append() {} }

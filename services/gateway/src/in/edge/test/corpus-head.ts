@@ -73,6 +73,19 @@ export const REQUEST_LINES: readonly Case[] = [
   refused('a half-escaped parent segment', get('/v1/.%2e/api/pull')),
   refused('a parent between escaped slashes', get('/v1/x%2f..%2fapi')),
   refused('a parent between escaped backslashes', get('/v1/x%5c..%5capi')),
+  ...[
+    '/v1/..;/x',
+    '/v1/..;a=b/x',
+    '/v1/%2e%2e;/x',
+    '/v1/.%2e;/x',
+    '/v1/%252e%252e/x',
+    '/v1/%252e%252e%252fx',
+    '/v1;/models',
+    '/v1/models;',
+    '/v1/models;v=1/m',
+    '/v1/chat%3b/completions',
+    '/;/v1/models',
+  ].map(path => ({ ...refused(`the path ${path}`, get(path)), orClose: false })),
   refused('a URL of 9,000 bytes', get(`/v1/${'a'.repeat(9_000)}`), [414]),
   refused('a URL of 40,000 bytes', get(`/v1/${'a'.repeat(40_000)}`), [414, 431]),
   refused('a long query', get(`/api/ps?${'a=b&'.repeat(2_500)}`), [414]),
@@ -181,6 +194,19 @@ export const HEADERS: readonly Case[] = [
   {
     ...refused('a WebSocket handshake', get('/api/ps', 'Connection: Upgrade', 'Upgrade: websocket'), [426]),
     headers: { upgrade: /^HTTP\/1\.1$/ },
+  },
+  {
+    ...refused(
+      'a WebSocket handshake on responses',
+      get(
+        '/v1/responses',
+        ...['Connection: Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Version: 13'],
+        'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
+      ),
+      [426],
+    ),
+    orClose: false,
+    headers: { upgrade: /^HTTP\/1\.1$/, connection: /close/ },
   },
   refused('a handshake on a path that is not served', get('/v1/realtime', 'Upgrade: websocket'), [404]),
   served(
