@@ -92,7 +92,7 @@ export async function openAddressBook(
     },
     async forget(texts) {
       const wanted = Iterator.from(texts).filter(isAddressHash).toArray()
-      for (const hash of wanted) waiting.delete(hash)
+      for (const hash of wanted) waiting.forget(hash)
       // What is being stored now must not come after the deletion.
       await storing
       for (let at = 0; at < wanted.length; at += AT_ONCE) {

@@ -16,6 +16,10 @@ export class AddressQueue {
     return true
   }
 
+  forget(hash: string): void {
+    this.#waiting.delete(hash)
+  }
+
   /** The oldest, which it holds no longer. */
   take(count: number): Array<readonly [hash: string, address: string]> {
     const batch = [...this.#waiting.entries().take(count)]
