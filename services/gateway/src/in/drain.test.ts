@@ -101,7 +101,9 @@ describe('a stopping node', { timeout: 120_000 }, () => {
       const caller = { identity, identityText: `${identity.user}.k1`, tier: 'free' }
       return { kind: 'accepted', caller }
     }
-    return startEdge({ tls: await pair, upstream: streaming(finish), proxy: { lookupKey } })
+    // Room for the windows of all streams at once.
+    const limits = { maxBodiesBytes: 128_000_000 }
+    return startEdge({ tls: await pair, limits, upstream: streaming(finish), proxy: { lookupKey } })
   }
 
   it(`ends ${STREAMS} streams whole or with an error frame in their dialect, over both protocols`, async () => {
