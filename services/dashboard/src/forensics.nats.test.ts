@@ -214,7 +214,7 @@ describe('questions to the log', () => {
       }),
     )
     const strict = structuredClone(base.policy)
-    strict.rules.contextFlood.thresholdTokens = 500
+    Object.assign(strict.rules.contextFlood, { thresholdTokens: 500, burstSeconds: 0, windowMs: 2_000 })
     const { value } = await job<WhatIfView>('/api/forensics/whatif', { policy: strict })
     const flood = value.rows.filter(({ would }) => would?.rule === 'contextFlood')
     assert.ok(flood.length > 0 && flood.every(({ difference }) => difference === 'new'))

@@ -150,7 +150,7 @@ describe('commands over a range of the log', () => {
     )
     assert.deepEqual([bob.costMicros, total.kind, total.costMicros], [473, 'total', 3_419])
     const page = await stand.run(['reprice', '--prices', prices, '--to', between])
-    assert.match(page.lines[1] ?? '', /^ada\.k1 +m +1 +3 +0 +97 +0\.000973 +0\.000000$/)
+    assert.match(page.lines[1] ?? '', /^ada\.k1 +m +1 +3 +0 +0 +97 +0 +0\.000973 +0\.000000$/)
     await writeFile(prices, JSON.stringify({ models: { other: { input: 1, output: 10 } } }))
     assert.match((await stand.run(['reprice', '--prices', prices])).errors, /no price for m/)
     await writeFile(prices, '{"models": {"m": {"input": -1}}}')
