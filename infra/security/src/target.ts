@@ -35,10 +35,15 @@ export interface Target extends AsyncDisposable {
   fault(): Promise<string | undefined>
   /** The most that a process took so far, in MiB. */
   peakMib(): number
+  /** Names of the processes that have ended. */
+  ended(): string[]
 }
 
-/** Gateway, MCP server and dashboard as processes of their own, before a real log and a real database. */
-export async function startTarget(): Promise<Target> {
+/**
+ * Gateway, MCP server and dashboard as processes of their own, before a real log and a real database.
+ * `settings` go before those that the attacks need.
+ */
+export async function startTarget(settings: Readonly<Record<string, string>> = {}): Promise<Target> {
   await using stack = new AsyncDisposableStack()
   const directory = await mkdtemp(join(tmpdir(), 'fluxgate-attacks-'))
   stack.defer(() => rm(directory, { recursive: true, force: true }))
@@ -82,6 +87,7 @@ export async function startTarget(): Promise<Target> {
     WRITE_STALL_TIMEOUT: '2s',
     // A machine that is busy with attacking is no reason to refuse a call.
     MAX_LOOP_DELAY: '0',
+    ...settings,
   }
   const gateway = stack.use(
     runCommand('services/gateway/src/main.ts', {
@@ -124,6 +130,7 @@ export async function startTarget(): Promise<Target> {
       },
     },
     peakMib: () => peak,
+    ended: () => Object.keys(commands).filter(name => hasEnded(commands[name as keyof typeof commands])),
     async fault() {
       for (const [name, command] of Object.entries(commands)) {
         const mib = residentMib(command)
@@ -193,8 +200,11 @@ async function logIn(publicPort: number, dashboardPort: number) {
   return { portal: await cookieFrom(publicPort, true), dashboard: await cookieFrom(dashboardPort, false) }
 }
 
-function residentMib({ child }: Command): number | undefined {
-  if (child.exitCode !== null || child.signalCode !== null) return undefined
+const hasEnded = ({ child }: Command) => child.exitCode !== null || child.signalCode !== null
+
+function residentMib(command: Command): number | undefined {
+  if (hasEnded(command)) return undefined
+  const { child } = command
   const kib = Number(execFileSync('ps', ['-o', 'rss=', '-p', String(child.pid)], { encoding: 'utf8' }))
   return Math.round(kib / 1_024)
 }
