@@ -53,7 +53,7 @@ it('thresholds are edited one by one, from the defaults on, in seconds', async (
   await logInOn(page, `${stand.url}/policy`, OPERATOR.email)
   await page.getByTestId('begin-guard').click()
   const window = page.getByTestId('guard-contextFlood-windowMs')
-  assert.equal(await window.inputValue(), '2')
+  assert.equal(await window.inputValue(), '20')
   await window.fill('3')
   await window.press('Tab')
   await page.getByTestId('save-guard').click()
