@@ -36,6 +36,9 @@ describe('the page', () => {
       assert.match(response.headers.get('content-security-policy') ?? '', /^default-src 'self';/)
       assert.equal(response.headers.get('x-content-type-options'), 'nosniff')
       assert.equal(response.headers.get('cache-control'), 'no-cache')
+      const plain = await fetch(`${stand.url}${path}`, { headers: { 'accept-encoding': 'identity' } })
+      assert.equal(plain.status, 200, `${path} without compression, as curl asks`)
+      assert.match(await plain.text(), /<title>Fluxgate/)
     }
     for (const path of ['/assets/gone.js', '/api/nothing', '/../package.json', '/%2e%2e/package.json']) {
       const response = await fetch(`${stand.url}${path}`)

@@ -21,6 +21,8 @@ export async function servePage(app: FastifyInstance, pageDir: string): Promise<
       reply.header('cache-control', kept ? 'public, max-age=31536000, immutable' : 'no-cache')
     },
   })
+  // The root is a folder: to a client that takes no compression the plugin would say that it is forbidden.
+  app.get('/', (_request, reply) => reply.sendFile('index.html'))
   app.setNotFoundHandler((request, reply) => {
     if (request.method === 'GET' && !NOT_VIEWS.test(request.url)) return reply.sendFile('index.html')
     return sendFault(reply, { code: 'not_found', message: 'There is nothing here.' })
