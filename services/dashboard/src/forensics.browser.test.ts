@@ -172,7 +172,9 @@ describe('questions to the log', () => {
   })
 
   it('what-if: other thresholds stand in the address, and the difference is drawn', async () => {
-    await using tab = await open('/forensics/what-if?set=contextFlood.burstSeconds:0,contextFlood.windowMs:2000')
+    await using tab = await open(
+      '/forensics/what-if?set=contextFlood.burstSeconds:0,contextFlood.windowMs:2000',
+    )
     const { page } = tab
     await page.getByTestId('rule-contextFlood-thresholdTokens').fill('200')
     await page.getByTestId('rule-contextFlood-thresholdTokens').press('Tab')
