@@ -302,7 +302,7 @@ describe('the loop', () => {
     assert.deepEqual(await call(chat, { body: '{"model":' }), [400, 'invalid_json'])
     assert.deepEqual(await call(chat, { key: `${key.slice(0, -1)}!` }), [401, 'invalid_api_key'])
     assert.deepEqual(await call('/nowhere', {}), [404, 'unknown_url'])
-    assert.deepEqual(await call(chat, { body: `{"x":"${'x'.repeat(11 * 1024 * 1024)}"}` }), [
+    assert.deepEqual(await call(chat, { body: `{"x":"${'x'.repeat(33 * 1024 * 1024)}"}` }), [
       413,
       'request_too_large',
     ])

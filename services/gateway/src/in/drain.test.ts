@@ -128,7 +128,7 @@ describe('a stopping node', { timeout: 120_000 }, () => {
     await eventually(() => assert.equal(stand.stand.running.size, STREAMS))
     await eventually(() => assert.ok(streams.every(({ text }) => text !== '')))
 
-    const drain = drainOf(stand.edge, stand.stand.running, { drainDelayMs: 0, drainMs: 3_000 })
+    const drain = drainOf(stand.edge, stand.stand.running, { drainDelayMs: 0, drainMs: 8_000 })
     const stopped = drain.stop()
     assert.equal(drain.begun, true)
     await eventually(() => assert.ok(goaway && idleClosed))
