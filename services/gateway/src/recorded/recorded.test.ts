@@ -100,7 +100,8 @@ async function settledBy(stand: TestStand, { path, isStream }: RecordedAnswer) {
   const before = stand.named('tokens.settled').length
   const model = 'asked-for'
   const content = [{ role: 'user', content: 'Hello' }]
-  const body = { model, stream: isStream, max_tokens: 10, messages: content, input: 'Hello', prompt: 'Hello' }
+  const text = path === '/v1/completions' ? { prompt: 'Hello' } : { messages: content, input: 'Hello' }
+  const body = { model, stream: isStream, max_tokens: 10, ...text }
   const response = await fetch(stand.url + path, {
     method: 'POST',
     headers: { authorization: `Bearer ${KEY}`, 'content-type': 'application/json' },
