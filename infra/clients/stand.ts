@@ -51,6 +51,8 @@ export async function startStand(): Promise<Stand> {
     // A busy machine is no reason to refuse a call or to estimate an answer here.
     MAX_LOOP_DELAY: '0',
     COUNT_DEADLINE: '20s',
+    // The simulator's directives.
+    FORWARD_HEADERS: 'x-simulator',
   }
   const gateway = stack.use(await startGateway(readConfig(env, readGatewayConfig), log))
   const admin = async (path: string, body: object) => {
