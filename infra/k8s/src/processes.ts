@@ -49,6 +49,7 @@ interface ComposeFile {
       {
         readonly build?: object
         readonly command?: readonly string[]
+        readonly entrypoint?: readonly string[]
         readonly environment?: Readonly<Record<string, string>>
         readonly healthcheck?: { readonly test: readonly string[] }
       }
@@ -67,6 +68,8 @@ export function ofCompose(secrets: Readonly<Record<string, string>>): Deployment
   )
   const { services, configs } = parse(said, { merge: true }) as ComposeFile
   const processes = Object.entries(services)
+    // Those that copy a file between volumes are no commands of ours.
+    .filter(([, { entrypoint }]) => entrypoint === undefined)
     .filter(([, { build }]) => build !== undefined)
     .map(([name, { command, environment = {}, healthcheck }]) => ({
       name,

@@ -41,7 +41,9 @@ it('a log that an older version wrote is read by this one; what a newer one wrot
   // The log before the upgrade, then the same streams written on by this version.
   const before = events.slice(0, half).map(outgoing => {
     const { type, dataschema } = outgoing.event
-    const isOld = type.slice('fluxgate.'.length) in UPCASTERS && !dataschema.endsWith(':1')
+    // Version 3 of a settlement has another shape, not more fields: its upcaster is tested with the contracts.
+    const isSameShape = type !== 'fluxgate.tokens.settled'
+    const isOld = isSameShape && type.slice('fluxgate.'.length) in UPCASTERS && !dataschema.endsWith(':1')
     if (isOld) old.add(type)
     return publish(outgoing, isOld ? 1 : undefined)
   })
