@@ -155,8 +155,9 @@ async function placeOf({ processes }: Deployment, { directory, natsPorts, postgr
   const models = ports.get('simulator SIMULATOR_PORT') ?? ports.get('models SIMULATOR_PORT')
   const [publicPort, adminPort] = ['PUBLIC_PORT', 'ADMIN_PORT'].map(name => ports.get(`gateway ${name}`))
   await mkdir(join(directory, 'data'))
-  const placed = (value: string) =>
-    value
+  // A variable without a value is empty.
+  const placed = (value: string | null) =>
+    (value ?? '')
       .replaceAll(
         /nats(-\d)?:4222/g,
         (_, n?: string) => `localhost:${natsPorts[n ? Number(n.slice(1)) - 1 : 0]}`,
@@ -166,7 +167,7 @@ async function placeOf({ processes }: Deployment, { directory, natsPorts, postgr
       .replace('//models:11434', `//127.0.0.1:${models}`)
       .replace(/^https:\/\/(gateway|api\.fluxgate\.local:8443)$/, `https://localhost:${publicPort}`)
       .replace(/^http:\/\/gateway(-nodes)?:9090$/, `http://127.0.0.1:${adminPort}`)
-      .replace(/^\/gateway\/tls\/cert\.pem$/, join(directory, 'data', 'tls', 'cert.pem'))
+      .replace(/^\/gateway\/(tls\/)?cert\.pem$/, join(directory, 'data', 'tls', 'cert.pem'))
       .replace(/^\/(tls|certificate)\//, `${directory}/`)
       .replace(/^\/data$/, join(directory, 'data'))
   return ({ name, env, probe }: ContainerProcess) => {
