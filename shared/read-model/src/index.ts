@@ -71,7 +71,7 @@ export {
   readViews,
 } from './queries/read-query.ts'
 export { getRequest, listRequests, type Request, type RequestFilter } from './queries/requests.ts'
-export { type SettledView, settledView } from './queries/settled.ts'
+export { SETTLED_COLUMNS, type SettledView, settledView } from './queries/settled.ts'
 export {
   currentThrottle,
   listThrottles,

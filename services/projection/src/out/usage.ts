@@ -1,3 +1,4 @@
+import { SETTLED_COLUMNS } from '@fluxgate/read-model'
 import { CompiledQuery } from 'kysely'
 import type { LatencyDelta } from '../core/latency.ts'
 import type { TotalsDelta, UsageDelta } from '../core/usage.ts'
@@ -10,18 +11,7 @@ const COUNTS = [
   ['failed', 'failed'],
   ['interrupted', 'interrupted'],
   ['settled', 'settled'],
-  ['prompt_tokens', 'promptTokens'],
-  ['completion_tokens', 'completionTokens'],
-  ['total_tokens', 'totalTokens'],
-  ['cached_tokens', 'cachedTokens'],
-  ['cache_write_5m_tokens', 'cacheWrite5mTokens'],
-  ['cache_write_1h_tokens', 'cacheWrite1hTokens'],
-  ['reasoning_tokens', 'reasoningTokens'],
-  ['audio_input_tokens', 'audioInputTokens'],
-  ['audio_output_tokens', 'audioOutputTokens'],
-  ['images', 'images'],
-  ['tool_calls', 'toolCalls'],
-  ['cost_micros', 'costMicros'],
+  ...SETTLED_COLUMNS,
 ] as const
 
 const USAGE_COUNTS = [

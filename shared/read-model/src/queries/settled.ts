@@ -3,8 +3,8 @@ import { sql } from 'kysely'
 import type { Database } from '../database.ts'
 import { asOf } from './as-of.ts'
 
-/** Column → count of a settlement, as a check of the log names it. */
-const COUNTS = [
+/** Column → count of a settlement: what tables add up, and a check of the log compares. */
+export const SETTLED_COLUMNS = [
   ['prompt_tokens', 'promptTokens'],
   ['completion_tokens', 'completionTokens'],
   ['total_tokens', 'totalTokens'],
@@ -20,7 +20,7 @@ const COUNTS = [
 ] as const
 
 /** What a settlement says, or several; 0 for what it does not say. */
-export type SettledCounts = Record<(typeof COUNTS)[number][1], number>
+export type SettledCounts = Record<(typeof SETTLED_COLUMNS)[number][1], number>
 
 export interface SettledSum extends SettledCounts {
   settled: number
@@ -38,7 +38,7 @@ export async function settledByIdentity(
   fromSequence: number,
   toSequence: number,
 ): Promise<SettledOf[]> {
-  const sums = COUNTS.map(([column, name]) => `coalesce(sum(${column}), 0)::bigint as "${name}"`)
+  const sums = SETTLED_COLUMNS.map(([column, name]) => `coalesce(sum(${column}), 0)::bigint as "${name}"`)
   const { rows } = await sql<SettledOf>`
     select user_id as "userId", key_id as "keyId", count(*) as settled, ${sql.raw(sums.join(', '))}
     from requests where settled_sequence between ${fromSequence} and ${toSequence}
@@ -53,7 +53,7 @@ export async function settledRequests(
   fromSequence: number,
   toSequence: number,
 ): Promise<Array<SettledCounts & { request: string }>> {
-  const counts = COUNTS.map(([column, name]) => `coalesce(${column}, 0) as "${name}"`)
+  const counts = SETTLED_COLUMNS.map(([column, name]) => `coalesce(${column}, 0) as "${name}"`)
   const { rows } = await sql<SettledCounts & { request: string }>`
     select request_id as request, ${sql.raw(counts.join(', '))} from requests
     where user_id = ${identity.user} and key_id = ${identity.key}
