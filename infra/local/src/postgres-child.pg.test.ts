@@ -118,6 +118,8 @@ test('the embedded Postgres ends a transaction that stays idle, and others go on
   await using holder = openPool(1)
   const client = await holder.pool.connect()
   const ended = once(client, 'error')
+  // The end of the connection is a second error.
+  client.on('error', () => {})
   await client.query('begin')
   await client.query("insert into counters values ('idle', 1)")
   await using other = openPool(1)

@@ -106,7 +106,9 @@ async function contents(link: NatsLink): Promise<Record<string, unknown>> {
         hash.update(`${sequence} ${subject} ${storedAtMs} `).update(data)
       }
     }
-    const { messages, first_seq, last_seq } = state
+    const { messages, last_seq } = state
+    // Of a stream that never had a message, a server says 0 when it made it and 1 when it restored it.
+    const first_seq = messages === 0 ? last_seq + 1 : state.first_seq
     found[stream] = { messages, first_seq, last_seq, read, hash: hash.digest('hex') }
   }
   const consumer = await link.manager.consumers.info(STREAMS.incidents, DURABLE)

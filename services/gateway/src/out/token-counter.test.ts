@@ -71,13 +71,13 @@ describe('the token counter', () => {
   })
 
   it('lets the first call wait while it starts', async () => {
-    const deadline = { countDeadlineMs: 100, counterStartMs: 30_000 }
-    await using counter = open(deadline)
+    const limits = { countDeadlineMs: 100, counterStartMs: 30_000, maxCountedBytes: 50_000_000 }
+    await using counter = open(limits)
     const [first, second] = ['one', 'two'].map(text => ask(counter, { answer: answerOf(text) }))
     assert.equal((await first)?.completion, 1)
     assert.equal((await second)?.completion, 1)
     const startedMs = performance.now()
-    assert.equal(await ask(counter, { answer: answerOf('模型'.repeat(200_000)) }), undefined)
+    assert.equal(await ask(counter, { answer: answerOf('模型'.repeat(8_000_000)) }), undefined)
     assert.ok(performance.now() - startedMs < 10_000, 'once it runs, no call waits so long')
   })
 

@@ -9,8 +9,11 @@ const TARGET_PART = 0.65
 /** A deletion is known to every gateway by then, which take a snapshot each 30 s. */
 const MARKER_KEPT_MS = 60_000
 const MAX_MARKERS = 10_000
-/** Throttles between two looks at the bucket's size. */
+/** Throttles between two looks at the bucket's size, and the part of the bucket that they may fill. */
 const LOOK_AFTER = 64
+const LOOK_AFTER_PART = 0.05
+/** A throttle with its key and the stream's own bytes: some 420. */
+const THROTTLE_BYTES = 512
 const LOOK_EVERY_MS = 1_000
 /** Throttles dropped side by side. */
 const DROPPED_AT_ONCE = 32
@@ -40,11 +43,15 @@ export interface ThrottleRoom extends AsyncDisposable {
 export function openThrottleRoom(link: NatsLink, bucket: Bucket<Throttle>, hooks: RoomHooks): ThrottleRoom {
   const stop = new AbortController()
   let sinceLook = 0
+  let lookAfter = 1
   let making: Promise<boolean> | undefined
 
   async function usedPart(): Promise<number> {
     const { config, state } = await link.manager.streams.info(bucket.stream)
     const part = config.max_bytes > 0 ? state.bytes / config.max_bytes : 0
+    if (config.max_bytes > 0)
+      lookAfter = Math.min(LOOK_AFTER, Math.ceil((config.max_bytes * LOOK_AFTER_PART) / THROTTLE_BYTES))
+    else lookAfter = LOOK_AFTER
     hooks.onUsed(part)
     return part
   }
@@ -106,7 +113,7 @@ export function openThrottleRoom(link: NatsLink, bucket: Bucket<Throttle>, hooks
 
   return {
     async beforeImpose() {
-      if (++sinceLook >= LOOK_AFTER) await make()
+      if (making || ++sinceLook >= lookAfter) await make()
     },
     make,
     async [Symbol.asyncDispose]() {
