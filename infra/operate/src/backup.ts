@@ -36,7 +36,7 @@ export async function backUp(
     tell(`${name}: ${state.messages.toLocaleString('en')} messages …`)
     const backup = await backUpStream(link, name!, folder)
     tell(`${name}: to ${backup.lastSequence.toLocaleString('en')}, ${size(backup.bytes)}`)
-    streams.push(backup)
+    streams.push({ ...backup, created: state.created })
   }
   const manifest: Manifest = {
     ...{ version: 1, madeAt: new Date().toISOString(), streams },

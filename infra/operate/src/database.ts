@@ -69,6 +69,36 @@ export async function restoreDatabase(url: string, backup: DatabaseBackup, folde
   await migrateToLatest(db)
 }
 
+/** A stream that the server has made again from a backup. */
+export interface RenewedStream {
+  readonly stream: string
+  /** When the saved one was made, where the backup says so. */
+  readonly before: string | undefined
+  readonly created: string
+}
+
+/**
+ * Lets the checkpoints of the saved streams name the restored ones. Those of another stream stay, and halt the projection.
+ * Does nothing where there are no tables yet.
+ */
+export async function renewCheckpoints(url: string, streams: readonly RenewedStream[]): Promise<void> {
+  await using db = openDatabase(url, { max: 1, applicationName: 'restore' })
+  const [found] = (await runScript(
+    db,
+    "select to_regclass('public.projection_checkpoints') is not null as there",
+  )) as [{ there: boolean }]
+  if (!found.there) return
+  for (const { stream, before, created } of streams) {
+    if (before === undefined) continue
+    await db
+      .updateTable('projection_checkpoints')
+      .set({ stream_created: created })
+      .where('stream', '=', stream)
+      .where('stream_created', '=', before)
+      .execute()
+  }
+}
+
 /** Runs one of Postgres' own programs; the password goes by the environment, where `ps` does not show it. */
 async function client(program: string, url: string, args: readonly string[]): Promise<void> {
   const { address, password } = withoutPassword(url)

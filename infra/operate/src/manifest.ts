@@ -19,6 +19,8 @@ const StreamBackup = Type.Object({
   stream: Type.String({ minLength: 1 }),
   messages: Type.Integer({ minimum: 0 }),
   lastSequence: Type.Integer({ minimum: 0 }),
+  /** When the stream was made, as the checkpoints of the projection name it; backups of the first edition have none. */
+  created: Type.Optional(Type.String({ maxLength: 64 })),
   /** As the server told them, for its own restore: fields that this version does not know included. */
   config: Type.Record(Type.String(), Type.Unknown()),
   state: Type.Record(Type.String(), Type.Unknown()),

@@ -17,19 +17,21 @@ interface ApiError {
 }
 
 export interface StreamState {
+  /** The server's word for it, RFC 3339. A restored stream has another than the one that was saved, from 2.11 on. */
+  readonly created: string
   readonly messages: number
   readonly lastSequence: number
 }
 
 /** Undefined when there is no such stream. */
 export async function stateOf(link: NatsLink, stream: string): Promise<StreamState | undefined> {
-  const { error, state } = await ask<{ state: { messages: number; last_seq: number } }>(
-    link,
-    `$JS.API.STREAM.INFO.${stream}`,
-  )
+  const { error, created, state } = await ask<{
+    created: string
+    state: { messages: number; last_seq: number }
+  }>(link, `$JS.API.STREAM.INFO.${stream}`)
   if (error?.code === STREAM_NOT_FOUND) return undefined
   if (error) throw new BackupFault(`${stream}: ${error.description}`)
-  return { messages: state.messages, lastSequence: state.last_seq }
+  return { created, messages: state.messages, lastSequence: state.last_seq }
 }
 
 export async function deleteStream(link: NatsLink, stream: string): Promise<void> {
@@ -78,7 +80,9 @@ export async function restoreStream(
   })
   const { error } = finished.json<{ error?: ApiError }>()
   if (error) throw new BackupFault(`${stream} is not restored: ${error.description}`)
-  return (await stateOf(link, stream)) ?? { messages: 0, lastSequence: 0 }
+  const restored = await stateOf(link, stream)
+  if (!restored) throw new BackupFault(`${stream} was restored and is gone again`)
+  return restored
 }
 
 async function ask<T>(link: NatsLink, subject: string, body?: object): Promise<T & { error?: ApiError }> {

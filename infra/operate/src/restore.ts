@@ -3,7 +3,7 @@ import { connectNats } from '@fluxgate/nats'
 import { createLog } from '@fluxgate/runtime'
 import { runOrder, type Tell } from './command.ts'
 import { LOG_LEVEL, type OperateConfig } from './config.ts'
-import { isDatabaseInUse, restoreDatabase } from './database.ts'
+import { isDatabaseInUse, type RenewedStream, renewCheckpoints, restoreDatabase } from './database.ts'
 import { BackupFault, readManifest, type StreamBackup } from './manifest.ts'
 import { deleteStream, restoreStream, type StreamState, stateOf } from './restore-stream.ts'
 
@@ -44,10 +44,13 @@ export async function restore(
     tell('Postgres: restored')
   }
   for (const stream of there) await deleteStream(link, stream)
+  const renewed: RenewedStream[] = []
   for (const backup of streams) {
     const state = await restoreStream(link, backup, folder, config.storage.replicas)
+    renewed.push({ stream: backup.stream, before: backup.created, created: state.created })
     tell(`${backup.stream}: ${compared(backup, state)}`)
   }
+  await renewCheckpoints(config.databaseUrl, renewed)
   tell('done. Users of Postgres are not in a backup: where the server is new, run `npm run db:users`.')
 }
 
