@@ -144,6 +144,23 @@ describe('a full stream of incidents', () => {
   })
 })
 
+describe('a stream that was made anew while no guard ran', () => {
+  it('is read from its first message, though its end is behind the stored position', async () => {
+    await using bench = await startGuardBench()
+    const first = await bench.lead()
+    for (let i = 0; i < 3; i++) await bench.settle(bob, 100)
+    await allFolded(bench, 'TOKENS')
+    await first[Symbol.asyncDispose]()
+    const { config } = await bench.link.manager.streams.info('TOKENS')
+    await bench.link.manager.streams.delete('TOKENS')
+    await bench.link.manager.streams.add(config)
+    await bench.settle(ada, 600)
+    for (let i = 0; i < 6; i++) await bench.settle(bob, 1)
+    await bench.lead()
+    await eventually(async () => assert.ok(await bench.box.get(ada)))
+  })
+})
+
 describe('a stream that dropped what is behind the stored position', () => {
   it('is said with the number of events that no rule has counted, and the guard goes on behind them', async () => {
     await using bench = await startGuardBench()

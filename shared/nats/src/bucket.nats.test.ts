@@ -119,7 +119,9 @@ describe('a bucket', () => {
   it('has an empty snapshot at once', async () => {
     await using bench = await startBench()
     const bucket = new Bucket(bench.link, 'throttles', parse)
-    assert.deepEqual(await bucket.snapshot(), { changes: [], lastRevision: 0 })
+    const { created, ...snapshot } = await bucket.snapshot()
+    assert.deepEqual(snapshot, { changes: [], lastRevision: 0 })
+    assert.match(created, /^20/)
   })
 })
 
@@ -150,6 +152,33 @@ describe('a watch', () => {
     await other.put('new.key', throttle(2))
     await other.delete('old.key')
     await eventually(() => assert.deepEqual([...watch.entries.keys()], ['new.key']), { timeoutMs: 10_000 })
+  })
+
+  it('goes over to a bucket that was made anew, whose revisions are lower', async () => {
+    await using bench = await startBench()
+    const bucket = new Bucket(bench.link, 'throttles', parse)
+    for (let i = 0; i < 5; i++) await bucket.put('changed', throttle(1))
+    await bucket.put('gone', throttle(1))
+    const changes: Array<[string, number | undefined]> = []
+    await using watch = await watchBucket(bench.link, bucket, {
+      reconcileMs: 200,
+      onChange: (key, value) => changes.push([key, value?.until]),
+    })
+    changes.length = 0
+    const { config } = await bench.link.manager.streams.info(bucket.stream)
+    await bench.link.manager.streams.delete(bucket.stream)
+    await bench.link.manager.streams.add(config)
+    await bucket.put('changed', throttle(2))
+    await eventually(() => assert.deepEqual([...watch.entries], [['changed', throttle(2)]]))
+    await bucket.put('new', throttle(3))
+    await bucket.delete('changed')
+    await eventually(() => assert.deepEqual([...watch.entries], [['new', throttle(3)]]))
+    assert.deepEqual(changes, [
+      ['changed', 2],
+      ['gone', undefined],
+      ['new', 3],
+      ['changed', undefined],
+    ])
   })
 
   it('tries a snapshot that fails after a reconnect again within a second, and is silent until it is in', async () => {

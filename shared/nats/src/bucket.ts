@@ -92,14 +92,16 @@ export class Bucket<T> {
     return this.#write(key, '', revision, 'DEL')
   }
 
-  /** The last change of every key, deletions included; `lastRevision` is the bucket's when it was asked. */
-  async snapshot(signal?: AbortSignal): Promise<{ changes: Change<T>[]; lastRevision: number }> {
-    const { state } = await this.#link.manager.streams.info(this.stream)
+  /** The last change of every key, deletions included; `lastRevision` is the bucket's when it was asked, and `created` when it was made. */
+  async snapshot(
+    signal?: AbortSignal,
+  ): Promise<{ changes: Change<T>[]; lastRevision: number; created: string }> {
+    const { created, state } = await this.#link.manager.streams.info(this.stream)
     const changes: Change<T>[] = []
     for await (const messages of readLatest(this.#link, this.#latest(signal))) {
       for (const message of messages) changes.push(this.change(message))
     }
-    return { changes, lastRevision: state.last_seq }
+    return { changes, lastRevision: state.last_seq, created: String(created) }
   }
 
   /** The present values, without deleted keys and without ours. */

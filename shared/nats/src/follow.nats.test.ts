@@ -56,6 +56,31 @@ describe('follow', () => {
     assert.equal(following.retries, 2)
   })
 
+  it('reads a stream that was made anew from its first message, and tells its caller before', async () => {
+    await using bench = await startBench()
+    await using publisher = new EventPublisher(bench.link)
+    const seen: Array<number | 'anew'> = []
+    await using _following = follow(
+      bench.link,
+      {
+        ...{ name: 't', stream: 'TOKENS', from: 'first' as const },
+        onAnew: () => {
+          seen.push('anew')
+        },
+      },
+      async batch => {
+        for (const { event } of batch.events) seen.push(numberOf(event))
+      },
+    )
+    for (const i of [1, 2, 3]) await publisher.publish(numbered(i))
+    await eventually(() => assert.deepEqual(seen, [1, 2, 3]))
+    const { config } = await bench.link.manager.streams.info('TOKENS')
+    await bench.link.manager.streams.delete('TOKENS')
+    await bench.link.manager.streams.add(config)
+    for (const i of [4, 5]) await publisher.publish(numbered(i))
+    await eventually(() => assert.deepEqual(seen, [1, 2, 3, 'anew', 4, 5]))
+  })
+
   it('buries what cannot be read, with its reason, and goes on', async () => {
     await using bench = await startBench()
     await using publisher = new EventPublisher(bench.link)

@@ -47,7 +47,8 @@ const RETRY_MAX_MS = 5_000
 
 /**
  * Follows a stream in order, for a fold that stores its own position. The handler gets the next batch when it is done
- * with the one before; when it throws it gets the same batch again, after a growing pause, until it succeeds.
+ * with the one before; when it throws it gets the same batch again, after a growing pause, until it succeeds. When the
+ * stream is made anew, as after its server lost its disk, the new one is read from its first message.
  */
 export function follow(
   link: NatsLink,
@@ -57,7 +58,8 @@ export function follow(
   const stop = new AbortController()
   const counts = { buried: 0, retries: 0 }
   const running = (async () => {
-    for await (const messages of readStored(link, { ...options, signal: stop.signal })) {
+    const onAnew = () => options.onAnew?.()
+    for await (const messages of readStored(link, { ...options, onAnew, signal: stop.signal })) {
       const { events, unreadable } = parseAll(messages)
       for (const { message, reason } of options.unreadable === 'skip' ? [] : unreadable) {
         await buryMessage(link, options.name, message, reason, stop.signal)

@@ -17,6 +17,20 @@ export async function readEvent(
   }
 }
 
+/** When a message was stored, epoch milliseconds; undefined when retention has dropped it. */
+export async function storedAt(
+  link: NatsLink,
+  stream: string,
+  sequence: number,
+): Promise<number | undefined> {
+  try {
+    return (await link.manager.streams.getMessage(stream, { seq: sequence })).time.getTime()
+  } catch (error) {
+    if (isNotFound(error)) return undefined
+    throw error
+  }
+}
+
 /** The last message of a subject, as it was stored; undefined when there is none. */
 export async function readLastMessage(
   link: NatsLink,

@@ -19,6 +19,8 @@ export interface ReadOptions {
   readonly signal?: AbortSignal
   /** Called with the number of messages to come each time a consumer starts; nothing is read before it has ended well. */
   readonly onStart?: (pending: number) => void | Promise<void>
+  /** With it, a stream that was made anew meanwhile is read from its first message, after this was called. */
+  readonly onAnew?: () => void | Promise<void>
 }
 
 export const DEFAULT_MAX_BATCH = 1_000
@@ -35,6 +37,7 @@ export async function* readStored(link: NatsLink, options: ReadOptions): AsyncGe
   const signal = options.signal ?? new AbortController().signal
   const maxBatch = options.maxBatch ?? DEFAULT_MAX_BATCH
   let position = options.from
+  let created: string | undefined
   while (!signal.aborted) {
     let reader: PullReader | undefined
     const close = () => reader?.close()
@@ -44,6 +47,17 @@ export async function* readStored(link: NatsLink, options: ReadOptions): AsyncGe
         link.manager.consumers.add(options.stream, consumerConfig(options, position)),
         signal,
       )
+      if (options.onAnew) {
+        // Asked after the consumer was made: it cannot belong to a later stream.
+        const before = created
+        created = String((await unlessAborted(link.manager.streams.info(options.stream), signal)).created)
+        if (before !== undefined && created !== before) {
+          link.log.warn({ stream: options.stream, created, before }, 'the stream was made anew')
+          await options.onAnew()
+          position = 'first'
+          continue
+        }
+      }
       await options.onStart?.(consumer.num_pending)
       if (signal.aborted) return
       reader = new PullReader(link, options.stream, consumer.name, {

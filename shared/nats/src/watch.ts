@@ -49,6 +49,8 @@ export async function watchBucket<T>(
   const known = new Map<string, Known<T>>()
   const entries = new Map<string, T>()
   const stop = new AbortController()
+  /** When the bucket was made whose revisions are known. */
+  let madeAt: string | undefined
   let heardAtMs = performance.now()
   /** When the connection was lost, until a snapshot says what was missed. */
   let gapSinceMs: number | undefined
@@ -59,7 +61,7 @@ export async function watchBucket<T>(
     const before = known.get(key)
     if (before && before.revision >= revision) return
     known.set(key, { value, revision })
-    if (value === undefined && before?.value === undefined) return
+    if (value === undefined && !entries.has(key)) return
     if (value === undefined) entries.delete(key)
     else entries.set(key, value)
     try {
@@ -72,16 +74,23 @@ export async function watchBucket<T>(
 
   async function reconcile(): Promise<void> {
     const before = gaps
-    const { changes, lastRevision } = await bucket.snapshot(stop.signal)
+    let snapshot = await bucket.snapshot(stop.signal)
+    if (madeAt !== undefined && snapshot.created !== madeAt) {
+      // Revisions begin at 1 again. From now on those of the new bucket are known, and a second snapshot goes with them.
+      known.clear()
+      snapshot = await bucket.snapshot(stop.signal)
+    }
+    const { changes, lastRevision, created } = snapshot
     if (stop.signal.aborted) return
+    madeAt = created
     const present = new Set<string>()
     for (const { key, value, revision } of changes) {
       present.add(key)
       apply(key, value, revision)
     }
     // A key that age removed leaves no marker behind.
-    for (const [key, state] of known) {
-      if (present.has(key) || state.revision > lastRevision) continue
+    for (const key of new Set([...known.keys(), ...entries.keys()])) {
+      if (present.has(key) || (known.get(key)?.revision ?? 0) > lastRevision) continue
       apply(key, undefined, lastRevision)
       known.delete(key)
     }

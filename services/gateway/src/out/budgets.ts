@@ -199,6 +199,7 @@ export class BudgetFollower implements AsyncDisposable {
     const options = {
       ...{ stream: STREAMS.tokens, name: 'budgets', from, maxBatch: MAX_BATCH },
       unreadable: 'skip' as const,
+      onAnew: () => this.table.beginAnew(reading),
       onStart: (pending: number) => {
         if (pending > 0) return
         // What stood in the log when it was asked lies before the beginning.

@@ -63,7 +63,8 @@ export async function lead(
       else lease.keep(positions)
     },
   }
-  await follower.takeOver(hooks, from, heads)
+  // One that has just been started decided nothing before its beginning, which may be in a stream that was made anew.
+  await follower.takeOver(hooks, isWarm ? from : {}, heads)
   void lease.store(follower.positions())
   link.log.info({ term: lease.term, from, heads, isWarm }, 'leading')
   const owned = stack.move()

@@ -1,7 +1,7 @@
 import { factFilter, IncidentOpened, STREAMS } from '@fluxgate/contracts'
 import type { Position, Positions } from '@fluxgate/guard-core'
 import { memoryMs, RULE_STREAMS, standingMs } from '@fluxgate/guard-core'
-import { type EventBatch, type NatsLink, replay } from '@fluxgate/nats'
+import { type EventBatch, type NatsLink, replay, storedAt } from '@fluxgate/nats'
 import type { Folds, Policies } from '../core/folds.ts'
 
 /** Called when a stream has dropped events behind the stored position, which no rule will count. */
@@ -42,7 +42,7 @@ export async function restore(
   for (const stream of RULE_STREAMS) {
     const { state } = await link.manager.streams.info(stream)
     dropped[stream] = Math.min(state.first_seq - 1, state.last_seq)
-    positions[stream] = beginning(link, stream, stored?.[stream], state, nowMs, onMissed)
+    positions[stream] = await beginning(link, stream, stored?.[stream], { state, nowMs, signal, onMissed })
   }
   const present = policies.shadow ? [policies.live, policies.shadow] : [policies.live]
   const windowMs = (stream: string) => Math.max(...present.map(policy => memoryMs(policy, stream)))
@@ -70,24 +70,57 @@ export async function restore(
   return { positions, throttlesHead, dropped }
 }
 
-function beginning(
+interface Found {
+  readonly state: { readonly first_seq: number; readonly last_seq: number }
+  readonly nowMs: number
+  readonly signal: AbortSignal
+  readonly onMissed: OnMissed
+}
+
+/** Without a stored position the guard begins at the end of the stream. */
+async function beginning(
   link: NatsLink,
   stream: string,
   stored: Position | undefined,
-  state: { readonly first_seq: number; readonly last_seq: number },
-  nowMs: number,
-  onMissed: OnMissed,
-): Position {
-  const end = { sequence: state.last_seq, storedAtMs: nowMs }
-  if (!stored) return end
+  { state, nowMs, signal, onMissed }: Found,
+): Promise<Position> {
+  if (!stored) return { sequence: state.last_seq, storedAtMs: nowMs }
   const missed = Math.min(state.first_seq - 1, state.last_seq) - stored.sequence
-  if (missed > 0) onMissed(stream, missed)
-  if (stored.sequence <= state.last_seq) return stored
+  if (await isOfThisStream(link, stream, stored, state.last_seq)) {
+    if (missed > 0) onMissed(stream, missed)
+    return stored
+  }
+  const sequence = await lastUntil(link, stream, stored.storedAtMs, state.last_seq, signal)
   link.log.error(
-    { stream, position: stored, last: state.last_seq },
-    'the stream ends before the stored position: events were lost, going on from its end',
+    { stream, position: stored, last: state.last_seq, from: sequence + 1 },
+    'the stored position is of another stream of this name: going on with what was stored later',
   )
-  return end
+  return { sequence, storedAtMs: stored.storedAtMs }
+}
+
+/** Where a stream was made anew, another and later message has the number of the last one that was folded, or none has it yet. */
+async function isOfThisStream(
+  link: NatsLink,
+  stream: string,
+  { sequence, storedAtMs }: Position,
+  last: number,
+): Promise<boolean> {
+  if (sequence === 0 || sequence > last) return sequence === 0
+  const atMs = await storedAt(link, stream, sequence)
+  return atMs === undefined || atMs <= storedAtMs
+}
+
+/** The last message that was stored until then. */
+async function lastUntil(
+  link: NatsLink,
+  stream: string,
+  storedAtMs: number,
+  last: number,
+  signal: AbortSignal,
+): Promise<number> {
+  const later = { stream, from: { timeMs: storedAtMs + 1 }, maxBatch: 1, signal }
+  for await (const { firstSequence } of replay(link, later)) return firstSequence - 1
+  return last
 }
 
 async function* factsOf(batches: AsyncIterable<EventBatch>): AsyncGenerator<EventBatch['events'][number]> {

@@ -203,6 +203,14 @@ export class BudgetTable {
     }
   }
 
+  /** The log was made anew and is read from its first message: what the one of before said stays in the sums. */
+  beginAnew(reading: Reading): void {
+    reading.seen.beginAnew()
+    for (const { ledger } of this.#books.values()) {
+      if (ledger.reading === reading) ledger.position = 0
+    }
+  }
+
   /** A reading has come to the end of the log: its ledgers go on with the main one. */
   markLoaded(reading: Reading): void {
     for (const { ledger } of this.#books.values()) {

@@ -166,6 +166,15 @@ describe('requests that were seen', () => {
     assert.equal(seen.isRepeated('r', SEEN_WINDOW + 3), false)
   })
 
+  it('are known over the first messages of a log that was made anew, and forgotten behind them', () => {
+    const seen = new SeenRequests()
+    for (let i = 1; i <= 10; i++) seen.isRepeated(`r${i}`, 1_000_000 + i)
+    seen.beginAnew()
+    assert.equal(seen.isRepeated('r1', 1), true)
+    assert.equal(seen.isRepeated('new', SEEN_WINDOW + 1), false)
+    assert.equal(seen.size, 1)
+  })
+
   it('are no more than the window is long', () => {
     const seen = new SeenRequests()
     for (let i = 1; i <= 2 * SEEN_WINDOW; i++) seen.isRepeated(`r${i}`, i)

@@ -23,4 +23,9 @@ export class SeenRequests {
     }
     return false
   }
+
+  /** Sequences begin at 1 again: what was settled in the log of before is repeated over the first messages of this one. */
+  beginAnew(): void {
+    for (const request of this.#sequences.keys()) this.#sequences.set(request, 0)
+  }
 }
