@@ -1,33 +1,15 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import { eventMaker, KeyRejected, type OutgoingEvent, STREAMS } from '@fluxgate/contracts'
+import { type OutgoingEvent, STREAMS } from '@fluxgate/contracts'
 import { verify } from '@fluxgate/forensics'
-import { connectNats, EventPublisher, ensureTopology, type NatsLink } from '@fluxgate/nats'
-import { migrateToLatest, openDatabase, runScript, type Tables } from '@fluxgate/read-model'
-import { createLog, readConfig } from '@fluxgate/runtime'
-import { createDatabase, eventually, startNatsServer, startPostgres } from '@fluxgate/testing'
+import type { NatsLink } from '@fluxgate/nats'
+import { openDatabase, runScript, type Tables } from '@fluxgate/read-model'
 import type { Transaction } from 'kysely'
-import { workload } from '../test/workload.ts'
+import { log, type ProjectedLog, projectedLog } from '../test/projected-log.ts'
+import { refusals, workload } from '../test/workload.ts'
 import { besideFolded, compareTables } from './compare.ts'
-import { type ProjectionConfig, readProjectionConfig } from './config.ts'
+import type { ProjectionConfig } from './config.ts'
 import { BOOKKEEPING, compareTable, foldedTables } from './out/compare.ts'
-import { startProjection } from './service.ts'
-
-const log = createLog('mutations', 'silent')
-
-let ids = 0
-const make = eventMaker(
-  '/gateway/node-2/boot-1',
-  () => `01MUTATION${String(++ids).padStart(16, '0')}`,
-  Date.now,
-)
-/** Of strangers: what the workload has none of. */
-const REFUSED: OutgoingEvent[] = [1, 2, 3].map(n =>
-  make(KeyRejected, {
-    ...{ user: 'anonymous', key: `stranger-${n}`, request: `req_stranger_${n}`, address: '192.0.2.1' },
-    ...{ reason: 'unknown' as const, count: n, windowMs: 1_000 },
-  }),
-)
 
 /** How a value of a type is changed; a column of a type that is not here fails the test. */
 const CHANGES: Readonly<Record<string, (column: string) => string>> = {
@@ -66,36 +48,16 @@ async function undone<T>(trx: Transaction<Tables>, change: string, look: () => P
 }
 
 describe('the projected tables and the log', () => {
-  const stack = new AsyncDisposableStack()
-  const events: OutgoingEvent[] = [...workload({ requests: 150, users: 8 }), ...REFUSED]
+  const events: OutgoingEvent[] = [...workload({ requests: 150, users: 8 }), ...refusals(3)]
+  let projected: ProjectedLog
   let config: ProjectionConfig
   let link: NatsLink
 
   before(async () => {
-    const nats = stack.use(await startNatsServer())
-    const postgres = stack.use(await startPostgres())
-    const url = await createDatabase(postgres)
-    link = stack.use(await connectNats({ url: nats.url, name: 'test' }, log))
-    await ensureTopology(link)
-    const db = stack.use(openDatabase(url))
-    await migrateToLatest(db)
-    config = readConfig({ DATABASE_URL: url, NATS_URL: nats.url }, readProjectionConfig)
-    await publish(events)
-    await using projection = await startProjection({ ...config, pruneEveryMs: 0 }, log)
-    for (const stream of Object.values(STREAMS)) {
-      const { state } = await link.manager.streams.info(stream)
-      await eventually(() => assert.equal(projection.positionOf(stream), state.last_seq), {
-        timeoutMs: 90_000,
-      })
-    }
+    projected = await projectedLog(events)
+    ;({ config, link } = projected)
   })
-  after(() => stack.disposeAsync())
-
-  async function publish(some: readonly OutgoingEvent[]): Promise<void> {
-    await using publisher = new EventPublisher(link)
-    for (const event of some) publisher.append(event)
-    await publisher.flush()
-  }
+  after(() => projected[Symbol.asyncDispose]())
 
   it('are equal when nothing was changed, and the comparison leaves nothing behind', async () => {
     const { differences, compared } = await compareTables(config, log)
@@ -148,7 +110,7 @@ describe('the projected tables and the log', () => {
 
   for (const stream of Object.values(STREAMS)) {
     it(`differ from what was told when a message of ${stream} is deleted or doubled, and verify names it`, async () => {
-      const told = await messagesOf(link, stream)
+      const told = await projected.messagesOf(stream)
       assert.ok(told.length > 0, `the workload has messages in ${stream}`)
       const offences = async () => {
         const { offenders } = await verify(link, { range: {}, nowMs: Date.now() })
@@ -156,7 +118,7 @@ describe('the projected tables and the log', () => {
       }
       assert.deepEqual(await offences(), [])
       for (const position of new Set([0, Math.floor(told.length / 2), told.length - 1])) {
-        await refill(link, stream, told)
+        await projected.refill(stream, told)
         await link.manager.streams.deleteMessage(stream, position + 1)
         const deleted = await offences()
         assert.ok(
@@ -166,39 +128,15 @@ describe('the projected tables and the log', () => {
           ),
           `${stream}:${position + 1} deleted: ${JSON.stringify(deleted)}`,
         )
-        await refill(link, stream, [...told, told[position]!])
+        await projected.refill(stream, [...told, told[position]!])
         const doubled = await offences()
         assert.ok(
           doubled.some(({ offence }) => offence === 'stored_twice'),
           `${stream}:${position + 1} doubled: ${JSON.stringify(doubled)}`,
         )
       }
-      await refill(link, stream, told)
+      await projected.refill(stream, told)
       assert.deepEqual(await offences(), [])
     })
   }
 })
-
-interface Message {
-  readonly subject: string
-  readonly data: Uint8Array
-}
-
-async function messagesOf(link: NatsLink, stream: string): Promise<Message[]> {
-  const { state } = await link.manager.streams.info(stream)
-  const messages: Message[] = []
-  for (let seq = state.first_seq; seq <= state.last_seq; seq++) {
-    const { subject, data } = await link.manager.streams.getMessage(stream, { seq })
-    messages.push({ subject, data })
-  }
-  return messages
-}
-
-/** Makes the stream anew with these messages. */
-async function refill(link: NatsLink, stream: string, messages: readonly Message[]): Promise<void> {
-  const { config } = await link.manager.streams.info(stream)
-  await link.manager.streams.delete(stream)
-  // Incidents cannot be deleted one by one, unless by who makes the stream without that.
-  await link.manager.streams.add({ ...config, deny_delete: false })
-  for (const { subject, data } of messages) await link.jetstream.publish(subject, data)
-}

@@ -7,6 +7,7 @@ import {
   IncidentOpened,
   IncidentReported,
   KeyAccepted,
+  KeyRejected,
   LoginFailed,
   type OutgoingEvent,
   RequestAdmitted,
@@ -26,6 +27,8 @@ export interface WorkloadOptions {
   readonly requestsPerSecond?: number
   readonly startMs?: number
   readonly seed?: number
+  /** After how many requests each other fact comes; by default each has a number of its own. */
+  readonly factsEvery?: number
 }
 
 const MODELS = ['phi4-mini', 'llama3.2', 'qwen3', 'gpt-4.1-mini', 'claude-sonnet']
@@ -55,12 +58,29 @@ export function workload(options: WorkloadOptions): OutgoingEvent[] {
     const user = `user_${Math.floor(random() ** 2 * users)}`
     const identity = { user, key: `key_${user}_${Math.floor(random() * 2)}` }
     addRequest(add, requestId(nowMs, i), identity, nowMs, random)
-    if (i % 97 === 0) add(KeyAccepted, { ...identity, address: '10.0.0.9', count: 1 + (i % 5) })
-    if (i % 293 === 0) addLoginFailure(add, i)
-    if (i % 211 === 0) addBudgetCrossing(add, identity, i, nowMs)
-    if (i % 499 === 0) addIncident(add, identity, i, nowMs)
+    const isDue = (every: number) => i % (options.factsEvery ?? every) === 0
+    if (isDue(97)) add(KeyAccepted, { ...identity, address: '10.0.0.9', count: 1 + (i % 5) })
+    if (isDue(293)) addLoginFailure(add, i)
+    if (isDue(211)) addBudgetCrossing(add, identity, i, nowMs)
+    if (isDue(499)) addIncident(add, identity, i, nowMs)
   }
   return found.sort((a, b) => a.atMs - b.atMs).map(entry => entry.outgoing)
+}
+
+/** What another node refused strangers, of which {@link workload} has nothing. */
+export function refusals(count: number): OutgoingEvent[] {
+  let ids = 0
+  const make = eventMaker(
+    '/gateway/node-2/boot-1',
+    () => `01REFUSAL${String(ids++).padStart(17, '0')}`,
+    Date.now,
+  )
+  return Array.from({ length: count }, (_, i) =>
+    make(KeyRejected, {
+      ...{ user: 'anonymous', key: `stranger-${i}`, request: `req_stranger_${i}`, address: '192.0.2.1' },
+      ...{ reason: 'unknown' as const, count: i + 1, windowMs: 1_000 },
+    }),
+  )
 }
 
 /** As gateways make them: the time in the first ten characters of a ULID. */

@@ -48,6 +48,25 @@ export function parseSubject(subject: string): ParsedSubject | undefined {
   }
 }
 
+interface About {
+  readonly type: string
+  readonly subject: string
+  readonly data: object
+}
+
+/**
+ * Whether an event is stored under what it says: its fact, and the identity or incident of its `data` and `subject`. The
+ * stream is not compared: events about callers without an identity had another one in earlier versions.
+ */
+export function isStoredUnder(storedSubject: string, { type, subject, data }: About): boolean {
+  const stored = parseSubject(storedSubject)
+  if (!stored || !type.endsWith(`.${stored.fact}`)) return false
+  const { user, key, incident } = data as { user?: string; key?: string; incident?: string }
+  if (stored.stream === 'incidents') return stored.incident === subject && subject === incident
+  const isPartition = stored.partition === partitionOf(stored.user)
+  return isPartition && `${stored.user}.${stored.key}` === subject && subject === `${user}.${key}`
+}
+
 /** Filter for one fact of every identity, e.g. `fluxgate.auth.*.key_revoked.>`. */
 export function factFilter(event: EventDefinition): string {
   return event.stream === 'incidents'

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { Conservation, DEFAULT_CONSERVATION_LIMITS, type Sums } from './conservation.ts'
+import { Conservation, DEFAULT_CONSERVATION_LIMITS } from './conservation.ts'
 import type { StoredFact } from './fact.ts'
+import type { Sums } from './sums.ts'
 import { T0, TestLog } from './test-log.ts'
 
 const DAY_MS = 86_400_000

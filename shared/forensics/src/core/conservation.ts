@@ -1,23 +1,21 @@
 import type { StoredFact } from './fact.ts'
-import { type Ending, type Known, placeText, type Step, type Told, toldOf, toldsOf } from './known-request.ts'
+import {
+  addProgress,
+  contradictionOf,
+  type Ending,
+  isProgressOf,
+  type Known,
+  placeText,
+  type Said,
+  type Step,
+  type Told,
+  toldOf,
+  toldsOf,
+} from './known-request.ts'
 import type { Offence, Offender } from './offence.ts'
 import { Seen } from './seen.ts'
+import { noSums, type Sums } from './sums.ts'
 import { timeOfId } from './ulid-time.ts'
-
-/** What a number of requests came to. Tokens are those of the settlements. */
-export interface Sums {
-  admitted: number
-  refused: number
-  completed: number
-  failed: number
-  interrupted: number
-  /** Admitted, and not ended where the reading ends. */
-  inFlight: number
-  settled: number
-  promptTokens: number
-  completionTokens: number
-  totalTokens: number
-}
 
 export interface ConservationLimits {
   /** A request of which nothing was heard for longer has been lost, and is not in flight. */
@@ -50,6 +48,8 @@ export class Conservation {
   readonly #open = new Map<string, Known>()
   readonly #whole: Seen
   readonly #refused: Seen
+  /** Whole requests whose progress does not add up, or not yet. */
+  readonly #unprogressed = new Map<string, Known>()
   readonly #sums = new Map<string, Sums>()
   readonly #offenders: Offender[] = []
   /** Endings in the range of requests that were admitted before it. */
@@ -70,7 +70,7 @@ export class Conservation {
       case 'fluxgate.requests.admitted': {
         const known = this.#known('admitted', fact, event.data)
         if (!known) break
-        known.admitted = toldOf(fact, event.data)
+        known.admitted = { ...toldOf(fact, event.data), reserved: event.data.reserved }
         if (this.#refused.has(known.request)) {
           this.#accuse('refused_and_admitted', known.request, 'admitted, and refused before', [
             known.admitted,
@@ -94,15 +94,20 @@ export class Conservation {
         break
       }
       case 'fluxgate.tokens.progressed': {
-        const known = this.#open.get(event.data.request)
-        if (known) known.heardMs = Math.max(known.heardMs, fact.storedAtMs)
+        const { request } = event.data
+        if (this.#whole.has(request) && !this.#unprogressed.has(request)) break
+        const known = this.#unprogressed.get(request) ?? this.#opened(request)
+        known.heardMs = Math.max(known.heardMs, fact.storedAtMs)
+        addProgress(known.progress, event.data)
+        this.#compare(known, toldOf(fact, event.data))
         break
       }
       case 'fluxgate.tokens.settled': {
         const known = this.#known('settled', fact, event.data)
         if (!known) return false
-        const { usage, total } = event.data
-        known.settled = { ...toldOf(fact, event.data), prompt: usage.input, completion: usage.output, total }
+        const { usage, total, reserved, progressed } = event.data
+        const counts = { prompt: usage.input, completion: usage.output, total, reserved, progressed }
+        known.settled = { ...toldOf(fact, event.data), ...counts }
         this.#closeIfWhole(known)
         return this.#isJudged(fact)
       }
@@ -117,6 +122,7 @@ export class Conservation {
       this.#count(known)
     }
     this.#open.clear()
+    for (const known of this.#unprogressed.values()) this.#judgeProgress(known)
     for (const [identity, sums] of this.#sums) {
       const { admitted, completed, failed, interrupted, inFlight } = sums
       if (admitted !== completed + failed + interrupted + inFlight) {
@@ -150,7 +156,10 @@ export class Conservation {
     return whole
   }
 
-  #refuse(fact: StoredFact, data: { request: string; user: string; key: string; count: number }): void {
+  #refuse(
+    fact: StoredFact,
+    data: { request: string; user: string; key: string; model: string; count: number },
+  ): void {
     const told = toldOf(fact, data)
     this.#sumsOf(told.identity).refused += data.count
     this.#refused.add(data.request)
@@ -161,41 +170,52 @@ export class Conservation {
   }
 
   /** The record of a request; undefined, and an accusation, when this step of it was told before. */
-  #known(
-    step: Step,
-    fact: StoredFact,
-    data: { request: string; user: string; key: string },
-  ): Known | undefined {
+  #known(step: Step, fact: StoredFact, data: Said & { request: string }): Known | undefined {
     const { request } = data
     const told = toldOf(fact, data)
-    let known = this.#open.get(request)
-    if (!known) {
-      if (this.#whole.has(request)) {
-        this.#accuse(`${step}_twice`, request, `${step} again when all of it was told`, [told])
-        return undefined
-      }
-      known = { request, heardMs: 0, admitted: undefined, ended: undefined, settled: undefined }
-      this.#open.set(request, known)
+    if (!this.#open.has(request) && this.#whole.has(request)) {
+      this.#accuse(`${step}_twice`, request, `${step} again when all of it was told`, [told])
+      return undefined
     }
+    const known = this.#opened(request)
     const before = known[step]
     if (before) {
       const detail = `${step} at ${placeText(before)} and again at ${placeText(told)}`
       this.#accuse(`${step}_twice`, known.request, detail, [before, told])
       return undefined
     }
-    // The admission says whose request it is; before it is known, what came first does.
-    const [other] = toldsOf(known)
-    if (other && other.identity !== told.identity) {
-      const detail = `${step} for ${told.identity}, and ${other.identity} stands at ${placeText(other)}`
-      this.#accuse('identity_changed', known.request, detail, [other, told])
-    }
+    this.#compare(known, told)
     known.heardMs = Math.max(known.heardMs, fact.storedAtMs)
     return known
   }
 
+  #opened(request: string): Known {
+    let known = this.#open.get(request)
+    if (!known) {
+      const progress = { sum: 0, squares: 0 }
+      known = { request, heardMs: 0, admitted: undefined, progress, ended: undefined, settled: undefined }
+      this.#open.set(request, known)
+    }
+    return known
+  }
+
+  #compare(known: Known, told: Told): void {
+    // The admission says whose request it is; before it is known, what came first does.
+    const [before] = toldsOf(known)
+    const found = before && contradictionOf(before, told)
+    if (found) this.#accuse(found.offence, known.request, found.detail, [before, told])
+  }
+
   #closeIfWhole(known: Known): void {
-    if (!known.admitted || !known.ended || !known.settled) return
+    const { admitted, ended, settled } = known
+    if (!admitted || !ended || !settled) return
     this.#count(known)
+    if (admitted.reserved !== settled.reserved && this.#isJudged(admitted)) {
+      const detail = `admitted with ${admitted.reserved} tokens reserved, and settled with ${settled.reserved}`
+      this.#accuse('wrong_reservation', known.request, detail, [admitted, settled])
+    }
+    // Publishers send again what the server has not confirmed: some of it may stand behind the settlement.
+    if (!isProgressOf(known.progress, settled)) this.#unprogressed.set(known.request, known)
     this.#open.delete(known.request)
     this.#whole.add(known.request)
   }
@@ -220,6 +240,12 @@ export class Conservation {
       const detail = `admitted, and nothing was heard of it for ${Math.round(silentMs / 1_000)} s`
       this.#accuse('never_ended', known.request, detail, [admitted])
     }
+  }
+
+  #judgeProgress({ request, admitted, settled, progress }: Known): void {
+    if (!admitted || !settled || !this.#isJudged(admitted) || isProgressOf(progress, settled)) return
+    const detail = `settled with ${settled.progressed} tokens told on the way, and its progress says otherwise`
+    this.#accuse('wrong_progress', request, detail, [admitted, settled])
   }
 
   #count({ admitted, ended, settled }: Known): void {
@@ -264,12 +290,5 @@ export class Conservation {
       this.#sums.set(identity, sums)
     }
     return sums
-  }
-}
-
-function noSums(): Sums {
-  return {
-    ...{ admitted: 0, refused: 0, completed: 0, failed: 0, interrupted: 0, inFlight: 0 },
-    ...{ settled: 0, promptTokens: 0, completionTokens: 0, totalTokens: 0 },
   }
 }

@@ -19,6 +19,9 @@ export type Offence =
   | 'refused_and_admitted'
   /** Its facts name different identities. */
   | 'identity_changed'
+  /** Its facts name different models or tiers. */
+  | 'model_changed'
+  | 'tier_changed'
   /** The sums of an identity do not add up. */
   | 'unbalanced'
   /** Messages that a stream had numbered and does not hold. */
@@ -27,6 +30,11 @@ export type Offence =
   | 'stored_twice'
   /** A settlement's total is not the sum of its parts. */
   | 'wrong_total'
+  /** A settlement reserved otherwise than its admission, or its progress does not add up to what it says. */
+  | 'wrong_reservation'
+  | 'wrong_progress'
+  /** Stored under a subject that does not say what the event says. */
+  | 'wrong_subject'
   /** Numbers that a publisher had given and no stream holds. */
   | 'missing_from_source'
   | 'unreadable'

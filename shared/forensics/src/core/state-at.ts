@@ -1,7 +1,8 @@
 import { type LimitsPolicy, STREAMS } from '@fluxgate/contracts'
 import { type BucketState, Buckets } from './buckets.ts'
-import { Conservation, DEFAULT_CONSERVATION_LIMITS, type Sums } from './conservation.ts'
+import { Conservation, DEFAULT_CONSERVATION_LIMITS } from './conservation.ts'
 import type { StoredFact } from './fact.ts'
+import type { Sums } from './sums.ts'
 
 /** A throttle in force. Times are epoch milliseconds. */
 export interface ThrottleState {

@@ -30,6 +30,7 @@ interface About {
 export class TestLog {
   readonly facts: StoredFact[] = []
   #sequences: Record<string, number> = {}
+  readonly #progressed = new Map<string, number>()
   readonly make = eventMaker(
     '/gateway/test/1',
     () => `event-${String(this.facts.length).padStart(16, '0')}`,
@@ -78,7 +79,9 @@ export class TestLog {
   }
 
   progressed(atMs: number, request: string, delta: number, { user = 'ada' }: About = {}) {
-    const counted = { prompt: 0, completion: delta, delta, elapsedMs: 1_000 }
+    const completion = (this.#progressed.get(request) ?? 0) + delta
+    this.#progressed.set(request, completion)
+    const counted = { prompt: 0, completion, delta, elapsedMs: 1_000 }
     return this.#store(atMs, TokensProgressed, {
       ...{ ...ada, user, request, tier: 'free', refillRate: 100, model: 'm', ...counted },
     })
@@ -101,7 +104,7 @@ export class TestLog {
       output: total - prompt,
       ...(cached === undefined ? {} : { cachedInput: cached }),
     }
-    const counts = { usage, total, reserved: 100, progressed: 0 }
+    const counts = { usage, total, reserved: 100, progressed: this.#progressed.get(request) ?? 0 }
     return this.#store(atMs, TokensSettled, {
       ...{ ...ada, user, request, tier: 'free', refillRate: 100, model, upstream: 'sim', ...counts, ...more },
       source: 'reported' as const,

@@ -1,6 +1,6 @@
-import type { Sums } from './conservation.ts'
 import type { Offender } from './offence.ts'
 import type { SettledCounts, SettledSum } from './settled-counts.ts'
+import type { Sums } from './sums.ts'
 
 /** What a range of the log came to. Times are epoch milliseconds. */
 export interface Verdict {

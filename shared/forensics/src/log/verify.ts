@@ -1,4 +1,4 @@
-import { parseIdentity, partitionOf, STREAMS, totalTokens } from '@fluxgate/contracts'
+import { isStoredUnder, parseIdentity, partitionOf, STREAMS, totalTokens } from '@fluxgate/contracts'
 import type { NatsLink } from '@fluxgate/nats'
 import { Conservation, type ConservationLimits, DEFAULT_CONSERVATION_LIMITS } from '../core/conservation.ts'
 import { ALL_STREAMS, type Range, type StoredFact, type Unreadable } from '../core/fact.ts'
@@ -111,6 +111,10 @@ class VerifyFold {
       return
     }
     const { event } = fact
+    if (isInRange && !isStoredUnder(fact.subject, event)) {
+      const detail = `${event.type} about ${event.subject} is stored under ${fact.subject}`
+      this.#accuse('wrong_subject', detail, stream, sequence)
+    }
     this.#gaps.add(event.source, event.sequence)
     // Two publishers may tell one event, under an id made from what it says; one of them tells nothing twice.
     if (isInRange && !this.#ids.isNew(`${event.source} ${event.id}`)) {
