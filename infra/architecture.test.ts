@@ -148,6 +148,11 @@ describe('the house', () => {
     assert.deepEqual(drawers, [])
   })
 
+  it('spreads no object that is written where it is spread', () => {
+    const spread = files.filter(file => /\.\.\.\{(?!\})/.test(readFileSync(join(root, file), 'utf8')))
+    assert.deepEqual(spread, [])
+  })
+
   it('has no cycles between files', () => {
     const graph = new Map<string, string[]>()
     for (const { from, target, typeOnly } of imports) {

@@ -12,10 +12,26 @@ const CALLS = 200_000
 const ROUNDS = 3
 
 const call: AdmittedCall = {
-  ...{ id: 'req_1', method: 'POST', path: '/v1/chat/completions', dialect: openai, address: '127.0.0.1' },
-  ...{ agent: undefined, traceparent: undefined, trace: undefined, startedMs: 0, model: 'gpt-5-mini' },
-  ...{ identity: { user: 'u', key: 'k' }, identityText: 'u.k', tier: 'free', refillRate: 100, stream: false },
-  ...{ promptChars: 10, promptEstimate: 10, reserved: 10, admittedAtMs: 0, prices: new PriceBook(undefined) },
+  id: 'req_1',
+  method: 'POST',
+  path: '/v1/chat/completions',
+  dialect: openai,
+  address: '127.0.0.1',
+  agent: undefined,
+  traceparent: undefined,
+  trace: undefined,
+  startedMs: 0,
+  model: 'gpt-5-mini',
+  identity: { user: 'u', key: 'k' },
+  identityText: 'u.k',
+  tier: 'free',
+  refillRate: 100,
+  stream: false,
+  promptChars: 10,
+  promptEstimate: 10,
+  reserved: 10,
+  admittedAtMs: 0,
+  prices: new PriceBook(undefined),
   route: ROUTES[0]!,
 }
 const end: CallEnd = {
@@ -30,10 +46,17 @@ const end: CallEnd = {
     answered: 'gpt-5-mini',
   },
   settlement: {
-    ...{ usage: { input: 10, output: 90 }, total: 100, models: undefined, costMicros: undefined },
-    ...{ source: 'reported', vendor: 'openai-chat', raw: undefined, unbalanced: false },
+    usage: { input: 10, output: 90 },
+    total: 100,
+    models: undefined,
+    costMicros: undefined,
+    source: 'reported',
+    vendor: 'openai-chat',
+    raw: undefined,
+    unbalanced: false,
   },
-  ...{ overheadMs: 0.3, errorType: undefined },
+  overheadMs: 0.3,
+  errorType: undefined,
 }
 
 function report(name: string, action: () => void): void {
@@ -53,9 +76,17 @@ report('our own, shown at the scrape', () => metrics.ended(call, end))
 const tracing = (ratio: number) =>
   openTracing(
     {
-      ...{ url: 'http://127.0.0.1:9/v1/traces', headers: {}, isCompressed: false, timeoutMs: 100 },
-      ...{ protocol: 'http/json', resource: {}, followsParent: true, ratio },
-      ...{ maxQueued: 2_048, maxBatch: 512, delayMs: 5_000 },
+      url: 'http://127.0.0.1:9/v1/traces',
+      headers: {},
+      isCompressed: false,
+      timeoutMs: 100,
+      protocol: 'http/json',
+      resource: {},
+      followsParent: true,
+      ratio,
+      maxQueued: 2_048,
+      maxBatch: 512,
+      delayMs: 5_000,
     },
     {
       originOf: () => 'http://a',

@@ -73,8 +73,14 @@ before(async () => {
   stack.defer(() => client.close())
   await tell('guard', [
     make(IncidentOpened, {
-      ...{ incident: INCIDENT, ...IDENTITY, rule: 'contextFlood', severity: 'high', explanation: 'a flood' },
-      ...{ numbers: { tokens: 812 }, evidence: [], action: 'observed' },
+      incident: INCIDENT,
+      ...IDENTITY,
+      rule: 'contextFlood',
+      severity: 'high',
+      explanation: 'a flood',
+      numbers: { tokens: 812 },
+      evidence: [],
+      action: 'observed',
     }),
   ])
   await tell('gateway', aRequest('req_privilege01'))
@@ -119,7 +125,12 @@ function aRequest(request: string): OutgoingEvent[] {
   return [
     make(RequestAdmitted, { ...common, ...asked, ...sizes, tier: 'free', dialect: 'openai' }),
     make(TokensSettled, {
-      ...{ ...common, ...tokens, tier: 'free', refillRate: 100, upstream: 'sim', source: 'reported' },
+      ...common,
+      ...tokens,
+      tier: 'free',
+      refillRate: 100,
+      upstream: 'sim',
+      source: 'reported',
     }),
     make(RequestCompleted, { ...common, ...ending }),
   ]
@@ -234,8 +245,10 @@ async function listen() {
     method: 'POST',
     headers: {
       authorization: `Bearer ${TOKEN}`,
-      ...{ 'content-type': 'application/json', accept: 'application/json, text/event-stream' },
-      ...{ 'mcp-protocol-version': version, 'mcp-method': 'subscriptions/listen' },
+      'content-type': 'application/json',
+      accept: 'application/json, text/event-stream',
+      'mcp-protocol-version': version,
+      'mcp-method': 'subscriptions/listen',
     },
     body: JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'subscriptions/listen', params }),
     signal: stop.signal,

@@ -64,27 +64,25 @@ before(async () => {
     targets.set(job, { url: `http://127.0.0.1:${port}/metrics`, headers: headers as Record<string, string> })
     return readConfig(
       {
-        ...{
-          NATS_URL: nats.url,
-          DATABASE_URL: databaseUrl,
-          NODE_ID: 'metrics',
-          FLUXGATE_DATA_DIR: directory,
-        },
-        ...{
-          ...(job === 'gateway'
-            ? { ADMIN_TOKEN, SESSION_PRIVATE_KEY: SESSION_KEYS.privateKey }
-            : { MCP_TOKEN, SESSION_PUBLIC_KEY: SESSION_KEYS.publicKey }),
-          DOWNSTREAM_AI_URLS: models.url,
-          OLLAMA_URL: models.url,
-        },
-        ...{ PUBLIC_HOST: '127.0.0.1', PUBLIC_PORT: String(publicPort), ADMIN_PORT: String(adminPort) },
-        ...{
-          GUARD_PRESET: 'strict',
-          DRAIN_TIMEOUT: '500ms',
-          MAX_LOOP_DELAY: '0',
-          GATEWAY_URL: `https://127.0.0.1:${publicPort}`,
-        },
-        ...{ MCP_PORT: '0', DASHBOARD_PORT: '0', METRICS_PORT: String(metricsPort) },
+        NATS_URL: nats.url,
+        DATABASE_URL: databaseUrl,
+        NODE_ID: 'metrics',
+        FLUXGATE_DATA_DIR: directory,
+        ...(job === 'gateway'
+          ? { ADMIN_TOKEN, SESSION_PRIVATE_KEY: SESSION_KEYS.privateKey }
+          : { MCP_TOKEN, SESSION_PUBLIC_KEY: SESSION_KEYS.publicKey }),
+        DOWNSTREAM_AI_URLS: models.url,
+        OLLAMA_URL: models.url,
+        PUBLIC_HOST: '127.0.0.1',
+        PUBLIC_PORT: String(publicPort),
+        ADMIN_PORT: String(adminPort),
+        GUARD_PRESET: 'strict',
+        DRAIN_TIMEOUT: '500ms',
+        MAX_LOOP_DELAY: '0',
+        GATEWAY_URL: `https://127.0.0.1:${publicPort}`,
+        MCP_PORT: '0',
+        DASHBOARD_PORT: '0',
+        METRICS_PORT: String(metricsPort),
       },
       read,
     )

@@ -42,7 +42,10 @@ export const SCENARIOS: readonly Scenario[] = [
         const progress = { request: 'req_00000001', ...eve, tier: 'free', refillRate: 100, model: 'm' }
         script.tell(atMs, TokensProgressed, {
           ...progress,
-          ...{ prompt: 10, completion: 400, delta: 400, elapsedMs: 1_000 },
+          prompt: 10,
+          completion: 400,
+          delta: 400,
+          elapsedMs: 1_000,
         })
       }),
   },
@@ -136,8 +139,17 @@ export function settle(
   progressed = 0,
 ): void {
   script.tell(atMs, TokensSettled, {
-    ...{ request: 'req_00000001', ...who, tier: 'free', refillRate, model: 'm', upstream: 'u' },
-    ...{ usage: { input: 0, output: total }, total, reserved: total, progressed, source: 'reported' },
+    request: 'req_00000001',
+    ...who,
+    tier: 'free',
+    refillRate,
+    model: 'm',
+    upstream: 'u',
+    usage: { input: 0, output: total },
+    total,
+    reserved: total,
+    progressed,
+    source: 'reported',
   })
 }
 
@@ -149,8 +161,18 @@ export function admit(
 ): string {
   const request = script.newRequest()
   script.tell(atMs, RequestAdmitted, {
-    ...{ request, ...who, tier: 'free', dialect: 'openai', method: 'POST', path: '/v1/chat/completions' },
-    ...{ model: 'm', stream: false, address: ADDRESS, promptChars: 40, promptEstimate: 10, reserved: 20 },
+    request,
+    ...who,
+    tier: 'free',
+    dialect: 'openai',
+    method: 'POST',
+    path: '/v1/chat/completions',
+    model: 'm',
+    stream: false,
+    address: ADDRESS,
+    promptChars: 40,
+    promptEstimate: 10,
+    reserved: 20,
     ...more,
   })
   return request
@@ -168,14 +190,25 @@ export function call(script: Script, atMs: number, who: Identity): void {
 type Refusal = 'rate_limited' | 'not_found' | 'invalid_request'
 export function refuse(script: Script, atMs: number, who: Identity, reason: Refusal, model: string): void {
   script.tell(atMs, RequestRefused, {
-    ...{ request: script.newRequest(), ...who, method: 'POST', path: '/v1/chat/completions', model },
-    ...{ address: ADDRESS, reason, status: 400, count: 1, windowMs: 0 },
+    request: script.newRequest(),
+    ...who,
+    method: 'POST',
+    path: '/v1/chat/completions',
+    model,
+    address: ADDRESS,
+    reason,
+    status: 400,
+    count: 1,
+    windowMs: 0,
   })
 }
 
 export function login(script: Script, atMs: number, account: number, address: string): void {
   script.tell(atMs, LoginFailed, {
-    ...{ user: `user${account}`, key: 'portal', account: account.toString(16).padStart(32, '0'), address },
+    user: `user${account}`,
+    key: 'portal',
+    account: account.toString(16).padStart(32, '0'),
+    address,
     reason: 'wrong_credentials',
   })
 }

@@ -4,7 +4,11 @@ import { judge, type Measured, median, merged } from './line.ts'
 import { figure, tableOf } from './table.ts'
 
 const speed: Measured = {
-  ...{ row: 'unary', what: 'requests', unit: '/s', compared: 'ratio', errors: 0 },
+  row: 'unary',
+  what: 'requests',
+  unit: '/s',
+  compared: 'ratio',
+  errors: 0,
   ours: [60, 80, 70],
   base: { name: 'bare', values: [100, 100, 200] },
   must: { atLeast: 0.55 },

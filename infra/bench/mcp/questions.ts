@@ -28,10 +28,14 @@ export async function questionsOf(db: Database, link: NatsLink, nowMs: number): 
     tool('query_requests', 'failed ones of 30 days', () => ({ outcome: 'failed', from: '30d' })),
     tool('query_requests', 'of one identity, 30 days', n => ({ identity: at(identities, n), from: '30d' })),
     tool('query_requests', 'of one model, slow ones, 30 days', n => ({
-      ...{ model: n % 2 ? 'qwen3' : 'phi4-mini', minDurationMs: 3_500, from: '30d' },
+      model: n % 2 ? 'qwen3' : 'phi4-mini',
+      minDurationMs: 3_500,
+      from: '30d',
     })),
     tool('query_requests', 'by upstream and status, 30 days', n => ({
-      ...{ upstream: `http://10.1.0.${1 + (n % 3)}:11434`, status: 502, from: '30d' },
+      upstream: `http://10.1.0.${1 + (n % 3)}:11434`,
+      status: 502,
+      from: '30d',
     })),
     tool('query_requests', 'what there is none of, 30 days', () => ({ model: 'no-such-model', from: '30d' })),
     tool('query_requests', 'the most expensive, 30 days', () => ({ minTokens: 1_300, from: '30d' })),
@@ -41,7 +45,9 @@ export async function questionsOf(db: Database, link: NatsLink, nowMs: number): 
     tool('usage_report', '30 days by identity', () => ({ from: '30d', limit: 50 })),
     tool('usage_report', '30 days by model and day', () => ({ by: 'model', period: 'day', from: '30d' })),
     tool('usage_report', '30 days of one identity by day', n => ({
-      ...{ identity: at(identities, n), period: 'day', from: '30d' },
+      identity: at(identities, n),
+      period: 'day',
+      from: '30d',
     })),
     tool('top_identities', 'the last hour', () => ({})),
     tool('top_identities', 'the last 30 days', () => ({ windowMinutes: 30 * DAY_MINUTES })),

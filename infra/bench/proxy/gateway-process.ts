@@ -71,12 +71,19 @@ export async function startGatewayProcess(settings: GatewaySettings): Promise<Ga
   }
   const { key, id } = await made('/admin/keys/generate', { user_id: settings.node })
   await made('/admin/rate_limit', {
-    ...{ identifier: `${settings.node}.${id}`, capacity: 1e12, refill_rate: 1e9 },
-    ...{ requests_per_minute: 1e12, concurrent_streams: 1e12 },
+    identifier: `${settings.node}.${id}`,
+    capacity: 1e12,
+    refill_rate: 1e9,
+    requests_per_minute: 1e12,
+    concurrent_streams: 1e12,
   })
   const owned = stack.move()
   return {
-    ...{ process: child, port: publicPort, key, dataDir, order },
+    process: child,
+    port: publicPort,
+    key,
+    dataDir,
+    order,
     url: `${settings.env.TLS === 'on' ? 'https' : 'http'}://127.0.0.1:${publicPort}/v1/chat/completions`,
     headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
     async metric(name) {

@@ -34,11 +34,15 @@ export async function startStand(): Promise<Stand> {
   let nodes = 0
   const owned = stack.move()
   return {
-    ...{ nats, databaseUrl, directory },
+    nats,
+    databaseUrl,
+    directory,
     async gateway(upstream, settings = {}) {
       const node = settings.node ?? `bench-${++nodes}`
       const env = {
-        ...{ NATS_URL: nats.url, DATABASE_URL: databaseUrl, DOWNSTREAM_AI_URLS: upstream },
+        NATS_URL: nats.url,
+        DATABASE_URL: databaseUrl,
+        DOWNSTREAM_AI_URLS: upstream,
         ...settings.env,
       }
       return processes.use(await startGatewayProcess({ directory, ...settings, node, env }))

@@ -28,7 +28,11 @@ export const latency: Row = {
     )
     const [direct, ours] = [results.get(DIRECT)!, results.get('Fluxgate')!]
     const added = (what: string, bounds: object, of: (run: OpenLoop) => number) => ({
-      ...{ row: latency.id, what, unit: 'ms', compared: 'added' as const, ...bounds },
+      row: latency.id,
+      what,
+      unit: 'ms',
+      compared: 'added' as const,
+      ...bounds,
       ours: ours.map(run => of(run) / 1_000),
       base: { name: DIRECT, values: direct.map(run => of(run) / 1_000) },
       errors: sumErrors(direct, ours),

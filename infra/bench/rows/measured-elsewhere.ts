@@ -136,6 +136,10 @@ async function eachRound<T>({ rounds, tell }: BenchPace, { file, args, flags }: 
 const alone =
   ({ id }: Row) =>
   <T>(what: string, unit: string, runs: readonly T[], of: (run: T) => number): Measured => ({
-    ...{ row: id, what, unit, compared: 'alone', errors: 0 },
+    row: id,
+    what,
+    unit,
+    compared: 'alone',
+    errors: 0,
     ours: runs.map(of),
   })

@@ -67,8 +67,10 @@ async function perStream(bench: Bench, { isSmoke, tell }: BenchPace): Promise<Me
   const before = await gateway.process.residentBytes()
   const openMs = streams * RAMP_MS + SETTLE_MS
   const reading = bench.tools.readStreams({
-    ...{ port: gateway.port, authorization: gateway.headers.authorization! },
-    ...{ streams, chunks: Math.ceil(openMs / 1_000) + 1 },
+    port: gateway.port,
+    authorization: gateway.headers.authorization!,
+    streams,
+    chunks: Math.ceil(openMs / 1_000) + 1,
   })
   await sleep(openMs)
   const after = await gateway.process.residentBytes()
@@ -119,7 +121,8 @@ function grown(samples: readonly number[]): Pick<Measured, 'ours' | 'must' | 'no
   const third = Math.floor(samples.length / 3)
   const [middle, last] = [median(samples.slice(third, 2 * third)), median(samples.slice(2 * third))]
   return {
-    ...{ ours: [last - middle], must: { atMost: SWING_MB } },
+    ours: [last - middle],
+    must: { atMost: SWING_MB },
     note: `${figure(samples[0]!)} MB at first, ${figure(middle)} in the middle third, ${figure(last)} in the last`,
   }
 }

@@ -50,7 +50,10 @@ export const nodes: Row = {
     return counts.slice(1).map((count): Measured => {
       const ours = results.get(nameOf(count))!
       return {
-        ...{ row: nodes.id, what: `requests/s of ${nameOf(count)}`, unit: '/s', compared: 'ratio' },
+        row: nodes.id,
+        what: `requests/s of ${nameOf(count)}`,
+        unit: '/s',
+        compared: 'ratio',
         ours: ours.map(run => run.requestsPerSecond),
         base: { name: nameOf(1), values: one.map(run => run.requestsPerSecond) },
         errors: sumErrors(one, ours),
@@ -71,7 +74,9 @@ async function startNodes(count: number, model: Nginx, stack: AsyncDisposableSta
   while (gateways.length < count) gateways.push(await stand.gateway(model.origin, { sharedPort }))
   const { url, headers } = first
   return {
-    ...{ name: nameOf(count), url, headers },
+    name: nameOf(count),
+    url,
+    headers,
     async usage() {
       const used = await Promise.all(gateways.map(gateway => gateway.process.cpuMs()))
       return {

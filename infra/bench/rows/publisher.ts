@@ -34,7 +34,9 @@ export const publisher: Row = {
     )
     const [ours, library] = [results.get(OURS)!, results.get(LIBRARY)!]
     const line = (what: string, unit: string, of: (run: Published) => number) => ({
-      ...{ row: publisher.id, what, unit },
+      row: publisher.id,
+      what,
+      unit,
       ours: ours.map(of),
       base: { name: 'js.publish', values: library.map(of) },
       errors: sumErrors(ours, library),

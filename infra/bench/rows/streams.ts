@@ -38,7 +38,9 @@ export const streams: Row = {
       { name: NGINX, port: nginx.port, authorization: 'none', process: nginx.process },
       { name: BARE, port: bare.port, authorization: 'none', process: bare.process },
       {
-        ...{ name: OURS, port: gateway.port, process: gateway.process },
+        name: OURS,
+        port: gateway.port,
+        process: gateway.process,
         authorization: `Bearer ${gateway.key}`,
       },
     ]
@@ -63,7 +65,9 @@ export const streams: Row = {
 
 function linesOf(results: ReadonlyMap<string, StreamsRun[]>): Measured[] {
   const line = (what: string, base: string, unit: string, of: (run: StreamsRun) => number) => ({
-    ...{ row: streams.id, what, unit },
+    row: streams.id,
+    what,
+    unit,
     ours: results.get(OURS)!.map(of),
     base: { name: base, values: results.get(base)!.map(of) },
     errors: sumErrors(results.get(OURS)!, results.get(base)!),
@@ -76,7 +80,8 @@ function linesOf(results: ReadonlyMap<string, StreamsRun[]>): Measured[] {
   return [
     {
       ...line('delay of a chunk, p99', DIRECT, 'ms', delay),
-      ...{ compared: 'added', ...atMost(10, 3) },
+      compared: 'added',
+      ...atMost(10, 3),
       note: `source ${cores(run => run.sourceCores)} and reader ${cores(run => run.readerCores)} of a core`,
     },
     ...[NGINX, BARE].map(base => ({

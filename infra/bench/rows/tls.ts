@@ -30,13 +30,21 @@ export const tls: Row = {
     const errors = sumErrors(base, ours)
     return [
       {
-        ...{ row: tls.id, what: 'requests/s', unit: '/s', compared: 'ratio', errors },
+        row: tls.id,
+        what: 'requests/s',
+        unit: '/s',
+        compared: 'ratio',
+        errors,
         ours: ours.map(run => run.requestsPerSecond),
         base: { name: NGINX, values: base.map(run => run.requestsPerSecond) },
         aim: { atLeast: 0.3 },
       },
       {
-        ...{ row: tls.id, what: 'CPU of a request', unit: 'µs', compared: 'ratio', errors },
+        row: tls.id,
+        what: 'CPU of a request',
+        unit: 'µs',
+        compared: 'ratio',
+        errors,
         ours: ours.map(run => run.cpuMicros),
         base: { name: NGINX, values: base.map(run => run.cpuMicros) },
       },

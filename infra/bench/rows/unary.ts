@@ -45,12 +45,20 @@ function linesOf(results: ReadonlyMap<string, UnaryRun[]>, noPortkey: string | u
       : { row: unary.id, what: `requests/s beside ${PORTKEY}`, skipped: noPortkey },
     speed(results, NGINX, { aim: { atLeast: 0.3 } }),
     {
-      ...{ row: unary.id, what: 'CPU of a request', unit: 'µs', compared: 'ratio', errors },
+      row: unary.id,
+      what: 'CPU of a request',
+      unit: 'µs',
+      compared: 'ratio',
+      errors,
       ours: ours.map(run => run.cpuMicros),
       base: { name: BARE, values: bare.map(run => run.cpuMicros) },
     },
     {
-      ...{ row: unary.id, what: 'CPU of nats-server for a request', unit: 'µs', compared: 'alone', errors },
+      row: unary.id,
+      what: 'CPU of nats-server for a request',
+      unit: 'µs',
+      compared: 'alone',
+      errors,
       ours: ours.map(run => run.behindMicros),
     },
   ]
@@ -63,7 +71,11 @@ function speed(
 ): Measured {
   const [ours, base] = [results.get(OURS)!, results.get(name)!]
   return {
-    ...{ row: unary.id, what: `requests/s beside ${name}`, unit: '/s', compared: 'ratio', ...bounds },
+    row: unary.id,
+    what: `requests/s beside ${name}`,
+    unit: '/s',
+    compared: 'ratio',
+    ...bounds,
     ours: ours.map(run => run.requestsPerSecond),
     base: { name, values: base.map(run => run.requestsPerSecond) },
     errors: sumErrors(ours, base),

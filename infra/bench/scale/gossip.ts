@@ -53,7 +53,8 @@ export function sampleGossip(nodes: number, rows: number): GossipSample {
     spent.bytes += frames.reduce((sum, { length }) => sum + length, 0)
   }
   return {
-    ...{ nodes, rows },
+    nodes,
+    rows,
     hearMicros: (spent.hearMs * 1_000) / spent.heard,
     tellMicros: (spent.tellMs * 1_000) / spent.told,
     frameBytes: spent.bytes / spent.told,

@@ -54,7 +54,9 @@ function fitGossip(all: readonly GossipSample[]): GossipCost {
     all.map(each => each.frameBytes),
   )
   return {
-    ...{ hear: { fixed, row, rowAndNode: Math.max(0, rowAndNode) }, frameBytes, rowBytes },
+    hear: { fixed, row, rowAndNode: Math.max(0, rowAndNode) },
+    frameBytes,
+    rowBytes,
     tell: { fixed: tellFixed, row: tellRow },
   }
 }

@@ -4,12 +4,17 @@ import { sampleGossip } from './gossip.ts'
 import { BUSY_SHARE, clusterCost, fit, type Measurements } from './model.ts'
 
 const measured: Measurements = {
-  ...{ gatewayMicros: 100, natsMicros: 50, logBytes: 2_000, tableBytes: 500 },
-  ...{ logEventsPerSecond: 100_000, projectedPerSecond: 30_000 },
+  gatewayMicros: 100,
+  natsMicros: 50,
+  logBytes: 2_000,
+  tableBytes: 500,
+  logEventsPerSecond: 100_000,
+  projectedPerSecond: 30_000,
   gossip: {
     hear: { fixed: 5, row: 1, rowAndNode: 0.01 },
     tell: { fixed: 3, row: 0.5 },
-    ...{ frameBytes: 100, rowBytes: 90 },
+    frameBytes: 100,
+    rowBytes: 90,
   },
 }
 

@@ -67,7 +67,10 @@ export function clusterCost(nodes: number, measured: Measurements): ClusterCost 
   const deliveries = nodes === 1 ? 0 : GOSSIP_PER_SECOND * nodes * nodes
   const eventsPerSecond = EVENTS_PER_REQUEST * requestsPerSecond
   return {
-    ...{ nodes, requestsPerSecond, requestsPerNode, eventsPerSecond },
+    nodes,
+    requestsPerSecond,
+    requestsPerNode,
+    eventsPerSecond,
     gossipShare: Math.min(1, gossipMicros / budgetMicros),
     gossipMessagesPerSecond: deliveries,
     gossipMbitPerSecond: (deliveries * frameBytes * 8) / 1e6,

@@ -22,9 +22,19 @@ export async function measureAlone(directory: string, fsync: 'off' | 'commit') {
     while (performance.now() - startedMs < RUN_MS) {
       spool.add(
         Array.from({ length: PER_TURN }, () => ({
-          ...{ subject, id: newId(), payload, stored: undefined, segment: undefined, commit: undefined },
-          ...{ heldAtMs: 0, sentAtMs: 0, firstSentAtMs: 0, retryAtMs: 0, position: 0 },
-          ...{ wasStored: false, shipment: undefined },
+          subject,
+          id: newId(),
+          payload,
+          stored: undefined,
+          segment: undefined,
+          commit: undefined,
+          heldAtMs: 0,
+          sentAtMs: 0,
+          firstSentAtMs: 0,
+          retryAtMs: 0,
+          position: 0,
+          wasStored: false,
+          shipment: undefined,
         })),
       )
       await new Promise<void>(resolve => spool.commit([resolve]))

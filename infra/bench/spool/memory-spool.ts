@@ -2,8 +2,15 @@ import type { SpoolFigures } from '@fluxgate/nats'
 import { MemoryBacklog } from '../../../shared/nats/src/backlog.ts'
 
 const NOTHING: SpoolFigures = {
-  ...{ bytes: 0, commits: 0, commitMs: 0, faults: 0, damagedBytes: 0 },
-  ...{ alreadyStored: 0, uncertain: 0, lost: 0, oldestMs: 0 },
+  bytes: 0,
+  commits: 0,
+  commitMs: 0,
+  faults: 0,
+  damagedBytes: 0,
+  alreadyStored: 0,
+  uncertain: 0,
+  lost: 0,
+  oldestMs: 0,
 }
 
 /** What the gateway calls of its spool, where there is none; stands in for `gateway/src/out/spool.ts`. */

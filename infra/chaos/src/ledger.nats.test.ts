@@ -63,7 +63,9 @@ it('sees what is missing, doubled, open, settled otherwise and unreadable', asyn
 
   await publish('incidents.opened', { incident: 'i1', user: 'mallory' })
   assert.deepEqual((await readLedger(server.url)).incidentsOf('mallory'), {
-    ...{ opened: 1, throttled: 0, reported: false },
+    opened: 1,
+    throttled: 0,
+    reported: false,
   })
   await publish('incidents.reported', { incident: 'i1' })
   await publish('throttles.imposed', { incident: 'i1', user: 'mallory' })

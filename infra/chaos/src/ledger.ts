@@ -69,7 +69,10 @@ export async function readLedger(natsUrl: string): Promise<Ledger> {
     }
   }
   return {
-    ...{ facts, settled, copies, unreadable },
+    facts,
+    settled,
+    copies,
+    unreadable,
     incidentsOf(user) {
       const opened = accused.get(user) ?? []
       const isReported = (incident: string) => facts.get(incident)?.has('incidents.reported') === true

@@ -114,8 +114,11 @@ export class Load {
     return async () => {
       const call = client.chat.completions.create(
         {
-          ...{ model: MODEL, max_tokens: ANSWER_TOKENS, messages: MESSAGES },
-          ...{ stream: true, stream_options: { include_usage: true } },
+          model: MODEL,
+          max_tokens: ANSWER_TOKENS,
+          messages: MESSAGES,
+          stream: true,
+          stream_options: { include_usage: true },
         },
         { signal: AbortSignal.timeout(CALL_LIMIT_MS) },
       )

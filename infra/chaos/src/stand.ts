@@ -129,8 +129,11 @@ export async function startStand(kind: StandKind): Promise<Stand> {
   for (const user of IDENTITIES) {
     const { key, id } = await admin('keys/generate', { user_id: user })
     await admin('rate_limit', {
-      ...{ identifier: `${user}.${id}`, capacity: 1e12, refill_rate: 1e9 },
-      ...{ requests_per_minute: 1e12, concurrent_streams: 1e9 },
+      identifier: `${user}.${id}`,
+      capacity: 1e12,
+      refill_rate: 1e9,
+      requests_per_minute: 1e12,
+      concurrent_streams: 1e9,
     })
     keys.push(key)
   }
@@ -150,7 +153,16 @@ export async function startStand(kind: StandKind): Promise<Stand> {
   }
   const owned = stack.move()
   return {
-    ...{ log, postgres, databaseUrl, services, link, keys, newKey, newNode, inFlight, storageBytes },
+    log,
+    postgres,
+    databaseUrl,
+    services,
+    link,
+    keys,
+    newKey,
+    newNode,
+    inFlight,
+    storageBytes,
     disk: mounted ? disk : undefined,
     origin: `http://127.0.0.1:${publicPort}`,
     poisoned: new Set(),

@@ -65,14 +65,12 @@ function callsOf({ request, identity, incident }: Known): Record<string, object>
     close_incident: { incident, reason: 'a loop in their script, repaired', dryRun: true },
     pardon_identity: { identity, reason: 'a loop in their script, repaired', dryRun: true },
     throttle_identity: {
-      ...{
-        identity: 'demo.k1',
-        capacity: 100,
-        refillRate: 5,
-        seconds: 600,
-        reason: 'floods us',
-        dryRun: true,
-      },
+      identity: 'demo.k1',
+      capacity: 100,
+      refillRate: 5,
+      seconds: 600,
+      reason: 'floods us',
+      dryRun: true,
     },
   }
 }

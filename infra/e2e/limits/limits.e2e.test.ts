@@ -42,7 +42,9 @@ describe('three nodes and one identity', () => {
 
   it('count streams together, and give the places back', async () => {
     const { key } = await cluster.newKey('streams', {
-      ...{ capacity: 1e9, refill_rate: 0, concurrent_streams: 3 },
+      capacity: 1e9,
+      refill_rate: 0,
+      concurrent_streams: 3,
     })
     const open = async (node: Node) => {
       const { statusCode, headers, body } = await node.face.request({
@@ -171,7 +173,11 @@ describe('three nodes and one identity', () => {
     const streams = await Promise.all(cluster.nodes.map(node => open(node, key)))
     const bystander = await open(one, other.key)
     const answer = await cluster.order('POST', '/admin/throttle', {
-      ...{ identifier: identity, capacity: 0, refill_rate: 0, seconds: 600, end_streams: true },
+      identifier: identity,
+      capacity: 0,
+      refill_rate: 0,
+      seconds: 600,
+      end_streams: true,
       reason: 'enough',
     })
     assert.equal(answer.status, 200)

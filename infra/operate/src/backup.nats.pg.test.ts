@@ -141,7 +141,8 @@ describe('backup and restore', () => {
     for (const value of ['{"one":1}', '{"two":2}']) await link.jetstream.publish('$KV.policy.guard', value)
     await link.jetstream.publish('$KV.nodes.gw-1', '{}')
     await link.manager.consumers.add(STREAMS.incidents, {
-      ...{ durable_name: DURABLE, filter_subject: 'fluxgate.incidents.opened.>' },
+      durable_name: DURABLE,
+      filter_subject: 'fluxgate.incidents.opened.>',
       ack_policy: 'explicit' as never,
     })
     const consumer = await link.jetstream.consumers.get(STREAMS.incidents, DURABLE)

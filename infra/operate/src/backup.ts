@@ -39,7 +39,9 @@ export async function backUp(
     streams.push({ ...backup, created: state.created })
   }
   const manifest: Manifest = {
-    ...{ version: 1, madeAt: new Date().toISOString(), streams },
+    version: 1,
+    madeAt: new Date().toISOString(),
+    streams,
     ...(database ? { database } : {}),
   }
   await writeManifest(folder, manifest)

@@ -28,7 +28,9 @@ export async function backUpDatabase(url: string, folder: string): Promise<Datab
      where r.rolname like 'fluxgate\\_%' and m.rolname like 'fluxgate\\_%' and not m.rolcanlogin order by 1, 2`,
   )) as Array<{ role: string; member: string }>
   return {
-    ...{ file: DUMP_FILE, bytes: (await stat(path)).size, sha256: await hashOf(path) },
+    file: DUMP_FILE,
+    bytes: (await stat(path)).size,
+    sha256: await hashOf(path),
     roles: roles.map(({ name }) => name),
     memberships,
   }

@@ -94,8 +94,11 @@ async function newKey(): Promise<string> {
   }
   const { key, id } = await post('keys/generate', { user_id: 'rolling' })
   await post('rate_limit', {
-    ...{ identifier: `rolling.${id}`, capacity: 1e12, refill_rate: 1e9 },
-    ...{ requests_per_minute: 1e12, concurrent_streams: 1e9 },
+    identifier: `rolling.${id}`,
+    capacity: 1e12,
+    refill_rate: 1e9,
+    requests_per_minute: 1e12,
+    concurrent_streams: 1e9,
   })
   return key
 }
@@ -119,7 +122,9 @@ function startLoad(key: string): Load {
   const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/json' }
   const body = (stream: boolean) =>
     JSON.stringify({
-      ...{ model: 'phi4-mini', stream, max_tokens: stream ? STREAM_TOKENS : 1 },
+      model: 'phi4-mini',
+      stream,
+      max_tokens: stream ? STREAM_TOKENS : 1,
       messages: [{ role: 'user', content: 'Tell me something long about the weather.' }],
     })
   const callOnce = async (stream: boolean, found: Map<string, number>) => {
@@ -147,7 +152,10 @@ function startLoad(key: string): Load {
     ...Array.from({ length: STREAM_CALLERS }, () => run(true)),
   ]
   return {
-    ...{ failed, plain, streams, running },
+    failed,
+    plain,
+    streams,
+    running,
     async stop() {
       stopped = true
       await Promise.all(callers)

@@ -70,8 +70,14 @@ export async function backUpStream(link: NatsLink, stream: string, folder: strin
       throw new BackupFault(`${stream} came in part only: ${fault ?? 'the connection was closed'}`)
     await handle.sync()
     return {
-      ...{ stream, file, bytes, sha256: hash.digest('hex') },
-      ...{ messages: state.messages, lastSequence: state.last_seq, config, state },
+      stream,
+      file,
+      bytes,
+      sha256: hash.digest('hex'),
+      messages: state.messages,
+      lastSequence: state.last_seq,
+      config,
+      state,
     }
   } finally {
     clearTimeout(stalled)

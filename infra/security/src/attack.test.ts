@@ -16,7 +16,11 @@ test('what gets through is told, and so is a system that is not well afterwards'
   const target = { fault: async () => 'the gateway ended' } as Target
   const row = await runFamily(target, { name: 'f', inputs: 'i', attacks, parallel: 2 })
   assert.deepEqual(row, {
-    ...{ family: 'f', inputs: 'i', tried: 3, refused: 1, harmless: 1 },
+    family: 'f',
+    inputs: 'i',
+    tried: 3,
+    refused: 1,
+    harmless: 1,
     wrong: ['gateway, c: what came', 'afterwards: the gateway ended'],
   })
   assert.match(tableOf([row]), /\| f \| i \| 3 \| 1 \| 1 \| 2 \|\n\| all \| {2}\| 3 \| 1 \| 1 \| 2 \|$/)

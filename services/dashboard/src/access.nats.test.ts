@@ -148,9 +148,14 @@ describe('the portal', () => {
     const response = await fetch(`${stand.url}/portal/keys`, {
       method: 'POST',
       headers: {
-        ...{ cookie: `${developer}; secret=1`, 'content-type': 'application/json' },
-        ...{ origin: stand.url, 'sec-fetch-site': 'same-origin', 'x-forwarded-for': '6.6.6.6' },
-        ...{ authorization: 'Bearer x', connection: 'close', 'x-fluxgate-forward-token': 'stolen' },
+        cookie: `${developer}; secret=1`,
+        'content-type': 'application/json',
+        origin: stand.url,
+        'sec-fetch-site': 'same-origin',
+        'x-forwarded-for': '6.6.6.6',
+        authorization: 'Bearer x',
+        connection: 'close',
+        'x-fluxgate-forward-token': 'stolen',
       },
       body: '{"name":"laptop"}',
     })

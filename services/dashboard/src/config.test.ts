@@ -15,24 +15,35 @@ describe('the configuration', () => {
   it('needs the log, the database and a public key, and has a default for the rest', () => {
     const config = readConfig(needed, readDashboardConfig)
     assert.partialDeepStrictEqual(config, {
-      ...{ host: '127.0.0.1', port: 3_000, origin: undefined, sessionKeys: [SESSION_KEYS.publicKey] },
-      ...{ gatewayUrl: 'https://127.0.0.1:8443', gatewayPublicUrl: 'https://127.0.0.1:8443' },
-      ...{ gatewayCaPath: undefined, model: 'phi4-mini' },
-      ...{ gatewayAdminUrls: ['http://127.0.0.1:9090'], adminToken: undefined },
+      host: '127.0.0.1',
+      port: 3_000,
+      origin: undefined,
+      sessionKeys: [SESSION_KEYS.publicKey],
+      gatewayUrl: 'https://127.0.0.1:8443',
+      gatewayPublicUrl: 'https://127.0.0.1:8443',
+      gatewayCaPath: undefined,
+      model: 'phi4-mini',
+      gatewayAdminUrls: ['http://127.0.0.1:9090'],
+      adminToken: undefined,
     })
   })
 
   it('takes origins for what they are, and both keys during a rotation', () => {
     const config = readConfig(
       {
-        ...{ ...needed, SESSION_PUBLIC_KEY_OTHER: OTHER, GATEWAY_URL: 'http://gw:8080/' },
-        ...{ GATEWAY_PUBLIC_URL: 'https://api.example.com/', DASHBOARD_ORIGIN: 'https://ops.example.com' },
+        ...needed,
+        SESSION_PUBLIC_KEY_OTHER: OTHER,
+        GATEWAY_URL: 'http://gw:8080/',
+        GATEWAY_PUBLIC_URL: 'https://api.example.com/',
+        DASHBOARD_ORIGIN: 'https://ops.example.com',
       },
       readDashboardConfig,
     )
     assert.partialDeepStrictEqual(config, {
-      ...{ gatewayUrl: 'http://gw:8080', gatewayPublicUrl: 'https://api.example.com' },
-      ...{ origin: 'https://ops.example.com', sessionKeys: [SESSION_KEYS.publicKey, OTHER] },
+      gatewayUrl: 'http://gw:8080',
+      gatewayPublicUrl: 'https://api.example.com',
+      origin: 'https://ops.example.com',
+      sessionKeys: [SESSION_KEYS.publicKey, OTHER],
     })
   })
 

@@ -29,8 +29,14 @@ before(async () => {
   stand.traffic.request(anna, 'refused')
   await stand.publisher.publish(
     stand.make(IncidentOpened, {
-      ...{ ...anna, incident: INCIDENT, rule: 'contextFlood', severity: 'high', action: 'throttled' },
-      ...{ explanation: 'Burnt 600 tokens.', numbers: { burntTokens: 600 }, evidence: [] },
+      ...anna,
+      incident: INCIDENT,
+      rule: 'contextFlood',
+      severity: 'high',
+      action: 'throttled',
+      explanation: 'Burnt 600 tokens.',
+      numbers: { burntTokens: 600 },
+      evidence: [],
       until: Date.now() + 60_000,
     }),
   )
@@ -42,9 +48,12 @@ before(async () => {
   }
   await stand.publisher.publish(
     stand.make(IncidentReported, {
-      ...{ incident: INCIDENT, source: 'facts' },
+      incident: INCIDENT,
+      source: 'facts',
       report: {
-        ...{ ...told, likelyCause: 'A loop.', recommendedAction: 'Look.' },
+        ...told,
+        likelyCause: 'A loop.',
+        recommendedAction: 'Look.',
         evidence: [{ stream: 'TOKENS', sequence: 3 }],
       },
     }),

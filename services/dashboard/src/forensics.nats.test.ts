@@ -209,8 +209,14 @@ describe('questions to the log', () => {
     assert.equal(base.source, 'default')
     await stand.publisher.publish(
       stand.make(IncidentOpened, {
-        ...{ ...ben, incident: 'inc_00000000b1', rule: 'keySharing', severity: 'low', action: 'observed' },
-        ...{ explanation: 'Only the guard that ran found it.', numbers: {}, evidence: [] },
+        ...ben,
+        incident: 'inc_00000000b1',
+        rule: 'keySharing',
+        severity: 'low',
+        action: 'observed',
+        explanation: 'Only the guard that ran found it.',
+        numbers: {},
+        evidence: [],
       }),
     )
     const strict = structuredClone(base.policy)

@@ -86,8 +86,13 @@ describe('the live picture', () => {
     await eventually(() => assert.ok(client.of('history').length > 0))
     const now = Date.now()
     await stand.penaltyBox.impose(someone, {
-      ...{ capacity: 1, refillRate: 1, imposedAt: now, until: now + 60_000 },
-      ...{ reason: 'r', rule: 'manual', actor: 'admin' },
+      capacity: 1,
+      refillRate: 1,
+      imposedAt: now,
+      until: now + 60_000,
+      reason: 'r',
+      rule: 'manual',
+      actor: 'admin',
     })
     await eventually(() => assert.equal(client.of('throttle').at(-1)?.throttle?.until, now + 60_000))
     const fresh = new LiveClient(stand.url, cookie)

@@ -37,8 +37,13 @@ async function logged(stream: string): Promise<FluxgateEvent[]> {
 }
 
 const throttle = (seconds: number): Throttle => ({
-  ...{ capacity: 100, refillRate: 10, imposedAt: Date.now(), until: Date.now() + seconds * 1_000 },
-  ...{ reason: 'flood', rule: 'context_flood', actor: 'guard' },
+  capacity: 100,
+  refillRate: 10,
+  imposedAt: Date.now(),
+  until: Date.now() + seconds * 1_000,
+  reason: 'flood',
+  rule: 'context_flood',
+  actor: 'guard',
 })
 
 describe('the penalty box', () => {
@@ -85,8 +90,14 @@ describe('the penalty box', () => {
 
 const ID = 'inc_00000000a1'
 const facts = {
-  ...{ incident: ID, user: 'u_flood', key: 'k_1', rule: 'context_flood', severity: 'high' as const },
-  ...{ explanation: 'too much', numbers: { tokens: 900 }, evidence: [{ stream: 'TOKENS', sequence: 4 }] },
+  incident: ID,
+  user: 'u_flood',
+  key: 'k_1',
+  rule: 'context_flood',
+  severity: 'high' as const,
+  explanation: 'too much',
+  numbers: { tokens: 900 },
+  evidence: [{ stream: 'TOKENS', sequence: 4 }],
 }
 
 describe('incidents', () => {
@@ -162,7 +173,10 @@ describe('the read models', () => {
     await stand.db
       .insertInto('projection_checkpoints')
       .values({
-        ...{ projection: 'read-model', version: 1, stream: 'INCIDENTS', sequence: 1 },
+        projection: 'read-model',
+        version: 1,
+        stream: 'INCIDENTS',
+        sequence: 1,
         updated_at: new Date(now - 20_000),
       })
       .execute()
@@ -196,17 +210,40 @@ describe('the read models', () => {
 
 function incidentRow(): NewRow<'incidents'> {
   return {
-    ...{ id: ID, user_id: 'u_flood', key_id: 'k_1', rule: 'context_flood', severity: 'high' },
-    ...{ state: 'opened', explanation: 'too much', numbers: '{"tokens":900}', evidence: '[]' },
-    ...{ action: 'throttled', opened_at: new Date(), sequence: 1 },
+    id: ID,
+    user_id: 'u_flood',
+    key_id: 'k_1',
+    rule: 'context_flood',
+    severity: 'high',
+    state: 'opened',
+    explanation: 'too much',
+    numbers: '{"tokens":900}',
+    evidence: '[]',
+    action: 'throttled',
+    opened_at: new Date(),
+    sequence: 1,
   }
 }
 
 function usageRow(at: number): NewRow<'usage_minutes'> {
   return {
-    ...{ minute: new Date(Math.floor(at / 60_000) * 60_000), user_id: DEVELOPER.id, key_id: 'k_1' },
-    ...{ model: 'm', upstream: 'up', admitted: 2, refused: 1, completed: 2, failed: 0, interrupted: 0 },
-    ...{ settled: 2, prompt_tokens: 100, completion_tokens: 400, total_tokens: 500 },
-    ...{ duration_ms_sum: 10, first_byte_ms_sum: 6, first_byte_count: 2, bytes: 100 },
+    minute: new Date(Math.floor(at / 60_000) * 60_000),
+    user_id: DEVELOPER.id,
+    key_id: 'k_1',
+    model: 'm',
+    upstream: 'up',
+    admitted: 2,
+    refused: 1,
+    completed: 2,
+    failed: 0,
+    interrupted: 0,
+    settled: 2,
+    prompt_tokens: 100,
+    completion_tokens: 400,
+    total_tokens: 500,
+    duration_ms_sum: 10,
+    first_byte_ms_sum: 6,
+    first_byte_count: 2,
+    bytes: 100,
   }
 }

@@ -119,13 +119,14 @@ describe('usage over a range', () => {
     await stand.db
       .insertInto('requests')
       .values({
-        ...{
-          request_id: '01JZZZZZZZZZZZZZZZZZZZZZZZ',
-          user_id: DEVELOPER.id,
-          key_id: 'k_1',
-          state: 'completed',
-        },
-        ...{ at: new Date(minute), source: '/gateway/gw-7/1', duration_ms: 30, total_tokens: 500 },
+        request_id: '01JZZZZZZZZZZZZZZZZZZZZZZZ',
+        user_id: DEVELOPER.id,
+        key_id: 'k_1',
+        state: 'completed',
+        at: new Date(minute),
+        source: '/gateway/gw-7/1',
+        duration_ms: 30,
+        total_tokens: 500,
       })
       .execute()
     const hour = await api.read<MetricsView>('/api/metrics?range=1h')
@@ -153,7 +154,11 @@ describe('usage over a range', () => {
     })
     assert.equal(usage.total.totalTokens, 500)
     assert.deepEqual(usage.limits.at(-1), {
-      ...{ keyId: 'session', source: 'own', tier: own, tokensLeft: 777, throttle: null },
+      keyId: 'session',
+      source: 'own',
+      tier: own,
+      tokensLeft: 777,
+      throttle: null,
     })
   })
 
@@ -161,15 +166,25 @@ describe('usage over a range', () => {
     await ordered(
       '/api/throttles',
       {
-        ...{ identity: 'u_dave.k_1', capacity: 50, refillRate: 5, seconds: 60, reason: 'too fast' },
+        identity: 'u_dave.k_1',
+        capacity: 50,
+        refillRate: 5,
+        seconds: 60,
+        reason: 'too fast',
       },
       201,
     )
     await stand.db
       .insertInto('auth_events')
       .values({
-        ...{ event_id: 'e1', sequence: 1, at: new Date(), fact: 'tier_changed', user_id: 'u_dave' },
-        ...{ key_id: 'portal', actor: 'admin', detail: '{"from":"free","to":"pro"}' },
+        event_id: 'e1',
+        sequence: 1,
+        at: new Date(),
+        fact: 'tier_changed',
+        user_id: 'u_dave',
+        key_id: 'portal',
+        actor: 'admin',
+        detail: '{"from":"free","to":"pro"}',
       })
       .execute()
     const hashes = ['a_00000000000000000001', 'a_00000000000000000002']
@@ -209,8 +224,15 @@ describe('usage over a range', () => {
 describe('the shadow policy', () => {
   it('is shown beside what the one in force did', async () => {
     const finding = {
-      ...{ user: 'u_dave', key: 'k_1', rule: 'requestFlood', severity: 'low' as const, explanation: 'e' },
-      ...{ numbers: {}, evidence: [], action: 'throttle' as const, until: Date.now() + 1_000 },
+      user: 'u_dave',
+      key: 'k_1',
+      rule: 'requestFlood',
+      severity: 'low' as const,
+      explanation: 'e',
+      numbers: {},
+      evidence: [],
+      action: 'throttle' as const,
+      until: Date.now() + 1_000,
     }
     await stand.db.insertInto('incidents').values(incidentRow('inc_00000000s1')).execute()
     for (const incident of ['inc_00000000s1', 'inc_00000000s2']) {
@@ -229,17 +251,40 @@ describe('the shadow policy', () => {
 
 function usageRow(minute: number, tokens: number): NewRow<'usage_minutes'> {
   return {
-    ...{ minute: new Date(minute), user_id: DEVELOPER.id, key_id: 'k_1', model: 'm', upstream: 'up' },
-    ...{ admitted: 2, refused: 1, completed: 2, failed: 0, interrupted: 0, settled: 2 },
-    ...{ prompt_tokens: 100, completion_tokens: tokens - 100, total_tokens: tokens },
-    ...{ duration_ms_sum: 10, first_byte_ms_sum: 6, first_byte_count: 2, bytes: 100 },
+    minute: new Date(minute),
+    user_id: DEVELOPER.id,
+    key_id: 'k_1',
+    model: 'm',
+    upstream: 'up',
+    admitted: 2,
+    refused: 1,
+    completed: 2,
+    failed: 0,
+    interrupted: 0,
+    settled: 2,
+    prompt_tokens: 100,
+    completion_tokens: tokens - 100,
+    total_tokens: tokens,
+    duration_ms_sum: 10,
+    first_byte_ms_sum: 6,
+    first_byte_count: 2,
+    bytes: 100,
   }
 }
 
 function incidentRow(id: string): NewRow<'incidents'> {
   return {
-    ...{ id, user_id: DEVELOPER.id, key_id: 'k_1', rule: 'requestFlood', severity: 'low' },
-    ...{ state: 'opened', explanation: 'e', numbers: '{}', evidence: '[]' },
-    ...{ action: 'throttled', opened_at: new Date(), sequence: 1 },
+    id,
+    user_id: DEVELOPER.id,
+    key_id: 'k_1',
+    rule: 'requestFlood',
+    severity: 'low',
+    state: 'opened',
+    explanation: 'e',
+    numbers: '{}',
+    evidence: '[]',
+    action: 'throttled',
+    opened_at: new Date(),
+    sequence: 1,
   }
 }

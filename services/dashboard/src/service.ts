@@ -88,7 +88,8 @@ export async function startDashboard(
   const gatewayCa = await readCertificate(config.gatewayCaPath)
   const db = stack.use(
     openDatabase(config.databaseUrl, {
-      ...{ applicationName: 'dashboard', max: MAX_CONNECTIONS },
+      applicationName: 'dashboard',
+      max: MAX_CONNECTIONS,
       onConnectionError: error => log.warn({ err: error }, 'Postgres connection broke'),
     }),
   )
@@ -96,7 +97,7 @@ export async function startDashboard(
   const publisher = stack.use(new EventPublisher(link))
   const make = eventMaker(`/dashboard/${boot}`, ulid, nowMs)
   const penaltyBox = openPenaltyBox(link, publisher, make)
-  const parts = { ...{ config, log, nowMs, db, link, publisher, make, penaltyBox }, gatewayCa }
+  const parts = { config, log, nowMs, db, link, publisher, make, penaltyBox, gatewayCa }
   const onFault = (error: unknown) => log.error({ err: error }, 'a live page was ended')
   const picture = followLog(stack, parts, new LiveHub(boot, config.limits, nowMs(), onFault))
 
@@ -191,15 +192,25 @@ function appParts(stack: AsyncDisposableStack, parts: Parts, picture: Picture, p
   const findIncident = (id: string) => findIncidentView(db, recent, id)
   const { maxThrottleMs, orderTimeoutMs: timeoutMs, listRows } = limits
   const admin = openGatewayAdmin({
-    ...{ urls: config.gatewayAdminUrls, token: config.adminToken, timeoutMs: limits.adminTimeoutMs },
+    urls: config.gatewayAdminUrls,
+    token: config.adminToken,
+    timeoutMs: limits.adminTimeoutMs,
   })
   const throttleOf = (identity: string, atMs: number) => hub.throttleOf(identity, atMs)
   const policyBook = openPolicyBook(link, event => parts.publisher.publish(event), parts.make)
   const policy = async () => (await policyBook.get(GUARD_POLICY_KEYS.live))?.value ?? null
   const limitsOf = openLimits({ link, admin, throttleOf, nowMs, ageMs: limits.overviewAgeMs })
   return {
-    ...{ ...limits, log, hub, nowMs, origin, allowed: config.allowed, pageDir, missing: picture.missing },
-    ...{ admit: admission.admit, cookieName },
+    ...limits,
+    log,
+    hub,
+    nowMs,
+    origin,
+    allowed: config.allowed,
+    pageDir,
+    missing: picture.missing,
+    admit: admission.admit,
+    cookieName,
     cookieNames: [
       { browser: cookieName, gateway: SESSION_COOKIE },
       { browser: deviceName, gateway: DEVICE_COOKIE },
@@ -207,17 +218,15 @@ function appParts(stack: AsyncDisposableStack, parts: Parts, picture: Picture, p
     gatewayUrl: config.gatewayUrl,
     forwardToken: config.forwardToken,
     trustedProxies: config.trustedProxies,
-    ...{ gatewayPublicUrl: config.gatewayPublicUrl, gatewayCa: parts.gatewayCa },
+    gatewayPublicUrl: config.gatewayPublicUrl,
+    gatewayCa: parts.gatewayCa,
     modelToTry: shareFor({ ageMs: limits.modelAgeMs, nowMs, version: () => 0 }, () =>
       modelToTry(db, nowMs(), config.model),
     ),
     views: openViews({ db, link, hub, recent, admin, limitsOf, liveNodes: picture.liveNodes, nowMs }, limits),
     ownViews: openOwnViews({ db, limitsOf, nowMs }),
     people: openPeople({ ...parts, admin, listRows }),
-    forensics: openForensics(
-      { ...{ db, link, nowMs }, policy, requestsKeptMs: config.requestsKeptMs },
-      limits,
-    ),
+    forensics: openForensics({ db, link, nowMs, policy, requestsKeptMs: config.requestsKeptMs }, limits),
     deadLetters: openDeadLetters({ link, make: parts.make, listRows }),
     policies: openPolicies(link, policyBook),
     orders: openOrders({ ...parts, findIncident, timeoutMs, maxThrottleMs }),

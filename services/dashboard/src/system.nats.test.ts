@@ -21,14 +21,18 @@ function settled(request: string, id?: string) {
   return stand.make(
     TokensSettled,
     {
-      ...{ request, user: 'u_a', key: 'k_1', tier: 'free', refillRate: 100, model: 'm', upstream: 'up' },
-      ...{
-        usage: { input: 1, output: 2 },
-        total: 3,
-        reserved: 3,
-        progressed: 0,
-        source: 'reported' as const,
-      },
+      request,
+      user: 'u_a',
+      key: 'k_1',
+      tier: 'free',
+      refillRate: 100,
+      model: 'm',
+      upstream: 'up',
+      usage: { input: 1, output: 2 },
+      total: 3,
+      reserved: 3,
+      progressed: 0,
+      source: 'reported' as const,
     },
     id === undefined ? {} : { id },
   )
@@ -124,8 +128,12 @@ describe('dead letters', () => {
     await new Promise(resolve => setTimeout(resolve, 300))
     const { items } = await api.read<DeadLetterPage>('/api/dead-letters')
     assert.partialDeepStrictEqual(items[0], {
-      ...{ reason: 'gave up after 100 attempts', consumer: 'reporter', stream: 'TOKENS', original },
-      ...{ event: 'event-one-00000001', replayed: null },
+      reason: 'gave up after 100 attempts',
+      consumer: 'reporter',
+      stream: 'TOKENS',
+      original,
+      event: 'event-one-00000001',
+      replayed: null,
     })
     await eventually(async () => assert.equal((await api.read<SystemView>('/api/system')).deadLetters, 1))
     const path = `/api/dead-letters/${items[0]!.sequence}/replay`
@@ -143,7 +151,8 @@ describe('dead letters', () => {
     )
     const after = await api.read<DeadLetterPage>('/api/dead-letters')
     assert.partialDeepStrictEqual(after.items[0]?.replayed, {
-      ...{ by: `operator:${OPERATOR.id}`, reason: 'the model is back' },
+      by: `operator:${OPERATOR.id}`,
+      reason: 'the model is back',
     })
     await eventually(async () =>
       assert.equal((await api.read<SystemView>('/api/system')).deadLetters, 0, 'none waits for anybody'),

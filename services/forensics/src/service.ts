@@ -42,7 +42,9 @@ export async function runForensics(
       return EXIT.done
     }
     const desk: Desk = {
-      ...{ screen, paint: paintOf(terminal.colours), files: openFiles(terminal.input) },
+      screen,
+      paint: paintOf(terminal.colours),
+      files: openFiles(terminal.input),
       signal: AbortSignal.any([terminal.interrupted, gone.signal]),
       progress: label => openProgress(terminal.errors, terminal.bars, label),
     }
@@ -69,7 +71,12 @@ async function withLog(
   await using tables = databaseUrl === undefined ? undefined : openTables(databaseUrl, requestsKeptMs)
   const places = { NATS_URL: natsUrl, ...(databaseUrl === undefined ? {} : { DATABASE_URL: databaseUrl }) }
   return await run({
-    ...{ ...desk, link, limits, tables, live: openLiveLog(link), rebuild: rebuildIn({ ...env, ...places }) },
+    ...desk,
+    link,
+    limits,
+    tables,
+    live: openLiveLog(link),
+    rebuild: rebuildIn({ ...env, ...places }),
     server: natsUrl.split(',').map(withoutSecrets).join(', '),
   })
 }

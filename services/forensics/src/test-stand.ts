@@ -37,9 +37,20 @@ export function admitted(request: string, timeMs: number, user = 'u1'): Outgoing
   return make(
     RequestAdmitted,
     {
-      ...{ request, user, key: 'k1', tier: 'free', dialect: 'openai', method: 'POST' },
-      ...{ path: '/v1/chat/completions', model: 'm', stream: true, address: '127.0.0.1', agent: 'curl/8' },
-      ...{ promptChars: 9, promptEstimate: 3, reserved: 259 },
+      request,
+      user,
+      key: 'k1',
+      tier: 'free',
+      dialect: 'openai',
+      method: 'POST',
+      path: '/v1/chat/completions',
+      model: 'm',
+      stream: true,
+      address: '127.0.0.1',
+      agent: 'curl/8',
+      promptChars: 9,
+      promptEstimate: 3,
+      reserved: 259,
     },
     { timeMs },
   )
@@ -53,7 +64,11 @@ export function settled(request: string, timeMs: number, user = 'u1', total = 33
 
 export function completed(request: string, timeMs: number, user = 'u1'): OutgoingEvent {
   const ending = {
-    ...{ request, user, key: 'k1', model: 'm', upstream: 'sim' },
+    request,
+    user,
+    key: 'k1',
+    model: 'm',
+    upstream: 'sim',
     status: 200,
     durationMs: 1_500,
     bytes: 9,
@@ -110,7 +125,11 @@ export async function startStand(): Promise<Stand> {
   stack.defer(() => rm(directory, { recursive: true }))
   const command = [process.execPath, '--disable-warning=ExperimentalWarning', MAIN] as const
   return {
-    ...{ nats, link, publisher, directory, command },
+    nats,
+    link,
+    publisher,
+    directory,
+    command,
     start(args, env = { NATS_URL: nats.url }) {
       const [program, ...first] = command
       return spawn(program, [...first, ...args], {

@@ -132,9 +132,18 @@ describe('verify', () => {
 
   test('holds when two nodes tell of one crossing, and one copy is dropped', async () => {
     const crossed = {
-      ...{ user: 'ada', key: 'k1', request: 'req_crossed', budget: 'month', each: 'user' as const },
-      ...{ holder: 'ada', period: 'month' as const, periodStart: 0, level: 'hard' as const },
-      ...{ unit: 'tokens' as const, limit: 10, used: 33 },
+      user: 'ada',
+      key: 'k1',
+      request: 'req_crossed',
+      budget: 'month',
+      each: 'user' as const,
+      holder: 'ada',
+      period: 'month' as const,
+      periodStart: 0,
+      level: 'hard' as const,
+      unit: 'tokens' as const,
+      limit: 10,
+      used: 33,
     }
     for (const node of ['one', 'two']) {
       const told = eventMaker(`/gateway/${node}/${ulidAt(Date.now())}`, () => ulidAt(Date.now()), Date.now)

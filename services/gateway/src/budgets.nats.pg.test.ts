@@ -96,7 +96,11 @@ describe('budgets over two gateways', () => {
   it('warn in a header, and once in the log, whoever sees it', async () => {
     const key = await newKey('ann')
     await putBudget('soft', {
-      ...{ each: 'user', only: 'ann', period: 'month', tokens: 3 * CALL_TOKENS, warn_at: 0.5 },
+      each: 'user',
+      only: 'ann',
+      period: 'month',
+      tokens: 3 * CALL_TOKENS,
+      warn_at: 0.5,
       action: 'warn',
     })
     assert.equal((await call(one, key)).headers.get('x-fluxgate-budget-warning'), null)

@@ -305,7 +305,11 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
     ...books,
     tokens: config.adminTokens,
     accounts: adminAccounts({
-      ...{ db, append, make, random: randomBytes, epochMs },
+      db,
+      append,
+      make,
+      random: randomBytes,
+      epochMs,
       // This node need not wait for the log to hear of its own orders.
       onKeyRevoked: directory.evictKey,
       onUserChanged: directory.evictUser,
@@ -343,9 +347,9 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
   stack.defer(() => admin.close())
   await admin.listen({ host: config.adminHost, port: config.adminPort })
   stack.defer(() => drain.stop())
-  const { publicHost: host, publicPort: port, reusePort } = config
   // Fastify hands what it does not know on to Node.
-  await edge.app.listen({ host, port, ...{ reusePort } })
+  const listening = { host: config.publicHost, port: config.publicPort, reusePort: config.reusePort }
+  await edge.app.listen(listening)
   const publicPort = portOf(edge.app) ?? config.publicPort
   const adminPort = portOf(admin) ?? config.adminPort
   const self = { node: config.node, address: config.advertiseAddress, port: publicPort, started: epochMs() }

@@ -48,8 +48,11 @@ async function startStand(dataDir: string, env: Record<string, string> = {}): Pr
   )
   const { body: made } = await gateways.admin('POST', '/admin/keys/generate', { user_id: 'u' })
   await gateways.admin('POST', '/admin/rate_limit', {
-    ...{ identifier: `u.${made.id}`, capacity: 1e12, refill_rate: 1e9 },
-    ...{ requests_per_minute: 1e12, concurrent_streams: 1e9 },
+    identifier: `u.${made.id}`,
+    capacity: 1e12,
+    refill_rate: 1e9,
+    requests_per_minute: 1e12,
+    concurrent_streams: 1e9,
   })
   const origin = `http://127.0.0.1:${gateways.nodes[0]!.publicPort}`
   const headers = { authorization: `Bearer ${made.key}`, 'content-type': 'application/json' }
@@ -59,7 +62,11 @@ async function startStand(dataDir: string, env: Record<string, string> = {}): Pr
   const owned = stack.move()
   const note = (response: Response) => answered.add(response.headers.get('x-request-id')!)
   return {
-    ...{ gateways, models, dataDir, answered, call },
+    gateways,
+    models,
+    dataDir,
+    answered,
+    call,
     async callUntilRefused() {
       let calls = 0
       let refused: Response | undefined

@@ -188,8 +188,11 @@ async function makeKey(port: number, node: Node): Promise<string> {
     throw new Error(node.output(), { cause: error })
   })
   await admin('rate_limit', {
-    ...{ identifier: `u.${made.id}`, capacity: 1e12, refill_rate: 1e9 },
-    ...{ requests_per_minute: 1e12, concurrent_streams: 1e9 },
+    identifier: `u.${made.id}`,
+    capacity: 1e12,
+    refill_rate: 1e9,
+    requests_per_minute: 1e12,
+    concurrent_streams: 1e9,
   })
   return made.key
 }

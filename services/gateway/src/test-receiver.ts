@@ -72,7 +72,9 @@ export async function startReceiver(): Promise<Receiver> {
   await once(server, 'listening')
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    ...{ spans, resources, headers },
+    spans,
+    resources,
+    headers,
     [Symbol.dispose]() {
       server.closeAllConnections()
       server.close()

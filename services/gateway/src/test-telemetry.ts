@@ -80,7 +80,12 @@ export async function startTelemetry(): Promise<TelemetryScene> {
   })
   const key = await newKey(traced)
   return {
-    ...{ receiver, upstreamPort, asked, traced, key, startNode },
+    receiver,
+    upstreamPort,
+    asked,
+    traced,
+    key,
+    startNode,
     call: ({ gateway }, headers = {}, body = {}) =>
       fetch(`http://127.0.0.1:${gateway.publicPort}${CHAT}?q=query-text`, {
         method: 'POST',

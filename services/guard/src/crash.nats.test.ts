@@ -171,7 +171,15 @@ function rejection(address: string): DataOf<typeof KeyRejected> {
 
 function refusal(identity: Identity, model: string): DataOf<typeof RequestRefused> {
   return {
-    ...{ request: 'req_00000001', ...identity, method: 'POST', path: '/v1/chat/completions', model },
-    ...{ address: '10.1.0.1', reason: 'not_found', status: 404, count: 1, windowMs: 0 },
+    request: 'req_00000001',
+    ...identity,
+    method: 'POST',
+    path: '/v1/chat/completions',
+    model,
+    address: '10.1.0.1',
+    reason: 'not_found',
+    status: 404,
+    count: 1,
+    windowMs: 0,
   }
 }

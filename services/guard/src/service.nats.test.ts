@@ -46,7 +46,12 @@ describe('the guard', () => {
 
     const { incident, until } = opened.data
     assert.deepEqual(opened.data, {
-      ...{ incident, ...ada, rule: 'contextFlood', severity: 'low', action: 'throttled', until },
+      incident,
+      ...ada,
+      rule: 'contextFlood',
+      severity: 'low',
+      action: 'throttled',
+      until,
       explanation: throttle.reason,
       numbers: opened.data.numbers,
       evidence: [1, 2, 3, 4, 5, 6].map(sequence => ({ stream: 'TOKENS', sequence })),

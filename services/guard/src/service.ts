@@ -73,7 +73,9 @@ export async function startGuard(
     },
     effects(leads: () => boolean) {
       const real = openEffects(link, throttles, make, {
-        ...{ nowMs, leads, onImposed },
+        nowMs,
+        leads,
+        onImposed,
         onDropped(count: number) {
           droppedAtMs = nowMs()
           metrics.dropped.inc(count)

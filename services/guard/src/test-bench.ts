@@ -73,7 +73,11 @@ export async function startGuardBench(storageBytes?: number): Promise<GuardBench
   const start = async (policy?: Partial<GuardPolicy>, overrides?: GuardOverrides) =>
     stack.use(await startGuard(config(policy), log, overrides))
   return {
-    ...{ server, link, publisher, config, start },
+    server,
+    link,
+    publisher,
+    config,
+    start,
     box: openPenaltyBox(link, publisher, make),
     throttles: new Bucket(link, 'throttles', jsonParser(Throttle)),
     async lead(policy, overrides) {
@@ -102,14 +106,15 @@ export function settlement(identity: Identity, total: number) {
   return {
     request: `req_${ulid()}`,
     ...identity,
-    ...{ tier: 'free' as const, refillRate: 100, model: 'test', upstream: 'test' },
-    ...{
-      usage: { input: 0, output: total },
-      total,
-      reserved: total,
-      progressed: 0,
-      source: 'reported' as const,
-    },
+    tier: 'free' as const,
+    refillRate: 100,
+    model: 'test',
+    upstream: 'test',
+    usage: { input: 0, output: total },
+    total,
+    reserved: total,
+    progressed: 0,
+    source: 'reported' as const,
   }
 }
 

@@ -52,7 +52,8 @@ async function measureLog(calls: number): Promise<LogFigures> {
       const { user, system } = process.cpuUsage(cpuBefore)
       const seconds = (performance.now() - startedAt) / 1_000
       return {
-        ...{ events: folded, eventsPerSecond: folded / seconds },
+        events: folded,
+        eventsPerSecond: folded / seconds,
         eventsPerCpuSecond: folded / ((user + system) / 1e6),
       }
     }
@@ -82,8 +83,16 @@ function callEvents(make: EventMaker, identity: Identity, isFirst: boolean): Out
   const common = { request, ...identity, model: 'test' }
   const address = '10.0.0.1'
   const admitted = {
-    ...{ ...common, tier: 'free', dialect: 'openai' as const, method: 'POST', path: '/v1/chat/completions' },
-    ...{ stream: true, address, promptChars: 40, promptEstimate: 10, reserved: 20 },
+    ...common,
+    tier: 'free',
+    dialect: 'openai' as const,
+    method: 'POST',
+    path: '/v1/chat/completions',
+    stream: true,
+    address,
+    promptChars: 40,
+    promptEstimate: 10,
+    reserved: 20,
   }
   const completed = { ...common, upstream: 'test', status: 200, durationMs: 12, bytes: 900 }
   return [

@@ -25,8 +25,13 @@ describe('tools about guard and log', () => {
   after(() => bench[Symbol.asyncDispose]())
 
   const throttle = (until: number): Throttle => ({
-    ...{ capacity: 100, refillRate: 10, imposedAt: Date.now(), until, reason: 'too many tokens' },
-    ...{ rule: 'context_flood', actor: 'guard' },
+    capacity: 100,
+    refillRate: 10,
+    imposedAt: Date.now(),
+    until,
+    reason: 'too many tokens',
+    rule: 'context_flood',
+    actor: 'guard',
   })
 
   test('the state of the guard: policy, box, drift and one identity against the threshold', async () => {

@@ -23,9 +23,11 @@ describe('the HTTP face', () => {
   let bench: TestBench
   before(async () => {
     bench = await startBench({
-      ...{ MCP_ALLOWED_HOSTS: 'mcp.example.com', MCP_ALLOWED_ORIGINS: 'https://ops.example.com' },
+      MCP_ALLOWED_HOSTS: 'mcp.example.com',
+      MCP_ALLOWED_ORIGINS: 'https://ops.example.com',
       SESSION_PUBLIC_KEY: SESSION_KEYS.publicKey,
-      ...{ MCP_CALL_BURST: '8', MCP_CALLS_PER_MINUTE: '60' },
+      MCP_CALL_BURST: '8',
+      MCP_CALLS_PER_MINUTE: '60',
     })
   })
   after(() => bench[Symbol.asyncDispose]())
@@ -112,7 +114,9 @@ describe('the HTTP face', () => {
     await bench.publisher.publish(make(LoggedOut, facts))
     await eventually(async () => assert.equal((await post(operator.headers)).status, 401))
     const forged = await createSessions({ privateKey: newSessionKeys().privateKey }).issue({
-      ...{ id: 'session-of-boss-0123456789', user: 'boss', role: 'operator' as const },
+      id: 'session-of-boss-0123456789',
+      user: 'boss',
+      role: 'operator' as const,
     })
     assert.equal((await post({ ...HEADERS, authorization: `Bearer ${forged.token}` })).status, 401)
   })
@@ -232,7 +236,8 @@ describe('the HTTP face', () => {
     const main = fileURLToPath(new URL('main.ts', import.meta.url))
     const stdio: StdioOptions = ['ignore', 'ignore', 'inherit', 'ipc']
     const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', main], {
-      ...{ env: { ...bench.env, PATH: process.env.PATH }, stdio },
+      env: { ...bench.env, PATH: process.env.PATH },
+      stdio,
     })
     const [{ ready, port }] = (await once(child, 'message')) as [{ ready: boolean; port: number }]
     assert.equal(ready, true)

@@ -49,8 +49,15 @@ describe('tools about incidents', () => {
 
   const opened = (incident: string) =>
     make(IncidentOpened, {
-      ...{ incident, user: 'u7', key: 'k7', rule: 'contextFlood', severity: 'high', explanation: 'a flood' },
-      ...{ numbers: { tokens: 812 }, evidence: [], action: 'observed' },
+      incident,
+      user: 'u7',
+      key: 'k7',
+      rule: 'contextFlood',
+      severity: 'high',
+      explanation: 'a flood',
+      numbers: { tokens: 812 },
+      evidence: [],
+      action: 'observed',
     })
 
   test('an incident is acknowledged and closed by its facts in the log, each once, with who did it', async () => {

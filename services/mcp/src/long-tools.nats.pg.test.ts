@@ -72,15 +72,15 @@ describe('tools that read much of the log', () => {
     await bench.publisher.publish(make(ThrottleImposed, { user: 'state', key: 'k', ...limit }))
     await bench.publisher.publish(
       make(IncidentOpened, {
-        ...{
-          incident: 'inc_state00001',
-          user: 'state',
-          key: 'k',
-          rule: 'r',
-          severity: 'low',
-          explanation: 'x',
-        },
-        ...{ numbers: {}, evidence: [], action: 'throttled' },
+        incident: 'inc_state00001',
+        user: 'state',
+        key: 'k',
+        rule: 'r',
+        severity: 'low',
+        explanation: 'x',
+        numbers: {},
+        evidence: [],
+        action: 'throttled',
       }),
     )
     const args = { at: new Date().toISOString(), identity: 'state.k' }

@@ -65,7 +65,9 @@ describe('what is secret', () => {
     const shown = { prefix: 'sk_live_', last4: 'cdef', name: 'a key', createdAt: now }
     await createKey(bench.db, { id: 'k1', userId: 'u1', hash: HASH, ...shown })
     const issued = await createSessions({ privateKey: SESSION_KEYS.privateKey }).issue({
-      ...{ id: SESSION, user: 'u1', role: 'developer' as const },
+      id: SESSION,
+      user: 'u1',
+      role: 'developer' as const,
     })
     jwt = issued.token
     const where = {
@@ -96,8 +98,14 @@ describe('what is secret', () => {
     await publisher.publish(make(ThrottleImposed, { ...identity, ...limit, reason: `sent ${KEY}` }))
     await publisher.publish(
       make(IncidentOpened, {
-        ...{ incident: 'inc_00000001', ...identity, rule: 'r', severity: 'low', explanation: `saw ${KEY}` },
-        ...{ numbers: {}, evidence: [], action: 'throttled' },
+        incident: 'inc_00000001',
+        ...identity,
+        rule: 'r',
+        severity: 'low',
+        explanation: `saw ${KEY}`,
+        numbers: {},
+        evidence: [],
+        action: 'throttled',
       }),
     )
     // What cannot be read, in the log and among the dead letters: its bytes are anything.

@@ -108,7 +108,11 @@ describe('the tools as a whole', () => {
       assert.equal((await fetch(new URL('/ready', bench.url))).status, 503)
     })
     const answer = await callTool(client, 'throttle_identity', {
-      ...{ identity: 'u9.k9', capacity: 1, refillRate: 1, seconds: 60, reason: 'while it is away' },
+      identity: 'u9.k9',
+      capacity: 1,
+      refillRate: 1,
+      seconds: 60,
+      reason: 'while it is away',
     })
     assert.ok(answer.isError)
     assert.match(answer.text, /cannot be reached just now/)

@@ -58,8 +58,10 @@ export async function startMcp(config: McpConfig, log: LinkLog, overrides: McpOv
   await using stack = new AsyncDisposableStack()
   const db = stack.use(
     openDatabase(config.databaseUrl, {
-      ...{ max: limits.maxDatabaseConnections, applicationName: 'mcp' },
-      ...{ statementTimeoutMs: limits.callTimeoutMs, connectTimeoutMs: limits.databaseConnectTimeoutMs },
+      max: limits.maxDatabaseConnections,
+      applicationName: 'mcp',
+      statementTimeoutMs: limits.callTimeoutMs,
+      connectTimeoutMs: limits.databaseConnectTimeoutMs,
       onConnectionError: error => log.warn({ err: error }, 'Postgres connection broke'),
     }),
   )
@@ -81,7 +83,10 @@ export async function startMcp(config: McpConfig, log: LinkLog, overrides: McpOv
   const box = openPenaltyBox(link, publisher, make)
   const tables = openTables(db)
   const desk: Desk = {
-    ...{ tables, nowMs, defaultPolicy: config.guardPolicy, log: openLogView(link, limits.maxScannedEvents) },
+    tables,
+    nowMs,
+    defaultPolicy: config.guardPolicy,
+    log: openLogView(link, limits.maxScannedEvents),
     readings: openLongReadings(link, db, limits, nowMs),
     reader: openReader(db, questions, { maxBytes: limits.maxReadBytes, maxCost: limits.maxReadCost }),
     control: openControl({ link, box, publisher, make, nowMs }),
@@ -125,7 +130,11 @@ export async function startMcp(config: McpConfig, log: LinkLog, overrides: McpOv
   stack.use(await startStatusServer(config.http.status, createMetrics('mcp'), checks))
   const face = stack.use(
     await startHttp(config.http, {
-      ...{ serverFor, bus, limits, log, allowed: config.http.allowed },
+      serverFor,
+      bus,
+      limits,
+      log,
+      allowed: config.http.allowed,
       authenticate: anyOf(ways),
       checks,
     }),

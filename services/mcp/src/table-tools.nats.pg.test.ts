@@ -58,18 +58,18 @@ describe('tools over the tables', () => {
   test('requests are found by every filter, page by page, each once', async () => {
     const now = Date.now()
     const request = (n: number): NewRow<'requests'> => ({
-      ...{ request_id: `req_find_${String(n).padStart(3, '0')}`, user_id: `u${n % 2}`, key_id: `k${n % 3}` },
-      ...{
-        state: n % 5 === 0 ? ('failed' as const) : ('completed' as const),
-        status: n % 5 === 0 ? 502 : 200,
-      },
-      ...{ model: n % 4 === 0 ? 'big' : 'small', upstream: n % 7 === 0 ? 'b' : 'a', duration_ms: n * 10 },
+      request_id: `req_find_${String(n).padStart(3, '0')}`,
+      user_id: `u${n % 2}`,
+      key_id: `k${n % 3}`,
+      state: n % 5 === 0 ? ('failed' as const) : ('completed' as const),
+      status: n % 5 === 0 ? 502 : 200,
+      model: n % 4 === 0 ? 'big' : 'small',
+      upstream: n % 7 === 0 ? 'b' : 'a',
+      duration_ms: n * 10,
       // Two share each time, so that the id must break the tie.
-      ...{
-        total_tokens: n,
-        cost_micros: n === 3 ? 1_500_000 : null,
-        at: new Date(now - Math.floor(n / 2) * 1_000),
-      },
+      total_tokens: n,
+      cost_micros: n === 3 ? 1_500_000 : null,
+      at: new Date(now - Math.floor(n / 2) * 1_000),
     })
     const all = Array.from({ length: 45 }, (_, n) => request(n))
     await bench.db
@@ -115,13 +115,16 @@ describe('tools over the tables', () => {
     const sums = { admitted: 1, refused: 0, completed: 1, failed: 0, interrupted: 0, settled: 1, bytes: 1 }
     const times = { duration_ms_sum: 10, first_byte_ms_sum: 5, first_byte_count: 1 }
     const usage = Array.from({ length: 12 }, (_, n) => ({
-      ...{
-        minute: new Date(hour + (n % 3) * 60_000),
-        user_id: `r${n}`,
-        key_id: 'k',
-        model: n < 6 ? 'dear' : 'free',
-      },
-      ...{ upstream: 'sim', ...sums, ...times, prompt_tokens: n, completion_tokens: 0, total_tokens: n + 1 },
+      minute: new Date(hour + (n % 3) * 60_000),
+      user_id: `r${n}`,
+      key_id: 'k',
+      model: n < 6 ? 'dear' : 'free',
+      upstream: 'sim',
+      ...sums,
+      ...times,
+      prompt_tokens: n,
+      completion_tokens: 0,
+      total_tokens: n + 1,
       cost_micros: n < 6 ? 250_000 : 0,
     }))
     await bench.db.insertInto('usage_minutes').values(usage).execute()
@@ -156,17 +159,13 @@ describe('tools over the tables', () => {
   test('what happened to accounts and keys is listed, without the names of sessions', async () => {
     const now = Date.now()
     const events = Array.from({ length: 9 }, (_, n) => ({
-      ...{
-        event_id: `auth-${n}`,
-        sequence: n + 1,
-        at: new Date(now - n * 1_000),
-        user_id: `u${n % 2}`,
-        key_id: 'portal',
-      },
-      ...{
-        fact: n % 3 === 0 ? 'login_failed' : 'login_succeeded',
-        address: n === 4 ? '10.0.0.9' : '10.0.0.1',
-      },
+      event_id: `auth-${n}`,
+      sequence: n + 1,
+      at: new Date(now - n * 1_000),
+      user_id: `u${n % 2}`,
+      key_id: 'portal',
+      fact: n % 3 === 0 ? 'login_failed' : 'login_succeeded',
+      address: n === 4 ? '10.0.0.9' : '10.0.0.1',
       detail: JSON.stringify({ session: 'session-of-somebody', order: 'x' }),
     }))
     await bench.db.insertInto('auth_events').values(events).execute()

@@ -68,7 +68,14 @@ export async function startBench(
   const url = new URL(`http://127.0.0.1:${mcp.port}/mcp`)
   const owned = stack.move()
   return {
-    ...{ nats, postgres, link, publisher, db, mcp, url, env },
+    nats,
+    postgres,
+    link,
+    publisher,
+    db,
+    mcp,
+    url,
+    env,
     async client(token = TOKEN) {
       const client = new Client({ name: 'test', version: '1' })
       const headers = { authorization: `Bearer ${token}` }
@@ -122,15 +129,18 @@ export function admittedData(
   request: string,
 ): Parameters<typeof make<typeof RequestAdmitted>>[1] {
   return {
-    ...{
-      request,
-      ...identity,
-      tier: 'free',
-      dialect: 'openai',
-      method: 'POST',
-      path: '/v1/chat/completions',
-    },
-    ...{ model: 'm', stream: true, address: '127.0.0.1', promptChars: 10, promptEstimate: 3, reserved: 259 },
+    request,
+    ...identity,
+    tier: 'free',
+    dialect: 'openai',
+    method: 'POST',
+    path: '/v1/chat/completions',
+    model: 'm',
+    stream: true,
+    address: '127.0.0.1',
+    promptChars: 10,
+    promptEstimate: 3,
+    reserved: 259,
   }
 }
 
@@ -138,8 +148,17 @@ export function settled(identity: Identity, request: string, total: number, time
   return make(
     TokensSettled,
     {
-      ...{ request, ...identity, tier: 'free', refillRate: 100, model: 'm', upstream: 'sim' },
-      ...{ usage: { input: 0, output: total }, total, reserved: 259, progressed: 0, source: 'reported' },
+      request,
+      ...identity,
+      tier: 'free',
+      refillRate: 100,
+      model: 'm',
+      upstream: 'sim',
+      usage: { input: 0, output: total },
+      total,
+      reserved: 259,
+      progressed: 0,
+      source: 'reported',
     },
     { timeMs },
   )
@@ -147,14 +166,17 @@ export function settled(identity: Identity, request: string, total: number, time
 
 export function incidentRow(n: number, openedAtMs: number): NewRow<'incidents'> {
   return {
-    ...{ id: `inc_0000000${n}`, user_id: 'u1', key_id: 'k1', rule: 'context_flood', severity: 'high' },
-    ...{
-      state: n === 1 ? 'opened' : 'closed',
-      explanation: `incident ${n}`,
-      action: 'throttled',
-      sequence: n,
-    },
-    ...{ numbers: '{"tokens": 812}', evidence: '[{"stream": "TOKENS", "sequence": 3}]' },
+    id: `inc_0000000${n}`,
+    user_id: 'u1',
+    key_id: 'k1',
+    rule: 'context_flood',
+    severity: 'high',
+    state: n === 1 ? 'opened' : 'closed',
+    explanation: `incident ${n}`,
+    action: 'throttled',
+    sequence: n,
+    numbers: '{"tokens": 812}',
+    evidence: '[{"stream": "TOKENS", "sequence": 3}]',
     opened_at: new Date(openedAtMs),
   }
 }

@@ -17,8 +17,13 @@ describe('tools about throttles', () => {
   after(() => bench[Symbol.asyncDispose]())
 
   const throttle = (until: number): Throttle => ({
-    ...{ capacity: 100, refillRate: 10, imposedAt: Date.now(), until, reason: 'too many tokens' },
-    ...{ rule: 'context_flood', actor: 'guard' },
+    capacity: 100,
+    refillRate: 10,
+    imposedAt: Date.now(),
+    until,
+    reason: 'too many tokens',
+    rule: 'context_flood',
+    actor: 'guard',
   })
 
   async function facts(stream: string): Promise<LoggedEvent[]> {

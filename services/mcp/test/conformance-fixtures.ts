@@ -283,7 +283,8 @@ function addResources(mcp: McpServer): void {
       contents: [{ uri, ...content }],
     }))
   add('static text', 'test://static-text', {
-    ...{ mimeType: 'text/plain', text: 'This is the content of the static text resource.' },
+    mimeType: 'text/plain',
+    text: 'This is the content of the static text resource.',
   })
   add('static binary', 'test://static-binary', { mimeType: 'image/png', blob: PNG })
   add('watched', 'test://watched-resource', { mimeType: 'text/plain', text: 'Watch me.' })

@@ -110,7 +110,9 @@ function scenariosOf(output: string): Scenario[] {
   return Array.from(
     scored.matchAll(/^[✓✗] (\S+): (\d+) passed, (\d+) failed/gm),
     ([, name = '', passed, failed]) => ({
-      ...{ name, passed: Number(passed), failed: Number(failed) },
+      name,
+      passed: Number(passed),
+      failed: Number(failed),
       isRequired: !others.has(name),
     }),
   )

@@ -34,7 +34,11 @@ async function startBench(more: Record<string, string> = {}) {
   const env = { DATABASE_URL: postgres.url, NATS_URL: nats.url, PROJECTION_RETRY_MAX: '200ms', ...more }
   const owned = stack.move()
   return {
-    ...{ postgres, link, db, env, config: readConfig(env, readProjectionConfig) },
+    postgres,
+    link,
+    db,
+    env,
+    config: readConfig(env, readProjectionConfig),
     async publish(events: readonly OutgoingEvent[]) {
       await using publisher = new EventPublisher(link)
       for (const event of events) publisher.append(event)

@@ -48,7 +48,9 @@ export async function startProjection(
 
   const db = stack.use(
     openDatabase(config.databaseUrl, {
-      ...{ max: 2, applicationName: 'projection', statementTimeoutMs: config.statementTimeoutMs },
+      max: 2,
+      applicationName: 'projection',
+      statementTimeoutMs: config.statementTimeoutMs,
       // A lost commit takes its rows and its position together, and both come again from the log.
       asynchronousCommit: true,
       onConnectionError: error => log.warn({ err: error }, 'Postgres connection broke'),

@@ -13,8 +13,14 @@ export const identity = { user: 'ann', key: 'k1' }
 export const common = { request: 'request_1', ...identity, model: 'phi' }
 export const asked = { method: 'POST', path: '/v1/x', address: '::1' }
 export const admitted = make(RequestAdmitted, {
-  ...{ ...common, ...asked, tier: 'free', dialect: 'openai', stream: false },
-  ...{ promptChars: 40, promptEstimate: 10, reserved: 60 },
+  ...common,
+  ...asked,
+  tier: 'free',
+  dialect: 'openai',
+  stream: false,
+  promptChars: 40,
+  promptEstimate: 10,
+  reserved: 60,
 })
 
 export function entryOf({ event }: OutgoingEvent): LogEntry {

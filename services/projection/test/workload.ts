@@ -77,8 +77,13 @@ export function refusals(count: number): OutgoingEvent[] {
   )
   return Array.from({ length: count }, (_, i) =>
     make(KeyRejected, {
-      ...{ user: 'anonymous', key: `stranger-${i}`, request: `req_stranger_${i}`, address: '192.0.2.1' },
-      ...{ reason: 'unknown' as const, count: i + 1, windowMs: 1_000 },
+      user: 'anonymous',
+      key: `stranger-${i}`,
+      request: `req_stranger_${i}`,
+      address: '192.0.2.1',
+      reason: 'unknown' as const,
+      count: i + 1,
+      windowMs: 1_000,
     }),
   )
 }
@@ -116,15 +121,15 @@ function addRequest(add: Add, request: string, identity: Identity, atMs: number,
   add(
     RequestAdmitted,
     {
-      ...{
-        ...common,
-        ...asked,
-        tier: about.tier,
-        dialect: 'openai',
-        stream: true,
-        agent: 'openai-python/1.99',
-      },
-      ...{ promptChars: prompt * 4, promptEstimate: prompt, reserved },
+      ...common,
+      ...asked,
+      tier: about.tier,
+      dialect: 'openai',
+      stream: true,
+      agent: 'openai-python/1.99',
+      promptChars: prompt * 4,
+      promptEstimate: prompt,
+      reserved,
     },
     { timeMs: atMs },
   )
@@ -169,9 +174,17 @@ function addLoginFailure(add: Add, i: number): void {
 
 function addBudgetCrossing(add: Add, identity: Identity, i: number, atMs: number): void {
   add(BudgetCrossed, {
-    ...{ ...identity, request: requestId(atMs, i), budget: 'monthly', each: 'user', holder: identity.user },
-    ...{ period: 'month', periodStart: Date.UTC(2026, 10), level: i % 2 === 0 ? 'soft' : 'hard' },
-    ...{ unit: 'usd', limit: 12.5, used: 12.5 + i / 8 },
+    ...identity,
+    request: requestId(atMs, i),
+    budget: 'monthly',
+    each: 'user',
+    holder: identity.user,
+    period: 'month',
+    periodStart: Date.UTC(2026, 10),
+    level: i % 2 === 0 ? 'soft' : 'hard',
+    unit: 'usd',
+    limit: 12.5,
+    used: 12.5 + i / 8,
   })
 }
 
@@ -181,31 +194,35 @@ function addIncident(add: Add, identity: Identity, i: number, atMs: number): voi
   const evidence = [{ stream: 'TOKENS', sequence: i + 1 }]
   const until = atMs + 60_000
   add(ThrottleImposed, {
-    ...{
-      ...identity,
-      capacity: 100,
-      refillRate: 10,
-      until,
-      reason: 'token drain',
-      rule,
-      actor: 'guard',
-      incident,
-      endStreams: i % 2 === 1,
-    },
+    ...identity,
+    capacity: 100,
+    refillRate: 10,
+    until,
+    reason: 'token drain',
+    rule,
+    actor: 'guard',
+    incident,
+    endStreams: i % 2 === 1,
   })
   add(IncidentOpened, {
-    ...{ incident, ...identity, rule, severity: 'high', explanation: 'burnt 900 tokens in 2 s' },
-    ...{ numbers: { tokens: 900, windowMs: 2_000 }, evidence, action: 'throttled', until },
+    incident,
+    ...identity,
+    rule,
+    severity: 'high',
+    explanation: 'burnt 900 tokens in 2 s',
+    numbers: { tokens: 900, windowMs: 2_000 },
+    evidence,
+    action: 'throttled',
+    until,
   })
   const report = {
-    ...{
-      verdict: 'abuse' as const,
-      confidence: 0.75,
-      severity: 'high' as const,
-      summary: 's',
-      likelyCause: 'c',
-    },
-    ...{ recommendedAction: 'a', evidence },
+    verdict: 'abuse' as const,
+    confidence: 0.75,
+    severity: 'high' as const,
+    summary: 's',
+    likelyCause: 'c',
+    recommendedAction: 'a',
+    evidence,
   }
   add(IncidentReported, { incident, source: 'facts', report }, { timeMs: atMs + 5 })
   const joined = { incident, ...identity, rule, into: 'inc_000000000000', findings: 2 + i }

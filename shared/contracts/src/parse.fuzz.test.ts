@@ -12,9 +12,18 @@ const make = eventMaker(
   () => 1_700_000_000_000,
 )
 const { event } = make(TokensSettled, {
-  ...{ request: 'req_00000001', user: 'u1', key: 'k1', tier: 'free', refillRate: 100 },
-  ...{ model: 'm', upstream: 'sim', usage: { input: 3, output: 4 }, total: 7 },
-  ...{ reserved: 300, progressed: 0, source: 'reported' as const },
+  request: 'req_00000001',
+  user: 'u1',
+  key: 'k1',
+  tier: 'free',
+  refillRate: 100,
+  model: 'm',
+  upstream: 'sim',
+  usage: { input: 3, output: 4 },
+  total: 7,
+  reserved: 300,
+  progressed: 0,
+  source: 'reported' as const,
 })
 const whole = Buffer.from(encodeEvent(event))
 

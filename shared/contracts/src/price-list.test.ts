@@ -6,12 +6,28 @@ import { type Price, PriceList } from './state.ts'
 import { addUsage, toolCalls } from './usage.ts'
 
 const usage = {
-  ...{ input: 1_000, cachedInput: 400, cacheWrite5m: 200, cacheWrite1h: 100, output: 500, reasoning: 300 },
-  ...{ audioInput: 50, audioOutput: 80, images: 2, tools: { webSearch: 3, fileSearch: 1 } },
+  input: 1_000,
+  cachedInput: 400,
+  cacheWrite5m: 200,
+  cacheWrite1h: 100,
+  output: 500,
+  reasoning: 300,
+  audioInput: 50,
+  audioOutput: 80,
+  images: 2,
+  tools: { webSearch: 3, fileSearch: 1 },
 }
 const price: Price = {
-  ...{ input: 3, output: 15, cachedInput: 0.3, cacheWrite5m: 3.75, cacheWrite1h: 6, reasoning: 20 },
-  ...{ audioInput: 10, audioOutput: 40, images: 0.04, tools: { webSearch: 0.01 } },
+  input: 3,
+  output: 15,
+  cachedInput: 0.3,
+  cacheWrite5m: 3.75,
+  cacheWrite1h: 6,
+  reasoning: 20,
+  audioInput: 10,
+  audioOutput: 40,
+  images: 0.04,
+  tools: { webSearch: 0.01 },
 }
 
 it('a price list remembers a bounded number of names of models', () => {

@@ -112,13 +112,27 @@ function decisionOf(
     : {
         capacity: action.kind === 'block' ? 0 : (action.capacity ?? policy.penalty.capacity),
         refillRate: action.kind === 'block' ? 0 : (action.refillRate ?? policy.penalty.refillRate),
-        ...{ imposedAt: atMs, until: untilMs, reason: explanation.slice(0, MAX_REASON_CHARS), rule },
+        imposedAt: atMs,
+        until: untilMs,
+        reason: explanation.slice(0, MAX_REASON_CHARS),
+        rule,
         ...(endStreams === undefined ? {} : { endStreams }),
-        ...{ actor: GUARD_ACTOR, incident: about.incident },
+        actor: GUARD_ACTOR,
+        incident: about.incident,
       }
   return {
-    ...{ ...finding, explanation, numbers, ...about, identity, rule, stream, sequence, atMs },
-    ...{ action: isObserved ? 'observe' : action.kind, untilMs, throttle },
+    ...finding,
+    explanation,
+    numbers,
+    ...about,
+    identity,
+    rule,
+    stream,
+    sequence,
+    atMs,
+    action: isObserved ? 'observe' : action.kind,
+    untilMs,
+    throttle,
   }
 }
 

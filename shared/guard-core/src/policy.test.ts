@@ -55,7 +55,10 @@ describe('an action', () => {
     assert.deepEqual(
       { capacity, refillRate, until, endStreams },
       {
-        ...{ capacity: 7, refillRate: 10, until: T0 + 5_000, endStreams: true },
+        capacity: 7,
+        refillRate: 10,
+        until: T0 + 5_000,
+        endStreams: true,
       },
     )
   })

@@ -46,7 +46,9 @@ export type GuardState = readonly RuleState[]
 /** @param maxKeys what one rule remembers at the most */
 export function emptyState(rules: readonly Rule[], maxKeys: number): GuardState {
   return rules.map(rule => ({
-    ...{ rule, memories: new Memories(maxKeys), standings: new Memories<Standing>(maxKeys) },
+    rule,
+    memories: new Memories(maxKeys),
+    standings: new Memories<Standing>(maxKeys),
     campaign: undefined,
   }))
 }

@@ -66,9 +66,18 @@ export class Log {
 
   admitted(atMs: number, identity = ada, more: Partial<DataOf<typeof RequestAdmitted>> = {}) {
     return this.#append(atMs, RequestAdmitted, {
-      ...{ request: `req_${String(this.facts.length).padStart(8, '0')}`, ...identity, tier: 'free' },
-      ...{ dialect: 'openai' as const, method: 'POST', path: '/v1/chat/completions', model: 'test' },
-      ...{ stream: false, address: '10.0.0.1', promptChars: 40, promptEstimate: 10, reserved: 20 },
+      request: `req_${String(this.facts.length).padStart(8, '0')}`,
+      ...identity,
+      tier: 'free',
+      dialect: 'openai' as const,
+      method: 'POST',
+      path: '/v1/chat/completions',
+      model: 'test',
+      stream: false,
+      address: '10.0.0.1',
+      promptChars: 40,
+      promptEstimate: 10,
+      reserved: 20,
       ...more,
     })
   }
@@ -86,14 +95,25 @@ export class Log {
     count = 1,
   ) {
     return this.#append(atMs, RequestRefused, {
-      ...{ request: 'req_00000001', ...identity, method: 'POST', path: '/v1/chat/completions', model },
-      ...{ address: '10.0.0.1', reason, status: 400, count, windowMs: 0 },
+      request: 'req_00000001',
+      ...identity,
+      method: 'POST',
+      path: '/v1/chat/completions',
+      model,
+      address: '10.0.0.1',
+      reason,
+      status: 400,
+      count,
+      windowMs: 0,
     })
   }
 
   loginFailed(atMs: number, account: number, address = '10.0.0.1', user = `user${account}`) {
     return this.#append(atMs, LoginFailed, {
-      ...{ user, key: 'portal', account: account.toString(16).padStart(2, '0').padEnd(32, '0'), address },
+      user,
+      key: 'portal',
+      account: account.toString(16).padStart(2, '0').padEnd(32, '0'),
+      address,
       reason: 'wrong_credentials' as const,
     })
   }

@@ -87,8 +87,14 @@ export const tokenDrain: Rule<Drain> = {
         `median of the ${activeWindows} active windows before: a robust z-score of ${z}, and the policy allows ` +
         `${deviations}, which is ${Math.round(present.limit ?? 0)} tokens.`,
       numbers: {
-        ...{ burntTokens: present.tokens, baselineTokens: usual, zScore: z, deviations, minTokens },
-        ...{ limitTokens: Math.round(present.limit ?? 0), activeWindows, windowMs },
+        burntTokens: present.tokens,
+        baselineTokens: usual,
+        zScore: z,
+        deviations,
+        minTokens,
+        limitTokens: Math.round(present.limit ?? 0),
+        activeWindows,
+        windowMs,
       },
       evidence: sequencesOf(present.largest)
         .slice(0, MAX_EVIDENCE)

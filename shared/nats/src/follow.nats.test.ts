@@ -63,7 +63,9 @@ describe('follow', () => {
     await using _following = follow(
       bench.link,
       {
-        ...{ name: 't', stream: 'TOKENS', from: 'first' as const },
+        name: 't',
+        stream: 'TOKENS',
+        from: 'first' as const,
         onAnew: () => {
           seen.push('anew')
         },

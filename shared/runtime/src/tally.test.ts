@@ -9,7 +9,10 @@ const VALUES = [0, 0.05, 0.1, 0.100001, 1, 5, 10, 11, 1e9]
 it('shows a distribution exactly as the library would', async () => {
   const theirs = new Registry()
   const histogram = new Histogram({
-    ...{ name: 'took_seconds', help: 'How long.', buckets: BOUNDS, labelNames: ['kind'] },
+    name: 'took_seconds',
+    help: 'How long.',
+    buckets: BOUNDS,
+    labelNames: ['kind'],
     registers: [theirs],
   })
   const ours = new Registry()

@@ -96,7 +96,9 @@ const slowRead = (crowd: number): Attack => ({
       socket.once('secureConnect', () =>
         socket.write(
           bytesOf(target, 'gateway', {
-            ...{ method: 'POST', path: ENDLESS, body: '{"model":"m"}' },
+            method: 'POST',
+            path: ENDLESS,
+            body: '{"model":"m"}',
             headers: ['Content-Type: application/json'],
           }),
         ),

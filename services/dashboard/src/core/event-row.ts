@@ -32,19 +32,30 @@ export function rowOf(fact: StoredFact | Unreadable): EventRow {
     const place = parseSubject(fact.subject)
     const identity = place && 'user' in place ? `${place.user}.${place.key}` : null
     return {
-      ...{ stream, sequence, at, fact: place ? `${place.stream}.${place.fact}` : fact.subject, identity },
-      ...{ request: null, incident: null, note: fact.reason.slice(0, MAX_TEXT), readable: false },
+      stream,
+      sequence,
+      at,
+      fact: place ? `${place.stream}.${place.fact}` : fact.subject,
+      identity,
+      request: null,
+      incident: null,
+      note: fact.reason.slice(0, MAX_TEXT),
+      readable: false,
     }
   }
   const { event } = fact
   const data: Readonly<Record<string, unknown>> = event.data
   const { user, key, request, incident } = data
   return {
-    ...{ stream, sequence, at, fact: event.type.slice('fluxgate.'.length) },
+    stream,
+    sequence,
+    at,
+    fact: event.type.slice('fluxgate.'.length),
     identity: typeof user === 'string' && typeof key === 'string' ? `${user}.${key}` : null,
     request: typeof request === 'string' ? request : null,
     incident: typeof incident === 'string' ? incident : null,
-    ...{ note: noteOf(data), readable: true },
+    note: noteOf(data),
+    readable: true,
   }
 }
 

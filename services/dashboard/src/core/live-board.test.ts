@@ -46,8 +46,14 @@ function events() {
         .event,
     settled: (request: string, total: number, progressed: number) =>
       make(TokensSettled, {
-        ...{ request, ...counted, upstream: 'up', usage: { input: 1, output: total - 1 }, total },
-        ...{ reserved: 10, progressed, source: 'reported' },
+        request,
+        ...counted,
+        upstream: 'up',
+        usage: { input: 1, output: total - 1 },
+        total,
+        reserved: 10,
+        progressed,
+        source: 'reported',
       }).event,
   }
 }

@@ -6,11 +6,24 @@ import type { LiveFrameName, LiveFrames, Tick } from './wire.ts'
 
 const T = Date.UTC(2026, 10, 23, 6)
 const LIMITS = {
-  ...{ historyMs: 600_000, maxActiveMs: 600_000, maxActive: 100, maxAgeMs: 600_000, maxFrames: 1_000 },
-  ...{ freshMs: 300_000, maxClients: 3, maxClientBytes: 2_000, retryMs: 500 },
+  historyMs: 600_000,
+  maxActiveMs: 600_000,
+  maxActive: 100,
+  maxAgeMs: 600_000,
+  maxFrames: 1_000,
+  freshMs: 300_000,
+  maxClients: 3,
+  maxClientBytes: 2_000,
+  retryMs: 500,
 }
 const throttle = (until: number): Throttle => ({
-  ...{ capacity: 1, refillRate: 1, imposedAt: T, until, reason: 'r', rule: 'manual', actor: 'admin' },
+  capacity: 1,
+  refillRate: 1,
+  imposedAt: T,
+  until,
+  reason: 'r',
+  rule: 'manual',
+  actor: 'admin',
 })
 
 interface Received {
@@ -66,8 +79,17 @@ const make = eventMaker(
 )
 const refusal = () =>
   make(RequestRefused, {
-    ...{ request: 'request_1', user: 'u', key: 'k', method: 'POST', path: '/', model: 'm', address: '' },
-    ...{ reason: 'throttled', status: 429, count: 1, windowMs: 0 },
+    request: 'request_1',
+    user: 'u',
+    key: 'k',
+    method: 'POST',
+    path: '/',
+    model: 'm',
+    address: '',
+    reason: 'throttled',
+    status: 429,
+    count: 1,
+    windowMs: 0,
   }).event
 
 function hubWithPast(seconds: number, onFault: (error: unknown) => void = assert.ifError): LiveHub {

@@ -20,16 +20,28 @@ const make = eventMaker(
 )
 const ID = 'inc_00000001'
 const report: IncidentReport = {
-  ...{ verdict: 'abuse', confidence: 0.9, severity: 'high', summary: 's', likelyCause: 'c' },
-  ...{ recommendedAction: 'a', evidence: [] },
+  verdict: 'abuse',
+  confidence: 0.9,
+  severity: 'high',
+  summary: 's',
+  likelyCause: 'c',
+  recommendedAction: 'a',
+  evidence: [],
 }
 
 const opened = (incident: string, timeMs = T) =>
   make(
     IncidentOpened,
     {
-      ...{ incident, user: 'u', key: 'k', rule: 'context_flood', severity: 'high', explanation: 'e' },
-      ...{ numbers: { tokens: 5 }, evidence: [{ stream: 'TOKENS', sequence: 3 }], action: 'throttled' },
+      incident,
+      user: 'u',
+      key: 'k',
+      rule: 'context_flood',
+      severity: 'high',
+      explanation: 'e',
+      numbers: { tokens: 5 },
+      evidence: [{ stream: 'TOKENS', sequence: 3 }],
+      action: 'throttled',
     },
     { timeMs },
   ).event
@@ -38,8 +50,12 @@ const reported = (source: 'facts' | 'model', summary: string) =>
 const acknowledged = () => make(IncidentAcknowledged, { incident: ID, actor: 'operator:o', note: 'n' }).event
 const joined = (findings: number) =>
   make(IncidentJoined, {
-    ...{ incident: `inc_1${String(findings).padStart(7, '0')}`, user: 'u', key: 'k' },
-    ...{ rule: 'context_flood', into: ID, findings },
+    incident: `inc_1${String(findings).padStart(7, '0')}`,
+    user: 'u',
+    key: 'k',
+    rule: 'context_flood',
+    into: ID,
+    findings,
   }).event
 const closed = () => make(IncidentClosed, { incident: ID, actor: 'operator:o', reason: 'over' }).event
 

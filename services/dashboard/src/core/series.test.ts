@@ -4,8 +4,16 @@ import { columnsOf, mergeTicks, peakOf, ratesOver } from './series.ts'
 import type { Tick } from './wire.ts'
 
 const tick = (second: number, figures: Partial<Tick> = {}): Tick => ({
-  ...{ at: second * 1_000, admitted: 0, refused: 0, completed: 0, failed: 0, interrupted: 0 },
-  ...{ tokens: 0, active: 0, nodes: {}, ...figures },
+  at: second * 1_000,
+  admitted: 0,
+  refused: 0,
+  completed: 0,
+  failed: 0,
+  interrupted: 0,
+  tokens: 0,
+  active: 0,
+  nodes: {},
+  ...figures,
 })
 const seconds = (ticks: readonly Tick[]) => ticks.map(each => each.at / 1_000)
 

@@ -5,12 +5,26 @@ import { timelineOf } from './timeline.ts'
 const nothing = { auth: [], throttles: [], incidents: [], budgets: [] }
 const auth = { actor: null, address: null, reason: null, detail: {} }
 const throttle = {
-  ...{ id: 't1', rule: 'contextFlood', reason: 'too much', actor: 'guard', incidentId: 'inc_1' },
-  ...{ state: 'pardoned', imposedAt: 10, endedAt: 30, endedBy: 'operator:u_o', endReason: 'known job' },
+  id: 't1',
+  rule: 'contextFlood',
+  reason: 'too much',
+  actor: 'guard',
+  incidentId: 'inc_1',
+  state: 'pardoned',
+  imposedAt: 10,
+  endedAt: 30,
+  endedBy: 'operator:u_o',
+  endReason: 'known job',
 }
 const incident = {
-  ...{ id: 'inc_1', rule: 'contextFlood', explanation: 'e', openedAt: 9, joinedInto: null },
-  ...{ closedAt: null, closedBy: null, closeReason: null },
+  id: 'inc_1',
+  rule: 'contextFlood',
+  explanation: 'e',
+  openedAt: 9,
+  joinedInto: null,
+  closedAt: null,
+  closedBy: null,
+  closeReason: null,
 }
 
 it('tells what happened, the newest first, and who did it', () => {

@@ -141,8 +141,13 @@ function searchOf({ streams, fact, identity, text, from, to }: SearchQuery): Eve
   const [user, key] = identity?.split('.') ?? []
   const named = streams?.split(',') ?? ALL
   return {
-    ...{ streams: ALL.filter(stream => named.includes(stream)), fact, user, key },
-    ...{ text: text === '' ? undefined : text, fromMs: from, toMs: to },
+    streams: ALL.filter(stream => named.includes(stream)),
+    fact,
+    user,
+    key,
+    text: text === '' ? undefined : text,
+    fromMs: from,
+    toMs: to,
   }
 }
 

@@ -21,7 +21,11 @@ describe('a live page', () => {
     const app = fastify()
     await app.register(cookie)
     const parts = {
-      ...{ hub, nowMs: Date.now, heartbeatMs: 60_000, sessionCheckMs: 60_000, cookieName: 'session' },
+      hub,
+      nowMs: Date.now,
+      heartbeatMs: 60_000,
+      sessionCheckMs: 60_000,
+      cookieName: 'session',
       admit: async () => ({ user: 'boss', role: 'operator' }),
     } as unknown as LiveParts
     await app.register(async scope => openLive(scope, parts))

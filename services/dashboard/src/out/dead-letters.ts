@@ -80,7 +80,11 @@ function claimOf(make: EventMaker, letter: DeadLetterView, actor: string, reason
   return make(
     LetterReplayed,
     {
-      ...{ user: 'all', key: `dl_${letter.sequence}`, actor, reason, event: letter.event ?? '' },
+      user: 'all',
+      key: `dl_${letter.sequence}`,
+      actor,
+      reason,
+      event: letter.event ?? '',
       letter: { stream: DEADLETTER_STREAM, sequence: letter.sequence },
       original: { stream: letter.stream, sequence: letter.original },
     },
@@ -121,9 +125,17 @@ async function viewAt(
   const [stream, original] = [header('stream'), Number(header('sequence'))]
   const text = decoder.decode(stored.data)
   const letter = {
-    ...{ sequence, at: stored.time.getTime(), reason: header('reason'), consumer: header('consumer') },
-    ...{ stream, original, subject: header('subject'), body: text.slice(0, SHOWN_CHARS) },
-    ...{ bytes: stored.data.length, event: await eventIdOf(link, stream, original, text), replayed: null },
+    sequence,
+    at: stored.time.getTime(),
+    reason: header('reason'),
+    consumer: header('consumer'),
+    stream,
+    original,
+    subject: header('subject'),
+    body: text.slice(0, SHOWN_CHARS),
+    bytes: stored.data.length,
+    event: await eventIdOf(link, stream, original, text),
+    replayed: null,
   }
   const claim = await replayOf(link, claimOf(make, letter, 'nobody', '').subject)
   const isDone = claim !== null && letter.event !== null && (await isBack(link, letter, letter.event))

@@ -89,7 +89,9 @@ async function events(
   const query = { filter, range: { fromMs, toMs }, order, after, limit, maxScanned, maxMs }
   const { items, next, scanned, reachedMs } = await eventPage(link, query, signal)
   return {
-    ...{ items: items.map(rowOf), next: next === undefined ? null : cursorOf(next), scanned },
+    items: items.map(rowOf),
+    next: next === undefined ? null : cursorOf(next),
+    scanned,
     reachedAt: reachedMs,
     head: cursorOf(new Map(kept.map(({ stream, lastSequence }) => [stream, lastSequence]))),
     held: kept
@@ -136,7 +138,7 @@ async function unreadableAt(
   if (!message) return undefined
   const { subject, time, data } = message
   const reason = 'not an event that this version can read'
-  const row = rowOf({ ...{ stream: name, sequence, storedAtMs: time.getTime(), subject }, reason })
+  const row = rowOf({ stream: name, sequence, storedAtMs: time.getTime(), subject, reason })
   return {
     ...row,
     subject,
@@ -178,15 +180,15 @@ async function trace(
   const rows = steps.map(step => ({ ...rowOf(step), ...timesOf(step) }))
   const owner = rows.find(each => each.identity !== null)?.identity ?? null
   return {
-    ...{
-      request,
-      identity: owner,
-      names: await namesOfText(db, owner),
-      steps: rows,
-      startedAt: startMs,
-      bars,
-    },
-    ...{ missing: missingOf(items), projected, cut },
+    request,
+    identity: owner,
+    names: await namesOfText(db, owner),
+    steps: rows,
+    startedAt: startMs,
+    bars,
+    missing: missingOf(items),
+    projected,
+    cut,
   }
 }
 
@@ -220,14 +222,22 @@ function stateView(
   rows: number,
 ): StateView {
   return {
-    ...{ at: atMs, totals, identities },
-    ...{ buckets: buckets.slice(0, rows), bucketCount: buckets.length },
+    at: atMs,
+    totals,
+    identities,
+    buckets: buckets.slice(0, rows),
+    bucketCount: buckets.length,
     throttles: throttles
       .slice(0, rows)
       .map(({ reason: _, incident, ...throttle }) => ({ ...throttle, incident: incident ?? null })),
     throttleCount: throttles.length,
     incidents: incidents.slice(0, rows).map(({ incident, identity, rule, severity, openedAtMs, state }) => ({
-      ...{ incident, identity, rule, severity, openedAtMs, state },
+      incident,
+      identity,
+      rule,
+      severity,
+      openedAtMs,
+      state,
     })),
     incidentCount: incidents.length,
   }
@@ -260,8 +270,13 @@ function whatIfView(
       ? rows
       : [...rows].sort((a, b) => sameness(a) - sameness(b)).slice(0, forensicsRows)
   return {
-    ...{ from: Number.isFinite(fromMs) ? fromMs : toMs, to: toMs, rows: shown, rowCount: rows.length },
-    ...{ counts, throttled, facts: [...facts.values()].reduce((sum, count) => sum + count, 0) },
+    from: Number.isFinite(fromMs) ? fromMs : toMs,
+    to: toMs,
+    rows: shown,
+    rowCount: rows.length,
+    counts,
+    throttled,
+    facts: [...facts.values()].reduce((sum, count) => sum + count, 0),
     dropped: droppedOf(kept, fromMs),
   }
 }
@@ -291,10 +306,22 @@ function verdictView(found: Verdict, rows: number, maxOffenders: number): Verdic
     .map(([identity, sums]) => ({ identity, sums }))
     .sort((a, b) => b.sums.admitted + b.sums.refused - a.sums.admitted - a.sums.refused)
   return {
-    ...{ holds, from, to, facts, whole, endedOfBefore, identityCount: identities.size },
-    ...{ identities: busiest.slice(0, rows), projected: found.projected ?? null, offences },
+    holds,
+    from,
+    to,
+    facts,
+    whole,
+    endedOfBefore,
+    identityCount: identities.size,
+    identities: busiest.slice(0, rows),
+    projected: found.projected ?? null,
+    offences,
     offenders: offenders.slice(0, maxOffenders).map(({ offence, detail, identity, request, places }) => ({
-      ...{ offence, detail, identity: identity ?? null, request: request ?? null, places },
+      offence,
+      detail,
+      identity: identity ?? null,
+      request: request ?? null,
+      places,
     })),
     dropped: found.dropped.map(droppedPart),
   }

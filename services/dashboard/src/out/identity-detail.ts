@@ -54,7 +54,12 @@ export async function identityDetail(
     limit,
   )
   return {
-    ...{ identity: `${user}.${key}`, user, key, account: account ?? null, keys, timeline },
+    identity: `${user}.${key}`,
+    user,
+    key,
+    account: account ?? null,
+    keys,
+    timeline,
     usage: await usageView(db, { user, key }, range, nowMs(), limits),
     names: await namesOf(db, [{ userId: user, keyId: key }]),
   }

@@ -62,17 +62,21 @@ export function openPeople(tools: PeopleTools): People {
 
     create: (order, { tier, role }) =>
       ordered(order, { order: 'create_user', wanted: `${role}, ${tier}` }, 'POST', '/admin/users', {
-        ...{ user_id: order.user, tier, role },
+        user_id: order.user,
+        tier,
+        role,
       }),
 
     setTier: (order, tier) =>
       ordered(order, { order: 'set_tier', wanted: tier }, 'POST', '/admin/tier', {
-        ...{ user_id: order.user, tier },
+        user_id: order.user,
+        tier,
       }),
 
     setRole: (order, role) =>
       ordered(order, { order: 'set_role', wanted: role }, 'POST', '/admin/role', {
-        ...{ user_id: order.user, role },
+        user_id: order.user,
+        role,
       }),
 
     setDisabled: (order, isDisabled) => {
@@ -83,7 +87,8 @@ export function openPeople(tools: PeopleTools): People {
 
     createKey: (order, { name, expiresInDays }) =>
       ordered<MadeKey>(order, { order: 'create_key', wanted: name }, 'POST', '/admin/keys/generate', {
-        ...{ user_id: order.user, name },
+        user_id: order.user,
+        name,
         ...(expiresInDays === undefined ? {} : { expires_in_days: expiresInDays }),
       }),
 

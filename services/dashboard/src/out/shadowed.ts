@@ -29,8 +29,14 @@ export async function shadowPage(
       const { user, key, rule, severity, explanation, action, until, incident } = event.data
       wouldBe.set(event.id, incident)
       found.push({
-        ...{ id: event.id, at: Date.parse(event.time), identity: `${user}.${key}` },
-        ...{ rule, severity, explanation, action, until },
+        id: event.id,
+        at: Date.parse(event.time),
+        identity: `${user}.${key}`,
+        rule,
+        severity,
+        explanation,
+        action,
+        until,
       })
       if (found.length <= maxRows) continue
       dropped = true

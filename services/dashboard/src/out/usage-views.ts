@@ -75,10 +75,15 @@ export async function metricsView(
     }),
   ])
   return {
-    ...{ range, span: now, bucket, steps: stepsOf(now, bucket, points) },
+    range,
+    span: now,
+    bucket,
+    steps: stepsOf(now, bucket, points),
     latencySteps: latencySteps.map(({ at, ...rest }) => ({ at, ...percentilesOf(rest) })),
-    ...{ total: sumOf(total), before: sumOf(totalBefore) },
-    ...{ latency: percentilesOf(latency), latencyBefore: percentilesOf(latencyBefore) },
+    total: sumOf(total),
+    before: sumOf(totalBefore),
+    latency: percentilesOf(latency),
+    latencyBefore: percentilesOf(latencyBefore),
     models: models.map((row, i) => {
       const measured = byModel[i]
       return { model: row.model, ...sumOf(row), latency: measured ? percentilesOf(measured) : null }
@@ -104,8 +109,12 @@ export async function usageView(
     usageByModel(db, { ...scope, ...now, limit: MODELS }),
   ])
   return {
-    ...{ range, span: now, bucket, steps: stepsOf(now, bucket, points) },
-    ...{ total: sumOf(total), before: sumOf(totalBefore) },
+    range,
+    span: now,
+    bucket,
+    steps: stepsOf(now, bucket, points),
+    total: sumOf(total),
+    before: sumOf(totalBefore),
     models: models.map(row => ({ model: row.model, ...sumOf(row) })),
     limits,
   }

@@ -47,7 +47,11 @@ export interface ViewLimits {
 
 /** One answer serves all who look at the same range within this time: the longer the range, the less it changes. */
 const METRICS_AGE_MS: Readonly<Record<RangeName, number>> = {
-  ...{ '5m': 2_000, '1h': 5_000, '24h': 30_000, '7d': 60_000, '30d': 60_000 },
+  '5m': 2_000,
+  '1h': 5_000,
+  '24h': 30_000,
+  '7d': 60_000,
+  '30d': 60_000,
 }
 const TIMELINE_ROWS = 200
 

@@ -14,18 +14,36 @@ export const ADMIN_TOKEN = 'an admin token of a test'
 
 /** What the gateway tells of one upstream that is well, and of one whose circuit is open. */
 const UPSTREAM = {
-  ...{ url: 'http://10.0.0.1:11434', inFlight: 2, maxInFlight: 64, weight: 1, dialects: ['openai'] },
-  ...{ models: null, latencyMs: 41, calls: 1_200, failures: 0, lastError: null, opensInMs: 0 },
+  url: 'http://10.0.0.1:11434',
+  inFlight: 2,
+  maxInFlight: 64,
+  weight: 1,
+  dialects: ['openai'],
+  models: null,
+  latencyMs: 41,
+  calls: 1_200,
+  failures: 0,
+  lastError: null,
+  opensInMs: 0,
 }
 const ROUTING = {
   upstreams: [
     { ...UPSTREAM, name: 'ollama-a', healthy: true, circuit: 'closed' },
     {
-      ...{ ...UPSTREAM, name: 'ollama-b', healthy: false, circuit: 'open', opensInMs: 4_000, failures: 17 },
+      ...UPSTREAM,
+      name: 'ollama-b',
+      healthy: false,
+      circuit: 'open',
+      opensInMs: 4_000,
+      failures: 17,
       lastError: { code: 'ECONNREFUSED', message: 'connection refused', at: Date.now() },
     },
   ],
-  ...{ waiting: 0, retries: 3, fallbacks: 1, retriesSpared: 0, file: null },
+  waiting: 0,
+  retries: 3,
+  fallbacks: 1,
+  retriesSpared: 0,
+  file: null,
 }
 const TIERS = [
   { name: 'free', capacity: 5_000, refill_rate: 100, source: 'default' },

@@ -67,8 +67,12 @@ export async function startGatewayStandIn(
     const issued = await sessions.issue({ id: randomBytes(16).toString('hex'), user: id, role })
     const { id: session, expiresAt } = issued
     await createSession(db, {
-      ...{ id: session, userId: id, createdAt: Date.now(), expiresAt },
-      ...{ address: '127.0.0.1', agent: 'test' },
+      id: session,
+      userId: id,
+      createdAt: Date.now(),
+      expiresAt,
+      address: '127.0.0.1',
+      agent: 'test',
     })
     reply.setHeader('set-cookie', [
       `${SESSION_COOKIE}=${issued.token}; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age=3600`,
@@ -147,7 +151,9 @@ export async function startGatewayStandIn(
   await once(server, 'listening')
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    ...{ seen, model, admin },
+    seen,
+    model,
+    admin,
     get registration() {
       return state.registration
     },

@@ -144,7 +144,10 @@ export async function fanOut(
   const most = Math.max(...counts)
   const sorted = delays.toSorted((a, b) => a - b)
   const figures = {
-    ...{ pages, ticks: most, polls: polls.made, failedPolls: polls.failed },
+    pages,
+    ticks: most,
+    polls: polls.made,
+    failedPolls: polls.failed,
     // One second may be on its way when the counting stops.
     complete: counts.filter(count => count >= most - 1).length,
     delayP50Ms: sorted[Math.floor(sorted.length * 0.5)] ?? Number.NaN,

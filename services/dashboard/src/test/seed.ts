@@ -17,11 +17,13 @@ const USERS = [{ id: DEVELOPER.id, key: KEY, weight: 1 }, ...OTHERS]
 
 const MORE_INCIDENTS = [
   {
-    ...{ rule: 'keySharing', severity: 'medium' as const },
+    rule: 'keySharing',
+    severity: 'medium' as const,
     explanation: 'One key was used from 9 addresses in 1 min, 5 are allowed.',
   },
   {
-    ...{ rule: 'errorProbing', severity: 'low' as const },
+    rule: 'errorProbing',
+    severity: 'low' as const,
     explanation: '41 of 44 calls in 1 min were answered with a client error.',
   },
 ]
@@ -46,7 +48,11 @@ export async function seed(stand: Stand): Promise<void> {
     .insertInto('projection_checkpoints')
     .values(
       ['REQUESTS', 'TOKENS', 'AUTH'].map(stream => ({
-        ...{ projection: 'read-model', version: 1, stream, sequence: 1, updated_at: new Date(now) },
+        projection: 'read-model',
+        version: 1,
+        stream,
+        sequence: 1,
+        updated_at: new Date(now),
       })),
     )
     .execute()
@@ -78,12 +84,14 @@ async function seedUsage({ db, gateway }: Stand, now: number): Promise<void> {
     .insertInto('requests')
     .values(
       Array.from({ length: 300 }, (_, i) => ({
-        ...{ request_id: `request_${String(i).padStart(6, '0')}`, user_id: DEVELOPER.id, key_id: KEY },
-        ...{
-          state: i % 9 === 0 ? ('refused' as const) : ('completed' as const),
-          at: new Date(now - i * 700),
-        },
-        ...{ source: `/gateway/gw-${'ab'[i % 2]}/1`, duration_ms: 200 + (i % 50) * 9, total_tokens: 100 },
+        request_id: `request_${String(i).padStart(6, '0')}`,
+        user_id: DEVELOPER.id,
+        key_id: KEY,
+        state: i % 9 === 0 ? ('refused' as const) : ('completed' as const),
+        at: new Date(now - i * 700),
+        source: `/gateway/gw-${'ab'[i % 2]}/1`,
+        duration_ms: 200 + (i % 50) * 9,
+        total_tokens: 100,
       })),
     )
     .execute()
@@ -100,11 +108,24 @@ function usageRow(user: { id: string; key: string }, model: string, at: number, 
   const [refused, failed] = [Math.round(requests * 0.04), Math.round(requests * 0.006)]
   const tokens = requests * 310
   return {
-    ...{ user_id: user.id, key_id: user.key, model, upstream: 'ollama-a' },
-    ...{ admitted: requests, refused, completed: requests - failed, failed, interrupted: 0 },
-    ...{ settled: requests, prompt_tokens: Math.round(tokens * 0.4), total_tokens: tokens },
-    ...{ completion_tokens: tokens - Math.round(tokens * 0.4), cost_micros: tokens * 2, bytes: tokens * 4 },
-    ...{ duration_ms_sum: requests * 900, first_byte_ms_sum: requests * 200, first_byte_count: requests },
+    user_id: user.id,
+    key_id: user.key,
+    model,
+    upstream: 'ollama-a',
+    admitted: requests,
+    refused,
+    completed: requests - failed,
+    failed,
+    interrupted: 0,
+    settled: requests,
+    prompt_tokens: Math.round(tokens * 0.4),
+    total_tokens: tokens,
+    completion_tokens: tokens - Math.round(tokens * 0.4),
+    cost_micros: tokens * 2,
+    bytes: tokens * 4,
+    duration_ms_sum: requests * 900,
+    first_byte_ms_sum: requests * 200,
+    first_byte_count: requests,
   }
 }
 
@@ -124,15 +145,23 @@ async function seedEvents(stand: Stand, now: number): Promise<void> {
   const { publisher, make, db } = stand
   const about = { user: DEVELOPER.id, key: KEY }
   const finding = {
-    ...{ ...about, rule: 'contextFlood', severity: 'high' as const, numbers: { burntTokens: 8_231 } },
-    ...{ explanation: 'Burnt 8,231 tokens in 2 s, 300 are allowed.', evidence: [] },
+    ...about,
+    rule: 'contextFlood',
+    severity: 'high' as const,
+    numbers: { burntTokens: 8_231 },
+    explanation: 'Burnt 8,231 tokens in 2 s, 300 are allowed.',
+    evidence: [],
   }
   await publisher.publish(make(IncidentOpened, { ...finding, incident: INCIDENT, action: 'throttled' }))
   await publisher.publish(
     make(IncidentReported, {
-      ...{ incident: INCIDENT, source: 'model', model: 'phi4-mini' },
+      incident: INCIDENT,
+      source: 'model',
+      model: 'phi4-mini',
       report: {
-        ...{ verdict: 'misconfiguration', confidence: 0.82, severity: 'high' },
+        verdict: 'misconfiguration',
+        confidence: 0.82,
+        severity: 'high',
         summary:
           'One key sent the same long prompt forty times in a minute, as a retry loop without a pause does.',
         likelyCause: 'A batch job that repeats at once when it is refused.',
@@ -148,8 +177,14 @@ async function seedEvents(stand: Stand, now: number): Promise<void> {
     await publisher.publish(make(IncidentOpened, { ...facts, incident: id, action: 'observed' }))
   }
   await stand.penaltyBox.impose(about, {
-    ...{ capacity: 100, refillRate: 10, imposedAt: now, until: now + 540_000, incident: INCIDENT },
-    ...{ reason: 'Burnt 8,231 tokens in 2 s', rule: 'contextFlood', actor: 'guard' },
+    capacity: 100,
+    refillRate: 10,
+    imposedAt: now,
+    until: now + 540_000,
+    incident: INCIDENT,
+    reason: 'Burnt 8,231 tokens in 2 s',
+    rule: 'contextFlood',
+    actor: 'guard',
   })
   const shadow = { ...finding, incident: 'inc_00000000s2', action: 'throttle' as const, until: now + 60_000 }
   await publisher.publish(make(ThrottleShadowed, shadow))
@@ -162,8 +197,14 @@ async function seedEvents(stand: Stand, now: number): Promise<void> {
     .insertInto('auth_events')
     .values(
       changes.map(([fact, actor, detail], i) => ({
-        ...{ event_id: `event-${i}`, sequence: i + 1, at: new Date(now - (3 - i) * DAY_MS), fact },
-        ...{ user_id: DEVELOPER.id, key_id: 'portal', actor, detail: JSON.stringify(detail) },
+        event_id: `event-${i}`,
+        sequence: i + 1,
+        at: new Date(now - (3 - i) * DAY_MS),
+        fact,
+        user_id: DEVELOPER.id,
+        key_id: 'portal',
+        actor,
+        detail: JSON.stringify(detail),
       })),
     )
     .execute()

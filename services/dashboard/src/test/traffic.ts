@@ -37,11 +37,22 @@ export class Traffic {
     const event =
       decision === 'refused'
         ? make(RequestRefused, {
-            ...{ ...asked, model: 'sim-small', reason: 'throttled', status: 429, count: 1, windowMs: 0 },
+            ...asked,
+            model: 'sim-small',
+            reason: 'throttled',
+            status: 429,
+            count: 1,
+            windowMs: 0,
           })
         : make(RequestAdmitted, {
-            ...{ ...asked, model: 'sim-small', tier: 'free', dialect: 'openai', stream: true },
-            ...{ promptChars: 40, promptEstimate: 10, reserved: 266 },
+            ...asked,
+            model: 'sim-small',
+            tier: 'free',
+            dialect: 'openai',
+            stream: true,
+            promptChars: 40,
+            promptEstimate: 10,
+            reserved: 266,
           })
     this.#publisher.append(event)
     return request
@@ -61,14 +72,26 @@ export class Traffic {
         ? make(RequestCompleted, { ...ended, status: 200, firstByteMs: 80 })
         : outcome === 'failed'
           ? make(RequestFailed, {
-              ...{ ...ended, status: 502, phase: 'response', code: 'upstream', message: 'broken' },
+              ...ended,
+              status: 502,
+              phase: 'response',
+              code: 'upstream',
+              message: 'broken',
             })
           : make(RequestInterrupted, { ...ended, status: 200, by: 'client' })
     this.#publisher.append(event)
     const settled = make(TokensSettled, {
-      ...{ request, ...identity, tier: 'free', refillRate: 100, model: 'sim-small', upstream: 'sim' },
-      ...{ usage: { input: 10, output: Math.max(0, tokens - 10) }, total: tokens, reserved: 266 },
-      ...{ progressed: 0, source: 'reported' },
+      request,
+      ...identity,
+      tier: 'free',
+      refillRate: 100,
+      model: 'sim-small',
+      upstream: 'sim',
+      usage: { input: 10, output: Math.max(0, tokens - 10) },
+      total: tokens,
+      reserved: 266,
+      progressed: 0,
+      source: 'reported',
     })
     this.#publisher.append(settled)
   }

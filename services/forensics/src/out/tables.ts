@@ -9,7 +9,9 @@ const MAX_CONNECTIONS = 1
 /** What the tables hold of the log. Connects with the first question. */
 export function openTables(url: string, requestsKeptMs: number): ProjectedView & AsyncDisposable {
   const db = openDatabase(url, {
-    ...{ max: MAX_CONNECTIONS, applicationName: 'forensics', statementTimeoutMs: 0 },
+    max: MAX_CONNECTIONS,
+    applicationName: 'forensics',
+    statementTimeoutMs: 0,
   })
   const view = settledView(db)
   return {

@@ -6,7 +6,9 @@ import { budgetRefusal } from '../core/budgets/refusal.ts'
 import { KEY, startStand, type TestStand, type Upstream } from './test-stand.ts'
 
 const USAGE = {
-  ...{ prompt_tokens: 100, completion_tokens: 20, total_tokens: 120 },
+  prompt_tokens: 100,
+  completion_tokens: 20,
+  total_tokens: 120,
   prompt_tokens_details: { cached_tokens: 40 },
 }
 const PATHS = { openai: '/v1/chat/completions', anthropic: '/v1/messages', ollama: '/api/chat' }

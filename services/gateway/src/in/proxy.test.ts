@@ -68,8 +68,10 @@ describe('a plain call', () => {
   it('tells in its settlement what came from the prompt cache of the upstream', async () => {
     const openai = { prompt_tokens: 100, completion_tokens: 5, prompt_tokens_details: { cached_tokens: 64 } }
     const anthropic = {
-      ...{ input_tokens: 10, output_tokens: 5 },
-      ...{ cache_read_input_tokens: 64, cache_creation_input_tokens: 26 },
+      input_tokens: 10,
+      output_tokens: 5,
+      cache_read_input_tokens: 64,
+      cache_creation_input_tokens: 26,
     }
     await using stand = await startStand((request, response) => {
       response.setHeader('content-type', 'application/json')

@@ -7,9 +7,20 @@ import { startEdge } from './edge/test/stand.ts'
 import { type NeededParts, readinessOf } from './readiness.ts'
 
 const DOWN: UpstreamStatus = {
-  ...{ name: 'sim', url: 'http://127.0.0.1:1', healthy: false, circuit: 'open', opensInMs: 1_000 },
-  ...{ inFlight: 0, maxInFlight: 1, weight: 1, dialects: ['openai'], models: null, latencyMs: null },
-  ...{ calls: 1, failures: 1, lastError: null },
+  name: 'sim',
+  url: 'http://127.0.0.1:1',
+  healthy: false,
+  circuit: 'open',
+  opensInMs: 1_000,
+  inFlight: 0,
+  maxInFlight: 1,
+  weight: 1,
+  dialects: ['openai'],
+  models: null,
+  latencyMs: null,
+  calls: 1,
+  failures: 1,
+  lastError: null,
 }
 
 /** All that a node needs, though its one model server does not answer. */

@@ -134,8 +134,13 @@ export async function startStand(
     checkEveryMs: 1_000,
   })
   const { refusals, ...refusalLog } = openRefusalLog({
-    ...{ append, make, source: '/gateway/test/1', newId: () => `event-${String(++ids).padStart(12, '0')}` },
-    ...{ logFull: () => overrides.logFull?.() ?? false, nowMs, epochMs: Date.now },
+    append,
+    make,
+    source: '/gateway/test/1',
+    newId: () => `event-${String(++ids).padStart(12, '0')}`,
+    logFull: () => overrides.logFull?.() ?? false,
+    nowMs,
+    epochMs: Date.now,
   })
   const deps: ProxyDeps = {
     exchange: {

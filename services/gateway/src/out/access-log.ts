@@ -17,7 +17,13 @@ export function openAccessLog(log: Pick<Log, 'info'>, nowMs: () => number): Acce
       log.info(
         {
           ...about(call, identity, status, durationMs),
-          ...{ outcome, upstream, firstByteMs, bytes, prompt, completion, error: errorType },
+          outcome,
+          upstream,
+          firstByteMs,
+          bytes,
+          prompt,
+          completion,
+          error: errorType,
         },
         'request',
       )

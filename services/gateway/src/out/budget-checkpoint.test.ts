@@ -18,12 +18,16 @@ const checkpoint: Checkpoint = {
   ledgers: [
     {
       scope: { each: 'key', period: 'day', only: undefined },
-      ...{ position: 12_345, asOfMs: 1_795_000_000_000, complete: true },
+      position: 12_345,
+      asOfMs: 1_795_000_000_000,
+      complete: true,
       periods: [[1_794_960_000_000, rows(3)]],
     },
     {
       scope: { each: 'user', period: 'month', only: 'alice' },
-      ...{ position: 7, asOfMs: 0, complete: false },
+      position: 7,
+      asOfMs: 0,
+      complete: false,
       periods: [],
     },
   ],

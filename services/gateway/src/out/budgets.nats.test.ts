@@ -12,8 +12,11 @@ import { openBudgets } from './budgets.ts'
 
 const log = createLog('gateway', 'silent')
 const LIMITS = {
-  ...{ maxBudgetHolders: 100, maxBudgetHolds: 100, budgetLoadingMs: 60_000 },
-  ...{ budgetStartMs: 10_000, budgetCheckpointMs: 60_000 },
+  maxBudgetHolders: 100,
+  maxBudgetHolds: 100,
+  budgetLoadingMs: 60_000,
+  budgetStartMs: 10_000,
+  budgetCheckpointMs: 60_000,
 }
 const DAILY: Budget = { name: 'daily', each: 'key', period: 'day', tokens: 100_000, action: 'refuse' }
 
@@ -29,8 +32,18 @@ it('a settlement whose fold throws is skipped and counted, and its neighbours ar
   const settle = (request: string, total: number) =>
     publisher.publish(
       make(TokensSettled, {
-        ...{ request, user: 'u1', key: 'k1', tier: 'free', refillRate: 100, model: 'm', upstream: 'up' },
-        ...{ usage: { input: 0, output: total }, total, reserved: total, progressed: 0, source: 'reported' },
+        request,
+        user: 'u1',
+        key: 'k1',
+        tier: 'free',
+        refillRate: 100,
+        model: 'm',
+        upstream: 'up',
+        usage: { input: 0, output: total },
+        total,
+        reserved: total,
+        progressed: 0,
+        source: 'reported',
       }),
     )
   await Promise.all([
@@ -40,7 +53,7 @@ it('a settlement whose fold throws is skipped and counted, and its neighbours ar
   ])
 
   const path = join(directory, 'budgets.json')
-  const tools = { ...{ path, limits: LIMITS, make, epochMs: Date.now, log }, append() {} }
+  const tools = { path, limits: LIMITS, make, epochMs: Date.now, log, append() {} }
   const budgets = stack.use(await openBudgets(link, tools))
   const { table } = budgets
   const fold = table.fold.bind(table)

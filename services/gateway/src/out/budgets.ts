@@ -197,7 +197,10 @@ export class BudgetFollower implements AsyncDisposable {
 
   #read(reading: Reading, from: Position, log: LogState): Reader {
     const options = {
-      ...{ stream: STREAMS.tokens, name: 'budgets', from, maxBatch: MAX_BATCH },
+      stream: STREAMS.tokens,
+      name: 'budgets',
+      from,
+      maxBatch: MAX_BATCH,
       unreadable: 'skip' as const,
       onAnew: () => this.table.beginAnew(reading),
       onStart: (pending: number) => {

@@ -108,7 +108,9 @@ export function openTracing(config: TracingConfig, deps: TracingDeps): Tracing {
       parentSpanId === undefined
         ? ROOT_CONTEXT
         : trace.setSpanContext(ROOT_CONTEXT, {
-            ...{ traceId, spanId: parentSpanId, isRemote: true },
+            traceId,
+            spanId: parentSpanId,
+            isRemote: true,
             traceFlags: TraceFlags.SAMPLED,
           })
     const name = `${call.method} ${routeOf(call.path)}`

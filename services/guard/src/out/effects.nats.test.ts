@@ -10,8 +10,14 @@ const make = eventMaker('/guard/test', ulid, Date.now)
 
 function decision(imposedAt: number, incident: string, durationMs = 60_000): Enforced {
   const throttle: Throttle = {
-    ...{ capacity: 100, refillRate: 10, imposedAt, until: imposedAt + durationMs, reason: 'r' },
-    ...{ rule: 'contextFlood', actor: 'guard', incident },
+    capacity: 100,
+    refillRate: 10,
+    imposedAt,
+    until: imposedAt + durationMs,
+    reason: 'r',
+    rule: 'contextFlood',
+    actor: 'guard',
+    incident,
   }
   const finding = { severity: 'low' as const, explanation: 'e', numbers: {}, evidence: [] }
   const place = { stream: 'TOKENS', sequence: 1, atMs: imposedAt, untilMs: imposedAt + durationMs }
@@ -33,7 +39,11 @@ function effectsOf(bench: GuardBench, leads = () => true) {
   let imposed = 0
   const onImposed = () => imposed++
   const effects = openEffects(bench.link, bench.throttles, make, {
-    ...{ nowMs: Date.now, leads, onImposed, onDropped() {}, onUsed() {} },
+    nowMs: Date.now,
+    leads,
+    onImposed,
+    onDropped() {},
+    onUsed() {},
   })
   return { ...effects, imposed: () => imposed }
 }

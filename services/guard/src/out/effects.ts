@@ -68,7 +68,10 @@ export function openEffects(
   }
 
   const room = openThrottleRoom(link, bucket, {
-    ...{ nowMs, leads, onDropped, onUsed },
+    nowMs,
+    leads,
+    onDropped,
+    onUsed,
     tellDropped: (key, throttle, revision) => tellExpired(key, { ...throttle, until: nowMs() }, revision),
   })
 
@@ -208,8 +211,16 @@ function shadowedEvent(make: EventMaker, decision: Decision) {
   return make(
     ThrottleShadowed,
     {
-      ...{ ...identity, incident, rule, severity, explanation, numbers: { ...numbers } },
-      ...{ evidence: [...evidence], action, ...limits, until: untilMs },
+      ...identity,
+      incident,
+      rule,
+      severity,
+      explanation,
+      numbers: { ...numbers },
+      evidence: [...evidence],
+      action,
+      ...limits,
+      until: untilMs,
     },
     { id: `shadowed-${incident}`, timeMs: atMs },
   )

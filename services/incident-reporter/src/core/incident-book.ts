@@ -109,8 +109,14 @@ export class IncidentBook {
     const { rule, severity } = incident
     this.#incidents.set(incident.incident, {
       reference: { stream, sequence },
-      ...{ incident: incident.incident, openedAt, identity, rule, severity },
-      ...{ verdict: undefined, closedBecause: undefined, findings: 1 },
+      incident: incident.incident,
+      openedAt,
+      identity,
+      rule,
+      severity,
+      verdict: undefined,
+      closedBecause: undefined,
+      findings: 1,
       joined: this.#join(groupText(identity, rule), incident.incident, storedAtMs),
     })
     if (this.#incidents.size > this.#limits.maxIncidents) this.#forgetOldest()

@@ -42,16 +42,19 @@ export function settled(sequence: number, total: number, model = 'phi4'): Eviden
 
 export function admitted(sequence: number, agent: string): Evidence {
   return exhibit('REQUESTS', sequence, RequestAdmitted, {
-    ...{ ...who, request: 'req_00000001', tier: 'free', dialect: 'openai', method: 'POST', path: '/v1/x' },
-    ...{
-      model: 'phi4',
-      stream: false,
-      address: '10.0.0.1',
-      agent,
-      promptChars: 1,
-      promptEstimate: 1,
-      reserved: 1,
-    },
+    ...who,
+    request: 'req_00000001',
+    tier: 'free',
+    dialect: 'openai',
+    method: 'POST',
+    path: '/v1/x',
+    model: 'phi4',
+    stream: false,
+    address: '10.0.0.1',
+    agent,
+    promptChars: 1,
+    promptEstimate: 1,
+    reserved: 1,
   })
 }
 
@@ -67,7 +70,11 @@ export function caseFile(change: Partial<CaseFile> = {}): CaseFile {
   }
   return {
     incident: {
-      ...{ ...who, incident: 'inc_00000001', rule: 'contextFlood', severity: 'high', action: 'throttled' },
+      ...who,
+      incident: 'inc_00000001',
+      rule: 'contextFlood',
+      severity: 'high',
+      action: 'throttled',
       explanation: 'Burnt 600 tokens within 2 s in 2 events.',
       numbers: { burntTokens: 600, timesAllowance: 1.2345 },
       evidence: [],
@@ -79,8 +86,12 @@ export function caseFile(change: Partial<CaseFile> = {}): CaseFile {
     missing: 0,
     history: {
       requests: {
-        ...{ count: 2, isCut: false, models: [['phi4', 2]] },
-        ...{ agents: [['curl/8', 2]], addresses: [['10.0.0.1', 2]], paths: [['/v1/x', 2]] },
+        count: 2,
+        isCut: false,
+        models: [['phi4', 2]],
+        agents: [['curl/8', 2]],
+        addresses: [['10.0.0.1', 2]],
+        paths: [['/v1/x', 2]],
       },
       throttles: [
         exhibit('THROTTLES', 3, ThrottleImposed, { ...who, ...earlier }),

@@ -20,7 +20,10 @@ describe('the model', () => {
     assert.equal(answer, 'words')
     assert.deepEqual(questions, [
       {
-        ...{ model: 'judge', messages: MESSAGES, format: FORMAT, stream: false },
+        model: 'judge',
+        messages: MESSAGES,
+        format: FORMAT,
+        stream: false,
         options: { temperature: 0, num_ctx: 8_192, num_predict: 1_024 },
       },
     ])

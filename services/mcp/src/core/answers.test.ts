@@ -76,8 +76,15 @@ describe('words', () => {
 
 describe('warnings about streams', () => {
   const state = (stream: string, change: object = {}) => ({
-    ...{ stream, messages: 5, bytes: 10, maxBytes: 100, discard: 'new', firstSequence: 1, lastSequence: 5 },
-    ...{ lastAt: 0, consumers: 0 },
+    stream,
+    messages: 5,
+    bytes: 10,
+    maxBytes: 100,
+    discard: 'new',
+    firstSequence: 1,
+    lastSequence: 5,
+    lastAt: 0,
+    consumers: 0,
     ...change,
   })
   const lag = (sequence: number, eventAt: number) => ({ stream: 'S', head: null, sequence, eventAt })

@@ -53,7 +53,9 @@ test('an incident stands as its facts tell: the first acknowledgement counts, an
   const closed = fact('closed', { actor: 'c' })
   assert.deepEqual(standingOf([]), { state: 'unknown' })
   assert.deepEqual(standingOf([opened, seen, fact('acknowledged', { actor: 'b' })]), {
-    ...{ state: 'open', identity: 'u.k', acknowledgedBy: 'a' },
+    state: 'open',
+    identity: 'u.k',
+    acknowledgedBy: 'a',
   })
   assert.deepEqual(standingOf([opened, closed, opened]), { state: 'closed', by: 'c', at: 't' })
   assert.deepEqual(standingOf([opened, fact('joined', { into: 'inc_2' })]), {

@@ -18,8 +18,14 @@ export const factFields = {
 
 export function factOf({ event, stream, sequence, storedAtMs }: StoredFact) {
   return {
-    ...{ fact: nameOf(event), stream, sequence, eventId: event.id, at: event.time },
-    ...{ storedAt: isoTime(storedAtMs), source: event.source, data: tellable({ ...event.data }) },
+    fact: nameOf(event),
+    stream,
+    sequence,
+    eventId: event.id,
+    at: event.time,
+    storedAt: isoTime(storedAtMs),
+    source: event.source,
+    data: tellable({ ...event.data }),
   }
 }
 

@@ -75,7 +75,10 @@ export function asOfOf(fresh: Freshness): z.input<typeof asOfField> {
     behindEvents: fresh.behindEvents,
     lagMs: fresh.lagMs,
     streams: fresh.streams.map(lag => ({
-      ...{ stream: lag.stream, sequence: lag.sequence, head: lag.head, behindEvents: behindOf(lag) },
+      stream: lag.stream,
+      sequence: lag.sequence,
+      head: lag.head,
+      behindEvents: behindOf(lag),
       eventAt: isoTimeOrNull(lag.eventAt),
     })),
   }

@@ -17,17 +17,22 @@ import { defineTool } from './tool.ts'
 const log = { info() {}, warn() {}, error() {} }
 const TOKEN = 'a-token-of-the-tests'
 const LIMITS = {
-  ...{ callsPerMinute: 600, callBurst: 100, maxRunningCalls: 4, callTimeoutMs: 5_000 },
-  ...{ longCallTimeoutMs: 5_000, maxLongCallsOfSession: 1, maxLongCalls: 1 },
-  ...{ maxBodyBytes: 10_000, maxHeaderBytes: 16_384, maxConnections: 10 },
-  ...{
-    requestTimeoutMs: 5_000,
-    maxSessions: 2,
-    maxSessionsOfCaller: 2,
-    sessionIdleMs: 60_000,
-    sessionMaxMs: 60_000,
-    headersTimeoutMs: 5_000,
-  },
+  callsPerMinute: 600,
+  callBurst: 100,
+  maxRunningCalls: 4,
+  callTimeoutMs: 5_000,
+  longCallTimeoutMs: 5_000,
+  maxLongCallsOfSession: 1,
+  maxLongCalls: 1,
+  maxBodyBytes: 10_000,
+  maxHeaderBytes: 16_384,
+  maxConnections: 10,
+  requestTimeoutMs: 5_000,
+  maxSessions: 2,
+  maxSessionsOfCaller: 2,
+  sessionIdleMs: 60_000,
+  sessionMaxMs: 60_000,
+  headersTimeoutMs: 5_000,
 }
 
 test('a client that closes its stream cancels its call; a face that stops lets calls finish', async () => {
@@ -35,8 +40,12 @@ test('a client that closes its stream cancels its call; a face that stops lets c
   const started = Promise.withResolvers<void>()
   const cancelled = Promise.withResolvers<void>()
   const slow = defineTool({
-    ...{ name: 'slow', title: 'Slow', description: 'Waits as long as it is told.', effect: 'reads' as const },
-    ...{ input: z.strictObject({ ms: z.int() }), output: z.object({ ms: z.int() }) },
+    name: 'slow',
+    title: 'Slow',
+    description: 'Waits as long as it is told.',
+    effect: 'reads' as const,
+    input: z.strictObject({ ms: z.int() }),
+    output: z.object({ ms: z.int() }),
     async answer({ ms }, _desk, { signal }) {
       signal.addEventListener('abort', () => cancelled.resolve())
       begun++
@@ -49,7 +58,10 @@ test('a client that closes its stream cancels its call; a face that stops lets c
   const face = await startHttp(
     { host: '127.0.0.1', port: 0 },
     {
-      ...{ limits: LIMITS, log, checks: {}, authenticate: fixedToken(TOKEN, OPERATOR) },
+      limits: LIMITS,
+      log,
+      checks: {},
+      authenticate: fixedToken(TOKEN, OPERATOR),
       allowed: { hosts: new Set(LOOPBACK_HOSTS), origins: new Set<string>() },
       bus: new InMemoryServerEventBus(),
       serverFor: caller => buildServer([slow], caller, runner, async () => undefined),
@@ -64,7 +76,9 @@ test('a client that closes its stream cancels its call; a face that stops lets c
         authorization: `Bearer ${TOKEN}`,
       },
       body: JSON.stringify({
-        ...{ jsonrpc: '2.0', id: 1, method: 'tools/call' },
+        jsonrpc: '2.0',
+        id: 1,
+        method: 'tools/call',
         params: { name: 'slow', arguments: { ms } },
       }),
       ...(signal && { signal }),

@@ -55,7 +55,10 @@ const METADATA_PATH = '/.well-known/oauth-protected-resource'
 export function buildHttp(parts: HttpParts): FastifyInstance {
   const { limits } = parts
   const rpc = openRpc({
-    ...{ serverFor: parts.serverFor, bus: parts.bus, limits, nowMs: () => performance.now() },
+    serverFor: parts.serverFor,
+    bus: parts.bus,
+    limits,
+    nowMs: () => performance.now(),
     onRefused: error => parts.log.warn({ err: error }, 'MCP request refused'),
   })
   const app = fastify({

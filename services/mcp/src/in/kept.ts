@@ -17,7 +17,9 @@ export function droppedOf(kept: readonly Kept[], fromMs = Number.NEGATIVE_INFINI
 
 export function partsOf(parts: readonly DroppedPart[]): z.input<typeof droppedField> {
   return parts.map(({ stream, messages, firstStoredAtMs }) => ({
-    ...{ stream, messages, firstStoredAt: isoTimeOrNull(firstStoredAtMs) },
+    stream,
+    messages,
+    firstStoredAt: isoTimeOrNull(firstStoredAtMs),
   }))
 }
 

@@ -140,7 +140,10 @@ async function listIncidents(caller: Caller, ctx: ServerContext, read: ReadResou
   )
   return {
     resources: open.map(({ id, rule, userId, keyId }) => ({
-      ...{ uri: incidentUri(id), name: id, title: `${rule} by ${userId}.${keyId}`, mimeType: MIME },
+      uri: incidentUri(id),
+      name: id,
+      title: `${rule} by ${userId}.${keyId}`,
+      mimeType: MIME,
     })),
   }
 }

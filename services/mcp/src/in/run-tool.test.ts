@@ -14,14 +14,20 @@ const LIMITS = {
   callBurst: 100,
   maxRunningCalls: 4,
   callTimeoutMs: 50,
-  ...{ longCallTimeoutMs: 100, maxLongCallsOfSession: 1, maxLongCalls: 2 },
+  longCallTimeoutMs: 100,
+  maxLongCallsOfSession: 1,
+  maxLongCalls: 2,
 }
 const desk = { nowMs: () => 0 } as unknown as Desk
 
 function tool(answer: (call: Call) => Promise<Answer<{ n: number }>>, effect: 'reads' | 'acts' = 'reads') {
   return defineTool({
-    ...{ name: 'probe', title: 'Probe', description: 'A tool of the tests.', effect },
-    ...{ input: z.strictObject({}), output: z.object({ n: z.int() }) },
+    name: 'probe',
+    title: 'Probe',
+    description: 'A tool of the tests.',
+    effect,
+    input: z.strictObject({}),
+    output: z.object({ n: z.int() }),
     answer: (_args, _desk, call) => answer(call),
   })
 }

@@ -91,7 +91,9 @@ export function toolRunner(desk: Desk, limits: CallLimits, log: LinkLog): ToolRu
       const { answer, outcome } = await calling.finally(() => running.delete(calling))
       log.info(
         {
-          ...{ tool: tool.name, actor: caller.actor, outcome },
+          tool: tool.name,
+          actor: caller.actor,
+          outcome,
           durationMs: Math.round(performance.now() - startedMs),
           // What was ordered has to be found again; what was asked has not.
           ...(tool.annotations.readOnlyHint ? {} : { args: redactedData(args) }),

@@ -18,11 +18,14 @@ function scene(errors: unknown[] = [], failing: 'close' | 'connect' | undefined 
     return server
   }
   const sessions = new Sessions(limits, {
-    ...{ serverFor, bus, nowMs: () => now },
+    serverFor,
+    bus,
+    nowMs: () => now,
     onFault: error => errors.push(error),
   })
   return {
-    ...{ sessions, bus },
+    sessions,
+    bus,
     wait: (ms: number) => {
       now += ms
     },

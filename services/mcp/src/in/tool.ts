@@ -44,7 +44,12 @@ export function defineTool<In extends z.ZodObject, Out extends z.ZodObject>(
 ): Tool {
   const { effect, name, title, description, input, output, long = false } = definition
   return {
-    ...{ name, title, description, input, output, long },
+    name,
+    title,
+    description,
+    input,
+    output,
+    long,
     annotations: { title, ...EFFECTS[effect] },
     async answer(args, desk, call) {
       const answer = await definition.answer(input.parse(args), desk, call)

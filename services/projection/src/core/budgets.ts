@@ -19,8 +19,12 @@ export function foldBudgets(entries: Iterable<LogEntry>): BudgetCrossingRow[] {
     if (event.type !== 'fluxgate.tokens.budget_crossed' || rows.has(event.id)) continue
     const { data } = event
     rows.set(event.id, {
-      ...{ id: event.id, sequence, atMs: timeOf(entry), data },
-      ...{ budget: cleanName(data.budget), holder: cleanName(data.holder) },
+      id: event.id,
+      sequence,
+      atMs: timeOf(entry),
+      data,
+      budget: cleanName(data.budget),
+      holder: cleanName(data.holder),
       periodStartMs: epochMs(data.periodStart),
     })
   }

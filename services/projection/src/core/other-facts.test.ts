@@ -56,16 +56,15 @@ test('a model’s report supersedes the facts, whichever comes first', () => {
     make(
       IncidentReported,
       {
-        ...{ incident: 'inc_00000001', source },
+        incident: 'inc_00000001',
+        source,
         report: {
-          ...{
-            verdict: 'abuse',
-            confidence: 1,
-            severity: 'low',
-            summary,
-            likelyCause: '',
-            recommendedAction: '',
-          },
+          verdict: 'abuse',
+          confidence: 1,
+          severity: 'low',
+          summary,
+          likelyCause: '',
+          recommendedAction: '',
           evidence: [],
         },
       },
@@ -120,8 +119,17 @@ test('facts about accounts and policies keep who, why and what changed', () => {
 
 test('a budget’s crossing is one row, told once or twice', () => {
   const crossed = make(BudgetCrossed, {
-    ...{ ...identity, request: 'request_1', budget: 'team', each: 'user', holder: 'ann', period: 'month' },
-    ...{ periodStart: T - 1_000, level: 'soft', unit: 'usd', limit: 12.5, used: 12.6 },
+    ...identity,
+    request: 'request_1',
+    budget: 'team',
+    each: 'user',
+    holder: 'ann',
+    period: 'month',
+    periodStart: T - 1_000,
+    level: 'soft',
+    unit: 'usd',
+    limit: 12.5,
+    used: 12.6,
   })
   const rows = foldBudgets([crossed, crossed].map(entryOf))
   assert.equal(rows.length, 1)

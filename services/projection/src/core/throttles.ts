@@ -60,7 +60,9 @@ export function foldThrottles(entries: Iterable<LogEntry>, known: readonly Throt
     if (event.type === 'fluxgate.throttles.imposed') {
       if (rows.has(event.id)) continue
       finish(identity, {
-        ...{ state: 'replaced', endedAtMs, endedBy: cleanText(event.data.actor) },
+        state: 'replaced',
+        endedAtMs,
+        endedBy: cleanText(event.data.actor),
         endReason: `replaced by ${event.id}`,
       })
       rows.set(event.id, imposedRow(entry, event))

@@ -98,7 +98,9 @@ async function applyIn(
   await write(trx, changes)
   if (moving.length > 0) {
     const moves = moving.map(slice => ({
-      ...{ ...owner, stream: slice.stream, sequence: slice.last },
+      ...owner,
+      stream: slice.stream,
+      sequence: slice.last,
       eventTimeMs: slice.entries.length > 0 ? timeOf(slice.entries.at(-1)!) : slice.lastStoredAtMs,
     }))
     await trx.executeQuery(moveCheckpoints(moves))

@@ -31,15 +31,13 @@ describe('conservation', () => {
     const sums = (some: Partial<Sums>) => ({ ...told.whole, ...zero, ...some })
     assert.deepEqual(Object.fromEntries(told.identities), {
       'ada.k1': sums({
-        ...{
-          admitted: 2,
-          completed: 1,
-          failed: 1,
-          refused: 1,
-          settled: 2,
-          completionTokens: 57,
-          totalTokens: 57,
-        },
+        admitted: 2,
+        completed: 1,
+        failed: 1,
+        refused: 1,
+        settled: 2,
+        completionTokens: 57,
+        totalTokens: 57,
       }),
       'bob.k1': sums({ admitted: 1, inFlight: 1 }),
     })
@@ -197,6 +195,14 @@ describe('conservation of any log', () => {
 })
 
 const zero: Sums = {
-  ...{ admitted: 0, refused: 0, completed: 0, failed: 0, interrupted: 0, inFlight: 0 },
-  ...{ settled: 0, promptTokens: 0, completionTokens: 0, totalTokens: 0 },
+  admitted: 0,
+  refused: 0,
+  completed: 0,
+  failed: 0,
+  interrupted: 0,
+  inFlight: 0,
+  settled: 0,
+  promptTokens: 0,
+  completionTokens: 0,
+  totalTokens: 0,
 }

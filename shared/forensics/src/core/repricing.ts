@@ -67,9 +67,17 @@ export class Repricing {
     let row = this.#rows.get(name)
     if (!row) {
       row = {
-        ...{ identity, model, settled: 0, promptTokens: 0, cachedTokens: 0, cacheWrite5mTokens: 0 },
-        ...{ cacheWrite1hTokens: 0, completionTokens: 0, reasoningTokens: 0 },
-        ...{ costMicros: null, recordedMicros: 0 },
+        identity,
+        model,
+        settled: 0,
+        promptTokens: 0,
+        cachedTokens: 0,
+        cacheWrite5mTokens: 0,
+        cacheWrite1hTokens: 0,
+        completionTokens: 0,
+        reasoningTokens: 0,
+        costMicros: null,
+        recordedMicros: 0,
       }
       this.#rows.set(name, row)
     }

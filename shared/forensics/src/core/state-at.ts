@@ -118,8 +118,11 @@ export class StateFold {
         const { incident } = event.data
         this.#buckets.throttle(event.subject, event.data, atMs)
         this.#throttles.set(event.subject, {
-          ...{ identity: event.subject, ...rest, incident },
-          ...{ imposedAtMs: Date.parse(event.time), untilMs: until },
+          identity: event.subject,
+          ...rest,
+          incident,
+          imposedAtMs: Date.parse(event.time),
+          untilMs: until,
         })
         break
       }

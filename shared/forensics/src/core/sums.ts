@@ -15,7 +15,15 @@ export interface Sums {
 
 export function noSums(): Sums {
   return {
-    ...{ admitted: 0, refused: 0, completed: 0, failed: 0, interrupted: 0, inFlight: 0 },
-    ...{ settled: 0, promptTokens: 0, completionTokens: 0, totalTokens: 0 },
+    admitted: 0,
+    refused: 0,
+    completed: 0,
+    failed: 0,
+    interrupted: 0,
+    inFlight: 0,
+    settled: 0,
+    promptTokens: 0,
+    completionTokens: 0,
+    totalTokens: 0,
   }
 }

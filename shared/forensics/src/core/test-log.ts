@@ -39,17 +39,19 @@ export class TestLog {
 
   admitted(atMs: number, request: string, { user = 'ada', model = 'm' }: About = {}) {
     return this.#store(atMs, RequestAdmitted, {
-      ...{
-        ...ada,
-        user,
-        request,
-        tier: 'free',
-        dialect: 'openai' as const,
-        method: 'POST',
-        path: '/v1/x',
-        model,
-      },
-      ...{ stream: false, address: '::1', promptChars: 9, promptEstimate: 3, reserved: 100 },
+      ...ada,
+      user,
+      request,
+      tier: 'free',
+      dialect: 'openai' as const,
+      method: 'POST',
+      path: '/v1/x',
+      model,
+      stream: false,
+      address: '::1',
+      promptChars: 9,
+      promptEstimate: 3,
+      reserved: 100,
     })
   }
 
@@ -83,7 +85,13 @@ export class TestLog {
     this.#progressed.set(request, completion)
     const counted = { prompt: 0, completion, delta, elapsedMs: 1_000 }
     return this.#store(atMs, TokensProgressed, {
-      ...{ ...ada, user, request, tier: 'free', refillRate: 100, model: 'm', ...counted },
+      ...ada,
+      user,
+      request,
+      tier: 'free',
+      refillRate: 100,
+      model: 'm',
+      ...counted,
     })
   }
 
@@ -106,7 +114,15 @@ export class TestLog {
     }
     const counts = { usage, total, reserved: 100, progressed: this.#progressed.get(request) ?? 0 }
     return this.#store(atMs, TokensSettled, {
-      ...{ ...ada, user, request, tier: 'free', refillRate: 100, model, upstream: 'sim', ...counts, ...more },
+      ...ada,
+      user,
+      request,
+      tier: 'free',
+      refillRate: 100,
+      model,
+      upstream: 'sim',
+      ...counts,
+      ...more,
       source: 'reported' as const,
     })
   }

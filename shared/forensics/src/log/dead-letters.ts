@@ -31,8 +31,13 @@ export async function deadLetters(
         if (storedAtMs > (toMs ?? Number.POSITIVE_INFINITY)) return letters
         const said = (name: keyof typeof DEAD_LETTER_HEADERS) => headers?.get(DEAD_LETTER_HEADERS[name]) ?? ''
         letters.push({
-          ...{ sequence, storedAtMs, stream: said('stream'), streamSequence: Number(said('sequence')) },
-          ...{ subject: said('subject'), consumer: said('consumer'), reason: said('reason') },
+          sequence,
+          storedAtMs,
+          stream: said('stream'),
+          streamSequence: Number(said('sequence')),
+          subject: said('subject'),
+          consumer: said('consumer'),
+          reason: said('reason'),
         })
       }
     }

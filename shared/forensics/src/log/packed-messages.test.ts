@@ -20,7 +20,9 @@ it('messages come out of their buffer as they went in, empty and unreadable ones
   assert.deepEqual(
     back,
     messages.map(({ stream, sequence, storedAtMs, data }) => ({
-      ...{ stream, sequence, storedAtMs },
+      stream,
+      sequence,
+      storedAtMs,
       text: Buffer.from(data).toString(),
     })),
   )

@@ -86,7 +86,9 @@ function partsOf({ filter, range, after }: EventQuery, signal: AbortSignal | und
   return sourcesOf(filter).map(({ stream, subject }) => ({
     // Without a filter the server knows by itself where a stream ends.
     source: all || subject === undefined ? { stream } : { stream, subject },
-    ...{ range, after: after.get(STREAMS[stream]), signal },
+    range,
+    after: after.get(STREAMS[stream]),
+    signal,
   }))
 }
 
@@ -159,7 +161,8 @@ async function endOf(
 
 function optionsOf({ stream, subject }: Source, signal: AbortSignal | undefined) {
   return {
-    ...{ stream: STREAMS[stream], maxBuffered: MAX_AHEAD },
+    stream: STREAMS[stream],
+    maxBuffered: MAX_AHEAD,
     ...(subject === undefined ? {} : { filter: subject }),
     ...(signal === undefined ? {} : { signal }),
   }

@@ -108,7 +108,10 @@ async function* readSource(
 ): AsyncGenerator<StoredMessage[]> {
   const stream = STREAMS[name]
   const options: ReadOptions = {
-    ...{ stream, headersOnly, maxBuffered, maxBatch },
+    stream,
+    headersOnly,
+    maxBuffered,
+    maxBatch,
     from: fromMs === undefined || fromMs <= 0 ? 'first' : { timeMs: Math.ceil(fromMs) },
     ...(subject === undefined ? {} : { filter: subject }),
     ...(signal === undefined ? {} : { signal }),

@@ -52,9 +52,16 @@ export async function verify(
     offenders.push(...found.offenders)
   }
   return {
-    ...{ holds: offenders.length === 0, fromMs: Number.isFinite(fromMs) ? fromMs : null, toMs },
-    ...{ dropped: droppedFrom(range, kept), whole: told.whole, identities: told.identities },
-    ...{ endedOfBefore: told.endedOfBefore, projected: compared, facts: fold.facts, offenders },
+    holds: offenders.length === 0,
+    fromMs: Number.isFinite(fromMs) ? fromMs : null,
+    toMs,
+    dropped: droppedFrom(range, kept),
+    whole: told.whole,
+    identities: told.identities,
+    endedOfBefore: told.endedOfBefore,
+    projected: compared,
+    facts: fold.facts,
+    offenders,
   }
 }
 

@@ -264,9 +264,17 @@ for (const kind of [undefined, 'pglite'] as const) {
 
     test('incidents, throttles and auth events', async () => {
       const incident = (n: number): NewRow<'incidents'> => ({
-        ...{ id: `inc_0000000${n}`, user_id: 'u1', key_id: 'k1', rule: 'context_flood', severity: 'high' },
-        ...{ state: n === 1 ? 'opened' : 'closed', explanation: 'e', action: 'throttled', sequence: n },
-        ...{ numbers: '{"tokens": 5}', evidence: '[{"stream": "TOKENS", "sequence": 3}]' },
+        id: `inc_0000000${n}`,
+        user_id: 'u1',
+        key_id: 'k1',
+        rule: 'context_flood',
+        severity: 'high',
+        state: n === 1 ? 'opened' : 'closed',
+        explanation: 'e',
+        action: 'throttled',
+        sequence: n,
+        numbers: '{"tokens": 5}',
+        evidence: '[{"stream": "TOKENS", "sequence": 3}]',
         opened_at: new Date(T + n),
       })
       await db
@@ -288,22 +296,18 @@ for (const kind of [undefined, 'pglite'] as const) {
       )
 
       const throttle = (n: number, state: 'active' | 'replaced'): NewRow<'throttles'> => ({
-        ...{
-          id: `throttle${n}`,
-          user_id: 'u1',
-          key_id: 'k1',
-          state,
-          capacity: 100,
-          refill_rate: 10,
-          rule: 'r',
-        },
-        ...{
-          reason: 'flood',
-          actor: 'guard',
-          imposed_at: new Date(T + n),
-          until: new Date(T + HOUR_MS),
-          sequence: n,
-        },
+        id: `throttle${n}`,
+        user_id: 'u1',
+        key_id: 'k1',
+        state,
+        capacity: 100,
+        refill_rate: 10,
+        rule: 'r',
+        reason: 'flood',
+        actor: 'guard',
+        imposed_at: new Date(T + n),
+        until: new Date(T + HOUR_MS),
+        sequence: n,
       })
       await db
         .insertInto('throttles')
@@ -321,14 +325,15 @@ for (const kind of [undefined, 'pglite'] as const) {
         .insertInto('auth_events')
         .values(
           [1, 2].map(n => ({
-            ...{
-              event_id: `event${n}`,
-              sequence: n,
-              at: new Date(T + n),
-              fact: 'login_failed',
-              user_id: `u${n}`,
-            },
-            ...{ key_id: 'portal', address: '::1', reason: 'wrong_credentials', detail: '{"count": 2}' },
+            event_id: `event${n}`,
+            sequence: n,
+            at: new Date(T + n),
+            fact: 'login_failed',
+            user_id: `u${n}`,
+            key_id: 'portal',
+            address: '::1',
+            reason: 'wrong_credentials',
+            detail: '{"count": 2}',
           })),
         )
         .execute()
@@ -338,14 +343,17 @@ for (const kind of [undefined, 'pglite'] as const) {
       )
       assert.deepEqual((await authEvents(db, { limit: 9, user: 'u1', fact: 'login_failed' })).items, [
         {
-          ...{ id: 'event1', sequence: 1, at: T + 1, fact: 'login_failed', userId: 'u1', keyId: 'portal' },
-          ...{
-            actor: null,
-            address: '::1',
-            account: null,
-            reason: 'wrong_credentials',
-            detail: { count: 2 },
-          },
+          id: 'event1',
+          sequence: 1,
+          at: T + 1,
+          fact: 'login_failed',
+          userId: 'u1',
+          keyId: 'portal',
+          actor: null,
+          address: '::1',
+          account: null,
+          reason: 'wrong_credentials',
+          detail: { count: 2 },
         },
       ])
     })
@@ -375,10 +383,25 @@ function usageRow(
   tokens: number,
 ): NewRow<'usage_minutes'> {
   return {
-    ...{ minute: new Date(at), user_id: user, key_id: key, model, upstream: 'up' },
-    ...{ admitted: 2, refused: 1, completed: 1, failed: 0, interrupted: 1, settled: 2 },
-    ...{ prompt_tokens: tokens - 4, completion_tokens: 4, total_tokens: tokens },
-    ...{ duration_ms_sum: 10, first_byte_ms_sum: 6, first_byte_count: 2, bytes: 100, cost_micros: 7 },
+    minute: new Date(at),
+    user_id: user,
+    key_id: key,
+    model,
+    upstream: 'up',
+    admitted: 2,
+    refused: 1,
+    completed: 1,
+    failed: 0,
+    interrupted: 1,
+    settled: 2,
+    prompt_tokens: tokens - 4,
+    completion_tokens: 4,
+    total_tokens: tokens,
+    duration_ms_sum: 10,
+    first_byte_ms_sum: 6,
+    first_byte_count: 2,
+    bytes: 100,
+    cost_micros: 7,
   }
 }
 

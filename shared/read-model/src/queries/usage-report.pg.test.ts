@@ -31,9 +31,17 @@ describe('the usage report', () => {
         await db
           .insertInto('usage_minutes')
           .values({
-            ...{ minute: new Date(T + minute * MINUTE_MS), user_id: user, key_id: 'k', model: 'm' },
-            ...{ upstream: user === 'u3' ? 'other' : 'sim', ...sums, ...times, total_tokens },
-            ...{ prompt_tokens: 1, completion_tokens: 1, cost_micros: 7 },
+            minute: new Date(T + minute * MINUTE_MS),
+            user_id: user,
+            key_id: 'k',
+            model: 'm',
+            upstream: user === 'u3' ? 'other' : 'sim',
+            ...sums,
+            ...times,
+            total_tokens,
+            prompt_tokens: 1,
+            completion_tokens: 1,
+            cost_micros: 7,
           })
           .execute()
       }

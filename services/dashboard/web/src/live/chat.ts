@@ -52,14 +52,18 @@ export async function chat(
     tokensLeft: response?.headers.get('x-ratelimit-remaining-tokens') ?? undefined,
   })
   const failed = (status: number, code: string, message: string): ChatEnd => ({
-    ...{ kind: 'failed', fault: { status, code, message }, figures: figures() },
+    kind: 'failed',
+    fault: { status, code, message },
+    figures: figures(),
   })
   try {
     response = await fetch('/play/chat', {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify({
-        ...{ model: order.model, messages: order.messages, stream: true },
+        model: order.model,
+        messages: order.messages,
+        stream: true,
         stream_options: { include_usage: true },
         ...(order.maxTokens === undefined ? {} : { max_tokens: order.maxTokens }),
       }),

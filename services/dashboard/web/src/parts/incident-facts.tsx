@@ -75,7 +75,9 @@ export function IncidentTimeline({ incident }: { incident: IncidentView }) {
       who: incident.reportModel,
     }),
     ...step(incident.acknowledgedAt, {
-      ...{ what: 'Acknowledged', who: incident.acknowledgedBy, note: incident.note },
+      what: 'Acknowledged',
+      who: incident.acknowledgedBy,
+      note: incident.note,
     }),
     ...step(incident.closedAt, { what: 'Closed', who: incident.closedBy, note: incident.closeReason }),
   ]

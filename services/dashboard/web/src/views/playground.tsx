@@ -113,7 +113,9 @@ function useTalk() {
   }
 
   return {
-    ...{ turns, send, isRunning: running !== undefined },
+    turns,
+    send,
+    isRunning: running !== undefined,
     stop: () => running?.abort(),
     clear: () => setTurns([]),
   }

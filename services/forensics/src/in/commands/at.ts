@@ -47,7 +47,10 @@ function jsonOf({ atMs, totals, identities, positions, buckets, throttles, incid
   return [
     { kind: 'state', at: iso(atMs), totals, identities, positions: Object.fromEntries(positions) },
     ...throttles.map(({ imposedAtMs, untilMs, ...rest }) => ({
-      ...{ kind: 'throttle', ...rest, imposedAt: iso(imposedAtMs), until: iso(untilMs) },
+      kind: 'throttle',
+      ...rest,
+      imposedAt: iso(imposedAtMs),
+      until: iso(untilMs),
     })),
     ...incidents.map(({ openedAtMs, ...rest }) => ({ kind: 'incident', ...rest, openedAt: iso(openedAtMs) })),
     ...buckets.map(bucket => ({ kind: 'bucket', ...bucket })),

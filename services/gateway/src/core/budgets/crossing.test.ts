@@ -35,8 +35,11 @@ describe('a crossing', () => {
   it('is forgotten when there are too many, the oldest first', () => {
     const crossings = new Crossings(100)
     const name = (i: number) => ({
-      ...{ budget: 'b', period: 'day' as const, periodStart: periodStart('day', NOW_MS) },
-      ...{ level: 'hard' as const, holder: `u${i}` },
+      budget: 'b',
+      period: 'day' as const,
+      periodStart: periodStart('day', NOW_MS),
+      level: 'hard' as const,
+      holder: `u${i}`,
     })
     for (let i = 0; i < 1_000; i++) crossings.markTold(name(i))
     const told = [...crossings.told()].map(([text]) => text)

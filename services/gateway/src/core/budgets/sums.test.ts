@@ -20,7 +20,12 @@ const BUDGETS: readonly Budget[] = (['key', 'user', 'tier', 'all'] as const).fla
   }),
 )
 const LATE: Budget = {
-  ...{ name: 'late', each: 'user', only: 'u1', period: 'week', tokens: 1e12, action: 'warn' },
+  name: 'late',
+  each: 'user',
+  only: 'u1',
+  period: 'week',
+  tokens: 1e12,
+  action: 'warn',
 }
 
 interface Settlement {

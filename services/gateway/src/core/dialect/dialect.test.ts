@@ -77,7 +77,10 @@ describe('a dialect', () => {
       messages: 3,
     })
     assert.deepEqual(odd.facts, {
-      ...{ model: '', stream: false, answers: 1, maxTokens: undefined },
+      model: '',
+      stream: false,
+      answers: 1,
+      maxTokens: undefined,
       prompt: { chars: 0, tokens: 1 },
     })
     let deep: unknown = 'x'.repeat(50)

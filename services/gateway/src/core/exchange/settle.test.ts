@@ -5,7 +5,10 @@ import type { Counts } from '../usage/reported.ts'
 import { type Answered, settle, unreported } from './settle.ts'
 
 const call = {
-  ...{ reserved: 300, promptEstimate: 90, model: 'asked', admittedAtMs: 0 },
+  reserved: 300,
+  promptEstimate: 90,
+  model: 'asked',
+  admittedAtMs: 0,
   prices: new PriceBook({ models: { asked: { input: 1, output: 2 } } }),
 }
 const charged = (charge: 'generation' | 'prompt' | 'request') => ({ ...call, route: { charge } })

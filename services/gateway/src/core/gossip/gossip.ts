@@ -79,7 +79,10 @@ export class Gossip {
       const { ownTokens, ownRequests, streams } = account
       if (ownTokens.total === 0 && ownRequests.total === 0 && streams === 0) continue
       rows.push({
-        ...{ id: account.identity, tier: account.tier, busy: account.busy, streams },
+        id: account.identity,
+        tier: account.tier,
+        busy: account.busy,
+        streams,
         tokens: { total: ownTokens.total, owed: ownTokens.owed(account.tokens.refillRate, nowMs) },
         requests: {
           total: ownRequests.total,
@@ -132,7 +135,9 @@ export class Gossip {
       const { busy, ownTokens, ownRequests, streams } = account
       heard.push({ peer: 0, busy, tokens: ownTokens.total, requests: ownRequests.total, streams })
       rows.push({
-        ...{ id: account.identity, tier: account.tier, heard },
+        id: account.identity,
+        tier: account.tier,
+        heard,
         tokens: account.tokens.missing(nowMs),
         requests: account.requests?.missing(nowMs) ?? 0,
       })

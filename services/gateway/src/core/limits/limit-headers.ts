@@ -6,11 +6,13 @@ import { USER_SLACK } from './users.ts'
 /** Whole names: put together for each answer they cost more than the figures. */
 const NAMES = Object.freeze({
   tokens: {
-    ...{ limit: 'x-ratelimit-limit-tokens', remaining: 'x-ratelimit-remaining-tokens' },
+    limit: 'x-ratelimit-limit-tokens',
+    remaining: 'x-ratelimit-remaining-tokens',
     reset: 'x-ratelimit-reset-tokens',
   },
   requests: {
-    ...{ limit: 'x-ratelimit-limit-requests', remaining: 'x-ratelimit-remaining-requests' },
+    limit: 'x-ratelimit-limit-requests',
+    remaining: 'x-ratelimit-remaining-requests',
     reset: 'x-ratelimit-reset-requests',
   },
 })

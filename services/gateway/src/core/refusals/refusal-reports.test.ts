@@ -10,8 +10,16 @@ import {
 
 function refusedBy(user: string, key: string, more: Partial<RefusedRequest> = {}): RefusedRequest {
   return {
-    ...{ request: 'req_00000001', user, key, method: 'POST', path: '/v1/chat/completions', model: '' },
-    ...{ address: '192.0.2.1', reason: 'unauthenticated', status: 401, ...more },
+    request: 'req_00000001',
+    user,
+    key,
+    method: 'POST',
+    path: '/v1/chat/completions',
+    model: '',
+    address: '192.0.2.1',
+    reason: 'unauthenticated',
+    status: 401,
+    ...more,
   }
 }
 

@@ -153,7 +153,11 @@ describe('the admin face', () => {
       .map(({ event }) => event)
       .find(event => event.type === 'fluxgate.auth.operator_ordered')
     assert.deepEqual(order?.data, {
-      ...{ user: 'erin', key: id, actor: 'admin', order: 'refill_bucket', reason: 'a wrong report' },
+      user: 'erin',
+      key: id,
+      actor: 'admin',
+      order: 'refill_bucket',
+      reason: 'a wrong report',
     })
     assert.equal((await ask('POST', '/admin/rate_limit/refill', { identifier })).code, 'invalid_body')
     assert.equal(

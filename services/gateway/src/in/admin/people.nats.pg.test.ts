@@ -68,8 +68,12 @@ describe('tiers', () => {
     }
     const asItComes = await freeTier()
     assert.deepEqual(asItComes, {
-      ...{ name: 'free', capacity: 5_000, refill_rate: 100 },
-      ...{ requests_per_minute: 600, concurrent_streams: 20, source: 'default' },
+      name: 'free',
+      capacity: 5_000,
+      refill_rate: 100,
+      requests_per_minute: 600,
+      concurrent_streams: 20,
+      source: 'default',
     })
     assert.deepEqual(await refusal('DELETE', '/admin/tiers/free'), [409, 'conflict'])
     assert.equal((await ask('PUT', '/admin/tiers/free', { capacity: 10, refill_rate: 1 })).status, 200)

@@ -140,7 +140,14 @@ export async function startAdmin(): Promise<AdminStand> {
     return { status: answer.statusCode, text: answer.body, json, code: json.error?.code }
   }
   return {
-    ...{ nats, postgres, link, db, events, limits, logged, ask },
+    nats,
+    postgres,
+    link,
+    db,
+    events,
+    limits,
+    logged,
+    ask,
     [Symbol.asyncDispose]: () => stack.disposeAsync(),
   }
 }

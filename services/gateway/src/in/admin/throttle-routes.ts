@@ -78,8 +78,13 @@ export function routeThrottles(scope: FastifyInstance, deps: ThrottleDeps): void
 function throttleOf(order: ThrottleOrder, imposedAt: number): Throttle {
   const { capacity, refill_rate, seconds = DEFAULT_SECONDS, reason = 'set by an administrator' } = order
   return {
-    ...{ capacity, refillRate: refill_rate, imposedAt, until: imposedAt + seconds * 1_000 },
-    ...{ reason, rule: 'manual', actor: ACTOR },
+    capacity,
+    refillRate: refill_rate,
+    imposedAt,
+    until: imposedAt + seconds * 1_000,
+    reason,
+    rule: 'manual',
+    actor: ACTOR,
     ...(order.end_streams === undefined ? {} : { endStreams: order.end_streams }),
   }
 }

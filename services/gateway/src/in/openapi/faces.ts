@@ -28,8 +28,11 @@ export const PUBLIC_FACE: Face = {
   needs: { portal: ['session'], '*': ['key', 'keyHeader'] },
   faults: [],
   named: {
-    ...{ Fault: FAULT, Answer: Whole },
-    ...{ OpenAIError: ERRORS.openai, AnthropicError: ERRORS.anthropic, OllamaError: ERRORS.ollama },
+    Fault: FAULT,
+    Answer: Whole,
+    OpenAIError: ERRORS.openai,
+    AnthropicError: ERRORS.anthropic,
+    OllamaError: ERRORS.ollama,
   },
   calls: { ...V1_CALLS, ...API_CALLS },
 }

@@ -71,7 +71,11 @@ export const authEvents = defineTool({
     const scope = { from: fromMs, to: toMs + 1, limit, before: cursor }
     const { items, next } = await desk.tables.authEvents({ ...owner, fact, address, ...scope })
     const events = items.map(({ id, userId, keyId, at, detail, ...rest }) => ({
-      ...{ ...rest, eventId: id, at: isoTime(at), identity: `${userId}.${keyId}`, detail: tellable(detail) },
+      ...rest,
+      eventId: id,
+      at: isoTime(at),
+      identity: `${userId}.${keyId}`,
+      detail: tellable(detail),
     }))
     const data = { from: isoTime(fromMs), to: isoTime(toMs), events, nextCursor: next, asOf: asOfOf(fresh) }
     return answered(data, [

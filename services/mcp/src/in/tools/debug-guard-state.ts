@@ -47,20 +47,18 @@ export const debugGuardState = defineTool({
     const inForce = throttlesInForce(box, now)
     const policy = stored?.value ?? desk.defaultPolicy
     const data = {
-      ...{ readAt: isoTime(now), guard },
+      readAt: isoTime(now),
+      guard,
       policy: {
-        ...{
-          source: stored ? ('bucket' as const) : ('environment' as const),
-          revision: stored?.revision ?? null,
-        },
-        ...{
-          contextFlood: policy.rules.contextFlood,
-          penalty: policy.penalty,
-          rules: wholePolicy(policy).rules,
-          graceMs: policy.graceMs,
-        },
+        source: stored ? ('bucket' as const) : ('environment' as const),
+        revision: stored?.revision ?? null,
+        contextFlood: policy.rules.contextFlood,
+        penalty: policy.penalty,
+        rules: wholePolicy(policy).rules,
+        graceMs: policy.graceMs,
       },
-      ...{ inForce: inForce.length, ended: box.length - inForce.length },
+      inForce: inForce.length,
+      ended: box.length - inForce.length,
       newest: inForce.slice(0, SHOWN_THROTTLES).map(entry => throttleOf(entry.identity, entry.throttle)),
       gateways: nodes.map(node => gatewayOf(node, now)),
       drift: await compared(desk, inForce),
@@ -78,7 +76,10 @@ async function guardOf(desk: Desk) {
   if (!lease) return null
   const ageMs = Math.max(0, desk.nowMs() - lease.renewedAt)
   return {
-    ...{ holder: lease.holder, term: lease.term, renewedAgoMs: ageMs, sequence: lease.sequence },
+    holder: lease.holder,
+    term: lease.term,
+    renewedAgoMs: ageMs,
+    sequence: lease.sequence,
     leads: lease.holder !== '' && ageMs < SILENT_MS,
     behindEvents: behindOf(lease.positions, heads),
   }
@@ -110,7 +111,10 @@ async function aboutOne(desk: Desk, { signal }: Call, asked: Asked): Promise<One
   const peak = peakBurn(items, windowMs)
   const entry = inForce.find(each => each.identity === identity)
   return {
-    ...{ identity, lookBackMinutes, cut, events: items.length },
+    identity,
+    lookBackMinutes,
+    cut,
+    events: items.length,
     throttle: entry ? throttleOf(identity, entry.throttle) : null,
     tokens: items.reduce((sum, { tokens }) => sum + tokens, 0),
     peak: peak

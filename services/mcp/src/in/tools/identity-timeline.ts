@@ -54,8 +54,12 @@ export const identityTimeline = defineTool({
     const last = items.at(-1)
     const name = identity ?? user ?? ''
     const data = {
-      ...{ whom: name, from: isoTime(fromMs), to: isoTime(toMs), facts: items.map(factOf) },
-      ...{ nextCursor: more && last ? placeCursor(last) : undefined, readAt: isoTime(now) },
+      whom: name,
+      from: isoTime(fromMs),
+      to: isoTime(toMs),
+      facts: items.map(factOf),
+      nextCursor: more && last ? placeCursor(last) : undefined,
+      readAt: isoTime(now),
     }
     return answered(data, [
       items.length === 0

@@ -61,7 +61,10 @@ async function inForce({ identity, limit, cursor }: Asked, desk: Desk, { signal 
   const { items, next } = pageOfBox(wanted, limit, cursor)
   const throttles = items.map(entry => ({
     ...throttleOf(entry.identity, entry.throttle),
-    ...{ state: 'active' as const, endedAt: null, endedBy: null, endReason: null },
+    state: 'active' as const,
+    endedAt: null,
+    endedBy: null,
+    endReason: null,
   }))
   const data = { throttles, inForce: all.length, nextCursor: next, readAt: isoTime(now) }
   return answered({ ...data, source: 'bucket' as const }, [

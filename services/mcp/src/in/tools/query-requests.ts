@@ -94,7 +94,18 @@ async function found(args: z.output<typeof input>, desk: Desk, range?: { fromMs:
   // A user beside an identity of somebody else: nobody is both.
   if (user !== undefined && owner !== user) return { items: [], next: undefined }
   return await desk.tables.requests({
-    ...{ id: request, user: owner, key, model, upstream, state: outcome, status, minDurationMs, minTokens },
-    ...{ from: range?.fromMs, to: range && range.toMs + 1, limit: args.limit, before: args.cursor },
+    id: request,
+    user: owner,
+    key,
+    model,
+    upstream,
+    state: outcome,
+    status,
+    minDurationMs,
+    minTokens,
+    from: range?.fromMs,
+    to: range && range.toMs + 1,
+    limit: args.limit,
+    before: args.cursor,
   })
 }

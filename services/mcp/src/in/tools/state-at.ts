@@ -92,12 +92,17 @@ function dataOf(
   const throttles = lists.throttles.filter(isWanted)
   const incidents = lists.incidents.filter(isWanted)
   return {
-    ...{ at: isoTime(atMs), totals, identities, positions: Object.fromEntries(positions) },
+    at: isoTime(atMs),
+    totals,
+    identities,
+    positions: Object.fromEntries(positions),
     counts: { buckets: buckets.length, throttles: throttles.length, incidents: incidents.length },
     buckets: buckets.slice(0, limit),
     throttles: throttles.slice(0, limit).map(({ imposedAtMs, untilMs, identity: whose, incident, ...rest }) =>
       throttleOf(whose, {
-        ...{ ...rest, imposedAt: imposedAtMs, until: untilMs },
+        ...rest,
+        imposedAt: imposedAtMs,
+        until: untilMs,
         ...(incident === undefined ? {} : { incident }),
       }),
     ),

@@ -82,6 +82,7 @@ function rowOf(state: StreamState, lag: StreamLag | undefined, nowMs: number) {
     full: state.maxBytes > 0 ? state.bytes / state.maxBytes : null,
     lastAt: isoTimeOrNull(state.lastAt),
     projectedSequence: own?.sequence ?? null,
-    ...{ behindEvents, lagMs },
+    behindEvents,
+    lagMs,
   }
 }

@@ -41,8 +41,13 @@ export const throttleIdentity = defineTool({
     const now = desk.nowMs()
     const before = await desk.control.throttleOf(owner)
     const order: Throttle = {
-      ...{ capacity, refillRate, reason, actor },
-      ...{ imposedAt: now, until: now + seconds * 1_000, rule: 'manual' },
+      capacity,
+      refillRate,
+      reason,
+      actor,
+      imposedAt: now,
+      until: now + seconds * 1_000,
+      rule: 'manual',
       ...(endStreams ? { endStreams } : {}),
     }
     const ordered = dryRun ? undefined : desk.control.impose(owner, order)

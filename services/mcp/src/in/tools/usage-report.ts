@@ -68,8 +68,16 @@ export const usageReport = defineTool({
     const to = Math.ceil(asked.toMs / MINUTE_MS) * MINUTE_MS
     const owner = identity === undefined ? { user } : identityOf(identity)
     const { items, next } = await desk.tables.usageReport({
-      ...{ from, to, nowMs, by, bucket: period === 'whole' ? undefined : period },
-      ...{ ...owner, model, upstream, limit, before: cursor },
+      from,
+      to,
+      nowMs,
+      by,
+      bucket: period === 'whole' ? undefined : period,
+      ...owner,
+      model,
+      upstream,
+      limit,
+      before: cursor,
     })
     const rows = items.map(row => ({ at: isoTime(row.at), group: row.group, ...usageOf(row) }))
     const data = { from: isoTime(from), to: isoTime(to), rows, nextCursor: next, asOf: asOfOf(fresh) }

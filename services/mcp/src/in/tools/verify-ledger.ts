@@ -80,18 +80,25 @@ export const verifyLedger = defineTool({
     const verdict = await desk.readings.verify(place, silenceMinutes * MINUTE_MS, call)
     const { rows, next } = rowsPage(verdict.offenders, place, limit)
     const offenders = rows.map(({ offence, detail, identity = null, request = null, places }) => ({
-      ...{ offence, detail, identity, request, places: [...places] },
+      offence,
+      detail,
+      identity,
+      request,
+      places: [...places],
     }))
     const { holds, facts, whole } = verdict
     const data = {
-      ...{ holds, from: isoTimeOrNull(verdict.fromMs), to: isoTime(verdict.toMs), facts, whole },
-      ...{ identities: verdict.identities.size, tables: verdict.projected ?? null },
-      ...{
-        offences: verdict.offenders.length,
-        offenders,
-        nextCursor: next,
-        dropped: partsOf(verdict.dropped),
-      },
+      holds,
+      from: isoTimeOrNull(verdict.fromMs),
+      to: isoTime(verdict.toMs),
+      facts,
+      whole,
+      identities: verdict.identities.size,
+      tables: verdict.projected ?? null,
+      offences: verdict.offenders.length,
+      offenders,
+      nextCursor: next,
+      dropped: partsOf(verdict.dropped),
     }
     return answered(data, [
       `${holds ? 'It holds' : `It does not hold: ${data.offences} offences`}, from ${data.from ?? 'the beginning'} to ${data.to}, ${facts} facts.`,

@@ -82,13 +82,13 @@ export const whatIfPolicy = defineTool({
     const wanted = changesOnly ? result.rows.filter(({ difference }) => difference !== 'same') : result.rows
     const { rows, next } = rowsPage(wanted, place, limit)
     const data = {
-      ...{
-        from: isoTime(place.fromMs),
-        to: isoTime(place.toMs),
-        counts: result.counts,
-        throttled: result.throttled,
-      },
-      ...{ facts: Object.fromEntries(result.facts), decisions: rows.map(decisionOf), nextCursor: next },
+      from: isoTime(place.fromMs),
+      to: isoTime(place.toMs),
+      counts: result.counts,
+      throttled: result.throttled,
+      facts: Object.fromEntries(result.facts),
+      decisions: rows.map(decisionOf),
+      nextCursor: next,
       dropped: droppedOf(kept, place.fromMs),
     }
     return answered(data, [

@@ -49,8 +49,17 @@ export function openFeed(query: string): Feed {
   let next = ''
   let loading: AbortController | undefined
   const state = createStore<FeedState>({
-    ...{ version: 0, isLoading: false, toEnd: false, isWhole: false, fault: undefined, scanned: 0 },
-    ...{ reachedAt: null, held: 0, tail: 'off', leftOut: 0, before: 0 },
+    version: 0,
+    isLoading: false,
+    toEnd: false,
+    isWhole: false,
+    fault: undefined,
+    scanned: 0,
+    reachedAt: null,
+    held: 0,
+    tail: 'off',
+    leftOut: 0,
+    before: 0,
   })
   const change = (some: Partial<FeedState>) => {
     if (!abort.signal.aborted) state.set({ ...state.get(), ...some })
@@ -108,7 +117,8 @@ export function openFeed(query: string): Feed {
 
   void load(FIRST_PAGE)
   return {
-    ...{ rows, state },
+    rows,
+    state,
     more() {
       const { isLoading, isWhole, fault } = state.get()
       if (!isLoading && !isWhole && !fault) void load(PAGE)

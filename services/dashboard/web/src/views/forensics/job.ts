@@ -24,7 +24,10 @@ const CUT_OFF: Fault = {
 
 export function useJob<T>(path: string): Job<T> {
   const [state, setState] = useState<State<T>>({
-    ...{ running: undefined, fault: undefined, value: undefined, wasCancelled: false },
+    running: undefined,
+    fault: undefined,
+    value: undefined,
+    wasCancelled: false,
   })
   const abort = useRef<AbortController>(undefined)
   useEffect(() => () => abort.current?.abort(), [])

@@ -96,7 +96,9 @@ describe('Anthropic’s usage', () => {
 describe('usage of the chat family', () => {
   it('counts what came from a cache once when a server repeats it beside the details', () => {
     const usage = {
-      ...{ prompt_tokens: 17_903, prompt_tokens_details: { cached_tokens: 17_817 }, completion_tokens: 3 },
+      prompt_tokens: 17_903,
+      prompt_tokens_details: { cached_tokens: 17_817 },
+      completion_tokens: 3,
       cache_read_input_tokens: 17_817,
     }
     assert.deepEqual(chat(usage), { input: 17_903, cachedInput: 17_817, output: 3 })
@@ -136,7 +138,9 @@ describe('usage of the chat family', () => {
     assert.deepEqual(chat({ ...usage, total_tokens: 13 }), { input: 12, output: 1, reasoning: 1 })
     assert.deepEqual(chat(usage, 'xai'), { input: 12, output: 291, reasoning: 290 })
     assert.deepEqual(chat({ prompt_tokens: 9, completion_tokens: 30, reasoning_tokens: 22 }, 'sglang'), {
-      ...{ input: 9, output: 30, reasoning: 22 },
+      input: 9,
+      output: 30,
+      reasoning: 22,
     })
   })
 
@@ -178,14 +182,12 @@ describe('usage of the chat family', () => {
       server_tool_use: { web_search_requests: 2 },
     }
     assert.deepEqual(chat(usage, 'openrouter'), {
-      ...{
-        input: 100,
-        cacheWrite5m: 40,
-        output: 50,
-        audioInput: 7,
-        audioOutput: 20,
-        tools: { webSearch: 2 },
-      },
+      input: 100,
+      cacheWrite5m: 40,
+      output: 50,
+      audioInput: 7,
+      audioOutput: 20,
+      tools: { webSearch: 2 },
     })
     const alibaba = {
       prompt_tokens: 100,
@@ -233,7 +235,8 @@ describe('usage of rerankers and embedders', () => {
       tokens: { input_tokens: 507, output_tokens: 10 },
     }
     assert.deepEqual(counts(openaiConvention('cohere'), { type: 'message-end', delta: { usage } }), {
-      ...{ input: 12, output: 7 },
+      input: 12,
+      output: 7,
     })
   })
 })
@@ -253,7 +256,9 @@ describe('usage of OpenAI’s responses', () => {
   it('has searches, images and the tokens of the model that drew them', () => {
     const drawn = { input_tokens: 10, output_tokens: 900 }
     const response = {
-      ...{ model: 'gpt', usage, tool_usage: { image_gen: drawn, web_search: { num_requests: 3 } } },
+      model: 'gpt',
+      usage,
+      tool_usage: { image_gen: drawn, web_search: { num_requests: 3 } },
       output: [{ type: 'image_generation_call', status: 'completed' }, { type: 'web_search_call' }],
       tools: [{ type: 'image_generation', model: 'gpt-image' }],
     }
