@@ -1,7 +1,8 @@
 import { rmSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { BUCKETS } from '@fluxgate/contracts'
-import { ensureTopology, type NatsLink } from '@fluxgate/nats'
+import { connectNats, ensureTopology, type NatsLink } from '@fluxgate/nats'
+import { createLog } from '@fluxgate/runtime'
 import { eventually } from '@fluxgate/testing'
 import { newCulprit } from './culprit.ts'
 import { ALONE, type Blow, type Fault, MAIN, SMALL_BUCKETS, type Strike } from './fault.ts'
@@ -34,8 +35,10 @@ function awayThenKilled(aheadMs: number): Strike {
     await server.stop('SIGKILL')
     await sleep(awayMs)
     await server.start()
-    const before = await lastSequence(stand.link, 'REQUESTS')
-    await eventually(async () => (await lastSequence(stand.link, 'REQUESTS')) > before, { everyMs: 5 })
+    // The stand's own connection comes back later than the gateway's.
+    await using link = await connectNats({ url: stand.log.url, name: 'chaos' }, createLog('chaos', 'silent'))
+    const before = await eventually(() => lastSequence(link, 'REQUESTS'), { everyMs: 5 })
+    await eventually(async () => (await lastSequence(link, 'REQUESTS')) > before, { everyMs: 5 })
     await gateway.stop('SIGKILL')
     await sleep(BEYOND_DEDUPLICATION_MS)
     await gateway.start()
@@ -69,8 +72,8 @@ async function throttlesFull({ stand: { link }, awayMs }: Blow): Promise<void> {
   await sleep(awayMs)
 }
 
-/** INCIDENTS refuses when it is full; an operator gives it room after a while. */
-async function incidentsFull({ stand, culprit, awayMs }: Blow): Promise<void> {
+/** INCIDENTS is full when another incident comes: its oldest go. An operator gives it room before those that are looked at go too. */
+async function incidentsFull({ stand, culprit }: Blow): Promise<void> {
   const { streams } = stand.link.manager
   // Whose incident is stored already is not what is looked at.
   await culprit.throttled()
@@ -79,11 +82,10 @@ async function incidentsFull({ stand, culprit, awayMs }: Blow): Promise<void> {
   await streams.update('INCIDENTS', { ...config, max_bytes: state.bytes })
   try {
     await other.burn()
-    await sleep(awayMs)
+    await other.throttled()
   } finally {
     await streams.update('INCIDENTS', config)
   }
-  await other.throttled()
 }
 
 /**
