@@ -29,6 +29,8 @@ export type Strike = (blow: Blow) => Promise<void>
 export interface Fault {
   readonly name: string
   readonly kind: StandKind
+  /** What must be there before, and before anybody burns. */
+  readonly prepare?: (stand: Stand) => Promise<void>
   /** Brings the fault about and takes it away again; services that were killed run again when it resolves. */
   readonly strike: Strike
   /**

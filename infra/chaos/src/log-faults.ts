@@ -6,12 +6,16 @@ import { createLog } from '@fluxgate/runtime'
 import { eventually } from '@fluxgate/testing'
 import { newCulprit } from './culprit.ts'
 import { ALONE, type Blow, type Fault, MAIN, SMALL_BUCKETS, type Strike } from './fault.ts'
+import type { Stand } from './stand.ts'
 
 const SECOND_MS = 1_000
 const MINUTE_MS = 60_000
 /** A stream drops a second copy of an event for 30 s; what is sent again later must not be sent at all. */
 const BEYOND_DEDUPLICATION_MS = 35_000
 const THROTTLED_FOR_MS = 3_600_000
+/** Of one incident: opened, and reported. */
+const OLD_MESSAGES = 2
+const MORE_ROOM = 10
 
 /** What happens to the log itself: its server, its disk, its limits, and the clocks that write into it. */
 export const LOG_FAULTS: readonly Fault[] = [
@@ -19,7 +23,7 @@ export const LOG_FAULTS: readonly Fault[] = [
   { name: 'NATS away, gateway 15 s ahead, then killed', kind: MAIN, strike: awayThenKilled(15 * SECOND_MS) },
   { name: 'NATS away, gateway 5 min ahead, then killed', kind: MAIN, strike: awayThenKilled(5 * MINUTE_MS) },
   { name: 'throttles bucket full', kind: SMALL_BUCKETS, strike: throttlesFull },
-  { name: 'incidents stream full', kind: MAIN, strike: incidentsFull },
+  { name: 'incidents stream full', kind: MAIN, prepare: oldIncident, strike: incidentsFull },
   { name: 'NATS lost its disk', kind: ALONE, strike: diskLost, logIsLost: true },
 ]
 
@@ -72,10 +76,17 @@ async function throttlesFull({ stand: { link }, awayMs }: Blow): Promise<void> {
   await sleep(awayMs)
 }
 
-/** INCIDENTS is full when another incident comes: its oldest go. An operator gives it room before those that are looked at go too. */
+/** Gives the stream something to drop. */
+async function oldIncident(stand: Stand): Promise<void> {
+  const old = await newCulprit(stand, 'culprit-before-incidents-are-full')
+  await old.burn()
+  await old.throttled()
+  await eventually(async () => (await lastSequence(stand.link, 'INCIDENTS')) >= OLD_MESSAGES)
+}
+
+/** INCIDENTS is full when another incident comes: its oldest go, and an operator gives it more room. */
 async function incidentsFull({ stand, culprit }: Blow): Promise<void> {
   const { streams } = stand.link.manager
-  // Whose incident is stored already is not what is looked at.
   await culprit.throttled()
   const other = await newCulprit(stand, 'culprit-while-incidents-are-full')
   const { config, state } = await streams.info('INCIDENTS')
@@ -83,8 +94,10 @@ async function incidentsFull({ stand, culprit }: Blow): Promise<void> {
   try {
     await other.burn()
     await other.throttled()
+    await eventually(async () => (await streams.info('INCIDENTS')).state.first_seq > state.first_seq)
   } finally {
-    await streams.update('INCIDENTS', config)
+    // Not so much that it could never have been full: `verify` would take what was dropped for deleted.
+    await streams.update('INCIDENTS', { ...config, max_bytes: MORE_ROOM * state.bytes })
   }
 }
 

@@ -34,6 +34,7 @@ const SETTLE_EVERY_MS = 250
 
 /** One fault under load, then every check of the suite. @throws when a promise does not hold */
 export async function runTrial(stand: Stand, fault: Fault, pace: Pace, history: History): Promise<Row> {
+  await fault.prepare?.(stand)
   const user = `culprit-${fault.name.toLowerCase().replaceAll(/[^a-z]+/g, '-')}`
   const during = await newCulprit(stand, `${user}-during`)
   const load = new Load({ origin: stand.origin, keys: stand.keys, callers: pace.callers })
