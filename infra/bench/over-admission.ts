@@ -24,7 +24,8 @@ let broken = 0
 for (let run = 1; run <= RUNS; run++) {
   const { key } = await cluster.newKey(`bench-${run}`, LIMIT)
   const report = await flood(cluster.nodes, key, LIMIT, { callers: CALLERS, forMs: FLOOD_MS })
-  excesses.push(report.excess)
+  // Whoever never met the limit cannot have passed it.
+  if (report.refused > 0) excesses.push(report.excess)
   if (report.excess > report.bound) broken++
   const { admitted, allowed, excess, bound, peakPerSecond, refused } = report
   console.log(
@@ -32,8 +33,16 @@ for (let run = 1; run <= RUNS; run++) {
       `bound ${share(bound)} (peak ${Math.round(peakPerSecond)} tokens/s, ${refused} refused)`,
   )
 }
+if (excesses.length === 0) {
+  console.log(
+    'no run was refused anything: this machine is too busy to meet the limit, so nothing was measured',
+  )
+  process.exit(1)
+}
 const worst = Math.max(...excesses)
-console.log(`worst excess: ${share(worst)} of the capacity; over the stated bound: ${broken} of ${RUNS} runs`)
+console.log(
+  `worst excess: ${share(worst)} of the capacity; over the stated bound: ${broken} of ${excesses.length} runs that met the limit`,
+)
 const kept = broken === 0 && worst <= PROMISE * LIMIT.capacity
 console.log(`promise (at most ${PROMISE * 100} % of the capacity): ${kept ? 'kept' : 'BROKEN'}`)
 if (!kept) process.exitCode = 1

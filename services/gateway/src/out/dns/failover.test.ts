@@ -136,7 +136,7 @@ describe('DoH upstreams', () => {
       const startedMs = performance.now()
       assert.equal(await ask(resolver), '192.0.2.2')
       const tookMs = performance.now() - startedMs
-      assert.ok(tookMs >= 90 && tookMs < 900, `${tookMs} ms`)
+      assert.ok(tookMs >= 90 && tookMs < 5_000, `${tookMs} ms`)
     }
     await until(() => resolver.stats().upstreams[0]?.isOpen === true)
     const asked = first.queries.length
