@@ -13,7 +13,6 @@ export const EVENTS = [
   requests.RequestCompleted,
   requests.RequestFailed,
   requests.RequestInterrupted,
-  tokens.TokensReserved,
   tokens.TokensProgressed,
   tokens.TokensSettled,
   tokens.BudgetCrossed,

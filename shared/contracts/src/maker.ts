@@ -1,6 +1,7 @@
 import type { Static, TSchema } from 'typebox'
 import type { FluxgateEvent } from './catalog.ts'
 import type { EventDefinition } from './envelope.ts'
+import { identityText } from './identity.ts'
 import { identitySubject, incidentSubject } from './subject.ts'
 
 /** An event on its way to the log: where it goes, and what goes there. */
@@ -40,7 +41,7 @@ export function eventMaker(source: string, newId: () => string, nowMs: () => num
       id: options?.id ?? newId(),
       source,
       type: definition.type,
-      subject: isIncident ? about.incident : `${about.user}.${about.key}`,
+      subject: isIncident ? about.incident : identityText(about),
       time,
       dataschema: definition.dataschema,
       sequence: options?.id === undefined ? ++sequence : Math.max(1, sequence),

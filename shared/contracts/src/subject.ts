@@ -1,6 +1,6 @@
 import type { EventDefinition, StreamName } from './envelope.ts'
 import type { Identity } from './identity.ts'
-import { ANONYMOUS, partitionOf } from './identity.ts'
+import { ANONYMOUS, identityText, partitionOf } from './identity.ts'
 
 /** JetStream stream names by the first word of their subjects. */
 export const STREAMS: Readonly<Record<StreamName, string>> = Object.freeze({
@@ -20,11 +20,11 @@ export function streamOf(event: EventDefinition, user: string): StreamName {
 
 /** `fluxgate.<stream>.<p>.<fact>.<user>.<key>`, and `fluxgate.incidents.<fact>.<incident>` for incidents. */
 export function identitySubject(event: EventDefinition, identity: Identity): string {
-  return `fluxgate.${streamOf(event, identity.user)}.${partitionOf(identity.user)}.${event.fact}.${identity.user}.${identity.key}`
+  return `fluxgate.${streamOf(event, identity.user)}.${partitionOf(identity.user)}.${event.fact}.${identityText(identity)}`
 }
 
 export function incidentSubject(event: EventDefinition, incident: string): string {
-  return `fluxgate.incidents.${event.fact}.${incident}`
+  return incidentFilter({ fact: event.fact, incident })
 }
 
 export type ParsedSubject =
@@ -78,6 +78,31 @@ export function factFilter(event: EventDefinition): string {
 export function factFilters(event: EventDefinition): string[] {
   const strangers = event.strangers && `fluxgate.${event.strangers}.*.${event.fact}.>`
   return strangers === undefined ? [factFilter(event)] : [factFilter(event), strangers]
+}
+
+interface CallerFilter {
+  readonly fact?: string | undefined
+  readonly user?: string | undefined
+  readonly key?: string | undefined
+}
+
+interface IncidentFilter {
+  readonly fact?: string | undefined
+  readonly incident?: string | undefined
+}
+
+/** Filter for the events of callers in a stream: of one user, one of its keys, one kind of event, or of all. */
+export function callerFilter(
+  stream: Exclude<StreamName, 'incidents'>,
+  { fact = '*', user = '*', key = '*' }: CallerFilter,
+): string {
+  const partition = user === '*' ? '*' : partitionOf(user)
+  return `fluxgate.${stream}.${partition}.${fact}.${user}.${key}`
+}
+
+/** Filter for the events of incidents: of one, of one kind, or of all. */
+export function incidentFilter({ fact = '*', incident = '*' }: IncidentFilter): string {
+  return `fluxgate.incidents.${fact}.${incident}`
 }
 
 export function deadLetterSubject(stream: string): string {

@@ -1,4 +1,4 @@
-import { parseSubject } from '@fluxgate/contracts'
+import { identityText, parseSubject } from '@fluxgate/contracts'
 import type { StoredFact, Unreadable } from '@fluxgate/forensics'
 import type { EventRow } from './wire-forensics.ts'
 
@@ -30,7 +30,7 @@ export function rowOf(fact: StoredFact | Unreadable): EventRow {
   const { stream, sequence, storedAtMs: at } = fact
   if (!('event' in fact)) {
     const place = parseSubject(fact.subject)
-    const identity = place && 'user' in place ? `${place.user}.${place.key}` : null
+    const identity = place && 'user' in place ? identityText(place) : null
     return {
       stream,
       sequence,
@@ -51,7 +51,7 @@ export function rowOf(fact: StoredFact | Unreadable): EventRow {
     sequence,
     at,
     fact: event.type.slice('fluxgate.'.length),
-    identity: typeof user === 'string' && typeof key === 'string' ? `${user}.${key}` : null,
+    identity: typeof user === 'string' && typeof key === 'string' ? identityText({ user, key }) : null,
     request: typeof request === 'string' ? request : null,
     incident: typeof incident === 'string' ? incident : null,
     note: noteOf(data),

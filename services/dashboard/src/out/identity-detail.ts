@@ -1,4 +1,4 @@
-import type { Identity } from '@fluxgate/contracts'
+import { type Identity, identityText } from '@fluxgate/contracts'
 import type { NatsLink } from '@fluxgate/nats'
 import {
   authEvents,
@@ -54,7 +54,7 @@ export async function identityDetail(
     limit,
   )
   return {
-    identity: `${user}.${key}`,
+    identity: identityText({ user, key }),
     user,
     key,
     account: account ?? null,

@@ -1,4 +1,4 @@
-import { type GuardPolicy, STREAMS } from '@fluxgate/contracts'
+import { callerFilter, type GuardPolicy, PolicyChanged, STREAMS } from '@fluxgate/contracts'
 import { DEFAULT_RULES } from '@fluxgate/guard-core'
 import {
   GUARD_POLICY_KEYS,
@@ -46,7 +46,7 @@ export function openPolicies(link: NatsLink, book: PolicyBook): Policies {
 /** The latest first. */
 async function lastChanges(link: NatsLink): Promise<PolicyChangeView[]> {
   const found: PolicyChangeView[] = []
-  const filter = `fluxgate.auth.*.policy_changed.${ALL}.>`
+  const filter = callerFilter('auth', { fact: PolicyChanged.fact, user: ALL })
   for await (const { events } of replay(link, { stream: STREAMS.auth, filter, from: 'first' })) {
     for (const { event } of events) {
       if (event.type !== 'fluxgate.auth.policy_changed') continue

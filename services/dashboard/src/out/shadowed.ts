@@ -1,4 +1,4 @@
-import { parseIdentity, STREAMS } from '@fluxgate/contracts'
+import { identityText, parseIdentity, STREAMS } from '@fluxgate/contracts'
 import { type NatsLink, replay } from '@fluxgate/nats'
 import type { Database } from '@fluxgate/read-model'
 import type { ShadowedView, ShadowPage } from '../core/wire-people.ts'
@@ -31,7 +31,7 @@ export async function shadowPage(
       found.push({
         id: event.id,
         at: Date.parse(event.time),
-        identity: `${user}.${key}`,
+        identity: identityText({ user, key }),
         rule,
         severity,
         explanation,

@@ -1,4 +1,4 @@
-import { type OutgoingEvent, parseIdentity, STREAMS } from '@fluxgate/contracts'
+import { callerFilter, type OutgoingEvent, parseIdentity, STREAMS, TokensSettled } from '@fluxgate/contracts'
 import { type NatsLink, replay } from '@fluxgate/nats'
 import type { OpenRequest } from '../core/recovery/open-requests.ts'
 
@@ -23,19 +23,20 @@ interface Look {
 
 /** One narrow look per identity and stream: nats-server 2.9 takes one filter for a consumer. */
 function looksFor(open: Iterable<OpenRequest>): Look[] {
-  const oldest = new Map<string, { partition: string; fromMs: number }>()
+  const oldest = new Map<string, number>()
   for (const { admitted } of open) {
-    const { subject, event } = admitted
-    const known = oldest.get(event.subject)
-    const fromMs = Math.min(known?.fromMs ?? Number.POSITIVE_INFINITY, Date.parse(event.time))
-    oldest.set(event.subject, { partition: subject.split('.')[2]!, fromMs })
+    const { subject, time } = admitted.event
+    const known = oldest.get(subject) ?? Number.POSITIVE_INFINITY
+    oldest.set(subject, Math.min(known, Date.parse(time)))
   }
-  return [...oldest].flatMap(([identity, { partition, fromMs }]) => {
-    if (!parseIdentity(identity)) return []
-    const since = fromMs - CLOCK_MARGIN_MS
+  return [...oldest].flatMap(([text, oldestMs]) => {
+    const identity = parseIdentity(text)
+    if (!identity) return []
+    const fromMs = oldestMs - CLOCK_MARGIN_MS
+    const settled = callerFilter('tokens', { ...identity, fact: TokensSettled.fact })
     return [
-      { stream: STREAMS.requests, filter: `fluxgate.requests.${partition}.*.${identity}`, fromMs: since },
-      { stream: STREAMS.tokens, filter: `fluxgate.tokens.${partition}.settled.${identity}`, fromMs: since },
+      { stream: STREAMS.requests, filter: callerFilter('requests', identity), fromMs },
+      { stream: STREAMS.tokens, filter: settled, fromMs },
     ]
   })
 }

@@ -1,9 +1,8 @@
 import {
+  callerFilter,
   type EventNamed,
-  type Identity,
   identitySubject,
   parseEvent,
-  partitionOf,
   RequestAdmitted,
   STREAMS,
 } from '@fluxgate/contracts'
@@ -94,7 +93,7 @@ async function throttlesBefore(
 ): Promise<Evidence[]> {
   const found: Evidence[] = []
   const from = { timeMs: opened.storedAtMs - THROTTLES_BEFORE_MS }
-  const options = { stream: STREAMS.throttles, filter: everyThrottle(incident), from, signal }
+  const options = { stream: STREAMS.throttles, filter: callerFilter('throttles', incident), from, signal }
   for await (const { event, stream, sequence } of upTo(opened.storedAtMs, replay(link, options))) {
     // The throttle of this incident is not one before it.
     if (event.type === 'fluxgate.throttles.imposed' && event.data.incident === incident.incident) continue
@@ -111,8 +110,4 @@ async function* upTo(endMs: number, batches: ReturnType<typeof replay>): AsyncGe
       yield logged
     }
   }
-}
-
-function everyThrottle({ user, key }: Identity): string {
-  return `fluxgate.throttles.${partitionOf(user)}.*.${user}.${key}`
 }

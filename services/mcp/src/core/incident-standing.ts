@@ -1,4 +1,4 @@
-import type { FluxgateEvent } from '@fluxgate/contracts'
+import { type FluxgateEvent, identityText } from '@fluxgate/contracts'
 import type { StoredFact } from '@fluxgate/forensics'
 
 /** How an incident stands by its own facts: what it takes to order something about it. */
@@ -21,7 +21,7 @@ export function standingOf(facts: readonly StoredFact[]): IncidentStanding {
 function after(standing: IncidentStanding, event: FluxgateEvent): IncidentStanding {
   switch (event.type) {
     case 'fluxgate.incidents.opened':
-      return { state: 'open', identity: `${event.data.user}.${event.data.key}`, acknowledgedBy: undefined }
+      return { state: 'open', identity: identityText(event.data), acknowledgedBy: undefined }
     case 'fluxgate.incidents.joined':
       return { state: 'joined', into: event.data.into }
     case 'fluxgate.incidents.closed':

@@ -1,4 +1,4 @@
-import { DEADLETTER_STREAM, type Identity, partitionOf, STREAMS } from '@fluxgate/contracts'
+import { callerFilter, DEADLETTER_STREAM, incidentFilter, STREAMS } from '@fluxgate/contracts'
 import { findRequest, readFacts, type StoredFact, timeline } from '@fluxgate/forensics'
 import type { NatsLink } from '@fluxgate/nats'
 import { type Burn, burnOf } from '../core/burn.ts'
@@ -31,7 +31,7 @@ export function openLogView(link: NatsLink, maxScannedEvents: number): LogView {
       reached(link, async () => {
         const items: Burn[] = []
         let scanned = 0
-        const source = { stream: 'tokens' as const, subject: subjectOf(identity) }
+        const source = { stream: 'tokens' as const, subject: callerFilter('tokens', identity) }
         // Clocks differ, and what counts is the event's own time, which is never much later than its storing.
         for await (const facts of readFacts(link, [source], { fromMs: fromMs - SLACK_MS }, { signal })) {
           for (const { event } of facts) {
@@ -65,18 +65,13 @@ export function openLogView(link: NatsLink, maxScannedEvents: number): LogView {
 
     incident: (id, signal) =>
       reached(link, async () => {
-        const source = { stream: 'incidents' as const, subject: `fluxgate.incidents.*.${id}` }
+        const source = { stream: 'incidents' as const, subject: incidentFilter({ incident: id }) }
         const items: StoredFact[] = []
         for await (const facts of readFacts(link, [source], {}, { signal })) items.push(...facts)
         signal.throwIfAborted()
         return items
       }),
   }
-}
-
-/** What one identity burnt and had reserved. */
-function subjectOf({ user, key }: Identity): string {
-  return `fluxgate.tokens.${partitionOf(user)}.*.${user}.${key}`
 }
 
 async function streamState(link: NatsLink, stream: string): Promise<StreamState> {

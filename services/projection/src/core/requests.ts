@@ -31,7 +31,6 @@ export function requestOf(entry: LogEntry): string | undefined {
     case 'fluxgate.requests.completed':
     case 'fluxgate.requests.failed':
     case 'fluxgate.requests.interrupted':
-    case 'fluxgate.tokens.reserved':
     case 'fluxgate.tokens.progressed':
     case 'fluxgate.tokens.settled':
       return entry.event.data.request
@@ -81,12 +80,6 @@ export function foldRequests(
       case 'fluxgate.tokens.progressed':
         progress(patchFor(patches, atMs, event.data), event)
         break
-      case 'fluxgate.tokens.reserved': {
-        const patch = patchFor(patches, atMs, event.data)
-        if (patch.settledSequence === null)
-          patch.reserved = Math.max(patch.reserved ?? 0, event.data.reserved)
-        break
-      }
     }
   }
   return {

@@ -4,14 +4,6 @@ import { TierName } from '../tier.ts'
 import { BilledModel, MAX_BILLED_MODELS, MAX_RAW_USAGE, Usage } from '../usage.ts'
 import { DurationMs, EpochMs, identityFields, RequestId, record, ShortText, Tokens } from './fields.ts'
 
-/** Tokens taken at admission. Rides in `requests.admitted`; published apart only when a reservation grows later. */
-export const TokensReserved = defineEvent(
-  'tokens',
-  'reserved',
-  1,
-  record({ request: RequestId, ...identityFields, reserved: Tokens }),
-)
-
 /** A long stream's count so far; at most once a second and request. */
 export const TokensProgressed = defineEvent(
   'tokens',

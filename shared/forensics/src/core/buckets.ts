@@ -54,15 +54,6 @@ export class Buckets {
     this.#debit(held, tokens - before, atMs)
   }
 
-  /** A reservation that grows while its request runs. */
-  grow(identity: string, request: string, tokens: number, atMs: number): void {
-    const held = this.#held.get(identity)
-    const before = this.#reserved.get(request)
-    if (!held || before === undefined) return
-    this.#reserved.set(request, Math.max(before, tokens))
-    this.#debit(held, Math.max(0, tokens - before), atMs)
-  }
-
   settle(identity: string, request: string, tokens: number, atMs: number): void {
     const before = this.#reserved.get(request)
     const held = this.#held.get(identity)

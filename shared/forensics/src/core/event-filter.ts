@@ -1,4 +1,10 @@
-import { EVENTS, type FluxgateEvent, partitionOf, type StreamName } from '@fluxgate/contracts'
+import {
+  callerFilter,
+  EVENTS,
+  type FluxgateEvent,
+  incidentFilter,
+  type StreamName,
+} from '@fluxgate/contracts'
 import type { Source } from './fact.ts'
 
 /** Which events are wanted; what is left out does not matter. */
@@ -18,12 +24,8 @@ export function sourcesOf({ streams, fact, user, key }: EventFilter): Source[] {
       stream => fact === undefined || EVENTS.some(event => event.stream === stream && event.fact === fact),
     )
     .map(stream => {
-      if (stream === 'incidents') return { stream, subject: `fluxgate.incidents.${fact ?? '*'}.*` }
-      const partition = user === undefined ? '*' : partitionOf(user)
-      return {
-        stream,
-        subject: `fluxgate.${stream}.${partition}.${fact ?? '*'}.${user ?? '*'}.${key ?? '*'}`,
-      }
+      if (stream === 'incidents') return { stream, subject: incidentFilter({ fact }) }
+      return { stream, subject: callerFilter(stream, { fact, user, key }) }
     })
 }
 

@@ -1,3 +1,4 @@
+import { identityText } from '@fluxgate/contracts'
 import type { StoredFact } from './fact.ts'
 import type { Offence, Place } from './offence.ts'
 
@@ -72,7 +73,7 @@ export interface Said {
 }
 
 export function toldOf({ stream, sequence, storedAtMs }: StoredFact, { user, key, model, tier }: Said): Told {
-  return { place: { stream, sequence }, identity: `${user}.${key}`, model, tier, storedAtMs }
+  return { place: { stream, sequence }, identity: identityText({ user, key }), model, tier, storedAtMs }
 }
 
 /** Two facts of one request that do not say the same of it. */

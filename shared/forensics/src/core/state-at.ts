@@ -1,4 +1,4 @@
-import { type LimitsPolicy, STREAMS } from '@fluxgate/contracts'
+import { identityText, type LimitsPolicy, STREAMS } from '@fluxgate/contracts'
 import { type BucketState, Buckets } from './buckets.ts'
 import { Conservation, DEFAULT_CONSERVATION_LIMITS } from './conservation.ts'
 import type { StoredFact } from './fact.ts'
@@ -71,9 +71,6 @@ export class StateFold {
         this.#buckets.reserve(event.subject, tier, request, reserved, atMs)
         break
       }
-      case 'fluxgate.tokens.reserved':
-        this.#buckets.grow(event.subject, event.data.request, event.data.reserved, atMs)
-        break
       case 'fluxgate.tokens.settled':
         this.#buckets.settle(event.subject, event.data.request, event.data.total, atMs)
         break
@@ -138,7 +135,7 @@ export class StateFold {
     switch (event.type) {
       case 'fluxgate.incidents.opened': {
         const { incident, user, key, rule, severity, explanation } = event.data
-        const opened = { incident, identity: `${user}.${key}`, rule, severity, explanation }
+        const opened = { incident, identity: identityText({ user, key }), rule, severity, explanation }
         const openedAtMs = Date.parse(event.time)
         this.#incidents.set(incident, { ...opened, openedAtMs, state: 'opened', findings: 1 })
         break

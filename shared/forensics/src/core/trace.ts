@@ -13,16 +13,11 @@ const ORDER = [
   'fluxgate.auth.',
   'fluxgate.requests.admitted',
   'fluxgate.requests.refused',
-  'fluxgate.tokens.reserved',
   'fluxgate.tokens.progressed',
   'fluxgate.requests.',
   'fluxgate.tokens.settled',
 ]
-const GOES_ON: ReadonlySet<string> = new Set([
-  'fluxgate.requests.admitted',
-  'fluxgate.tokens.reserved',
-  'fluxgate.tokens.progressed',
-])
+const GOES_ON: ReadonlySet<string> = new Set(['fluxgate.requests.admitted', 'fluxgate.tokens.progressed'])
 
 /** In the order of time. */
 export function stepsOf(facts: readonly StoredFact[]): Step[] {

@@ -1,4 +1,4 @@
-import { STREAMS } from '@fluxgate/contracts'
+import { identityText, STREAMS } from '@fluxgate/contracts'
 import { type Decision, type Fact, Fold, type WholePolicy } from '@fluxgate/guard-core'
 
 /** What the guard would have done, or did. Times are epoch milliseconds. */
@@ -94,7 +94,7 @@ export class WhatIf {
     if (atMs < this.#fromMs || atMs > this.#toMs) return
     const { incident, user, key, rule, severity, explanation, action, until } = event.data
     const throttled = action === 'throttled'
-    const about = { identity: `${user}.${key}`, incident, rule, severity, explanation }
+    const about = { identity: identityText({ user, key }), incident, rule, severity, explanation }
     this.#was.push({ ...about, throttled, atMs, untilMs: until ?? null })
   }
 }
@@ -113,7 +113,7 @@ function compared(
     else left.set(each.identity, [each])
   }
   const rows: WhatIfRow[] = decisions.map(decision => {
-    const identity = `${decision.identity.user}.${decision.identity.key}`
+    const identity = identityText(decision.identity)
     const would = answerOf(decision)
     const exact = byIncident.get(decision.incident)
     const match = exact ?? takeNear(left.get(identity) ?? [], would)

@@ -1,4 +1,4 @@
-import { type Identity, partitionOf, STREAMS, type StreamName } from '@fluxgate/contracts'
+import { callerFilter, type Identity, incidentFilter, STREAMS, type StreamName } from '@fluxgate/contracts'
 import { type NatsLink, replayStored } from '@fluxgate/nats'
 import { ALL_STREAMS, requestOf, type Source, type StoredFact } from '../core/fact.ts'
 import { isLastOfItsStream, isWhole } from '../core/trace.ts'
@@ -84,10 +84,9 @@ export async function eventAt(
 
 function sourcesOf(streams: readonly StreamName[], identity?: Identity): Source[] {
   if (!identity) return streams.map(stream => ({ stream }))
-  const { user, key } = identity
   return streams.map(stream => ({
     stream,
-    subject: `fluxgate.${stream}.${partitionOf(user)}.*.${user}.${key}`,
+    subject: stream === 'incidents' ? incidentFilter({}) : callerFilter(stream, identity),
   }))
 }
 

@@ -1,4 +1,4 @@
-import { partitionOf, STREAMS } from '@fluxgate/contracts'
+import { callerFilter, STREAMS } from '@fluxgate/contracts'
 import type { NatsLink } from '@fluxgate/nats'
 import { ALL_STREAMS, type Range, type StoredFact } from '../core/fact.ts'
 import { type Reading, readFacts, type Source } from './read.ts'
@@ -21,13 +21,11 @@ export async function* timeline(
   { after, ...asked }: TimelineRange,
   reading: Reading = {},
 ): AsyncGenerator<StoredFact[]> {
-  const { user, key = '*' } = whom
   const range = { ...asked, fromMs: Math.max(asked.fromMs ?? 0, after?.storedAtMs ?? 0) }
-  const place = `${partitionOf(user)}.*.${user}.${key}`
   const sources: Source[] = [
     ...(['auth', 'requests', 'tokens', 'throttles'] as const).map(stream => ({
       stream,
-      subject: `fluxgate.${stream}.${place}`,
+      subject: callerFilter(stream, whom),
     })),
     // Subjects of incidents do not tell the identity, and their later facts not even the event: read from the beginning.
     { stream: 'incidents', fromMs: undefined },

@@ -1,4 +1,11 @@
-import { isStoredUnder, parseIdentity, partitionOf, STREAMS, totalTokens } from '@fluxgate/contracts'
+import {
+  callerFilter,
+  isStoredUnder,
+  parseIdentity,
+  STREAMS,
+  TokensSettled,
+  totalTokens,
+} from '@fluxgate/contracts'
 import type { NatsLink } from '@fluxgate/nats'
 import { Conservation, type ConservationLimits, DEFAULT_CONSERVATION_LIMITS } from '../core/conservation.ts'
 import { ALL_STREAMS, type Range, type StoredFact, type Unreadable } from '../core/fact.ts'
@@ -197,11 +204,8 @@ async function settledOf(
   const found = new Map<string, { counts: SettledCounts; sequence: number }>()
   const identity = parseIdentity(text)
   if (!identity) return found
-  const { user, key } = identity
-  const source = {
-    stream: 'tokens' as const,
-    subject: `fluxgate.tokens.${partitionOf(user)}.settled.${user}.${key}`,
-  }
+  const subject = callerFilter('tokens', { ...identity, fact: TokensSettled.fact })
+  const source = { stream: 'tokens' as const, subject }
   for await (const facts of readFacts(link, [source], {}, { signal })) {
     for (const { event, sequence } of facts) {
       if (sequence < fromSequence || sequence > toSequence || event.type !== 'fluxgate.tokens.settled')

@@ -1,6 +1,7 @@
 import {
   costMicros,
   type EventMaker,
+  identityText,
   type OutgoingEvent,
   type Prices,
   RequestInterrupted,
@@ -39,7 +40,7 @@ export function settleOpen(
   if (!open.settled) {
     const usage = { input: progress?.prompt ?? 0, output: progress?.completion ?? 0 }
     const total = totalTokens(usage)
-    const refillRate = progress?.refillRate ?? refillRateOf(`${user}.${key}`, tier)
+    const refillRate = progress?.refillRate ?? refillRateOf(identityText({ user, key }), tier)
     // Which list was in force at the admission died with the node; which of its prices held then did not.
     const price = prices.book.priceOf(model, Date.parse(open.admitted.event.time))
     const settlement = {

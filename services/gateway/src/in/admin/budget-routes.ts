@@ -1,4 +1,4 @@
-import type { Budget } from '@fluxgate/contracts'
+import { type Budget, identityText } from '@fluxgate/contracts'
 import type { FastifyInstance } from 'fastify'
 import Type from 'typebox'
 import { done, type Outcome, refused } from '../../core/accounts/fault.ts'
@@ -97,7 +97,7 @@ async function withOneKey({ accounts }: BudgetDeps, budget: Budget): Promise<Out
   if (budget.each !== 'key' || budget.only === undefined) return done(budget)
   const [identity, ...others] = await accounts.resolve(budget.only)
   if (!identity || others.length > 0) return NO_KEY
-  return done({ ...budget, only: `${identity.user}.${identity.key}` })
+  return done({ ...budget, only: identityText(identity) })
 }
 
 function useOf(report: BudgetReport | undefined) {

@@ -1,4 +1,4 @@
-import { partitionOf, RequestRefused, STREAMS } from '@fluxgate/contracts'
+import { callerFilter, RequestRefused, STREAMS } from '@fluxgate/contracts'
 import { type NatsLink, replay } from '@fluxgate/nats'
 
 /** An address has the same hash for 7 days, and its clear form is stored for 3 days more at the most. */
@@ -17,10 +17,9 @@ export function forgetAddressesOf(
   epochMs: () => number,
 ) {
   return async (user: string): Promise<void> => {
-    const partition = partitionOf(user)
     const sources = [
-      { stream: STREAMS.auth, filter: `fluxgate.auth.${partition}.*.${user}.>` },
-      { stream: STREAMS.requests, filter: `fluxgate.requests.${partition}.${RequestRefused.fact}.${user}.>` },
+      { stream: STREAMS.auth, filter: callerFilter('auth', { user }) },
+      { stream: STREAMS.requests, filter: callerFilter('requests', { user, fact: RequestRefused.fact }) },
     ]
     const signal = AbortSignal.timeout(LIMIT_MS)
     const from = { timeMs: epochMs() - LOOK_BACK_MS }

@@ -7,7 +7,6 @@ export const FACTS = {
   'requests.completed': 'good',
   'requests.failed': 'bad',
   'requests.interrupted': 'warn',
-  'tokens.reserved': '',
   'tokens.progressed': '',
   'tokens.settled': 'good',
   'tokens.budget_crossed': 'warn',
