@@ -7,14 +7,13 @@ import {
   STREAMS,
   ThrottlePardoned,
 } from '@fluxgate/contracts'
-import { connectNats, consume, ensureTopology, type NatsLink } from '@fluxgate/nats'
+import { appendEvent, connectNats, consume, ensureTopology, type NatsLink } from '@fluxgate/nats'
 import { createIds, type Log, startStatusServer } from '@fluxgate/runtime'
 import type { ReporterConfig } from './config.ts'
 import { Breaker } from './core/breaker.ts'
 import { notify } from './in/on-incident.ts'
 import { askForReport, type FactsDeps, type ModelDeps, tellFacts } from './in/on-opened.ts'
 import { closePardoned, type PardonDeps } from './in/on-pardoned.ts'
-import { appendOnce } from './out/append-once.ts'
 import { openCaseFile } from './out/case-files.ts'
 import { followIncidents } from './out/incident-book.ts'
 import { type ReporterMetrics, reporterMetrics } from './out/metrics.ts'
@@ -59,7 +58,7 @@ export async function startIncidentReporter(config: ReporterConfig, log: Log): P
       const { user, key, rule } = incident
       const fact = { incident: incident.incident, user, key, rule, into, findings }
       const event = make(IncidentJoined, fact, { id: `joined-${incident.incident}` })
-      if ((await appendOnce(link, event, 0)) !== undefined) metrics.joined.inc()
+      if ((await appendEvent(link, event, { after: 0 })) !== undefined) metrics.joined.inc()
     },
     async openCaseFile(opened, incident, signal) {
       const similar = (await book.upTo(opened.sequence, signal)).similar(incident)
@@ -96,7 +95,7 @@ export async function startIncidentReporter(config: ReporterConfig, log: Log): P
   const pardoned = { ...work, stream: STREAMS.throttles, filter: factFilter(ThrottlePardoned) }
   const close: PardonDeps['close'] = async (incident, actor, reason) => {
     const event = make(IncidentClosed, { incident, actor, reason }, { id: `closed-${incident}` })
-    await appendOnce(link, event, 0)
+    await appendEvent(link, event, { after: 0 })
   }
   stack.use(
     consume(

@@ -1,9 +1,10 @@
 import type { Parsed } from '@fluxgate/contracts'
 import { headers } from 'nats'
+import { API_ERROR, isApiError } from './api-error.ts'
 import { type LatestOptions, readLatest } from './latest.ts'
 import type { NatsLink } from './link.ts'
 import type { StoredMessage } from './pull.ts'
-import { isApiError } from './topology.ts'
+import { lastMessage } from './stored-message.ts'
 
 /** A stored value and its revision (the bucket's stream sequence). */
 export interface Entry<T> {
@@ -36,11 +37,6 @@ export class RevisionConflict extends Error {
   }
 }
 
-const WRONG_LAST_SEQUENCE = 10071
-const NO_MESSAGE_FOUND = 10037
-/** A limit of the stream, such as its bytes, is reached. */
-const STORE_FAILED = 10077
-
 /** A JetStream key-value bucket (ADR-8) of JSON values that are checked as they are read. Keys that start with `_` are ours. */
 export class Bucket<T> {
   readonly name: string
@@ -64,17 +60,10 @@ export class Bucket<T> {
 
   /** The value, and the revision that an `update` has to go over: that of the deletion when there is no value, else 0. */
   async last(key: string): Promise<{ before: T | undefined; lastRevision: number }> {
-    try {
-      const message = await this.#link.manager.streams.getMessage(this.stream, {
-        last_by_subj: this.#subject(key),
-      })
-      const before = this.read(key, message.data, message.header.get('KV-Operation'))
-      return { before, lastRevision: message.seq }
-    } catch (error) {
-      if (isApiError(error, NO_MESSAGE_FOUND) || (error as Error).message === 'no message found')
-        return { before: undefined, lastRevision: 0 }
-      throw error
-    }
+    const message = await lastMessage(this.#link, this.stream, this.#subject(key))
+    if (!message) return { before: undefined, lastRevision: 0 }
+    const before = this.read(key, message.data, message.header.get('KV-Operation'))
+    return { before, lastRevision: message.seq }
   }
 
   /** Writes whatever was there before. @returns the new revision */
@@ -168,8 +157,8 @@ export class Bucket<T> {
     try {
       return (await this.#link.jetstream.publish(this.#subject(key), body, { headers: header })).seq
     } catch (error) {
-      if (isApiError(error, WRONG_LAST_SEQUENCE)) throw new RevisionConflict(this.name, key)
-      if (isApiError(error, STORE_FAILED)) throw new BucketFull(this.name, key, error)
+      if (isApiError(error, API_ERROR.wrongLastSequence)) throw new RevisionConflict(this.name, key)
+      if (isApiError(error, API_ERROR.storeFailed)) throw new BucketFull(this.name, key, error)
       throw error
     }
   }

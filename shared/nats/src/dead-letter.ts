@@ -3,7 +3,7 @@ import { headers } from 'nats'
 import type { NatsLink } from './link.ts'
 import type { StoredMessage } from './pull.ts'
 import { pause } from './read.ts'
-import { isNotFound } from './read-event.ts'
+import { messageAt } from './stored-message.ts'
 
 /** Headers of a dead letter; its body is the message as it was. */
 export const DEAD_LETTER_HEADERS = Object.freeze({
@@ -59,10 +59,8 @@ export async function buryEvent(
   reason: string,
   signal: AbortSignal,
 ): Promise<void> {
-  try {
-    const { subject, data } = await link.manager.streams.getMessage(stream, { seq: sequence })
-    await buryMessage(link, consumer, { stream, sequence, subject, data }, reason, signal)
-  } catch (error) {
-    if (!isNotFound(error)) throw error
-  }
+  const found = await messageAt(link, stream, sequence)
+  if (!found) return
+  const { subject, data } = found
+  await buryMessage(link, consumer, { stream, sequence, subject, data }, reason, signal)
 }

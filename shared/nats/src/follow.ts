@@ -3,7 +3,7 @@ import { buryMessage } from './dead-letter.ts'
 import type { NatsLink } from './link.ts'
 import type { StoredMessage } from './pull.ts'
 import { pause, type ReadOptions, readStored } from './read.ts'
-import { isNotFound } from './read-event.ts'
+import { lastMessage } from './stored-message.ts'
 
 /** An event with its place in the log. */
 export interface LoggedEvent {
@@ -136,16 +136,12 @@ async function lastSequence(
   { stream, filter, from }: ReadOptions,
 ): Promise<number | undefined> {
   if (filter === undefined) return (await link.manager.streams.info(stream)).state.last_seq
-  try {
-    const { seq, time } = await link.manager.streams.getMessage(stream, { last_by_subj: filter })
-    if (typeof from === 'object') {
-      if ('sequence' in from ? seq < from.sequence : time.getTime() < from.timeMs) return undefined
-    }
-    return seq
-  } catch (error) {
-    if (isNotFound(error)) return undefined
-    throw error
-  }
+  const message = await lastMessage(link, stream, filter)
+  if (!message) return undefined
+  const { seq, time } = message
+  const isBefore =
+    typeof from === 'object' && ('sequence' in from ? seq < from.sequence : time.getTime() < from.timeMs)
+  return isBefore ? undefined : seq
 }
 
 function parseAll(messages: StoredMessage[]) {

@@ -1,7 +1,7 @@
 import type { NatsLink } from './link.ts'
 import type { StoredMessage } from './pull.ts'
 import { readStored } from './read.ts'
-import { readLastOf } from './read-event.ts'
+import { lastMessage } from './stored-message.ts'
 
 export interface LatestOptions {
   readonly stream: string
@@ -23,7 +23,7 @@ const MAX_ROUNDS = 16
  * starts, nats-server 2.9 counts one too many from then on, and who waits for none waits for ever (measured).
  */
 export async function* readLatest(link: NatsLink, options: LatestOptions): AsyncGenerator<StoredMessage[]> {
-  const last = () => readLastOf(link, options.stream, options.filter)
+  const last = async () => (await lastMessage(link, options.stream, options.filter))?.seq
   let end = await last()
   if (end === undefined) return
   let reached = 0

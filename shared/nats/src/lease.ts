@@ -2,7 +2,7 @@ import { readJson } from '@fluxgate/contracts'
 import { Bucket, RevisionConflict } from './bucket.ts'
 import type { NatsLink } from './link.ts'
 import { pause } from './read.ts'
-import { isNotFound } from './read-event.ts'
+import { lastMessage } from './stored-message.ts'
 import { LEASES_BUCKET } from './topology.ts'
 
 export interface LeaseOptions<T> {
@@ -205,16 +205,8 @@ export interface LeaseView {
 
 /** @returns undefined when nobody has ever held it */
 export async function lookAtLease(link: NatsLink, name: string): Promise<LeaseView | undefined> {
-  const stream = `KV_${LEASES_BUCKET}`
-  try {
-    const found = await link.manager.streams.getMessage(stream, {
-      last_by_subj: `$KV.${LEASES_BUCKET}.${name}`,
-    })
-    return { ...readRecord(found.data).value, renewedAtMs: found.time.getTime() }
-  } catch (error) {
-    if (isNotFound(error)) return undefined
-    throw error
-  }
+  const found = await lastMessage(link, `KV_${LEASES_BUCKET}`, `$KV.${LEASES_BUCKET}.${name}`)
+  return found && { ...readRecord(found.data).value, renewedAtMs: found.time.getTime() }
 }
 
 /** A record that cannot be read is a free lease without a state: it must not keep everybody out for ever. */

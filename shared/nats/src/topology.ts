@@ -9,6 +9,7 @@ import {
   StorageType,
   type StreamConfig,
 } from 'nats'
+import { API_ERROR, isApiError } from './api-error.ts'
 import type { NatsLink } from './link.ts'
 
 export interface TopologyOptions {
@@ -156,7 +157,7 @@ async function whileMissing<T>(link: NatsLink, ask: () => Promise<T>, deadlineMs
 function isLeaderless(error: unknown): boolean {
   if (!(error instanceof NatsError)) return false
   const { code, api_error } = error
-  if (isApiError(error, NO_SUITABLE_PEERS)) return true
+  if (isApiError(error, API_ERROR.noSuitablePeers)) return true
   return code === ErrorCode.Timeout || code === ErrorCode.NoResponders || api_error?.code === 503
 }
 
@@ -165,9 +166,6 @@ function isRefused(error: unknown): boolean {
 }
 
 /** What nats-server 2.10 answers while a cluster forms. */
-const NO_SUITABLE_PEERS = 10005
-export const STREAM_NOT_FOUND = 10059
-const STREAM_NAME_IN_USE = 10058
 
 interface Kept {
   readonly replicas: boolean
@@ -181,13 +179,13 @@ async function ensureStream(link: NatsLink, wanted: Partial<StreamConfig>): Prom
   try {
     have = (await streams.info(name)).config
   } catch (error) {
-    if (!isApiError(error, STREAM_NOT_FOUND)) throw error
+    if (!isApiError(error, API_ERROR.streamNotFound)) throw error
     try {
       await streams.add(wanted)
       return { replicas: false, bytes: false }
     } catch (raced) {
       // Another process made it in between, perhaps with other limits: the next look settles it.
-      if (!isApiError(raced, STREAM_NAME_IN_USE)) throw raced
+      if (!isApiError(raced, API_ERROR.streamNameInUse)) throw raced
       have = (await streams.info(name)).config
     }
   }
@@ -226,8 +224,4 @@ function differs(have: StreamConfig, want: Partial<StreamConfig>): boolean {
     ([field, value]) =>
       JSON.stringify(have[field as keyof StreamConfig] ?? false) !== JSON.stringify(value ?? false),
   )
-}
-
-export function isApiError(error: unknown, errCode: number): boolean {
-  return error instanceof NatsError && error.api_error?.err_code === errCode
 }

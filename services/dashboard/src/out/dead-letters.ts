@@ -1,13 +1,19 @@
 import {
   DEADLETTER_STREAM,
   type EventMaker,
-  encodeEvent,
   LetterReplayed,
   parseSubject,
   readJson,
   STREAMS,
 } from '@fluxgate/contracts'
-import { DEAD_LETTER_HEADERS, type NatsLink, replayStored } from '@fluxgate/nats'
+import {
+  appendEvent,
+  DEAD_LETTER_HEADERS,
+  lastMessage,
+  messageAt,
+  type NatsLink,
+  replayStored,
+} from '@fluxgate/nats'
 import type { DeadLetters } from '../core/desk.ts'
 import { done, type Outcome, refused } from '../core/fault.ts'
 import type { DeadLetterView } from '../core/wire-system.ts'
@@ -18,10 +24,7 @@ export interface DeadLetterTools {
   readonly listRows: number
 }
 
-type Stored = Awaited<ReturnType<NatsLink['manager']['streams']['getMessage']>>
-
 const MESSAGE_ID = 'Nats-Msg-Id'
-const WRONG_LAST_SEQUENCE = 10071
 const SHOWN_CHARS = 4_000
 /** What NATS lets the dashboard publish ends there, too: it can make no facts about keys and logins. */
 const NO_ACCOUNTS = 'Facts about accounts are put back by hand, with the operator’s own NATS user.'
@@ -66,7 +69,8 @@ async function putBack(
   }
   if (letter.stream === STREAMS.auth) return refused('forbidden', NO_ACCOUNTS)
   const claim = claimOf(make, letter, actor, reason)
-  if (!(await appendFirst(link, claim)) && (await isBack(link, letter, letter.event))) {
+  const claimed = await appendEvent(link, claim, { after: 0 })
+  if (claimed === undefined && (await isBack(link, letter, letter.event))) {
     return refused('conflict', 'It has been put back before.')
   }
   const { duplicate } = await link.jetstream.publish(letter.subject, stored.data, { msgID: letter.event })
@@ -90,19 +94,6 @@ function claimOf(make: EventMaker, letter: DeadLetterView, actor: string, reason
     },
     { id: `letter-replayed-${String(letter.sequence).padStart(8, '0')}` },
   )
-}
-
-/** False when the subject holds something already. */
-async function appendFirst(link: NatsLink, { subject, event }: ReturnType<EventMaker>): Promise<boolean> {
-  try {
-    const expect = { lastSubjectSequence: 0 }
-    await link.jetstream.publish(subject, encodeEvent(event), { msgID: event.id, expect })
-    return true
-  } catch (error) {
-    const code = (error as { api_error?: { err_code?: number } }).api_error?.err_code
-    if (code === WRONG_LAST_SEQUENCE) return false
-    throw error
-  }
 }
 
 /** Whether the event stands in its stream again, after the place that the letter is a copy of. */
@@ -144,7 +135,8 @@ async function viewAt(
 
 /** The id that the message was published under, or, where retention has dropped it, the one that its text names. */
 async function eventIdOf(link: NatsLink, stream: string, sequence: number, text: string) {
-  const original = sequence > 0 ? await messageAt(link, stream, sequence) : undefined
+  const isKnown = Object.values(STREAMS).includes(stream) && sequence > 0
+  const original = isKnown ? await messageAt(link, stream, sequence) : undefined
   const published = original?.header.get(MESSAGE_ID)
   if (published) return published
   const read = readJson(text, { maxSize: text.length })
@@ -153,24 +145,10 @@ async function eventIdOf(link: NatsLink, stream: string, sequence: number, text:
 }
 
 async function replayOf(link: NatsLink, subject: string): Promise<DeadLetterView['replayed']> {
-  const stored = await found(() => link.manager.streams.getMessage(STREAMS.auth, { last_by_subj: subject }))
+  const stored = await lastMessage(link, STREAMS.auth, subject)
   if (!stored) return null
   const read = readJson(stored.data, { maxSize: stored.data.length })
   if (!read.ok) return null
   const { data } = read.value as { data: { actor: string; reason: string } }
   return { at: stored.time.getTime(), by: data.actor, reason: data.reason }
-}
-
-function messageAt(link: NatsLink, stream: string, sequence: number): Promise<Stored | undefined> {
-  return found(() => link.manager.streams.getMessage(stream, { seq: sequence }))
-}
-
-/** Undefined for what is not there: dropped by retention, or never stored. */
-async function found<T>(look: () => Promise<T>): Promise<T | undefined> {
-  try {
-    return await look()
-  } catch (error) {
-    if (/no message found|stream not found/.test((error as Error).message)) return undefined
-    throw error
-  }
 }

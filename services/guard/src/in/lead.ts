@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Throttle } from '@fluxgate/contracts'
 import type { Positions } from '@fluxgate/guard-core'
 import { RULE_STREAMS } from '@fluxgate/guard-core'
-import type { Bucket, Lease, NatsLink } from '@fluxgate/nats'
+import { API_ERROR, type Bucket, isApiError, type Lease, type NatsLink } from '@fluxgate/nats'
 import { carryOut, type Effects, expire, type Imposed } from '../core/carry-out.ts'
 import type { Verdict } from '../core/folds.ts'
 import { startExpiryClock } from './expiry-clock.ts'
@@ -109,9 +109,6 @@ async function carriedOut(
 
 /** The server has answered, and not that it is starting or without a leader. */
 function isRefusal(error: unknown): boolean {
-  const answer = (error as { api_error?: { code?: number; err_code?: number } }).api_error
-  const isMoment = answer?.code === 503 && answer.err_code !== STORE_FAILED
-  return answer !== undefined && !isMoment
+  const answer = (error as { api_error?: { code?: number } }).api_error
+  return answer !== undefined && (answer.code !== 503 || isApiError(error, API_ERROR.storeFailed))
 }
-
-const STORE_FAILED = 10077

@@ -1,7 +1,7 @@
 import { factFilter, IncidentOpened, STREAMS } from '@fluxgate/contracts'
 import type { Position, Positions } from '@fluxgate/guard-core'
 import { memoryMs, RULE_STREAMS, standingMs } from '@fluxgate/guard-core'
-import { type EventBatch, type NatsLink, replay, storedAt } from '@fluxgate/nats'
+import { type EventBatch, messageAt, type NatsLink, replay } from '@fluxgate/nats'
 import type { Folds, Policies } from '../core/folds.ts'
 
 /** Called when a stream has dropped events behind the stored position, which no rule will count. */
@@ -106,7 +106,7 @@ async function isOfThisStream(
   last: number,
 ): Promise<boolean> {
   if (sequence === 0 || sequence > last) return sequence === 0
-  const atMs = await storedAt(link, stream, sequence)
+  const atMs = (await messageAt(link, stream, sequence))?.time.getTime()
   return atMs === undefined || atMs <= storedAtMs
 }
 

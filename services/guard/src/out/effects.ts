@@ -7,6 +7,7 @@ import {
   identityText,
   incidentSubject,
   jsonParser,
+  type OutgoingEvent,
   parseEvent,
   parseIdentity,
   STREAMS,
@@ -16,11 +17,18 @@ import {
   ThrottleShadowed,
 } from '@fluxgate/contracts'
 import type { Decision } from '@fluxgate/guard-core'
-import { type Bucket, BucketFull, type NatsLink, RevisionConflict } from '@fluxgate/nats'
+import {
+  appendEvent,
+  type Bucket,
+  BucketFull,
+  lastMessage,
+  type NatsLink,
+  RevisionConflict,
+} from '@fluxgate/nats'
 import { type Effects, type Imposed, remark } from '../core/carry-out.ts'
-import { append, lastMessage } from './log-writer.ts'
 import { openThrottleRoom } from './throttle-room.ts'
 
+const APPEND_TIMEOUT_MS = 2_000
 const MAX_EXPLANATION_CHARS = 4_000
 /** Keys whose expiry by us is remembered, so that it is not taken for a pardon. */
 const MAX_EXPIRED = 10_000
@@ -67,6 +75,12 @@ export function openEffects(
     if (!leads()) throw new LeadershipLost()
   }
 
+  const append = (event: OutgoingEvent, after?: number) =>
+    appendEvent(link, event, {
+      timeoutMs: APPEND_TIMEOUT_MS,
+      ...(after === undefined ? undefined : { after }),
+    })
+
   const room = openThrottleRoom(link, bucket, {
     nowMs,
     leads,
@@ -105,16 +119,16 @@ export function openEffects(
           if (!(error instanceof RevisionConflict)) throw error
         }
         const last = await lastMessage(link, bucket.stream, `$KV.${bucket.name}.${key}`)
-        const standing = last && last.operation === '' ? parseThrottle(last.data) : undefined
+        const standing = last && last.header.get('KV-Operation') === '' ? parseThrottle(last.data) : undefined
         if (standing?.ok) {
           const { incident, imposedAt } = standing.value
           if (incident === throttle.incident && imposedAt === throttle.imposedAt) return 'imposed'
           if (standing.value.until > throttle.imposedAt) return 'outranked'
-          await tellExpired(key, standing.value, last!.sequence)
-        } else if (last && last.atMs >= throttle.imposedAt && last.sequence !== expired.get(key)) {
+          await tellExpired(key, standing.value, last!.seq)
+        } else if (last && last.time.getTime() >= throttle.imposedAt && last.seq !== expired.get(key)) {
           return 'lifted'
         }
-        revision = last?.sequence ?? 0
+        revision = last?.seq ?? 0
       }
     },
 
@@ -123,29 +137,29 @@ export function openEffects(
       const id = `imposed-${decision}`
       if ((await lastEventId(ThrottleImposed, identity)) === id) return
       const { imposedAt, ...fact } = throttle
-      await append(link, make(ThrottleImposed, { ...identity, ...fact }, { id, timeMs: imposedAt }))
+      await append(make(ThrottleImposed, { ...identity, ...fact }, { id, timeMs: imposedAt }))
     },
 
     async tellOpened(decision, imposed) {
       mustLead()
       // The subject holds this incident alone, so "after nothing" makes it the only one, for good.
-      await append(link, openedEvent(make, decision, imposed), 0)
+      await append(openedEvent(make, decision, imposed), 0)
     },
 
     async tellJoined({ id, identity, rule, incident: into, findings }) {
       mustLead()
-      await append(link, make(IncidentJoined, { incident: id, ...identity, rule, into, findings }), 0)
+      await append(make(IncidentJoined, { incident: id, ...identity, rule, into, findings }), 0)
     },
 
     async tellShadowed(decision) {
       mustLead()
-      await append(link, shadowedEvent(make, decision))
+      await append(shadowedEvent(make, decision))
     },
 
     async tellExpired(key, throttle, revision) {
       mustLead()
       const present = await lastMessage(link, bucket.stream, `$KV.${bucket.name}.${key}`)
-      if (present?.sequence !== revision) return false
+      if (present?.seq !== revision) return false
       await tellExpired(key, throttle, revision)
       return true
     },
@@ -169,7 +183,7 @@ export function openEffects(
     const id = expiredId(key, revision)
     if ((await lastEventId(ThrottleExpired, identity)) === id) return
     const fact = { ...identity, until, ...(incident === undefined ? undefined : { incident }) }
-    await append(link, make(ThrottleExpired, fact, { id, timeMs: until }))
+    await append(make(ThrottleExpired, fact, { id, timeMs: until }))
   }
 
   /** The stream forgets ids after half a minute; the last event of the subject is remembered for longer. */

@@ -6,7 +6,7 @@ import {
   RequestAdmitted,
   STREAMS,
 } from '@fluxgate/contracts'
-import { type LoggedEvent, type NatsLink, readEvent, replay } from '@fluxgate/nats'
+import { type LoggedEvent, messageAt, type NatsLink, replay } from '@fluxgate/nats'
 import {
   type CaseFile,
   type Evidence,
@@ -49,7 +49,7 @@ export async function openCaseFile(
 
 async function evidenceAt(link: NatsLink, { stream, sequence }: Reference): Promise<Evidence | undefined> {
   if (!STREAM_NAMES.has(stream)) return undefined
-  const bytes = await readEvent(link, stream, sequence)
+  const bytes = (await messageAt(link, stream, sequence))?.data
   const parsed = bytes && parseEvent(bytes)
   return parsed?.ok ? { stream, sequence, event: parsed.value } : undefined
 }

@@ -6,10 +6,8 @@ import {
   parseEvent,
   STREAMS,
 } from '@fluxgate/contracts'
-import type { NatsLink } from '@fluxgate/nats'
-import { appendOnce } from './append-once.ts'
+import { appendEvent, lastMessage, type NatsLink } from '@fluxgate/nats'
 
-const NO_MESSAGE_FOUND = 10037
 const MAX_MODEL_CHARS = 256
 
 /** The last report of an incident; all of one incident share a subject. */
@@ -18,17 +16,11 @@ export async function lastReport(
   incident: string,
 ): Promise<{ source: 'facts' | 'model'; sequence: number } | undefined> {
   const subject = incidentSubject(IncidentReported, incident)
-  try {
-    const message = await link.manager.streams.getMessage(STREAMS.incidents, { last_by_subj: subject })
-    const parsed = parseEvent(message.data)
-    const reported =
-      parsed.ok && parsed.value.type === 'fluxgate.incidents.reported' ? parsed.value : undefined
-    return { source: reported?.data.source ?? 'facts', sequence: message.seq }
-  } catch (error) {
-    const isAbsent = errorCode(error) === NO_MESSAGE_FOUND || (error as Error).message === 'no message found'
-    if (isAbsent) return undefined
-    throw error
-  }
+  const message = await lastMessage(link, STREAMS.incidents, subject)
+  if (!message) return undefined
+  const parsed = parseEvent(message.data)
+  const reported = parsed.ok && parsed.value.type === 'fluxgate.incidents.reported' ? parsed.value : undefined
+  return { source: reported?.data.source ?? 'facts', sequence: message.seq }
 }
 
 /** Appends a report after the one that its maker saw: there is one from the facts and one from the model for good. */
@@ -41,9 +33,5 @@ export async function appendReport(
   const { model, ...rest } = fact
   const by = model === undefined ? undefined : { model: model.slice(0, MAX_MODEL_CHARS) }
   const id = `reported-${fact.source}-${fact.incident}`
-  return appendOnce(link, make(IncidentReported, { ...rest, ...by }, { id }), after)
-}
-
-function errorCode(error: unknown): number | undefined {
-  return (error as { api_error?: { err_code?: number } }).api_error?.err_code
+  return appendEvent(link, make(IncidentReported, { ...rest, ...by }, { id }), { after })
 }

@@ -1,9 +1,9 @@
 import { parseSubject, STREAMS } from '@fluxgate/contracts'
+import { API_ERROR, isApiError } from '../api-error.ts'
 import type { StoredAt } from '../backlog.ts'
 import type { NatsLink } from '../link.ts'
 import { pause, readStored } from '../read.ts'
 import type { StreamEnds } from '../stream-ends.ts'
-import { isApiError, STREAM_NOT_FOUND } from '../topology.ts'
 
 const RETRY_MS = 500
 
@@ -67,7 +67,7 @@ async function partToRead(
         : { stream, first, last: state.last_seq }
     } catch (error) {
       // A server that lost its disk: whoever owns the topology has not made the stream again yet.
-      if (isApiError(error, STREAM_NOT_FOUND)) return undefined
+      if (isApiError(error, API_ERROR.streamNotFound)) return undefined
       link.log.warn({ err: error, stream }, 'asking again for stored events')
       await pause(RETRY_MS, signal)
     }

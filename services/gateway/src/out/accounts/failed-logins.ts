@@ -1,5 +1,5 @@
 import { identitySubject, LoginFailed, LoginSucceeded, STREAMS } from '@fluxgate/contracts'
-import { type NatsLink, readLastOf, replay } from '@fluxgate/nats'
+import { lastMessage, type NatsLink, replay } from '@fluxgate/nats'
 import { PORTAL } from '../../core/accounts/accounts.ts'
 import { type FailedLogins, MAX_TOLD_FAILURES } from '../../core/accounts/portal-tools.ts'
 
@@ -36,7 +36,7 @@ export function openFailedLogins(link: NatsLink, log: Log, limitMs = LIMIT_MS) {
 async function failuresOf(link: NatsLink, user: string, signal: AbortSignal): Promise<FailedLogins> {
   const identity = { user, key: PORTAL }
   const stream = STREAMS.auth
-  const success = await readLastOf(link, stream, identitySubject(LoginSucceeded, identity))
+  const success = (await lastMessage(link, stream, identitySubject(LoginSucceeded, identity)))?.seq
   const from = { sequence: (success ?? 0) + 1 }
   const failed = { count: 0, lastAt: 0, lastAddress: '' }
   const filter = identitySubject(LoginFailed, identity)
