@@ -103,7 +103,7 @@ describe('an operator', () => {
     await using tab = await openTab(browser)
     const { page } = tab
     await logInOn(page, stand.url, OPERATOR.email)
-    await page.getByText('Nobody is in the penalty box.').waitFor()
+    await page.getByText('No throttled identities.').waitFor()
     await impose(600)
     const row = page.locator('[data-testid="throttle-row"][data-identity="u_flood.k_1"]')
     await row.waitFor({ timeout: 2_000 })

@@ -75,7 +75,7 @@ describe('the page', () => {
     await page.getByRole('heading', { name: 'Identities', exact: true }).waitFor()
     assert.equal(new URL(page.url()).search, '?minutes=5')
     await page.reload()
-    await page.getByText('Nobody has sent a request in this time.').waitFor()
+    await page.getByText('No requests in this period.').waitFor()
     assert.deepEqual(tab.complaints, [])
   })
 

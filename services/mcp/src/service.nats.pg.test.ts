@@ -115,7 +115,7 @@ describe('the tools as a whole', () => {
       reason: 'while it is away',
     })
     assert.ok(answer.isError)
-    assert.match(answer.text, /cannot be reached just now/)
+    assert.match(answer.text, /is unavailable/)
     const metrics = await callTool(client, 'get_gateway_metrics')
     assert.deepEqual(
       [metrics.isError, (metrics.data.asOf as { behindEvents: null }).behindEvents],

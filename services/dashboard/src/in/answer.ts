@@ -26,7 +26,7 @@ export function faultOf(error: FastifyError): Fault {
     return { code: 'invalid', message: error.message }
   }
   if (OUTAGE.test(error.code ?? '') || /^(Connection terminated|timeout)/i.test(error.message)) {
-    return { code: 'unavailable', message: 'The data cannot be reached just now. Try again in a moment.' }
+    return { code: 'unavailable', message: 'The data is unavailable. Try again in a moment.' }
   }
-  return { code: 'internal', message: 'Something went wrong here. It has been logged.' }
+  return { code: 'internal', message: 'Internal error. See the dashboard log.' }
 }

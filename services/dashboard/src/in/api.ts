@@ -54,7 +54,11 @@ export function answerApi(app: FastifyInstance, parts: ApiParts): void {
     }
   })
   app.get('/gateway-certificate', async (_request, reply) => {
-    if (!parts.gatewayCa) return sendFault(reply, { code: 'not_found', message: 'There is none of its own.' })
+    if (!parts.gatewayCa)
+      return sendFault(reply, {
+        code: 'not_found',
+        message: 'The gateway has no certificate authority of its own.',
+      })
     reply.header('content-disposition', 'attachment; filename="fluxgate.pem"')
     return reply.type('application/x-pem-file').send(parts.gatewayCa)
   })

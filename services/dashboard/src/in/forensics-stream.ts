@@ -158,7 +158,7 @@ function faultFrame(error: unknown, isLate: boolean, request: FastifyRequest): J
     return {
       kind: 'fault',
       code: 'unavailable',
-      message: 'The log cannot be read just now. Try again in a moment.',
+      message: 'The event log is unavailable. Try again in a moment.',
     }
   }
   const { code, message } = faultOf(error as Parameters<typeof faultOf>[0])

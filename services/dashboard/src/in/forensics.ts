@@ -46,7 +46,7 @@ export function answerForensics(app: FastifyInstance, parts: ForensicsParts): vo
     async ({ params, signal }, reply) => {
       const found = await forensics.trace(params.id, signal)
       return (
-        found ?? sendFault(reply, { code: 'not_found', message: 'Nothing in the log tells of this request.' })
+        found ?? sendFault(reply, { code: 'not_found', message: 'The log has no events of this request.' })
       )
     },
   )
@@ -130,7 +130,7 @@ function answerJobs(app: FastifyInstance, parts: ForensicsParts): void {
 
 const AWAY = {
   code: 'unavailable',
-  message: 'The log cannot be read just now. Try again in a moment.',
+  message: 'The event log is unavailable. Try again in a moment.',
 } as const
 
 function spanOf({ from, to }: { from?: number; to?: number }): LogSpan {

@@ -25,6 +25,6 @@ export async function servePage(app: FastifyInstance, pageDir: string): Promise<
   app.get('/', (_request, reply) => reply.sendFile('index.html'))
   app.setNotFoundHandler((request, reply) => {
     if (request.method === 'GET' && !NOT_VIEWS.test(request.url)) return reply.sendFile('index.html')
-    return sendFault(reply, { code: 'not_found', message: 'There is nothing here.' })
+    return sendFault(reply, { code: 'not_found', message: 'Not found.' })
   })
 }

@@ -50,7 +50,7 @@ function takeUserOrders(app: FastifyInstance, people: People): void {
     async (request, reply) => {
       // Whoever takes the last operator's role away, one's own above all, has nobody left to give it back.
       if (request.params.id === visitorOf(request).user) {
-        return sendFault(reply, { code: 'conflict', message: 'Nobody changes their own role.' })
+        return sendFault(reply, { code: 'conflict', message: 'You cannot change your own role.' })
       }
       return sendOutcome(reply, await people.setRole(orderOf(request), request.body.role))
     },
@@ -61,7 +61,7 @@ function takeUserOrders(app: FastifyInstance, people: People): void {
       { schema: { params, body: body({ reason: orderText }) } },
       async (request, reply) => {
         if (request.params.id === visitorOf(request).user) {
-          return sendFault(reply, { code: 'conflict', message: 'Nobody disables themselves.' })
+          return sendFault(reply, { code: 'conflict', message: 'You cannot disable your own account.' })
         }
         return sendOutcome(reply, await people.setDisabled(orderOf(request), word === 'disable'))
       },

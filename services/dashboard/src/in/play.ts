@@ -13,7 +13,7 @@ export interface PlayParts extends GateParts {
 }
 
 const CONNECTIONS = 32
-const GATEWAY_AWAY = answerOf({ code: 'bad_gateway', message: 'The gateway does not answer just now.' })
+const GATEWAY_AWAY = answerOf({ code: 'bad_gateway', message: 'The gateway does not respond.' })
 const PASSED_BACK =
   /^(content-type|retry-after|x-request-id|x-fluxgate-[a-z-]+|x-ratelimit-[a-z-]+|x-accel-buffering)$/
 

@@ -18,7 +18,7 @@ export interface PortalParts extends GateParts {
 type Headers = Record<string, string | string[] | undefined>
 
 const CONNECTIONS = 16
-const GATEWAY_AWAY = answerOf({ code: 'bad_gateway', message: 'The gateway does not answer just now.' })
+const GATEWAY_AWAY = answerOf({ code: 'bad_gateway', message: 'The gateway does not respond.' })
 /** What the gateway may know of a browser's request. */
 const PASSED_ON = [
   'accept',

@@ -59,7 +59,7 @@ async function putBack(
   actor: string,
   reason: string,
 ): Promise<Outcome<DeadLetterView>> {
-  if (!link.isConnected()) return refused('unavailable', 'The event log cannot be reached just now.')
+  if (!link.isConnected()) return refused('unavailable', 'The event log is unavailable.')
   const letter = await viewAt(link, make, sequence)
   const stored = letter && (await messageAt(link, DEADLETTER_STREAM, sequence))
   if (!letter || !stored) return refused('not_found', 'There is no such dead letter.')

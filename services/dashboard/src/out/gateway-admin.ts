@@ -27,7 +27,7 @@ export interface AdminSettings {
 }
 
 const CLOSED = 'This dashboard has no ADMIN_TOKEN_DASHBOARD: it cannot ask the gateways.'
-const AWAY = 'No gateway answers on its admin port just now.'
+const AWAY = 'No gateway responds on its admin port.'
 const LATE = 'The gateway has not confirmed it in time. Look again before you repeat it.'
 /** Nothing was sent: the next gateway may be asked instead. */
 const NOT_SENT = /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|UND_ERR_CONNECT_TIMEOUT)$/
@@ -114,7 +114,7 @@ const MAX_ANSWER_CHARS = 64 * 1024 * 1024
 async function outcomeOf<T>(response: Response): Promise<Outcome<T>> {
   const text = await response.text()
   const read = text === '' ? undefined : readJson(text, { maxSize: MAX_ANSWER_CHARS })
-  if (read && !read.ok) return refused('bad_gateway', 'The gateway gave an answer that cannot be read.')
+  if (read && !read.ok) return refused('bad_gateway', 'The gateway sent an answer that cannot be parsed.')
   const body = read?.value as { error?: { message?: string } } | null | undefined
   if (response.ok) return done(body as T)
   const message = body?.error?.message ?? `The gateway answered ${response.status}.`

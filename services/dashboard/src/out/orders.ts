@@ -22,7 +22,7 @@ export interface OrderTools {
   readonly maxThrottleMs: number
 }
 
-const LOG_AWAY = 'The event log cannot be reached just now. Nothing was changed; try again in a moment.'
+const LOG_AWAY = 'The event log is unavailable. Nothing was changed; try again in a moment.'
 const UNCONFIRMED = 'The event log has not confirmed it in time. Look again before you repeat it.'
 
 /** What operators order: commands on the penalty box, and facts about incidents. */

@@ -88,7 +88,7 @@ export class AdminStandIn {
     if (at === 'POST /admin/keys/generate') return this.#makeKey(id, body.name ?? '')
     const key = /^DELETE \/admin\/keys\/(.+)$/.exec(at)?.[1]
     if (key !== undefined) return this.#revoke(key)
-    return fault(404, 'There is nothing here.')
+    return fault(404, 'Not found.')
   }
 
   async #makeKey(userId: string, name: string): Promise<[number, object]> {

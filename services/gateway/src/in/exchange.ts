@@ -46,7 +46,7 @@ const AGAIN_MS = 1_000
 export const OUR_FAULT: Refusal = Object.freeze({
   reason: 'unavailable',
   code: 'internal_error',
-  message: 'The gateway failed to handle this request. Please try again; its log has the reason.',
+  message: 'Internal error. Please try again; the gateway log has the reason.',
   status: 500,
 })
 /** How long an answer that has told its end waits for what may come behind it. */

@@ -27,10 +27,7 @@ function cursorOf({ identity, throttle }: BoxEntry): string {
 function isAfter(cursor: string): (entry: BoxEntry) => boolean {
   const place = /^(\d{1,16}) ([\w-]+\.[\w-]+)$/.exec(Buffer.from(cursor, 'base64url').toString())
   if (!place) {
-    throw new Fault(
-      'FLUXGATE_BAD_CURSOR',
-      'This cursor is not one of this list. Leave it out to begin with the newest.',
-    )
+    throw new Fault('FLUXGATE_BAD_CURSOR', 'Invalid cursor. Leave it out to start with the newest.')
   }
   const [imposedAt, identity] = [Number(place[1]), place[2]!]
   return ({ throttle, identity: other }) =>

@@ -19,5 +19,5 @@ export function placeOf(cursor: string): PlaceInTime {
 }
 
 export function badCursor(): Fault {
-  return new Fault('FLUXGATE_BAD_CURSOR', 'This cursor is not one of this list. Leave it out to begin anew.')
+  return new Fault('FLUXGATE_BAD_CURSOR', 'Invalid cursor. Leave it out to start from the beginning.')
 }

@@ -95,7 +95,7 @@ export function buildHttp(parts: HttpParts): FastifyInstance {
         if (caller === 'forbidden') return sendRpcError(reply, 403, 'This is for operators.')
         if (caller === 'unknown') return challenge(request, reply, token !== undefined)
         if (!METHODS.has(request.method)) {
-          return sendRpcError(reply.header('allow', ALLOW), 405, 'This method is not for MCP.')
+          return sendRpcError(reply.header('allow', ALLOW), 405, 'Method not allowed.')
         }
         callers.set(request, caller)
       })
@@ -183,7 +183,7 @@ async function answerRpc(rpc: Rpc, caller: Caller, request: FastifyRequest, repl
   if (answer instanceof Response) return isStream(answer) ? sendStream(answer, reply) : answer
   switch (answer.kind) {
     case 'unknown_session':
-      return sendRpcError(reply, 404, 'This session is over or was never yours: initialize again.')
+      return sendRpcError(reply, 404, 'Session not found. Initialize again.')
     case 'no_session':
       return sendRpcError(reply.header('allow', 'POST'), 405, 'Without a session there is only POST.')
     case 'too_many_sessions':

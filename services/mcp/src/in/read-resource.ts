@@ -21,7 +21,7 @@ export function resourceReader(desk: Desk, limits: CallLimits, log: LinkLog): Re
     } catch (error) {
       if (error instanceof Fault || signal.aborted) throw error
       log.warn({ err: error }, 'resource failed')
-      throw new Error('This failed for a reason inside the server; its log tells why.', { cause: error })
+      throw new Error('Internal error. See the MCP server log.', { cause: error })
     } finally {
       signal.removeEventListener('abort', onAbort)
       budget.end(actor)

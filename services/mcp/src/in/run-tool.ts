@@ -134,7 +134,7 @@ function refusalText(admission: { reason: 'rate'; retryAfterMs: number } | { rea
 /** What broke inside is for the log alone. */
 function failureText(tool: Tool, outcome: Outcome, error: unknown, timeoutMs: number): string {
   if (outcome === 'fault') return (error as Fault).message
-  if (outcome !== 'timeout') return `${tool.name} failed for a reason inside the server; its log tells why.`
+  if (outcome !== 'timeout') return `${tool.name} failed: internal error. See the MCP server log.`
   const late = `${tool.name} took longer than ${spanText(timeoutMs)} and was given up.`
   return tool.annotations.readOnlyHint
     ? `${late} Ask for less: a shorter window or fewer rows.`

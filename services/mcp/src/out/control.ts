@@ -14,7 +14,7 @@ import { readGuardLease } from './guard-lease.ts'
 import { type AwayWords, reached } from './reached.ts'
 
 const ORDERING: AwayWords = {
-  away: 'The event log (NATS) cannot be reached just now. Nothing was changed; try again in a moment.',
+  away: 'The event log (NATS) is unavailable. Nothing was changed; try again in a moment.',
   failed:
     'The event log (NATS) did not confirm the order. Look with list_throttles or get_incident before you repeat it.',
 }

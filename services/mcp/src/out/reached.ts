@@ -10,7 +10,7 @@ export interface AwayWords {
 
 const READING: AwayWords = {
   away:
-    'The event log (NATS) cannot be reached just now. Try again in a moment; tools that read projections ' +
+    'The event log (NATS) is unavailable. Try again in a moment; tools that read projections ' +
     '(get_gateway_metrics, get_security_incidents, top_identities) still work.',
   failed: 'The event log (NATS) did not answer this question. Try again in a moment.',
 }

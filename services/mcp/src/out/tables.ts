@@ -16,9 +16,9 @@ import type { PageOf, Tables } from '../core/desk.ts'
 import { Fault } from '../core/fault.ts'
 
 const AWAY =
-  'The read model (Postgres) does not answer just now, so this question cannot be answered. ' +
+  'The read model (Postgres) is unavailable, so this question cannot be answered. ' +
   'Tools that read the log and its buckets still work: list_throttles, debug_guard_state, stream_health.'
-const BAD_CURSOR = 'This cursor is not one of this list. Leave it out to begin with the newest.'
+const BAD_CURSOR = 'Invalid cursor. Leave it out to start with the newest.'
 
 export function openTables(db: Database): Tables {
   return {

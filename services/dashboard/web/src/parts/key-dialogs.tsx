@@ -24,7 +24,7 @@ function ShowKey({ apiKey, me, onClose }: { apiKey: string; me: SessionView; onC
   return (
     <Dialog title="Your new key" onClose={onClose}>
       <p class="dialog-text">
-        Copy it now: it is shown this once and kept nowhere. Whoever has it spends your tokens.
+        Copy it now. It is shown once and not stored. Whoever has it spends your tokens.
       </p>
       <div class="secret">
         <code data-testid="new-key">{apiKey}</code>

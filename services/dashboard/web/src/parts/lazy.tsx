@@ -2,7 +2,7 @@ import type { FunctionComponent } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
 import { Loading, Trouble } from './states.tsx'
 
-const AWAY = { status: 0, code: 'unreachable', message: 'This view cannot be loaded just now.' }
+const AWAY = { status: 0, code: 'unreachable', message: 'This view cannot be loaded.' }
 
 /** A view whose script is loaded when it is first shown. */
 export function lazy<P extends object>(load: () => Promise<FunctionComponent<P>>): FunctionComponent<P> {

@@ -95,7 +95,7 @@ function Search({ commands, onClose }: { commands: readonly Command[]; onClose: 
           </div>
         ))}
       </div>
-      {found.length === 0 && <p class="muted palette-none">Nothing is called like that.</p>}
+      {found.length === 0 && <p class="muted palette-none">No matches.</p>}
     </dialog>
   )
 }

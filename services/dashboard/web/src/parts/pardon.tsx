@@ -16,7 +16,7 @@ export function PardonDialog({ identity, names, onClose }: PardonDialogProps) {
     <OrderDialog
       title="Pardon this identity?"
       label="Reason"
-      placeholder="Why the limit is lifted early. It is kept in the log."
+      placeholder="Why the limit is lifted early. It is recorded in the log."
       confirm="Pardon"
       maxLength={MAX_REASON}
       testId="pardon"

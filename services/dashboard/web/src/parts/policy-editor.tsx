@@ -20,7 +20,7 @@ const WORDS = {
   },
   'guard-shadow': {
     title: 'Shadow',
-    note: 'Decided beside the one in force and told in the log, never enforced.',
+    note: 'Evaluated beside the policy in force and recorded in the log, never enforced.',
     none: 'There is no shadow policy. Save one to see what it would do.',
     begin: 'Begin with the one in force',
     gone: 'Nothing is decided in its shadow then.',

@@ -28,7 +28,7 @@ export function ThrottleDialog({ identity, names, onClose }: ThrottleDialogProps
     <OrderDialog
       title="Throttle this identity?"
       label="Reason"
-      placeholder="Why it is limited. It is kept in the log."
+      placeholder="Why it is limited. It is recorded in the log."
       confirm="Throttle"
       tone="danger"
       maxLength={MAX_REASON}

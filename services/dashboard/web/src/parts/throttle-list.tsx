@@ -32,7 +32,7 @@ export function ThrottleList({ names }: { names?: Names | undefined }) {
       aside={<span class="count num">{throttled.length}</span>}
     >
       {!isKnown && <Loading rows={2} />}
-      {isKnown && throttled.length === 0 && <Empty icon="check">Nobody is in the penalty box.</Empty>}
+      {isKnown && throttled.length === 0 && <Empty icon="check">No throttled identities.</Empty>}
       {throttled.length > 0 && (
         <ul class="rows">
           {throttled.map(({ identity, throttle }) => (

@@ -8,7 +8,7 @@ import { OrderDialog } from './order-dialog.tsx'
 const MAX_REASON = 4_000
 const REASON = {
   label: 'Reason',
-  placeholder: 'Why. It is kept in the log, with your name.',
+  placeholder: 'Why. It is recorded in the log with your name.',
   maxLength: MAX_REASON,
 }
 

@@ -17,7 +17,7 @@ export function CreateUserKeyDialog({ user, onClose }: { user: string; onClose: 
   if (made !== undefined) {
     return (
       <Dialog title="The new key" onClose={onClose}>
-        <p class="dialog-text">Copy it now: it is shown this once and kept nowhere.</p>
+        <p class="dialog-text">Copy it now. It is shown once and not stored.</p>
         <div class="secret">
           <code data-testid="new-key">{made}</code>
           <CopyButton text={made} />
@@ -34,7 +34,7 @@ export function CreateUserKeyDialog({ user, onClose }: { user: string; onClose: 
     <OrderDialog
       title={`Create a key for ${user}`}
       label="Reason"
-      placeholder="Why. It is kept in the log, with your name."
+      placeholder="Why. It is recorded in the log with your name."
       confirm="Create"
       maxLength={MAX_REASON}
       testId="user-key"

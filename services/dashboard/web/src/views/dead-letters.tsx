@@ -108,11 +108,11 @@ function Replay({ letter, onClose }: { letter: DeadLetterView; onClose: () => vo
     <OrderDialog
       title="Put this message back?"
       label="Reason"
-      placeholder="Why it can be handled now. It is kept in the log."
+      placeholder="Why it can be handled now. It is recorded in the log."
       confirm="Put back"
       maxLength={MAX_REASON}
       testId="replay"
-      done="It stands in its stream again."
+      done="It is back in its stream."
       order={reason => post(`/api/dead-letters/${letter.sequence}/replay`, { reason })}
       onClose={onClose}
     >

@@ -45,14 +45,14 @@ export function Identities() {
       <SearchField search={search} label="Find by user, e-mail or key" />
       {search.asked !== '' && <Found text={search.asked} />}
       <Panel
-        title="Top burners"
+        title="Top consumers"
         class="list-panel"
         aside={top.data && <span class="count num">{count(top.data.totalTokens)} tokens in all</span>}
       >
         <Loaded resource={top} rows={8}>
           {page =>
             page.items.length === 0 ? (
-              <Empty icon="identities">Nobody has sent a request in this time.</Empty>
+              <Empty icon="identities">No requests in this period.</Empty>
             ) : (
               <Burners page={page} />
             )
@@ -71,7 +71,7 @@ function Found({ text }: { text: string }) {
       <Loaded resource={found}>
         {({ items, names, more }) =>
           items.length === 0 ? (
-            <Empty icon="identities">Nobody and no key is called like that.</Empty>
+            <Empty icon="identities">No user or key matches.</Empty>
           ) : (
             <>
               <ul class="rows">

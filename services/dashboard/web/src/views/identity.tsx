@@ -91,7 +91,7 @@ function Detail({ detail, range }: { detail: IdentityDetail; range: RangeChoice 
           }
         >
           {timeline.length === 0 ? (
-            <Empty icon="identities">Nothing is told of this identity beyond its requests.</Empty>
+            <Empty icon="identities">No events about this identity besides its requests.</Empty>
           ) : (
             <Timeline entries={timeline} />
           )}

@@ -19,7 +19,7 @@ const SCOPES: readonly { readonly value: IncidentScope; readonly text: string }[
   { value: 'all', text: 'All' },
 ]
 const EMPTY: Readonly<Record<IncidentScope, string>> = {
-  open: 'No incident is open. The guard will tell here what it finds.',
+  open: 'No open incidents. What the guard finds appears here.',
   closed: 'No incident has been closed yet.',
   all: 'The guard has found nothing yet.',
 }

@@ -40,7 +40,7 @@ export function Policy() {
             <ShadowResults />
             <Panel title="Changes" class="list-panel">
               {changes.length === 0 ? (
-                <Empty icon="policy">Nobody has changed a policy yet.</Empty>
+                <Empty icon="policy">No policy changes yet.</Empty>
               ) : (
                 <ul class="policy-changes">
                   {changes.map(change => (

@@ -15,7 +15,7 @@ import { Upstreams } from '../parts/upstreams.tsx'
 
 const EVERY_MS = 2_000
 const FULL_WARN = 0.8
-const LOG_AWAY = 'The event log is away: nobody can tell.'
+const LOG_AWAY = 'Event log unavailable.'
 
 /** The parts of the whole, and how each of them fares. */
 export function System() {
@@ -72,7 +72,7 @@ export function System() {
               consumers === null ? (
                 <Empty icon="nodes">{LOG_AWAY}</Empty>
               ) : consumers.length === 0 ? (
-                <Empty icon="nodes">Nobody works a stream off with a durable consumer.</Empty>
+                <Empty icon="nodes">No durable consumers.</Empty>
               ) : (
                 <ConsumerTable consumers={consumers} />
               )
@@ -108,7 +108,7 @@ function StreamTable({ streams }: { streams: readonly StreamView[] }) {
               Size
             </th>
             <th scope="col" class="right">
-              Of its room
+              Disk used
             </th>
             <th scope="col" class="right">
               Head
@@ -135,7 +135,7 @@ function StreamTable({ streams }: { streams: readonly StreamView[] }) {
                 </td>
                 <td
                   class={`right num ${each.needsRoom || (full ?? 0) >= FULL_WARN ? 'is-warn' : ''}`}
-                  data-label="Of its room"
+                  data-label="Disk used"
                   title={maxBytes === 0 ? 'no limit' : `of ${bytes(maxBytes)}`}
                 >
                   {share.value} {share.unit}
@@ -170,7 +170,7 @@ function ConsumerTable({ consumers }: { consumers: readonly ConsumerView[] }) {
               In work
             </th>
             <th scope="col" class="right">
-              Given again
+              Redelivered
             </th>
           </tr>
         </thead>
@@ -184,10 +184,10 @@ function ConsumerTable({ consumers }: { consumers: readonly ConsumerView[] }) {
               <td class={`right num ${pending > 0 ? 'is-warn' : ''}`} data-label="Behind">
                 {count(pending)}
               </td>
-              <td class="right num" data-label="In work">
+              <td class="right num" data-label="In flight">
                 {count(unanswered)}
               </td>
-              <td class="right num" data-label="Given again">
+              <td class="right num" data-label="Redelivered">
                 {count(redelivered)}
               </td>
             </tr>

@@ -29,7 +29,7 @@ export function Users() {
         <Loaded resource={users} rows={8}>
           {({ items, more }) =>
             items.length === 0 ? (
-              <Empty icon="identities">Nobody is called like that.</Empty>
+              <Empty icon="identities">No matches.</Empty>
             ) : (
               <>
                 <UserTable users={items} />

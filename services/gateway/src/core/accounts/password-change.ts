@@ -54,7 +54,7 @@ export async function changePassword<Session extends { readonly id: string; read
       return BUSY
     }
     const changed = await tools.accounts.changePassword(user.id, user.passwordHash, hashed.hash)
-    if (!changed) return refused('conflict', 'The password was changed by somebody else just now.')
+    if (!changed) return refused('conflict', 'The password was changed meanwhile. Try again.')
     const fact = { user: user.id, key: PORTAL, actor: 'self', address: eventAddress }
     tools.append(tools.make(PasswordChanged, fact))
     await endAllSessions(tools, user.id, eventAddress)

@@ -23,7 +23,7 @@ export function budgetRefusal(
     return unavailable('budget_loading', 'A budget is being summed up. Please try again.', retryAfterMs)
   }
   if (verdict.kind === 'full') {
-    const message = 'More calls are in flight than budgets can be held for. Please try again.'
+    const message = 'Too many calls are in flight to track their budgets. Please try again.'
     return unavailable('budgets_full', message, FULL_WAIT_MS)
   }
   const { by } = verdict

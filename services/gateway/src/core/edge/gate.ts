@@ -13,7 +13,7 @@ const ENCODED: Refusal = Object.freeze({
 const OVERLOADED: Refusal = Object.freeze({
   reason: 'overloaded',
   code: 'overloaded',
-  message: 'This gateway node has more to do than it can. Please try again.',
+  message: 'The gateway is overloaded. Please try again.',
   retryAfterMs: 2_000,
 })
 

@@ -44,7 +44,7 @@ const OTHER_HOST = fault(400, 'bad_host', 'The target of the request and its Hos
 const BAD_TARGET = fault(400, 'bad_target', 'The target of the request is not a valid path.')
 const LONG_TARGET = fault(414, 'url_too_long', 'The URL of the request is too long.')
 const BAD_FRAMING = fault(400, 'bad_framing', 'The length of the body is not clear.')
-const REPEATED = fault(400, 'repeated_header', 'A header that must stand alone is repeated.')
+const REPEATED = fault(400, 'repeated_header', 'A header that may appear only once is repeated.')
 const MANY_HEADERS = fault(431, 'too_many_headers', 'The request has too many headers.')
 const BAD_METHOD: EdgeFault = Object.freeze({
   ...fault(405, 'method_not_allowed', 'This method is not served here.'),

@@ -33,23 +33,23 @@ const MIN_PIECE_BYTES = 64
 const SLOW: Refusal = Object.freeze({
   reason: 'timeout',
   code: 'request_timeout',
-  message: 'The body of the request did not arrive in time.',
+  message: 'The request body did not arrive in time.',
 })
 const SHREDDED: Refusal = Object.freeze({
   reason: 'invalid_request',
   code: 'body_in_tiny_pieces',
-  message: 'The body of the request comes in too many tiny pieces.',
+  message: 'The request body is split into too many small pieces.',
 })
 const BROKEN: Refusal = Object.freeze({
   reason: 'invalid_request',
   code: 'invalid_body',
-  message: 'The body of the request broke off.',
+  message: 'The request body ended early.',
 })
 const NO_BODY = Buffer.alloc(0)
 export const NO_ROOM: Refusal = Object.freeze({
   reason: 'overloaded',
   code: 'bodies_full',
-  message: 'This gateway node holds as many request bodies as it can. Please try again.',
+  message: 'The gateway has no memory for more request bodies. Please try again.',
   retryAfterMs: 2_000,
 })
 

@@ -34,14 +34,14 @@ const HSTS = 'max-age=31536000'
 const BUSY: EdgeFault = Object.freeze({
   status: 503,
   code: 'overloaded',
-  message: 'This gateway node has more to do than it can. Please try again.',
+  message: 'The gateway is overloaded. Please try again.',
   headers: Object.freeze({ 'retry-after': '2' }),
 })
 /** A throw before or beside the scope of a request. */
 const INTERNAL: EdgeFault = Object.freeze({
   status: 500,
   code: 'internal_error',
-  message: 'The gateway failed to handle this request. Please try again; its log has the reason.',
+  message: 'Internal error. Please try again; the gateway log has the reason.',
 })
 const NO_EXPECTATION: EdgeFault = Object.freeze({
   status: 417,

@@ -48,5 +48,5 @@ export function faultOf(error: Partial<FastifyError> & Error, log: FaultLog): Fa
   if (status === 413) return { code: 'too_large', message: 'The body is too large.' }
   if (status < 500) return { code: 'invalid_body', message: error.message }
   log.error({ err: error }, 'request failed')
-  return { code: 'internal', message: 'The request failed. The log of this node says why.' }
+  return { code: 'internal', message: 'Internal error. See the gateway log.' }
 }

@@ -71,7 +71,7 @@ export async function registerPortal(app: FastifyInstance, given: PortalDeps): P
         const { origin, 'sec-fetch-site': site } = request.headers
         const secFetchSite = Array.isArray(site) ? site.join() : site
         if (!isFromOwnPage({ secFetchSite, origin, host: request.host }, origins)) {
-          return sendFault(reply, { code: 'cross_site', message: 'Another site must not do this.' })
+          return sendFault(reply, { code: 'cross_site', message: 'Cross-site requests are not allowed.' })
         }
         if (logFull()) return sendFault(reply, LOG_FULL)
       })

@@ -52,7 +52,12 @@ export function SILENT(cause?: Error): UpstreamError {
 }
 
 export const STALLED = () =>
-  new UpstreamError('upstream_stalled', 'stream', 504, 'The model server stopped in the middle.')
+  new UpstreamError(
+    'upstream_stalled',
+    'stream',
+    504,
+    'The model server stopped before the answer was complete.',
+  )
 
 /** RFC 9110 section 15: a status that is no status; its answer is not passed on. */
 export const BAD_STATUS = (status: number) =>

@@ -31,7 +31,7 @@ export const debugGuardState = defineTool({
   effect: 'reads',
   input: z.strictObject({
     identity: identityField.optional(),
-    lookBackMinutes: z.int().min(1).max(1_440).default(15).describe('For the identity; 15 unless told.'),
+    lookBackMinutes: z.int().min(1).max(1_440).default(15).describe('For the identity; default 15.'),
   }),
   output: guardStateOutput,
 

@@ -49,7 +49,7 @@ function Throttles({ state: { throttles, throttleCount } }: { state: StateView }
       title="Throttles in force"
       all={throttleCount}
       shown={throttles.length}
-      none="Nobody was throttled then."
+      none="No throttles at that time."
     >
       <table class="table compact">
         <thead>

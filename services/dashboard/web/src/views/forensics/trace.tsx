@@ -39,7 +39,7 @@ export function Trace({ request }: { request: string }) {
         <CopyButton text={request} label="Copy id" />
         {data && <Standing view={data} />}
       </div>
-      {isMissing && <Empty icon="search">Nothing in the log tells of this request, or not any more.</Empty>}
+      {isMissing && <Empty icon="search">The log has no events of this request.</Empty>}
       {fault && !isMissing && <Trouble fault={fault} retry={reload} />}
       {!data && !fault && <Loading rows={8} />}
       {data && <Waterfall view={data} />}
@@ -56,7 +56,7 @@ function Standing({ view: { identity, names, missing, projected, cut } }: { view
           <Identity user={owner.user} apiKey={owner.apiKey} names={names} />
         </a>
       )}
-      {missing.length > 0 && <Badge tone="warn">not told yet: {missing.join(', ')}</Badge>}
+      {missing.length > 0 && <Badge tone="warn">missing: {missing.join(', ')}</Badge>}
       {missing.length === 0 && <Badge tone="good">whole</Badge>}
       {projected === true && <Badge tone="good">in the tables</Badge>}
       {projected === false && <Badge tone="warn">not in the tables yet</Badge>}

@@ -129,7 +129,7 @@ function Verdict({ verdict }: { verdict: VerdictView }) {
         aside={<span class="count num">{count(verdict.identityCount)}</span>}
       >
         {identities.length === 0 ? (
-          <Empty icon="identities">Nobody asked for anything in this range.</Empty>
+          <Empty icon="identities">No requests in this range.</Empty>
         ) : (
           <Sums identities={identities} />
         )}

@@ -84,7 +84,7 @@ function Mark(props: { answer: WhatIfAnswer; kind: string; begin: number; end: n
   const share = (ms: number) => Math.max(0, Math.min(100, ((ms - begin) / (end - begin)) * 100))
   const width = Math.max(MIN_WIDTH, share(endOf(answer)) - share(answer.atMs))
   const left = Math.min(share(answer.atMs), 100 - width)
-  const what = answer.throttled ? 'throttled' : 'told only'
+  const what = answer.throttled ? 'throttled' : 'reported only'
   return (
     <span
       class={`lane-mark ${kind} ${answer.throttled ? '' : 'observed'}`}

@@ -72,7 +72,7 @@ function AnswerText({ answer }: { answer: WhatIfAnswer | null }) {
   if (!answer) return <>–</>
   return (
     <>
-      {answer.throttled ? 'throttled ' : 'told only, '}
+      {answer.throttled ? 'throttled ' : 'reported only, '}
       <Time at={answer.atMs} />
       {answer.throttled && answer.untilMs !== null && (
         <>

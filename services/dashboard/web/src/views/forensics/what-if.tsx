@@ -93,7 +93,7 @@ function Trial({ base }: { base: WhatIfBase }) {
               .
             </p>
             {rows.length === 0 ? (
-              <Empty icon="check">Nobody would have been found by this policy, and nobody was.</Empty>
+              <Empty icon="check">Neither this policy nor the one in force finds anyone.</Empty>
             ) : (
               <WhatIfChart rows={rows} from={value.from} to={value.to} />
             )}
