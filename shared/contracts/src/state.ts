@@ -88,7 +88,7 @@ const Distinct = Type.Integer({ minimum: 1, maximum: 1_000 })
 
 /**
  * The guard's thresholds, as data. Value of bucket `policy` under `guard`, and under `guard-shadow` for a second one
- * whose decisions are told and not enforced. What is left out has a default: see the README.
+ * whose decisions are told and not enforced. What is left out has a default: see infra/docs/guides/policies.md.
  */
 export const GuardPolicy = Type.Object(
   {
