@@ -77,11 +77,12 @@ export interface RenewedStream {
   /** When the saved one was made, where the backup says so. */
   readonly before: string | undefined
   readonly created: string
+  readonly lastSequence: number
 }
 
 /**
- * Lets the checkpoints of the saved streams name the restored ones. Those of another stream stay, and halt the projection.
- * Does nothing where there are no tables yet.
+ * Lets the checkpoints of the saved streams name the restored ones. Those of another stream, or behind the end of the
+ * saved one, stay, and halt the projection. Does nothing where there are no tables yet.
  */
 export async function renewCheckpoints(url: string, streams: readonly RenewedStream[]): Promise<void> {
   await using db = openDatabase(url, { max: 1, applicationName: 'restore' })
@@ -90,13 +91,14 @@ export async function renewCheckpoints(url: string, streams: readonly RenewedStr
     "select to_regclass('public.projection_checkpoints') is not null as there",
   )) as [{ there: boolean }]
   if (!found.there) return
-  for (const { stream, before, created } of streams) {
+  for (const { stream, before, created, lastSequence } of streams) {
     if (before === undefined) continue
     await db
       .updateTable('projection_checkpoints')
       .set({ stream_created: created })
       .where('stream', '=', stream)
       .where('stream_created', '=', before)
+      .where('sequence', '<=', lastSequence)
       .execute()
   }
 }

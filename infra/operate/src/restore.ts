@@ -43,11 +43,14 @@ export async function restore(
     await restoreDatabase(config.databaseUrl, database, folder)
     tell('Postgres: restored')
   }
+  // Tables that cannot be reached stop the restore here, and not when the streams have been replaced.
+  await renewCheckpoints(config.databaseUrl, [])
   for (const stream of there) await deleteStream(link, stream)
   const renewed: RenewedStream[] = []
   for (const backup of streams) {
     const state = await restoreStream(link, backup, folder, config.storage.replicas)
-    renewed.push({ stream: backup.stream, before: backup.created, created: state.created })
+    const { stream, created: before } = backup
+    renewed.push({ stream, before, created: state.created, lastSequence: state.lastSequence })
     tell(`${backup.stream}: ${compared(backup, state)}`)
   }
   await renewCheckpoints(config.databaseUrl, renewed)

@@ -49,14 +49,18 @@ export async function* readStored(link: NatsLink, options: ReadOptions): AsyncGe
       )
       if (options.onAnew) {
         // Asked after the consumer was made: it cannot belong to a later stream.
-        const before = created
-        created = String((await unlessAborted(link.manager.streams.info(options.stream), signal)).created)
-        if (before !== undefined && created !== before) {
-          link.log.warn({ stream: options.stream, created, before }, 'the stream was made anew')
+        const found = String((await unlessAborted(link.manager.streams.info(options.stream), signal)).created)
+        if (created !== undefined && found !== created) {
+          link.log.warn(
+            { stream: options.stream, created: found, before: created },
+            'the stream was made anew',
+          )
           await options.onAnew()
+          created = found
           position = 'first'
           continue
         }
+        created = found
       }
       await options.onStart?.(consumer.num_pending)
       if (signal.aborted) return

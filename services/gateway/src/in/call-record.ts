@@ -74,8 +74,8 @@ export class CallRecord {
   progress(prompt: number, completion: number, nowMs: number): void {
     const delta = prompt + completion - this.#progressed
     if (delta <= 0) return
-    this.#progressed += delta
     this.#progress = this.#append(TokensProgressed, progressed(this.#call, prompt, completion, delta, nowMs))
+    this.#progressed += delta
   }
 
   close(closing: Closing): void {

@@ -20,8 +20,9 @@ const LIMITS = {
 }
 const DAILY: Budget = { name: 'daily', each: 'key', period: 'day', tokens: 100_000, action: 'refuse' }
 
-it('a settlement whose fold throws is skipped and counted, and its neighbours are in the sums', async () => {
-  await using stack = new AsyncDisposableStack()
+/** A log, a publisher into it, and the budgets of a gateway that follows it. */
+async function openBench() {
+  const stack = new AsyncDisposableStack()
   const directory = await mkdtemp(join(tmpdir(), 'fluxgate-budgets-'))
   stack.defer(() => rm(directory, { recursive: true, force: true }))
   const server = stack.use(await startNatsServer())
@@ -46,15 +47,28 @@ it('a settlement whose fold throws is skipped and counted, and its neighbours ar
         source: 'reported',
       }),
     )
+  const tools = {
+    path: join(directory, 'budgets.json'),
+    limits: LIMITS,
+    make,
+    epochMs: Date.now,
+    log,
+    append() {},
+  }
+  const open = async () => stack.use(await openBudgets(link, tools))
+  return { link, settle, open, [Symbol.asyncDispose]: () => stack.disposeAsync() }
+}
+
+it('a settlement whose fold throws is skipped and counted, and its neighbours are in the sums', async () => {
+  await using bench = await openBench()
+  const { settle } = bench
   await Promise.all([
     settle('req_000000000001', 10),
     settle('req_00000000000b', 100),
     settle('req_000000000003', 20),
   ])
 
-  const path = join(directory, 'budgets.json')
-  const tools = { path, limits: LIMITS, make, epochMs: Date.now, log, append() {} }
-  const budgets = stack.use(await openBudgets(link, tools))
+  const budgets = await bench.open()
   const { table } = budgets
   const fold = table.fold.bind(table)
   table.fold = (reading, fact, ...rest) => {
@@ -68,4 +82,26 @@ it('a settlement whose fold throws is skipped and counted, and its neighbours ar
   await eventually(() => assert.equal(used(), 35))
   assert.equal(budgets.skipped, 1)
   assert.match(budgets.fault ?? '', /lower bounds/)
+})
+
+it('the sums go on over a stream that was made anew and is still empty', async () => {
+  await using bench = await openBench()
+  const { link, settle } = bench
+  for (let i = 1; i <= 5; i++) await settle(`req_00000000000${i}`, 10)
+  const budgets = await bench.open()
+  budgets.setBudgets([DAILY])
+  assert.ok(await budgets.whenLoaded(10_000))
+  const used = () => budgets.table.ledgers()[0]!.standing('u1.k1', Date.now()).used.tokens
+  assert.equal(used(), 50)
+
+  const { config } = await link.manager.streams.info('TOKENS')
+  await link.manager.streams.delete('TOKENS')
+  await link.manager.streams.add(config)
+  // The reader has come back, and has found nothing yet.
+  await eventually(async () => {
+    const consumers = await link.manager.consumers.list('TOKENS').next()
+    assert.ok(consumers.length > 0)
+  })
+  for (let i = 6; i <= 8; i++) await settle(`req_00000000000${i}`, 100)
+  await eventually(() => assert.equal(used(), 350))
 })

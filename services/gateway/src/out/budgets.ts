@@ -195,14 +195,20 @@ export class BudgetFollower implements AsyncDisposable {
     return earliest
   }
 
-  #read(reading: Reading, from: Position, log: LogState): Reader {
+  #read(reading: Reading, from: Position, begun: LogState): Reader {
+    let log = begun
     const options = {
       stream: STREAMS.tokens,
       name: 'budgets',
       from,
       maxBatch: MAX_BATCH,
       unreadable: 'skip' as const,
-      onAnew: () => this.table.beginAnew(reading),
+      onAnew: async () => {
+        log = await readLogState(this.#link)
+        this.#log = log
+        reader.sequence = 0
+        this.table.beginAnew(reading)
+      },
       onStart: (pending: number) => {
         if (pending > 0) return
         // What stood in the log when it was asked lies before the beginning.

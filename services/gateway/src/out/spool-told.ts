@@ -1,4 +1,4 @@
-import { callerFilter, type OutgoingEvent, parseIdentity, STREAMS, TokensSettled } from '@fluxgate/contracts'
+import { callerFilter, type OutgoingEvent, parseIdentity, STREAMS } from '@fluxgate/contracts'
 import { type NatsLink, replay } from '@fluxgate/nats'
 import type { OpenRequest } from '../core/recovery/open-requests.ts'
 
@@ -6,11 +6,15 @@ const LOOKS_AT_ONCE = 8
 /** How far the clocks of gateways and streams may be apart. */
 const CLOCK_MARGIN_MS = 10_000
 
-/** Endings and settlements in the log since the oldest of these requests, of their identities. */
+/** Endings, settlements and progress in the log since the oldest of these requests, of their identities. */
 export async function* findTold(link: NatsLink, open: Iterable<OpenRequest>): AsyncGenerator<OutgoingEvent> {
-  const looks = [...looksFor(open)]
+  const requests = new Set<string>()
+  for (const { admitted } of open) requests.add(admitted.event.data.request)
+  const looks = looksFor(open)
   for (let from = 0; from < looks.length; from += LOOKS_AT_ONCE) {
-    const found = await Promise.all(looks.slice(from, from + LOOKS_AT_ONCE).map(look => read(link, look)))
+    const found = await Promise.all(
+      looks.slice(from, from + LOOKS_AT_ONCE).map(look => read(link, look, requests)),
+    )
     yield* found.flat()
   }
 }
@@ -33,20 +37,25 @@ function looksFor(open: Iterable<OpenRequest>): Look[] {
     const identity = parseIdentity(text)
     if (!identity) return []
     const fromMs = oldestMs - CLOCK_MARGIN_MS
-    const settled = callerFilter('tokens', { ...identity, fact: TokensSettled.fact })
     return [
       { stream: STREAMS.requests, filter: callerFilter('requests', identity), fromMs },
-      { stream: STREAMS.tokens, filter: settled, fromMs },
+      { stream: STREAMS.tokens, filter: callerFilter('tokens', identity), fromMs },
     ]
   })
 }
 
-async function read(link: NatsLink, { stream, filter, fromMs }: Look): Promise<OutgoingEvent[]> {
+async function read(
+  link: NatsLink,
+  { stream, filter, fromMs }: Look,
+  requests: ReadonlySet<string>,
+): Promise<OutgoingEvent[]> {
   const found: OutgoingEvent[] = []
   for await (const batch of replay(link, { stream, filter, from: { timeMs: fromMs } })) {
     for (const { subject, event } of batch.events) {
       // Other requests of the identity were admitted, and may have ended in what is still to be published.
-      if (event.type !== 'fluxgate.requests.admitted') found.push({ subject, event })
+      if (event.type === 'fluxgate.requests.admitted') continue
+      if (event.type === 'fluxgate.tokens.progressed' && !requests.has(event.data.request)) continue
+      found.push({ subject, event })
     }
   }
   return found

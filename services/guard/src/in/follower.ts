@@ -59,6 +59,8 @@ export async function startFollower(
   const restored = await restore(link, folds, stored, policies(), nowMs(), signal, onMissed)
   const begun: Record<string, Position> = { ...restored.positions }
   const positions: Record<string, Position> = { ...restored.positions }
+  /** Streams that were made anew since: positions in the one of before say nothing about them. */
+  const anew = new Set<string>()
   /** The last message of each stream that was read or is known to be gone. */
   const reached: Record<string, number> = {}
   for (const [stream, { sequence }] of Object.entries(begun)) {
@@ -110,7 +112,12 @@ export async function startFollower(
   )
   for (const stream of RULE_STREAMS) {
     const from = { sequence: begun[stream]!.sequence + 1 }
-    stack.use(follow(link, { name, stream, from, maxBatch: MAX_BATCH }, take))
+    const onAnew = () => {
+      anew.add(stream)
+      begun[stream] = { sequence: 0, storedAtMs: 0 }
+      reached[stream] = 0
+    }
+    stack.use(follow(link, { name, stream, from, maxBatch: MAX_BATCH, onAnew }, take))
   }
 
   return {
@@ -122,7 +129,7 @@ export async function startFollower(
       while (waiting.length > 0 && hooks.leads()) {
         const verdicts = waiting.filter(
           ({ decision: { stream, sequence } }) =>
-            sequence > Math.min(from[stream]?.sequence ?? 0, heads[stream] ?? 0),
+            anew.has(stream) || sequence > Math.min(from[stream]?.sequence ?? 0, heads[stream] ?? 0),
         )
         waiting = []
         await Promise.all(verdicts.map(verdict => hooks.carryOut(verdict, true)))

@@ -63,8 +63,8 @@ export async function lead(
       else lease.keep(positions)
     },
   }
-  // One that has just been started decided nothing before its beginning, which may be in a stream that was made anew.
-  await follower.takeOver(hooks, isWarm ? from : {}, heads)
+  // Without a leader before it, or just started, nothing that it decided was carried out by another.
+  await follower.takeOver(hooks, (isWarm && lease.state) || {}, heads)
   void lease.store(follower.positions())
   link.log.info({ term: lease.term, from, heads, isWarm }, 'leading')
   const owned = stack.move()

@@ -113,7 +113,9 @@ export function openThrottleRoom(link: NatsLink, bucket: Bucket<Throttle>, hooks
 
   return {
     async beforeImpose() {
-      if (making || ++sinceLook >= lookAfter) await make()
+      // What fails here fails the writing itself, too.
+      while (making || sinceLook >= lookAfter) await make().catch(() => {})
+      sinceLook++
     },
     make,
     async [Symbol.asyncDispose]() {

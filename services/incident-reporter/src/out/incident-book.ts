@@ -16,6 +16,9 @@ export function followIncidents(link: NatsLink, limits: BookLimits): FollowedBoo
     from: 'first',
     name: 'incident-reporter',
     unreadable: 'skip',
+    onAnew: () => {
+      book.position = 0
+    },
   } as const
   const following = follow(link, options, async batch => {
     for (const logged of batch.events) book.apply(logged)

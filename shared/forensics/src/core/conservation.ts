@@ -122,7 +122,7 @@ export class Conservation {
       this.#count(known)
     }
     this.#open.clear()
-    for (const known of this.#unprogressed.values()) this.#judgeProgress(known)
+    for (const known of this.#unprogressed.values()) this.#judgeProgress(known, endMs)
     for (const [identity, sums] of this.#sums) {
       const { admitted, completed, failed, interrupted, inFlight } = sums
       if (admitted !== completed + failed + interrupted + inFlight) {
@@ -242,8 +242,9 @@ export class Conservation {
     }
   }
 
-  #judgeProgress({ request, admitted, settled, progress }: Known): void {
+  #judgeProgress({ request, heardMs, admitted, settled, progress }: Known, endMs: number): void {
     if (!admitted || !settled || !this.#isJudged(admitted) || isProgressOf(progress, settled)) return
+    if (endMs - heardMs <= this.#limits.closingMs) return
     const detail = `settled with ${settled.progressed} tokens told on the way, and its progress says otherwise`
     this.#accuse('wrong_progress', request, detail, [admitted, settled])
   }

@@ -42,7 +42,8 @@ export class OpenRequests {
       }
       case 'fluxgate.tokens.progressed': {
         const open = this.#open.get(event.data.request)
-        if (open) open.progressed = { subject, event }
+        // The log and the spool are read one after the other: the later progress has counted more.
+        if (open && countOf(event) >= countOf(open.progressed?.event)) open.progressed = { subject, event }
         return
       }
       case 'fluxgate.requests.completed':
@@ -70,6 +71,10 @@ export class OpenRequests {
       if (progressed) yield progressed
     }
   }
+}
+
+function countOf(event: Progressed | undefined): number {
+  return event === undefined ? 0 : event.data.prompt + event.data.completion
 }
 
 const FOLDED =
