@@ -85,7 +85,7 @@ describe('the tools as a whole', () => {
     await bench.postgres.stop('SIGKILL')
     const metrics = await callTool(client, 'get_gateway_metrics')
     assert.ok(metrics.isError)
-    assert.match(metrics.text, /read model \(Postgres\) does not answer.*list_throttles/)
+    assert.match(metrics.text, /read model \(Postgres\) is unavailable.*list_throttles/)
     assert.equal((await callTool(client, 'list_throttles')).isError, false)
     const ledger = await callTool(client, 'verify_ledger')
     assert.deepEqual(
