@@ -6,7 +6,10 @@ const LIMIT_MS = Number(process.env.FLUXGATE_TEST_FILE_LIMIT_MS ?? 300_000)
 
 if (process.env.NODE_TEST_CONTEXT === 'child-v8') {
   setTimeout(() => {
-    process.stderr.write(`${process.argv[1]} did not end within ${LIMIT_MS / 1_000} s\n`)
+    const resources = process.getActiveResourcesInfo().join(', ')
+    process.stderr.write(
+      `${process.argv[1]} did not end within ${LIMIT_MS / 1_000} s; active: ${resources}\n`,
+    )
     process.exit(1)
   }, LIMIT_MS).unref()
 }
