@@ -11,6 +11,7 @@ import type { IdentityPage, IncidentDetail, IncidentPage, Overview, ThrottlePage
 import type { SystemView } from './core/wire-system.ts'
 import { ApiClient } from './test/api-client.ts'
 import { DEVELOPER, logIn, OPERATOR, type Stand, startStand } from './test/stand.ts'
+import { usageRow } from './test/usage-row.ts'
 
 let stand: Stand
 let api: ApiClient
@@ -169,7 +170,7 @@ describe('incidents', () => {
 describe('the read models', () => {
   it('give the lag and who burnt the most', async () => {
     const now = Date.now()
-    await stand.db.insertInto('usage_minutes').values(usageRow(now)).execute()
+    await stand.db.insertInto('usage_minutes').values(usageRow(now, 500)).execute()
     await stand.db
       .insertInto('projection_checkpoints')
       .values({
@@ -222,28 +223,5 @@ function incidentRow(): NewRow<'incidents'> {
     action: 'throttled',
     opened_at: new Date(),
     sequence: 1,
-  }
-}
-
-function usageRow(at: number): NewRow<'usage_minutes'> {
-  return {
-    minute: new Date(Math.floor(at / 60_000) * 60_000),
-    user_id: DEVELOPER.id,
-    key_id: 'k_1',
-    model: 'm',
-    upstream: 'up',
-    admitted: 2,
-    refused: 1,
-    completed: 2,
-    failed: 0,
-    interrupted: 0,
-    settled: 2,
-    prompt_tokens: 100,
-    completion_tokens: 400,
-    total_tokens: 500,
-    duration_ms_sum: 10,
-    first_byte_ms_sum: 6,
-    first_byte_count: 2,
-    bytes: 100,
   }
 }

@@ -15,6 +15,7 @@ import type { MadeKey, ShadowPage, UserDetail, UserPage } from './core/wire-peop
 import type { IdentityDetail, MetricsView, UsageView } from './core/wire-usage.ts'
 import { ApiClient } from './test/api-client.ts'
 import { DEVELOPER, logIn, OPERATOR, type Stand, startStand } from './test/stand.ts'
+import { usageRow } from './test/usage-row.ts'
 
 let stand: Stand
 let api: ApiClient
@@ -248,29 +249,6 @@ describe('the shadow policy', () => {
     )
   })
 })
-
-function usageRow(minute: number, tokens: number): NewRow<'usage_minutes'> {
-  return {
-    minute: new Date(minute),
-    user_id: DEVELOPER.id,
-    key_id: 'k_1',
-    model: 'm',
-    upstream: 'up',
-    admitted: 2,
-    refused: 1,
-    completed: 2,
-    failed: 0,
-    interrupted: 0,
-    settled: 2,
-    prompt_tokens: 100,
-    completion_tokens: tokens - 100,
-    total_tokens: tokens,
-    duration_ms_sum: 10,
-    first_byte_ms_sum: 6,
-    first_byte_count: 2,
-    bytes: 100,
-  }
-}
 
 function incidentRow(id: string): NewRow<'incidents'> {
   return {

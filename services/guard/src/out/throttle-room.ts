@@ -48,10 +48,9 @@ export function openThrottleRoom(link: NatsLink, bucket: Bucket<Throttle>, hooks
 
   async function usedPart(): Promise<number> {
     const { config, state } = await link.manager.streams.info(bucket.stream)
-    const part = config.max_bytes > 0 ? state.bytes / config.max_bytes : 0
-    if (config.max_bytes > 0)
-      lookAfter = Math.min(LOOK_AFTER, Math.ceil((config.max_bytes * LOOK_AFTER_PART) / THROTTLE_BYTES))
-    else lookAfter = LOOK_AFTER
+    const maxBytes = config.max_bytes > 0 ? config.max_bytes : Number.POSITIVE_INFINITY
+    const part = state.bytes / maxBytes
+    lookAfter = Math.min(LOOK_AFTER, Math.ceil((maxBytes * LOOK_AFTER_PART) / THROTTLE_BYTES))
     hooks.onUsed(part)
     return part
   }

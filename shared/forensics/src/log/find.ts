@@ -1,4 +1,4 @@
-import { callerFilter, type Identity, incidentFilter, STREAMS, type StreamName } from '@fluxgate/contracts'
+import { callerFilter, type Identity, STREAMS, type StreamName } from '@fluxgate/contracts'
 import { type NatsLink, replayStored } from '@fluxgate/nats'
 import { ALL_STREAMS, requestOf, type Source, type StoredFact } from '../core/fact.ts'
 import { isLastOfItsStream, isWhole } from '../core/trace.ts'
@@ -31,8 +31,12 @@ export async function findRequest(
   { request, identity, fromMs, maxScanned = Number.POSITIVE_INFINITY }: RequestSearch,
   signal?: AbortSignal,
 ): Promise<Found<StoredFact>> {
+  const sources = (['auth', 'requests', 'tokens'] as const).map(stream => ({
+    stream,
+    ...(identity && { subject: callerFilter(stream, identity) }),
+  }))
   const facts: StoredFact[] = []
-  const counts = await scan(link, sourcesOf(['auth', 'requests', 'tokens'], identity), fromMs, signal, {
+  const counts = await scan(link, sources, fromMs, signal, {
     maxScanned,
     judge(fact) {
       if (requestOf(fact.event) !== request) return 'more'
@@ -52,7 +56,8 @@ export async function findEvent(
   signal?: AbortSignal,
 ): Promise<StoredFact | undefined> {
   let found: StoredFact | undefined
-  await scan(link, sourcesOf(ALL_STREAMS), fromMs, signal, {
+  const sources = ALL_STREAMS.map(stream => ({ stream }))
+  await scan(link, sources, fromMs, signal, {
     maxScanned: Number.POSITIVE_INFINITY,
     judge(fact) {
       if (fact.event.id === id) found = fact
@@ -80,14 +85,6 @@ export async function eventAt(
   } catch (cause) {
     throw new LogUnreadable(STREAMS[stream], cause)
   }
-}
-
-function sourcesOf(streams: readonly StreamName[], identity?: Identity): Source[] {
-  if (!identity) return streams.map(stream => ({ stream }))
-  return streams.map(stream => ({
-    stream,
-    subject: stream === 'incidents' ? incidentFilter({}) : callerFilter(stream, identity),
-  }))
 }
 
 type Verdict = 'more' | 'enough of this stream' | 'enough'
