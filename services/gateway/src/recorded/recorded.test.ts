@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import type { EventNamed } from '@fluxgate/contracts'
-import { dialectOf } from '../core/dialect/of-path.ts'
-import type { ReportedUsage } from '../core/usage/reported.ts'
-import { tapOf } from '../core/usage/test-taps.ts'
-import { KEY, startStand, type TestStand } from '../in/test-stand.ts'
+import { dialectOf } from '../dialects/dialect-of-path.ts'
+import type { ReportedUsage } from '../usage/reported.ts'
+import { tapOf } from '../dialects/test-taps.ts'
+import { KEY, startStand, type TestStand } from '../proxy/test-proxy.ts'
 import { type Expected, type RecordedAnswer, recordedAnswers } from './answers.ts'
 
 const LAST_BYTES = 1_024
