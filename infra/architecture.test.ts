@@ -38,7 +38,7 @@ const packageOf = (file: string) => file.split('/').slice(0, 2).join('/')
 const isTest = (file: string) => /\.test\.tsx?$|\/test(-[^/]*\.tsx?$|\/)|^infra\/e2e\//.test(file)
 
 function targetPackage({ from, target }: Import): string | undefined {
-  if (target.startsWith('.')) return packageOf(relative(root, join(root, dirname(from), target)))
+  if (target.startsWith('.')) return packageOf(pathOf(from, target))
   return packages.get(target)
 }
 
@@ -48,6 +48,46 @@ function floor(name: string): number {
   if (name === 'shared/forensics') return 1.5
   if (name.startsWith('shared/')) return 1
   return name.startsWith('services/') ? 2 : 3
+}
+
+const pathOf = (from: string, target: string) => relative(root, join(root, dirname(from), target))
+
+/** Clock, chance, input and output. */
+const IMPURE =
+  /\bDate\.now\b|performance\.now\b|Math\.random\b|randomBytes|randomUUID|set(?:Timeout|Interval|Immediate)\(|from 'node:(?:fs|net|http|https|http2|dns|tls|child_process|worker_threads|timers)[^']*'|from '(?:undici|pg|nats)'/
+const ADAPTER = /\.(?:nats|pg|http|fs|net|timer|worker)\.ts$/
+const ADAPTER_IMPORT = /from '\.\/[^']*\.(?:nats|pg|http|fs|net|timer|worker)\.ts'/
+/** Doors, compositions and processes: they put adapters together. */
+const COMPOSITION = /(?:^|\/)(?:index|service|config|start-[^/]*|main|[^/]*-main)\.ts$/
+
+/** Types, `isIP` and `BlockList` are pure, wherever they come from. */
+const PURE_IMPORTS =
+  /import type [^;]*? from '[^']*'|import \{ (?:(?:BlockList|isIP|isIPv[46]|type \w+)(?:, )?)+ \} from 'node:net'/g
+const codeOf = (file: string) => readFileSync(join(root, file), 'utf8').replace(PURE_IMPORTS, '')
+
+const hasRooms = (src: string) => ['in', 'core', 'out'].some(room => existsSync(join(root, src, room)))
+/** Services that are cut by feature. */
+const sliced = globSync('services/*', { cwd: root }).filter(service => !hasRooms(`${service}/src`))
+const isSliced = (file: string) => sliced.some(service => file.startsWith(`${service}/src/`))
+/** The path below `src/` of the service. */
+const inService = (file: string) => file.split('/').slice(3).join('/')
+
+/** The slice of a file of such a service; `''` for what is above the slices. */
+function sliceOf(file: string): string | undefined {
+  if (!isSliced(file)) return undefined
+  const [slice, rest] = inService(file).split('/')
+  return rest === undefined ? '' : slice
+}
+
+function sliceEdges(service: string): ReadonlyArray<readonly [string, string]> {
+  const edges = new Map<string, readonly [string, string]>()
+  for (const { from, target } of imports) {
+    if (!from.startsWith(`${service}/src/`) || !target.startsWith('.') || isTest(from)) continue
+    const here = sliceOf(from)
+    const there = sliceOf(pathOf(from, target))
+    if (here && there && here !== there) edges.set(`${here} ${there}`, [here, there])
+  }
+  return [...edges.values()]
 }
 
 describe('the house', () => {
@@ -97,32 +137,68 @@ describe('the house', () => {
   })
 
   it('has rooms that meet only in service.ts', () => {
-    const room = (file: string) =>
-      /^(?:services\/[^/]+|shared\/forensics)\/src\/(in|core|out|log)\//.exec(file)?.[1]
+    const room = (file: string) => {
+      const found = /^((?:services\/[^/]+|shared\/forensics)\/src)\/(in|core|out|log)\//.exec(file)
+      return found && hasRooms(found[1] ?? '') ? found[2] : undefined
+    }
     const wrong = imports.filter(({ from, target }) => {
       const here = room(from)
       if (!here || !target.startsWith('.') || isTest(from)) return false
-      const there = room(relative(root, join(root, dirname(from), target)))
+      const there = room(pathOf(from, target))
       return here === 'core' ? there !== 'core' : there !== undefined && there !== here && there !== 'core'
     })
     assert.deepEqual(wrong, [])
   })
 
   it('has a pure core: no clock, no chance, no input or output', () => {
-    const impure = files
-      .filter(
-        file =>
-          /^(services\/[^/]+\/src\/core|shared\/guard-core|shared\/forensics\/src\/core)\//.test(file) &&
-          !isTest(file),
+    const rooms = /^(services\/[^/]+\/src\/core|shared\/guard-core|shared\/forensics\/src\/core)\//
+    assert.deepEqual(
+      files.filter(file => rooms.test(file) && !isTest(file) && IMPURE.test(codeOf(file))),
+      [],
+    )
+  })
+
+  it('has slices that meet by their doors', () => {
+    const wrong = imports.filter(({ from, target }) => {
+      const here = sliceOf(from)
+      if (!here || !target.startsWith('.') || isTest(from)) return false
+      const to = pathOf(from, target)
+      const there = sliceOf(to)
+      return (
+        there !== undefined && there !== here && there !== '' && !/^[^/]+\/index\.tsx?$/.test(inService(to))
       )
-      .filter(file => {
-        // Types and `isIP` are pure, wherever they come from.
-        const text = readFileSync(join(root, file), 'utf8').replace(/import type .*|import { isIP } .*/g, '')
-        return /\bDate\.now\(|performance\.now\(|Math\.random\(|randomBytes|setTimeout\(|setInterval\(|from 'node:(fs|net|http|https|http2|dns|tls|child_process|timers)/.test(
-          text,
-        )
-      })
-    assert.deepEqual(impure, [])
+    })
+    assert.deepEqual(wrong, [])
+  })
+
+  it('has slices without cycles, types included', () => {
+    const cycles = sliced.flatMap(service => {
+      const graph = new Map<string, string[]>()
+      for (const [from, to] of sliceEdges(service)) graph.set(from, [...(graph.get(from) ?? []), to])
+      return cyclesOf(graph)
+    })
+    assert.deepEqual(cycles, [])
+  })
+
+  it('has a gateway of at most 50 imports between slices', () => {
+    assert.ok(sliceEdges('services/gateway').length <= 50)
+  })
+
+  it('has settings that import no feature', () => {
+    const wrong = imports.filter(({ from, target }) => {
+      if (!isSliced(from) || isTest(from) || !/^config(\.ts$|\/)/.test(inService(from))) return false
+      return target.startsWith('.') && !/^config(\.ts$|\/)/.test(inService(pathOf(from, target)))
+    })
+    assert.deepEqual(wrong, [])
+  })
+
+  it('names by a suffix what a file of a slice touches', () => {
+    const wrong = files.filter(file => {
+      if (!isSliced(file) || isTest(file) || file.endsWith('.tsx')) return false
+      const isExempt = ADAPTER.test(file) || COMPOSITION.test(file)
+      return !isExempt && (IMPURE.test(codeOf(file)) || ADAPTER_IMPORT.test(codeOf(file)))
+    })
+    assert.deepEqual(wrong, [])
   })
 
   it('reads the environment only where a process begins', () => {
@@ -157,22 +233,25 @@ describe('the house', () => {
     const graph = new Map<string, string[]>()
     for (const { from, target, typeOnly } of imports) {
       if (typeOnly || !target.startsWith('.')) continue
-      const to = relative(root, join(root, dirname(from), target))
-      graph.set(from, [...(graph.get(from) ?? []), to])
+      graph.set(from, [...(graph.get(from) ?? []), pathOf(from, target)])
     }
-    const state = new Map<string, 'open' | 'done'>()
-    const cycles: string[] = []
-    const visit = (file: string, path: string[]): void => {
-      if (state.get(file) === 'done') return
-      if (state.get(file) === 'open') {
-        cycles.push([...path.slice(path.indexOf(file)), file].join(' → '))
-        return
-      }
-      state.set(file, 'open')
-      for (const next of graph.get(file) ?? []) visit(next, [...path, file])
-      state.set(file, 'done')
-    }
-    for (const file of graph.keys()) visit(file, [])
-    assert.deepEqual(cycles, [])
+    assert.deepEqual(cyclesOf(graph), [])
   })
 })
+
+function cyclesOf(graph: ReadonlyMap<string, readonly string[]>): string[] {
+  const state = new Map<string, 'open' | 'done'>()
+  const cycles: string[] = []
+  const visit = (node: string, path: string[]): void => {
+    if (state.get(node) === 'done') return
+    if (state.get(node) === 'open') {
+      cycles.push([...path.slice(path.indexOf(node)), node].join(' → '))
+      return
+    }
+    state.set(node, 'open')
+    for (const next of graph.get(node) ?? []) visit(next, [...path, node])
+    state.set(node, 'done')
+  }
+  for (const node of graph.keys()) visit(node, [])
+  return cycles
+}

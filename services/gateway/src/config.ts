@@ -1,15 +1,26 @@
 import { randomBytes } from 'node:crypto'
 import { type EnvReader, type LogStorage, readLogStorage, readProxies } from '@fluxgate/runtime'
 import { readSigningKey, readVerifyingKey } from '@fluxgate/session'
-import { DEFAULT_DNS_ACCESS, type DnsAccess, parseDnsAccess } from './config/dns-access.ts'
-import { type Override, parseOverrides } from './config/dns-overrides.ts'
-import { parseUpstreams, type UpstreamAddress } from './config/doh-upstreams.ts'
-import { type ExtraRoute, parseExtraRoutes } from './config/extra-routes.ts'
-import { unpassable } from './config/forward-headers.ts'
-import { type GatewayLimits, readLimits } from './config/limits.ts'
-import { type OidcConfig, readOidcConfig } from './config/oidc.ts'
-import { parseRegistrationMode, type RegistrationMode } from './config/registration-mode.ts'
-import { readTracingConfig, type TracingConfig } from './config/tracing.ts'
+import {
+  DEFAULT_DNS_ACCESS,
+  type DnsAccess,
+  type ExtraRoute,
+  type GatewayLimits,
+  type OidcConfig,
+  type Override,
+  parseDnsAccess,
+  parseExtraRoutes,
+  parseOverrides,
+  parseRegistrationMode,
+  parseUpstreams,
+  type RegistrationMode,
+  readLimits,
+  readOidcConfig,
+  readTracingConfig,
+  type TracingConfig,
+  type UpstreamAddress,
+  unpassable,
+} from './config/index.ts'
 
 export interface GatewayConfig {
   readonly node: string

@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import Fastify from 'fastify'
-import { ROUTES } from './dialects/route-table.ts'
-import { readNewKey } from './admin/bodies.ts'
-import { openApiDocuments } from './api-documents.ts'
 import { ADMIN_FACE } from './admin/admin-api.ts'
-import { PUBLIC_FACE } from './public-api.ts'
+import { readNewKey } from './admin/bodies.ts'
+import { openApiDocuments } from './api-documents.http.ts'
+import { ROUTES } from './dialects/route-table.ts'
 import { EMPTY, told, UNTOLD } from './http/operation.ts'
 import { serveOpenApi } from './http/serve-openapi.ts'
 import { assertTold } from './http/test-conformity.ts'
+import { PUBLIC_FACE } from './public-api.ts'
 
 interface Operation {
   readonly operationId: string

@@ -1,7 +1,6 @@
 import { SESSION_COOKIE } from '@fluxgate/session'
-import type { Face } from './http/openapi-document.ts'
-import { API_CALLS, ERRORS, V1_CALLS, Whole } from './proxy/model-calls.ts'
-import { FAULT } from './http/schemas.ts'
+import { FAULT, type Face } from './http/index.ts'
+import { API_CALLS, ERRORS, V1_CALLS, Whole } from './proxy/index.ts'
 
 export const PUBLIC_FACE: Face = {
   title: 'Fluxgate: the public face',

@@ -3,59 +3,67 @@ import { join } from 'node:path'
 import { checkedMaker, eventMaker, type OutgoingEvent, SharedRoom, type TierName } from '@fluxgate/contracts'
 import { addressIdentity } from '@fluxgate/contracts/address-identity'
 import { connectNats, EventPublisher, ensureTopology, openPenaltyBox, watchBucket } from '@fluxgate/nats'
-import { createIds, createMetrics, type Log } from '@fluxgate/runtime'
+import { createIds, createMetrics, type Log, SlotList } from '@fluxgate/runtime'
 import type { FastifyInstance } from 'fastify'
+import {
+  adminAccounts,
+  ensureFirstOperator,
+  forgetAddressesOf,
+  openCredentials,
+  openFailedLogins,
+  openIdentities,
+} from './accounts/index.ts'
+import { openClientAddresses } from './addresses/index.ts'
+import { createAdmin } from './admin/index.ts'
+import { openRefusalLog, passedHeaders } from './call/index.ts'
+import { AcceptedKeys, callerGate, openCallers } from './callers/index.ts'
 import type { GatewayConfig } from './config.ts'
-import { AcceptedKeys } from './callers/accepted-keys.ts'
-import { ensureFirstOperator } from './accounts/first-operator.ts'
-import { callerGate } from './callers/caller-gate.ts'
-import { passedHeaders } from './call/passed-headers.ts'
-import { TakenRequests } from './recovery/taken-requests.ts'
-import { SlotList } from '@fluxgate/runtime'
-import { routesOf } from './dialects/routes.ts'
-import { createAdmin } from './admin/admin-server.ts'
-import { answerAfter } from './http/answer-after.ts'
-import { dnsClients } from './dns/dns-clients.ts'
-import { registerDnsQuery } from './dns/dns-query.http.ts'
-import { drainOf } from './node/drain.ts'
-import { Bodies } from './edge/bodies.ts'
-import { clientAddress, forwarderBy, trustedNetworks } from './edge/client-address.ts'
-import type { Request } from './edge/door.ts'
-import { createEdge } from './edge/edge.ts'
-import { watchOverload } from './edge/overload.ts'
-import { endThrottledStreams } from './proxy/end-throttled-streams.ts'
-import type { Exchange } from './proxy/exchange.ts'
+import { openTokenCounter, routesOf } from './dialects/index.ts'
+import { createResolver, dnsClients, registerDnsQuery } from './dns/index.ts'
+import {
+  Bodies,
+  clientAddress,
+  createEdge,
+  edgeMetrics,
+  forwarderBy,
+  keepTicketsYoung,
+  loadTls,
+  type Request,
+  trustedNetworks,
+  watchOverload,
+  watchTls,
+} from './edge/index.ts'
+import { answerAfter, type RawReply, serveOpenApi } from './http/index.ts'
+import { refillOrders } from './limits/index.ts'
+import {
+  drainOf,
+  joinNodes,
+  type NodeRegistry,
+  openNodeDatabase,
+  readinessOf,
+  registerStatus,
+} from './node/index.ts'
+import { openPolicyBooks } from './policy/index.ts'
+import { registerPortal } from './portal/index.ts'
+import {
+  type Exchange,
+  endThrottledStreams,
+  type ProxyDeps,
+  proxyOf,
+  refuseUnknown,
+  tellRest,
+} from './proxy/index.ts'
 import { PUBLIC_FACE } from './public-api.ts'
-import { serveOpenApi } from './http/serve-openapi.ts'
-import { registerPortal } from './portal/portal.ts'
-import { proxyOf, refuseUnknown, tellRest } from './proxy/proxy.ts'
-import type { ProxyDeps } from './proxy/proxy-deps.ts'
-import type { RawReply } from './http/raw-reply.ts'
-import { readinessOf } from './node/readiness.ts'
-import { registerStatus } from './node/status.http.ts'
-import { adminAccounts } from './accounts/admin-accounts.pg.ts'
-import { openCredentials } from './accounts/credentials.ts'
-import { openFailedLogins } from './accounts/failed-logins.nats.ts'
-import { forgetAddressesOf } from './accounts/forget-addresses.nats.ts'
-import { openIdentities } from './accounts/identities.ts'
-import { openClientAddresses } from './addresses/client-addresses.nats.ts'
-import { createResolver } from './dns/resolver.http.ts'
-import { edgeMetrics } from './edge/edge-metrics.ts'
-import { gatewayMetrics } from './telemetry/gateway-metrics.ts'
-import { openLimits } from './limits-and-budgets.ts'
-import { openNodeDatabase } from './node/node-database.pg.ts'
-import { joinNodes, type NodeRegistry } from './node/node-registry.nats.ts'
-import { openCallers } from './callers/open-callers.ts'
-import { openPolicyBooks } from './policy/policy.nats.ts'
-import { refillOrders } from './limits/refill.nats.ts'
-import { openRefusalLog } from './call/refusal-log.ts'
-import { openNodeSpool, settleLeft } from './recovery/node-spool.fs.ts'
-import { adoptSpools, type SpoolAdoption } from './recovery/spool-adoption.fs.ts'
-import { openTelemetry } from './telemetry/telemetry.ts'
-import { keepTicketsYoung, loadTls } from './edge/tls.fs.ts'
-import { watchTls } from './edge/tls-watch.fs.ts'
-import { openTokenCounter } from './dialects/token-counter.ts'
-import { openUpstreams } from './upstreams/upstreams.http.ts'
+import {
+  adoptSpools,
+  openNodeSpool,
+  type SpoolAdoption,
+  settleLeft,
+  TakenRequests,
+} from './recovery/index.ts'
+import { openLimits } from './start-limits.ts'
+import { gatewayMetrics, openTelemetry } from './telemetry/index.ts'
+import { openUpstreams } from './upstreams/index.ts'
 
 export interface Gateway extends AsyncDisposable {
   readonly publicPort: number

@@ -1,7 +1,7 @@
 import { KeyCreated, KeyRevoked } from '@fluxgate/contracts'
+import { done, type Outcome, refused } from '../http/index.ts'
 import { type AccountKey, type AccountTools, newId } from './accounts.ts'
 import { hashBytes, newApiKey } from './api-key.ts'
-import { done, type Outcome, refused } from '../http/api-error.ts'
 
 export interface KeyRequest {
   readonly userId: string

@@ -26,8 +26,8 @@ import {
   setTier,
   useSession,
 } from '@fluxgate/read-model'
+import { AccountsUnavailable } from '../http/index.ts'
 import type { Accounts } from './accounts.ts'
-import { AccountsUnavailable } from '../http/api-error.ts'
 
 /** Accounts in Postgres. @throws AccountsUnavailable when Postgres cannot be asked */
 export function openAccounts(db: Database): Accounts {

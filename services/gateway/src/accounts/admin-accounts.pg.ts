@@ -1,7 +1,7 @@
 import type { Database } from '@fluxgate/read-model'
+import { openAccounts } from './accounts.pg.ts'
 import { type AdminAccounts, administer } from './admin-accounts.ts'
 import type { AdminTools } from './admin-users.ts'
-import { openAccounts } from './accounts.pg.ts'
 
 /** What the admin face does, on accounts in Postgres. */
 export function adminAccounts({

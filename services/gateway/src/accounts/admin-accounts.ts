@@ -1,4 +1,5 @@
 import { type Identity, parseIdentity, type TierName } from '@fluxgate/contracts'
+import { done, type Outcome, refused } from '../http/index.ts'
 import { issueKey, revoke } from './account-keys.ts'
 import type { Account, AccountKey, AccountRole, Invitation } from './accounts.ts'
 import {
@@ -14,7 +15,6 @@ import {
 } from './admin-users.ts'
 import { checkApiKey, hashBytes } from './api-key.ts'
 import { eraseUser } from './erase-user.ts'
-import { done, type Outcome, refused } from '../http/api-error.ts'
 import {
   createInvitation,
   type InvitationRequest,

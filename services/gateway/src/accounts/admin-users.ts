@@ -8,9 +8,9 @@ import {
   UserEnabled,
   UserRegistered,
 } from '@fluxgate/contracts'
+import { done, type Outcome, type Refused, refused } from '../http/index.ts'
+import { isTierDefined, unknownTier } from '../policy/index.ts'
 import { type Account, type AccountRole, type AccountTools, OIDC_USER_PREFIX, PORTAL } from './accounts.ts'
-import { done, type Outcome, type Refused, refused } from '../http/api-error.ts'
-import { isTierDefined, unknownTier } from '../policy/tier-book.ts'
 import { endAllSessions } from './login-session.ts'
 
 export interface AdminTools extends AccountTools {

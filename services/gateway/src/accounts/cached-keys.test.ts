@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { beforeEach, describe, test } from 'node:test'
+import { CachedKeys, type CachedKeysLimits } from './cached-keys.timer.ts'
 import type { KeyFinding, KeyRecord } from './key-directory.ts'
-import { CachedKeys, type CachedKeysLimits } from './cached-keys.ts'
 import { LastUses } from './last-uses.pg.ts'
 
 const SECOND = 1_000

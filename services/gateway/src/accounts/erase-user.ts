@@ -1,7 +1,7 @@
 import { KeyRevoked, UserErased } from '@fluxgate/contracts'
+import { done, type Outcome } from '../http/index.ts'
 import { PORTAL } from './accounts.ts'
 import { ACTOR, type AdminTools, disableUser, NO_USER } from './admin-users.ts'
-import { done, type Outcome } from '../http/api-error.ts'
 
 /**
  * Erases a person: account, e-mail address, password, keys, sessions and invitations are deleted. The user's id stays in

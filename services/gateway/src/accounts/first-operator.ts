@@ -2,10 +2,10 @@ import { UserRegistered } from '@fluxgate/contracts'
 import { revoke } from './account-keys.ts'
 import { type Account, type AccountTools, newId, PORTAL } from './accounts.ts'
 import { normaliseEmail } from './email.ts'
+import { endAllSessions } from './login-session.ts'
 import { checkNewPassword } from './password-rules.ts'
 import type { PasswordStrength } from './password-strength.ts'
 import { KNOWN, type Passwords } from './passwords.ts'
-import { endAllSessions } from './login-session.ts'
 
 export interface FirstOperator {
   readonly email: string

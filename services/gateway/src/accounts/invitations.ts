@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto'
 import { InvitationCreated, InvitationRevoked, type TierName } from '@fluxgate/contracts'
+import { done, type Outcome, refused } from '../http/index.ts'
+import { isTierDefined, unknownTier } from '../policy/index.ts'
 import { type AccountRole, type Invitation, newId } from './accounts.ts'
 import { ACTOR, type AdminTools } from './admin-users.ts'
 import { randomText } from './api-key.ts'
 import { normaliseEmail } from './email.ts'
-import { done, type Outcome, refused } from '../http/api-error.ts'
-import { isTierDefined, unknownTier } from '../policy/tier-book.ts'
 
 export interface InvitationRequest {
   readonly email: string

@@ -13,10 +13,10 @@ import {
   startPostgres,
 } from '@fluxgate/testing'
 import { monotonicFactory } from 'ulid'
-import type { AccountTools } from './accounts.ts'
-import { type AdminAccounts, administer } from './admin-accounts.ts'
 import type { KeyAnswer } from '../http/refusal-messages.ts'
 import { openAccounts } from './accounts.pg.ts'
+import type { AccountTools } from './accounts.ts'
+import { type AdminAccounts, administer } from './admin-accounts.ts'
 import { type OpenKeyDirectory, openKeyDirectory } from './key-directory.pg.ts'
 import { watchLogouts } from './logouts.nats.ts'
 import { watchRevocations } from './revocations.nats.ts'

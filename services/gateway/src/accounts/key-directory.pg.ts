@@ -1,11 +1,11 @@
 import { identityText } from '@fluxgate/contracts'
 import type { NatsLink } from '@fluxgate/nats'
 import { type Database, findKeyByHash, type KeyIdentity, touchKeys } from '@fluxgate/read-model'
+import type { KeyAnswer } from '../http/index.ts'
 import { hashBytes } from './api-key.ts'
+import { CachedKeys, type CachedKeysLimits } from './cached-keys.timer.ts'
 import type { KeyDirectory, KeyRecord } from './key-directory.ts'
 import { keyGate } from './key-gate.ts'
-import type { KeyAnswer } from '../http/refusal-messages.ts'
-import { CachedKeys, type CachedKeysLimits } from './cached-keys.ts'
 import { LastUses } from './last-uses.pg.ts'
 import { watchRevocations } from './revocations.nats.ts'
 

@@ -1,5 +1,5 @@
 import type { DataOf, TierName, UserRegistered } from '@fluxgate/contracts'
-import type { KeyAnswer } from '../http/refusal-messages.ts'
+import type { KeyAnswer } from '../http/index.ts'
 import type { KeyHash } from './api-key.ts'
 
 /** What must be known of a key to judge a call that bears it. */

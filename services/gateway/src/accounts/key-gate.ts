@@ -1,4 +1,4 @@
-import type { KeyAnswer, RejectionReason } from '../http/refusal-messages.ts'
+import type { KeyAnswer, RejectionReason } from '../http/index.ts'
 import { checkApiKey } from './api-key.ts'
 import type { KeyDirectory, KeyFinding } from './key-directory.ts'
 

@@ -1,12 +1,12 @@
 import { ANONYMOUS, addressGroup, LoginFailed, LoginSucceeded } from '@fluxgate/contracts'
+import { BUSY, done, type Outcome, refused } from '../http/index.ts'
 import type { Account } from './accounts.ts'
 import { PORTAL } from './accounts.ts'
 import { normaliseEmail } from './email.ts'
-import { BUSY, done, type Outcome, refused } from '../http/api-error.ts'
+import { beginSession, type Visit } from './login-session.ts'
 import { isHashable } from './password-rules.ts'
 import { type HashedFor, KNOWN } from './passwords.ts'
 import type { FailedLogins, PortalTools } from './portal-tools.ts'
-import { beginSession, type Visit } from './login-session.ts'
 
 export interface Credentials {
   readonly email: string

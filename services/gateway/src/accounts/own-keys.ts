@@ -1,6 +1,6 @@
+import { type Outcome, refused } from '../http/index.ts'
 import { type IssuedKey, issueKey } from './account-keys.ts'
 import type { AccountKey, LiveSession } from './accounts.ts'
-import { type Outcome, refused } from '../http/api-error.ts'
 import { MAX_LIVE_KEYS, type PortalTools } from './portal-tools.ts'
 
 const DAY_MS = 86_400_000

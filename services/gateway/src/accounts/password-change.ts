@@ -1,10 +1,10 @@
 import { LoginFailed, PasswordChanged } from '@fluxgate/contracts'
+import { BUSY, done, type Outcome, refused } from '../http/index.ts'
 import { type LiveSession, PORTAL } from './accounts.ts'
-import { BUSY, done, type Outcome, refused } from '../http/api-error.ts'
+import { beginSession, endAllSessions, type Visit } from './login-session.ts'
 import { checkNewPassword, isHashable } from './password-rules.ts'
 import { KNOWN } from './passwords.ts'
 import type { PortalTools } from './portal-tools.ts'
-import { beginSession, endAllSessions, type Visit } from './login-session.ts'
 
 export interface PasswordChange {
   readonly current: string

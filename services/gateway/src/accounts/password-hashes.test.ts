@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { hash } from 'argon2'
-import { KNOWN } from './passwords.ts'
-import { createPasswords, DEFAULT_PASSWORD_SETTINGS } from './password-hashes.ts'
 import { Turns } from './hash-turns.ts'
+import { createPasswords, DEFAULT_PASSWORD_SETTINGS } from './password-hashes.worker.ts'
+import { KNOWN } from './passwords.ts'
 
 const CHEAP = { memoryKib: 1_024, passes: 2, lanes: 1 }
 

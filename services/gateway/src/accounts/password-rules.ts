@@ -1,4 +1,4 @@
-import { done, type Outcome, refused } from '../http/api-error.ts'
+import { done, type Outcome, refused } from '../http/index.ts'
 import type { PasswordStrength } from './password-strength.ts'
 
 /** More than the 8 that ASVS 6.2.1 demands: there is no second factor here. */

@@ -1,6 +1,6 @@
 import { parentPort } from 'node:worker_threads'
 import { createEstimator } from './estimate-strength.ts'
-import type { StrengthJob } from './password-strength-worker.ts'
+import type { StrengthJob } from './password-strength.worker.ts'
 
 /** The thread that estimates passwords. */
 const port = parentPort

@@ -1,10 +1,10 @@
+import type { RegistrationMode } from '../config/index.ts'
 import type { AccountTools } from './accounts.ts'
 import type { Backoff } from './backoff.ts'
 import type { DeviceCookies } from './device-cookie.ts'
 import type { LoginGuard } from './login-guard.ts'
 import type { PasswordStrength } from './password-strength.ts'
 import type { Passwords } from './passwords.ts'
-import type { RegistrationMode } from '../config/registration-mode.ts'
 
 /** What the portal's changes of accounts need beside the rows and the log. */
 export interface PortalTools extends AccountTools {

@@ -1,4 +1,4 @@
-import type { RegistrationMode } from '../config/registration-mode.ts'
+import type { RegistrationMode } from '../config/index.ts'
 
 /** Whether this address may register without an invitation. */
 export function isOpenTo(mode: RegistrationMode, normalisedEmail: string): boolean {

@@ -1,11 +1,11 @@
 import { addressGroup, UserRegistered } from '@fluxgate/contracts'
+import type { RegistrationMode } from '../config/index.ts'
+import { BUSY, done, type Outcome, refused } from '../http/index.ts'
 import { type Account, newId, PORTAL } from './accounts.ts'
 import { normaliseEmail } from './email.ts'
-import { BUSY, done, type Outcome, refused } from '../http/api-error.ts'
 import { hashOfInvitation } from './invitations.ts'
 import { checkNewPassword } from './password-rules.ts'
 import type { PortalTools } from './portal-tools.ts'
-import type { RegistrationMode } from '../config/registration-mode.ts'
 import { isOpenTo } from './registration-mode.ts'
 
 export interface Registration {

@@ -3,8 +3,8 @@ import { after, before, describe, test } from 'node:test'
 import { BUCKETS, isAddressHash } from '@fluxgate/contracts'
 import { connectNats, ensureTopology, type NatsLink } from '@fluxgate/nats'
 import { eventually, type NatsServer, startNatsServer } from '@fluxgate/testing'
-import { ADDRESS_KEY_PERIOD_MS } from './address-keys.ts'
 import { openAddressBook } from './address-book.nats.ts'
+import { ADDRESS_KEY_PERIOD_MS } from './address-keys.ts'
 
 const quiet = { info() {}, warn() {}, error() {} }
 let nats: NatsServer

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { isAddressHash } from '@fluxgate/contracts'
-import { AddressHashes } from './address-keys.ts'
 import { agentProducts } from '../http/agent-products.ts'
+import { AddressHashes } from './address-keys.ts'
 
 const key = (period: number) => ({ period, secret: Buffer.alloc(32, period) })
 

@@ -1,7 +1,7 @@
 import { type GuardPolicy, identityText, type Throttle } from '@fluxgate/contracts'
 import type { NatsLink } from '@fluxgate/nats'
-import { addressThrottleOfBefore, barredMs } from './barred-address.ts'
 import { openAddressBook } from './address-book.nats.ts'
+import { addressThrottleOfBefore, barredMs } from './barred-address.ts'
 
 export interface ClientAddresses extends AsyncDisposable {
   /** The address as events and tables have it. */

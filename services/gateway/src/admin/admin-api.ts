@@ -1,6 +1,5 @@
 import { GuardPolicy, PriceList } from '@fluxgate/contracts'
-import type { Face } from '../http/openapi-document.ts'
-import { FAULT, User } from '../http/schemas.ts'
+import { FAULT, type Face, User } from '../http/index.ts'
 
 export const ADMIN_FACE: Face = {
   title: 'Fluxgate: the admin face',

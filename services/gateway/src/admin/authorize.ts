@@ -1,6 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { FastifyInstance } from 'fastify'
-import { faultAnswer, refused } from '../http/api-error.ts'
+import { faultAnswer, refused } from '../http/index.ts'
 
 /** One a purpose; each can do no more than its holder needs. */
 export interface AdminTokens {

@@ -1,6 +1,6 @@
 import { Budget, PriceList, type Tier, TierName, Token } from '@fluxgate/contracts'
 import Type, { type Static } from 'typebox'
-import { bodyReader } from '../http/read-body.ts'
+import { bodyReader } from '../http/index.ts'
 
 const MAX_TOKENS = 1e12
 const MAX_KEY_DAYS = 3_650

@@ -7,8 +7,8 @@ import { fileURLToPath } from 'node:url'
 import { connectNats, type NatsLink } from '@fluxgate/nats'
 import { asOf, type Database, openDatabase, runScript } from '@fluxgate/read-model'
 import { eventually } from '@fluxgate/testing'
-import { startGateways, type TestGateways } from '../test/gateways.ts'
 import { FORWARD_TOKEN_HEADER } from '../edge/client-address.ts'
+import { startGateways, type TestGateways } from '../test/gateways.ts'
 
 const silent = { info() {}, warn() {}, error() {} }
 const FORWARD_TOKEN = 'forward-token-for-tests'

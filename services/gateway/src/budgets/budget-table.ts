@@ -1,8 +1,8 @@
 import type { Budget, DataOf, TokensSettled } from '@fluxgate/contracts'
 import { identityText } from '@fluxgate/contracts'
+import type { BudgetLimits } from './budget-limits.ts'
 import { Crossings } from './crossings.ts'
 import { type Amount, Ledger, type Standing } from './ledger.ts'
-import type { BudgetLimits } from './budget-limits.ts'
 import { periodEnd } from './period.ts'
 import { newReading, type Reading } from './reading.ts'
 import {

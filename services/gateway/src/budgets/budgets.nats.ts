@@ -11,16 +11,16 @@ import {
   type Position,
 } from '@fluxgate/nats'
 import type { Log } from '@fluxgate/runtime'
+import { type Checkpoint, readCheckpoint, writeCheckpoint } from './budget-checkpoint.fs.ts'
+import type { BudgetLimits } from './budget-limits.ts'
+import { type LogState, readLogState } from './budget-log.nats.ts'
 import { BudgetTable } from './budget-table.ts'
 import { crossingId } from './crossing.ts'
 import type { Ledger } from './ledger.ts'
-import type { BudgetLimits } from './budget-limits.ts'
 import { periodStart } from './period.ts'
 import { newReading, type Reading } from './reading.ts'
 import { scopeText } from './scope.ts'
 import { SEEN_WINDOW } from './seen-requests.ts'
-import { type Checkpoint, readCheckpoint, writeCheckpoint } from './budget-checkpoint.fs.ts'
-import { type LogState, readLogState } from './budget-log.nats.ts'
 
 export interface BudgetTools {
   /** Where the sums are kept between two runs of a node. */

@@ -1,4 +1,4 @@
-import type { CallFacts } from '../dialects/dialect.ts'
+import type { CallFacts } from '../dialects/index.ts'
 
 export interface EstimateLimits {
   /** Tokens reserved for an answer when the caller sets no limit. */

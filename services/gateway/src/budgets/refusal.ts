@@ -1,4 +1,4 @@
-import type { Refusal } from '../http/refusal.ts'
+import type { Refusal } from '../http/index.ts'
 import type { Verdict } from './budget-table.ts'
 import type { Amount } from './ledger.ts'
 import { inUnit, type Reached, shown } from './rule.ts'

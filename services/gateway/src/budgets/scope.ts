@@ -1,5 +1,5 @@
 import type { Budget } from '@fluxgate/contracts'
-import type { Caller } from '../http/refusal-messages.ts'
+import type { Caller } from '../http/index.ts'
 
 /** Who pays for a call, as a fact or a key names it. */
 export type Payer = Pick<Caller, 'identity' | 'identityText' | 'tier'>

@@ -6,10 +6,10 @@ import type {
   TokensProgressed,
   TokensSettled,
 } from '@fluxgate/contracts'
-import type { Refusal } from '../http/refusal.ts'
-import type { RefusedRequest } from './refusal-reports.ts'
+import type { Refusal } from '../http/index.ts'
 import type { AdmittedCall, Call } from './call.ts'
 import { shortText } from './call.ts'
+import type { RefusedRequest } from './refusal-reports.ts'
 import type { Settlement } from './settle.ts'
 
 /** The data of each fact about a call. */

@@ -1,6 +1,5 @@
 import type { Identity, PriceBook, TierName } from '@fluxgate/contracts'
-import type { Dialect } from '../dialects/dialect.ts'
-import type { Route } from '../dialects/route-table.ts'
+import type { Dialect, Route } from '../dialects/index.ts'
 import type { CallTrace } from './trace.ts'
 
 /** One request as it goes through the gateway: what every fact about it repeats. */

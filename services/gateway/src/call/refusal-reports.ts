@@ -5,7 +5,7 @@ import {
   OTHER_ADDRESSES,
   type RequestRefused,
 } from '@fluxgate/contracts'
-import type { RejectionReason } from '../http/refusal-messages.ts'
+import type { RejectionReason } from '../http/index.ts'
 
 type Counted = 'count' | 'windowMs'
 /** A refused request, as its event says it. */

@@ -7,10 +7,8 @@ import {
   totalTokens,
   type Usage,
 } from '@fluxgate/contracts'
-import type { Route } from '../dialects/route-table.ts'
-import type { Counted } from '../dialects/count.ts'
-import { rawText } from '../usage/raw-usage.ts'
-import type { Counts, ReportedUsage } from '../usage/reported.ts'
+import type { Counted, Route } from '../dialects/index.ts'
+import { type Counts, type ReportedUsage, rawText } from '../usage/index.ts'
 import { shortText } from './call.ts'
 
 export interface Settlement {

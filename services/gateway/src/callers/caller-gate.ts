@@ -1,5 +1,5 @@
-import { KEY_PREFIX } from '../accounts/api-key.ts'
-import type { KeyAnswer } from '../http/refusal-messages.ts'
+import { KEY_PREFIX } from '../accounts/index.ts'
+import type { KeyAnswer } from '../http/index.ts'
 import type { TokenFinding, VerifyToken } from './token-finding.ts'
 import { isTokenForm, typeOfToken } from './token-form.ts'
 

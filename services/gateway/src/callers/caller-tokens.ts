@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
 import { identityText, type TierName } from '@fluxgate/contracts'
-import type { KeyAnswer } from '../http/refusal-messages.ts'
+import type { KeyAnswer } from '../http/index.ts'
 import { TokenCache, type TokenCacheLimits } from './token-cache.ts'
 import { REJECTED_TOKEN, type TokenFinding, type VerifyToken } from './token-finding.ts'
 

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { FALLBACK_TIER, type Identity, identityText, type TierName } from '@fluxgate/contracts'
-import { OIDC_USER_PREFIX } from '../accounts/accounts.ts'
-import type { KeyAnswer } from '../http/refusal-messages.ts'
+import { OIDC_USER_PREFIX } from '../accounts/index.ts'
+import type { KeyAnswer } from '../http/index.ts'
 
 /** Which claims of an external issuer's tokens count. */
 export interface ClaimRules {

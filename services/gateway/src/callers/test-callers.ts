@@ -3,7 +3,7 @@ import { SESSION_KEYS } from '@fluxgate/testing'
 import type { KeyAnswer } from '../http/refusal-messages.ts'
 import type { CallerTokens } from './caller-tokens.ts'
 import type { IssuerKeysLimits } from './issuer-keys.http.ts'
-import { type CallersDeps, type OidcConfig, openCallers } from './open-callers.ts'
+import { type CallersDeps, type OidcConfig, openCallers } from './start-callers.ts'
 import { AUDIENCE, startIssuer, type TestIssuer } from './test-issuer.ts'
 
 type Callers = CallerTokens & AsyncDisposable

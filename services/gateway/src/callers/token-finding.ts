@@ -1,4 +1,4 @@
-import type { KeyAnswer, RejectionReason } from '../http/refusal-messages.ts'
+import type { KeyAnswer, RejectionReason } from '../http/index.ts'
 
 /** What a verified token says of its bearer; whether a session still lives is asked at each use. */
 export type TokenFinding =

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { SharedRoom } from '@fluxgate/contracts'
+import type { AnswerTapOptions } from './answer-tap.ts'
 import { anthropic } from './anthropic.ts'
 import type { Dialect } from './dialect.ts'
 import { ollama } from './ollama.ts'
 import { openai } from './openai.ts'
-import type { AnswerTapOptions } from './answer-tap.ts'
 import { type Passed, passed, tapOf } from './test-taps.ts'
 
 const SSE = 'text/event-stream'

@@ -1,5 +1,5 @@
-import type { Progress } from './tap.ts'
 import type { JsonObject } from '@fluxgate/contracts'
+import type { Progress } from './tap.ts'
 
 /** How the parts of a streamed answer say what they say: the events of a stream, or its lines. */
 export interface AnswerSigns {

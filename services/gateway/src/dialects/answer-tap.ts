@@ -1,7 +1,7 @@
 import type { Room } from '@fluxgate/contracts'
-import type { Dialect } from './dialect.ts'
 import { EVENT_STREAM, formOf, JSON_LINES } from './answer-form.ts'
 import type { UsageCollector } from './collector.ts'
+import type { Dialect } from './dialect.ts'
 import { documentTap } from './document-tap.ts'
 import { EventTap } from './event-tap.ts'
 import { LineTap } from './line-tap.ts'

@@ -1,5 +1,5 @@
-import { EventStreamParser, eventObject, JsonLineParser, lineObject, objectOf } from '@fluxgate/contracts'
 import type { JsonObject } from '@fluxgate/contracts'
+import { EventStreamParser, eventObject, JsonLineParser, lineObject, objectOf } from '@fluxgate/contracts'
 import type { AnswerForm } from './tap.ts'
 
 /**

@@ -1,8 +1,8 @@
-import { collectorOf } from './collector.ts'
-import { anthropic as anthropicUsage } from '../usage/anthropic.ts'
+import { anthropic as anthropicUsage } from '../usage/index.ts'
 import { MESSAGES_SIGNS } from './answer-signs.ts'
-import { largest, readCallBody, textField } from './call-body.ts'
 import { bodyRulesOf } from './body-rules.ts'
+import { largest, readCallBody, textField } from './call-body.ts'
+import { collectorOf } from './collector.ts'
 import type { Dialect } from './dialect.ts'
 import { promptSize } from './prompt-size.ts'
 

@@ -1,6 +1,5 @@
 import type { JsonObject } from '@fluxgate/contracts'
-import type { ReportedUsage } from '../usage/reported.ts'
-import type { Convention } from '../usage/convention.ts'
+import type { Convention, ReportedUsage } from '../usage/index.ts'
 
 /** Reads the usage of one answer, and the model that gave it, from its parts as they come. */
 export interface UsageCollector {

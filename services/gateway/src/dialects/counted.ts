@@ -1,7 +1,7 @@
-import { parseObject } from './call-body.ts'
-import { dialectNamed } from './dialect-of-path.ts'
 import { answerText } from './answer-text.ts'
+import { parseObject } from './call-body.ts'
 import type { Counted, CountRequest } from './count.ts'
+import { dialectNamed } from './dialect-of-path.ts'
 import { promptText } from './prompt-text.ts'
 
 /** Byte-pair merges take time with the square of a text without spaces: it is counted in pieces. */

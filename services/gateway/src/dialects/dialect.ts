@@ -1,9 +1,9 @@
-import type { UsageCollector } from './collector.ts'
-import type { AnswerForm } from './tap.ts'
-import type { Vendor } from '../usage/vendor.ts'
+import type { Vendor } from '../usage/index.ts'
 import type { AnswerSigns } from './answer-signs.ts'
 import type { BadBody } from './call-body.ts'
+import type { UsageCollector } from './collector.ts'
 import type { PromptSize } from './prompt-size.ts'
+import type { AnswerForm } from './tap.ts'
 
 /** What admission needs to know of a request body. */
 export interface CallFacts {

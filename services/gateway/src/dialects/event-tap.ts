@@ -1,7 +1,7 @@
+import type { JsonObject } from '@fluxgate/contracts'
 import { EventStreamParser, eventObject, type Room, type StreamEvent } from '@fluxgate/contracts'
 import { type AnswerError, errorIn } from './answer-error.ts'
 import type { AnswerSigns } from './answer-signs.ts'
-import type { JsonObject } from '@fluxgate/contracts'
 import type { UsageCollector } from './collector.ts'
 import { nullField } from './null-field.ts'
 import { type Cut, StripBuffer } from './strip-buffer.ts'

@@ -1,9 +1,9 @@
-import { collectorOf } from './collector.ts'
-import { ollama as ollamaUsage } from '../usage/ollama.ts'
-import { OLLAMA_SIGNS } from './answer-signs.ts'
 import type { JsonObject } from '@fluxgate/contracts'
-import { largest, readCallBody, textField } from './call-body.ts'
+import { ollama as ollamaUsage } from '../usage/index.ts'
+import { OLLAMA_SIGNS } from './answer-signs.ts'
 import { bodyRulesOf } from './body-rules.ts'
+import { largest, readCallBody, textField } from './call-body.ts'
+import { collectorOf } from './collector.ts'
 import type { Dialect } from './dialect.ts'
 import { promptSize } from './prompt-size.ts'
 

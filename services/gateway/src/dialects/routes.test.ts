@@ -68,7 +68,12 @@ describe('EXTRA_ROUTES', () => {
   })
 
   it('refuses a path that is in the table or is given twice', () => {
-    assert.throws(() => routesOf(parseExtraRoutes(['POST /v1/embeddings']).routes), /in the table of routes already/)
-    assert.deepEqual(parseExtraRoutes(['POST /v1/x', 'POST /v1/x']).faults, ['"POST /v1/x" is on the list already'])
+    assert.throws(
+      () => routesOf(parseExtraRoutes(['POST /v1/embeddings']).routes),
+      /in the table of routes already/,
+    )
+    assert.deepEqual(parseExtraRoutes(['POST /v1/x', 'POST /v1/x']).faults, [
+      '"POST /v1/x" is on the list already',
+    ])
   })
 })

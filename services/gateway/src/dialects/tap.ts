@@ -1,5 +1,5 @@
+import type { ReportedUsage } from '../usage/index.ts'
 import type { AnswerError } from './answer-error.ts'
-import type { ReportedUsage } from '../usage/reported.ts'
 
 /** What an answer's bytes are: Server-Sent Events, newline-delimited JSON, one JSON document, or nothing that is read. */
 export type AnswerForm = 'events' | 'lines' | 'document' | 'opaque'

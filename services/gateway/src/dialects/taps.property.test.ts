@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
+import { chatCounts } from '../usage/chat-usage.ts'
 import { anthropic } from './anthropic.ts'
 import { ollama } from './ollama.ts'
 import { openai } from './openai.ts'
 import { passed, tapOf } from './test-taps.ts'
-import { chatCounts } from '../usage/chat-usage.ts'
 
 const RUNS = { numRuns: 400 }
 const SSE = 'text/event-stream'

@@ -1,11 +1,11 @@
 import { SharedRoom } from '@fluxgate/contracts'
+import type { Counts } from '../usage/reported.ts'
+import { mediaTypeOf } from './answer-form.ts'
+import { AnswerTap, type AnswerTapOptions } from './answer-tap.ts'
 import { anthropic } from './anthropic.ts'
 import type { Dialect } from './dialect.ts'
 import { ollama } from './ollama.ts'
 import { openai } from './openai.ts'
-import { mediaTypeOf } from './answer-form.ts'
-import { AnswerTap, type AnswerTapOptions } from './answer-tap.ts'
-import type { Counts } from '../usage/reported.ts'
 import type { Progress } from './tap.ts'
 
 const PATHS: ReadonlyMap<Dialect, string> = new Map<Dialect, string>([

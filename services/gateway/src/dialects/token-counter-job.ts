@@ -1,5 +1,5 @@
-import type { Dialect } from './dialect.ts'
 import type { Counted, HeardAnswer } from './count.ts'
+import type { Dialect } from './dialect.ts'
 
 /** What goes to the thread that counts: one job at a time. */
 export interface CountJob {

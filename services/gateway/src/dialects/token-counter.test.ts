@@ -3,7 +3,7 @@ import { describe, it } from 'node:test'
 import { countTokens } from 'gpt-tokenizer/encoding/o200k_base'
 import type { Counted, CountLimits, CountRequest } from './count.ts'
 import { textTokens } from './counted.ts'
-import { openTokenCounter, type TokenCounter } from './token-counter.ts'
+import { openTokenCounter, type TokenCounter } from './token-counter.worker.ts'
 
 const LIMITS: CountLimits = {
   maxCountedBytes: 1_000_000,

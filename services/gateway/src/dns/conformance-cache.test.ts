@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { afterEach, before, beforeEach, describe, it } from 'node:test'
 import type { DnsResolver } from './resolve.ts'
+import { createResolver } from './resolver.http.ts'
+import { ask, DENIAL, extendedErrors, opt, optionsOf, query, ttls } from './test-messages.ts'
 import {
   type Certificate,
   createCertificate,
@@ -8,8 +10,6 @@ import {
   startFakeUpstream,
   zone,
 } from './test-upstream.ts'
-import { createResolver } from './resolver.http.ts'
-import { ask, DENIAL, extendedErrors, opt, optionsOf, query, ttls } from './test-messages.ts'
 
 const RECORDS = zone(({ name, type }) => {
   if (name.endsWith('absent.test')) return { flags: 3, authorities: DENIAL }

@@ -2,6 +2,8 @@ import assert from 'node:assert/strict'
 import { afterEach, before, beforeEach, describe, it } from 'node:test'
 import * as packet from 'dns-packet'
 import type { DnsResolver } from './resolve.ts'
+import { createResolver } from './resolver.http.ts'
+import { ask, opt, option, optionsOf, query } from './test-messages.ts'
 import {
   type Certificate,
   createCertificate,
@@ -9,8 +11,6 @@ import {
   startFakeUpstream,
   zone,
 } from './test-upstream.ts'
-import { createResolver } from './resolver.http.ts'
-import { ask, opt, option, optionsOf, query } from './test-messages.ts'
 
 const RECORDS = zone(({ name, type }, { flag_cd }) => {
   if (type !== 'A') return {}

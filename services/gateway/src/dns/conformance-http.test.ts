@@ -3,8 +3,11 @@ import { request as httpsRequest } from 'node:https'
 import { after, before, describe, it } from 'node:test'
 import * as packet from 'dns-packet'
 import { fastify } from 'fastify'
-import type { DnsResolver } from './resolve.ts'
 import { registerDnsQuery } from './dns-query.http.ts'
+import type { DnsResolver } from './resolve.ts'
+import { createResolver } from './resolver.http.ts'
+import { DENIAL, opt, query, rcode, SOA } from './test-messages.ts'
+import { createFace, createFaceClient, type FaceClient } from './test-server.ts'
 import {
   type Certificate,
   createCertificate,
@@ -12,9 +15,6 @@ import {
   startFakeUpstream,
   zone,
 } from './test-upstream.ts'
-import { createResolver } from './resolver.http.ts'
-import { createFace, createFaceClient, type FaceClient } from './test-server.ts'
-import { DENIAL, opt, query, rcode, SOA } from './test-messages.ts'
 
 const RECORDS = zone(({ name, type }) => {
   if (name === 'absent.test') return { flags: 3, authorities: DENIAL }

@@ -7,9 +7,9 @@ import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { promisify } from 'node:util'
 import { registerDnsQuery } from './dns-query.http.ts'
-import { createCertificate, startFakeUpstream, zone } from './test-upstream.ts'
 import { createResolver } from './resolver.http.ts'
 import { createFace } from './test-server.ts'
+import { createCertificate, startFakeUpstream, zone } from './test-upstream.ts'
 
 const run = promisify(execFile)
 

@@ -1,10 +1,9 @@
 import { addressGroup } from '@fluxgate/contracts'
-import type { KeyAnswer } from '../http/refusal-messages.ts'
-import { credentialsOf, lookUpCredentials } from '../callers/credentials.ts'
-import type { DnsAccess } from '../config/dns-access.ts'
+import { credentialsOf, lookUpCredentials } from '../callers/index.ts'
+import type { DnsAccess } from '../config/index.ts'
+import { type AddressOf, type Request, trustedNetworks } from '../edge/index.ts'
+import type { KeyAnswer } from '../http/index.ts'
 import type { DnsClient } from './resolve.ts'
-import { type AddressOf, trustedNetworks } from '../edge/client-address.ts'
-import type { Request } from '../edge/door.ts'
 
 /** Who asks `/dns-query`: by address for the limits, and by `DOH_ACCESS` for whether the upstreams are asked. */
 export function dnsClients(

@@ -8,9 +8,9 @@ import type {
   RawServerBase,
 } from 'fastify'
 import Type from 'typebox'
+import type { Request } from '../edge/index.ts'
+import { type Operation, type Payload, told, UNTOLD } from '../http/index.ts'
 import type { DnsClient, DnsResolver } from './resolve.ts'
-import type { Request } from '../edge/door.ts'
-import { type Operation, type Payload, told, UNTOLD } from '../http/operation.ts'
 
 const MEDIA_TYPE = 'application/dns-message'
 const PATH = '/dns-query'

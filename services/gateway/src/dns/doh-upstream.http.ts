@@ -1,9 +1,9 @@
 import { isIP, type LookupFunction } from 'node:net'
 import { Pool } from 'undici'
+import type { UpstreamAddress } from '../config/index.ts'
 import { type Answer, readAnswer } from './answer.ts'
 import type { FailureKind } from './answer-store.ts'
 import type { DnsLimits } from './limits.ts'
-import type { UpstreamAddress } from '../config/doh-upstreams.ts'
 
 const MEDIA_TYPE = 'application/dns-message'
 /** A connection is kept warm between queries, and a dead one is noticed by pings. */

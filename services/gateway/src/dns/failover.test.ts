@@ -3,6 +3,7 @@ import { afterEach, before, beforeEach, describe, it } from 'node:test'
 import * as packet from 'dns-packet'
 import type { DnsLimits } from './limits.ts'
 import type { DnsResolver } from './resolve.ts'
+import { createResolver } from './resolver.http.ts'
 import {
   type Certificate,
   createCertificate,
@@ -11,7 +12,6 @@ import {
   startFakeUpstream,
   zone,
 } from './test-upstream.ts'
-import { createResolver } from './resolver.http.ts'
 
 const FAST: Partial<DnsLimits> = { tryMs: 1_000, totalMs: 2_500, hedgeMs: 100, staleAnswerMs: 150 }
 

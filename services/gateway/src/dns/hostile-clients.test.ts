@@ -3,6 +3,8 @@ import { connect } from 'node:http2'
 import { after, before, describe, it } from 'node:test'
 import * as packet from 'dns-packet'
 import { registerDnsQuery } from './dns-query.http.ts'
+import { createResolver } from './resolver.http.ts'
+import { createFace, createFaceClient } from './test-server.ts'
 import {
   type Certificate,
   createCertificate,
@@ -10,8 +12,6 @@ import {
   startFakeUpstream,
   zone,
 } from './test-upstream.ts'
-import { createResolver } from './resolver.http.ts'
-import { createFace, createFaceClient } from './test-server.ts'
 
 const CASES = 10_000
 const AT_ONCE = 50

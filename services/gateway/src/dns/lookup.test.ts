@@ -5,6 +5,7 @@ import { createServer } from 'node:http'
 import { after, before, describe, it } from 'node:test'
 import { Agent, request } from 'undici'
 import type { DnsResolver } from './resolve.ts'
+import { createResolver } from './resolver.http.ts'
 import {
   type Certificate,
   createCertificate,
@@ -12,7 +13,6 @@ import {
   startFakeUpstream,
   zone,
 } from './test-upstream.ts'
-import { createResolver } from './resolver.http.ts'
 
 const RECORDS = zone(({ name, type }) => {
   if (name === 'absent.test') return { flags: 3 }

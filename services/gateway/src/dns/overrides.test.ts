@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import * as packet from 'dns-packet'
-import { DNS_LIMITS } from './limits.ts'
 import { parseOverrides } from '../config/dns-overrides.ts'
+import { DNS_LIMITS } from './limits.ts'
 import { answerOverride, overrideTable } from './overrides.ts'
 import { type DnsQuery, readQuery } from './query.ts'
 

@@ -1,7 +1,7 @@
 import { isIP } from 'node:net'
 import * as packet from 'dns-packet'
+import type { Override } from '../config/index.ts'
 import { FLAG, HEADER_BYTES, RCODE, TYPE } from './codes.ts'
-import type { Override } from '../config/dns-overrides.ts'
 import type { DnsLimits } from './limits.ts'
 import { type Asker, type DnsQuery, hostName } from './query.ts'
 import { type Body, type DnsReply, emptyBody, errorReply, writeReply } from './reply.ts'

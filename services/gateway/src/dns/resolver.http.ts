@@ -1,17 +1,16 @@
+import type { Override, UpstreamAddress } from '../config/index.ts'
 import { ClientQuota } from './client-quota.ts'
 import { RCODE, TYPE } from './codes.ts'
 import { extendedError } from './edns.ts'
+import type { Forwarded } from './forwarder.timer.ts'
 import { DNS_LIMITS, type DnsLimits } from './limits.ts'
-import type { Override } from '../config/dns-overrides.ts'
+import { createLookup } from './lookup.net.ts'
 import { answerAny, answerOverride, overrideTable } from './overrides.ts'
 import { type DnsQuery, readQuery } from './query.ts'
+import { openRecursion, sumOf } from './recursion.http.ts'
 import { type DnsReply, errorReply, writeReply } from './reply.ts'
 import type { DnsClient, DnsResolver } from './resolve.ts'
-import type { UpstreamAddress } from '../config/doh-upstreams.ts'
 import type { Malformed } from './wire.ts'
-import type { Forwarded } from './forwarder.ts'
-import { createLookup } from './lookup.ts'
-import { openRecursion, sumOf } from './recursion.ts'
 
 export interface ResolverOptions {
   /** DoH servers in the order in which they are asked; none: what is not overridden is refused. */

@@ -7,10 +7,13 @@ import { eventually } from '@fluxgate/testing'
 import * as packet from 'dns-packet'
 import { Agent, request } from 'undici'
 import { RCODE } from './codes.ts'
-import { DNS_LIMITS } from './limits.ts'
-import type { DnsResolver } from './resolve.ts'
 import { dnsClients } from './dns-clients.ts'
 import { registerDnsQuery } from './dns-query.http.ts'
+import { DNS_LIMITS } from './limits.ts'
+import type { DnsResolver } from './resolve.ts'
+import { createResolver } from './resolver.http.ts'
+import { query, rcode } from './test-messages.ts'
+import { createFace, createFaceClient, type FaceClient } from './test-server.ts'
 import {
   type Certificate,
   createCertificate,
@@ -18,9 +21,6 @@ import {
   startFakeUpstream,
   zone,
 } from './test-upstream.ts'
-import { createResolver } from './resolver.http.ts'
-import { createFace, createFaceClient, type FaceClient } from './test-server.ts'
-import { query, rcode } from './test-messages.ts'
 
 const QUESTIONS = 660
 const CALLS = 20

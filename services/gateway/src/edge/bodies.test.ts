@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { PassThrough } from 'node:stream'
 import { describe, it } from 'node:test'
 import type { Refusal } from '../http/refusal.ts'
-import { Bodies, type BodyRequest, type BodyShare, NO_ROOM } from './bodies.ts'
+import { Bodies, type BodyRequest, type BodyShare, NO_ROOM } from './bodies.http.ts'
 import { QUICK_LIMITS } from './test/stand.ts'
 
 const KIB = 1024

@@ -4,8 +4,8 @@ import { connect } from 'node:net'
 import { describe, it } from 'node:test'
 import { eventually } from '@fluxgate/testing'
 import { routesOf } from '../dialects/routes.ts'
-import { Connections } from './connections.ts'
-import { Sessions } from './sessions.ts'
+import { Connections } from './connections.net.ts'
+import { Sessions } from './sessions.http.ts'
 import { QUICK_LIMITS, startEdge } from './test/stand.ts'
 
 /** A clock whose next reading can throw. */

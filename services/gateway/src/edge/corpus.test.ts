@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import type { TlsPair } from './tls-pair.ts'
 import type { Case } from './test/case.ts'
 import { BODIES, CHUNKED, CONNECTIONS, FRAMING } from './test/corpus-body.ts'
 import { HEADERS, HOSTS, REQUEST_LINES } from './test/corpus-head.ts'
 import { type RawResult, sendRaw } from './test/raw.ts'
 import { type EdgeStand, makePair, startEdge } from './test/stand.ts'
+import type { TlsPair } from './tls-pair.ts'
 
 const CORPUS: Readonly<Record<string, readonly Case[]>> = {
   'request line': REQUEST_LINES,

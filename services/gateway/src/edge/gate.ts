@@ -1,7 +1,5 @@
-import { unknownRoute } from '../http/refusal-messages.ts'
-import type { Refusal } from '../http/refusal.ts'
-import type { Route } from '../dialects/route-table.ts'
-import type { Routes } from '../dialects/routes.ts'
+import type { Route, Routes } from '../dialects/index.ts'
+import { type Refusal, unknownRoute } from '../http/index.ts'
 
 const ENCODED: Refusal = Object.freeze({
   reason: 'unsupported',

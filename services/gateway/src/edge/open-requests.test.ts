@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { EventEmitter } from 'node:events'
 import { describe, it } from 'node:test'
-import type { Response } from './door.ts'
+import type { Response } from './door.http.ts'
 import { OpenRequests } from './open-requests.ts'
 
 const response = () => new EventEmitter() as unknown as Response

@@ -3,8 +3,8 @@ import { type FSWatcher, watch } from 'node:fs'
 import { dirname } from 'node:path'
 import { createSecureContext } from 'node:tls'
 import type { Log } from '@fluxgate/runtime'
-import type { TlsPair } from './tls-pair.ts'
 import { readPair } from './tls.fs.ts'
+import type { TlsPair } from './tls-pair.ts'
 
 export interface TlsWatch extends Disposable {
   /** Why the files on disk are not in use, or undefined. */

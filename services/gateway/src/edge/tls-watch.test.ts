@@ -8,8 +8,8 @@ import { after, before, describe, it } from 'node:test'
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls'
 import { createLog } from '@fluxgate/runtime'
 import { eventually } from '@fluxgate/testing'
-import type { TlsPair } from './tls-pair.ts'
 import { type EdgeStand, makePair, startEdge } from './test/stand.ts'
+import type { TlsPair } from './tls-pair.ts'
 import { type TlsWatch, watchTls } from './tls-watch.fs.ts'
 
 function handshake(port: number, options: ConnectionOptions = {}): Promise<TLSSocket> {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { Compile } from 'typebox/compile'
-import { openApiDocuments } from '../api-documents.ts'
+import { openApiDocuments } from '../api-documents.http.ts'
 
 interface Told {
   readonly paths: Record<string, Record<string, { responses: Record<string, Response> }>>

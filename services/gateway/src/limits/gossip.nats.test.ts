@@ -3,8 +3,8 @@ import { after, before, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { connectNats } from '@fluxgate/nats'
 import { eventually, type NatsServer, startNatsServer } from '@fluxgate/testing'
-import { LimitTable } from './limit-table.ts'
 import { joinGossip } from './gossip.nats.ts'
+import { LimitTable } from './limit-table.ts'
 
 const INTERVAL_MS = 10
 const CAPACITY = 10_000

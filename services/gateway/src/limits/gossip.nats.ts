@@ -1,15 +1,9 @@
 import type { NatsLink } from '@fluxgate/nats'
-import {
-  type OwnPart,
-  parseFrame,
-  parseOwnPart,
-  parseWholePart,
-  type WholePart,
-} from './gossip-frames.ts'
 import { Gossip, type Self } from './gossip.ts'
+import { type OwnPart, parseFrame, parseOwnPart, parseWholePart, type WholePart } from './gossip-frames.ts'
 import type { Peer } from './gossip-peers.ts'
 import type { LimitTable } from './limit-table.ts'
-import { askParts, type PartsAnswer } from './shared-debits.ts'
+import { askParts, type PartsAnswer } from './shared-debits.timer.ts'
 
 /** Core NATS, no stream: a lost frame costs accuracy for a moment, never a fact. */
 const DEBITS = 'fluxgate.gossip.debits'

@@ -1,7 +1,14 @@
 import type { Account, Heard } from './account.ts'
-import type { LimitTable } from './limit-table.ts'
-import { type Frame, MAX_ROWS, type OwnPart, type OwnRow, type WholePart, type WholeRow } from './gossip-frames.ts'
+import {
+  type Frame,
+  MAX_ROWS,
+  type OwnPart,
+  type OwnRow,
+  type WholePart,
+  type WholeRow,
+} from './gossip-frames.ts'
 import { type Peer, Peers } from './gossip-peers.ts'
+import type { LimitTable } from './limit-table.ts'
 
 /** Identities and users in one answer; what is beyond is left to their refill. */
 const MAX_SNAPSHOT_ROWS = 40_000

@@ -1,4 +1,4 @@
-import type { Dialect } from '../dialects/dialect.ts'
+import type { Dialect } from '../dialects/index.ts'
 import type { Account } from './account.ts'
 import type { TokenBucket } from './token-bucket.ts'
 import { USER_SLACK } from './users.ts'

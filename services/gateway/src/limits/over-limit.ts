@@ -1,4 +1,4 @@
-import type { Refusal } from '../http/refusal.ts'
+import type { Refusal } from '../http/index.ts'
 import type { Admission, LimitName } from './limit-table.ts'
 
 const LIMIT_CODES: Readonly<Record<LimitName, string>> = Object.freeze({

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
-import { LimitTable } from './limit-table.ts'
-import { type Frame, parseFrame, parseOwnPart, parseWholePart } from './gossip-frames.ts'
 import { Gossip } from './gossip.ts'
+import { type Frame, parseFrame, parseOwnPart, parseWholePart } from './gossip-frames.ts'
+import { LimitTable } from './limit-table.ts'
 
 export const CAPACITY = 1_000_000
 /** Nothing comes back by itself, so that every sum can be told exactly. */

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { ANONYMOUS, type LimitsPolicy, type Throttle } from '@fluxgate/contracts'
-import { overLimit } from './over-limit.ts'
 import { limitHeaders } from './limit-headers.ts'
 import { type Admission, LimitTable } from './limit-table.ts'
+import { overLimit } from './over-limit.ts'
 import { userOf } from './users.ts'
 
 const FREE = { capacity: 1_000, refillRate: 10, requestsPerMinute: 60, concurrentStreams: 2 }

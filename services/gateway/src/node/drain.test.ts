@@ -2,12 +2,12 @@ import assert from 'node:assert/strict'
 import { type ClientHttp2Session, connect } from 'node:http2'
 import { describe, it } from 'node:test'
 import { eventually } from '@fluxgate/testing'
-import type { KeyAnswer } from '../http/refusal-messages.ts'
-import { drainOf } from './drain.ts'
 import { AUTH, get, message } from '../edge/test/case.ts'
 import { openRaw, parseAnswers, sendRaw } from '../edge/test/raw.ts'
 import { type EdgeStand, makePair, startEdge } from '../edge/test/stand.ts'
+import type { KeyAnswer } from '../http/refusal-messages.ts'
 import type { Upstream } from '../proxy/test-proxy.ts'
+import { drainOf } from './drain.timer.ts'
 
 const pair = makePair()
 const STREAMS = 200

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import type { UpstreamStatus } from '../upstreams/upstream-status.ts'
 import { get } from '../edge/test/case.ts'
 import { sendRaw } from '../edge/test/raw.ts'
 import { startEdge } from '../edge/test/stand.ts'
+import type { UpstreamStatus } from '../upstreams/upstream-status.ts'
 import { type NeededParts, readinessOf } from './readiness.ts'
 
 const DOWN: UpstreamStatus = {

@@ -1,5 +1,5 @@
 import type { ReadinessCheck } from '@fluxgate/runtime'
-import type { RoutingReport } from '../upstreams/upstream-status.ts'
+import type { RoutingReport } from '../upstreams/index.ts'
 
 /** What a node knows of the parts that `/ready` tells of. */
 export interface NeededParts {

@@ -1,8 +1,7 @@
 import { failing, type ReadinessCheck } from '@fluxgate/runtime'
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import Type from 'typebox'
-import { json, type Operation, type Payload, told } from '../http/operation.ts'
-import { Alive, Ready } from '../http/schemas.ts'
+import { Alive, json, type Operation, type Payload, Ready, told } from '../http/index.ts'
 
 const GET = ['GET', 'HEAD']
 

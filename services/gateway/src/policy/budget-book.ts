@@ -1,5 +1,5 @@
 import type { Budget, LimitsPolicy } from '@fluxgate/contracts'
-import { done, type Outcome, refused } from '../http/api-error.ts'
+import { done, type Outcome, refused } from '../http/index.ts'
 import { isTierDefined, unknownTier } from './tier-book.ts'
 
 /** The contract's limit of the list. */

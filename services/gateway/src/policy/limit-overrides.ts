@@ -1,5 +1,5 @@
 import { type Identity, identityText, type LimitsPolicy, type Tier } from '@fluxgate/contracts'
-import { done, type Outcome, refused } from '../http/api-error.ts'
+import { done, type Outcome, refused } from '../http/index.ts'
 
 /** The policy is one value of at most a megabyte that every node holds. */
 const MAX_OVERRIDES = 5_000

@@ -1,5 +1,5 @@
 import { DEFAULT_TIERS, type LimitsPolicy, type Tier, type TierName } from '@fluxgate/contracts'
-import { done, type Outcome, refused } from '../http/api-error.ts'
+import { done, type Outcome, refused } from '../http/index.ts'
 
 export interface NamedTier {
   readonly name: TierName

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { setDisabled } from '@fluxgate/read-model'
 import { DEFAULT_GUARD_LIMITS, LoginGuard } from '../accounts/login-guard.ts'
+import { createPasswords } from '../accounts/password-hashes.worker.ts'
 import { KNOWN } from '../accounts/passwords.ts'
-import { createPasswords } from '../accounts/password-hashes.ts'
 import { Browser, PASSWORD, person, startPortal, type TestPortal } from './test-browser.ts'
 
 interface Failure {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import type { FastifyInstance } from 'fastify'
 import { LoginGuard } from '../accounts/login-guard.ts'
-import { createPasswords } from '../accounts/password-hashes.ts'
+import { createPasswords } from '../accounts/password-hashes.worker.ts'
 import { Browser, person, startPortal, type TestPortal } from './test-browser.ts'
 
 let portal: TestPortal

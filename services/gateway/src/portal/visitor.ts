@@ -7,12 +7,8 @@ import {
   type Sessions,
 } from '@fluxgate/session'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { LiveSession } from '../accounts/accounts.ts'
-import { randomText } from '../accounts/api-key.ts'
-import { done, type Outcome, refused } from '../http/api-error.ts'
-import type { PortalTools } from '../accounts/portal-tools.ts'
-import type { Visit } from '../accounts/login-session.ts'
-import { agentProducts } from '../http/agent-products.ts'
+import { type LiveSession, type PortalTools, randomText, type Visit } from '../accounts/index.ts'
+import { agentProducts, done, type Outcome, refused } from '../http/index.ts'
 
 export interface VisitorDeps extends PortalTools {
   readonly sessions: Sessions

@@ -3,9 +3,9 @@ import { randomBytes } from 'node:crypto'
 import { describe, it } from 'node:test'
 import { gzipSync } from 'node:zlib'
 import { eventually } from '@fluxgate/testing'
+import type { CountTokens } from '../dialects/count.ts'
 import { STEPS, type Step } from '../http/boundary.ts'
 import type { UpstreamDefaults } from '../upstreams/upstream-spec.ts'
-import type { CountTokens } from '../dialects/count.ts'
 import {
   CHAT,
   KEY,

@@ -10,11 +10,18 @@ import {
   TokensProgressed,
   TokensSettled,
 } from '@fluxgate/contracts'
-import { type AdmittedCall, shortText } from '../call/call.ts'
-import type { CallEnd } from '../call/call-end.ts'
-import { admitted, type Ending, ended, progressed, settled } from '../call/call-events.ts'
-import type { Settlement } from '../call/settle.ts'
-import type { UpstreamError } from '../upstreams/upstream.ts'
+import {
+  type AdmittedCall,
+  admitted,
+  type CallEnd,
+  type Ending,
+  ended,
+  progressed,
+  type Settlement,
+  settled,
+  shortText,
+} from '../call/index.ts'
+import type { UpstreamError } from '../upstreams/index.ts'
 
 /** How a call ended: what `completed`, `failed` and `interrupted` do not have in common. */
 export type Finish =

@@ -1,5 +1,5 @@
 import type { Throttle } from '@fluxgate/contracts'
-import type { Exchange } from './exchange.ts'
+import type { Exchange } from './exchange.http.ts'
 
 /** A throttle that arrives ends what its identity streams just then, if it says so. `epochMs` is for its `until`. */
 export function endThrottledStreams(

@@ -2,10 +2,10 @@ import assert from 'node:assert/strict'
 import { connect as connectH2 } from 'node:http2'
 import { describe, it } from 'node:test'
 import { eventually } from '@fluxgate/testing'
-import type { KeyAnswer } from '../http/refusal-messages.ts'
 import { chat } from '../edge/test/case.ts'
 import { openRaw } from '../edge/test/raw.ts'
 import { type EdgeStand, makePair, startEdge } from '../edge/test/stand.ts'
+import type { KeyAnswer } from '../http/refusal-messages.ts'
 
 const pair = makePair()
 const CALLS = 30

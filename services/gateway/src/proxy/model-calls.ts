@@ -1,7 +1,5 @@
 import Type, { type TSchema } from 'typebox'
-import { REFUSAL_TERMS } from '../http/refusal.ts'
-import type { Paths } from '../http/openapi-document.ts'
-import type { Operation, Payload } from '../http/operation.ts'
+import { type Operation, type Paths, type Payload, REFUSAL_TERMS } from '../http/index.ts'
 
 const Text = Type.String()
 const Any = Type.Unknown()

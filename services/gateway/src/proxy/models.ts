@@ -1,11 +1,14 @@
-import { anthropic } from '../dialects/anthropic.ts'
-import type { Dialect } from '../dialects/dialect.ts'
-import type { Boundary } from '../http/boundary.ts'
-import type { Call } from '../call/call.ts'
-import { SELF } from '../call/call-end.ts'
-import { UpstreamError, type UpstreamListener, type Upstreams } from '../upstreams/upstream.ts'
-import { listBody, modelBody } from '../upstreams/model-lists.ts'
-import type { Request } from '../edge/door.ts'
+import { type Call, SELF } from '../call/index.ts'
+import { anthropic, type Dialect } from '../dialects/index.ts'
+import type { Request } from '../edge/index.ts'
+import type { Boundary } from '../http/index.ts'
+import {
+  listBody,
+  modelBody,
+  UpstreamError,
+  type UpstreamListener,
+  type Upstreams,
+} from '../upstreams/index.ts'
 
 const LIST = '/v1/models'
 const ONE = '/v1/models/'

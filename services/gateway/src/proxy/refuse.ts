@@ -1,7 +1,6 @@
-import type { Call } from '../call/call.ts'
-import { REFUSAL_TERMS, type Refusal, retryHeaders } from '../http/refusal.ts'
-import { hasUnreadBody } from '../edge/answer.ts'
-import type { RawReply } from '../http/raw-reply.ts'
+import type { Call } from '../call/index.ts'
+import { hasUnreadBody } from '../edge/index.ts'
+import { type RawReply, REFUSAL_TERMS, type Refusal, retryHeaders } from '../http/index.ts'
 
 /** Answers a call with an error in its own dialect; returns the status. */
 export function answerRefusal(

@@ -1,7 +1,5 @@
-import type { Boundary, Step, StepProbe } from '../http/boundary.ts'
-import type { BodyShare } from '../edge/bodies.ts'
-import type { Request } from '../edge/door.ts'
-import type { RawReply } from '../http/raw-reply.ts'
+import type { BodyShare, Request } from '../edge/index.ts'
+import type { Boundary, RawReply, Step, StepProbe } from '../http/index.ts'
 
 /** Whoever takes over a request once it is admitted. */
 export interface ScopeOwner {

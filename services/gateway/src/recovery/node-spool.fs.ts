@@ -19,7 +19,7 @@ import {
 import type { Log } from '@fluxgate/runtime'
 import { isFolded, OpenRequests } from './open-requests.ts'
 import { settleOpen } from './settle-open.ts'
-import { findTold } from './spool-progress.ts'
+import { findTold } from './spool-progress.nats.ts'
 
 export interface SpoolConfig {
   readonly root: string

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { OtherSpools } from '@fluxgate/nats'
 import type { Log } from '@fluxgate/runtime'
-import type { OpenRequests } from './open-requests.ts'
 import type { NodeSpool } from './node-spool.fs.ts'
+import type { OpenRequests } from './open-requests.ts'
 
 export interface AdoptionDeps {
   readonly spool: Pick<NodeSpool, 'others' | 'adoptDead'>

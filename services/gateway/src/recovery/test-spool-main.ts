@@ -11,8 +11,8 @@ import {
 } from '@fluxgate/contracts'
 import { connectNats, EventPublisher } from '@fluxgate/nats'
 import { createIds, createLog } from '@fluxgate/runtime'
-import { OpenRequests } from './open-requests.ts'
 import { openNodeSpool, settleLeft } from './node-spool.fs.ts'
+import { OpenRequests } from './open-requests.ts'
 
 /**
  * A gateway node without its faces: it recovers, then admits and ends requests as fast as it is asked, and writes the

@@ -1,7 +1,6 @@
 import type { Identity } from '@fluxgate/contracts'
 import type { Log } from '@fluxgate/runtime'
-import type { Call } from '../call/call.ts'
-import type { CallEnd } from '../call/call-end.ts'
+import type { Call, CallEnd } from '../call/index.ts'
 
 export interface AccessLog {
   ended(call: Call, identity: Identity, end: CallEnd): void

@@ -1,12 +1,11 @@
 import type { EventPublisher, NatsLink } from '@fluxgate/nats'
 import type { PoolFigures } from '@fluxgate/read-model'
 import { Distribution, expose, exposeHistograms, type Registry } from '@fluxgate/runtime'
-import type { DnsStats } from '../dns/resolve.ts'
-import type { RoutingReport } from '../upstreams/upstream-status.ts'
-import type { GossipFigures } from '../limits/gossip.nats.ts'
+import type { DnsStats } from '../dns/index.ts'
+import type { GossipFigures } from '../limits/index.ts'
+import { type RoutingReport, upstreamMetrics } from '../upstreams/index.ts'
 import { gossipMetrics } from './gossip-metrics.ts'
 import { type OthersReading, type SpoolReading, spoolMetrics } from './spool-metrics.ts'
-import { upstreamMetrics } from '../upstreams/upstream-metrics.ts'
 
 /** What a node knows of itself; read at each scrape. */
 export interface GatewayFigures {

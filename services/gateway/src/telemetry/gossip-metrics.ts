@@ -1,5 +1,5 @@
 import { expose, type Registry } from '@fluxgate/runtime'
-import type { GossipFigures } from '../limits/gossip.nats.ts'
+import type { GossipFigures } from '../limits/index.ts'
 
 /** How the sharing of limits goes: a node whose peers are behind, or that hears of none, limits by itself. */
 export function gossipMetrics(registry: Registry, figures: () => GossipFigures): void {

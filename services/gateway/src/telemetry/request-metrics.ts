@@ -1,7 +1,6 @@
 import type { Usage } from '@fluxgate/contracts'
 import { BoundedLabel, Distribution, expose, exposeHistograms, type Registry } from '@fluxgate/runtime'
-import type { AdmittedCall, Call } from '../call/call.ts'
-import type { CallEnd, Outcome } from '../call/call-end.ts'
+import type { AdmittedCall, Call, CallEnd, Outcome } from '../call/index.ts'
 
 export interface RequestMetrics {
   admitted(): void

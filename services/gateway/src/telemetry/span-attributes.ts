@@ -1,6 +1,5 @@
 import type { Identity } from '@fluxgate/contracts'
-import type { AdmittedCall, Call } from '../call/call.ts'
-import type { CallEnd } from '../call/call-end.ts'
+import type { AdmittedCall, Call, CallEnd } from '../call/index.ts'
 
 /** Attributes as OpenTelemetry takes them; undefined ones are left out. */
 export type SpanAttributes = Record<string, string | number | boolean | undefined>

@@ -20,10 +20,8 @@ import {
   TraceIdRatioBasedSampler,
   TracerProvider,
 } from '@opentelemetry/sdk-trace'
-import type { AdmittedCall, Call } from '../call/call.ts'
-import { type CallEnd, SELF } from '../call/call-end.ts'
+import { type AdmittedCall, type Call, type CallEnd, type CallTrace, parentOf, SELF } from '../call/index.ts'
 import { clientAttributes, operationOf, routeOf, serverAttributes } from './span-attributes.ts'
-import { type CallTrace, parentOf } from '../call/trace.ts'
 
 export interface TracingConfig {
   /** Where OTLP over HTTP is taken, path included. */

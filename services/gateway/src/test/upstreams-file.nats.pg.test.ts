@@ -6,10 +6,10 @@ import { migrateToLatest, openDatabase } from '@fluxgate/read-model'
 import { ConfigError, createLog, readConfig } from '@fluxgate/runtime'
 import { createDatabase, eventually, SESSION_KEYS, startNatsServer, startPostgres } from '@fluxgate/testing'
 import { readGatewayConfig } from '../config.ts'
-import type { RoutingReport } from '../upstreams/upstream-status.ts'
+import { startGateway } from '../service.ts'
 import { planStand } from '../upstreams/test-plan.ts'
 import { answering, fakeServer } from '../upstreams/test-servers.ts'
-import { startGateway } from '../service.ts'
+import type { RoutingReport } from '../upstreams/upstream-status.ts'
 
 const TOKEN = 'admin-token-for-tests'
 

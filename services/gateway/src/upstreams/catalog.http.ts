@@ -1,9 +1,9 @@
 import { readJson } from '@fluxgate/contracts'
-import { type ListedModel, UpstreamError } from './upstream.ts'
-import { mergeModels, readModelList } from './model-lists.ts'
-import type { DialectName } from './upstream-spec.ts'
-import type { Fleet } from './fleet.ts'
+import type { Fleet } from './fleet.http.ts'
 import type { LiveUpstream } from './live-upstream.http.ts'
+import { mergeModels, readModelList } from './model-lists.ts'
+import { type ListedModel, UpstreamError } from './upstream.ts'
+import type { DialectName } from './upstream-spec.ts'
 
 const FRESH_MS = 10_000
 const TIMEOUT_MS = 3_000

@@ -7,7 +7,7 @@ import {
   createZstdDecompress,
   constants as zlib,
 } from 'node:zlib'
-import type { Boundary } from '../http/boundary.ts'
+import type { Boundary } from '../http/index.ts'
 import { type ResponseHeaders, type UpstreamControl, UpstreamError } from './upstream.ts'
 
 /** A longer answer is a decompression bomb. */

@@ -4,9 +4,9 @@ import fc from 'fast-check'
 import { chooseOne } from './choose.ts'
 import { Circuit } from './circuit.ts'
 import { fallbacksOf, matches, modelNames } from './model-names.ts'
-import { DEFAULT_POLICY } from './routing-policy.ts'
 import { backoffMs, isRetryableAnswer, retryAfterMsOf } from './retry.ts'
 import { RetryBudget } from './retry-budget.ts'
+import { DEFAULT_POLICY } from './routing-policy.ts'
 
 const { circuit: policy, retry } = DEFAULT_POLICY
 /** Random numbers that can be had again: a small linear generator. */

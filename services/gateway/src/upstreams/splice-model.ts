@@ -1,4 +1,4 @@
-import { findMembers, foldName, splice } from '../dialects/members.ts'
+import { findMembers, foldName, splice } from '../dialects/index.ts'
 import type { DialectName } from './upstream-spec.ts'
 
 const QUOTE = 0x22

@@ -1,14 +1,9 @@
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { type AddressInfo, createServer as createTcpServer, type Socket } from 'node:net'
-import type { Boundary } from '../http/boundary.ts'
-import type {
-  ResponseHeaders,
-  UpstreamControl,
-  UpstreamError,
-  UpstreamListener,
-} from './upstream.ts'
 import { routeOf } from '../dialects/routes.ts'
+import type { Boundary } from '../http/boundary.ts'
+import type { ResponseHeaders, UpstreamControl, UpstreamError, UpstreamListener } from './upstream.ts'
 import type { UpstreamDefaults } from './upstream-spec.ts'
 import type { OpenUpstreams } from './upstreams.http.ts'
 

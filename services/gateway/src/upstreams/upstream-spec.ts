@@ -1,5 +1,5 @@
-import type { Dialect } from '../dialects/dialect.ts'
-import { type Vendor, vendorOfHost } from '../usage/vendor.ts'
+import type { Dialect } from '../dialects/index.ts'
+import { type Vendor, vendorOfHost } from '../usage/index.ts'
 import type { RoutingPolicy } from './routing-policy.ts'
 
 export type DialectName = Dialect['name']

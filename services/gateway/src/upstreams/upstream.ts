@@ -1,7 +1,6 @@
-import type { RefusalReason } from '../http/refusal.ts'
+import type { Boundary, RefusalReason } from '../http/index.ts'
+import type { Vendor } from '../usage/index.ts'
 import type { DialectName } from './upstream-spec.ts'
-import type { Vendor } from '../usage/vendor.ts'
-import type { Boundary } from '../http/boundary.ts'
 
 /** Stops, holds and continues one upstream call. */
 export interface UpstreamControl {

@@ -1,7 +1,7 @@
 import { readJson } from '@fluxgate/contracts'
 import Type, { type Static } from 'typebox'
 import { Compile } from 'typebox/compile'
-import { VENDORS, vendorOfHost } from '../usage/vendor.ts'
+import { VENDORS, vendorOfHost } from '../usage/index.ts'
 import { matches } from './model-names.ts'
 import { CircuitPolicy, DEFAULT_POLICY, QueuePolicy, RetryPolicy } from './routing-policy.ts'
 import { schemaFaults } from './schema-errors.ts'

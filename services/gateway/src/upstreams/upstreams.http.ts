@@ -1,19 +1,14 @@
 import type { LookupFunction } from 'node:net'
 import { OWN_ROOM, type Room } from '@fluxgate/contracts'
 import { ConfigError, type Log, readText, watchFile } from '@fluxgate/runtime'
-import type { Upstreams } from './upstream.ts'
+import { Catalog } from './catalog.http.ts'
+import { Delivery } from './delivery.http.ts'
+import { Fleet } from './fleet.http.ts'
 import { DEFAULT_POLICY } from './routing-policy.ts'
-import {
-  type RoutingPlan,
-  specOfUrl,
-  type UpstreamDefaults,
-  withSimpleUpstreams,
-} from './upstream-spec.ts'
+import type { Upstreams } from './upstream.ts'
+import { type RoutingPlan, specOfUrl, type UpstreamDefaults, withSimpleUpstreams } from './upstream-spec.ts'
 import type { FileReport, RoutingReport } from './upstream-status.ts'
 import { type EnvLookup, parseUpstreamsFile } from './upstreams-file.ts'
-import { Catalog } from './catalog.http.ts'
-import { Delivery } from './delivery.ts'
-import { Fleet } from './fleet.ts'
 
 export interface UpstreamsConfig {
   /** Base URLs that serve every model in every dialect. */

@@ -1,9 +1,9 @@
-import { NO_USAGE, type Usage } from '@fluxgate/contracts'
 import type { JsonObject } from '@fluxgate/contracts'
-import type { Counts, ReportedModel, ReportedUsage } from './reported.ts'
+import { NO_USAGE, type Usage } from '@fluxgate/contracts'
 import { withoutAbsent } from './chat-usage.ts'
 import type { Convention } from './convention.ts'
 import { countOf, firstCount, nameOf, objectOf, objectsOf, partOf, usedTools } from './counts.ts'
+import type { Counts, ReportedModel, ReportedUsage } from './reported.ts'
 import { byModel, sumOfModels } from './sum-of-models.ts'
 
 const NAME = 'anthropic'

@@ -1,6 +1,6 @@
 import type { JsonObject } from '@fluxgate/contracts'
-import type { Counts } from './reported.ts'
 import { firstCount, objectOf, partOf, usedTools } from './counts.ts'
+import type { Counts } from './reported.ts'
 
 /** How output and reasoning relate where a vendor's own rule is known. */
 export type OutputRule = (usage: JsonObject, reported: ChatFigures) => number | undefined

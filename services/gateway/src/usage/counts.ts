@@ -1,5 +1,5 @@
-import { MAX_CALL_TOKENS } from '@fluxgate/contracts'
 import type { JsonObject } from '@fluxgate/contracts'
+import { MAX_CALL_TOKENS } from '@fluxgate/contracts'
 
 /** A count that an upstream reports: whole, not negative, and no more than a call can have. Anything else is none. */
 export function countOf(value: unknown): number | undefined {

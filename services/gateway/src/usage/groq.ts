@@ -1,5 +1,5 @@
-import { NO_USAGE } from '@fluxgate/contracts'
 import type { JsonObject } from '@fluxgate/contracts'
+import { NO_USAGE } from '@fluxgate/contracts'
 import { chatCounts } from './chat-usage.ts'
 import type { Convention } from './convention.ts'
 import { nameOf, objectOf, objectsOf } from './counts.ts'

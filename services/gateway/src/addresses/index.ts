@@ -1,0 +1,1 @@
+export { openClientAddresses } from './client-addresses.nats.ts'

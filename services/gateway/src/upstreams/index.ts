@@ -1,0 +1,11 @@
+export { listBody, modelBody } from './model-lists.ts'
+export {
+  type ResponseHeaders,
+  type UpstreamControl,
+  UpstreamError,
+  type UpstreamListener,
+  type Upstreams,
+} from './upstream.ts'
+export { upstreamMetrics } from './upstream-metrics.ts'
+export type { RoutingReport } from './upstream-status.ts'
+export { openUpstreams } from './upstreams.http.ts'
