@@ -22,9 +22,14 @@ const NEEDS_NATS = /\.nats\.(pg\.)?test\.ts$/
 /** Units that open sockets, files and processes and wait for them, or try very many inputs. */
 const SLOW_UNITS = [
   'infra/',
-  'services/gateway/src/in/',
-  'services/gateway/src/out/',
-  'services/gateway/src/recorded/',
+  'services/gateway/src/callers/oidc',
+  'services/gateway/src/dialects/token-counter',
+  'services/gateway/src/dns/',
+  'services/gateway/src/edge/',
+  'services/gateway/src/node/',
+  'services/gateway/src/proxy/',
+  'services/gateway/src/test/',
+  'services/gateway/src/upstreams/',
   'services/mcp/src/in/',
   'services/dashboard/src/in/',
   'shared/nats/src/spool/',

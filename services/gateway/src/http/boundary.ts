@@ -1,6 +1,6 @@
 /**
  * Every point at which code of a request is entered from outside: by the server, a promise, a timer, the upstream's
- * connection, a decoder, the log. A throw at any of them ends that request alone. `in/boundary.test.ts` throws at each.
+ * connection, a decoder, the log. A throw at any of them ends that request alone. `proxy/boundary.test.ts` throws at each.
  */
 export const STEPS = [
   /** The head has come. */
