@@ -4,12 +4,12 @@ import { DNS_LIMITS, registerDnsQuery } from './dns/index.ts'
 import { serveOpenApi } from './http/index.ts'
 import { registerStatus } from './node/index.ts'
 import { type PortalDeps, registerPortal } from './portal/index.ts'
-import { PUBLIC_FACE } from './public-api.ts'
+import { PUBLIC_API } from './public-api.ts'
 
 /** The documents as a node serves them, from routes behind which nothing stands: nothing but their documents answers. */
 export async function openApiDocuments(): Promise<{ public: string; admin: string }> {
   const face = Fastify({ exposeHeadRoutes: false })
-  serveOpenApi(face, '/openapi.json', PUBLIC_FACE, false)
+  serveOpenApi(face, '/openapi.json', PUBLIC_API, false)
   registerDnsQuery(face, { queryBytes: DNS_LIMITS.queryBytes } as Parameters<typeof registerDnsQuery>[1])
   registerStatus(face, {})
   await registerPortal(face, {} as PortalDeps)

@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import Fastify from 'fastify'
-import { ADMIN_FACE } from './admin/admin-api.ts'
+import { ADMIN_API } from './admin/admin-api.ts'
 import { readNewKey } from './admin/bodies.ts'
 import { openApiDocuments } from './api-documents.http.ts'
 import { ROUTES } from './dialects/route-table.ts'
 import { EMPTY, told, UNTOLD } from './http/operation.ts'
 import { serveOpenApi } from './http/serve-openapi.ts'
 import { assertTold } from './http/test-conformity.ts'
-import { PUBLIC_FACE } from './public-api.ts'
+import { PUBLIC_API } from './public-api.ts'
 
 interface Operation {
   readonly operationId: string
@@ -29,7 +29,7 @@ const all = [...operationsOf(paths), ...operationsOf(adminPaths)]
 
 test('a route that does not say what it is keeps its server from starting', async () => {
   const app = Fastify()
-  serveOpenApi(app, '/openapi.json', PUBLIC_FACE, false)
+  serveOpenApi(app, '/openapi.json', PUBLIC_API, false)
   app.get('/forgotten', () => 'here')
   await assert.rejects(
     async () => {
@@ -42,7 +42,7 @@ test('a route that does not say what it is keeps its server from starting', asyn
 test('a document holds what was registered after it, under the names of OpenAPI', async () => {
   const app = Fastify()
   app.get('/before', () => 'not told')
-  serveOpenApi(app, '/openapi.json', ADMIN_FACE, true)
+  serveOpenApi(app, '/openapi.json', ADMIN_API, true)
   await app.register(async scope => {
     scope.delete('/things/:id(^\\w+$)', told({ summary: 's', tag: 't', answers: { 204: EMPTY } }), () => {})
     scope.all('/refused', UNTOLD, () => 'no')

@@ -2,7 +2,7 @@ import { SESSION_COOKIE } from '@fluxgate/session'
 import { FAULT, type Face } from './http/index.ts'
 import { API_CALLS, ERRORS, V1_CALLS, Whole } from './proxy/index.ts'
 
-export const PUBLIC_FACE: Face = {
+export const PUBLIC_API: Face = {
   title: 'Fluxgate: the public face',
   description:
     'Model calls in the APIs of OpenAI, Anthropic and Ollama, DNS-over-HTTPS (RFC 8484), the portal of developers, and ' +

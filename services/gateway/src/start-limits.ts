@@ -1,24 +1,9 @@
 import { join } from 'node:path'
-import { type EventMaker, type GuardPolicy, type OutgoingEvent, Prices } from '@fluxgate/contracts'
-import type { NatsLink } from '@fluxgate/nats'
-import type { Log } from '@fluxgate/runtime'
-import { type BudgetFollower, type BudgetLimits, openBudgets } from './budgets/index.ts'
+import { type GuardPolicy, Prices } from '@fluxgate/contracts'
+import { type BudgetFollower, openBudgets } from './budgets/index.ts'
 import { type GossipFigures, joinGossip, LimitTable } from './limits/index.ts'
 import { watchPolicy } from './policy/index.ts'
-
-export interface LimitTools {
-  readonly node: string
-  readonly boot: string
-  readonly dataDir: string
-  readonly limits: BudgetLimits & { readonly gossipIntervalMs: number }
-  readonly append: (event: OutgoingEvent) => void
-  readonly make: EventMaker
-  readonly nowMs: () => number
-  readonly epochMs: () => number
-  /** Called with the guard's policy, which names addresses. */
-  readonly onGuard: (policy: GuardPolicy | undefined) => void
-  readonly log: Log
-}
+import type { EventLog, NodeContext } from './start-log.ts'
 
 /** What callers are held to: buckets shared by gossip, budgets summed from the log, prices; as the policy says. */
 export interface Limits extends AsyncDisposable {
@@ -30,9 +15,14 @@ export interface Limits extends AsyncDisposable {
 
 const FORGET_EVERY_MS = 60_000
 
-export async function openLimits(link: NatsLink, tools: LimitTools): Promise<Limits> {
+/** @param onGuard called with the guard's policy, which names addresses */
+export async function startLimits(
+  { config, boot, log, nowMs, epochMs }: NodeContext,
+  { link, append, make }: EventLog,
+  onGuard: (policy: GuardPolicy | undefined) => void,
+): Promise<Limits> {
   await using stack = new AsyncDisposableStack()
-  const { node, boot, dataDir, limits, append, make, nowMs, epochMs, onGuard, log } = tools
+  const { node, dataDir, limits } = config
   const table = new LimitTable()
   const prices = new Prices()
   const path = join(dataDir, 'budgets', `${node}.jsonl`)

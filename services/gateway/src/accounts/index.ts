@@ -21,4 +21,4 @@ export {
 } from './portal-tools.ts'
 export { register } from './registration.ts'
 export { openCredentials } from './start-credentials.ts'
-export { openIdentities } from './start-identities.ts'
+export { type Identities, openIdentities } from './start-identities.ts'

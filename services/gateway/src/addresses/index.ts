@@ -1,1 +1,1 @@
-export { openClientAddresses } from './client-addresses.nats.ts'
+export { type ClientAddresses, openClientAddresses } from './client-addresses.nats.ts'

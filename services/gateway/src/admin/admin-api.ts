@@ -1,7 +1,7 @@
 import { GuardPolicy, PriceList } from '@fluxgate/contracts'
 import { FAULT, type Face, User } from '../http/index.ts'
 
-export const ADMIN_FACE: Face = {
+export const ADMIN_API: Face = {
   title: 'Fluxgate: the admin face',
   description:
     'Users, keys, limits, budgets, prices, throttles and the guard’s policies. Each change is a fact in the log.',

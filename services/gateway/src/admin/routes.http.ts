@@ -8,7 +8,7 @@ import type { BudgetTable } from '../budgets/index.ts'
 import { Alive, type FaultLog, faultOf, json, Routing, sendFault, serveOpenApi, told } from '../http/index.ts'
 import type { RoutingReport } from '../upstreams/index.ts'
 import { routeAddresses } from './address-routes.http.ts'
-import { ADMIN_FACE } from './admin-api.ts'
+import { ADMIN_API } from './admin-api.ts'
 import { type AdminTokens, requireToken } from './authorize.ts'
 import { routeBudgets } from './budget-routes.http.ts'
 import { isUnconfirmed, UNCONFIRMED } from './confirm-order.timer.ts'
@@ -63,7 +63,7 @@ export async function registerAdmin(app: FastifyInstance, deps: AdminDeps): Prom
     scope.addHook('onRequest', async (_request, reply) => {
       reply.header('cache-control', 'no-store')
     })
-    serveOpenApi(scope, '/admin/openapi.json', ADMIN_FACE, true)
+    serveOpenApi(scope, '/admin/openapi.json', ADMIN_API, true)
     routeState(scope, deps)
     routeUsers(scope, deps)
     routeInvitations(scope, deps)

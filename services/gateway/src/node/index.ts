@@ -1,4 +1,4 @@
-export { drainOf } from './drain.timer.ts'
+export { type Drain, drainOf } from './drain.timer.ts'
 export { openNodeDatabase } from './node-database.pg.ts'
 export { joinNodes, type NodeRegistry } from './node-registry.nats.ts'
 export { readinessOf } from './readiness.ts'

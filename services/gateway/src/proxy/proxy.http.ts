@@ -234,7 +234,9 @@ function pathOf(url: string): string {
 }
 
 /** Tells what was used and not told yet, before a node stops. */
-export function tellRest(deps: Pick<ProxyDeps, 'accepted' | 'append' | 'make' | 'refusals' | 'nowMs'>): void {
+export function reportAcceptedKeys(
+  deps: Pick<ProxyDeps, 'accepted' | 'append' | 'make' | 'refusals' | 'nowMs'>,
+): void {
   deps.refusals.flushAll(deps.nowMs())
   for (const [text, address, count] of deps.accepted.rest()) {
     const identity = parseIdentity(text)

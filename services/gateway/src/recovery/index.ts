@@ -1,3 +1,3 @@
-export { openNodeSpool, settleLeft } from './node-spool.fs.ts'
+export { type NodeSpool, openNodeSpool, settleLeft } from './node-spool.fs.ts'
 export { adoptSpools, type SpoolAdoption } from './spool-adoption.fs.ts'
 export { TakenRequests } from './taken-requests.ts'

@@ -7,57 +7,57 @@ import { type RoutingReport, upstreamMetrics } from '../upstreams/index.ts'
 import { gossipMetrics } from './gossip-metrics.ts'
 import { type OthersReading, type SpoolReading, spoolMetrics } from './spool-metrics.ts'
 
-/** What a node knows of itself; read at each scrape. */
-export interface GatewayFigures {
+/** The parts of a node whose figures are read at each scrape. */
+export interface MeasuredParts {
   readonly publisher: EventPublisher
-  readonly spool: SpoolReading
-  readonly otherSpools: OthersReading
   readonly link: Pick<NatsLink, 'isConnected' | 'onReconnect'>
-  readonly gossip: () => GossipFigures
+  readonly spool: { readonly spool: SpoolReading }
+  readonly recovery: { readonly others: ReturnType<OthersReading> }
   readonly pool: () => PoolFigures | undefined
   readonly keys: { readonly cached: number; readonly lookups: number; readonly questions: number }
+  readonly throttles: { readonly entries: ReadonlyMap<string, unknown>; silentMs(): number }
+  readonly table: { readonly size: number }
+  readonly gossip: () => GossipFigures
   readonly dns: () => DnsStats
-  /** Absent while tracing is off. */
-  readonly spans: { readonly exported: number; readonly lost: number } | undefined
+  /** `spans` is absent while tracing is off. */
+  readonly telemetry: { readonly spans: { readonly exported: number; readonly lost: number } | undefined }
+  readonly upstreams: { readonly report: () => RoutingReport }
   readonly activeRequests: () => number
-  readonly liveBuckets: () => number
-  readonly throttles: () => number
-  readonly throttleSilenceMs: () => number
-  readonly routing: () => RoutingReport
 }
 
 const ACK_SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5]
 
 /** Prometheus metrics of one node beside those of its calls; see `requestMetrics`. */
-export function gatewayMetrics(registry: Registry, figures: GatewayFigures): void {
+export function gatewayMetrics(registry: Registry, parts: MeasuredParts): void {
   const one = (type: 'counter' | 'gauge') => (name: string, help: string, read: () => number) =>
     expose(registry, type, { name, help }, () => [[{}, read()]])
   const gauge = one('gauge')
   const counter = one('counter')
-  const { keys, dns, spans } = figures
+  const { keys, dns, throttles, table } = parts
+  const { spans } = parts.telemetry
 
-  upstreamMetrics(registry, figures.routing)
-  gauge('fluxgate_active_requests', 'Requests in flight.', figures.activeRequests)
-  gauge('fluxgate_live_buckets', 'Token buckets held in memory.', figures.liveBuckets)
-  gauge('fluxgate_throttles', 'Throttles known to this node.', figures.throttles)
+  upstreamMetrics(registry, parts.upstreams.report)
+  gauge('fluxgate_active_requests', 'Requests in flight.', parts.activeRequests)
+  gauge('fluxgate_live_buckets', 'Token buckets held in memory.', () => table.size)
+  gauge('fluxgate_throttles', 'Throttles known to this node.', () => throttles.entries.size)
   gauge(
     'fluxgate_throttle_silence_seconds',
     'Since anything was heard of the throttles bucket.',
-    () => figures.throttleSilenceMs() / 1_000,
+    () => throttles.silentMs() / 1_000,
   )
   gauge('fluxgate_cached_keys', 'API keys in the cache.', () => keys.cached)
   counter('fluxgate_key_lookups_total', 'API keys looked up.', () => keys.lookups)
   counter('fluxgate_key_questions_total', 'Lookups for which Postgres was asked.', () => keys.questions)
   counter('fluxgate_dns_queries_total', 'DNS questions.', () => dns().queries)
   counter('fluxgate_dns_cache_hits_total', 'DNS questions answered from the cache.', () => dns().hits)
-  publisherMetrics(registry, figures)
-  spoolMetrics(registry, figures.spool, figures.otherSpools)
-  gossipMetrics(registry, figures.gossip)
+  publisherMetrics(registry, parts)
+  spoolMetrics(registry, parts.spool.spool, () => parts.recovery.others)
+  gossipMetrics(registry, parts.gossip)
   expose(
     registry,
     'gauge',
     { name: 'fluxgate_postgres_connections', help: "Connections of the node's pool, by state." },
-    () => poolValues(figures.pool()),
+    () => poolValues(parts.pool()),
   )
   if (spans) {
     counter('fluxgate_spans_exported_total', 'Spans that the receiver has taken.', () => spans.exported)
@@ -65,7 +65,7 @@ export function gatewayMetrics(registry: Registry, figures: GatewayFigures): voi
   }
 }
 
-function publisherMetrics(registry: Registry, { publisher, link }: GatewayFigures): void {
+function publisherMetrics(registry: Registry, { publisher, link }: MeasuredParts): void {
   const show = (type: 'counter' | 'gauge', name: string, help: string, read: () => number) =>
     expose(registry, type, { name, help }, () => [[{}, read()]])
   show(

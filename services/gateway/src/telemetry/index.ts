@@ -1,2 +1,2 @@
 export { gatewayMetrics } from './gateway-metrics.ts'
-export { openTelemetry } from './telemetry.ts'
+export { openTelemetry, type Telemetry } from './telemetry.ts'

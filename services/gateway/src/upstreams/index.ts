@@ -8,4 +8,4 @@ export {
 } from './upstream.ts'
 export { upstreamMetrics } from './upstream-metrics.ts'
 export type { RoutingReport } from './upstream-status.ts'
-export { openUpstreams } from './upstreams.http.ts'
+export { type OpenUpstreams, openUpstreams } from './upstreams.http.ts'
