@@ -32,7 +32,7 @@ const SLOW_UNITS = [
   'services/gateway/src/upstreams/',
   'services/mcp/src/in/',
   'services/dashboard/src/in/',
-  'shared/nats/src/spool/',
+  'services/gateway/src/spool/',
   'shared/runtime/src/run.test.ts',
   'shared/runtime/src/startup-garbage.test.ts',
 ]

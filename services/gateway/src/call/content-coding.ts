@@ -1,4 +1,4 @@
-import type { ResponseHeaders } from '../upstreams/index.ts'
+import type { ResponseHeaders } from '../http/index.ts'
 
 /** Whether an answer is still in a content coding that could not be undone. */
 export function isEncoded(headers: ResponseHeaders): boolean {

@@ -1,6 +1,6 @@
 import { HOP_BY_HOP } from '../config/index.ts'
 import type { Dialect } from '../dialects/index.ts'
-import type { ResponseHeaders } from '../upstreams/index.ts'
+import type { ResponseHeaders } from '../http/index.ts'
 
 /**
  * Request headers that pass to a model server; every other one stays here. What is not on a list cannot be a vendor's

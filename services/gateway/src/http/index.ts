@@ -14,7 +14,7 @@ export {
 export type { Boundary, Step, StepProbe } from './boundary.ts'
 export type { Face, Paths } from './openapi-document.ts'
 export { EMPTY, json, type Operation, type Payload, told, UNTOLD } from './operation.ts'
-export type { RawReply } from './raw-reply.ts'
+export type { RawReply, ResponseHeaders } from './raw-reply.ts'
 export { bodyReader } from './read-body.ts'
 export { REFUSAL_TERMS, type Refusal, type RefusalReason, retryHeaders } from './refusal.ts'
 export {

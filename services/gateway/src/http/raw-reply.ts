@@ -10,3 +10,6 @@ export type RawReply = Pick<
   write(chunk: Buffer): boolean
   once(event: 'drain' | 'close', listener: () => void): unknown
 }
+
+/** Headers of a model server's answer; names in lower case. */
+export type ResponseHeaders = Readonly<Record<string, string | string[] | undefined>>

@@ -1,5 +1,4 @@
 import type { ReadinessCheck } from '@fluxgate/runtime'
-import type { RoutingReport } from '../upstreams/index.ts'
 
 /** What a node knows of the parts that `/ready` tells of. */
 export interface NeededParts {
@@ -8,7 +7,7 @@ export interface NeededParts {
   readonly nats: { isConnected(): boolean }
   readonly throttles: { silentMs(): number }
   /** Model servers that are configured, reachable or not: one that is down is no fault of the node. */
-  readonly upstreams: () => Pick<RoutingReport, 'upstreams'>
+  readonly upstreams: () => { readonly upstreams: readonly unknown[] }
 }
 
 /** Throttles may have changed unseen when the bucket has been silent for longer. */

@@ -21,13 +21,8 @@ import {
   mediaTypeOf,
   type UsageTap,
 } from '../dialects/index.ts'
-import type { RawReply, Refusal } from '../http/index.ts'
-import {
-  type ResponseHeaders,
-  type UpstreamControl,
-  UpstreamError,
-  type UpstreamListener,
-} from '../upstreams/index.ts'
+import type { RawReply, Refusal, ResponseHeaders } from '../http/index.ts'
+import { type UpstreamControl, UpstreamError, type UpstreamListener } from '../upstreams/index.ts'
 import type { Vendor } from '../usage/index.ts'
 import { CallRecord, type Closing, type Finish } from './call-record.ts'
 import { answerRefusal } from './refuse.ts'

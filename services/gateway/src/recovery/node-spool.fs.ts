@@ -6,17 +6,9 @@ import {
   parseEvent,
   type TierName,
 } from '@fluxgate/contracts'
-import {
-  type Adopted,
-  findStored,
-  type NatsLink,
-  type OtherSpools,
-  openSpool,
-  readStreamEnds,
-  type Spool,
-  type SpoolRecord,
-} from '@fluxgate/nats'
+import { findStored, type NatsLink, readStreamEnds } from '@fluxgate/nats'
 import type { Log } from '@fluxgate/runtime'
+import { type Adopted, type OtherSpools, openSpool, type Spool, type SpoolRecord } from '../spool/index.ts'
 import { isFolded, OpenRequests } from './open-requests.ts'
 import { settleOpen } from './settle-open.ts'
 import { findTold } from './spool-progress.nats.ts'

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { OtherSpools } from '@fluxgate/nats'
 import type { Log } from '@fluxgate/runtime'
+import type { OtherSpools } from '../spool/index.ts'
 import type { NodeSpool } from './node-spool.fs.ts'
 import type { OpenRequests } from './open-requests.ts'
 

@@ -1,10 +1,10 @@
 import { type Dispatcher, errors } from 'undici'
-import type { Boundary } from '../http/index.ts'
+import type { Boundary, ResponseHeaders } from '../http/index.ts'
 import type { Asked, Ticket } from './circuits.ts'
 import type { Fleet } from './fleet.http.ts'
 import type { LiveUpstream } from './live-upstream.http.ts'
 import { failureOf } from './retry.ts'
-import { type ResponseHeaders, UpstreamError } from './upstream.ts'
+import { UpstreamError } from './upstream.ts'
 import { BAD_STATUS, describe, SILENT, STALLED } from './upstream-errors.http.ts'
 
 /** Whose attempt it is; an attempt that was aborted or finished calls nothing any more. */

@@ -1,6 +1,6 @@
 import type { Room } from '@fluxgate/contracts'
+import type { ResponseHeaders } from '../http/index.ts'
 import type { Attempt } from './attempt.http.ts'
-import type { ResponseHeaders } from './upstream.ts'
 
 const MAX_HELD_BYTES = 64 * 1024
 

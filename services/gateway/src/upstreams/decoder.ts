@@ -7,8 +7,8 @@ import {
   createZstdDecompress,
   constants as zlib,
 } from 'node:zlib'
-import type { Boundary } from '../http/index.ts'
-import { type ResponseHeaders, type UpstreamControl, UpstreamError } from './upstream.ts'
+import type { Boundary, ResponseHeaders } from '../http/index.ts'
+import { type UpstreamControl, UpstreamError } from './upstream.ts'
 
 /** A longer answer is a decompression bomb. */
 const MAX_DECODED_BYTES = 64 * 1024 * 1024

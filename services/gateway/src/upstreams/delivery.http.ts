@@ -1,4 +1,4 @@
-import type { Boundary } from '../http/index.ts'
+import type { Boundary, ResponseHeaders } from '../http/index.ts'
 import { Attempt, type AttemptOwner } from './attempt.http.ts'
 import { HeldAnswer } from './buffered-answer.ts'
 import type { Asked } from './circuits.ts'
@@ -7,13 +7,7 @@ import type { Fleet, Waiting } from './fleet.http.ts'
 import type { LiveUpstream } from './live-upstream.http.ts'
 import { backoffMs, isRetryableAnswer, retryAfterMsOf } from './retry.ts'
 import { withModel } from './splice-model.ts'
-import type {
-  ResponseHeaders,
-  UpstreamControl,
-  UpstreamError,
-  UpstreamListener,
-  UpstreamRequest,
-} from './upstream.ts'
+import type { UpstreamControl, UpstreamError, UpstreamListener, UpstreamRequest } from './upstream.ts'
 import { allFull, REDIRECTED } from './upstream-errors.http.ts'
 
 const REDIRECTS = new Set([301, 302, 303, 307, 308])

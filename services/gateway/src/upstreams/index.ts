@@ -1,6 +1,5 @@
 export { listBody, modelBody } from './model-lists.ts'
 export {
-  type ResponseHeaders,
   type UpstreamControl,
   UpstreamError,
   type UpstreamListener,

@@ -1,5 +1,5 @@
+import type { ResponseHeaders } from '../http/index.ts'
 import type { RetryPolicy } from './routing-policy.ts'
-import type { ResponseHeaders } from './upstream.ts'
 
 /** The server says "later" or "not me"; 529 is Anthropic's "overloaded". */
 const RETRYABLE = new Set([429, 500, 502, 503, 504, 529])

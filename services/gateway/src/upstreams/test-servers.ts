@@ -3,7 +3,8 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { type AddressInfo, createServer as createTcpServer, type Socket } from 'node:net'
 import { routeOf } from '../dialects/routes.ts'
 import type { Boundary } from '../http/boundary.ts'
-import type { ResponseHeaders, UpstreamControl, UpstreamError, UpstreamListener } from './upstream.ts'
+import type { ResponseHeaders } from '../http/index.ts'
+import type { UpstreamControl, UpstreamError, UpstreamListener } from './upstream.ts'
 import type { UpstreamDefaults } from './upstream-spec.ts'
 import type { OpenUpstreams } from './upstreams.http.ts'
 

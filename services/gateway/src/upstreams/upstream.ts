@@ -1,4 +1,4 @@
-import type { Boundary, RefusalReason } from '../http/index.ts'
+import type { Boundary, RefusalReason, ResponseHeaders } from '../http/index.ts'
 import type { Vendor } from '../usage/index.ts'
 import type { DialectName } from './upstream-spec.ts'
 
@@ -10,8 +10,6 @@ export interface UpstreamControl {
   /** The answer is whole for its reader: nothing more of it is read, and it holds no slot. */
   finish(): void
 }
-
-export type ResponseHeaders = Readonly<Record<string, string | string[] | undefined>>
 
 /** What the two sides of an exchange tell each other: implemented by the client's side, called by the upstream's. */
 export interface UpstreamListener {
