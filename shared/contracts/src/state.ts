@@ -7,6 +7,8 @@ export const BUCKETS = Object.freeze({
   throttles: 'throttles',
   nodes: 'nodes',
   policy: 'policy',
+  /** Who of several processes leads. */
+  leases: 'leases',
   /** Keys of the hashes that stand for client addresses in events. Gateways only. */
   addressKeys: 'address_keys',
   /** Hash → client address, for some days. */
