@@ -75,7 +75,7 @@ export function caseFile(change: Partial<CaseFile> = {}): CaseFile {
       rule: 'contextFlood',
       severity: 'high',
       action: 'throttled',
-      explanation: 'Burnt 600 tokens within 2 s in 2 events.',
+      explanation: 'Consumed 600 tokens within 2 s in 2 events.',
       numbers: { burntTokens: 600, timesAllowance: 1.2345 },
       evidence: [],
       until: AT_MS + 60_000,

@@ -129,7 +129,7 @@ describe('the report of the facts', () => {
     const report = factualReport(caseFile())
     assert.equal(
       report.summary,
-      "At 2026-01-01T00:00:00.000Z the guard's rule contextFlood fired for ada.k1: Burnt 600 tokens within 2 s in " +
+      "At 2026-01-01T00:00:00.000Z the guard's rule contextFlood fired for ada.k1: Consumed 600 tokens within 2 s in " +
         '2 events. The figures: burntTokens 600, timesAllowance 1.23. 2 events of the log cited, from ' +
         '2026-01-01T00:00:00.000Z to 2026-01-01T00:00:00.000Z, with 600 tokens, the largest with 400. Models: "phi4" ' +
         '(2). In the minute before, 2 requests admitted. Addresses: "10.0.0.1" (2). User agents: "curl/8" (2). ' +
