@@ -7,8 +7,8 @@ import {
   type StatusAddress,
 } from '@fluxgate/runtime'
 import { readVerifyingKey } from '@fluxgate/session'
-import type { ForensicsLimits } from './core/forensics.ts'
-import type { HubLimits } from './core/live-hub.ts'
+import type { ForensicsLimits } from './forensics/questions.ts'
+import type { HubLimits } from './live/hub.ts'
 
 export interface DashboardConfig {
   readonly host: string

@@ -1,22 +1,18 @@
-import type { Outcome } from './fault.ts'
-import type { RangeName } from './range.ts'
+import type { MadeKey, TierView, UserDetail, UserPage } from '../accounts/answers.ts'
+import type { Outcome } from '../http/error.ts'
+import type { FoundIdentities, IdentityDetail, IdentityPage } from '../identities/answers.ts'
 import type {
-  FoundIdentities,
-  IdentityPage,
   IncidentDetail,
   IncidentPage,
   IncidentScope,
   IncidentView,
-  LiveThrottle,
-  Overview,
-  PolicyChangeView,
-  PolicyPage,
-  PolicyView,
   ThrottlePage,
-} from './wire.ts'
-import type { MadeKey, ShadowPage, TierView, UserDetail, UserPage } from './wire-people.ts'
-import type { DeadLetterPage, DeadLetterView, SystemView } from './wire-system.ts'
-import type { IdentityDetail, MetricsView, UsageView } from './wire-usage.ts'
+} from '../incidents/answers.ts'
+import type { LiveThrottle } from '../live/answers.ts'
+import type { Overview } from '../overview/answers.ts'
+import type { PolicyChangeView, PolicyPage, PolicyView, ShadowPage } from '../policy/answers.ts'
+import type { DeadLetterPage, DeadLetterView, SystemView } from '../system/answers.ts'
+import type { MetricsView, RangeName, UsageView } from '../usage/answers.ts'
 
 /** What an operator may look at. */
 export interface Views {
