@@ -1,3 +1,4 @@
+import { parseIdentity } from '@fluxgate/contracts'
 import type { Database } from '@fluxgate/read-model'
 import type { Names } from './answers.ts'
 
@@ -29,4 +30,10 @@ export async function namesOf(
     users: Object.fromEntries(userRows.map(({ id, ...user }) => [id, user])),
     keys: Object.fromEntries(keyRows.map(({ id, ...key }) => [id, key])),
   }
+}
+
+/** The same for an identity as text; null has none. */
+export async function namesOfIdentity(db: Database, identity: string | null): Promise<Names> {
+  const owner = identity === null ? undefined : parseIdentity(identity)
+  return namesOf(db, owner ? [{ userId: owner.user, keyId: owner.key }] : [])
 }

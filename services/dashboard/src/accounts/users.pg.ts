@@ -1,13 +1,18 @@
 import { type EventMaker, OperatorOrdered } from '@fluxgate/contracts'
 import type { EventPublisher } from '@fluxgate/nats'
 import type { Database } from '@fluxgate/read-model'
-import type { People, PersonOrder } from '../core/desk.ts'
-import type { GatewayAdmin } from '../gateway/admin.http.ts'
-import { done, type Outcome } from '../http/error.ts'
-import { keysOf } from '../identities/identity.pg.ts'
-import type { MadeKey, TierView, UserView } from './answers.ts'
+import type { GatewayAdmin } from '../gateway/index.ts'
+import { done, type Outcome } from '../http/index.ts'
+import type { KeyView, MadeKey, TierView, UserDetail, UserPage, UserView } from './answers.ts'
 
-export interface PeopleTools {
+/** Whom an order is about, who gives it, and why. */
+export interface UserOrder {
+  readonly user: string
+  readonly actor: string
+  readonly reason: string
+}
+
+export interface UserSources {
   readonly db: Database
   readonly admin: GatewayAdmin
   readonly publisher: EventPublisher
@@ -16,16 +21,16 @@ export interface PeopleTools {
   readonly nowMs: () => number
 }
 
-/** In facts about a person's account. */
+/** The key that events about a user's account name. */
 const PORTAL = 'portal'
 
-/** Users and keys: looked at in the tables, changed by the gateway, whose events name who ordered it. */
-export function openPeople(tools: PeopleTools): People {
-  const { db, admin, publisher, make, listRows, nowMs } = tools
+export type Users = ReturnType<typeof openUsers>
 
-  /** Tells who orders it and why, then orders it. */
+/** Users and keys: looked at in the tables, changed by the gateway, whose events name who ordered it. */
+export function openUsers({ db, admin, publisher, make, listRows, nowMs }: UserSources) {
+  /** Publishes who orders it and why, then calls the gateway. */
   async function ordered<T>(
-    order: PersonOrder,
+    order: UserOrder,
     what: { readonly order: string; readonly wanted?: string; readonly key?: string },
     method: 'POST' | 'DELETE',
     path: string,
@@ -38,17 +43,17 @@ export function openPeople(tools: PeopleTools): People {
   }
 
   return {
-    async users(search) {
+    async list(search: { readonly text?: string }): Promise<UserPage> {
       const rows = await userRows(db, search, listRows + 1, nowMs())
       return { items: rows.slice(0, listRows), more: rows.length > listRows }
     },
 
-    async user(id) {
+    async find(id: string): Promise<UserDetail | undefined> {
       const [[user], keys] = await Promise.all([userRows(db, { id }, 1, nowMs()), keysOf(db, id)])
       return user && { user, keys }
     },
 
-    async tiers() {
+    async tiers(): Promise<Outcome<readonly TierView[]>> {
       const answer = await admin.read<{
         tiers: Array<{ name: string; capacity: number; refill_rate: number }>
       }>('/admin/tiers')
@@ -60,44 +65,47 @@ export function openPeople(tools: PeopleTools): People {
       )
     },
 
-    create: (order, { tier, role }) =>
+    create: (order: UserOrder, { tier, role }: { readonly tier: string; readonly role: string }) =>
       ordered(order, { order: 'create_user', wanted: `${role}, ${tier}` }, 'POST', '/admin/users', {
         user_id: order.user,
         tier,
         role,
       }),
 
-    setTier: (order, tier) =>
+    setTier: (order: UserOrder, tier: string) =>
       ordered(order, { order: 'set_tier', wanted: tier }, 'POST', '/admin/tier', {
         user_id: order.user,
         tier,
       }),
 
-    setRole: (order, role) =>
+    setRole: (order: UserOrder, role: string) =>
       ordered(order, { order: 'set_role', wanted: role }, 'POST', '/admin/role', {
         user_id: order.user,
         role,
       }),
 
-    setDisabled: (order, isDisabled) => {
+    setDisabled: (order: UserOrder, isDisabled: boolean) => {
       const word = isDisabled ? 'disable' : 'enable'
       const body = { user_id: order.user, reason: order.reason.slice(0, MAX_REASON) }
       return ordered(order, { order: `${word}_user` }, 'POST', `/admin/users/${word}`, body)
     },
 
-    createKey: (order, { name, expiresInDays }) =>
+    createKey: (
+      order: UserOrder,
+      { name, expiresInDays }: { readonly name: string; readonly expiresInDays?: number },
+    ) =>
       ordered<MadeKey>(order, { order: 'create_key', wanted: name }, 'POST', '/admin/keys/generate', {
         user_id: order.user,
         name,
         ...(expiresInDays === undefined ? {} : { expires_in_days: expiresInDays }),
       }),
 
-    revokeKey: (order, key) =>
+    revokeKey: (order: UserOrder, key: string) =>
       ordered(order, { order: 'revoke_key', key }, 'DELETE', `/admin/keys/${encodeURIComponent(key)}`),
   }
 }
 
-/** The gateway's own facts hold less of a reason than the one told here. */
+/** The gateway's own events allow shorter reasons than the one published here. */
 const MAX_REASON = 256
 
 /** Newest first. `text` is a part of an id or an address. */
@@ -134,4 +142,15 @@ function userRows(
     query = query.where(eb => eb.or([eb('id', 'ilike', part), eb('email', 'ilike', part)]))
   }
   return query.execute() as Promise<UserView[]>
+}
+
+/** A user's keys, newest first. */
+export function keysOf(db: Database, user: string): Promise<KeyView[]> {
+  return db
+    .selectFrom('api_keys')
+    .select(['id', 'name', 'prefix', 'last4', 'created_at as createdAt', 'expires_at as expiresAt'])
+    .select(['revoked_at as revokedAt', 'last_used_at as lastUsedAt'])
+    .where('user_id', '=', user)
+    .orderBy('created_at', 'desc')
+    .execute()
 }

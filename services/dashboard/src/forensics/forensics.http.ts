@@ -1,12 +1,12 @@
 import { GuardPolicy, jsonParser, STREAMS, type StreamName } from '@fluxgate/contracts'
-import { LogUnreadable } from '@fluxgate/forensics'
+import { LogUnreadable, type Range } from '@fluxgate/forensics'
 import type { FastifyInstance } from 'fastify'
-import { body } from '../http/fields.ts'
-import { sendFault } from '../http/reply.http.ts'
-import type { EventSearch, Forensics, LogSpan } from './questions.ts'
+import { body, sendFault } from '../http/index.ts'
+import type { Forensics } from './forensics.nats.ts'
+import type { EventSearch } from './questions.ts'
 import { Places, type StreamParts, streamJob, streamTail } from './stream.http.ts'
 
-export interface ForensicsParts extends StreamParts {
+export interface ForensicsRoutes extends StreamParts {
   readonly forensics: Forensics
 }
 
@@ -36,10 +36,10 @@ interface SearchQuery {
 }
 
 /** Questions to the log itself, for operators. Long ones are answered by Server-Sent Events and end when the page leaves. */
-export function answerForensics(app: FastifyInstance, parts: ForensicsParts): void {
+export function forensicsRoutes(app: FastifyInstance, parts: ForensicsRoutes): void {
   const { forensics } = parts
-  answerEvents(app, parts)
-  answerJobs(app, parts)
+  eventRoutes(app, parts)
+  jobRoutes(app, parts)
   app.get<{ Params: { id: string } }>(
     '/forensics/requests/:id',
     { schema: { params: body({ id: { type: 'string', pattern: '^[0-9A-Za-z_-]{8,64}$' } }) } },
@@ -52,7 +52,7 @@ export function answerForensics(app: FastifyInstance, parts: ForensicsParts): vo
   )
 }
 
-function answerEvents(app: FastifyInstance, parts: ForensicsParts): void {
+function eventRoutes(app: FastifyInstance, parts: ForensicsRoutes): void {
   const { forensics } = parts
   const tails = { parts, places: new Places(parts.maxTails) }
   const page = {
@@ -95,7 +95,7 @@ function answerEvents(app: FastifyInstance, parts: ForensicsParts): void {
   )
 }
 
-function answerJobs(app: FastifyInstance, parts: ForensicsParts): void {
+function jobRoutes(app: FastifyInstance, parts: ForensicsRoutes): void {
   const { forensics } = parts
   const jobs = { parts, places: new Places(parts.maxJobs) }
   const moments = { type: 'array', items: moment, minItems: 1, maxItems: MAX_MOMENTS }
@@ -133,7 +133,7 @@ const AWAY = {
   message: 'The event log is unavailable. Try again in a moment.',
 } as const
 
-function spanOf({ from, to }: { from?: number; to?: number }): LogSpan {
+function spanOf({ from, to }: { from?: number; to?: number }): Range {
   return { fromMs: from, toMs: to }
 }
 

@@ -1,12 +1,11 @@
 import { LogUnreadable } from '@fluxgate/forensics'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { faultOf, sendFault } from '../http/reply.http.ts'
-import { EVENT_STREAM, every, isStillOperator } from '../live/live.http.ts'
-import type { GateParts } from '../sessions/gate.http.ts'
+import { beginEventStream, every, faultOf, sendFault } from '../http/index.ts'
+import { type Gate, isStillOperator } from '../sessions/index.ts'
 import type { EventRow, JobFrame, TailFrame } from './answers.ts'
 import type { Working } from './questions.ts'
 
-export interface StreamParts extends GateParts {
+export interface StreamParts extends Gate {
   readonly heartbeatMs: number
   readonly sessionCheckMs: number
   readonly maxClientBytes: number
@@ -123,11 +122,7 @@ export async function streamTail(
 
 function openWire(request: FastifyRequest, reply: FastifyReply, parts: StreamParts): Wire {
   const left = new AbortController()
-  for (const [name, value] of Object.entries(reply.headers(EVENT_STREAM).getHeaders())) {
-    if (value !== undefined) reply.raw.setHeader(name, value)
-  }
-  reply.hijack()
-  reply.raw.writeHead(200)
+  beginEventStream(reply)
   const token = request.cookies[parts.cookieName]
   const end = (error: unknown): void => {
     request.log.error({ err: error }, 'a page was ended')

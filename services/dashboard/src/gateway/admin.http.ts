@@ -1,7 +1,7 @@
 import { lookup } from 'node:dns/promises'
 import { isIP } from 'node:net'
 import { readJson } from '@fluxgate/contracts'
-import { done, type FaultCode, type Outcome, refused } from '../http/error.ts'
+import { done, type FaultCode, type Outcome, refused } from '../http/index.ts'
 
 /** The gateways' admin faces. */
 export interface GatewayAdmin {

@@ -1,10 +1,4 @@
-/** Names under which the same cookie goes. */
-export interface CookieNames {
-  /** At browsers of this dashboard. */
-  readonly browser: string
-  /** At the gateway. */
-  readonly gateway: string
-}
+import type { CookieNames } from '../sessions/index.ts'
 
 /** Signed values have three parts (RFC 7515 section 7.1). A cookie is whatever its client made it, control characters included. */
 const SIGNED = /^[\w-]{1,2048}\.[\w-]{1,2048}\.[\w-]{1,2048}$/
@@ -39,7 +33,7 @@ export function cookiesForBrowser(
     if (!name) return []
     const [, ...attributes] = cookie.split(';').map(part => part.trim())
     const value = cookie.slice(name.gateway.length + 1).split(';', 1)[0]
-    const kept = attributes.filter(attribute => attribute.toLowerCase() !== 'secure')
-    return [[`${name.browser}=${value}`, ...kept, ...(isSecure ? ['Secure'] : [])].join('; ')]
+    const passedOn = attributes.filter(attribute => attribute.toLowerCase() !== 'secure')
+    return [[`${name.browser}=${value}`, ...passedOn, ...(isSecure ? ['Secure'] : [])].join('; ')]
   })
 }

@@ -1,26 +1,15 @@
-import replyFrom from '@fastify/reply-from'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import { answerOf } from '../http/reply.http.ts'
-import { type GateParts, requireSameOrigin } from '../sessions/gate.http.ts'
-import { type CookieNames, cookiesForBrowser, cookiesForGateway } from './cookies.ts'
+import { requireSameOrigin, type Sessions } from '../sessions/index.ts'
+import { cookiesForBrowser, cookiesForGateway } from './cookies.ts'
+import { connectGateway, forward, forwardedFor, type GatewayTarget, type Headers } from './forward.http.ts'
 
-export interface PortalParts extends GateParts {
-  /** Of the session and of the device. */
-  readonly cookieNames: readonly CookieNames[]
-  readonly gatewayUrl: string
-  /** Shows the gateway that it may believe which address this dashboard says that it asks for. */
-  readonly forwardToken: string | undefined
-  /** PEM of what vouches for the gateway's certificate; absent: the system's authorities. */
-  readonly gatewayCa: Buffer | undefined
+export interface PortalOptions extends GatewayTarget {
   readonly portalTimeoutMs: number
 }
 
-type Headers = Record<string, string | string[] | undefined>
-
 const CONNECTIONS = 16
-const GATEWAY_AWAY = answerOf({ code: 'bad_gateway', message: 'The gateway does not respond.' })
-/** What the gateway may know of a browser's request. */
-const PASSED_ON = [
+/** Request headers that the gateway gets. */
+const REQUEST_HEADERS = [
   'accept',
   'accept-language',
   'content-type',
@@ -28,61 +17,45 @@ const PASSED_ON = [
   'sec-fetch-site',
   'user-agent',
 ]
-/** What a browser may know of the gateway's answer, beside the session. */
-const PASSED_BACK = ['content-type', 'content-length', 'cache-control', 'retry-after', 'x-request-id']
+/** Response headers that the browser gets, beside the session. */
+const RESPONSE_HEADERS = ['content-type', 'content-length', 'cache-control', 'retry-after', 'x-request-id']
 
 /**
- * `/portal/*` is the gateway's: accounts, sessions and keys. This is a border, so only what is known crosses it: the
- * session under the name it has on either side, and an `Origin` that has been checked here and is the gateway's there.
+ * `/portal/*` is the gateway's: accounts, sessions and keys. Only listed headers cross, the session under the name it has
+ * on either side, and an `Origin` that was checked here and is the gateway's own there.
  */
-export async function forwardPortal(app: FastifyInstance, parts: PortalParts): Promise<void> {
-  const { gatewayUrl, gatewayCa, portalTimeoutMs } = parts
-  await app.register(replyFrom, {
-    base: gatewayUrl,
-    undici: {
-      connections: CONNECTIONS,
-      headersTimeout: portalTimeoutMs,
-      bodyTimeout: portalTimeoutMs,
-      ...(gatewayCa === undefined ? {} : { connect: { ca: gatewayCa } }),
-    },
-    // A lost answer to a login or a new key must not be asked for twice.
-    retryMethods: [],
-    maxRetriesOn503: 0,
-    disableRequestLogging: true,
-  })
-  app.addHook('onRequest', requireSameOrigin(parts))
+export async function portalRoutes(
+  app: FastifyInstance,
+  sessions: Sessions,
+  options: PortalOptions,
+): Promise<void> {
+  await connectGateway(app, options, { connections: CONNECTIONS, timeoutMs: options.portalTimeoutMs })
+  app.addHook('onRequest', requireSameOrigin(sessions))
   app.all('/portal/*', (request, reply) =>
-    reply.from(request.url, {
-      rewriteRequestHeaders: (_request, headers) => requestHeaders(request, headers, parts),
-      rewriteHeaders: headers => answerHeaders(headers, parts),
-      onError: (failed, { error }) => {
-        request.log.error({ err: error }, 'the gateway does not answer')
-        const { code, body } = GATEWAY_AWAY
-        failed.code(code).send(body)
-      },
+    forward(request, reply, request.url, {
+      rewriteRequestHeaders: (_request, headers) => requestHeaders(request, headers, sessions, options),
+      rewriteHeaders: headers => responseHeaders(headers, sessions),
     }),
   )
 }
 
-function requestHeaders(request: FastifyRequest, sent: Headers, parts: PortalParts): Headers {
-  const headers: Headers = { ...pick(sent, PASSED_ON), ...forwardedBy(request, parts.forwardToken) }
-  if (request.headers.origin !== undefined) headers.origin = parts.gatewayUrl
-  const cookie = cookiesForGateway(request.cookies, parts.cookieNames)
+function requestHeaders(
+  request: FastifyRequest,
+  sent: Headers,
+  { cookieNames }: Sessions,
+  { gatewayUrl, forwardToken }: GatewayTarget,
+): Headers {
+  const headers: Headers = { ...pick(sent, REQUEST_HEADERS), ...forwardedFor(request, forwardToken) }
+  if (request.headers.origin !== undefined) headers.origin = gatewayUrl
+  const cookie = cookiesForGateway(request.cookies, cookieNames)
   if (cookie !== undefined) headers.cookie = cookie
   return headers
 }
 
-/** Who asks, and that this dashboard may say so. */
-export function forwardedBy(request: FastifyRequest, forwardToken: string | undefined): Headers {
-  const headers: Headers = { 'x-forwarded-for': request.ip }
-  if (forwardToken !== undefined) headers['x-fluxgate-forward-token'] = forwardToken
-  return headers
-}
-
-function answerHeaders(headers: Headers, parts: PortalParts): Headers {
-  const passed: Headers = { 'cache-control': 'no-store', ...pick(headers, PASSED_BACK) }
-  const isSecure = parts.origin?.startsWith('https:') ?? false
-  const cookies = cookiesForBrowser(headers['set-cookie'], parts.cookieNames, isSecure)
+function responseHeaders(headers: Headers, { cookieNames, origin }: Sessions): Headers {
+  const passed: Headers = { 'cache-control': 'no-store', ...pick(headers, RESPONSE_HEADERS) }
+  const isSecure = origin?.startsWith('https:') ?? false
+  const cookies = cookiesForBrowser(headers['set-cookie'], cookieNames, isSecure)
   return cookies.length === 0 ? passed : { ...passed, 'set-cookie': cookies }
 }
 

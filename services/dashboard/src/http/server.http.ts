@@ -7,44 +7,36 @@ import fastify, {
   type FastifyInstance,
   LogController,
 } from 'fastify'
-import { forwardPlay, type PlayParts } from '../gateway/play.http.ts'
-import { forwardPortal, type PortalParts } from '../gateway/portal.http.ts'
-import { type LiveParts, openLive } from '../live/live.http.ts'
-import { type ApiParts, answerApi } from '../routes.ts'
-import { requireKnownHost } from '../sessions/gate.http.ts'
 import { STATUS } from './error.ts'
-import { servePage } from './page.http.ts'
-import { protect } from './protection.http.ts'
+import { protect, requireKnownHost } from './protection.http.ts'
 import { faultOf, sendFault } from './reply.http.ts'
-import { answerStatus, type StatusParts } from './status.http.ts'
 
-export interface AppParts extends ApiParts, LiveParts, PlayParts, PortalParts, StatusParts {
-  /** Directory of the built page. */
-  readonly pageDir: string
-  readonly allowed: AllowedSources
+export interface ServerOptions {
   readonly log: Log
   readonly maxBodyBytes: number
   readonly requestTimeoutMs: number
-  /** Whose `X-Forwarded-For` says who asks this dashboard. */
+  /** Proxies whose `X-Forwarded-For` is believed. */
   readonly trustedProxies: readonly string[]
+  readonly allowed: AllowedSources
+  readonly origin: string | undefined
 }
 
 const CHECK_EVERY_MS = 1_000
-/** Pages that watch (`maxClients`), and those that ask. */
+/** Live connections (`maxClients`) and requests. */
 const MAX_CONNECTIONS = 2_048
 const TOO_DEEP = Object.assign(new Error('The JSON is nested too deeply.'), { statusCode: 400 })
 
-/** The dashboard's HTTP face. */
-export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
-  const logger: FastifyBaseLogger = parts.log.child({ part: 'http' })
+/** A server with this dashboard's limits, error answers and security headers, and no routes yet. */
+export async function createServer(options: ServerOptions): Promise<FastifyInstance> {
+  const logger: FastifyBaseLogger = options.log.child({ part: 'http' })
   const app = fastify({
     loggerInstance: logger,
     logController: new LogController({ disableRequestLogging: true }),
-    bodyLimit: parts.maxBodyBytes,
-    trustProxy: [...parts.trustedProxies],
-    requestTimeout: parts.requestTimeoutMs,
+    bodyLimit: options.maxBodyBytes,
+    trustProxy: [...options.trustedProxies],
+    requestTimeout: options.requestTimeoutMs,
     // Node ends no slow request while heads have longer than requests.
-    http: { headersTimeout: parts.requestTimeoutMs, connectionsCheckingInterval: CHECK_EVERY_MS },
+    http: { headersTimeout: options.requestTimeoutMs, connectionsCheckingInterval: CHECK_EVERY_MS },
     forceCloseConnections: true,
     routerOptions: { maxParamLength: 200 },
   })
@@ -62,14 +54,8 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
     if (STATUS[fault.code] >= 500) request.log.error({ err: error, url: request.url }, 'request failed')
     return sendFault(reply, fault)
   })
-  protect(app, parts.origin)
-  app.addHook('onRequest', requireKnownHost(parts.allowed))
+  protect(app, options.origin)
+  app.addHook('onRequest', requireKnownHost(options.allowed))
   await app.register(cookie)
-  answerStatus(app, parts)
-  await app.register(async scope => answerApi(scope, parts), { prefix: '/api' })
-  await app.register(async scope => openLive(scope, parts), { prefix: '/api' })
-  await app.register(async scope => forwardPortal(scope, parts))
-  await app.register(async scope => forwardPlay(scope, parts), { prefix: '/play' })
-  await servePage(app, parts.pageDir)
   return app
 }

@@ -7,11 +7,8 @@ import {
   listIncidents,
   listThrottles,
 } from '@fluxgate/read-model'
-import type { KeyView } from '../accounts/answers.ts'
-import { namesOf } from '../accounts/names.pg.ts'
-import type { RangeName } from '../usage/answers.ts'
-import type { LimitsOf } from '../usage/limits.nats.ts'
-import { usageView } from '../usage/usage.pg.ts'
+import { keysOf, namesOf } from '../accounts/index.ts'
+import { type LimitsOf, type RangeName, usageView } from '../usage/index.ts'
 import { clearAddresses } from './addresses.nats.ts'
 import type { IdentityDetail } from './answers.ts'
 import { timelineOf } from './timeline.ts'
@@ -21,22 +18,24 @@ export interface DetailSources {
   readonly link: NatsLink
   readonly limitsOf: LimitsOf
   readonly nowMs: () => number
-  readonly listRows: number
 }
+
+/** Of each kind of event in the timeline, and of the timeline itself. */
+const TIMELINE_ROWS = 200
 
 /** All that is known of one identity. One that nobody knows has an empty page: the log may know it yet. */
 export async function identityDetail(
-  { db, link, limitsOf, nowMs, listRows: limit }: DetailSources,
+  { db, link, limitsOf, nowMs }: DetailSources,
   { user, key }: Identity,
   range: RangeName,
 ): Promise<IdentityDetail> {
   const [account, keys, auth, throttles, incidents, budgets] = await Promise.all([
     accountOf(db, user),
     keysOf(db, user),
-    authEvents(db, { user, limit }),
-    listThrottles(db, { user, key, limit }),
-    listIncidents(db, { user, limit }),
-    budgetCrossings(db, { user, limit }),
+    authEvents(db, { user, limit: TIMELINE_ROWS }),
+    listThrottles(db, { user, key, limit: TIMELINE_ROWS }),
+    listIncidents(db, { user, limit: TIMELINE_ROWS }),
+    budgetCrossings(db, { user, limit: TIMELINE_ROWS }),
   ])
   const limits = await limitsOf(user, account?.tier ?? '', [key])
   // What the portal or an operator did to the user counts for every key; another key's own facts do not.
@@ -52,7 +51,7 @@ export async function identityDetail(
       incidents: incidents.items.filter(({ keyId }) => keyId === key),
       budgets: budgets.items.filter(({ keyId }) => keyId === key),
     },
-    limit,
+    TIMELINE_ROWS,
   )
   return {
     identity: identityText({ user, key }),
@@ -72,15 +71,4 @@ function accountOf(db: Database, user: string) {
     .select(['email', 'role', 'tier', 'created_at as createdAt', 'disabled_at as disabledAt'])
     .where('id', '=', user)
     .executeTakeFirst()
-}
-
-/** Newest first. */
-export function keysOf(db: Database, user: string): Promise<KeyView[]> {
-  return db
-    .selectFrom('api_keys')
-    .select(['id', 'name', 'prefix', 'last4', 'created_at as createdAt', 'expires_at as expiresAt'])
-    .select(['revoked_at as revokedAt', 'last_used_at as lastUsedAt'])
-    .where('user_id', '=', user)
-    .orderBy('created_at', 'desc')
-    .execute()
 }

@@ -1,6 +1,6 @@
 import { parseIdentity } from '@fluxgate/contracts'
 import type { Database } from '@fluxgate/read-model'
-import { namesOf } from '../accounts/names.pg.ts'
+import { namesOf } from '../accounts/index.ts'
 import type { FoundIdentities } from './answers.ts'
 
 /** Keys whose id, name or ends, or whose user's id or address, hold the text; and the identity that the text is. */

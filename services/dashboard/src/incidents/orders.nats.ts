@@ -6,10 +6,19 @@ import {
   parseIdentity,
 } from '@fluxgate/contracts'
 import type { EventPublisher, NatsLink, PenaltyBox } from '@fluxgate/nats'
-import type { Orders } from '../core/desk.ts'
-import { done, type Outcome, refused } from '../http/error.ts'
+import { done, type Outcome, refused } from '../http/index.ts'
+import type { LiveThrottle } from '../live/index.ts'
 import type { IncidentView } from './answers.ts'
 import { evolveIncident, isIncidentEvent } from './recent-incidents.ts'
+
+export interface ThrottleOrder {
+  readonly identity: string
+  /** Tokens, and tokens per second. */
+  readonly capacity: number
+  readonly refillRate: number
+  readonly seconds: number
+  readonly reason: string
+}
 
 export interface OrderTools {
   readonly link: NatsLink
@@ -25,11 +34,13 @@ export interface OrderTools {
 const LOG_AWAY = 'The event log is unavailable. Nothing was changed; try again in a moment.'
 const UNCONFIRMED = 'The event log has not confirmed it in time. Look again before you repeat it.'
 
-/** What operators order: commands on the penalty box, and facts about incidents. */
-export function openOrders(tools: OrderTools): Orders {
+export type Orders = ReturnType<typeof openOrders>
+
+/** What operators order: commands on the penalty box, and events of incidents. `actor` is who orders it. */
+export function openOrders(tools: OrderTools) {
   const { penaltyBox, nowMs } = tools
   return {
-    async pardon(text, actor, reason) {
+    async pardon(text: string, actor: string, reason: string): Promise<Outcome<{ identity: string }>> {
       const identity = parseIdentity(text)
       if (!identity) return refused('not_found', `${text} is not an identity`)
       return inTime(tools, async () => {
@@ -40,7 +51,8 @@ export function openOrders(tools: OrderTools): Orders {
       })
     },
 
-    async throttle({ identity: text, capacity, refillRate, seconds, reason }, actor) {
+    async throttle(order: ThrottleOrder, actor: string): Promise<Outcome<LiveThrottle>> {
+      const { identity: text, capacity, refillRate, seconds, reason } = order
       const identity = parseIdentity(text)
       if (!identity) return refused('invalid', `${text} is not an identity: <user>.<key>`)
       if (seconds * 1_000 > tools.maxThrottleMs) return refused('invalid', 'That is too long for a throttle.')
@@ -53,16 +65,18 @@ export function openOrders(tools: OrderTools): Orders {
       })
     },
 
-    acknowledge: (id, actor, note) =>
-      tell(tools, id, 'acknowledged', () => tools.make(IncidentAcknowledged, { incident: id, actor, note })),
+    acknowledge: (id: string, actor: string, note: string) =>
+      publishOnce(tools, id, 'acknowledged', () =>
+        tools.make(IncidentAcknowledged, { incident: id, actor, note }),
+      ),
 
-    close: (id, actor, reason) =>
-      tell(tools, id, 'closed', () => tools.make(IncidentClosed, { incident: id, actor, reason })),
+    close: (id: string, actor: string, reason: string) =>
+      publishOnce(tools, id, 'closed', () => tools.make(IncidentClosed, { incident: id, actor, reason })),
   }
 }
 
 /** Publishes a fact about an incident that is in a state to have it, and answers with the incident as it is then. */
-async function tell(
+async function publishOnce(
   tools: OrderTools,
   id: string,
   fact: 'acknowledged' | 'closed',

@@ -1,14 +1,8 @@
 import type { FluxgateEvent } from '@fluxgate/contracts'
+import type { LiveLimits } from '../config.ts'
 import type { Tick } from './answers.ts'
 
-export interface BoardLimits {
-  /** Seconds older than this are forgotten. */
-  readonly historyMs: number
-  /** A request that has not ended after this long no longer counts as active: its node is taken to be gone. */
-  readonly maxActiveMs: number
-  /** Requests remembered as active, at the most. */
-  readonly maxActive: number
-}
+export type BoardLimits = Pick<LiveLimits, 'historyMs' | 'maxActiveMs' | 'maxActive'>
 
 interface Second extends Tick {
   admitted: number

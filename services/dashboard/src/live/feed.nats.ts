@@ -3,17 +3,7 @@ import { type NatsLink, type Position, replay } from '@fluxgate/nats'
 import type { Log } from '@fluxgate/runtime'
 import { SECOND_MS, secondOf } from './board.ts'
 import { RecentIds } from './recent-ids.ts'
-import { type SkippingListener, skippingListener } from './skipping-listener.ts'
-
-/** What is told of the log. */
-export interface LogListener {
-  /** The log will be told again from there on. */
-  rewind(fromMs: number): void
-  event(event: FluxgateEvent, storedAtMs: number): void
-  /** A second is over. */
-  tick(nowMs: number): void
-  feed(connected: boolean, nowMs: number): void
-}
+import { type LogListener, type SkippingListener, skippingListener } from './skipping-listener.ts'
 
 export interface FeedLimits {
   readonly historyMs: number

@@ -1,3 +1,4 @@
+import type { LiveLimits } from '../config.ts'
 import type { LiveFrameName, LiveFrames } from './answers.ts'
 
 /** One Server-Sent Event, encoded once for all who get it. */
@@ -7,10 +8,7 @@ export interface Frame {
   readonly bytes: Uint8Array
 }
 
-export interface RingLimits {
-  readonly maxAgeMs: number
-  readonly maxFrames: number
-}
+export type RingLimits = Pick<LiveLimits, 'maxAgeMs' | 'maxFrames'>
 
 const encoder = new TextEncoder()
 

@@ -1,7 +1,8 @@
 import type { FluxgateEvent, Throttle } from '@fluxgate/contracts'
+import type { LiveLimits } from '../config.ts'
 import type { LiveFrameName, LiveFrames, LiveThrottle } from './answers.ts'
-import { type BoardLimits, LiveBoard } from './board.ts'
-import { encodeFrame, encodeRetry, FrameRing, HEARTBEAT, type RingLimits } from './frame-ring.ts'
+import { LiveBoard } from './board.ts'
+import { encodeFrame, encodeRetry, FrameRing, HEARTBEAT } from './frame-ring.ts'
 
 /** Where frames go: one connected page. */
 export interface Sink {
@@ -11,18 +12,9 @@ export interface Sink {
   close(): void
 }
 
-export interface HubLimits extends BoardLimits, RingLimits {
-  /** What a fresh page gets of the past. */
-  readonly freshMs: number
-  readonly maxClients: number
-  /** A page that leaves this much unread is dropped; it comes back and gets what it missed. */
-  readonly maxClientBytes: number
-  readonly retryMs: number
-}
-
 /** The live picture of the log, and the pages that watch it. Each frame is encoded once for all of them. */
 export class LiveHub {
-  readonly #limits: HubLimits
+  readonly #limits: LiveLimits
   readonly #board: LiveBoard
   readonly #ring: FrameRing
   readonly #sinks = new Set<Sink>()
@@ -35,7 +27,7 @@ export class LiveHub {
   dropped = 0
   readonly #onFault: (error: unknown) => void
 
-  constructor(boot: string, limits: HubLimits, nowMs: number, onFault: (error: unknown) => void) {
+  constructor(boot: string, limits: LiveLimits, nowMs: number, onFault: (error: unknown) => void) {
     this.#limits = limits
     this.#onFault = onFault
     this.#board = new LiveBoard(limits)

@@ -1,5 +1,15 @@
+import type { FluxgateEvent } from '@fluxgate/contracts'
 import type { Log } from '@fluxgate/runtime'
-import type { LogListener } from './feed.nats.ts'
+
+/** Gets the log as it is read. */
+export interface LogListener {
+  /** The log will be read again from there on. */
+  rewind(fromMs: number): void
+  event(event: FluxgateEvent, storedAtMs: number): void
+  /** A second is over. */
+  tick(nowMs: number): void
+  feed(connected: boolean, nowMs: number): void
+}
 
 export interface SkippingListener extends LogListener {
   /** Events that are not in the picture because folding them threw. */

@@ -7,9 +7,8 @@ import {
   type PolicyBook,
   replay,
 } from '@fluxgate/nats'
-import type { Policies } from '../core/desk.ts'
-import { done, refused } from '../http/error.ts'
-import type { PolicyChangeView, PolicyView } from './answers.ts'
+import { done, refused } from '../http/index.ts'
+import type { PolicyChangeView, PolicyPage, PolicyView } from './answers.ts'
 
 /** Facts about what holds for everybody stand under this user. */
 const ALL = 'all'
@@ -22,19 +21,24 @@ export const DEFAULT_POLICY: GuardPolicy = {
   graceMs: 300_000,
 }
 
-/** The guard's policies in their bucket, and who has changed them, out of the log. */
-export function openPolicies(link: NatsLink, book: PolicyBook): Policies {
+export type Policies = ReturnType<typeof openPolicies>
+
+/**
+ * The guard's policies in their bucket, and who has changed them, out of the log. An invalid policy is refused with the
+ * reason, and the one before stays.
+ */
+export function openPolicies(link: NatsLink, book: PolicyBook) {
   const view = async (key: GuardPolicyKey): Promise<PolicyView> => {
     const found = await book.get(key)
     return { key, policy: found?.value ?? null }
   }
   return {
-    async all() {
+    async all(): Promise<PolicyPage> {
       const keys = Object.values(GUARD_POLICY_KEYS)
       const [policies, changes] = await Promise.all([Promise.all(keys.map(view)), lastChanges(link)])
       return { policies, changes, defaults: DEFAULT_POLICY }
     },
-    async change(key, policy, actor) {
+    async change(key: GuardPolicyKey, policy: object | undefined, actor: string) {
       const outcome = await book.change(key, policy, actor)
       return outcome.ok
         ? done({ changes: outcome.changes })

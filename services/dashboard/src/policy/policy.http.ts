@@ -1,8 +1,20 @@
-import { GUARD_POLICY_KEYS, type GuardPolicyKey } from '@fluxgate/nats'
+import { GUARD_POLICY_KEYS, type GuardPolicyKey, type NatsLink } from '@fluxgate/nats'
+import type { Database } from '@fluxgate/read-model'
 import type { FastifyInstance } from 'fastify'
-import type { Policies } from '../core/desk.ts'
-import { sendOutcome } from '../http/reply.http.ts'
-import { actorOf, visitorOf } from '../sessions/gate.http.ts'
+import { sendOutcome } from '../http/index.ts'
+import { actorOf, visitorOf } from '../sessions/index.ts'
+import type { Policies } from './policies.nats.ts'
+import { shadowPage } from './shadowed.nats.ts'
+
+export interface PolicyRoutes {
+  readonly db: Database
+  readonly link: NatsLink
+  readonly policies: Policies
+  readonly nowMs: () => number
+  /** How far back the shadow policy's findings are shown, and how many. */
+  readonly shadowedMs: number
+  readonly shadowedRows: number
+}
 
 const params = {
   type: 'object',
@@ -17,7 +29,9 @@ const body = {
 }
 
 /** The guard's policies, the one in force and the shadow: read, changed, taken away. */
-export function answerPolicies(app: FastifyInstance, policies: Policies): void {
+export function policyRoutes(app: FastifyInstance, options: PolicyRoutes): void {
+  const { db, link, policies, nowMs, shadowedMs, shadowedRows: maxRows } = options
+  app.get('/shadowed', () => shadowPage(link, db, { sinceMs: nowMs() - shadowedMs, maxRows }))
   app.get('/policies', () => policies.all())
   app.put<{ Params: { key: GuardPolicyKey }; Body: { policy: object } }>(
     '/policies/:key',

@@ -1,7 +1,7 @@
 import { identityText, parseIdentity, STREAMS } from '@fluxgate/contracts'
 import { type NatsLink, replay } from '@fluxgate/nats'
 import type { Database } from '@fluxgate/read-model'
-import { namesOf } from '../accounts/names.pg.ts'
+import { namesOf } from '../accounts/index.ts'
 import type { ShadowedView, ShadowPage } from './answers.ts'
 
 export interface ShadowScope {

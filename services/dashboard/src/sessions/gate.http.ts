@@ -1,9 +1,7 @@
-import { type AllowedSources, isAllowedHost, isAllowedOrigin } from '@fluxgate/runtime'
 import type { FastifyRequest, onRequestAsyncHookHandler } from 'fastify'
-import { sendFault } from '../http/reply.http.ts'
+import { sendFault } from '../http/index.ts'
 import type { Role } from './answers.ts'
 import { isSameOrigin } from './same-origin.ts'
-import type { Admit, Visitor } from './visitor.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -12,15 +10,27 @@ declare module 'fastify' {
   }
 }
 
-export interface GateParts {
-  readonly admit: Admit
+/** Who is behind a request, as the account is now. */
+export interface Visitor {
+  readonly user: string
+  readonly session: string
+  readonly email: string | null
+  readonly role: Role
+  readonly tier: string
+  readonly expiresAt: number
+}
+
+/** What decides who may ask. */
+export interface Gate {
+  /** Admits the bearer of a session token; undefined for a token that is false, expired or ended. */
+  readonly admit: (token: string) => Promise<Visitor | undefined>
   /** Name of the session cookie as this dashboard's browsers hold it. */
   readonly cookieName: string
   readonly origin: string | undefined
 }
 
 /** Lets in who bears a session that is good now. */
-export function requireVisitor({ admit, cookieName }: GateParts): onRequestAsyncHookHandler {
+export function requireVisitor({ admit, cookieName }: Gate): onRequestAsyncHookHandler {
   return async (request, reply) => {
     const token = request.cookies[cookieName]
     const visitor = token === undefined ? undefined : await admit(token)
@@ -37,32 +47,10 @@ export function requireRole(role: Role): onRequestAsyncHookHandler {
 }
 
 /** Refuses what changes something unless this dashboard's own page sent it. */
-export function requireSameOrigin({ origin }: Pick<GateParts, 'origin'>): onRequestAsyncHookHandler {
+export function requireSameOrigin({ origin }: Pick<Gate, 'origin'>): onRequestAsyncHookHandler {
   return async (request, reply) => {
     if (isSafe(request.method) || isSameOrigin(sourceOf(request), origin)) return
     return sendFault(reply, { code: 'cross_site', message: 'This request comes from another site.' })
-  }
-}
-
-/** What containers and balancers ask by the address of this process. */
-const PROBED: ReadonlySet<string> = new Set(['/health', '/ready'])
-
-/** Refuses what asks for a name that is not this dashboard's: a page elsewhere whose name now leads here. */
-export function requireKnownHost(allowed: AllowedSources): onRequestAsyncHookHandler {
-  return async ({ headers, url }, reply) => {
-    if (PROBED.has(url)) return
-    if (!isAllowedHost(headers.host, allowed)) {
-      return sendFault(reply, {
-        code: 'forbidden',
-        message: `The host ${JSON.stringify(headers.host ?? '').slice(0, 100)} is not allowed here; DASHBOARD_ALLOWED_HOSTS lists more.`,
-      })
-    }
-    if (!isAllowedOrigin(headers.origin, allowed)) {
-      return sendFault(reply, {
-        code: 'cross_site',
-        message: 'Pages of this origin are not allowed here; DASHBOARD_ALLOWED_ORIGINS lists more.',
-      })
-    }
   }
 }
 
@@ -72,7 +60,7 @@ export function visitorOf(request: FastifyRequest): Visitor {
   return request.visitor
 }
 
-/** Who it was, as the log will tell. */
+/** The operator as events name them. */
 export function actorOf(visitor: Visitor): string {
   return `operator:${visitor.user}`
 }
@@ -87,5 +75,18 @@ function sourceOf({ headers }: FastifyRequest) {
     origin: headers.origin,
     secFetchSite: Array.isArray(site) ? site[0] : site,
     host: headers.host,
+  }
+}
+
+/**
+ * Whether an open connection may stay: its session may end, and its role be taken, meanwhile. While that cannot be looked
+ * up, it stays.
+ */
+export async function isStillOperator({ admit }: Gate, token: string | undefined): Promise<boolean> {
+  try {
+    const visitor = token === undefined ? undefined : await admit(token)
+    return visitor?.role === 'operator'
+  } catch {
+    return true
   }
 }

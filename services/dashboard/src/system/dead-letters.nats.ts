@@ -14,9 +14,8 @@ import {
   type NatsLink,
   replayStored,
 } from '@fluxgate/nats'
-import type { DeadLetters } from '../core/desk.ts'
-import { done, type Outcome, refused } from '../http/error.ts'
-import type { DeadLetterView } from './answers.ts'
+import { done, type Outcome, refused } from '../http/index.ts'
+import type { DeadLetterPage, DeadLetterView } from './answers.ts'
 
 export interface DeadLetterTools {
   readonly link: NatsLink
@@ -30,10 +29,13 @@ const SHOWN_CHARS = 4_000
 const NO_ACCOUNTS = 'Facts about accounts are put back by hand, with the operator’s own NATS user.'
 const decoder = new TextDecoder()
 
-/** What could not be read or handled: looked at, and put back where it came from. */
-export function openDeadLetters({ link, make, listRows }: DeadLetterTools): DeadLetters {
+export type DeadLetters = ReturnType<typeof openDeadLetters>
+
+/** Messages that could not be read or handled: listed, and replayed into the stream that they came from. */
+export function openDeadLetters({ link, make, listRows }: DeadLetterTools) {
   return {
-    async page(before) {
+    /** Newest first; `before` is a sequence. */
+    async page(before: number | undefined): Promise<DeadLetterPage> {
       const { state } = await link.manager.streams.info(DEADLETTER_STREAM)
       if (state.messages === 0) return { items: [], next: null }
       const newest = Math.min(state.last_seq, (before ?? Number.POSITIVE_INFINITY) - 1)
@@ -43,7 +45,8 @@ export function openDeadLetters({ link, make, listRows }: DeadLetterTools): Dead
       const items = found.filter(letter => letter !== undefined)
       return { items, next: oldest > state.first_seq ? oldest : null }
     },
-    replay: (sequence, actor, reason) => putBack(link, make, sequence, actor, reason),
+    /** Puts one back to where it came from, once. */
+    replay: (sequence: number, actor: string, reason: string) => putBack(link, make, sequence, actor, reason),
   }
 }
 

@@ -29,3 +29,13 @@ function newestVersions(positions: readonly AsOf[]): AsOf[] {
   }
   return positions.filter(position => position.version === newest.get(position.projection))
 }
+
+/** Why Postgres cannot be asked, or undefined. */
+export async function postgresError(db: Database): Promise<string | undefined> {
+  try {
+    await db.selectFrom('projection_checkpoints').select('sequence').limit(1).execute()
+    return undefined
+  } catch (error) {
+    return (error as Error).message
+  }
+}

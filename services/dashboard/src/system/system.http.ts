@@ -1,15 +1,23 @@
 import type { FastifyInstance } from 'fastify'
-import type { DeadLetters, Views } from '../core/desk.ts'
-import { body, orderText } from '../http/fields.ts'
-import { sendOutcome } from '../http/reply.http.ts'
-import { actorOf, visitorOf } from '../sessions/gate.http.ts'
+import { body, orderText, sendOutcome, shareFor } from '../http/index.ts'
+import { actorOf, visitorOf } from '../sessions/index.ts'
+import type { DeadLetters } from './dead-letters.nats.ts'
+import { type SystemSources, systemView } from './system.nats.ts'
+
+export interface SystemRoutes extends SystemSources {
+  readonly deadLetters: DeadLetters
+  /** One answer serves all who ask within this time. */
+  readonly overviewAgeMs: number
+}
 
 const sequence = { type: 'integer', minimum: 1 }
 const pageQuery = { type: 'object', properties: { before: sequence } }
 
 /** Nodes, upstreams, streams, consumers and projections; and the dead letters. */
-export function answerSystem(app: FastifyInstance, views: Views, deadLetters: DeadLetters): void {
-  app.get('/system', () => views.system())
+export function systemRoutes(app: FastifyInstance, options: SystemRoutes): void {
+  const { deadLetters, nowMs, overviewAgeMs: ageMs } = options
+  const shared = shareFor({ ageMs, nowMs, version: () => 0 }, () => systemView(options))
+  app.get('/system', () => shared())
   app.get<{ Querystring: { before?: number } }>(
     '/dead-letters',
     { schema: { querystring: pageQuery } },

@@ -1,7 +1,7 @@
 import { DEADLETTER_STREAM, factFilter, LetterReplayed, STREAMS } from '@fluxgate/contracts'
 import type { NatsLink } from '@fluxgate/nats'
 import type { Database } from '@fluxgate/read-model'
-import type { GatewayAdmin } from '../gateway/admin.http.ts'
+import type { GatewayAdmin } from '../gateway/index.ts'
 import type {
   ConsumerView,
   GatewayReport,

@@ -8,8 +8,8 @@ import {
   type Tier,
 } from '@fluxgate/contracts'
 import { Bucket, type NatsLink } from '@fluxgate/nats'
-import type { GatewayAdmin } from '../gateway/admin.http.ts'
-import { shareFor } from '../http/share.ts'
+import type { GatewayAdmin } from '../gateway/index.ts'
+import { shareFor } from '../http/index.ts'
 import type { LimitView } from './answers.ts'
 
 export interface LimitSources {

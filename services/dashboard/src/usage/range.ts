@@ -21,6 +21,12 @@ export const RANGES: Readonly<Record<RangeName, RangeSpec>> = Object.freeze({
 
 export const RANGE_NAMES = Object.keys(RANGES) as readonly RangeName[]
 
+/** Query of the routes that take a range. */
+export const rangeQuery = {
+  type: 'object',
+  properties: { range: { enum: RANGE_NAMES, default: '1h' } },
+}
+
 /** The range that ends with the minute that has begun, and the one of the same length before it. */
 export function spanOf(name: RangeName, nowMs: number): { now: Span; before: Span } {
   const { spanMs } = RANGES[name]

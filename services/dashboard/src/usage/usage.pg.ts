@@ -24,6 +24,7 @@ import { usageByNode } from './node-usage.pg.ts'
 import { bucketsOf, RANGES, spanOf } from './range.ts'
 
 const MODELS = 20
+const DAY_MS = 86_400_000
 const SUMS = [
   'admitted',
   'refused',
@@ -45,7 +46,7 @@ const SUMS = [
 ] as const satisfies readonly (keyof UsageSum)[]
 const NOTHING: UsageSum = Object.freeze(sumFrom(() => 0))
 
-export interface MetricsSources {
+interface MetricsSources {
   readonly db: Database
   readonly link: NatsLink
   readonly nodeTimeoutMs: number
@@ -141,4 +142,10 @@ function sumFrom(countOf: (name: (typeof SUMS)[number]) => number): UsageSum {
 function percentilesOf(summary: LatencySummary): Percentiles {
   const { count, p50Ms, p95Ms, p99Ms, firstByteP50Ms, firstByteP95Ms, firstByteP99Ms } = summary
   return { count, p50Ms, p95Ms, p99Ms, firstByteP50Ms, firstByteP95Ms, firstByteP99Ms }
+}
+
+/** The model that was asked the most in the last day; `otherwise` when none was. */
+export async function modelToTry(db: Database, nowMs: number, otherwise: string): Promise<string> {
+  const models = await usageByModel(db, { from: nowMs - DAY_MS, to: nowMs, limit: 5 })
+  return models.find(({ model, totalTokens }) => model !== '' && totalTokens > 0)?.model ?? otherwise
 }
