@@ -1,7 +1,7 @@
 import { useEffect, useRef } from 'preact/hooks'
 import UPlot from 'uplot'
 import 'uplot/dist/uPlot.min.css'
-import { count, rate } from '../format/format.ts'
+import { count, rate } from '../format/index.ts'
 import { theme } from './theme.ts'
 
 export interface ChartSeries {

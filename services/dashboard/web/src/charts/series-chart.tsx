@@ -1,6 +1,6 @@
 import type { ComponentChildren } from 'preact'
 import { useState } from 'preact/hooks'
-import { Panel } from '../layout/panel.tsx'
+import { Panel } from '../layout/index.ts'
 import { Chart, type ChartProps, type ChartSeries } from './chart.tsx'
 
 export interface SeriesChartProps {

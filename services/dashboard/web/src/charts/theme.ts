@@ -1,4 +1,4 @@
-import { createStore } from '../data/store.ts'
+import { createStore } from '../data/index.ts'
 
 export type Theme = 'system' | 'light' | 'dark'
 

@@ -1,5 +1,5 @@
-import { useStore } from '../data/store.ts'
-import { Icon } from '../layout/icon.tsx'
+import { useStore } from '../data/index.ts'
+import { Icon } from '../layout/index.ts'
 import { dismiss, notices } from './notify.ts'
 
 /** The region stands from the beginning: what is put into it is read out. */

@@ -1,4 +1,4 @@
-import { createStore } from '../data/store.ts'
+import { createStore } from '../data/index.ts'
 
 export interface Notice {
   readonly id: number

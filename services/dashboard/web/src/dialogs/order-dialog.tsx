@@ -1,6 +1,6 @@
 import type { ComponentChildren } from 'preact'
 import { useState } from 'preact/hooks'
-import type { Result } from '../data/api.ts'
+import type { Result } from '../data/index.ts'
 import { Dialog } from './dialog.tsx'
 import { notify } from './notify.ts'
 

@@ -1,5 +1,5 @@
 import type { TotalsView } from '../../../src/forensics/answers.ts'
-import { setting } from '../format/format.ts'
+import { setting } from '../format/index.ts'
 
 /** admitted = completed + failed + interrupted + in flight, and what was settled. */
 export function Equation({ sums }: { sums: TotalsView }) {

@@ -2,8 +2,8 @@
 // biome-ignore-all lint/a11y/useFocusableInteractive: the focus moves from row to row, not into cells
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks'
 import type { EventRow } from '../../../src/forensics/answers.ts'
-import { useStore } from '../data/store.ts'
-import { Time } from '../format/time.tsx'
+import { useStore } from '../data/index.ts'
+import { Time } from '../format/index.ts'
 import { type Feed, placeKey } from './feed.ts'
 import { toneOf } from './tones.ts'
 

@@ -1,7 +1,5 @@
 import type { EventRow, EventRows, TailFrame } from '../../../src/forensics/answers.ts'
-import { type Fault, get } from '../data/api.ts'
-import { createStore, type Store } from '../data/store.ts'
-import { eventData } from '../playground/chat.ts'
+import { createStore, eventData, type Fault, get, type Store } from '../data/index.ts'
 
 export interface FeedState {
   /** Grows with each change of the rows, which are one array that changes. */

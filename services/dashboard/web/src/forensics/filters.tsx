@@ -1,5 +1,5 @@
 import { useEffect, useState } from 'preact/hooks'
-import { navigate, usePlace } from '../router/route.ts'
+import { navigate, usePlace } from '../router/index.ts'
 import { SpanFields, spanAt, withQuery } from './span.tsx'
 import { FACTS } from './tones.ts'
 

@@ -1,4 +1,4 @@
-import { Tabs } from '../layout/tabs.tsx'
+import { Tabs } from '../layout/index.ts'
 
 const TABS = [
   { href: '/forensics', text: 'Events' },

@@ -1,6 +1,6 @@
 import '../styles/forensics.css'
-import { Missing } from '../layout/missing.tsx'
-import { matchPath } from '../router/route.ts'
+import { Missing } from '../layout/index.ts'
+import { matchPath } from '../router/index.ts'
 import { Events } from './events.tsx'
 import { StateAt } from './state-at.tsx'
 import { Trace } from './trace.tsx'

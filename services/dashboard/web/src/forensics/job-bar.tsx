@@ -1,5 +1,5 @@
-import { count, percent } from '../format/format.ts'
-import { Trouble } from '../layout/states.tsx'
+import { count, percent } from '../format/index.ts'
+import { Trouble } from '../layout/index.ts'
 import type { Job } from './job.ts'
 
 /** How far the reading is, a way out of it, and what became of it. Its room is kept, so that nothing jumps. */

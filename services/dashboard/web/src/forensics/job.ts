@@ -1,8 +1,7 @@
 import { useEffect, useRef, useState } from 'preact/hooks'
 import type { JobFrame } from '../../../src/forensics/answers.ts'
 import type { FaultBody } from '../../../src/http/answers.ts'
-import type { Fault } from '../data/api.ts'
-import { eventData } from '../playground/chat.ts'
+import { eventData, type Fault } from '../data/index.ts'
 
 /** Work over the log that the server does while the page waits. The last result stays until the next one comes. */
 export interface Job<T> {

@@ -1,7 +1,6 @@
 import type { DroppedView } from '../../../src/forensics/answers.ts'
 import type { LogPosition } from '../../../src/live/answers.ts'
-import { count } from '../format/format.ts'
-import { Time } from '../format/time.tsx'
+import { count, Time } from '../format/index.ts'
 
 export function eventPath({ stream, sequence }: LogPosition): string {
   return `/forensics/events/${stream}/${sequence}`

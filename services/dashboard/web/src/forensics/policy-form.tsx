@@ -1,6 +1,6 @@
 import type { GuardPolicy } from '@fluxgate/contracts'
-import { fieldAt, type PolicyField, PolicyFields, withField } from '../policy/policy-fields.tsx'
-import { navigate, usePlace } from '../router/route.ts'
+import { fieldAt, type PolicyField, PolicyFields, withField } from '../policy/index.ts'
+import { navigate, usePlace } from '../router/index.ts'
 import { withQuery } from './span.tsx'
 
 /** `contextFlood.thresholdTokens` → the value that stands in the address as `set=contextFlood.thresholdTokens:200`. */

@@ -1,4 +1,4 @@
-import { navigate, usePlace } from '../router/route.ts'
+import { navigate, usePlace } from '../router/index.ts'
 
 /** Which part of the log is meant: a stretch back from now, or from one time to another. */
 export interface Span {

@@ -1,10 +1,7 @@
 import type { ComponentChildren } from 'preact'
 import type { StateView } from '../../../src/forensics/answers.ts'
-import { count, humanized, plural, setting } from '../format/format.ts'
-import { Time } from '../format/time.tsx'
-import { Badge, Severity, State } from '../layout/badge.tsx'
-import { Panel } from '../layout/panel.tsx'
-import { Empty } from '../layout/states.tsx'
+import { count, humanized, plural, setting, Time } from '../format/index.ts'
+import { Badge, Empty, Panel, Severity, State } from '../layout/index.ts'
 import { Equation } from './equation.tsx'
 import { IdentityLink } from './links.tsx'
 

@@ -1,14 +1,18 @@
 import type { TraceBar, TraceStep, TraceView } from '../../../src/forensics/answers.ts'
-import { useResource } from '../data/resource.ts'
-import { duration, plural } from '../format/format.ts'
-import { Time } from '../format/time.tsx'
-import { Badge } from '../layout/badge.tsx'
-import { CopyButton } from '../layout/copy-button.tsx'
-import { Icon } from '../layout/icon.tsx'
-import { Identity, splitIdentity } from '../layout/identity.tsx'
-import { PageHead } from '../layout/page-head.tsx'
-import { Panel } from '../layout/panel.tsx'
-import { Empty, Loading, Trouble } from '../layout/states.tsx'
+import { useResource } from '../data/index.ts'
+import { duration, plural, Time } from '../format/index.ts'
+import {
+  Badge,
+  CopyButton,
+  Empty,
+  Icon,
+  Identity,
+  Loading,
+  PageHead,
+  Panel,
+  splitIdentity,
+  Trouble,
+} from '../layout/index.ts'
 import { ForensicsTabs } from './forensics-tabs.tsx'
 import { PlaceLink } from './links.tsx'
 import { toneOf } from './tones.ts'

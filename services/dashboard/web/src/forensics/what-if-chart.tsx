@@ -1,6 +1,5 @@
 import type { WhatIfAnswer, WhatIfRowView } from '../../../src/forensics/answers.ts'
-import { humanized } from '../format/format.ts'
-import { Time } from '../format/time.tsx'
+import { humanized, Time } from '../format/index.ts'
 
 const MAX_LANES = 14
 const MIN_WIDTH = 0.5

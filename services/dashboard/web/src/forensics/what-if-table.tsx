@@ -1,8 +1,6 @@
 import type { WhatIfAnswer, WhatIfDifference, WhatIfRowView } from '../../../src/forensics/answers.ts'
-import { count, humanized } from '../format/format.ts'
-import { Time } from '../format/time.tsx'
-import { Badge, type Tone } from '../layout/badge.tsx'
-import { Panel } from '../layout/panel.tsx'
+import { count, humanized, Time } from '../format/index.ts'
+import { Badge, Panel, type Tone } from '../layout/index.ts'
 import { IdentityLink } from './links.tsx'
 
 const TONES: Readonly<Record<WhatIfDifference, Tone>> = {

@@ -1,4 +1,4 @@
-import { useNow } from '../data/clock.ts'
+import { useNow } from '../data/index.ts'
 import { span } from './format.ts'
 
 const clock = new Intl.DateTimeFormat(undefined, { timeStyle: 'medium', hourCycle: 'h23' })

@@ -1,25 +1,22 @@
 import { useState } from 'preact/hooks'
 import type { IdentityDetail } from '../../../src/identities/answers.ts'
-import { useResource } from '../data/resource.ts'
-import { useStore } from '../data/store.ts'
-import { KeyTable } from '../keys/key-table.tsx'
-import { Badge } from '../layout/badge.tsx'
-import { Icon } from '../layout/icon.tsx'
-import { keyText } from '../layout/identity.tsx'
-import { PageHead } from '../layout/page-head.tsx'
-import { Panel } from '../layout/panel.tsx'
-import { Empty, Loading, Trouble } from '../layout/states.tsx'
-import { live } from '../live/live.ts'
-import { PardonDialog } from '../throttles/pardon-dialog.tsx'
-import { ThrottleDialog } from '../throttles/throttle-dialog.tsx'
-import { useThrottled } from '../throttles/throttle-list.tsx'
-import { Limits } from '../usage/limits.tsx'
-import { everyMsOf, RANGE_CHOICES, type RangeChoice, useRange } from '../usage/range.ts'
-import { UsageCharts } from '../usage/range-charts.tsx'
-import { RangeTabs } from '../usage/range-tabs.tsx'
-import { UsageParts } from '../usage/usage-parts.tsx'
-import { UsageTiles } from '../usage/usage-tiles.tsx'
-import { TierDialog } from '../users/user-dialogs.tsx'
+import { useResource, useStore } from '../data/index.ts'
+import { KeyTable } from '../keys/index.ts'
+import { Badge, Empty, Icon, keyText, Loading, PageHead, Panel, Trouble } from '../layout/index.ts'
+import { live } from '../live/index.ts'
+import { PardonDialog, ThrottleDialog, useThrottled } from '../throttles/index.ts'
+import {
+  everyMsOf,
+  Limits,
+  RANGE_CHOICES,
+  type RangeChoice,
+  RangeTabs,
+  UsageCharts,
+  UsageParts,
+  UsageTiles,
+  useRange,
+} from '../usage/index.ts'
+import { TierDialog } from '../users/index.ts'
 import { Timeline } from './timeline.tsx'
 
 /** A bucket's level is worth seeing live; the first choice of the others is. */

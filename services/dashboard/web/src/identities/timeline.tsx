@@ -1,7 +1,6 @@
 import type { TimelineEntry } from '../../../src/identities/answers.ts'
-import { humanized } from '../format/format.ts'
-import { Time } from '../format/time.tsx'
-import { Icon, type IconName } from '../layout/icon.tsx'
+import { humanized, Time } from '../format/index.ts'
+import { Icon, type IconName } from '../layout/index.ts'
 
 const ICONS: Readonly<Record<TimelineEntry['kind'], IconName>> = {
   auth: 'keys',

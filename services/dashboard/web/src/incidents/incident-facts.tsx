@@ -1,8 +1,7 @@
 import type { IncidentView } from '../../../src/incidents/answers.ts'
 import type { LogPosition } from '../../../src/live/answers.ts'
-import { humanized, setting } from '../format/format.ts'
-import { Time } from '../format/time.tsx'
-import { Panel } from '../layout/panel.tsx'
+import { humanized, setting, Time } from '../format/index.ts'
+import { Panel } from '../layout/index.ts'
 
 const UNITS: ReadonlyArray<readonly [ending: RegExp, unit: string]> = [
   [/_?ms$/i, 'ms'],

@@ -1,9 +1,7 @@
 import type { Names } from '../../../src/accounts/answers.ts'
 import type { IncidentView } from '../../../src/incidents/answers.ts'
-import { count, humanized } from '../format/format.ts'
-import { Ago } from '../format/time.tsx'
-import { Badge, Severity, State } from '../layout/badge.tsx'
-import { Identity } from '../layout/identity.tsx'
+import { Ago, count, humanized } from '../format/index.ts'
+import { Badge, Identity, Severity, State } from '../layout/index.ts'
 
 /** Incidents as rows; each is a link to its detail. */
 export function IncidentList({ items, names }: { items: readonly IncidentView[]; names: Names }) {

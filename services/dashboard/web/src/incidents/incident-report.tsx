@@ -1,9 +1,6 @@
 import type { IncidentView } from '../../../src/incidents/answers.ts'
-import { humanized } from '../format/format.ts'
-import { Time } from '../format/time.tsx'
-import { Badge, type Tone } from '../layout/badge.tsx'
-import { Panel } from '../layout/panel.tsx'
-import { Loading } from '../layout/states.tsx'
+import { humanized, Time } from '../format/index.ts'
+import { Badge, Loading, Panel, type Tone } from '../layout/index.ts'
 
 const VERDICT_TONES: Readonly<Record<string, Tone>> = {
   abuse: 'bad',

@@ -1,19 +1,22 @@
 import { useState } from 'preact/hooks'
 import type { IncidentDetail, IncidentView } from '../../../src/incidents/answers.ts'
-import { post } from '../data/api.ts'
-import { useNow } from '../data/clock.ts'
-import { useResource } from '../data/resource.ts'
-import { useStore } from '../data/store.ts'
-import { OrderDialog } from '../dialogs/order-dialog.tsx'
-import { count, countdown, humanized } from '../format/format.ts'
-import { Badge, Severity, State } from '../layout/badge.tsx'
-import { Icon } from '../layout/icon.tsx'
-import { Identity } from '../layout/identity.tsx'
-import { PageHead } from '../layout/page-head.tsx'
-import { Panel } from '../layout/panel.tsx'
-import { Empty, Loading, Trouble } from '../layout/states.tsx'
-import { live } from '../live/live.ts'
-import { PardonDialog } from '../throttles/pardon-dialog.tsx'
+import { post, useNow, useResource, useStore } from '../data/index.ts'
+import { OrderDialog } from '../dialogs/index.ts'
+import { count, countdown, humanized } from '../format/index.ts'
+import {
+  Badge,
+  Empty,
+  Icon,
+  Identity,
+  Loading,
+  PageHead,
+  Panel,
+  Severity,
+  State,
+  Trouble,
+} from '../layout/index.ts'
+import { live } from '../live/index.ts'
+import { PardonDialog } from '../throttles/index.ts'
 import { IncidentEvidence, IncidentNumbers, IncidentTimeline } from './incident-facts.tsx'
 import { IncidentReport } from './incident-report.tsx'
 

@@ -1,8 +1,8 @@
 import type { KeyView } from '../../../src/accounts/answers.ts'
-import { useNow } from '../data/clock.ts'
-import { Ago, Time } from '../format/time.tsx'
-import { Badge } from '../layout/badge.tsx'
-import { Columns } from '../table/columns.tsx'
+import { useNow } from '../data/index.ts'
+import { Ago, Time } from '../format/index.ts'
+import { Badge } from '../layout/index.ts'
+import { Columns } from '../table/index.ts'
 
 export interface KeyTableProps {
   readonly keys: readonly KeyView[]

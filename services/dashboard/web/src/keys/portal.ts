@@ -1,5 +1,5 @@
 import type { KeyView } from '../../../src/accounts/answers.ts'
-import { post, type Result, remove } from '../data/api.ts'
+import { post, type Result, remove } from '../data/index.ts'
 
 /** The gateway's portal, as this page uses it. Times are epoch milliseconds. */
 export interface KeyList {

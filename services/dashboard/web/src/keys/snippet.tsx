@@ -1,6 +1,6 @@
 import { useState } from 'preact/hooks'
 import type { SessionView } from '../../../src/sessions/answers.ts'
-import { CopyButton } from '../layout/copy-button.tsx'
+import { CopyButton } from '../layout/index.ts'
 
 const CERTIFICATE = '/api/gateway-certificate'
 const KEY = '$FLUXGATE_KEY'

@@ -1,6 +1,6 @@
 import type { ComponentChildren } from 'preact'
 import type { IncidentState } from '../../../src/incidents/answers.ts'
-import { humanized } from '../format/format.ts'
+import { humanized } from '../format/index.ts'
 
 export type Tone = 'neutral' | 'good' | 'warn' | 'bad' | 'info'
 

@@ -1,6 +1,5 @@
 import type { ComponentChildren } from 'preact'
-import type { Fault } from '../data/api.ts'
-import type { Resource } from '../data/resource.ts'
+import type { Fault, Resource } from '../data/index.ts'
 import { Icon, type IconName } from './icon.tsx'
 
 /** Grey lines where rows will be, of about their height, so that nothing jumps when they come. */

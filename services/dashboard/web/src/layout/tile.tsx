@@ -1,5 +1,5 @@
 import type { ComponentChildren } from 'preact'
-import { type Figure, NONE } from '../format/format.ts'
+import { type Figure, NONE } from '../format/index.ts'
 
 export interface TileFigure extends Partial<Figure> {
   readonly value: string

@@ -1,8 +1,7 @@
 import type { Throttle } from '@fluxgate/contracts'
 import type { LiveFrameName, LiveFrames, Tick } from '../../../src/live/answers.ts'
-import { forgetServerTime, hearServerTime } from '../data/clock.ts'
-import { createStore } from '../data/store.ts'
-import { loadSession } from '../session/session.ts'
+import { createStore, forgetServerTime, hearServerTime } from '../data/index.ts'
+import { loadSession } from '../session/index.ts'
 import { mergeTicks } from './series.ts'
 
 export type Connection = 'connecting' | 'live' | 'reconnecting'

@@ -1,12 +1,10 @@
 import type { Overview } from '../../../src/overview/answers.ts'
 import type { SystemView } from '../../../src/system/answers.ts'
-import { useNow } from '../data/clock.ts'
-import { useStore } from '../data/store.ts'
-import { count, countdown, percent, plural, span } from '../format/format.ts'
-import type { Tone } from '../layout/badge.tsx'
-import { Icon } from '../layout/icon.tsx'
-import { live } from '../live/live.ts'
-import { useThrottled } from '../throttles/throttle-list.tsx'
+import { useNow, useStore } from '../data/index.ts'
+import { count, countdown, percent, plural, span } from '../format/index.ts'
+import { Icon, type Tone } from '../layout/index.ts'
+import { live } from '../live/index.ts'
+import { useThrottled } from '../throttles/index.ts'
 
 /** The read models are normally a fraction of a second behind: more than this is worth a word. */
 const LAG_WARN_MS = 3_000

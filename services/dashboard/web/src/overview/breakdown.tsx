@@ -1,9 +1,8 @@
 import type { MetricsView, ModelUsage, NodeUsage } from '../../../src/usage/answers.ts'
-import type { Resource } from '../data/resource.ts'
-import { count, duration, percent } from '../format/format.ts'
-import { Panel } from '../layout/panel.tsx'
-import { Empty, Loaded } from '../layout/states.tsx'
-import { Columns } from '../table/columns.tsx'
+import type { Resource } from '../data/index.ts'
+import { count, duration, percent } from '../format/index.ts'
+import { Empty, Loaded, Panel } from '../layout/index.ts'
+import { Columns } from '../table/index.ts'
 
 /** The range's figures by model and by node. */
 export function Breakdown({ metrics }: { metrics: Resource<MetricsView> }) {

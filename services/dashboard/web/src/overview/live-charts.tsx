@@ -1,11 +1,9 @@
 import { useMemo } from 'preact/hooks'
 import type { Tick } from '../../../src/live/answers.ts'
-import type { ChartSeries } from '../charts/chart.tsx'
-import { SeriesChart } from '../charts/series-chart.tsx'
-import { useStore } from '../data/store.ts'
-import { count } from '../format/format.ts'
-import { live } from '../live/live.ts'
-import { columnsOf } from '../live/series.ts'
+import { type ChartSeries, SeriesChart } from '../charts/index.ts'
+import { useStore } from '../data/index.ts'
+import { count } from '../format/index.ts'
+import { columnsOf, live } from '../live/index.ts'
 
 const SECONDS = 300
 const clock = new Intl.DateTimeFormat(undefined, { timeStyle: 'medium', hourCycle: 'h23' })

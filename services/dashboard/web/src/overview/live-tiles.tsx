@@ -1,11 +1,9 @@
 import type { MetricsView } from '../../../src/usage/answers.ts'
-import { useStore } from '../data/store.ts'
-import { count, percent, rate } from '../format/format.ts'
-import { Tile } from '../layout/tile.tsx'
-import { live } from '../live/live.ts'
-import { peakOf, ratesOver } from '../live/series.ts'
-import type { RangeChoice } from '../usage/range.ts'
-import { LatencyTiles } from '../usage/range-tiles.tsx'
+import { useStore } from '../data/index.ts'
+import { count, percent, rate } from '../format/index.ts'
+import { Tile } from '../layout/index.ts'
+import { live, peakOf, ratesOver } from '../live/index.ts'
+import { LatencyTiles, type RangeChoice } from '../usage/index.ts'
 
 const RATE_SECONDS = 5
 const SHARE_SECONDS = 60

@@ -1,18 +1,20 @@
 import type { Overview as OverviewData } from '../../../src/overview/answers.ts'
 import type { SystemView } from '../../../src/system/answers.ts'
 import type { MetricsView } from '../../../src/usage/answers.ts'
-import { useResource } from '../data/resource.ts'
-import { useStore } from '../data/store.ts'
-import { IncidentList } from '../incidents/incident-list.tsx'
-import { PageHead } from '../layout/page-head.tsx'
-import { Panel } from '../layout/panel.tsx'
-import { Empty, Loaded, Trouble } from '../layout/states.tsx'
-import { live } from '../live/live.ts'
-import { ThrottleList } from '../throttles/throttle-list.tsx'
-import { everyMsOf, RANGE_CHOICES, useRange } from '../usage/range.ts'
-import { LatencyCharts, UsageCharts } from '../usage/range-charts.tsx'
-import { RangeTabs } from '../usage/range-tabs.tsx'
-import { RangeTiles } from '../usage/range-tiles.tsx'
+import { useResource, useStore } from '../data/index.ts'
+import { IncidentList } from '../incidents/index.ts'
+import { Empty, Loaded, PageHead, Panel, Trouble } from '../layout/index.ts'
+import { live } from '../live/index.ts'
+import { ThrottleList } from '../throttles/index.ts'
+import {
+  everyMsOf,
+  LatencyCharts,
+  RANGE_CHOICES,
+  RangeTabs,
+  RangeTiles,
+  UsageCharts,
+  useRange,
+} from '../usage/index.ts'
 import { AttentionBar } from './attention-bar.tsx'
 import { Breakdown } from './breakdown.tsx'
 import { RequestsChart, TokensChart } from './live-charts.tsx'

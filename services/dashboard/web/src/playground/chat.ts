@@ -1,5 +1,4 @@
-import { readEventStream } from '@fluxgate/contracts'
-import type { Fault } from '../data/api.ts'
+import { eventData, type Fault } from '../data/index.ts'
 
 export interface Message {
   readonly role: 'system' | 'user' | 'assistant'
@@ -96,21 +95,3 @@ async function refusalOf(
   const { code = 'unknown', message = `The answer was ${response.status}.` } = body.error ?? {}
   return failed(response.status, code, message)
 }
-
-/** The data of Server-Sent Events, one by one. */
-export async function* eventData(body: ReadableStream<Uint8Array>): AsyncGenerator<string> {
-  for await (const { data } of readEventStream(chunksOf(body), { maxHeldBytes: MAX_EVENT_BYTES })) yield data
-}
-
-/** Not every browser can iterate a stream. */
-async function* chunksOf(body: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array> {
-  const reader = body.getReader()
-  for (;;) {
-    const { done, value } = await reader.read()
-    if (done) return
-    yield value
-  }
-}
-
-/** A table of the forensics page is one event. */
-const MAX_EVENT_BYTES = 64 * 1024 * 1024

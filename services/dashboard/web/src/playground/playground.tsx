@@ -1,11 +1,8 @@
 import { useEffect, useRef, useState } from 'preact/hooks'
 import type { SessionView } from '../../../src/sessions/answers.ts'
-import { useResource } from '../data/resource.ts'
-import { duration } from '../format/format.ts'
-import { Icon } from '../layout/icon.tsx'
-import { PageHead } from '../layout/page-head.tsx'
-import { Panel } from '../layout/panel.tsx'
-import { Empty, Loaded } from '../layout/states.tsx'
+import { useResource } from '../data/index.ts'
+import { duration } from '../format/index.ts'
+import { Empty, Icon, Loaded, PageHead, Panel } from '../layout/index.ts'
 import { type ChatEnd, type ChatFigures, chat, type Message } from './chat.ts'
 
 interface ModelList {

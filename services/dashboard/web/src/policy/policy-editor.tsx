@@ -1,13 +1,10 @@
 import type { GuardPolicy } from '@fluxgate/contracts'
 import { useState } from 'preact/hooks'
 import type { PolicyView } from '../../../src/policy/answers.ts'
-import { put, remove } from '../data/api.ts'
-import { Dialog } from '../dialogs/dialog.tsx'
-import { notify } from '../dialogs/notify.ts'
-import { plural } from '../format/format.ts'
-import { Badge } from '../layout/badge.tsx'
-import { Panel } from '../layout/panel.tsx'
-import { Empty } from '../layout/states.tsx'
+import { put, remove } from '../data/index.ts'
+import { Dialog, notify } from '../dialogs/index.ts'
+import { plural } from '../format/index.ts'
+import { Badge, Empty, Panel } from '../layout/index.ts'
 import { fieldAt, PolicyFields, withField } from './policy-fields.tsx'
 
 const WORDS = {

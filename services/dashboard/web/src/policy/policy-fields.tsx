@@ -1,5 +1,5 @@
 import type { GuardPolicy } from '@fluxgate/contracts'
-import { humanized } from '../format/format.ts'
+import { humanized } from '../format/index.ts'
 
 export type PolicyField = number | boolean
 type Fields = Readonly<Record<string, unknown>>

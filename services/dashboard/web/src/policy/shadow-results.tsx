@@ -1,12 +1,8 @@
 import type { Names } from '../../../src/accounts/answers.ts'
 import type { ShadowedView, ShadowPage } from '../../../src/policy/answers.ts'
-import { useResource } from '../data/resource.ts'
-import { humanized, plural, span } from '../format/format.ts'
-import { Time } from '../format/time.tsx'
-import { Badge, Severity } from '../layout/badge.tsx'
-import { Identity, splitIdentity } from '../layout/identity.tsx'
-import { Panel } from '../layout/panel.tsx'
-import { Empty, Loaded } from '../layout/states.tsx'
+import { useResource } from '../data/index.ts'
+import { humanized, plural, span, Time } from '../format/index.ts'
+import { Badge, Empty, Identity, Loaded, Panel, Severity, splitIdentity } from '../layout/index.ts'
 
 const EVERY_MS = 30_000
 

@@ -1,4 +1,4 @@
-import { createStore, useStore } from '../data/store.ts'
+import { createStore, useStore } from '../data/index.ts'
 
 /** Where the page is: the address bar is the one place that says so, and every view can be linked to. */
 export interface Place {

@@ -1,6 +1,5 @@
 import type { SessionView } from '../../../src/sessions/answers.ts'
-import { get, post, type Result, whenUnauthenticated } from '../data/api.ts'
-import { createStore } from '../data/store.ts'
+import { createStore, get, post, type Result, whenUnauthenticated } from '../data/index.ts'
 
 /** `unknown` until the server has been asked; `away` when it cannot be. */
 export type SessionState =

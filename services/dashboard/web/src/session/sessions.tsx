@@ -1,13 +1,9 @@
 import { useState } from 'preact/hooks'
-import { useResource } from '../data/resource.ts'
-import { Dialog } from '../dialogs/dialog.tsx'
-import { notify } from '../dialogs/notify.ts'
-import { Time } from '../format/time.tsx'
-import { endSession, logOutEverywhere, type OwnSession, SESSIONS_PATH } from '../keys/portal.ts'
-import { Badge } from '../layout/badge.tsx'
-import { PageHead } from '../layout/page-head.tsx'
-import { Panel } from '../layout/panel.tsx'
-import { Loaded } from '../layout/states.tsx'
+import { useResource } from '../data/index.ts'
+import { Dialog, notify } from '../dialogs/index.ts'
+import { Time } from '../format/index.ts'
+import { endSession, logOutEverywhere, type OwnSession, SESSIONS_PATH } from '../keys/index.ts'
+import { Badge, Loaded, PageHead, Panel } from '../layout/index.ts'
 import { loadSession } from './session.ts'
 
 interface SessionList {

@@ -1,7 +1,6 @@
-import { useNow } from '../data/clock.ts'
-import { useStore } from '../data/store.ts'
-import { utc } from '../format/time.tsx'
-import { live } from '../live/live.ts'
+import { useNow, useStore } from '../data/index.ts'
+import { utc } from '../format/index.ts'
+import { live } from '../live/index.ts'
 
 const clock = new Intl.DateTimeFormat(undefined, { timeStyle: 'medium', hourCycle: 'h23' })
 

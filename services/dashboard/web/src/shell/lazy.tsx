@@ -1,6 +1,6 @@
 import type { FunctionComponent } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
-import { Loading, Trouble } from '../layout/states.tsx'
+import { Loading, Trouble } from '../layout/index.ts'
 
 const AWAY = { status: 0, code: 'unreachable', message: 'This view cannot be loaded.' }
 

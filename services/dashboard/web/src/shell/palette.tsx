@@ -1,7 +1,7 @@
 import { useEffect, useId, useState } from 'preact/hooks'
-import { useModal } from '../dialogs/dialog.tsx'
-import { Icon } from '../layout/icon.tsx'
-import { navigate } from '../router/route.ts'
+import { useModal } from '../dialogs/index.ts'
+import { Icon } from '../layout/index.ts'
+import { navigate } from '../router/index.ts'
 
 /** What the palette can do: its name, words to find it by, and the deed. */
 export interface Command {

@@ -1,6 +1,6 @@
-import { chooseTheme, type Theme, theme } from '../charts/theme.ts'
-import { useStore } from '../data/store.ts'
-import { Icon, type IconName } from '../layout/icon.tsx'
+import { chooseTheme, type Theme, theme } from '../charts/index.ts'
+import { useStore } from '../data/index.ts'
+import { Icon, type IconName } from '../layout/index.ts'
 
 const THEMES: readonly { readonly value: Theme; readonly icon: IconName; readonly name: string }[] = [
   { value: 'system', icon: 'system', name: 'As the system' },

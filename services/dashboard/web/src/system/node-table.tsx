@@ -1,14 +1,11 @@
 import type { Tick } from '../../../src/live/answers.ts'
 import type { NodeView } from '../../../src/system/answers.ts'
-import { Sparkline } from '../charts/sparkline.tsx'
-import { useNow } from '../data/clock.ts'
-import { useStore } from '../data/store.ts'
-import { rate, span } from '../format/format.ts'
-import { Ago } from '../format/time.tsx'
-import { Badge } from '../layout/badge.tsx'
-import { live } from '../live/live.ts'
-import { ratesOver } from '../live/series.ts'
-import { Columns } from '../table/columns.tsx'
+import { Sparkline } from '../charts/index.ts'
+import { useNow, useStore } from '../data/index.ts'
+import { Ago, rate, span } from '../format/index.ts'
+import { Badge } from '../layout/index.ts'
+import { live, ratesOver } from '../live/index.ts'
+import { Columns } from '../table/index.ts'
 
 const SPARK_TICKS = 120
 const RATE_SECONDS = 5

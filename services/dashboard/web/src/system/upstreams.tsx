@@ -1,9 +1,7 @@
 import type { GatewayReport, UpstreamView } from '../../../src/system/answers.ts'
-import { count, countdown, duration, percent } from '../format/format.ts'
-import { Ago } from '../format/time.tsx'
-import { Badge, type Tone } from '../layout/badge.tsx'
-import { Empty } from '../layout/states.tsx'
-import { Columns } from '../table/columns.tsx'
+import { Ago, count, countdown, duration, percent } from '../format/index.ts'
+import { Badge, Empty, type Tone } from '../layout/index.ts'
+import { Columns } from '../table/index.ts'
 
 const CIRCUITS: Readonly<Record<UpstreamView['circuit'], { tone: Tone; text: string }>> = {
   closed: { tone: 'good', text: 'closed' },

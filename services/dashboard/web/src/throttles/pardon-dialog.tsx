@@ -1,7 +1,7 @@
 import type { Names } from '../../../src/accounts/answers.ts'
-import { post } from '../data/api.ts'
-import { OrderDialog } from '../dialogs/order-dialog.tsx'
-import { Identity, splitIdentity } from '../layout/identity.tsx'
+import { post } from '../data/index.ts'
+import { OrderDialog } from '../dialogs/index.ts'
+import { Identity, splitIdentity } from '../layout/index.ts'
 
 const MAX_REASON = 256
 

@@ -1,9 +1,9 @@
 import { useState } from 'preact/hooks'
 import type { Names } from '../../../src/accounts/answers.ts'
 import type { LiveThrottle } from '../../../src/live/answers.ts'
-import { post } from '../data/api.ts'
-import { OrderDialog } from '../dialogs/order-dialog.tsx'
-import { Identity, splitIdentity } from '../layout/identity.tsx'
+import { post } from '../data/index.ts'
+import { OrderDialog } from '../dialogs/index.ts'
+import { Identity, splitIdentity } from '../layout/index.ts'
 
 const DURATIONS = [
   { seconds: 300, text: '5 minutes' },

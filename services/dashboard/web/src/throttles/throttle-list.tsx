@@ -1,14 +1,10 @@
 import type { Throttle } from '@fluxgate/contracts'
 import { useState } from 'preact/hooks'
 import type { Names } from '../../../src/accounts/answers.ts'
-import { useNow } from '../data/clock.ts'
-import { useStore } from '../data/store.ts'
-import { countdown, humanized, setting } from '../format/format.ts'
-import { utc } from '../format/time.tsx'
-import { Identity, splitIdentity } from '../layout/identity.tsx'
-import { Panel } from '../layout/panel.tsx'
-import { Empty, Loading } from '../layout/states.tsx'
-import { live } from '../live/live.ts'
+import { useNow, useStore } from '../data/index.ts'
+import { countdown, humanized, setting, utc } from '../format/index.ts'
+import { Empty, Identity, Loading, Panel, splitIdentity } from '../layout/index.ts'
+import { live } from '../live/index.ts'
 import { PardonDialog } from './pardon-dialog.tsx'
 
 /** Those in the penalty box now, the longest to go first. */

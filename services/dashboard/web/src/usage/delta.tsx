@@ -1,4 +1,4 @@
-import { percent } from '../format/format.ts'
+import { percent } from '../format/index.ts'
 import type { RangeChoice } from './range.ts'
 
 /** More than this is a multiple, which a percentage would not tell. */

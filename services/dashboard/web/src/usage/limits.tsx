@@ -1,8 +1,8 @@
 import type { KeyView } from '../../../src/accounts/answers.ts'
 import type { LimitView } from '../../../src/usage/answers.ts'
-import { useNow } from '../data/clock.ts'
-import { countdown, plural, setting } from '../format/format.ts'
-import { Badge } from '../layout/badge.tsx'
+import { useNow } from '../data/index.ts'
+import { countdown, plural, setting } from '../format/index.ts'
+import { Badge } from '../layout/index.ts'
 
 export interface LimitsProps {
   readonly limits: readonly LimitView[]

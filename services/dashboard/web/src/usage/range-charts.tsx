@@ -1,7 +1,6 @@
 import type { LatencyStep, MetricsView, UsageStep } from '../../../src/usage/answers.ts'
-import type { ChartSeries } from '../charts/chart.tsx'
-import { SeriesChart } from '../charts/series-chart.tsx'
-import { count, duration } from '../format/format.ts'
+import { type ChartSeries, SeriesChart } from '../charts/index.ts'
+import { count, duration } from '../format/index.ts'
 
 const SECOND_MS = 1_000
 const stepTime = new Intl.DateTimeFormat(undefined, {

@@ -1,4 +1,4 @@
-import { Tabs } from '../layout/tabs.tsx'
+import { Tabs } from '../layout/index.ts'
 import type { RangeChoice } from './range.ts'
 
 /** The choice stands in the address; the first one is there without being named. */

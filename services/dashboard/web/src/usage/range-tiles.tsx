@@ -1,6 +1,6 @@
 import type { MetricsView, Percentiles, UsageSum } from '../../../src/usage/answers.ts'
-import { count, dollars, duration, percent } from '../format/format.ts'
-import { Tile } from '../layout/tile.tsx'
+import { count, dollars, duration, percent } from '../format/index.ts'
+import { Tile } from '../layout/index.ts'
 import { Delta } from './delta.tsx'
 import type { RangeChoice } from './range.ts'
 

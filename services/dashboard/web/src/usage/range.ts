@@ -1,6 +1,5 @@
 import type { RangeName } from '../../../src/usage/answers.ts'
-import { RANGES } from '../../../src/usage/range.ts'
-import { usePlace } from '../router/route.ts'
+import { usePlace } from '../router/index.ts'
 
 export interface RangeChoice {
   readonly name: RangeName
@@ -23,7 +22,7 @@ export function useRange(choices: readonly RangeChoice[]): RangeChoice {
   return choices.find(({ name }) => name === asked) ?? choices[0]!
 }
 
-/** How often a view of this range is worth asking for again. */
+/** How often a view of this range is loaded again: short ranges have buckets of a minute. */
 export function everyMsOf(name: RangeName): number {
-  return RANGES[name].bucket === 'minute' ? 5_000 : 60_000
+  return name === '5m' || name === '1h' ? 5_000 : 60_000
 }

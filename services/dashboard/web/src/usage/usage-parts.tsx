@@ -1,5 +1,5 @@
 import type { UsageSum } from '../../../src/usage/answers.ts'
-import { count } from '../format/format.ts'
+import { count } from '../format/index.ts'
 
 const PARTS = [
   ['cachedTokens', 'cached input'],

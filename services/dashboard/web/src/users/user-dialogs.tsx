@@ -1,9 +1,8 @@
 import { useState } from 'preact/hooks'
 import type { TierView } from '../../../src/accounts/answers.ts'
-import { post } from '../data/api.ts'
-import { useResource } from '../data/resource.ts'
-import { OrderDialog } from '../dialogs/order-dialog.tsx'
-import { setting } from '../format/format.ts'
+import { post, useResource } from '../data/index.ts'
+import { OrderDialog } from '../dialogs/index.ts'
+import { setting } from '../format/index.ts'
 
 const MAX_REASON = 4_000
 const REASON = {

@@ -1,10 +1,9 @@
 import { useState } from 'preact/hooks'
 import type { MadeKey } from '../../../src/accounts/answers.ts'
-import { post } from '../data/api.ts'
-import { Dialog } from '../dialogs/dialog.tsx'
-import { OrderDialog } from '../dialogs/order-dialog.tsx'
-import { ExpiryField } from '../keys/expiry-field.tsx'
-import { CopyButton } from '../layout/copy-button.tsx'
+import { post } from '../data/index.ts'
+import { Dialog, OrderDialog } from '../dialogs/index.ts'
+import { ExpiryField } from '../keys/index.ts'
+import { CopyButton } from '../layout/index.ts'
 
 const MAX_REASON = 4_000
 const MAX_NAME = 100

@@ -1,14 +1,9 @@
 import { useState } from 'preact/hooks'
 import type { UserPage, UserView } from '../../../src/accounts/answers.ts'
-import { useResource } from '../data/resource.ts'
-import { count } from '../format/format.ts'
-import { Time } from '../format/time.tsx'
-import { Badge } from '../layout/badge.tsx'
-import { Icon } from '../layout/icon.tsx'
-import { PageHead } from '../layout/page-head.tsx'
-import { Panel } from '../layout/panel.tsx'
-import { Empty, Loaded } from '../layout/states.tsx'
-import { SearchField, useSearch } from '../router/search.tsx'
+import { useResource } from '../data/index.ts'
+import { count, Time } from '../format/index.ts'
+import { Badge, Empty, Icon, Loaded, PageHead, Panel } from '../layout/index.ts'
+import { SearchField, useSearch } from '../router/index.ts'
 import { CreateUserDialog } from './user-dialogs.tsx'
 
 /** Who has an account. The search stands in the address. */
