@@ -135,7 +135,7 @@ const { testRequest, unitRequest } = (await import(
 test('arguments choose test files by a part of their path, and flags reach the runner', () => {
   const chosen = testRequest(['./infra/local/bootstrap', '--test-name-pattern=lock'])
   assert.ok(chosen.args.includes('--test-name-pattern=lock'))
-  assert.deepEqual(chosen.args.filter(arg => arg.endsWith('.ts')).toSorted(), chosen.files.toSorted())
+  assert.deepEqual(chosen.args.filter(arg => arg.endsWith('.test.ts')).toSorted(), chosen.files.toSorted())
   assert.ok(chosen.files.includes('infra/local/bootstrap.test.ts') && !chosen.isWhole)
   const { files, isWhole } = testRequest([])
   assert.ok(isWhole && files.includes('infra/architecture.test.ts'))
@@ -151,9 +151,11 @@ test('--nats chooses one server for the run, and all adds every older one', () =
   const one = testRequest(['--nats', '2.10', 'shared/nats'])
   assert.deepEqual([one.nats, one.needsOlderServers, one.env], ['2.10', false, {}])
   assert.ok(one.files.every(file => file.startsWith('shared/nats')))
-  const all = testRequest(['shared/nats/src/spool', '--nats=all'])
+  const all = testRequest(['services/gateway/src/spool', '--nats=all'])
   assert.deepEqual([all.nats, all.needsOlderServers], [undefined, true])
-  assert.ok(all.env.FLUXGATE_TEST_MATRIX?.split(':').includes('shared/nats/src/spool/spool.nats.test.ts'))
+  assert.ok(
+    all.env.FLUXGATE_TEST_MATRIX?.split(':').includes('services/gateway/src/spool/spool.nats.test.ts'),
+  )
   assert.equal(all.files.filter(file => file.startsWith('infra/nats/src/versions/')).length, 2)
   assert.equal(testRequest([]).needsOlderServers, true)
   assert.throws(() => testRequest(['--nats']), /--nats asks for all, newest/)

@@ -59,7 +59,7 @@ async function allFolded(bench: GuardBench, stream: string): Promise<void> {
 
 describe('a full bucket of throttles', () => {
   it('drops the oldest automatic throttles, has room for orders, is said, and heals when throttles end', async () => {
-    await using bench = await startGuardBench(SMALL_BYTES)
+    await using bench = await startGuardBench({ storageBytes: SMALL_BYTES })
     let aheadMs = 0
     const guard = await bench.lead({}, { nowMs: () => Date.now() + aheadMs })
     await bench.settle(ada, 600)

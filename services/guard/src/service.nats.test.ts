@@ -276,7 +276,7 @@ describe('the guard', () => {
   })
 
   it('goes on when the server was killed and came back', async () => {
-    await using bench = await startGuardBench()
+    await using bench = await startGuardBench({ ownServer: true })
     const guard = await bench.lead()
     await bench.settle(ada, 400)
     await bench.server.stop('SIGKILL')

@@ -11,7 +11,7 @@ import {
 } from '@fluxgate/contracts'
 import { connectNats, EventPublisher, ensureTopology, type NatsLink, replay } from '@fluxgate/nats'
 import { createLog, readConfig } from '@fluxgate/runtime'
-import { eventually, startNatsServer } from '@fluxgate/testing'
+import { eventually, testNats } from '@fluxgate/testing'
 import { readReporterConfig } from './config.ts'
 import { startIncidentReporter } from './service.ts'
 import { type Reply, say, startTestModel, type TestModel } from './test-model.ts'
@@ -50,7 +50,7 @@ export interface Desk extends AsyncDisposable {
 
 export async function startDesk(reply: Reply, env: Record<string, string> = {}): Promise<Desk> {
   const stack = new AsyncDisposableStack()
-  const server = stack.use(await startNatsServer())
+  const server = stack.use(await testNats())
   const model = stack.use(await startTestModel(reply))
   const link = stack.use(await connectNats({ url: server.url, name: 'test' }, log))
   await ensureTopology(link)

@@ -21,7 +21,7 @@ const published = { completed: 0, failed: 0, refused: 0, interrupted: 0, tokens:
 before(async () => {
   pageDir = await mkdtemp(join(tmpdir(), 'fluxgate-page-'))
   await writeFile(join(pageDir, 'index.html'), '<!doctype html>')
-  stand = await startStand({ pageDir, limits: { sessionCheckMs: 200, heartbeatMs: 500 } })
+  stand = await startStand({ pageDir, ownNats: true, limits: { sessionCheckMs: 200, heartbeatMs: 500 } })
   cookie = await logIn(stand, OPERATOR.email)
 })
 

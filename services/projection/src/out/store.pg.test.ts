@@ -9,7 +9,7 @@ import {
   requestTotals,
   runScript,
 } from '@fluxgate/read-model'
-import { createDatabase, type PostgresServer, startPostgres } from '@fluxgate/testing'
+import { createDatabase, type PostgresServer, startPostgres, testPostgres } from '@fluxgate/testing'
 import { dumpTables, naiveFold, readTables } from '../../test/naive.ts'
 import { randomSlices, sliceOf, streamsOf } from '../../test/slices.ts'
 import { requestId, workload } from '../../test/workload.ts'
@@ -27,7 +27,7 @@ for (const kind of [undefined, 'pglite'] as const) {
     let server: PostgresServer
     let db: Database
     before(async () => {
-      server = await startPostgres(kind ? { kind } : {})
+      server = await (kind ? startPostgres({ kind }) : testPostgres())
     })
     after(() => server[Symbol.asyncDispose]())
 

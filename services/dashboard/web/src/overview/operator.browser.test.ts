@@ -48,7 +48,7 @@ let browser: Browser
 
 before(async () => {
   const { pageDir } = stack.use(await buildPage())
-  stand = stack.use(await startStand({ pageDir }))
+  stand = stack.use(await startStand({ pageDir, ownNats: true }))
   browser = await launchBrowser()
   stack.defer(() => browser.close())
 })

@@ -1,16 +1,15 @@
 import { existsSync } from 'node:fs'
-import type { Backlog, Held, Place } from '../backlog.ts'
-import type { LinkLog } from '../link.ts'
-import type { StreamEnds } from '../stream-ends.ts'
-import type { Adopted } from './adopt.ts'
-import { GroupCommit } from './group-commit.ts'
-import type { Home } from './home.ts'
+import type { Backlog, LinkLog, StreamEnds } from '@fluxgate/nats'
+import type { Adopted } from './adopt.fs.ts'
+import type { SpooledEvent, SpoolPosition } from './commits.ts'
+import { GroupCommit } from './group-commit.fs.ts'
+import type { Home } from './home.fs.ts'
 import type { SpoolLimits } from './limits.ts'
-import { claim, keepClaim } from './owner.ts'
-import type { Segment } from './segment.ts'
-import { SendOrder } from './send-order.ts'
-import { Shelf } from './shelf.ts'
-import { SpoolFull, Writer, type WriterOptions } from './writer.ts'
+import { claim, keepClaim } from './owner.fs.ts'
+import type { Segment } from './segment.fs.ts'
+import { SegmentStore } from './segment-store.fs.ts'
+import { SendOrder } from './send-order.fs.ts'
+import { SpoolFull, Writer, type WriterOptions } from './writer.fs.ts'
 
 /** Figures for metrics; the counts are since the start. */
 export interface SpoolFigures {
@@ -47,7 +46,7 @@ const CLAIM_OVERDUE_MS = 10_000
  */
 export class Spool implements Backlog {
   readonly #writer: Writer
-  readonly #shelf: Shelf
+  readonly #store: SegmentStore
   readonly #order: SendOrder
   readonly #group: GroupCommit
   #home: Home
@@ -56,7 +55,7 @@ export class Spool implements Backlog {
   readonly #reopen: Reopen
   readonly #log: LinkLog
   /** In memory alone, sent or not. */
-  readonly #unspooled = new Set<Held>()
+  readonly #unspooled = new Set<SpooledEvent>()
   #skip = new Map<string, unknown>()
   #fault: string | undefined
   #probeAtMs = 0
@@ -80,11 +79,11 @@ export class Spool implements Backlog {
     this.#claimAtMs = performance.now() + limits.claimEveryMs
     this.#log = log
     this.#writer = new Writer(home, options)
-    this.#shelf = new Shelf(root, home, adopted, log)
-    this.#order = new SendOrder(limits.maxQueued, this.#shelf.first, this.#shelf.unacknowledged)
+    this.#store = new SegmentStore(root, home, adopted, log)
+    this.#order = new SendOrder(limits.maxQueued, this.#store.first, this.#store.unacknowledged)
     this.#order.damagedBytes = adopted.reduce((bytes, each) => bytes + each.damagedBytes, 0)
     const isSynced = options.fsync === 'commit'
-    this.#group = new GroupCommit(this.#writer, this.#shelf, limits, isSynced, error => this.#fail(error))
+    this.#group = new GroupCommit(this.#writer, this.#store, limits, isSynced, error => this.#fail(error))
   }
 
   get waiting(): number {
@@ -108,8 +107,8 @@ export class Spool implements Backlog {
       commitMs,
       uncertain,
       damagedBytes: this.#order.damagedBytes,
-      bytes: this.#shelf.bytes,
-      oldestMs: next?.segment ? Math.max(0, Date.now() - next.heldAtMs) : 0,
+      bytes: this.#store.bytes,
+      oldestMs: next?.segment ? Math.max(0, Date.now() - next.writtenAtMs) : 0,
     }
   }
 
@@ -120,7 +119,7 @@ export class Spool implements Backlog {
 
   /** Directories of dead processes in it whose events are not all stored yet. */
   get adoptedPaths(): Set<string> {
-    return this.#shelf.adoptedPaths
+    return this.#store.adoptedPaths
   }
 
   /** Events of earlier processes that their streams hold already: they are not sent again. */
@@ -136,7 +135,7 @@ export class Spool implements Backlog {
     if (this.#fault !== undefined || this.#unspooled.size > 0) return false
     if (adopted.some(({ home }) => !home.path.startsWith(`${this.#home.path}/`))) return false
     this.#writer.seal()
-    this.#shelf.addAdopted(adopted)
+    this.#store.addAdopted(adopted)
     for (const { segments, damagedBytes } of adopted) {
       const events = segments.reduce((sum, segment) => sum + segment.unacknowledged, 0)
       if (segments[0]) this.#order.addAdopted(segments[0], events)
@@ -147,10 +146,10 @@ export class Spool implements Backlog {
 
   /** Called when all that was to be learnt from what earlier processes left is written down here. */
   releaseAdopted(): void {
-    this.#shelf.releaseAdopted()
+    this.#store.releaseAdopted()
   }
 
-  add(batch: readonly Held[]): void {
+  add(batch: readonly SpooledEvent[]): void {
     if (batch.length === 0) return
     const nowMs = performance.now()
     if (nowMs > this.#claimAtMs + CLAIM_OVERDUE_MS) this.#keepClaim(nowMs)
@@ -163,24 +162,24 @@ export class Spool implements Backlog {
     this.#group.commit(callbacks)
   }
 
-  next(): Held | undefined {
+  next(): SpooledEvent | undefined {
     for (;;) {
-      const held = this.#take()
-      if (!held) return undefined
-      const { segment, position } = held
+      const pending = this.#take()
+      if (!pending) return undefined
+      const { segment, position } = pending
       if (segment && position >= segment.home.sendLimit) {
         this.#attempt(() => segment.home.sending(position), 'spool marks cannot be written')
       }
-      if (this.#skip.size === 0 || !this.#skip.delete(held.id)) return held
+      if (this.#skip.size === 0 || !this.#skip.delete(pending.id)) return pending
       this.#counts.alreadyStored++
-      this.acknowledged(held)
+      this.acknowledged(pending)
     }
   }
 
-  acknowledged(held: Held, isKept = false): void {
-    if (!held.segment) this.#unspooled.delete(held)
-    else if (!isKept) held.segment.unacknowledged--
-    if (held.commit && --held.commit.left === 0) this.#group.run(performance.now())
+  acknowledged(pending: SpooledEvent, isKept = false): void {
+    if (!pending.segment) this.#unspooled.delete(pending)
+    else if (!isKept) pending.segment.unacknowledged--
+    if (pending.commit && --pending.commit.left === 0) this.#group.run(performance.now())
   }
 
   release(segment: Segment, events: number): void {
@@ -192,7 +191,7 @@ export class Spool implements Backlog {
     this.#attempt(() => this.#home.recordEnds(next, ends), 'the ends of the streams cannot be written')
   }
 
-  tick(outstanding: Iterable<Place>): void {
+  tick(outstanding: Iterable<SpoolPosition>): void {
     const nowMs = performance.now()
     this.#group.run(nowMs)
     if (this.#fault !== undefined && nowMs >= this.#probeAtMs) this.#probe(nowMs)
@@ -204,12 +203,12 @@ export class Spool implements Backlog {
   }
 
   /** What is not stored, or not ended, stays on disk for the next process. */
-  close(outstanding: Iterable<Place>): void {
+  close(outstanding: Iterable<SpoolPosition>): void {
     this.#attempt(() => this.#tidy(outstanding), 'the spool cannot be tidied')
     this.#order[Symbol.dispose]()
     this.#writer[Symbol.dispose]()
     const running = !this.#options.carry()[Symbol.iterator]().next().done
-    this.#shelf.close(running)
+    this.#store.close(running)
   }
 
   #keepClaim(nowMs: number): void {
@@ -229,7 +228,7 @@ export class Spool implements Backlog {
   #moveOut(): void {
     const lost = this.#home.path
     this.#home = this.#reopen()
-    this.#shelf.moveTo(this.#home)
+    this.#store.moveTo(this.#home)
     this.#writer.moveTo(this.#home)
     this.#order.forgetSpooled()
     this.#skip.clear()
@@ -240,10 +239,10 @@ export class Spool implements Backlog {
   }
 
   get #crowded(): boolean {
-    return this.#shelf.bytes > this.#limits.maxBytes * (1 - RESERVE)
+    return this.#store.bytes > this.#limits.maxBytes * (1 - RESERVE)
   }
 
-  #take(): Held | undefined {
+  #take(): SpooledEvent | undefined {
     try {
       return this.#order.next()
     } catch (error) {
@@ -253,7 +252,7 @@ export class Spool implements Backlog {
   }
 
   /** @returns where the batch begins in its segment; undefined when the disk did not take it */
-  #write(batch: readonly Held[]): number | undefined {
+  #write(batch: readonly SpooledEvent[]): number | undefined {
     try {
       return this.#group.write(batch)
     } catch (error) {
@@ -262,7 +261,7 @@ export class Spool implements Backlog {
     }
   }
 
-  #keepInMemory(batch: readonly Held[]): void {
+  #keepInMemory(batch: readonly SpooledEvent[]): void {
     const room = Math.max(0, this.#limits.maxUnspooled - this.#unspooled.size)
     const kept = batch.length <= room ? batch : batch.slice(0, room)
     if (kept.length < batch.length) {
@@ -274,9 +273,9 @@ export class Spool implements Backlog {
     }
     // A lost event counts as missing until the deadline.
     const commit = this.#group.waitForStreams(batch.length)
-    for (const held of kept) {
-      held.commit = commit
-      this.#unspooled.add(held)
+    for (const pending of kept) {
+      pending.commit = commit
+      this.#unspooled.add(pending)
     }
     this.#order.addUnspooled(kept)
   }
@@ -313,11 +312,11 @@ export class Spool implements Backlog {
     this.#group.unspooledAreWritten(events, nowMs)
   }
 
-  #tidy(outstanding: Iterable<Place>): void {
+  #tidy(outstanding: Iterable<SpoolPosition>): void {
     const { cursor, queue } = this.#order
-    this.#shelf.mark(both(outstanding, queue), cursor, this.#writer.next)
+    this.#store.mark(both(outstanding, queue), cursor, this.#writer.next)
     // What a new segment repeats must be on the disk before the old one goes.
-    if (!this.#group.isSyncing) this.#shelf.removeStored(cursor)
+    if (!this.#group.isSyncing) this.#store.removeStored(cursor)
   }
 
   #attempt<T>(action: () => T, complaint: string): T | undefined {
@@ -331,7 +330,7 @@ export class Spool implements Backlog {
   }
 }
 
-function* both(first: Iterable<Place>, second: Iterable<Place>): Generator<Place> {
+function* both(first: Iterable<SpoolPosition>, second: Iterable<SpoolPosition>): Generator<SpoolPosition> {
   yield* first
   yield* second
 }

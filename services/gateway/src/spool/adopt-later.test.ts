@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
-import { giveUp } from './owner.ts'
+import { giveUp } from './owner.fs.ts'
 import { die, fill, numberOf, open, range, take, temporaryRoot } from './test-spool.ts'
 
 /** A spool with the directory of another process beside it that died with these events. */

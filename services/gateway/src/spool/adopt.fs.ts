@@ -1,9 +1,9 @@
 import { closeSync, openSync, statSync } from 'node:fs'
-import type { StreamEnds } from '../stream-ends.ts'
-import { Home, segmentFiles } from './home.ts'
+import type { StreamEnds } from '@fluxgate/nats'
+import { Home, segmentFiles } from './home.fs.ts'
 import type { SpoolRecord } from './record.ts'
-import { isPublished, newSegment, readRecords, type Segment } from './segment.ts'
-import { readMarks } from './watermark.ts'
+import { isPublished, newSegment, readRecords, type Segment } from './segment.fs.ts'
+import { readMarks } from './watermark.fs.ts'
 
 const SCAN_BYTES = 256 * 1024
 

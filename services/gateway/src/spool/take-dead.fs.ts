@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs'
 import { basename, join } from 'node:path'
-import { claim, FOREIGN_OWNER_LIMIT_MS, isOwned, keepClaim } from './owner.ts'
+import { claim, FOREIGN_OWNER_LIMIT_MS, isOwned, keepClaim } from './owner.fs.ts'
 
 /** Holds what a process has taken over, in its own directory. */
 const FROM = 'from'

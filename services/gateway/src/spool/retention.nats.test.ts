@@ -1,11 +1,9 @@
 import assert from 'node:assert/strict'
 import { rmSync } from 'node:fs'
 import { it } from 'node:test'
+import { EventPublisher, ensureTopology, replay } from '@fluxgate/nats'
+import { numbered, numberOf, startBench } from '@fluxgate/nats/testing'
 import { eventually } from '@fluxgate/testing'
-import { replay } from '../follow.ts'
-import { EventPublisher } from '../publisher.ts'
-import { numbered, numberOf, startBench } from '../test-bench.ts'
-import { ensureTopology } from '../topology.ts'
 import { open, range, temporaryRoot } from './test-spool.ts'
 
 it('a server that has lost what it had just acknowledged gets it again', async () => {

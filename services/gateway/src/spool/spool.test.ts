@@ -15,9 +15,9 @@ import { recordBytes } from './record.ts'
 import {
   die,
   fill,
-  held,
   numberOf,
   open,
+  pending,
   range,
   segmentsUnder,
   spoolEvent,
@@ -105,7 +105,7 @@ describe('a spool', () => {
     fill(spool, 0, 10)
     spool.add([
       {
-        ...held(10),
+        ...pending(10),
         stored: () => {
           told = true
         },
@@ -151,7 +151,7 @@ describe('the segments of a spool', () => {
     assert.equal(spool.fault, 'the spool is full')
     assert.ok(spool.figures.bytes <= limits.maxBytes)
     let answered = false
-    spool.add([held(2_500, 512)])
+    spool.add([pending(2_500, 512)])
     spool.commit([
       () => {
         answered = true
@@ -182,7 +182,7 @@ describe('the segments of a spool', () => {
     fill(spool, 0, 3_000, 50, 512)
     for (const each of take(spool)) spool.acknowledged(each)
     const order: string[] = []
-    spool.add([held(3_001), held(3_002)])
+    spool.add([pending(3_001), pending(3_002)])
     spool.commit([() => order.push('first')])
     spool.commit([() => order.push('second')])
     const [one, two] = take(spool)
@@ -197,7 +197,7 @@ describe('the segments of a spool', () => {
     const { spool } = open(place.root, { fsync: 'commit', limits })
     const order: number[] = []
     for (const number of range(0, 1_200)) {
-      spool.add([held(number, 512)])
+      spool.add([pending(number, 512)])
       spool.commit([() => order.push(number)])
     }
     assert.deepEqual(order, [], 'nothing is safe yet')

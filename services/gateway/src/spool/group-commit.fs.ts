@@ -1,14 +1,13 @@
-import type { Held } from '../backlog.ts'
-import { type Commit, Commits } from './commits.ts'
+import { type Commit, Commits, type SpooledEvent } from './commits.ts'
 import type { SpoolLimits } from './limits.ts'
-import type { Segment } from './segment.ts'
-import type { Shelf } from './shelf.ts'
-import { SyncFailed, type Writer } from './writer.ts'
+import type { Segment } from './segment.fs.ts'
+import type { SegmentStore } from './segment-store.fs.ts'
+import { SyncFailed, type Writer } from './writer.fs.ts'
 
 /** A turn whose events no sync has confirmed yet. */
 interface Unsynced {
   readonly commit: Commit
-  readonly events: readonly Held[]
+  readonly events: readonly SpooledEvent[]
 }
 
 /**
@@ -17,7 +16,7 @@ interface Unsynced {
  */
 export class GroupCommit {
   readonly #writer: Writer
-  readonly #shelf: Shelf
+  readonly #store: SegmentStore
   readonly #limits: SpoolLimits
   readonly #isSynced: boolean
   readonly #onSyncFailed: (error: Error) => void
@@ -34,13 +33,13 @@ export class GroupCommit {
 
   constructor(
     writer: Writer,
-    shelf: Shelf,
+    store: SegmentStore,
     limits: SpoolLimits,
     isSynced: boolean,
     onSyncFailed: (error: Error) => void,
   ) {
     this.#writer = writer
-    this.#shelf = shelf
+    this.#store = store
     this.#limits = limits
     this.#isSynced = isSynced
     this.#onSyncFailed = onSyncFailed
@@ -61,16 +60,16 @@ export class GroupCommit {
    * @returns where the batch begins in its segment
    * @throws when the disk fails or the spool is full
    */
-  write(batch: readonly Held[]): number {
+  write(batch: readonly SpooledEvent[]): number {
     const startedMs = performance.now()
     const { next } = this.#writer
     const { segment, bytes } = this.#append(batch, 'event')
     const atMs = Date.now()
     let position = next
-    for (const held of batch) {
-      held.segment = segment
-      held.position = position++
-      held.heldAtMs = atMs
+    for (const pending of batch) {
+      pending.segment = segment
+      pending.position = position++
+      pending.writtenAtMs = atMs
     }
     this.commits++
     this.commitMs += performance.now() - startedMs
@@ -102,12 +101,12 @@ export class GroupCommit {
   }
 
   /** What was in memory alone is written now. Where commits are synced its callbacks still wait for the streams. */
-  unspooledAreWritten(events: Iterable<Held>, nowMs: number): void {
+  unspooledAreWritten(events: Iterable<SpooledEvent>, nowMs: number): void {
     this.#turn = undefined
     if (!this.#isSynced) {
-      for (const held of events) {
-        if (held.commit) held.commit.left--
-        held.commit = undefined
+      for (const pending of events) {
+        if (pending.commit) pending.commit.left--
+        pending.commit = undefined
       }
     }
     this.#commits.run(nowMs)
@@ -132,12 +131,12 @@ export class GroupCommit {
     this.#commits.run(nowMs)
   }
 
-  #append(events: readonly Held[], kind: 'event' | 'copy'): { segment: Segment; bytes: number } {
+  #append(events: readonly SpooledEvent[], kind: 'event' | 'copy'): { segment: Segment; bytes: number } {
     const { written } = this.#writer
     try {
-      const segment = this.#writer.write(events, this.#limits.maxBytes - this.#shelf.bytes, kind)
+      const segment = this.#writer.write(events, this.#limits.maxBytes - this.#store.bytes, kind)
       const bytes = this.#writer.written - written
-      this.#shelf.add(segment, bytes)
+      this.#store.add(segment, bytes)
       return { segment, bytes }
     } catch (error) {
       if (error instanceof SyncFailed && this.#syncing) this.#isDoubtful = true

@@ -1,13 +1,5 @@
 import { crc32 } from 'node:zlib'
-
-/** An event as it waits for its stream. */
-export interface SpoolEvent {
-  readonly subject: string
-  /** The event's id, ASCII. */
-  readonly id: string
-  /** The event's JSON: a text that is to become UTF-8, or the bytes. */
-  readonly payload: string | Uint8Array
-}
+import { type EncodedEvent, payloadBytes, writePayload } from '@fluxgate/nats'
 
 /**
  * `event`: to be published. `context`: an earlier event, repeated at the head of a segment and not published again. `copy`: an
@@ -15,7 +7,7 @@ export interface SpoolEvent {
  */
 export type RecordKind = 'event' | 'context' | 'copy'
 
-export interface SpoolRecord extends SpoolEvent {
+export interface SpoolRecord extends EncodedEvent {
   readonly kind: RecordKind
   readonly payload: Uint8Array
   /** Counts the events of one directory; a context record has the position of the event after it. */
@@ -37,19 +29,8 @@ const KINDS: readonly RecordKind[] = ['event', 'context', 'copy']
 /** Above `max_payload` of any server: a longer length is damage. */
 const MAX_BODY_BYTES = 16 * 1024 ** 2
 
-export function recordBytes(event: SpoolEvent): number {
+export function recordBytes(event: EncodedEvent): number {
   return HEAD_BYTES + FIXED_BYTES + event.id.length + event.subject.length + payloadBytes(event)
-}
-
-export function payloadBytes({ payload }: SpoolEvent): number {
-  return typeof payload === 'string' ? Buffer.byteLength(payload) : payload.length
-}
-
-/** @returns the offset behind it */
-export function writePayload(into: Buffer, offset: number, { payload }: SpoolEvent): number {
-  if (typeof payload === 'string') return offset + into.write(payload, offset)
-  into.set(payload, offset)
-  return offset + payload.length
 }
 
 /** Writes a record at `offset` of a buffer with room for it. @returns the offset behind it */
@@ -57,7 +38,7 @@ export function writeRecord(
   into: Buffer,
   offset: number,
   kind: RecordKind,
-  event: SpoolEvent,
+  event: EncodedEvent,
   position: number,
   atMs: number,
 ): number {

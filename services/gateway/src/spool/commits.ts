@@ -1,3 +1,6 @@
+import type { PendingEvent } from '@fluxgate/nats'
+import type { Segment } from './segment.fs.ts'
+
 /** Callbacks that wait for something: `left` counts what is still missing. */
 export interface Commit {
   readonly callbacks: Array<() => void>
@@ -35,3 +38,14 @@ export class Commits {
     }
   }
 }
+
+/** A pending event of the publisher, as the spool holds it. */
+export interface SpooledEvent extends PendingEvent {
+  /** Undefined when it is in memory alone. */
+  segment: Segment | undefined
+  /** Who waits for it while it is in memory alone. */
+  commit: Commit | undefined
+}
+
+/** Where an event is on disk, or the oldest of several. */
+export type SpoolPosition = Pick<SpooledEvent, 'segment' | 'position'>

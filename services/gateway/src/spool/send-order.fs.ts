@@ -1,8 +1,8 @@
-import type { Held } from '../backlog.ts'
-import { Fifo } from '../fifo.ts'
-import { Cursor } from './cursor.ts'
+import { Fifo } from '@fluxgate/nats'
+import type { SpooledEvent } from './commits.ts'
+import { Cursor } from './cursor.fs.ts'
 import type { SpoolRecord } from './record.ts'
-import type { Segment } from './segment.ts'
+import type { Segment } from './segment.fs.ts'
 
 /**
  * What is sent next: events from memory as long as they are few; then those that only the disk holds, read back in
@@ -10,13 +10,13 @@ import type { Segment } from './segment.ts'
  */
 export class SendOrder implements Disposable {
   readonly #maxQueued: number
-  readonly #queue = new Fifo<Held>()
+  readonly #queue = new Fifo<SpooledEvent>()
   /** Set while the disk holds events that are not in the queue. */
   #cursor: Cursor | undefined
   /** In memory alone, and to be sent after what is behind the cursor. */
-  readonly #afterDisk = new Fifo<Held>()
+  readonly #afterDisk = new Fifo<SpooledEvent>()
   /** Who waits for the acknowledgement of an event that only the disk holds, by id. */
-  readonly #stored = new Map<string, Held['stored']>()
+  readonly #stored = new Map<string, SpooledEvent['stored']>()
   /** Events that are not sent yet, wherever they are. */
   waiting: number
   /** Bytes between records that were none, in what was read back. */
@@ -38,7 +38,7 @@ export class SendOrder implements Disposable {
   }
 
   /** Events in memory that come next. */
-  get queue(): Iterable<Held> {
+  get queue(): Iterable<SpooledEvent> {
     return this.#queue
   }
 
@@ -53,45 +53,45 @@ export class SendOrder implements Disposable {
     this.#cursor?.[Symbol.dispose]()
     this.#cursor = undefined
     this.#stored.clear()
-    const left = [...this.#queue, ...this.#afterDisk].filter(held => held.segment === undefined)
+    const left = [...this.#queue, ...this.#afterDisk].filter(pending => pending.segment === undefined)
     this.#queue.clear()
     this.#afterDisk.clear()
-    for (const held of left) this.#queue.push(held)
+    for (const pending of left) this.#queue.push(pending)
     this.waiting = left.length
   }
 
   /** The next event, where memory has it. */
-  peek(): Held | undefined {
+  peek(): SpooledEvent | undefined {
     return this.#queue.peek()
   }
 
   /** @param offset where the batch begins in its segment */
-  addSpooled(batch: readonly Held[], offset: number): void {
+  addSpooled(batch: readonly SpooledEvent[], offset: number): void {
     this.waiting += batch.length
     if (this.#cursor === undefined && this.#queue.length + batch.length <= this.#maxQueued) {
-      for (const held of batch) this.#queue.push(held)
+      for (const pending of batch) this.#queue.push(pending)
       return
     }
     const { segment, position } = batch[0]!
     this.#cursor ??= new Cursor(segment!, offset, position)
-    for (const held of batch) this.#leaveToDisk(held)
+    for (const pending of batch) this.#leaveToDisk(pending)
   }
 
   /** Events that are in memory alone. */
-  addUnspooled(events: readonly Held[]): void {
+  addUnspooled(events: readonly SpooledEvent[]): void {
     this.waiting += events.length
     const queue = this.#cursor ? this.#afterDisk : this.#queue
-    for (const held of events) queue.push(held)
+    for (const pending of events) queue.push(pending)
   }
 
   /** What was in memory alone is on disk now, behind all that was there: it will be read back with the rest. */
   unspooledAreWritten(): void {
-    for (const held of this.#afterDisk) this.#leaveToDisk(held)
+    for (const pending of this.#afterDisk) this.#leaveToDisk(pending)
     this.#afterDisk.clear()
   }
 
   /** @throws when the disk cannot be read */
-  next(): Held | undefined {
+  next(): SpooledEvent | undefined {
     if (this.#queue.length === 0 && !this.#readOn()) return undefined
     this.waiting--
     return this.#queue.shift()
@@ -101,7 +101,7 @@ export class SendOrder implements Disposable {
     this.#cursor?.[Symbol.dispose]()
   }
 
-  #leaveToDisk({ id, stored }: Held): void {
+  #leaveToDisk({ id, stored }: SpooledEvent): void {
     if (stored) this.#stored.set(id, stored)
   }
 
@@ -117,13 +117,13 @@ export class SendOrder implements Disposable {
     }
     this.#cursor[Symbol.dispose]()
     this.#cursor = undefined
-    for (const held of this.#afterDisk) this.#queue.push(held)
+    for (const pending of this.#afterDisk) this.#queue.push(pending)
     this.#afterDisk.clear()
     this.waiting = this.#queue.length
     return this.#queue.length > 0
   }
 
-  #heldOf({ id, subject, payload, position, atMs }: SpoolRecord, segment: Segment): Held {
+  #heldOf({ id, subject, payload, position, atMs }: SpoolRecord, segment: Segment): SpooledEvent {
     const stored = this.#stored.get(id)
     if (stored) this.#stored.delete(id)
     return {
@@ -133,13 +133,13 @@ export class SendOrder implements Disposable {
       position,
       stored,
       segment,
-      heldAtMs: atMs,
+      writtenAtMs: atMs,
       sentAtMs: 0,
       firstSentAtMs: 0,
       retryAtMs: 0,
       wasStored: false,
       commit: undefined,
-      shipment: undefined,
+      batch: undefined,
     }
   }
 }

@@ -1,11 +1,11 @@
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Held } from '../backlog.ts'
-import { silent } from '../test-bench.ts'
-import { openSpool, type SpoolSettings } from './open.ts'
-import type { SpoolEvent } from './record.ts'
-import type { Spool } from './spool.ts'
+import type { EncodedEvent } from '@fluxgate/nats'
+import { silent } from '@fluxgate/nats/testing'
+import type { SpooledEvent } from './commits.ts'
+import { openSpool, type SpoolSettings } from './open.fs.ts'
+import type { Spool } from './spool.fs.ts'
 
 /** A place for the spools of one test; removed with it. */
 export function temporaryRoot(): { readonly root: string } & Disposable {
@@ -29,7 +29,7 @@ export function open(root: string, settings: Partial<SpoolSettings> = {}) {
   })
 }
 
-export function spoolEvent(number: number, bytes = 40): SpoolEvent {
+export function spoolEvent(number: number, bytes = 40): EncodedEvent {
   const payload = Buffer.from(JSON.stringify({ number }).padEnd(bytes))
   return {
     id: `event-${String(number).padStart(12, '0')}`,
@@ -38,11 +38,11 @@ export function spoolEvent(number: number, bytes = 40): SpoolEvent {
   }
 }
 
-export function held(number: number, bytes?: number): Held {
+export function pending(number: number, bytes?: number): SpooledEvent {
   return {
     ...spoolEvent(number, bytes),
     stored: undefined,
-    heldAtMs: 0,
+    writtenAtMs: 0,
     sentAtMs: 0,
     firstSentAtMs: 0,
     retryAtMs: 0,
@@ -50,11 +50,11 @@ export function held(number: number, bytes?: number): Held {
     segment: undefined,
     position: 0,
     commit: undefined,
-    shipment: undefined,
+    batch: undefined,
   }
 }
 
-export const numberOf = (event: SpoolEvent) =>
+export const numberOf = (event: EncodedEvent) =>
   (JSON.parse(Buffer.from(event.payload).toString()) as { number: number }).number
 
 export const range = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => from + i)
@@ -62,14 +62,14 @@ export const range = (from: number, to: number) => Array.from({ length: to - fro
 /** Adds events in turns of so many. */
 export function fill(spool: Spool, from: number, to: number, perTurn = 50, bytes?: number): void {
   for (let at = from; at < to; at += perTurn) {
-    spool.add(range(at, Math.min(to, at + perTurn)).map(number => held(number, bytes)))
+    spool.add(range(at, Math.min(to, at + perTurn)).map(number => pending(number, bytes)))
     spool.commit([])
   }
 }
 
 /** Takes up to so many events, as a publisher does. */
-export function take(spool: Spool, max = Number.POSITIVE_INFINITY): Held[] {
-  const taken: Held[] = []
+export function take(spool: Spool, max = Number.POSITIVE_INFINITY): SpooledEvent[] {
+  const taken: SpooledEvent[] = []
   while (taken.length < max) {
     const next = spool.next()
     if (!next) break

@@ -1,16 +1,16 @@
 import { renameSync, unlink } from 'node:fs'
 import { basename, join } from 'node:path'
-import type { Place } from '../backlog.ts'
-import type { LinkLog } from '../link.ts'
-import type { Adopted } from './adopt.ts'
-import type { Cursor } from './cursor.ts'
-import type { Home } from './home.ts'
-import { giveUp } from './owner.ts'
-import type { Segment } from './segment.ts'
-import { DAMAGED, removeDirectory } from './take-dead.ts'
+import type { LinkLog } from '@fluxgate/nats'
+import type { Adopted } from './adopt.fs.ts'
+import type { SpoolPosition } from './commits.ts'
+import type { Cursor } from './cursor.fs.ts'
+import type { Home } from './home.fs.ts'
+import { giveUp } from './owner.fs.ts'
+import type { Segment } from './segment.fs.ts'
+import { DAMAGED, removeDirectory } from './take-dead.fs.ts'
 
 /** The segments on disk, in the order of publishing: those of dead processes first, then our own. */
-export class Shelf {
+export class SegmentStore {
   readonly #root: string
   #own: Home
   readonly #homes = new Set<Home>()
@@ -83,13 +83,13 @@ export class Shelf {
 
   /**
    * Writes down how far each directory is stored.
-   * @param held sent or waiting in memory
+   * @param pending sent or waiting in memory
    * @param next position of the next event of our own directory
    */
-  mark(held: Iterable<Place>, cursor: Cursor | undefined, next: number): void {
+  mark(pending: Iterable<SpoolPosition>, cursor: Cursor | undefined, next: number): void {
     for (const home of this.#homes) home.oldest = Number.POSITIVE_INFINITY
     this.#own.oldest = next
-    for (const { segment, position } of held) {
+    for (const { segment, position } of pending) {
       if (segment && position < segment.home.oldest) segment.home.oldest = position
     }
     if (cursor) {

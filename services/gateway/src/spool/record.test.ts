@@ -1,24 +1,18 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import type { EncodedEvent } from '@fluxgate/nats'
 import fc from 'fast-check'
-import {
-  findRecord,
-  readRecord,
-  recordBytes,
-  type SpoolEvent,
-  type SpoolRecord,
-  writeRecord,
-} from './record.ts'
+import { findRecord, readRecord, recordBytes, type SpoolRecord, writeRecord } from './record.ts'
 
 const ascii = (maxLength: number) =>
   fc.string({ unit: fc.constantFrom(...'abcXYZ019_-.'), minLength: 1, maxLength })
-const event: fc.Arbitrary<SpoolEvent> = fc.record({
+const event: fc.Arbitrary<EncodedEvent> = fc.record({
   id: ascii(64),
   subject: ascii(250),
   payload: fc.uint8Array({ maxLength: 400 }),
 })
 
-function encode(events: readonly SpoolEvent[]): Buffer {
+function encode(events: readonly EncodedEvent[]): Buffer {
   const buffer = Buffer.alloc(events.reduce((sum, each) => sum + recordBytes(each), 0))
   let at = 0
   events.forEach((each, i) => {
@@ -41,7 +35,7 @@ function readAll(buffer: Buffer): SpoolRecord[] {
 
 const seen = (records: readonly SpoolRecord[]) =>
   records.map(({ id, subject, payload }) => ({ id, subject, payload: Buffer.from(payload).toString('hex') }))
-const given = (events: readonly SpoolEvent[]) =>
+const given = (events: readonly EncodedEvent[]) =>
   events.map(({ id, subject, payload }) => ({ id, subject, payload: Buffer.from(payload).toString('hex') }))
 
 describe('a record', () => {
@@ -61,7 +55,7 @@ describe('a record', () => {
   })
 
   it('is whole or not there, wherever a crash cuts the file', () => {
-    const [first, second] = fc.sample(event, { numRuns: 2, seed: 7 }) as [SpoolEvent, SpoolEvent]
+    const [first, second] = fc.sample(event, { numRuns: 2, seed: 7 }) as [EncodedEvent, EncodedEvent]
     const whole = encode([first, second])
     const boundary = recordBytes(first)
     for (let length = 0; length < whole.length; length++) {

@@ -9,16 +9,17 @@ import {
   writeSync,
 } from 'node:fs'
 import { join } from 'node:path'
-import { type Home, SEGMENT_SUFFIX } from './home.ts'
-import { type RecordKind, recordBytes, type SpoolEvent, writeRecord } from './record.ts'
-import { newSegment, type Segment } from './segment.ts'
+import type { EncodedEvent } from '@fluxgate/nats'
+import { type Home, SEGMENT_SUFFIX } from './home.fs.ts'
+import { type RecordKind, recordBytes, writeRecord } from './record.ts'
+import { newSegment, type Segment } from './segment.fs.ts'
 
 export interface WriterOptions {
   readonly segmentBytes: number
   /** `commit`: the disk has it (survives a power failure). `off`: the system has it (survives SIGKILL). */
   readonly fsync: 'off' | 'commit'
   /** Earlier events that each new segment repeats at its head, so that older segments can go. */
-  readonly carry: () => Iterable<SpoolEvent>
+  readonly carry: () => Iterable<EncodedEvent>
 }
 
 const PROBE_BYTES = 256 * 1024
@@ -57,7 +58,7 @@ export class Writer implements Disposable {
    * @param kind `copy` for events that are in an abandoned segment: they are counted there
    * @returns the segment that the batch is in; its first event has the position that {@link next} had before
    */
-  write(events: readonly SpoolEvent[], room: number, kind: 'event' | 'copy' = 'event'): Segment {
+  write(events: readonly EncodedEvent[], room: number, kind: 'event' | 'copy' = 'event'): Segment {
     const current = this.#segment
     const fresh =
       current === undefined ||
@@ -131,7 +132,7 @@ export class Writer implements Disposable {
     this.#segment = undefined
   }
 
-  #encode(context: readonly SpoolEvent[], events: readonly SpoolEvent[], kind: RecordKind): number {
+  #encode(context: readonly EncodedEvent[], events: readonly EncodedEvent[], kind: RecordKind): number {
     let bytes = 0
     for (const event of context) bytes += recordBytes(event)
     for (const event of events) bytes += recordBytes(event)

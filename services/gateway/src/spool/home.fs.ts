@@ -1,8 +1,8 @@
 import { readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { EndsHistory, parseEndsHistory, type StreamEnds } from '../stream-ends.ts'
-import type { SegmentHome } from './segment.ts'
-import { type Marks, Watermark } from './watermark.ts'
+import { EndsHistory, parseEndsHistory, type StreamEnds } from '@fluxgate/nats'
+import type { SegmentHome } from './segment.fs.ts'
+import { type Marks, Watermark } from './watermark.fs.ts'
 
 /** Events that may be sent before the marks are written again. */
 const SEND_AHEAD = 65_536

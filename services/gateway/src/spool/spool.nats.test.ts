@@ -6,14 +6,18 @@ import { describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
+import {
+  connectNats,
+  DEFAULT_TOPOLOGY,
+  EventPublisher,
+  findStored,
+  readStreamEnds,
+  replay,
+  type StreamEnds,
+  topology,
+} from '@fluxgate/nats'
+import { numbered, numberOf, silent, startBench, type TestBench } from '@fluxgate/nats/testing'
 import { eventually, startNatsServer } from '@fluxgate/testing'
-import { replay } from '../follow.ts'
-import { connectNats } from '../link.ts'
-import { EventPublisher } from '../publisher.ts'
-import { readStreamEnds, type StreamEnds } from '../stream-ends.ts'
-import { numbered, numberOf, silent, startBench, type TestBench } from '../test-bench.ts'
-import { DEFAULT_TOPOLOGY, topology } from '../topology.ts'
-import { findStored } from './stored.ts'
 import { die, open, range, segmentsUnder, temporaryRoot } from './test-spool.ts'
 
 async function stored(bench: TestBench): Promise<number[]> {

@@ -1,13 +1,13 @@
 import { parseSubject, STREAMS } from '@fluxgate/contracts'
-import { API_ERROR, isApiError } from '../api-error.ts'
-import type { StoredAt } from '../backlog.ts'
-import type { NatsLink } from '../link.ts'
-import { pause, readStored } from '../read.ts'
-import type { StreamEnds } from '../stream-ends.ts'
+import { API_ERROR, isApiError } from './api-error.ts'
+import type { StoredAt } from './backlog.ts'
+import type { NatsLink } from './link.ts'
+import { pause, readStored } from './read.ts'
+import type { StreamEnds } from './stream-ends.ts'
 
 const RETRY_MS = 500
 
-export interface Sought {
+export interface StoredQuery {
   readonly subject: string
   readonly id: string
 }
@@ -20,7 +20,7 @@ export interface Sought {
  */
 export async function findStored(
   link: NatsLink,
-  sought: Iterable<Sought>,
+  sought: Iterable<StoredQuery>,
   ends: StreamEnds | undefined,
   signal: AbortSignal = new AbortController().signal,
 ): Promise<Map<string, StoredAt>> {

@@ -1,6 +1,6 @@
 import { closeSync, openSync } from 'node:fs'
 import type { SpoolRecord } from './record.ts'
-import { isPublished, readRecords, type Segment } from './segment.ts'
+import { isPublished, readRecords, type Segment } from './segment.fs.ts'
 
 const READ_BYTES = 256 * 1024
 

@@ -1,13 +1,13 @@
 import { dirname } from 'node:path'
 import { setImmediate as turn } from 'node:timers/promises'
-import type { LinkLog } from '../link.ts'
-import { type Adopted, readAdopted } from './adopt.ts'
-import { Home } from './home.ts'
+import type { EncodedEvent, LinkLog } from '@fluxgate/nats'
+import { type Adopted, readAdopted } from './adopt.fs.ts'
+import { Home } from './home.fs.ts'
 import { DEFAULT_SPOOL_LIMITS, type SpoolLimits } from './limits.ts'
-import type { SpoolEvent, SpoolRecord } from './record.ts'
-import { Spool } from './spool.ts'
-import { makeDirectory, type OtherSpools, otherSpools, takeDead } from './take-dead.ts'
-import { syncDirectory } from './writer.ts'
+import type { SpoolRecord } from './record.ts'
+import { Spool } from './spool.fs.ts'
+import { makeDirectory, type OtherSpools, otherSpools, takeDead } from './take-dead.fs.ts'
+import { syncDirectory } from './writer.fs.ts'
 
 export interface SpoolSettings {
   /** Holds one directory for each process, and those of dead ones until their events are stored. */
@@ -18,7 +18,7 @@ export interface SpoolSettings {
   readonly fsync: 'off' | 'commit'
   readonly limits?: Partial<SpoolLimits>
   /** Earlier events that each new segment repeats at its head, so that older segments can go. */
-  readonly carry: () => Iterable<SpoolEvent>
+  readonly carry: () => Iterable<EncodedEvent>
   /** Gets every record that dead processes have left, in order. */
   readonly onRecord: (record: SpoolRecord) => void
   /**

@@ -1,19 +1,18 @@
-import type { Held } from './backlog.ts'
+import type { BacklogSegment, PendingEvent } from './backlog.ts'
 import { Fifo } from './fifo.ts'
 import { readFrames } from './frames.ts'
-import type { Segment } from './spool/segment.ts'
 import { Window } from './window.ts'
 
 /** Acknowledged events of one segment. */
 export interface Portion {
-  readonly segment: Segment
+  readonly segment: BacklogSegment
   /** Of the oldest of them. */
   position: number
   events: number
 }
 
 /** Events that left in one write. */
-export interface Shipment {
+export interface InFlightBatch {
   /** Under which it is kept while acknowledgements are to come. */
   number: number
   /** What was written. The events are kept in this form alone: as many objects they would be the heap's burden. */
@@ -22,8 +21,8 @@ export interface Shipment {
   /** Events whose acknowledgement is waited for. */
   left: number
   readonly portions: Portion[]
-  /** Ids of events that are not kept here: sent again in another shipment, or on no disk. */
-  elsewhere: Set<string> | undefined
+  /** Ids of events that are not kept here: sent again in another batch, or on no disk. */
+  resentIds: Set<string> | undefined
   ackedAtMs: number
 }
 
@@ -33,10 +32,10 @@ const UNWRITTEN = Buffer.alloc(0)
  * What streams have acknowledged and is kept for a while, because a server that dies may have lost it. All times are
  * monotonic milliseconds.
  */
-export class Shipments {
+export class InFlightBatches {
   /** With acknowledgements to come. */
-  readonly #open = new Window<Shipment>()
-  readonly #resting = new Fifo<Shipment>()
+  readonly #open = new Window<InFlightBatch>()
+  readonly #resting = new Fifo<InFlightBatch>()
 
   /** When the oldest that is kept was sent; undefined when nothing is. */
   get oldestMs(): number | undefined {
@@ -45,48 +44,48 @@ export class Shipments {
     return oldestMs
   }
 
-  begin(nowMs: number): Shipment {
-    const shipment: Shipment = {
+  begin(nowMs: number): InFlightBatch {
+    const batch: InFlightBatch = {
       number: 0,
       frames: UNWRITTEN,
       sentAtMs: nowMs,
       left: 0,
       portions: [],
-      elsewhere: undefined,
+      resentIds: undefined,
       ackedAtMs: 0,
     }
-    shipment.number = this.#open.push(shipment)
-    return shipment
+    batch.number = this.#open.push(batch)
+    return batch
   }
 
-  add(shipment: Shipment, held: Held): void {
-    this.leave(held)
-    held.shipment = shipment
-    shipment.left++
+  add(batch: InFlightBatch, pending: PendingEvent): void {
+    this.leave(pending)
+    pending.batch = batch
+    batch.left++
   }
 
   /** A stream has the event, and so has the disk. */
-  acknowledged(held: Held, shipment: Shipment, segment: Segment, nowMs: number): void {
-    const { portions } = shipment
+  acknowledged(pending: PendingEvent, batch: InFlightBatch, segment: BacklogSegment, nowMs: number): void {
+    const { portions } = batch
     const last = portions[portions.length - 1]
     if (last?.segment === segment) {
       last.events++
-      if (held.position < last.position) last.position = held.position
-    } else portions.push({ segment, position: held.position, events: 1 })
-    this.#arrived(held, shipment, nowMs)
+      if (pending.position < last.position) last.position = pending.position
+    } else portions.push({ segment, position: pending.position, events: 1 })
+    this.#arrived(pending, batch, nowMs)
   }
 
   /** The event is kept in another way from now on, or not at all. */
-  leave(held: Held): void {
-    const { shipment } = held
-    if (!shipment) return
-    shipment.elsewhere ??= new Set()
-    shipment.elsewhere.add(held.id)
-    this.#arrived(held, shipment, shipment.ackedAtMs)
+  leave(pending: PendingEvent): void {
+    const { batch } = pending
+    if (!batch) return
+    batch.resentIds ??= new Set()
+    batch.resentIds.add(pending.id)
+    this.#arrived(pending, batch, batch.ackedAtMs)
   }
 
   /** Lets go of what was acknowledged up to that time. */
-  *rested(untilMs: number): Generator<Portion> {
+  *takeExpired(untilMs: number): Generator<Portion> {
     for (let next = this.#resting.peek(); next && next.ackedAtMs <= untilMs; next = this.#resting.peek()) {
       this.#resting.shift()
       yield* next.portions
@@ -103,33 +102,33 @@ export class Shipments {
    * Gives back all that is kept, as events to be sent again, and keeps nothing any more.
    * @param outstanding the events whose acknowledgement is waited for
    */
-  takeAll(outstanding: Iterable<Held>): Held[] {
-    for (const held of outstanding) this.leave(held)
+  takeAll(outstanding: Iterable<PendingEvent>): PendingEvent[] {
+    for (const pending of outstanding) this.leave(pending)
     const events = [...this.#resting].flatMap(eventsOf)
     this.#resting.clear()
     return events
   }
 
-  #arrived(held: Held, shipment: Shipment, nowMs: number): void {
-    held.shipment = undefined
-    shipment.ackedAtMs = nowMs
-    if (--shipment.left > 0) return
-    this.#open.delete(shipment.number)
-    if (shipment.portions.length > 0) this.#resting.push(shipment)
+  #arrived(pending: PendingEvent, batch: InFlightBatch, nowMs: number): void {
+    pending.batch = undefined
+    batch.ackedAtMs = nowMs
+    if (--batch.left > 0) return
+    this.#open.delete(batch.number)
+    if (batch.portions.length > 0) this.#resting.push(batch)
   }
 }
 
 /** Which of its events is of which segment does not matter to anybody, only how many are. */
-function eventsOf({ frames, sentAtMs, portions, elsewhere }: Shipment): Held[] {
+function eventsOf({ frames, sentAtMs, portions, resentIds: elsewhere }: InFlightBatch): PendingEvent[] {
   const places = portions.flatMap(portion => Array<Portion>(portion.events).fill(portion))
-  const events: Held[] = []
+  const events: PendingEvent[] = []
   for (const event of readFrames(frames)) {
     if (elsewhere?.has(event.id)) continue
     const { segment, position } = places[events.length]!
     events.push({
       ...event,
       stored: undefined,
-      heldAtMs: 0,
+      writtenAtMs: 0,
       sentAtMs: 0,
       firstSentAtMs: sentAtMs,
       retryAtMs: 0,
@@ -137,7 +136,7 @@ function eventsOf({ frames, sentAtMs, portions, elsewhere }: Shipment): Held[] {
       segment,
       position,
       commit: undefined,
-      shipment: undefined,
+      batch: undefined,
     })
   }
   return events

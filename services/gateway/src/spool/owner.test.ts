@@ -13,9 +13,19 @@ import {
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { Worker } from 'node:worker_threads'
-import { claim, FOREIGN_OWNER_LIMIT_MS, giveUp, isOwned, keepClaim } from './owner.ts'
-import { takeDead } from './take-dead.ts'
-import { die, fill, held, numberOf, open, range, segmentsUnder, take, temporaryRoot } from './test-spool.ts'
+import { claim, FOREIGN_OWNER_LIMIT_MS, giveUp, isOwned, keepClaim } from './owner.fs.ts'
+import { takeDead } from './take-dead.fs.ts'
+import {
+  die,
+  fill,
+  numberOf,
+  open,
+  pending,
+  range,
+  segmentsUnder,
+  take,
+  temporaryRoot,
+} from './test-spool.ts'
 
 const THREADS = 3
 const DIRECTORIES = 12
@@ -180,7 +190,7 @@ describe('a process whose spool was taken while it was stopped', () => {
     const moved = join(place.root, 'elsewhere')
     renameSync(spool.path, moved)
     const before = segmentsUnder(moved).map(path => readFileSync(path).length)
-    spool.add([held(10)])
+    spool.add([pending(10)])
     assert.deepEqual(
       segmentsUnder(moved).map(path => readFileSync(path).length),
       before,

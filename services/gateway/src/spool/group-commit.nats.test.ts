@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { describe, it } from 'node:test'
+import { EventPublisher, replay } from '@fluxgate/nats'
+import { numbered, numberOf, startBench } from '@fluxgate/nats/testing'
 import { eventually } from '@fluxgate/testing'
-import { replay } from '../follow.ts'
-import { EventPublisher } from '../publisher.ts'
-import { numbered, numberOf, startBench } from '../test-bench.ts'
 import { open, range, segmentsUnder, temporaryRoot } from './test-spool.ts'
 
 describe('a commit', () => {

@@ -7,9 +7,9 @@ import { eventually } from '@fluxgate/testing'
 import {
   die,
   fill,
-  held,
   numberOf,
   open,
+  pending,
   range,
   segmentsUnder,
   spoolEvent,
@@ -76,7 +76,7 @@ describe('a sync that fails', () => {
     const safe: number[] = []
     // The second turn is written while the first is being synced.
     for (const number of [0, 1]) {
-      spool.add([held(number)])
+      spool.add([pending(number)])
       spool.commit([() => safe.push(number)])
     }
     await eventually(() => assert.match(spool.fault ?? '', /EIO/))
@@ -101,7 +101,7 @@ describe('a sync that fails', () => {
     const sync = failNextSync(t)
     const source = join(place.root, 'source')
     const { spool } = open(source, { fsync: 'commit' })
-    for (const number of range(0, 4)) spool.add([held(number)])
+    for (const number of range(0, 4)) spool.add([pending(number)])
     await eventually(() => {
       spool.tick([])
       assert.equal(segmentsUnder(source).length, 2)

@@ -3,7 +3,17 @@ import { rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { it } from 'node:test'
 import { eventually, makeReadOnly, mountSmallDisk } from '@fluxgate/testing'
-import { die, fill, held, numberOf, open, range, segmentsUnder, take, temporaryRoot } from './test-spool.ts'
+import {
+  die,
+  fill,
+  numberOf,
+  open,
+  pending,
+  range,
+  segmentsUnder,
+  take,
+  temporaryRoot,
+} from './test-spool.ts'
 
 const DISK_BYTES = 2 * 1024 ** 2
 
@@ -19,7 +29,7 @@ it('a full disk: new work is refused, work in flight is kept, and all is well wh
   }, /ENOSPC/)
   let answered = 0
   for (const number of [100, 101]) {
-    spool.add([held(number, 8_000)])
+    spool.add([pending(number, 8_000)])
     spool.commit([() => answered++])
   }
   assert.match(spool.fault ?? '', /ENOSPC/)
