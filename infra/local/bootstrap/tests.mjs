@@ -27,7 +27,7 @@ const SLOW_UNITS = [
   'services/gateway/src/out/',
   'services/gateway/src/recorded/',
   'services/mcp/src/in/',
-  'services/dashboard/src/in/',
+  'services/dashboard/src/live/live.test.ts',
   'services/gateway/src/spool/',
   'shared/runtime/src/run.test.ts',
   'shared/runtime/src/startup-garbage.test.ts',
