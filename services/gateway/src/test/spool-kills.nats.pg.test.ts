@@ -7,14 +7,7 @@ import { join } from 'node:path'
 import { it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { migrateToLatest, openDatabase } from '@fluxgate/read-model'
-import {
-  createDatabase,
-  eventually,
-  freePort,
-  SESSION_KEYS,
-  startNatsServer,
-  startPostgres,
-} from '@fluxgate/testing'
+import { createDatabase, eventually, freePort, SESSION_KEYS, testNats, testPostgres } from '@fluxgate/testing'
 import { assertConserved, assertTold, readLedger } from './conservation.ts'
 import { startModelServer } from './model-server.ts'
 
@@ -27,7 +20,7 @@ const RESTART = { timeoutMs: 90_000 }
 /** Stops until the spool is empty: what the log acknowledges too late for one stays for the next. */
 const MAX_STOPS = 5
 const ADMIN_TOKEN = 'admin-token-for-tests'
-const MAIN = join(import.meta.dirname, 'main.ts')
+const MAIN = join(import.meta.dirname, '../main.ts')
 
 interface Node {
   readonly process: ChildProcess
@@ -106,8 +99,8 @@ it(`a gateway that is killed ${KILLS} times under load: what clients saw answere
   await using stack = new AsyncDisposableStack()
   const dataDir = mkdtempSync(join(tmpdir(), 'fluxgate-killed-'))
   stack.defer(() => rmSync(dataDir, { recursive: true, force: true }))
-  const nats = stack.use(await startNatsServer())
-  const postgres = stack.use(await startPostgres())
+  const nats = stack.use(await testNats())
+  const postgres = stack.use(await testPostgres())
   const models = stack.use(await startModelServer(PIECE_MS))
   const databaseUrl = await createDatabase(postgres)
   const db = openDatabase(databaseUrl)
