@@ -46,21 +46,22 @@ async function chaos(args) {
   return foreground(await pinnedNode(), [...NODE_FLAGS, join(ROOT, 'infra', 'chaos', 'main.ts'), ...args])
 }
 
-/** With file patterns only their tests run; the whole run checks types, style and architecture first. */
+/** With file patterns only their tests run, with what they need; the whole run checks types, style and architecture first. */
 async function test(args) {
   const request = testRequest(args)
+  const { needs } = request
   await install()
-  await useNatsServer(request.nats === undefined ? {} : { wanted: request.nats })
+  if (needs.natsServer) await useNatsServer(request.nats === undefined ? {} : { wanted: request.nats })
   const servers = request.needsOlderServers ? await olderServers() : {}
-  await wantChromium()
-  await wantBaselines()
+  if (needs.chromium) await wantChromium()
+  if (needs.baselines) await wantBaselines()
   const node = await pinnedNode()
   if (request.isWhole) {
     console.log('Checking types, style and architecture.')
     const { code, output } = await npm(['run', '--silent', 'check'], withNode(node))
     if (code !== 0) throw new Trouble(`${output.trim()}\n\nThe check failed; no test was run.`)
   }
-  await buildPage()
+  if (needs.page) await buildPage()
   return foreground(node, [...NODE_FLAGS, ...request.args], {
     env: {
       ...process.env,
