@@ -50,9 +50,14 @@ function noted(): Plugin {
   }
 }
 
+/** Of `npm run dev`: the dashboard that the page's calls go to takes them from a page of its own only. */
+const DASHBOARD_URL = 'http://127.0.0.1:3000'
+const proxied = { target: DASHBOARD_URL, changeOrigin: true, headers: { origin: DASHBOARD_URL } }
+
 export default defineConfig({
   root: join(HERE, 'web'),
   plugins: [preact({ devToolsEnabled: false }), compressed(), noted()],
+  server: { port: 5173, strictPort: true, proxy: { '/api': proxied, '/portal': proxied, '/play': proxied } },
   build: {
     outDir: '../dist',
     emptyOutDir: true,

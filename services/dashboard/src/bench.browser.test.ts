@@ -5,7 +5,7 @@ import { buildPage, launchBrowser, logInOn, openTab } from './test/browser.ts'
 import { fanOut, keepBusy, startAlone, watchPage } from './test/load.ts'
 import { logIn, OPERATOR, type Stand, startStand } from './test/stand.ts'
 
-/** The short form of `npm run bench:dashboard`: that it holds at all; how well is measured there. */
+/** The short form of `npm run fluxgate -- bench:dashboard`: that it holds at all; how well is measured there. */
 const MB = 1_000_000
 const stack = new AsyncDisposableStack()
 let stand: Stand
