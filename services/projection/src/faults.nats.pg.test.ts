@@ -12,8 +12,8 @@ import { createDatabase, eventually, startPostgres, testNats, testPostgres } fro
 import { naiveFold, readTables } from '../test/naive.ts'
 import { workload } from '../test/workload.ts'
 import { readProjectionConfig } from './config.ts'
-import { acceptStreams } from './out/accept-streams.ts'
 import { OWNER, startProjection } from './service.ts'
+import { acceptStreams } from './tables/accept-streams.pg.ts'
 
 const log = createLog('projection', 'silent')
 const SMALL = {

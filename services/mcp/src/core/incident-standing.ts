@@ -1,5 +1,4 @@
-import { type FluxgateEvent, identityText } from '@fluxgate/contracts'
-import type { StoredFact } from '@fluxgate/forensics'
+import { type FluxgateEvent, identityText, type StoredEvent } from '@fluxgate/contracts'
 
 /** How an incident stands by its own facts: what it takes to order something about it. */
 export type IncidentStanding =
@@ -9,7 +8,7 @@ export type IncidentStanding =
   | { readonly state: 'closed'; readonly by: string; readonly at: string }
 
 /** @param facts all facts about one incident, in their order */
-export function standingOf(facts: readonly StoredFact[]): IncidentStanding {
+export function standingOf(facts: readonly StoredEvent[]): IncidentStanding {
   let standing: IncidentStanding = { state: 'unknown' }
   for (const { event } of facts) {
     if (standing.state === 'closed') break

@@ -1,5 +1,4 @@
-import type { FluxgateEvent } from '@fluxgate/contracts'
-import type { StoredFact } from '@fluxgate/forensics'
+import type { FluxgateEvent, StoredEvent } from '@fluxgate/contracts'
 import { z } from 'zod'
 import { isoTime, quoted } from '../core/words.ts'
 import { timeField } from './fields.ts'
@@ -16,7 +15,7 @@ export const factFields = {
   data: z.record(z.string(), z.unknown()).describe("The event's data; texts in it come from outside."),
 }
 
-export function factOf({ event, stream, sequence, storedAtMs }: StoredFact) {
+export function factOf({ event, stream, sequence, storedAtMs }: StoredEvent) {
   return {
     fact: nameOf(event),
     stream,
@@ -36,7 +35,7 @@ export function tellable(data: Readonly<Record<string, unknown>>): Record<string
 }
 
 /** `<what> [<place>] name=value …` */
-export function factText({ event, stream, sequence }: StoredFact, hidden: readonly string[]): string {
+export function factText({ event, stream, sequence }: StoredEvent, hidden: readonly string[]): string {
   const data = Object.entries(tellable({ ...event.data }))
     .filter(([name]) => !hidden.includes(name))
     .map(([name, value]) => `${name}=${valueText(value)}`)
