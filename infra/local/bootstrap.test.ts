@@ -164,7 +164,7 @@ test('--nats chooses one server for the run, and all adds every older one', () =
 
 test('unit takes the tests that need no server, and fails when none is chosen', () => {
   const { files } = unitRequest([])
-  assert.ok(files.includes('shared/guard-core/src/rules.test.ts') && files.length > 50)
+  assert.ok(files.some(file => file.startsWith('shared/guard-core/')) && files.length > 50)
   assert.ok(!files.includes('infra/local/bootstrap.test.ts'), 'starts processes')
   assert.deepEqual(unitRequest(['infra/local/bootstrap.test']).files, ['infra/local/bootstrap.test.ts'])
   assert.deepEqual(
