@@ -25,7 +25,7 @@ const SLOW_UNITS = [
   'services/gateway/src/in/',
   'services/gateway/src/out/',
   'services/gateway/src/recorded/',
-  'services/mcp/src/in/',
+  'services/mcp/src/transport/',
   'services/dashboard/src/in/',
   'shared/nats/src/spool/',
   'shared/runtime/src/run.test.ts',
