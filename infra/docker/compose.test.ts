@@ -58,8 +58,6 @@ function blocks(): Block[] {
 test('every service of the tree is in the compose file', () => {
   const entries = blocks().map(block => block.entry)
   for (const main of globSync('services/*/src/main.ts', { cwd: ROOT })) {
-    // A command line, not a server.
-    if (main.startsWith('services/forensics/')) continue
     assert.ok(entries.includes(main), `${main} is missing`)
   }
 })

@@ -28,7 +28,7 @@ async function gateway() {
 
 async function forensics(args) {
   await install()
-  const main = join(ROOT, 'services', 'forensics', 'src', 'main.ts')
+  const main = join(ROOT, 'cli', 'src', 'main.ts')
   const cwd = process.env.INIT_CWD ?? process.cwd()
   return foreground(await pinnedNode(), [...NODE_FLAGS, main, ...args], { cwd, env: runningSystem() })
 }

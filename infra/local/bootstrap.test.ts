@@ -151,9 +151,11 @@ test('--nats chooses one server for the run, and all adds every older one', () =
   const one = testRequest(['--nats', '2.10', 'shared/nats'])
   assert.deepEqual([one.nats, one.needsOlderServers, one.env], ['2.10', false, {}])
   assert.ok(one.files.every(file => file.startsWith('shared/nats')))
-  const all = testRequest(['shared/nats/src/spool', '--nats=all'])
+  const all = testRequest(['services/gateway/src/spool', '--nats=all'])
   assert.deepEqual([all.nats, all.needsOlderServers], [undefined, true])
-  assert.ok(all.env.FLUXGATE_TEST_MATRIX?.split(':').includes('shared/nats/src/spool/spool.nats.test.ts'))
+  assert.ok(
+    all.env.FLUXGATE_TEST_MATRIX?.split(':').includes('services/gateway/src/spool/spool.nats.test.ts'),
+  )
   assert.equal(all.files.filter(file => file.startsWith('infra/nats/src/versions/')).length, 2)
   assert.equal(testRequest([]).needsOlderServers, true)
   assert.throws(() => testRequest(['--nats']), /--nats asks for all, newest/)

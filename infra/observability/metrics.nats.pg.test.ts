@@ -158,7 +158,7 @@ async function scrapeAll(): Promise<Scraped> {
   }
 }
 
-const code = globSync('services/*/src/{in,out,core}/**/*.ts', { cwd: ROOT })
+const code = globSync('services/*/src/**/*.ts', { cwd: ROOT })
   .filter(file => !file.includes('test'))
   .map(file => readFileSync(join(ROOT, file), 'utf8'))
   .join('\n')

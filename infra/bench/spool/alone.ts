@@ -1,6 +1,6 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { openSpool } from '@fluxgate/nats'
+import { openSpool } from '@fluxgate/gateway/spool'
 import { createIds } from '@fluxgate/runtime'
 
 const PER_TURN = 50
@@ -28,17 +28,17 @@ export async function measureAlone(directory: string, fsync: 'off' | 'commit') {
           stored: undefined,
           segment: undefined,
           commit: undefined,
-          heldAtMs: 0,
+          writtenAtMs: 0,
           sentAtMs: 0,
           firstSentAtMs: 0,
           retryAtMs: 0,
           position: 0,
           wasStored: false,
-          shipment: undefined,
+          batch: undefined,
         })),
       )
       await new Promise<void>(resolve => spool.commit([resolve]))
-      for (let held = spool.next(); held; held = spool.next()) spool.acknowledged(held)
+      for (let event = spool.next(); event; event = spool.next()) spool.acknowledged(event)
       spool.tick([])
       events += PER_TURN
       await new Promise(setImmediate)

@@ -1,5 +1,5 @@
-import type { SpoolFigures } from '@fluxgate/nats'
-import { MemoryBacklog } from '../../../shared/nats/src/backlog.ts'
+import type { SpoolFigures } from '@fluxgate/gateway/spool'
+import { MemoryBacklog } from '@fluxgate/nats'
 
 const NOTHING: SpoolFigures = {
   bytes: 0,

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 
-const MAIN = fileURLToPath(new URL('../../../services/forensics/src/main.ts', import.meta.url))
+const MAIN = fileURLToPath(new URL('../../../cli/src/main.ts', import.meta.url))
 const LIMIT_MS = 60_000
 const MAX_OUTPUT_BYTES = 64 * 1024 ** 2
 

@@ -115,7 +115,7 @@ function substituted(code: string): string {
  * take longer than the command; a test of its own takes it with npm.
  */
 async function runShell(block: Block): Promise<void> {
-  const forensics = `${process.execPath} --disable-warning=ExperimentalWarning ${ROOT}/services/forensics/src/main.ts`
+  const forensics = `${process.execPath} --disable-warning=ExperimentalWarning ${ROOT}/cli/src/main.ts`
   const prelude = `set -eu
 npm() {
   shift; if [ "$1" = -s ]; then shift; fi

@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { ROOT, Trouble } from './processes.mjs'
 
-const PLACES = ['shared', 'services', 'infra']
+const FOLDERS = ['shared', 'services', 'cli', 'infra']
 const LEFT_OUT = new Set(['node_modules', 'dist'])
 const FILE_LIMIT = new URL('./file-limit.mjs', import.meta.url).href
 const TEST_LIMIT_MS = 240_000
@@ -27,7 +27,7 @@ const SLOW_UNITS = [
   'services/gateway/src/recorded/',
   'services/mcp/src/transport/',
   'services/dashboard/src/in/',
-  'shared/nats/src/spool/',
+  'services/gateway/src/spool/',
   'shared/runtime/src/run.test.ts',
   'shared/runtime/src/startup-garbage.test.ts',
 ]
@@ -101,7 +101,7 @@ function runnerArguments(chosen, flags, limitMs) {
 }
 
 function chooseFiles(parts) {
-  const all = PLACES.flatMap(place => testFiles(place))
+  const all = FOLDERS.flatMap(folder => testFiles(folder))
   const files = parts.length === 0 ? all : all.filter(file => parts.some(part => file.includes(part)))
   if (files.length === 0) throw new Trouble(`no test file matches ${parts.join(', ')}`)
   return files

@@ -1,4 +1,4 @@
-import { payloadBytes, type SpoolEvent, type SpoolRecord, writePayload } from './spool/record.ts'
+import { type EncodedEvent, payloadBytes, writePayload } from './backlog.ts'
 
 const CR = 13
 const LF = 10
@@ -11,7 +11,7 @@ const LF = 10
 export class Frames {
   readonly #inbox: string
   #heads: string[] = []
-  #events: SpoolEvent[] = []
+  #events: EncodedEvent[] = []
   #bytes = 0
 
   /** @param inbox  acknowledgements go to `<inbox>.<token>` */
@@ -24,7 +24,7 @@ export class Frames {
   }
 
   /** A publish with `Nats-Msg-Id`. Subject and id are ASCII. */
-  add(event: SpoolEvent, token: number): void {
+  add(event: EncodedEvent, token: number): void {
     const headers = `NATS/1.0\r\nNats-Msg-Id: ${event.id}\r\n\r\n`
     const bytes = payloadBytes(event)
     const total = headers.length + bytes
@@ -55,7 +55,7 @@ const HEAD = /^HPUB (\S+) \S+ (\d+) (\d+)$/
 const ID = /Nats-Msg-Id: (\S+)/
 
 /** Reads back what {@link Frames.take} has made. */
-export function* readFrames(frames: Buffer): Generator<Pick<SpoolRecord, keyof SpoolEvent>> {
+export function* readFrames(frames: Buffer): Generator<EncodedEvent & { readonly payload: Uint8Array }> {
   for (let at = 0; at < frames.length; ) {
     const lineEnd = frames.indexOf('\r\n', at)
     const [, subject, headerBytes, totalBytes] = HEAD.exec(frames.toString('latin1', at, lineEnd))!

@@ -1,10 +1,21 @@
 export type { StreamConfig } from 'nats'
 export { API_ERROR, isApiError } from './api-error.ts'
 export { type AppendOptions, appendEvent } from './append.ts'
-export type { StoredAt } from './backlog.ts'
+export {
+  type Backlog,
+  type BacklogPosition,
+  type EncodedEvent,
+  MemoryBacklog,
+  type PendingEvent,
+  payloadBytes,
+  type StoredAt,
+  writePayload,
+} from './backlog.ts'
 export { Bucket, BucketFull, type Change, type Entry, RevisionConflict } from './bucket.ts'
 export { type ConsumeOptions, type Consuming, consume, done, later, type Outcome, poison } from './consume.ts'
 export { buryEvent, DEAD_LETTER_HEADERS } from './dead-letter.ts'
+export { Fifo } from './fifo.ts'
+export { findStored } from './find-stored.ts'
 export {
   type EventBatch,
   type Following,
@@ -30,15 +41,8 @@ export { EventPublisher, type PublisherLimits } from './publisher.ts'
 export type { StoredMessage } from './pull.ts'
 export type { Position, ReadOptions } from './read.ts'
 export { isServerAtLeast, LEAST_SUPPORTED_SERVER } from './server-version.ts'
-export type { Adopted } from './spool/adopt.ts'
-export { DEFAULT_SPOOL_LIMITS, type SpoolLimits } from './spool/limits.ts'
-export { type OpenedSpool, openSpool, type SpoolSettings } from './spool/open.ts'
-export type { SpoolEvent, SpoolRecord } from './spool/record.ts'
-export type { Spool, SpoolFigures } from './spool/spool.ts'
-export { findStored } from './spool/stored.ts'
-export type { OtherSpools } from './spool/take-dead.ts'
 export { lastMessage, messageAt } from './stored-message.ts'
-export { readStreamEnds, type StreamEnds } from './stream-ends.ts'
+export { EndsHistory, parseEndsHistory, readStreamEnds, type StreamEnds } from './stream-ends.ts'
 export {
   DEFAULT_TOPOLOGY,
   ensureTopology,

@@ -1,11 +1,17 @@
 import { encodeEvent, type OutgoingEvent } from '@fluxgate/contracts'
 import type { Subscription } from 'nats'
 import { AckReader, type OnAck } from './ack-reader.ts'
-import { type Backlog, type Held, MemoryBacklog, type Place, type StoredAt } from './backlog.ts'
+import {
+  type Backlog,
+  type BacklogPosition,
+  MemoryBacklog,
+  type PendingEvent,
+  type StoredAt,
+} from './backlog.ts'
+import { findStored } from './find-stored.ts'
 import { Frames } from './frames.ts'
+import { type InFlightBatch, InFlightBatches } from './in-flight-batches.ts'
 import type { NatsLink } from './link.ts'
-import { type Shipment, Shipments } from './shipments.ts'
-import { findStored } from './spool/stored.ts'
 import { EndsWatch, type StreamEnds } from './stream-ends.ts'
 import { DEDUPE_WINDOW_MS } from './topology.ts'
 import { Window } from './window.ts'
@@ -67,14 +73,14 @@ export class EventPublisher implements AsyncDisposable {
   readonly #inbox: string
   readonly #subscription: Subscription
   /** By the token that is the end of their acknowledgement's subject. */
-  readonly #outstanding = new Window<Held>()
+  readonly #outstanding = new Window<PendingEvent>()
   /** What is sent by one write, and what was. An event in memory alone is not kept once it is acknowledged. */
-  #shipment: Shipment | undefined
-  readonly #shipments = new Shipments()
+  #currentBatch: InFlightBatch | undefined
+  readonly #inFlight = new InFlightBatches()
   readonly #backlog: Backlog
   readonly #inMemory: boolean
   /** What this turn of the event loop has brought. */
-  #batch: Held[] = []
+  #turnEvents: PendingEvent[] = []
   #callbacks: Array<() => void> = []
   #refusedUntilMs = 0
   #idle: Array<() => void> = []
@@ -129,7 +135,7 @@ export class EventPublisher implements AsyncDisposable {
 
   /** Events held: waiting or sent and not acknowledged. */
   get buffered(): number {
-    return this.#outstanding.size + this.#backlog.waiting + this.#batch.length
+    return this.#outstanding.size + this.#backlog.waiting + this.#turnEvents.length
   }
 
   /** True when callers should refuse new work; what is in flight may still append. */
@@ -145,12 +151,12 @@ export class EventPublisher implements AsyncDisposable {
 
   /** Hot path: takes responsibility for the event and returns at once. */
   append(outgoing: OutgoingEvent, stored?: (at: StoredAt) => void): void {
-    this.#batch.push({
+    this.#turnEvents.push({
       subject: outgoing.subject,
       id: outgoing.event.id,
       payload: encodeEvent(outgoing.event),
       stored,
-      heldAtMs: 0,
+      writtenAtMs: 0,
       wasStored: false,
       sentAtMs: 0,
       firstSentAtMs: 0,
@@ -158,7 +164,7 @@ export class EventPublisher implements AsyncDisposable {
       segment: undefined,
       position: 0,
       commit: undefined,
-      shipment: undefined,
+      batch: undefined,
     })
     this.#turn ??= setImmediate(this.#endTurn)
   }
@@ -199,7 +205,7 @@ export class EventPublisher implements AsyncDisposable {
     if (left > 0 && this.#inMemory)
       log.error({ events: left, fault: this.fault }, 'publisher closed with events not stored')
     else if (left > 0) log.warn({ events: left, fault: this.fault }, 'events stay in the spool')
-    for (const { segment, events } of this.#shipments.portions()) this.#backlog.release(segment, events)
+    for (const { segment, events } of this.#inFlight.portions()) this.#backlog.release(segment, events)
     this.#backlog.close(this.#outstanding)
     return left
   }
@@ -210,9 +216,9 @@ export class EventPublisher implements AsyncDisposable {
 
   readonly #endTurn = (): void => {
     this.#turn = undefined
-    const batch = this.#batch
+    const batch = this.#turnEvents
     const callbacks = this.#callbacks
-    this.#batch = []
+    this.#turnEvents = []
     this.#callbacks = []
     this.#backlog.add(batch)
     // First what somebody waits for.
@@ -235,33 +241,33 @@ export class EventPublisher implements AsyncDisposable {
     )
   }
 
-  #send(held: Held): void {
+  #send(pending: PendingEvent): void {
     const nowMs = performance.now()
     const { ackTimeoutMs, maxRetryMs } = this.#limits
-    held.sentAtMs = nowMs
+    pending.sentAtMs = nowMs
     this.#ends.isSentSince = true
-    if (held.firstSentAtMs === 0) held.firstSentAtMs = nowMs
-    held.retryAtMs = nowMs + Math.min(maxRetryMs, Math.max(ackTimeoutMs, nowMs - held.firstSentAtMs))
-    this.#frames.add(held, this.#outstanding.push(held))
+    if (pending.firstSentAtMs === 0) pending.firstSentAtMs = nowMs
+    pending.retryAtMs = nowMs + Math.min(maxRetryMs, Math.max(ackTimeoutMs, nowMs - pending.firstSentAtMs))
+    this.#frames.add(pending, this.#outstanding.push(pending))
     if (this.#inMemory) return
-    this.#shipment ??= this.#shipments.begin(held.sentAtMs)
-    this.#shipments.add(this.#shipment, held)
+    this.#currentBatch ??= this.#inFlight.begin(pending.sentAtMs)
+    this.#inFlight.add(this.#currentBatch, pending)
   }
 
   /** One write for all that was to be sent. */
   #flushFrames(): void {
     if (this.#frames.isEmpty) return
     const frames = this.#frames.take()
-    if (this.#shipment) this.#shipment.frames = frames
-    this.#shipment = undefined
+    if (this.#currentBatch) this.#currentBatch.frames = frames
+    this.#currentBatch = undefined
     this.#link.write(frames)
   }
 
   #sendWaiting(): void {
     while (this.#maySend()) {
-      const held = this.#backlog.next()
-      if (!held) break
-      this.#send(held)
+      const pending = this.#backlog.next()
+      if (!pending) break
+      this.#send(pending)
     }
     this.#isHeldBack = this.#backlog.waiting > 0
     this.#flushFrames()
@@ -270,57 +276,58 @@ export class EventPublisher implements AsyncDisposable {
 
   /** The acknowledgement stands in the bytes `from` … `to`. */
   #onAck(token: number, bytes: Uint8Array, from: number, to: number): void {
-    const held = this.#outstanding.get(token)
-    if (!held) return // the acknowledgement of a copy that was sent again
+    const pending = this.#outstanding.get(token)
+    if (!pending) return // the acknowledgement of a copy that was sent again
     const ack =
-      held.stored === undefined && isPlain(bytes, from, to) ? PLAIN : readAck(bytes.subarray(from, to))
+      pending.stored === undefined && isPlain(bytes, from, to) ? PLAIN : readAck(bytes.subarray(from, to))
     if ('fault' in ack) {
-      this.#onRefused(token, held, ack.fault)
+      this.#onRefused(token, pending, ack.fault)
       return
     }
     this.#outstanding.delete(token)
-    if (token % TIMED_EVERY === 0) this.onAckDelay?.(performance.now() - held.sentAtMs)
+    if (token % TIMED_EVERY === 0) this.onAckDelay?.(performance.now() - pending.sentAtMs)
     if (ack.duplicate) this.duplicates++
     this.#fault = undefined
     this.#refusedUntilMs = 0
-    this.#onStored(held, ack)
+    this.#onStored(pending, ack)
   }
 
   #onAcksRead(): void {
     if (this.#isHeldBack || this.#idle.length > 0) this.#sendWaiting()
   }
 
-  #onStored(held: Held, at: StoredAt): void {
-    const { segment, shipment } = held
-    const isKept = segment !== undefined && shipment !== undefined
-    if (isKept) this.#shipments.acknowledged(held, shipment, segment, performance.now())
-    else this.#shipments.leave(held)
-    this.#backlog.acknowledged(held, isKept)
-    if (held.wasStored) return
+  #onStored(pending: PendingEvent, at: StoredAt): void {
+    const { segment, batch } = pending
+    const isKept = segment !== undefined && batch !== undefined
+    if (isKept) this.#inFlight.acknowledged(pending, batch, segment, performance.now())
+    else this.#inFlight.leave(pending)
+    this.#backlog.acknowledged(pending, isKept)
+    if (pending.wasStored) return
     this.acknowledged++
-    held.stored?.(at)
+    pending.stored?.(at)
   }
 
   #forgetRested(): void {
     const restedMs = performance.now() - this.#limits.keptAfterAckMs
-    for (const { segment, events } of this.#shipments.rested(restedMs)) this.#backlog.release(segment, events)
+    for (const { segment, events } of this.#inFlight.takeExpired(restedMs))
+      this.#backlog.release(segment, events)
   }
 
-  *#kept(): Generator<Place> {
-    yield* this.#shipments.portions()
+  *#kept(): Generator<BacklogPosition> {
+    yield* this.#inFlight.portions()
     yield* this.#outstanding
   }
 
   /** A stream said no (full, no leader) or none listens: keep the event, tell, and try again a little later. */
-  #onRefused(token: number, held: Held, fault: string): void {
+  #onRefused(token: number, pending: PendingEvent, fault: string): void {
     if (this.#fault !== fault)
-      this.#link.log.error({ fault, subject: held.subject }, 'JetStream refused an event')
+      this.#link.log.error({ fault, subject: pending.subject }, 'JetStream refused an event')
     this.refused++
     this.#fault = fault
     this.#refusedUntilMs = performance.now() + REFUSED_BACKOFF_MS
     this.#outstanding.delete(token)
-    this.#outstanding.push(held)
-    held.retryAtMs = this.#refusedUntilMs
+    this.#outstanding.push(pending)
+    pending.retryAtMs = this.#refusedUntilMs
   }
 
   #tick(): void {
@@ -332,34 +339,35 @@ export class EventPublisher implements AsyncDisposable {
 
   /** Of all that may have to be looked up; now, when there is nothing. */
   #firstSentAtMs(): number {
-    let firstMs = this.#shipments.oldestMs ?? performance.now()
-    for (const held of this.#outstanding) if (held.firstSentAtMs < firstMs) firstMs = held.firstSentAtMs
+    let firstMs = this.#inFlight.oldestMs ?? performance.now()
+    for (const pending of this.#outstanding)
+      if (pending.firstSentAtMs < firstMs) firstMs = pending.firstSentAtMs
     return firstMs
   }
 
   #resendOverdue(): void {
     if (!this.#link.isConnected() || this.#lookingUp) return
     const nowMs = performance.now()
-    for (const [token, held] of this.#outstanding.entries()) {
-      if (held.retryAtMs > nowMs) continue
+    for (const [token, pending] of this.#outstanding.entries()) {
+      if (pending.retryAtMs > nowMs) continue
       this.#outstanding.delete(token)
       this.resent++
-      this.#send(held)
+      this.#send(pending)
     }
     this.#sendWaiting()
   }
 
   /** What was acknowledged just before the server went comes first, as it did. */
   #resendAll(): void {
-    const all = [...this.#shipments.takeAll(this.#outstanding), ...this.#outstanding]
+    const all = [...this.#inFlight.takeAll(this.#outstanding), ...this.#outstanding]
     this.#outstanding.clear()
-    for (const held of all) this.#outstanding.push(held)
-    const oldestMs = Math.min(...Array.from(this.#outstanding, held => held.firstSentAtMs))
+    for (const pending of all) this.#outstanding.push(pending)
+    const oldestMs = Math.min(...Array.from(this.#outstanding, pending => pending.firstSentAtMs))
     if (performance.now() - oldestMs > this.#limits.lookUpAfterMs) {
       this.#lookUp(oldestMs)
       return
     }
-    for (const held of this.#outstanding) held.retryAtMs = 0
+    for (const pending of this.#outstanding) pending.retryAtMs = 0
     this.#resendOverdue()
   }
 
@@ -371,12 +379,12 @@ export class EventPublisher implements AsyncDisposable {
     findStored(this.#link, this.#outstanding, this.#ends.before(oldestMs), mine.signal).then(
       found => {
         this.#lookingUp = undefined
-        for (const [token, held] of this.#outstanding.entries()) {
-          held.retryAtMs = 0
-          const at = found.get(held.id)
+        for (const [token, pending] of this.#outstanding.entries()) {
+          pending.retryAtMs = 0
+          const at = found.get(pending.id)
           if (!at) continue
           this.#outstanding.delete(token)
-          this.#onStored(held, at)
+          this.#onStored(pending, at)
         }
         this.#resendOverdue()
       },

@@ -14,7 +14,7 @@ const CORE_FILES = [
   'shared/nats/src/follow.nats.test.ts',
   'shared/nats/src/bucket.nats.test.ts',
   'shared/nats/src/topology.nats.test.ts',
-  'shared/nats/src/spool/spool.nats.test.ts',
+  'services/gateway/src/spool/spool.nats.test.ts',
 ]
 
 /**

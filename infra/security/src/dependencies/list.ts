@@ -46,7 +46,7 @@ function licenceOf(place: string): string {
 export function directDependencies(): Dependency[] {
   const manifests = [
     'package.json',
-    ...globSync('{shared,services,infra}/*/package.json', { cwd: ROOT }).toSorted(),
+    ...globSync('{cli,{shared,services,infra}/*}/package.json', { cwd: ROOT }).toSorted(),
   ].map(path => read<Manifest>(path))
   const asked = manifests.flatMap(({ name: by, dependencies, devDependencies, optionalDependencies }) => [
     ...Object.entries({ ...dependencies, ...optionalDependencies }).map(each => [by, true, ...each] as const),

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { OtherSpools } from '@fluxgate/nats'
 import type { Log } from '@fluxgate/runtime'
 import type { OpenRequests } from '../core/recovery/open-requests.ts'
+import type { OtherSpools } from '../spool/index.ts'
 import type { NodeSpool } from './spool.ts'
 
 export interface AdoptionDeps {

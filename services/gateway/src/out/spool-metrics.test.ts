@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
-import type { SpoolFigures } from '@fluxgate/nats'
 import { createMetrics } from '@fluxgate/runtime'
+import type { SpoolFigures } from '../spool/index.ts'
 import { spoolMetrics } from './spool-metrics.ts'
 
 const FIGURES: SpoolFigures = {

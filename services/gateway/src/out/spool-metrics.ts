@@ -1,5 +1,5 @@
-import type { OtherSpools, SpoolFigures } from '@fluxgate/nats'
 import { expose, type Registry } from '@fluxgate/runtime'
+import type { OtherSpools, SpoolFigures } from '../spool/index.ts'
 
 /** What is read of a spool at each scrape. */
 export interface SpoolReading {

@@ -6,19 +6,11 @@ import {
   parseEvent,
   type TierName,
 } from '@fluxgate/contracts'
-import {
-  type Adopted,
-  findStored,
-  type NatsLink,
-  type OtherSpools,
-  openSpool,
-  readStreamEnds,
-  type Spool,
-  type SpoolRecord,
-} from '@fluxgate/nats'
+import { findStored, type NatsLink, readStreamEnds } from '@fluxgate/nats'
 import type { Log } from '@fluxgate/runtime'
 import { isFolded, OpenRequests } from '../core/recovery/open-requests.ts'
 import { settleOpen } from '../core/recovery/settle-open.ts'
+import { type Adopted, type OtherSpools, openSpool, type Spool, type SpoolRecord } from '../spool/index.ts'
 import { findTold } from './spool-told.ts'
 
 export interface SpoolConfig {

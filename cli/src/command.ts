@@ -1,0 +1,85 @@
+import { type ParseArgsOptionsConfig, parseArgs } from 'node:util'
+import type { ProjectedView, Reading } from '@fluxgate/forensics'
+import type { NatsLink } from '@fluxgate/nats'
+import { EXIT, type ExitCode, Trouble } from './fault.ts'
+import type { Files } from './files.ts'
+import type { LiveLog } from './live-log.ts'
+import type { Paint } from './paint.ts'
+import type { Progress } from './progress.ts'
+import type { Rebuild } from './rebuild.ts'
+import type { Screen } from './screen.ts'
+import type { TailLimits } from './tail.ts'
+
+/** What every command works with. */
+export interface Desk {
+  readonly screen: Screen
+  readonly paint: Paint
+  readonly files: Files
+  /** Ends the work: Ctrl-C, or nobody reads the output any more. */
+  readonly signal: AbortSignal
+  progress(label: string): Progress
+}
+
+/** What a command over the log works with. */
+export interface Workbench extends Desk {
+  readonly link: NatsLink
+  /** Host and port of the server. */
+  readonly server: string
+  readonly live: LiveLog
+  readonly limits: TailLimits
+  /** The tables, where a database is known. */
+  readonly tables: ProjectedView | undefined
+  readonly rebuild: Rebuild
+}
+
+/** Work over files alone needs no log. */
+export type Work =
+  | { readonly needs: 'log'; run(bench: Workbench): Promise<ExitCode> }
+  | { readonly needs: 'files'; run(desk: Desk): Promise<ExitCode> }
+
+export interface Command {
+  readonly name: string
+  readonly summary: string
+  /** What `--help` prints. */
+  readonly help: string
+  /** Reads the arguments, before anything is connected. @throws Trouble */
+  prepare(args: readonly string[], nowMs: number): Work
+}
+
+/** Work over the log. */
+export function overLog(run: (bench: Workbench) => Promise<ExitCode>): Work {
+  return { needs: 'log', run }
+}
+
+/** Reads with a progress bar, until Ctrl-C. */
+export async function reading<T>(
+  desk: Desk,
+  label: string,
+  work: (options: Reading) => Promise<T>,
+): Promise<T> {
+  using progress = desk.progress(label)
+  return await work({ signal: desk.signal, onProgress: (done, of) => progress.at(done, of) })
+}
+
+/** `parseArgs`, with its complaints as {@link Trouble}. */
+export function parsed<const O extends ParseArgsOptionsConfig>(
+  command: string,
+  args: readonly string[],
+  options: O,
+  positionals: { readonly min: number; readonly max: number },
+) {
+  try {
+    const found = parseArgs({ args: [...args], options, allowPositionals: positionals.max > 0 })
+    const count = found.positionals.length
+    if (count < positionals.min) throw new Error('an argument is missing')
+    if (count > positionals.max) throw new Error(`too many arguments: ${found.positionals.join(' ')}`)
+    return found
+  } catch (cause) {
+    throw usage(command, (cause as Error).message, cause)
+  }
+}
+
+export function usage(command: string, message: string, cause?: unknown): Trouble {
+  const [first = ''] = message.split('. ')
+  return new Trouble(EXIT.usage, `${first} (see forensics ${command} --help)`, { cause })
+}

@@ -1,0 +1,61 @@
+import { STREAMS, type StreamName } from '@fluxgate/contracts'
+import { eventAt, findEvent, type StoredFact, timeOfId } from '@fluxgate/forensics'
+import { JSON_HELP, JSON_OPTION, momentOf } from '../arguments.ts'
+import { type Command, overLog, parsed, usage, type Workbench } from '../command.ts'
+import { EXIT } from '../fault.ts'
+import { factJson, factPage } from '../render.ts'
+
+const HELP = `Usage: forensics show <event id> [options]
+       forensics show <STREAM>:<sequence> [options]
+
+Shows one event in full, found by its id or by its place in the log.
+
+  --since <moment>     search from here on: 5m, 2h, 1d ago, or 2026-11-23T05:00Z; by default from the
+                       time in the id, or from the beginning for an id that tells no time
+${JSON_HELP}
+
+Exit code 1: there is no such event (any more).
+`
+
+const OPTIONS = { since: { type: 'string' }, ...JSON_OPTION } as const
+const ALL = Object.keys(STREAMS) as StreamName[]
+
+export const show: Command = {
+  name: 'show',
+  summary: 'show one event in full',
+  help: HELP,
+
+  prepare(args, nowMs) {
+    const { values, positionals } = parsed('show', args, OPTIONS, { min: 1, max: 1 })
+    const [wanted = ''] = positionals
+    const find = finder(wanted, values.since, nowMs)
+    return overLog(async bench => {
+      const fact = await find(bench)
+      if (bench.signal.aborted) return EXIT.interrupted
+      if (!fact) {
+        bench.screen.notice(`${wanted} is not in the log`)
+        return EXIT.no
+      }
+      await bench.screen.line(values.json ? factJson(fact) : factPage(fact, bench.paint))
+      return EXIT.done
+    })
+  },
+}
+
+function finder(
+  wanted: string,
+  since: string | undefined,
+  nowMs: number,
+): (bench: Workbench) => Promise<StoredFact | undefined> {
+  const place = /^([A-Za-z]+):(\d{1,16})$/.exec(wanted)
+  if (place) {
+    const stream = ALL.find(name => STREAMS[name] === place[1]!.toUpperCase())
+    if (!stream) throw usage('show', `${place[1]} is none of ${Object.values(STREAMS).join(', ')}`)
+    return ({ link, signal }) => eventAt(link, stream, Number(place[2]), signal)
+  }
+  if (!/^[0-9A-Za-z_-]{16,64}$/.test(wanted)) {
+    throw usage('show', `${wanted} is neither an event id nor <STREAM>:<sequence>`)
+  }
+  const fromMs = since === undefined ? timeOfId(wanted) : momentOf('show', '--since', since, nowMs)
+  return ({ link, signal }) => findEvent(link, wanted, fromMs, signal)
+}

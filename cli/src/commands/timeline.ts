@@ -1,0 +1,47 @@
+import { timeline as read } from '@fluxgate/forensics'
+import { JSON_HELP, JSON_OPTION, RANGE_HELP, RANGE_OPTIONS, rangeOf, whomOf } from '../arguments.ts'
+import { type Command, overLog, parsed, reading } from '../command.ts'
+import { EXIT } from '../fault.ts'
+import { factJson, factLine } from '../render.ts'
+
+const HELP = `Usage: forensics timeline <user>[.<key>] [options]
+
+Shows everything that the log tells of a user or a key, in the order in which it was stored: requests, tokens, keys and
+logins, throttles, and the incidents about it.
+
+${RANGE_HELP}
+${JSON_HELP}
+
+Exit code 1: nothing is told of it in that range.
+`
+
+export const timeline: Command = {
+  name: 'timeline',
+  summary: 'show everything about one user or key',
+  help: HELP,
+
+  prepare(args, nowMs) {
+    const { values, positionals } = parsed(
+      'timeline',
+      args,
+      { ...RANGE_OPTIONS, ...JSON_OPTION },
+      { min: 1, max: 1 },
+    )
+    const whom = whomOf('timeline', '', positionals[0] ?? '')
+    const range = rangeOf('timeline', values, nowMs)
+
+    return overLog(async bench => {
+      let found = 0
+      await reading(bench, 'reading', async options => {
+        for await (const facts of read(bench.link, whom, range, options)) {
+          found += facts.length
+          for (const fact of facts)
+            await bench.screen.line(values.json ? factJson(fact) : factLine(fact, bench.paint))
+        }
+      })
+      if (bench.signal.aborted) return EXIT.interrupted
+      if (found === 0) bench.screen.notice(`nothing in the log tells of ${positionals[0]} in that range`)
+      return found > 0 ? EXIT.done : EXIT.no
+    })
+  },
+}

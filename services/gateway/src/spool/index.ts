@@ -1,0 +1,5 @@
+export type { Adopted } from './adopt.fs.ts'
+export { type OpenedSpool, openSpool, type SpoolSettings } from './open.fs.ts'
+export type { SpoolRecord } from './record.ts'
+export type { Spool, SpoolFigures } from './spool.fs.ts'
+export type { OtherSpools } from './take-dead.fs.ts'
