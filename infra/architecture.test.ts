@@ -55,6 +55,14 @@ function floor(name: string): number {
   return name.startsWith('infra/') ? 3 : 2
 }
 
+/** Whether a file has a clock, chance, input or output. Types and `isIP` are pure, wherever they come from. */
+function isImpure(file: string): boolean {
+  const text = readFileSync(join(root, file), 'utf8').replace(/import type .*|import { isIP } .*/g, '')
+  return /\bDate\.now\(|performance\.now\(|Math\.random\(|randomBytes|setTimeout\(|setInterval\(|from 'node:(fs|net|http|https|http2|dns|tls|child_process|timers)/.test(
+    text,
+  )
+}
+
 describe('the house', () => {
   it('has imports that point down, and services that do not know each other', () => {
     const wrong = imports.filter(each => {
@@ -120,13 +128,7 @@ describe('the house', () => {
           /^(services\/[^/]+\/src\/core|shared\/guard-core|shared\/forensics\/src\/core)\//.test(file) &&
           !isTest(file),
       )
-      .filter(file => {
-        // Types and `isIP` are pure, wherever they come from.
-        const text = readFileSync(join(root, file), 'utf8').replace(/import type .*|import { isIP } .*/g, '')
-        return /\bDate\.now\(|performance\.now\(|Math\.random\(|randomBytes|setTimeout\(|setInterval\(|from 'node:(fs|net|http|https|http2|dns|tls|child_process|timers)/.test(
-          text,
-        )
-      })
+      .filter(isImpure)
     assert.deepEqual(impure, [])
   })
 
@@ -179,5 +181,64 @@ describe('the house', () => {
     }
     for (const file of graph.keys()) visit(file, [])
     assert.deepEqual(cycles, [])
+  })
+
+  describe('slices', () => {
+    /** Roots that are cut by feature: each folder in them is a slice. */
+    const CUT = ['services/dashboard/src', 'services/dashboard/web/src']
+    const SUFFIX = /\.(nats|pg|http|fs)\.ts$/
+    const rootOf = (file: string) => CUT.find(each => file.startsWith(`${each}/`))
+    /** `services/dashboard/src/live/hub.ts` → `live`; undefined for files above the slices. */
+    const sliceOf = (file: string) => {
+      const [slice, ...rest] = file.slice((rootOf(file)?.length ?? 0) + 1).split('/')
+      return rest.length === 0 ? undefined : slice
+    }
+    const between = imports.flatMap(each => {
+      const root = rootOf(each.from)
+      if (root === undefined || !each.target.startsWith('.') || isTest(each.from)) return []
+      const to = join(dirname(each.from), each.target)
+      return [{ ...each, root, to, isInner: rootOf(to) === root }]
+    })
+
+    it('meet through their index.ts, and the page meets the server through answers.ts, for types alone', () => {
+      const wrong = between.filter(({ from, to, isInner, typeOnly, target }) => {
+        if (target.endsWith('.css')) return false
+        if (isInner && sliceOf(from) === sliceOf(to)) return false
+        if (to.endsWith('/answers.ts') && typeOnly) return false
+        return !isInner || (sliceOf(to) !== undefined && !to.endsWith('/index.ts'))
+      })
+      assert.deepEqual(wrong, [])
+    })
+
+    it('are acyclic, types included', () => {
+      const graph = new Map<string, Set<string>>()
+      for (const { root, from, to, isInner } of between) {
+        const [here, there] = [sliceOf(from), sliceOf(to)]
+        if (!isInner || !here || !there || here === there) continue
+        const key = `${root}/${here}`
+        graph.set(key, (graph.get(key) ?? new Set()).add(`${root}/${there}`))
+      }
+      const reach = (from: string, seen = new Set<string>()): Set<string> => {
+        for (const next of graph.get(from) ?? []) if (!seen.has(next)) reach(next, seen.add(next))
+        return seen
+      }
+      assert.deepEqual(
+        [...graph.keys()].filter(slice => reach(slice).has(slice)),
+        [],
+      )
+    })
+
+    it('have pure files, which import no adapter, and a config.ts that imports no slice', () => {
+      const wrong = between.filter(({ from, to, typeOnly, isInner }) => {
+        if (from.endsWith('/config.ts') && sliceOf(from) === undefined) return isInner
+        const isPure = sliceOf(from) !== undefined && !SUFFIX.test(from) && !from.endsWith('/index.ts')
+        return isPure && !typeOnly && SUFFIX.test(to)
+      })
+      assert.deepEqual(wrong, [])
+      const impure = files
+        .filter(file => rootOf(file) && sliceOf(file) && file.endsWith('.ts') && !SUFFIX.test(file))
+        .filter(file => !isTest(file) && !file.includes('/web/') && isImpure(file))
+      assert.deepEqual(impure, [])
+    })
   })
 })

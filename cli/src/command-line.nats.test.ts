@@ -5,7 +5,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { after, before, describe, test } from 'node:test'
-import { eventually, freePort, startNatsServer } from '@fluxgate/testing'
+import { eventually, freePort, startNatsServer, testNats } from '@fluxgate/testing'
 import { type Stand, settled, startStand } from './test-cli.ts'
 
 describe('the command line', () => {
@@ -164,7 +164,7 @@ describe('the command line', () => {
   })
 
   test('a server without the streams is told as such', async () => {
-    await using empty = await startNatsServer()
+    await using empty = await testNats()
     const { code, errors } = await stand.run(['show', 'TOKENS:1'], { NATS_URL: empty.url })
     assert.equal(code, 3)
     assert.match(errors, /there is no stream TOKENS: has a gateway ever run on it\?/)

@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { after, before, describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { asOf, type Database, migrateToLatest, openDatabase } from '@fluxgate/read-model'
-import { createDatabase, eventually, type PostgresServer, startPostgres } from '@fluxgate/testing'
+import { createDatabase, eventually, type PostgresServer, testPostgres } from '@fluxgate/testing'
 import { type Stand, startStand, whole } from './test-cli.ts'
 
 const PROJECTION = fileURLToPath(new URL('../../services/projection/src/main.ts', import.meta.url))
@@ -18,7 +18,7 @@ describe('the log and its tables', () => {
 
   before(async () => {
     stand = stack.use(await startStand())
-    postgres = stack.use(await startPostgres())
+    postgres = stack.use(await testPostgres())
     const databaseUrl = await createDatabase(postgres)
     db = openDatabase(databaseUrl, { max: 2 })
     stack.defer(() => db.destroy())

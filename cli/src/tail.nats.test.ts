@@ -10,7 +10,7 @@ import { admitted, type Stand, settled, startStand } from './test-cli.ts'
 describe('tail', () => {
   let stand: Stand
   before(async () => {
-    stand = await startStand()
+    stand = await startStand({ ownNats: true })
   })
   after(() => stand[Symbol.asyncDispose]())
 

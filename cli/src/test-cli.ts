@@ -15,7 +15,7 @@ import {
   TokensSettled,
 } from '@fluxgate/contracts'
 import { connectNats, EventPublisher, ensureTopology, type NatsLink } from '@fluxgate/nats'
-import { type NatsServer, startNatsServer } from '@fluxgate/testing'
+import { type NatsServer, startNatsServer, testNats } from '@fluxgate/testing'
 import { runForensics } from './service.ts'
 
 const MAIN = fileURLToPath(new URL('main.ts', import.meta.url))
@@ -114,10 +114,14 @@ export interface Stand extends AsyncDisposable {
   publishRequest(request: string, startMs: number): Promise<void>
 }
 
-/** A real nats-server with the log's streams, and the command line over it. */
-export async function startStand(): Promise<Stand> {
+/**
+ * A real nats-server with the log's streams, and the command line over it.
+ *
+ * @param ownNats for tests that stop it
+ */
+export async function startStand({ ownNats = false } = {}): Promise<Stand> {
   const stack = new AsyncDisposableStack()
-  const nats = stack.use(await startNatsServer())
+  const nats = stack.use(await (ownNats ? startNatsServer() : testNats()))
   const link = stack.use(await connectNats({ url: nats.url, name: 'test' }, silent))
   await ensureTopology(link)
   const publisher = stack.use(new EventPublisher(link))

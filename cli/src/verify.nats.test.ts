@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { after, before, beforeEach, describe, test } from 'node:test'
 import { BudgetCrossed, encodeEvent, eventMaker, KeyAccepted, STREAMS } from '@fluxgate/contracts'
 import { connectNats, ensureTopology } from '@fluxgate/nats'
-import { eventually, startNatsServer } from '@fluxgate/testing'
+import { eventually, testNats } from '@fluxgate/testing'
 import {
   admitted,
   completed,
@@ -204,7 +204,7 @@ describe('verify', () => {
     const good = await stand.run(['verify', '--file', path, '--hash', hash, '--json'], {})
     assert.deepEqual([good.code, good.json()], [0, [{ kind: 'verdict', holds: true, messages: 90, hash }]])
 
-    await using other = await startNatsServer()
+    await using other = await testNats()
     await using link = await connectNats({ url: other.url, name: 'test' }, silent)
     const env = { NATS_URL: other.url }
     const asked = await stand.run(['import', path], env)

@@ -6,9 +6,10 @@ import {
   type GuardPolicy,
   parseEvent,
   STREAMS,
+  type StoredEvent,
   TokensSettled,
 } from '@fluxgate/contracts'
-import { type StoredFact, WhatIf, whatIf } from '@fluxgate/forensics'
+import { WhatIf, whatIf } from '@fluxgate/forensics'
 import { wholePolicy } from '@fluxgate/guard-core'
 import { connectNats, EventPublisher, ensureTopology } from '@fluxgate/nats'
 import { startNatsServer } from '@fluxgate/testing'
@@ -97,7 +98,7 @@ function fold(bytes: readonly Buffer[]): readonly object[] {
       storedAtMs: Math.floor(index / 50),
       subject: '',
     }
-    fold.add({ ...place, event: parsed.value } satisfies StoredFact)
+    fold.add({ ...place, event: parsed.value } satisfies StoredEvent)
   }
   return fold.finish().rows
 }

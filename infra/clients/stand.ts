@@ -6,7 +6,7 @@ import { startGateway } from '@fluxgate/gateway'
 import { connectNats, replay } from '@fluxgate/nats'
 import { migrateToLatest, openDatabase } from '@fluxgate/read-model'
 import { createLog, readConfig } from '@fluxgate/runtime'
-import { createDatabase, SESSION_KEYS, startNatsServer, startPostgres } from '@fluxgate/testing'
+import { createDatabase, SESSION_KEYS, testNats, testPostgres } from '@fluxgate/testing'
 import { readGatewayConfig } from '../../services/gateway/src/config.ts'
 import { type Simulator, startSimulator } from '../local/src/simulator/simulator.ts'
 
@@ -27,8 +27,8 @@ export async function startStand(): Promise<Stand> {
   const log = createLog('gateway', 'silent')
   const dataDir = await mkdtemp(join(tmpdir(), 'fluxgate-clients-'))
   stack.defer(() => rm(dataDir, { recursive: true, force: true }))
-  const nats = stack.use(await startNatsServer())
-  const postgres = stack.use(await startPostgres())
+  const nats = stack.use(await testNats())
+  const postgres = stack.use(await testPostgres())
   const databaseUrl = await createDatabase(postgres)
   const db = openDatabase(databaseUrl)
   await migrateToLatest(db)

@@ -135,7 +135,7 @@ const { testRequest, unitRequest } = (await import(
 test('arguments choose test files by a part of their path, and flags reach the runner', () => {
   const chosen = testRequest(['./infra/local/bootstrap', '--test-name-pattern=lock'])
   assert.ok(chosen.args.includes('--test-name-pattern=lock'))
-  assert.deepEqual(chosen.args.filter(arg => arg.endsWith('.ts')).toSorted(), chosen.files.toSorted())
+  assert.deepEqual(chosen.args.filter(arg => arg.endsWith('.test.ts')).toSorted(), chosen.files.toSorted())
   assert.ok(chosen.files.includes('infra/local/bootstrap.test.ts') && !chosen.isWhole)
   const { files, isWhole } = testRequest([])
   assert.ok(isWhole && files.includes('infra/architecture.test.ts'))

@@ -8,14 +8,7 @@ import { after, before, describe, it } from 'node:test'
 import { connectNats, EventPublisher } from '@fluxgate/nats'
 import { migrateToLatest, openDatabase } from '@fluxgate/read-model'
 import { createLog, type EnvReader, readConfig } from '@fluxgate/runtime'
-import {
-  createDatabase,
-  eventually,
-  freePort,
-  SESSION_KEYS,
-  startNatsServer,
-  startPostgres,
-} from '@fluxgate/testing'
+import { createDatabase, eventually, freePort, SESSION_KEYS, testNats, testPostgres } from '@fluxgate/testing'
 import { Agent, fetch } from 'undici'
 import { readDashboardConfig } from '../../services/dashboard/src/config.ts'
 import { startDashboard } from '../../services/dashboard/src/service.ts'
@@ -50,8 +43,8 @@ before(async () => {
   const directory = await mkdtemp(join(tmpdir(), 'fluxgate-metrics-'))
   stack.defer(() => rm(directory, { recursive: true, force: true }))
   await writeFile(join(directory, 'index.html'), '<!doctype html><title>Fluxgate</title>')
-  const nats = stack.use(await startNatsServer())
-  const postgres = stack.use(await startPostgres())
+  const nats = stack.use(await testNats())
+  const postgres = stack.use(await testPostgres())
   const databaseUrl = await createDatabase(postgres)
   await using db = openDatabase(databaseUrl)
   await migrateToLatest(db)

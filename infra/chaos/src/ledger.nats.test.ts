@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, it } from 'node:test'
 import { connectNats, ensureTopology, type NatsLink } from '@fluxgate/nats'
 import { createLog } from '@fluxgate/runtime'
-import { type NatsServer, startNatsServer } from '@fluxgate/testing'
+import { type NatsServer, testNats } from '@fluxgate/testing'
 import { countAgainst, readLedger } from './ledger.ts'
 
 /** The suite is worth what this reader sees: each way to lose or double a fact is brought about by hand. */
@@ -10,7 +10,7 @@ let server: NatsServer
 let link: NatsLink
 let ids = 0
 before(async () => {
-  server = await startNatsServer()
+  server = await testNats()
   link = await connectNats({ url: server.url, name: 'test' }, createLog('test', 'silent'))
   await ensureTopology(link)
 })

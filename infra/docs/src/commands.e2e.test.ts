@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { GuardPolicy, jsonParser, PriceList } from '@fluxgate/contracts'
-import { startNatsServer } from '@fluxgate/testing'
+import { testNats } from '@fluxgate/testing'
 import { parseUpstreamsFile } from '../../../services/gateway/src/core/routing/upstreams-file.ts'
 import { type System, startSystem } from '../../e2e/system.ts'
 import { type Block, blocksOf, documents, ROOT } from './markdown.ts'
@@ -36,7 +36,7 @@ let words: ReadonlyArray<readonly [string, string]>
 let env: Record<string, string | undefined>
 
 before(async () => {
-  const nats = stack.use(await startNatsServer())
+  const nats = stack.use(await testNats())
   // All calls of the documents together are a flood.
   system = stack.use(await startSystem(undefined, { DRAIN_THRESHOLD: '1000000', MAX_LOOP_DELAY: '0' }))
   const { connection, dataDir } = system

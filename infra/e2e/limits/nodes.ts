@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { migrateToLatest, openDatabase } from '@fluxgate/read-model'
-import { createDatabase, freePort, SESSION_KEYS, startNatsServer, startPostgres } from '@fluxgate/testing'
+import { createDatabase, freePort, SESSION_KEYS, testNats, testPostgres } from '@fluxgate/testing'
 import { Pool } from 'undici'
 import { startProcess } from '../../bench/proxy/process.ts'
 import { type Wire, wireTo } from './wire.ts'
@@ -59,8 +59,8 @@ export async function startNodes(count: number, more: Record<string, string> = {
   await using stack = new AsyncDisposableStack()
   const dataDir = await mkdtemp(join(tmpdir(), 'fluxgate-limits-'))
   stack.defer(() => rm(dataDir, { recursive: true, force: true }))
-  const nats = stack.use(await startNatsServer())
-  const postgres = stack.use(await startPostgres())
+  const nats = stack.use(await testNats())
+  const postgres = stack.use(await testPostgres())
   const databaseUrl = await createDatabase(postgres)
   const db = openDatabase(databaseUrl)
   await migrateToLatest(db)
@@ -75,7 +75,7 @@ export async function startNodes(count: number, more: Record<string, string> = {
     const [publicPort, adminPort] = await Promise.all([freePort(), freePort()])
     const env = {
       NODE_ID: name,
-      NATS_URL: `nats://127.0.0.1:${wire.port}`,
+      NATS_URL: nats.url.replace(`:${nats.port}`, `:${wire.port}`),
       DATABASE_URL: databaseUrl,
       SESSION_PRIVATE_KEY: SESSION_KEYS.privateKey,
       ADMIN_TOKEN,

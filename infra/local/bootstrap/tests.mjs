@@ -6,6 +6,7 @@ import { ROOT, Trouble } from './processes.mjs'
 const FOLDERS = ['shared', 'services', 'cli', 'infra']
 const LEFT_OUT = new Set(['node_modules', 'dist'])
 const FILE_LIMIT = new URL('./file-limit.mjs', import.meta.url).href
+const GLOBAL_SETUP = join(ROOT, 'infra/local/src/test-run/global-setup.ts')
 const TEST_LIMIT_MS = 240_000
 /** Each older server runs all of its files in one file of the run: `--nats all` has no shorter limit than the run. */
 const MATRIX_LIMIT_MS = 3_600_000
@@ -26,7 +27,7 @@ const SLOW_UNITS = [
   'services/gateway/src/out/',
   'services/gateway/src/recorded/',
   'services/mcp/src/transport/',
-  'services/dashboard/src/in/',
+  'services/dashboard/src/live/live.test.ts',
   'services/gateway/src/spool/',
   'shared/runtime/src/run.test.ts',
   'shared/runtime/src/startup-garbage.test.ts',
@@ -58,7 +59,10 @@ export function testRequest(args) {
     isWhole: parts.length === 0,
     nats: isMatrix ? undefined : nats,
     needsOlderServers: files.some(file => file.startsWith(MATRIX_FOLDER)),
-    args: runnerArguments(files, flags, isMatrix ? MATRIX_LIMIT_MS : TEST_LIMIT_MS),
+    args: [
+      `--test-global-setup=${GLOBAL_SETUP}`,
+      ...runnerArguments(files, flags, isMatrix ? MATRIX_LIMIT_MS : TEST_LIMIT_MS),
+    ],
     env: isMatrix
       ? { FLUXGATE_TEST_MATRIX: matrix.join(delimiter), FLUXGATE_TEST_FILE_LIMIT_MS: String(MATRIX_LIMIT_MS) }
       : {},

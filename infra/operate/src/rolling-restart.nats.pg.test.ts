@@ -14,8 +14,8 @@ import {
   freePort,
   type NatsServer,
   SESSION_KEYS,
-  startNatsServer,
-  startPostgres,
+  testNats,
+  testPostgres,
 } from '@fluxgate/testing'
 import { ServiceProcess } from '../../chaos/src/service-process.ts'
 import { startSimulator } from '../../local/src/simulator/simulator.ts'
@@ -41,8 +41,8 @@ before(async () => {
   stack = new AsyncDisposableStack()
   const directory = await mkdtemp(join(tmpdir(), 'fluxgate-rolling-'))
   stack.defer(() => rm(directory, { recursive: true, force: true }))
-  nats = stack.use(await startNatsServer())
-  const postgres = stack.use(await startPostgres())
+  nats = stack.use(await testNats())
+  const postgres = stack.use(await testPostgres())
   const databaseUrl = await createDatabase(postgres)
   await using db = openDatabase(databaseUrl)
   await migrateToLatest(db)

@@ -4,7 +4,7 @@ import { DEADLETTER_STREAM, encodeEvent, type OutgoingEvent, STREAMS, UPCASTERS 
 import { connectNats, DEAD_LETTER_HEADERS, ensureTopology } from '@fluxgate/nats'
 import { migrateToLatest, openDatabase } from '@fluxgate/read-model'
 import { createLog, readConfig } from '@fluxgate/runtime'
-import { createDatabase, eventually, startNatsServer, startPostgres } from '@fluxgate/testing'
+import { createDatabase, eventually, testNats, testPostgres } from '@fluxgate/testing'
 import { readProjectionConfig } from '../../../services/projection/src/config.ts'
 import { startProjection } from '../../../services/projection/src/service.ts'
 import { naiveFold, readTables } from '../../../services/projection/test/naive.ts'
@@ -23,8 +23,8 @@ function writtenAs({ event }: OutgoingEvent, version: number): string {
 }
 
 it('a log that an older version wrote is read by this one; what a newer one wrote is put aside with its reason', async () => {
-  await using nats = await startNatsServer()
-  await using postgres = await startPostgres()
+  await using nats = await testNats()
+  await using postgres = await testPostgres()
   await using link = await connectNats({ url: nats.url, name: 'test' }, log)
   await ensureTopology(link)
   const databaseUrl = await createDatabase(postgres)

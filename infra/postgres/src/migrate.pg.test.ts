@@ -5,7 +5,7 @@ import { after, before, describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { openDatabase, readMigrations, runScript } from '@fluxgate/read-model'
-import { createDatabase, type PostgresServer, startPostgres } from '@fluxgate/testing'
+import { createDatabase, type PostgresServer, startPostgres, testPostgres } from '@fluxgate/testing'
 import { initSql } from './init-sql.ts'
 import { migrate } from './migrate.ts'
 
@@ -21,14 +21,14 @@ for (const kind of [undefined, 'pglite'] as const) {
   describe(`on ${kind ?? 'the best Postgres there is'}`, () => {
     let server: PostgresServer
     before(async () => {
-      server = await startPostgres(kind ? { kind } : {})
+      server = await (kind ? startPostgres({ kind }) : testPostgres())
     })
     after(() => server[Symbol.asyncDispose]())
 
     test('a database from init.sql equals a migrated one, and migrate finds nothing to do', async () => {
-      const migrated = await createDatabase(server)
+      const migrated = await createDatabase(server, { empty: true })
       assert.deepEqual(await migrate(migrated), names)
-      const fresh = await createDatabase(server)
+      const fresh = await createDatabase(server, { empty: true })
       await using db = openDatabase(fresh)
       await runScript(db, await initSql())
       assert.deepEqual(await migrate(fresh), [])
@@ -36,14 +36,14 @@ for (const kind of [undefined, 'pglite'] as const) {
     })
 
     test('many runs at once each end well, and one of them does the work', async () => {
-      const url = await createDatabase(server)
+      const url = await createDatabase(server, { empty: true })
       const ran = await Promise.all(Array.from({ length: 4 }, () => migrate(url)))
       assert.deepEqual(ran.flat().sort(), names)
     })
 
     test('the command tells what it did', async () => {
       const command = fileURLToPath(new URL('./migrate.ts', import.meta.url))
-      const env = { ...process.env, DATABASE_URL: await createDatabase(server) }
+      const env = { ...process.env, DATABASE_URL: await createDatabase(server, { empty: true }) }
       assert.match((await run(process.execPath, [command], { env })).stdout, /^ran 0001_accounts, /)
       assert.match((await run(process.execPath, [command], { env })).stdout, /up to date/)
       const missing = run(process.execPath, [command], { env: { ...env, DATABASE_URL: '' } })

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { migrateToLatest, openDatabase } from '@fluxgate/read-model'
-import { createDatabase, freePort, SESSION_KEYS, startNatsServer, startPostgres } from '@fluxgate/testing'
+import { createDatabase, freePort, SESSION_KEYS, testNats, testPostgres } from '@fluxgate/testing'
 import { sendRaw } from '../../../services/gateway/src/in/edge/test/raw.ts'
 import { type Command, runCommand } from '../../e2e/system.ts'
 import { ASIDE, type ModelServer, startModelServer } from './model-server.ts'
@@ -48,8 +48,8 @@ export async function startTarget(settings: Readonly<Record<string, string>> = {
   const directory = await mkdtemp(join(tmpdir(), 'fluxgate-attacks-'))
   stack.defer(() => rm(directory, { recursive: true, force: true }))
   const models = stack.use(await startModelServer())
-  const nats = stack.use(await startNatsServer())
-  const postgres = stack.use(await startPostgres())
+  const nats = stack.use(await testNats())
+  const postgres = stack.use(await testPostgres())
   const databaseUrl = await createDatabase(postgres)
   const db = openDatabase(databaseUrl)
   await migrateToLatest(db)

@@ -7,8 +7,6 @@ import {
   type StatusAddress,
 } from '@fluxgate/runtime'
 import { readVerifyingKey } from '@fluxgate/session'
-import type { ForensicsLimits } from './core/forensics.ts'
-import type { HubLimits } from './core/live-hub.ts'
 
 export interface DashboardConfig {
   readonly host: string
@@ -42,7 +40,44 @@ export interface DashboardConfig {
   readonly limits: DashboardLimits
 }
 
-export interface DashboardLimits extends HubLimits, ForensicsLimits {
+/** Of the live picture and the connections that get it. */
+export interface LiveLimits {
+  /** Seconds older than this are forgotten. */
+  readonly historyMs: number
+  /** A request that has not ended after this long no longer counts as active: its node is taken to be gone. */
+  readonly maxActiveMs: number
+  /** Requests remembered as active, at the most. */
+  readonly maxActive: number
+  /** Frames are stored for this long, and this many of them, for pages that come back. */
+  readonly maxAgeMs: number
+  readonly maxFrames: number
+  /** What a fresh page gets of the past. */
+  readonly freshMs: number
+  readonly maxClients: number
+  /** A page that leaves this much unread is dropped; it comes back and gets what it missed. */
+  readonly maxClientBytes: number
+  readonly retryMs: number
+}
+
+/** Of questions to the log. */
+export interface ForensicsLimits {
+  /** Events looked at for one page of the list, and how long that may take. */
+  readonly pageScanned: number
+  readonly pageMs: number
+  /** Events of each stream looked at for one request. */
+  readonly traceScanned: number
+  /** Rows of each list of an answer; all are counted. */
+  readonly forensicsRows: number
+  readonly maxOffenders: number
+  /** Answers about past moments that are kept: the past does not change. */
+  readonly maxCachedAnswers: number
+  /** Readings of the log at once, and how long one of them may take. */
+  readonly maxJobs: number
+  readonly jobMs: number
+  readonly maxTails: number
+}
+
+export interface DashboardLimits extends LiveLimits, ForensicsLimits {
   readonly maxBodyBytes: number
   /** To receive a whole request; an answer has its own limits. */
   readonly requestTimeoutMs: number
@@ -146,7 +181,7 @@ export const DEFAULT_LIMITS: DashboardLimits = Object.freeze({
   traceScanned: 500_000,
   forensicsRows: 200,
   maxOffenders: 500,
-  keptAnswers: 16,
+  maxCachedAnswers: 16,
   maxJobs: 4,
   jobMs: 5 * MINUTE_MS,
   maxTails: 50,

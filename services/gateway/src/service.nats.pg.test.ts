@@ -16,8 +16,8 @@ import {
   type NatsServer,
   type PostgresServer,
   SESSION_KEYS,
-  startNatsServer,
   startPostgres,
+  testNats,
 } from '@fluxgate/testing'
 import { readGatewayConfig } from './config.ts'
 import { type Gateway, startGateway } from './service.ts'
@@ -36,7 +36,7 @@ before(async () => {
   stack = new AsyncDisposableStack()
   const dataDir = await mkdtemp(join(tmpdir(), 'fluxgate-gateway-'))
   stack.defer(() => rm(dataDir, { recursive: true, force: true }))
-  nats = stack.use(await startNatsServer())
+  nats = stack.use(await testNats())
   postgres = stack.use(await startPostgres())
   const databaseUrl = await createDatabase(postgres)
   const db = openDatabase(databaseUrl)

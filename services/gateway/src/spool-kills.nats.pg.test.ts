@@ -7,14 +7,7 @@ import { join } from 'node:path'
 import { it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { migrateToLatest, openDatabase } from '@fluxgate/read-model'
-import {
-  createDatabase,
-  eventually,
-  freePort,
-  SESSION_KEYS,
-  startNatsServer,
-  startPostgres,
-} from '@fluxgate/testing'
+import { createDatabase, eventually, freePort, SESSION_KEYS, testNats, testPostgres } from '@fluxgate/testing'
 import { assertConserved, assertTold, readLedger } from './test-conservation.ts'
 import { startModelServer } from './test-model-server.ts'
 
@@ -106,8 +99,8 @@ it(`a gateway that is killed ${KILLS} times under load: what clients saw answere
   await using stack = new AsyncDisposableStack()
   const dataDir = mkdtempSync(join(tmpdir(), 'fluxgate-killed-'))
   stack.defer(() => rmSync(dataDir, { recursive: true, force: true }))
-  const nats = stack.use(await startNatsServer())
-  const postgres = stack.use(await startPostgres())
+  const nats = stack.use(await testNats())
+  const postgres = stack.use(await testPostgres())
   const models = stack.use(await startModelServer(PIECE_MS))
   const databaseUrl = await createDatabase(postgres)
   const db = openDatabase(databaseUrl)

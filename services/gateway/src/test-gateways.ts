@@ -8,13 +8,7 @@ import type { FluxgateEvent } from '@fluxgate/contracts'
 import { connectNats, replay } from '@fluxgate/nats'
 import { migrateToLatest, openDatabase } from '@fluxgate/read-model'
 import { createLog, readConfig } from '@fluxgate/runtime'
-import {
-  createDatabase,
-  type NatsServer,
-  SESSION_KEYS,
-  startNatsServer,
-  startPostgres,
-} from '@fluxgate/testing'
+import { createDatabase, type NatsServer, SESSION_KEYS, testNats, testPostgres } from '@fluxgate/testing'
 import { readGatewayConfig } from './config.ts'
 import { assertTold } from './in/openapi/test-conformity.ts'
 import { type Gateway, startGateway } from './service.ts'
@@ -47,8 +41,8 @@ export async function startGateways(
   const stack = new AsyncDisposableStack()
   const dataDir = await mkdtemp(join(tmpdir(), 'fluxgate-gateways-'))
   stack.defer(() => rm(dataDir, { recursive: true, force: true }))
-  const nats = stack.use(await startNatsServer())
-  const postgres = stack.use(await startPostgres())
+  const nats = stack.use(await testNats())
+  const postgres = stack.use(await testPostgres())
   const databaseUrl = await createDatabase(postgres)
   const db = openDatabase(databaseUrl)
   await migrateToLatest(db)

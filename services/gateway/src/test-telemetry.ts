@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { migrateToLatest, openDatabase } from '@fluxgate/read-model'
 import { createLog, readConfig } from '@fluxgate/runtime'
-import { createDatabase, eventually, SESSION_KEYS, startNatsServer, startPostgres } from '@fluxgate/testing'
+import { createDatabase, eventually, SESSION_KEYS, testNats, testPostgres } from '@fluxgate/testing'
 import { readGatewayConfig } from './config.ts'
 import { type Gateway, startGateway } from './service.ts'
 import { type Receiver, startReceiver } from './test-receiver.ts'
@@ -40,8 +40,8 @@ export async function startTelemetry(): Promise<TelemetryScene> {
   const stack = new AsyncDisposableStack()
   const dataDir = await mkdtemp(join(tmpdir(), 'fluxgate-telemetry-'))
   stack.defer(() => rm(dataDir, { recursive: true, force: true }))
-  const nats = stack.use(await startNatsServer())
-  const postgres = stack.use(await startPostgres())
+  const nats = stack.use(await testNats())
+  const postgres = stack.use(await testPostgres())
   const databaseUrl = await createDatabase(postgres)
   {
     await using db = openDatabase(databaseUrl)

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { it } from 'node:test'
 import { migrateToLatest, openDatabase } from '@fluxgate/read-model'
 import { ConfigError, createLog, readConfig } from '@fluxgate/runtime'
-import { createDatabase, eventually, SESSION_KEYS, startNatsServer, startPostgres } from '@fluxgate/testing'
+import { createDatabase, eventually, SESSION_KEYS, testNats, testPostgres } from '@fluxgate/testing'
 import { readGatewayConfig } from './config.ts'
 import type { RoutingReport } from './core/routing/upstream-status.ts'
 import { planStand } from './out/upstreams/test-plan.ts'
@@ -19,8 +19,8 @@ it('a node serves by UPSTREAMS_FILE, and tells on every face when the file is br
   const plan = { upstreams: [{ name: 'one', url: server.url, credentials, models: ['m'] }] }
   // Only for its file in a folder of its own.
   await using stand = await planStand(plan, { MODEL_KEY: 'k' })
-  await using nats = await startNatsServer()
-  await using postgres = await startPostgres()
+  await using nats = await testNats()
+  await using postgres = await testPostgres()
   const databaseUrl = await createDatabase(postgres)
   const db = openDatabase(databaseUrl)
   await migrateToLatest(db)

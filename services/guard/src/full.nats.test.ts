@@ -5,9 +5,9 @@ import { addressIdentity } from '@fluxgate/contracts/address-identity'
 import { GUARD_ACTOR } from '@fluxgate/guard-core'
 import { ensureTopology } from '@fluxgate/nats'
 import { eventually } from '@fluxgate/testing'
-import { AUTOMATIC_PART } from './out/throttle-room.ts'
 import { ada, bob, counted, type GuardBench, startGuardBench, typesOf, warningsOf } from './test-bench.ts'
 import { lease } from './test-guard-process.ts'
+import { AUTOMATIC_PART } from './throttle-room.nats.ts'
 
 const MIB = 1024 ** 2
 /** The bucket of throttles has 0.5 % of it: 168 kB, which is some 400 throttles. */
@@ -59,7 +59,7 @@ async function allFolded(bench: GuardBench, stream: string): Promise<void> {
 
 describe('a full bucket of throttles', () => {
   it('drops the oldest automatic throttles, has room for orders, is said, and heals when throttles end', async () => {
-    await using bench = await startGuardBench(SMALL_BYTES)
+    await using bench = await startGuardBench({ storageBytes: SMALL_BYTES })
     let aheadMs = 0
     const guard = await bench.lead({}, { nowMs: () => Date.now() + aheadMs })
     await bench.settle(ada, 600)
@@ -86,9 +86,9 @@ describe('a full bucket of throttles', () => {
     const keyOf = (number: number) => identityText(addressIdentity(addressOf(number)))
     assert.ok(!entries.has(keyOf(0)), 'the oldest went')
     assert.ok(entries.has(keyOf(ADDRESSES - 1)), 'the newest is in force')
-    const ended = typesOf(await bench.facts('THROTTLES')).filter(type => type === 'throttles.expired')
+    const ended = typesOf(await bench.entries('THROTTLES')).filter(type => type === 'throttles.expired')
     assert.ok(ended.length > 0, 'their early end is in the log')
-    const opened = typesOf(await bench.facts('INCIDENTS')).filter(type => type === 'incidents.opened')
+    const opened = typesOf(await bench.entries('INCIDENTS')).filter(type => type === 'incidents.opened')
     assert.equal(opened.length, 2, 'one campaign, and one flood')
     assert.match((await warningsOf(guard)).throttles ?? '', /automatic throttles are dropped/)
 

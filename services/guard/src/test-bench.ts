@@ -20,7 +20,7 @@ import {
   replay,
 } from '@fluxgate/nats'
 import { createLog } from '@fluxgate/runtime'
-import { eventually, type NatsServer, startNatsServer } from '@fluxgate/testing'
+import { eventually, type NatsServer, startNatsServer, testNats } from '@fluxgate/testing'
 import { ulid } from 'ulid'
 import type { GuardConfig } from './config.ts'
 import { type Guard, type GuardOverrides, startGuard } from './service.ts'
@@ -52,13 +52,22 @@ export interface GuardBench extends AsyncDisposable {
   settle(identity: Identity, total: number): Promise<void>
   publish<D extends EventDefinition>(definition: D, data: DataOf<D>): Promise<void>
   /** Every event of a stream so far. */
-  facts(stream: string): Promise<FluxgateEvent[]>
+  entries(stream: string): Promise<FluxgateEvent[]>
 }
 
-/** @param storageBytes what all streams together may take; by default much */
-export async function startGuardBench(storageBytes?: number): Promise<GuardBench> {
+interface BenchOptions {
+  /** What all streams together may take; by default much. */
+  readonly storageBytes?: number | undefined
+  /** For tests that stop it. */
+  readonly ownServer?: boolean
+}
+
+export async function startGuardBench({
+  storageBytes,
+  ownServer = false,
+}: BenchOptions = {}): Promise<GuardBench> {
   const stack = new AsyncDisposableStack()
-  const server = stack.use(await startNatsServer())
+  const server = stack.use(await (ownServer ? startNatsServer() : testNats()))
   const link = stack.use(await connectNats({ url: server.url, name: 'test' }, log))
   await ensureTopology(link, { storageBytes })
   const publisher = stack.use(new EventPublisher(link))
@@ -91,7 +100,7 @@ export async function startGuardBench(storageBytes?: number): Promise<GuardBench
     async publish(definition, data) {
       await publisher.publish(make(definition, data))
     },
-    async facts(stream) {
+    async entries(stream) {
       const events: FluxgateEvent[] = []
       for await (const batch of replay(link, { stream, from: 'first' })) {
         for (const { event } of batch.events) events.push(event)

@@ -5,7 +5,7 @@ import {
   readStatusAddress,
   type StatusAddress,
 } from '@fluxgate/runtime'
-import { webhookSecret } from './core/notification.ts'
+import { webhookSecret } from './notification.ts'
 
 /** The HTTP client itself gives up after five minutes without an answer. */
 const MAX_MODEL_TIMEOUT_MS = 290_000

@@ -12,7 +12,7 @@ describe('the tools as a whole', () => {
   let client: Client
   let box: Bucket<Throttle>
   before(async () => {
-    bench = await startBench()
+    bench = await startBench({}, {}, { ownServers: true })
     client = await bench.client()
     box = new Bucket(bench.link, BUCKETS.throttles, jsonParser(Throttle))
   })

@@ -15,6 +15,8 @@ import {
   type PostgresServer,
   startNatsServer,
   startPostgres,
+  testNats,
+  testPostgres,
 } from '@fluxgate/testing'
 import { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
@@ -43,9 +45,13 @@ export interface TestBench extends AsyncDisposable {
 export async function startBench(
   settings: Record<string, string> = {},
   overrides: McpOverrides = {},
+  /** For tests that stop them. */
+  { ownServers = false } = {},
 ): Promise<TestBench> {
   await using stack = new AsyncDisposableStack()
-  const [nats, postgres] = await Promise.all([startNatsServer(), startPostgres()])
+  const [nats, postgres] = await Promise.all(
+    ownServers ? [startNatsServer(), startPostgres()] : [testNats(), testPostgres()],
+  )
   stack.use(nats)
   stack.use(postgres)
   const databaseUrl = await createDatabase(postgres)

@@ -8,12 +8,12 @@ import { deadLetterSubject, encodeEvent, type OutgoingEvent, STREAMS } from '@fl
 import { connectNats, DEAD_LETTER_HEADERS, EventPublisher, ensureTopology } from '@fluxgate/nats'
 import { migrateToLatest, openDatabase, requestTotals, runScript } from '@fluxgate/read-model'
 import { createLog, readConfig } from '@fluxgate/runtime'
-import { eventually, startNatsServer, startPostgres } from '@fluxgate/testing'
+import { createDatabase, eventually, startPostgres, testNats, testPostgres } from '@fluxgate/testing'
 import { naiveFold, readTables } from '../test/naive.ts'
 import { workload } from '../test/workload.ts'
 import { readProjectionConfig } from './config.ts'
-import { acceptStreams } from './out/accept-streams.ts'
 import { OWNER, startProjection } from './service.ts'
+import { acceptStreams } from './tables/accept-streams.pg.ts'
 
 const log = createLog('projection', 'silent')
 const SMALL = {
@@ -23,15 +23,16 @@ const SMALL = {
 }
 
 /** A log and tables of their own, and the ways to write to the one and look into the other. */
-async function startBench(more: Record<string, string> = {}) {
+async function startBench(more: Record<string, string> = {}, { ownPostgres = false } = {}) {
   await using stack = new AsyncDisposableStack()
-  const nats = stack.use(await startNatsServer())
-  const postgres = stack.use(await startPostgres())
+  const nats = stack.use(await testNats())
+  const postgres = stack.use(await (ownPostgres ? startPostgres() : testPostgres()))
   const link = stack.use(await connectNats({ url: nats.url, name: 'test' }, log))
   await ensureTopology(link)
-  const db = stack.use(openDatabase(postgres.url))
+  const url = await createDatabase(postgres)
+  const db = stack.use(openDatabase(url))
   await migrateToLatest(db)
-  const env = { DATABASE_URL: postgres.url, NATS_URL: nats.url, PROJECTION_RETRY_MAX: '200ms', ...more }
+  const env = { DATABASE_URL: url, NATS_URL: nats.url, PROJECTION_RETRY_MAX: '200ms', ...more }
   const owned = stack.move()
   return {
     postgres,
@@ -77,7 +78,7 @@ async function untilWhole(bench: Bench, events: readonly OutgoingEvent[]): Promi
 }
 
 test('Postgres away for more than ten seconds', async () => {
-  await using bench = await startBench()
+  await using bench = await startBench({}, { ownPostgres: true })
   const events = workload({ requests: 3_000 })
   await bench.publish(events.slice(0, 4_000))
   await using projection = await startProjection(bench.config, log)

@@ -7,21 +7,21 @@ import { STREAMS } from '@fluxgate/contracts'
 import { connectNats, EventPublisher, ensureTopology } from '@fluxgate/nats'
 import { asOf, type Database, migrateToLatest, openDatabase, runScript } from '@fluxgate/read-model'
 import { createLog, readConfig } from '@fluxgate/runtime'
-import { createDatabase, eventually, startNatsServer, startPostgres } from '@fluxgate/testing'
+import { createDatabase, eventually, startPostgres, testNats, testPostgres } from '@fluxgate/testing'
 import { dumpTables, naiveFold, readTables } from '../test/naive.ts'
 import { workload } from '../test/workload.ts'
 import { readProjectionConfig } from './config.ts'
-import { prune } from './out/prune.ts'
-import { openRequestDays } from './out/request-days.ts'
-import { type RebuildProgress, rebuild } from './rebuild.ts'
+import { type RebuildProgress, rebuild } from './rebuild.nats.ts'
 import { startProjection } from './service.ts'
+import { prune } from './tables/prune.pg.ts'
+import { openRequestDays } from './tables/request-days.pg.ts'
 
 const log = createLog('projection', 'silent')
 
 for (const kind of [undefined, 'pglite'] as const) {
   test(`rebuilt tables equal the live ones, which go on meanwhile (${kind ?? 'best Postgres'})`, async () => {
-    await using nats = await startNatsServer()
-    await using postgres = await startPostgres(kind ? { kind } : {})
+    await using nats = await testNats()
+    await using postgres = await (kind ? startPostgres({ kind }) : testPostgres())
     const url = await createDatabase(postgres)
     await using db = openDatabase(url)
     await migrateToLatest(db)
@@ -90,8 +90,8 @@ for (const kind of [undefined, 'pglite'] as const) {
 }
 
 test('a killed rebuild goes on where it stopped; readers see the old rows, then the new', async () => {
-  await using nats = await startNatsServer()
-  await using postgres = await startPostgres()
+  await using nats = await testNats()
+  await using postgres = await testPostgres()
   await using link = await connectNats({ url: nats.url, name: 'test' }, log)
   await ensureTopology(link)
   await using publisher = new EventPublisher(link)
@@ -159,17 +159,18 @@ async function countOf(db: Database, condition: string): Promise<number> {
 }
 
 test('a log that no longer begins at its beginning is not rebuilt from unasked; old rows go by their age', async () => {
-  await using nats = await startNatsServer()
-  await using postgres = await startPostgres()
+  await using nats = await testNats()
+  await using postgres = await testPostgres()
   await using link = await connectNats({ url: nats.url, name: 'test' }, log)
   await ensureTopology(link)
   const events = workload({ requests: 300, requestsPerSecond: 1 })
   await using publisher = new EventPublisher(link)
   for (const event of events) publisher.append(event)
   await publisher.flush()
-  await using db = openDatabase(postgres.url)
+  const url = await createDatabase(postgres)
+  await using db = openDatabase(url)
   await migrateToLatest(db)
-  const env = { DATABASE_URL: postgres.url, NATS_URL: nats.url, PROJECTION_PRUNE_EVERY: '0' }
+  const env = { DATABASE_URL: url, NATS_URL: nats.url, PROJECTION_PRUNE_EVERY: '0' }
   const config = readConfig(env, readProjectionConfig)
   await link.manager.streams.purge('REQUESTS', { seq: 10 })
   await assert.rejects(rebuild({ ...config, acceptLoss: false }, log), /REQUESTS begins at 10/)

@@ -11,6 +11,7 @@ import {
   type PostgresServer,
   startNatsServer,
   startPostgres,
+  testNats,
 } from '@fluxgate/testing'
 import { naiveFold, readTables } from '../test/naive.ts'
 import { workload } from '../test/workload.ts'
@@ -32,8 +33,11 @@ describe('the projection', () => {
   })
   after(() => postgres[Symbol.asyncDispose]())
 
-  async function fresh(t: { after(work: () => Promise<void>): void }): Promise<void> {
-    nats = await startNatsServer()
+  async function fresh(
+    t: { after(work: () => Promise<void>): void },
+    { ownNats = false } = {},
+  ): Promise<void> {
+    nats = await (ownNats ? startNatsServer() : testNats())
     link = await connectNats({ url: nats.url, name: 'test' }, log)
     await ensureTopology(link)
     const url = await createDatabase(postgres)
@@ -117,7 +121,7 @@ describe('the projection', () => {
   })
 
   test('a restart goes on at the checkpoint; NATS may be killed meanwhile', async t => {
-    await fresh(t)
+    await fresh(t, { ownNats: true })
     const events = workload({ requests: 2_000 })
     await publish(events.slice(0, 2_500))
     const first = await start()

@@ -2,7 +2,7 @@ import { type OutgoingEvent, STREAMS } from '@fluxgate/contracts'
 import { connectNats, EventPublisher, ensureTopology, type NatsLink } from '@fluxgate/nats'
 import { migrateToLatest, openDatabase } from '@fluxgate/read-model'
 import { createLog, readConfig } from '@fluxgate/runtime'
-import { createDatabase, eventually, startNatsServer, startPostgres } from '@fluxgate/testing'
+import { createDatabase, eventually, testNats, testPostgres } from '@fluxgate/testing'
 import { type ProjectionConfig, readProjectionConfig } from '../src/config.ts'
 import { startProjection } from '../src/service.ts'
 
@@ -24,8 +24,8 @@ export interface ProjectedLog extends AsyncDisposable {
 
 export async function projectedLog(events: readonly OutgoingEvent[]): Promise<ProjectedLog> {
   await using stack = new AsyncDisposableStack()
-  const nats = stack.use(await startNatsServer())
-  const postgres = stack.use(await startPostgres())
+  const nats = stack.use(await testNats())
+  const postgres = stack.use(await testPostgres())
   const url = await createDatabase(postgres)
   const link = stack.use(await connectNats({ url: nats.url, name: 'test' }, log))
   await ensureTopology(link)

@@ -14,6 +14,7 @@ const PORT_TRIES = 5
 export interface NatsServerOptions {
   /** JetStream's limit for all file streams; a stream's `max_bytes` is reserved out of it. */
   readonly maxFileBytes?: number
+  readonly maxMemoryBytes?: number
   /** More text for the server's configuration file. */
   readonly config?: string
   readonly port?: number
@@ -120,7 +121,7 @@ server_name: "test_${port}"
 jetstream {
   store_dir: ${JSON.stringify(storeDir)}
   max_file_store: ${options.maxFileBytes ?? MAX_FILE_BYTES}
-  max_memory_store: ${MAX_MEMORY_BYTES}
+  max_memory_store: ${options.maxMemoryBytes ?? MAX_MEMORY_BYTES}
 }
 ${options.config ?? ''}
 `

@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import { cp } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { type Child, startChild, untilReady } from './child.ts'
 import type { PostgresKind } from './postgres-process.ts'
@@ -13,7 +14,9 @@ export const PGLITE: PostgresKind = Object.freeze({
   kind: 'pglite',
   stopSignal: 'SIGTERM',
   endSignal: 'SIGKILL',
-  async prepare() {},
+  async prepare(dataDir: string, copyOf: string | undefined) {
+    if (copyOf !== undefined) await cp(copyOf, dataDir, { recursive: true })
+  },
   launch,
   createDatabase: makeDatabase,
 })

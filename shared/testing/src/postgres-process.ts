@@ -9,6 +9,14 @@ import { startWatchdog } from './watchdog.ts'
 const PORT_TRIES = 5
 const PORT_TAKEN = /address already in use|EADDRINUSE|could not bind/i
 
+export interface DatabaseOptions {
+  /** Absent: the schema is there already where the server has a database {@link TEMPLATE}; migrating it again changes nothing. */
+  readonly empty?: boolean
+}
+
+/** The database that new ones are copies of; a run of the tests migrates it once. */
+export const TEMPLATE = 'migrated'
+
 /** What the two kinds of server do each in its own way. */
 export interface PostgresKind {
   readonly kind: PostgresServer['kind']
@@ -17,10 +25,10 @@ export interface PostgresKind {
   /** Ends it at once, when nobody needs its data any more. */
   readonly endSignal: NodeJS.Signals
   /** Makes the data directory ready for the first launch. */
-  prepare(dataDir: string): Promise<void>
+  prepare(dataDir: string, copyOf: string | undefined): Promise<void>
   /** Resolves when it accepts connections; `onSpawn` is told its process id before that. */
   launch(dataDir: string, port: number, onSpawn: (pid: number) => void): Promise<Child>
-  createDatabase(child: Child, name: string, port: number): Promise<void>
+  createDatabase(child: Child, name: string, port: number, options: DatabaseOptions): Promise<void>
 }
 
 /** A server process with its data directory, its port and a watchdog that leaves nothing behind. */
@@ -32,7 +40,7 @@ export async function startPostgresProcess(
   const watchdog = startWatchdog(options.dataDir === undefined ? dataDir : undefined)
   const launch = (port: number) => kind.launch(dataDir, port, pid => watchdog.guard(pid))
   try {
-    await kind.prepare(dataDir)
+    await kind.prepare(dataDir, options.copyOf)
     for (let tries = 1; ; tries++) {
       const port = options.port ?? (await freePort())
       try {
@@ -79,9 +87,9 @@ function serverHandle(
     async start() {
       child ??= await launch()
     },
-    async create(name) {
+    async create(name, options = {}) {
       if (!child) throw new Error('the server is stopped')
-      await kind.createDatabase(child, name, port)
+      await kind.createDatabase(child, name, port, options)
       return databaseUrl(port, name)
     },
   }

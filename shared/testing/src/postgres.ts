@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { PGLITE } from './pglite.ts'
-import { startPostgresProcess } from './postgres-process.ts'
+import { type DatabaseOptions, startPostgresProcess } from './postgres-process.ts'
 import { findPostgresql, postgresqlOf } from './postgresql.ts'
 
 export interface PostgresOptions {
@@ -9,6 +9,8 @@ export interface PostgresOptions {
   /** Absent: a temporary directory, removed at the end. A given one is created if need be and stays. */
   readonly dataDir?: string
   readonly port?: number
+  /** A data directory of a server that was stopped, to begin with a copy of it. */
+  readonly copyOf?: string
   /** Of PostgreSQL on Linux: memory of its own that each of its processes may have (RLIMIT_DATA). */
   readonly backendBytes?: number
 }
@@ -23,8 +25,8 @@ export interface PostgresServer extends AsyncDisposable {
   stop(signal?: NodeJS.Signals): Promise<void>
   /** Starts it again on the same port and data. */
   start(): Promise<void>
-  /** Makes an empty database of that name and returns its URL. */
-  create(name: string): Promise<string>
+  /** Makes a database of that name and returns its URL. */
+  create(name: string, options?: DatabaseOptions): Promise<string>
 }
 
 /** A real Postgres for tests: it forgets nothing when it is stopped, but a machine's crash may lose data. */
@@ -37,7 +39,7 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
   return startPostgresProcess(PGLITE, options)
 }
 
-/** A fresh empty database in the server, one for each test file; returns its URL. */
-export function createDatabase(server: PostgresServer): Promise<string> {
-  return server.create(`test_${randomBytes(6).toString('hex')}`)
+/** A fresh database in the server, one for each test file; returns its URL. */
+export function createDatabase(server: PostgresServer, options: DatabaseOptions = {}): Promise<string> {
+  return server.create(`test_${randomBytes(6).toString('hex')}`, options)
 }

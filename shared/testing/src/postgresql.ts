@@ -5,7 +5,8 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import pg from 'pg'
 import { type Child, ChildEnded, type Owner, startChild, untilReady } from './child.ts'
-import { databaseUrl, type PostgresKind } from './postgres-process.ts'
+import { lease } from './leases.ts'
+import { type DatabaseOptions, databaseUrl, type PostgresKind, TEMPLATE } from './postgres-process.ts'
 
 const run = promisify(execFile)
 const DEBIAN_ROOT = '/usr/lib/postgresql'
@@ -23,7 +24,8 @@ const SETTINGS = {
   full_page_writes: 'off',
   shared_buffers: '128MB',
   max_wal_size: '2GB',
-  max_connections: '100',
+  // Of all test files that run beside each other.
+  max_connections: '400',
 }
 
 /** The directory of PostgreSQL's server binaries: Debian's newest, else the one that `pg_config` on PATH names. */
@@ -50,25 +52,43 @@ export async function postgresqlOf(binaries: string, backendBytes?: number): Pro
     // Postgres' fast shutdown; SIGTERM would wait for the clients to leave.
     stopSignal: 'SIGINT',
     endSignal: 'SIGQUIT',
-    prepare: dataDir => initialize(binaries, dataDir, owner),
+    prepare: (dataDir, copyOf) => initialize(binaries, dataDir, owner, copyOf),
     launch: (dataDir, port, onSpawn) => launch(command, dataDir, port, owner, onSpawn),
     createDatabase,
   }
 }
 
-async function initialize(binaries: string, dataDir: string, owner: Owner | undefined): Promise<void> {
+async function initialize(
+  binaries: string,
+  dataDir: string,
+  owner: Owner | undefined,
+  copyOf: string | undefined,
+): Promise<void> {
   await mkdir(dataDir, { recursive: true, mode: 0o700 })
   if (owner) await chown(dataDir, owner.uid, owner.gid)
   if (existsSync(join(dataDir, 'PG_VERSION'))) return
+  await using shared = copyOf === undefined ? await lease('postgresData') : undefined
+  const source = copyOf ?? shared?.value
+  if (source !== undefined) {
+    await run('cp', ['-a', `${source}/.`, dataDir])
+    return
+  }
   const options = ['-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--locale=C.UTF-8', '--no-sync']
   await run(join(binaries, 'initdb'), ['-D', dataDir, ...options], { ...owner, cwd: dataDir })
 }
 
-async function createDatabase(_child: Child, name: string, port: number): Promise<void> {
+async function createDatabase(
+  _child: Child,
+  name: string,
+  port: number,
+  { empty = false }: DatabaseOptions,
+): Promise<void> {
   const client = new pg.Client(databaseUrl(port, 'postgres'))
   await client.connect()
   try {
-    await client.query(`create database ${client.escapeIdentifier(name)}`)
+    const found = await client.query('select 1 from pg_database where datname = $1', [TEMPLATE])
+    const template = found.rowCount === 1 && !empty ? ` template ${TEMPLATE}` : ''
+    await client.query(`create database ${client.escapeIdentifier(name)}${template}`)
   } finally {
     await client.end()
   }

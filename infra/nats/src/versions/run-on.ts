@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { delimiter, dirname, join } from 'node:path'
 import { describe, it } from 'node:test'
+import { WITHOUT_LEASES } from '@fluxgate/testing'
 
 const ROOT = join(import.meta.dirname, '../../../..')
 const FILE_LIMIT_MS = 200_000
@@ -45,7 +46,8 @@ export function testOn(version: string): void {
 function environment(server: string): NodeJS.ProcessEnv {
   // The runner of the file is one of its own, not this file's.
   const { NODE_TEST_CONTEXT: _, ...env } = process.env
-  return { ...env, PATH: [dirname(server), env.PATH].join(delimiter) }
+  // And the run's own nats-server is not the one to be tested.
+  return { ...env, ...WITHOUT_LEASES, PATH: [dirname(server), env.PATH].join(delimiter) }
 }
 
 function run(

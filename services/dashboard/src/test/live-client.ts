@@ -1,4 +1,4 @@
-import type { LiveFrameName, LiveFrames, Tick } from '../core/wire.ts'
+import type { LiveFrameName, LiveFrames, Tick } from '../live/answers.ts'
 
 /** Reads `/api/live` as a browser would, and keeps what came. */
 export class LiveClient {

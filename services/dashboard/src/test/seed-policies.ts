@@ -1,4 +1,4 @@
-import type { PolicyPage } from '../core/wire.ts'
+import type { PolicyPage } from '../policy/answers.ts'
 import { ApiClient } from './api-client.ts'
 import { logIn, OPERATOR, type Stand } from './stand.ts'
 

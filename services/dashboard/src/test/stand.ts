@@ -16,7 +16,8 @@ import {
   type NatsServer,
   SESSION_KEYS,
   startNatsServer,
-  startPostgres,
+  testNats,
+  testPostgres,
 } from '@fluxgate/testing'
 import { ulid } from 'ulid'
 import { type DashboardConfig, DEFAULT_LIMITS } from '../config.ts'
@@ -51,6 +52,8 @@ export interface Stand extends AsyncDisposable {
 
 export interface StandOptions {
   readonly pageDir?: string
+  /** A nats-server that the test stops. */
+  readonly ownNats?: boolean
   readonly limits?: Partial<DashboardConfig['limits']>
 }
 
@@ -58,8 +61,8 @@ const log = createLog('test', 'silent')
 
 export async function startStand(options: StandOptions = {}): Promise<Stand> {
   await using stack = new AsyncDisposableStack()
-  const nats = stack.use(await startNatsServer())
-  const postgres = stack.use(await startPostgres())
+  const nats = stack.use(await (options.ownNats ? startNatsServer() : testNats()))
+  const postgres = stack.use(await testPostgres())
   const databaseUrl = await createDatabase(postgres)
   const db = stack.use(openDatabase(databaseUrl))
   await migrateToLatest(db)

@@ -1,7 +1,7 @@
 import { render } from 'preact'
 import { App } from './app.tsx'
-import { followAddress } from './live/route.ts'
-import { loadSession } from './live/session.ts'
+import { followAddress } from './router/index.ts'
+import { loadSession } from './session/index.ts'
 import './styles.ts'
 
 followAddress()

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { BUCKETS, isAddressHash } from '@fluxgate/contracts'
 import { connectNats, ensureTopology, type NatsLink } from '@fluxgate/nats'
-import { eventually, type NatsServer, startNatsServer } from '@fluxgate/testing'
+import { eventually, type NatsServer, testNats } from '@fluxgate/testing'
 import { ADDRESS_KEY_PERIOD_MS } from '../core/edge/address-keys.ts'
 import { openAddressBook } from './address-book.ts'
 
@@ -10,7 +10,7 @@ const quiet = { info() {}, warn() {}, error() {} }
 let nats: NatsServer
 let link: NatsLink
 before(async () => {
-  nats = await startNatsServer()
+  nats = await testNats()
   link = await connectNats({ url: nats.url, name: 'test' }, quiet)
   await ensureTopology(link)
 })

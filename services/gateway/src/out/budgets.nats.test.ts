@@ -6,7 +6,7 @@ import { it } from 'node:test'
 import { type Budget, eventMaker, TokensSettled } from '@fluxgate/contracts'
 import { connectNats, EventPublisher, ensureTopology } from '@fluxgate/nats'
 import { createLog } from '@fluxgate/runtime'
-import { eventually, startNatsServer } from '@fluxgate/testing'
+import { eventually, testNats } from '@fluxgate/testing'
 import { ulid } from 'ulid'
 import { openBudgets } from './budgets.ts'
 
@@ -25,7 +25,7 @@ async function openBench() {
   const stack = new AsyncDisposableStack()
   const directory = await mkdtemp(join(tmpdir(), 'fluxgate-budgets-'))
   stack.defer(() => rm(directory, { recursive: true, force: true }))
-  const server = stack.use(await startNatsServer())
+  const server = stack.use(await testNats())
   const link = stack.use(await connectNats({ url: server.url, name: 'test' }, log))
   await ensureTopology(link)
   const publisher = stack.use(new EventPublisher(link))

@@ -1,10 +1,9 @@
-import type { GatewayNode, GuardPolicy, Identity, Throttle } from '@fluxgate/contracts'
+import type { GatewayNode, GuardPolicy, Identity, StoredEvent, Throttle } from '@fluxgate/contracts'
 import type {
   Found,
   Kept,
   RequestSearch,
   StateAt,
-  StoredFact,
   TimelineRange,
   Verdict,
   WhatIfResult,
@@ -110,11 +109,11 @@ export interface EventLog {
   heads(streams: readonly string[]): Promise<ReadonlyMap<string, number> | undefined>
   streams(): Promise<StreamState[]>
   tokenUses(identity: Identity, fromMs: number, signal: AbortSignal): Promise<Found<TokenUse>>
-  request(search: RequestSearch, signal: AbortSignal): Promise<Found<StoredFact>>
+  request(search: RequestSearch, signal: AbortSignal): Promise<Found<StoredEvent>>
   /** In the order in which they were stored; `more` when there are others behind the last. */
-  timeline(search: TimelineSearch, signal: AbortSignal): Promise<{ items: StoredFact[]; more: boolean }>
+  timeline(search: TimelineSearch, signal: AbortSignal): Promise<{ items: StoredEvent[]; more: boolean }>
   /** All facts about one incident, in their order. */
-  incident(id: string, signal: AbortSignal): Promise<StoredFact[]>
+  incident(id: string, signal: AbortSignal): Promise<StoredEvent[]>
 }
 
 export interface ThrottleEntry {

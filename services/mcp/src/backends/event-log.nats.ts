@@ -1,5 +1,11 @@
-import { callerFilter, DEADLETTER_STREAM, incidentFilter, STREAMS } from '@fluxgate/contracts'
-import { findRequest, readFacts, type StoredFact, timeline } from '@fluxgate/forensics'
+import {
+  callerFilter,
+  DEADLETTER_STREAM,
+  incidentFilter,
+  STREAMS,
+  type StoredEvent,
+} from '@fluxgate/contracts'
+import { findRequest, readFacts, timeline } from '@fluxgate/forensics'
 import type { NatsLink } from '@fluxgate/nats'
 import type { EventLog, StreamState } from './backends.ts'
 import { askNats } from './reached.nats.ts'
@@ -54,7 +60,7 @@ export function openEventLog(link: NatsLink, maxScannedEvents: number): EventLog
 
     timeline: ({ user, key, limit, ...range }, signal) =>
       askNats(link, async () => {
-        const items: StoredFact[] = []
+        const items: StoredEvent[] = []
         for await (const facts of timeline(link, { user, key }, range, { signal })) {
           items.push(...facts)
           if (items.length > limit) return { items: items.slice(0, limit), more: true }
@@ -66,7 +72,7 @@ export function openEventLog(link: NatsLink, maxScannedEvents: number): EventLog
     incident: (id, signal) =>
       askNats(link, async () => {
         const source = { stream: 'incidents' as const, subject: incidentFilter({ incident: id }) }
-        const items: StoredFact[] = []
+        const items: StoredEvent[] = []
         for await (const facts of readFacts(link, [source], {}, { signal })) items.push(...facts)
         signal.throwIfAborted()
         return items

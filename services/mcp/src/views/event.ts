@@ -1,5 +1,4 @@
-import type { FluxgateEvent } from '@fluxgate/contracts'
-import type { StoredFact } from '@fluxgate/forensics'
+import type { FluxgateEvent, StoredEvent } from '@fluxgate/contracts'
 import { z } from 'zod'
 import { timeField } from './fields.ts'
 import { isoTime, quoted } from './text.ts'
@@ -16,7 +15,7 @@ export const eventFields = {
   data: z.record(z.string(), z.unknown()).describe("The event's data; texts in it come from outside."),
 }
 
-export function eventView({ event, stream, sequence, storedAtMs }: StoredFact) {
+export function eventView({ event, stream, sequence, storedAtMs }: StoredEvent) {
   return {
     fact: nameOf(event),
     stream,
@@ -36,7 +35,7 @@ export function withoutSession(data: Readonly<Record<string, unknown>>): Record<
 }
 
 /** `<what> [<place>] name=value …` */
-export function eventText({ event, stream, sequence }: StoredFact, hidden: readonly string[]): string {
+export function eventText({ event, stream, sequence }: StoredEvent, hidden: readonly string[]): string {
   const data = Object.entries(withoutSession({ ...event.data }))
     .filter(([name]) => !hidden.includes(name))
     .map(([name, value]) => `${name}=${valueText(value)}`)

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { after, before, describe, test } from 'node:test'
-import { createDatabase, type PostgresServer, startPostgres } from '@fluxgate/testing'
+import { createDatabase, type PostgresServer, startPostgres, testPostgres } from '@fluxgate/testing'
 import {
   createKey,
   createSession,
@@ -35,7 +35,7 @@ for (const kind of [undefined, 'pglite'] as const) {
     let server: PostgresServer
     let db: Database
     before(async () => {
-      server = await startPostgres(kind ? { kind } : {})
+      server = await (kind ? startPostgres({ kind }) : testPostgres())
       db = openDatabase(await createDatabase(server))
       await migrateToLatest(db)
     })

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
-import { createDatabase, type PostgresServer, startPostgres } from '@fluxgate/testing'
+import { createDatabase, type PostgresServer, startPostgres, testPostgres } from '@fluxgate/testing'
 import {
   asOf,
   authEvents,
@@ -34,7 +34,7 @@ for (const kind of [undefined, 'pglite'] as const) {
     let server: PostgresServer
     let db: Database
     before(async () => {
-      server = await startPostgres(kind ? { kind } : {})
+      server = await (kind ? startPostgres({ kind }) : testPostgres())
       db = openDatabase(await createDatabase(server))
       await migrateToLatest(db)
     })

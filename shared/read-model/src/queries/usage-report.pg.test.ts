@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
-import { createDatabase, type PostgresServer, startPostgres } from '@fluxgate/testing'
+import { createDatabase, type PostgresServer, testPostgres } from '@fluxgate/testing'
 import {
   CursorError,
   type Database,
@@ -17,7 +17,7 @@ describe('the usage report', () => {
   let server: PostgresServer
   let db: Database
   before(async () => {
-    server = await startPostgres()
+    server = await testPostgres()
     db = openDatabase(await createDatabase(server))
     await migrateToLatest(db)
     const sums = { admitted: 1, refused: 0, completed: 1, failed: 0, interrupted: 0, settled: 1 }

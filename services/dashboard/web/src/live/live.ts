@@ -1,9 +1,8 @@
 import type { Throttle } from '@fluxgate/contracts'
-import { mergeTicks } from '../../../src/core/series.ts'
-import type { LiveFrameName, LiveFrames, Tick } from '../../../src/core/wire.ts'
-import { forgetServerTime, hearServerTime } from './clock.ts'
-import { loadSession } from './session.ts'
-import { createStore } from './store.ts'
+import type { LiveFrameName, LiveFrames, Tick } from '../../../src/live/answers.ts'
+import { createStore, forgetServerTime, hearServerTime } from '../data/index.ts'
+import { loadSession } from '../session/index.ts'
+import { mergeTicks } from './series.ts'
 
 export type Connection = 'connecting' | 'live' | 'reconnecting'
 

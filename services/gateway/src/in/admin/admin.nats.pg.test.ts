@@ -8,7 +8,7 @@ import { type AdminStand, DASHBOARD_TOKEN, METRICS_TOKEN, ROUTING, startAdmin, T
 
 let stand: AdminStand
 before(async () => {
-  stand = await startAdmin()
+  stand = await startAdmin({ ownServers: true })
 })
 after(() => stand[Symbol.asyncDispose]())
 

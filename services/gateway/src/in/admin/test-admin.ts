@@ -17,6 +17,8 @@ import {
   type PostgresServer,
   startNatsServer,
   startPostgres,
+  testNats,
+  testPostgres,
 } from '@fluxgate/testing'
 import Fastify from 'fastify'
 import { monotonicFactory } from 'ulid'
@@ -60,12 +62,13 @@ export interface AdminStand extends AsyncDisposable {
   ): Promise<AdminAnswer>
 }
 
-export async function startAdmin(): Promise<AdminStand> {
+/** @param ownServers for tests that stop them */
+export async function startAdmin({ ownServers = false } = {}): Promise<AdminStand> {
   const stack = new AsyncDisposableStack()
   const events: FluxgateEvent[] = []
   const logged: unknown[] = []
-  const nats = stack.use(await startNatsServer())
-  const postgres = stack.use(await startPostgres())
+  const nats = stack.use(await (ownServers ? startNatsServer() : testNats()))
+  const postgres = stack.use(await (ownServers ? startPostgres() : testPostgres()))
   const db = stack.use(openDatabase(await createDatabase(postgres), { connectTimeoutMs: 500 }))
   await migrateToLatest(db)
   const link = stack.use(await connectNats({ url: nats.url, name: 'admin' }, quiet))

@@ -6,7 +6,7 @@ import { Browser, PASSWORD, person, startPortal, type TestPortal } from './test-
 
 let portal: TestPortal
 before(async () => {
-  portal = await startPortal()
+  portal = await startPortal({}, { ownServer: true })
 })
 after(() => portal[Symbol.asyncDispose]())
 

@@ -2,7 +2,13 @@ import { createHash, randomBytes } from 'node:crypto'
 import { eventMaker, type FluxgateEvent, parseEvent } from '@fluxgate/contracts'
 import { type Database, migrateToLatest, openDatabase } from '@fluxgate/read-model'
 import { createSessions, LiveSessions, type Sessions } from '@fluxgate/session'
-import { createDatabase, type PostgresServer, SESSION_KEYS, startPostgres } from '@fluxgate/testing'
+import {
+  createDatabase,
+  type PostgresServer,
+  SESSION_KEYS,
+  startPostgres,
+  testPostgres,
+} from '@fluxgate/testing'
 import Fastify, { type FastifyInstance, type InjectOptions, type LightMyRequestResponse } from 'fastify'
 import { monotonicFactory } from 'ulid'
 import type { Accounts, LiveSession } from '../../core/accounts/accounts.ts'
@@ -32,9 +38,13 @@ export interface TestPortal extends AsyncDisposable {
   portal(changes?: Partial<PortalDeps>): Promise<FastifyInstance>
 }
 
-export async function startPortal(changes: Partial<PortalDeps> = {}): Promise<TestPortal> {
+/** @param ownServer for tests that stop it */
+export async function startPortal(
+  changes: Partial<PortalDeps> = {},
+  { ownServer = false } = {},
+): Promise<TestPortal> {
   const stack = new AsyncDisposableStack()
-  const postgres = stack.use(await startPostgres())
+  const postgres = stack.use(await (ownServer ? startPostgres() : testPostgres()))
   const db = stack.use(openDatabase(await createDatabase(postgres), { connectTimeoutMs: 500 }))
   await migrateToLatest(db)
   const accounts = openAccounts(db)

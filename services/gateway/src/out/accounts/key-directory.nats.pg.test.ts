@@ -5,13 +5,7 @@ import { type EventMaker, eventMaker, KeyRevoked, LoggedOut, TierChanged } from 
 import { connectNats, EventPublisher, ensureTopology, type LinkLog, type NatsLink } from '@fluxgate/nats'
 import { type Database, migrateToLatest, openDatabase } from '@fluxgate/read-model'
 import { LiveSessions } from '@fluxgate/session'
-import {
-  createDatabase,
-  eventually,
-  type NatsServer,
-  startNatsServer,
-  startPostgres,
-} from '@fluxgate/testing'
+import { createDatabase, eventually, type NatsServer, startNatsServer, testPostgres } from '@fluxgate/testing'
 import { monotonicFactory } from 'ulid'
 import type { AccountTools } from '../../core/accounts/accounts.ts'
 import { type AdminAccounts, administer } from '../../core/accounts/admin-accounts.ts'
@@ -35,7 +29,7 @@ let directory: OpenKeyDirectory
 
 before(async () => {
   nats = stack.use(await startNatsServer())
-  const postgres = stack.use(await startPostgres())
+  const postgres = stack.use(await testPostgres())
   db = stack.use(openDatabase(await createDatabase(postgres)))
   await migrateToLatest(db)
   here = stack.use(await connectNats({ url: nats.url, name: 'here' }, quiet))

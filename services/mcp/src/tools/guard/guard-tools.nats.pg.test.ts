@@ -1,8 +1,17 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
-import { BUCKETS, GuardPolicy, jsonParser, STREAMS, Throttle, ThrottlePardoned } from '@fluxgate/contracts'
-import { readPositions } from '@fluxgate/guard-core'
-import { acquireLease, Bucket } from '@fluxgate/nats'
+import {
+  BUCKETS,
+  GUARD_LEASE,
+  GuardPolicy,
+  jsonParser,
+  type LeaseRecord,
+  readLease,
+  STREAMS,
+  Throttle,
+  ThrottlePardoned,
+} from '@fluxgate/contracts'
+import { Bucket } from '@fluxgate/nats'
 import type { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import { ulid } from 'ulid'
 import { callTool, make, settled, startBench, type TestBench, TOKEN } from '../../test-bench.ts'
@@ -42,14 +51,12 @@ describe('tools about guard and log', () => {
       [null, 'environment'],
     )
     await policy.put('guard', POLICY)
-    const stop = new AbortController()
-    const asked = {
-      name: 'guard',
-      holder: 'guard-of-the-tests',
-      readState: readPositions,
-    }
-    await using lease = await acquireLease(bench.link, asked, stop.signal)
-    await lease?.store({ [STREAMS.tokens]: { sequence: 1, storedAtMs: 0 } })
+    const leases = new Bucket<LeaseRecord>(bench.link, BUCKETS.leases, bytes => ({
+      ok: true,
+      value: readLease(bytes),
+    }))
+    const progress = { [STREAMS.tokens]: { sequence: 1, storedAtMs: 0 } }
+    await leases.put(GUARD_LEASE, { holder: 'guard-of-the-tests', term: 1, state: progress })
     await box.put('flood.k1', throttle(Date.now() + 60_000))
     const now = Date.now()
     // 1,000 tokens within two seconds, and 400 long before: the worst window holds the 1,000 alone.

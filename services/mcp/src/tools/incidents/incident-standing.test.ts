@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { StoredFact } from '@fluxgate/forensics'
+import type { StoredEvent } from '@fluxgate/contracts'
 import { statusOf } from './incident-standing.ts'
 
 test('an incident stands as its facts tell: the first acknowledgement counts, and a closing is final', () => {
   const fact = (name: string, data: object) =>
-    ({ event: { type: `fluxgate.incidents.${name}`, time: 't', data } }) as unknown as StoredFact
+    ({ event: { type: `fluxgate.incidents.${name}`, time: 't', data } }) as unknown as StoredEvent
   const opened = fact('opened', { user: 'u', key: 'k' })
   const seen = fact('acknowledged', { actor: 'a' })
   const closed = fact('closed', { actor: 'c' })

@@ -1,5 +1,4 @@
-import { type FluxgateEvent, identityText } from '@fluxgate/contracts'
-import type { StoredFact } from '@fluxgate/forensics'
+import { type FluxgateEvent, identityText, type StoredEvent } from '@fluxgate/contracts'
 
 /** How an incident stands by its own facts: what it takes to order something about it. */
 export type IncidentStatus =
@@ -9,7 +8,7 @@ export type IncidentStatus =
   | { readonly state: 'closed'; readonly by: string; readonly at: string }
 
 /** @param facts all facts about one incident, in their order */
-export function statusOf(facts: readonly StoredFact[]): IncidentStatus {
+export function statusOf(facts: readonly StoredEvent[]): IncidentStatus {
   let standing: IncidentStatus = { state: 'unknown' }
   for (const { event } of facts) {
     if (standing.state === 'closed') break

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
-import { IncidentJoined, IncidentOpened, STREAMS } from '@fluxgate/contracts'
-import { type LoggedEvent, replay } from '@fluxgate/nats'
+import { IncidentJoined, IncidentOpened, STREAMS, type StoredEvent } from '@fluxgate/contracts'
+import { replay } from '@fluxgate/nats'
 import type { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import { callTool, incidentRow, make, startBench, type TestBench } from '../../test-bench.ts'
 
@@ -14,8 +14,8 @@ describe('tools about incidents', () => {
   })
   after(() => bench[Symbol.asyncDispose]())
 
-  async function facts(stream: string): Promise<LoggedEvent[]> {
-    const found: LoggedEvent[] = []
+  async function facts(stream: string): Promise<StoredEvent[]> {
+    const found: StoredEvent[] = []
     for await (const { events } of replay(bench.link, { stream, from: 'first' })) found.push(...events)
     return found
   }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
-import { BUCKETS, jsonParser, STREAMS, Throttle } from '@fluxgate/contracts'
-import { Bucket, type LoggedEvent, replay } from '@fluxgate/nats'
+import { BUCKETS, jsonParser, STREAMS, type StoredEvent, Throttle } from '@fluxgate/contracts'
+import { Bucket, replay } from '@fluxgate/nats'
 import type { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import { callTool, startBench, type TestBench } from '../../test-bench.ts'
 
@@ -26,8 +26,8 @@ describe('tools about throttles', () => {
     actor: 'guard',
   })
 
-  async function facts(stream: string): Promise<LoggedEvent[]> {
-    const found: LoggedEvent[] = []
+  async function facts(stream: string): Promise<StoredEvent[]> {
+    const found: StoredEvent[] = []
     for await (const { events } of replay(bench.link, { stream, from: 'first' })) found.push(...events)
     return found
   }

@@ -1,0 +1,72 @@
+import { identityText, parseSubject, type StoredEvent } from '@fluxgate/contracts'
+import type { Unreadable } from '@fluxgate/forensics'
+import type { EventRow } from './answers.ts'
+
+/** What tells most of an event, in this order; the rest is in its detail. */
+const TOLD: ReadonlyArray<readonly [name: string, unit: string]> = [
+  ['model', ''],
+  ['rule', ''],
+  ['severity', ''],
+  ['source', ''],
+  ['action', ''],
+  ['reason', ''],
+  ['status', ''],
+  ['code', ''],
+  ['by', ''],
+  ['total', ' tokens'],
+  ['reserved', ' reserved'],
+  ['durationMs', ' ms'],
+  ['tier', ''],
+  ['name', ''],
+  ['policy', ''],
+  ['actor', ''],
+  ['address', ''],
+]
+const MAX_TOLD = 4
+const MAX_TEXT = 80
+
+/** A message of the log as a row of a list. */
+export function rowOf(fact: StoredEvent | Unreadable): EventRow {
+  const { stream, sequence, storedAtMs: at } = fact
+  if (!('event' in fact)) {
+    const place = parseSubject(fact.subject)
+    const identity = place && 'user' in place ? identityText(place) : null
+    return {
+      stream,
+      sequence,
+      at,
+      fact: place ? `${place.stream}.${place.fact}` : fact.subject,
+      identity,
+      request: null,
+      incident: null,
+      note: fact.reason.slice(0, MAX_TEXT),
+      readable: false,
+    }
+  }
+  const { event } = fact
+  const data: Readonly<Record<string, unknown>> = event.data
+  const { user, key, request, incident } = data
+  return {
+    stream,
+    sequence,
+    at,
+    fact: event.type.slice('fluxgate.'.length),
+    identity: typeof user === 'string' && typeof key === 'string' ? identityText({ user, key }) : null,
+    request: typeof request === 'string' ? request : null,
+    incident: typeof incident === 'string' ? incident : null,
+    note: noteOf(data),
+    readable: true,
+  }
+}
+
+function noteOf(data: Readonly<Record<string, unknown>>): string {
+  const told: string[] = []
+  for (const [name, unit] of TOLD) {
+    const value = data[name]
+    if (typeof value !== 'string' && typeof value !== 'number') continue
+    if (value === '') continue
+    told.push(`${typeof value === 'number' ? Math.round(value) : value.slice(0, MAX_TEXT)}${unit}`)
+    if (told.length === MAX_TOLD) break
+  }
+  return told.join(' · ')
+}

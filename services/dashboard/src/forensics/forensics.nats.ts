@@ -1,0 +1,97 @@
+import type { GuardPolicy, StreamName } from '@fluxgate/contracts'
+import { type Kept, type Range, retention, statesAt, verify, whatIf } from '@fluxgate/forensics'
+import type { NatsLink } from '@fluxgate/nats'
+import { type Database, settledView } from '@fluxgate/read-model'
+import type { ForensicsLimits } from '../config.ts'
+import { DEFAULT_POLICY } from '../policy/index.ts'
+import type { EventRow, StatesView, VerdictView, WhatIfBase, WhatIfView } from './answers.ts'
+import { findEvent, listEvents } from './events.nats.ts'
+import type { EventPageOrder, EventSearch, Working } from './questions.ts'
+import { tailLog } from './tail.nats.ts'
+import { traceRequest } from './trace.nats.ts'
+import { droppedOf, stateView, verdictView, whatIfView } from './views.ts'
+
+export interface ForensicsSources {
+  readonly db: Database
+  readonly link: NatsLink
+  /** The guard's policy in its bucket. */
+  readonly policy: () => Promise<GuardPolicy | null>
+  /** How long the projection stores rows of requests. */
+  readonly requestsKeptMs: number
+  readonly nowMs: () => number
+}
+
+const DAY_MS = 86_400_000
+
+export type Forensics = ReturnType<typeof openForensics>
+
+/** Questions to the log itself, with the functions that the forensics command line has. */
+export function openForensics(sources: ForensicsSources, limits: ForensicsLimits) {
+  const { db, link, policy, nowMs } = sources
+  return {
+    events: (order: EventPageOrder, signal: AbortSignal) => listEvents(link, order, limits, signal),
+    event: (stream: StreamName, sequence: number, signal: AbortSignal) =>
+      findEvent(db, link, stream, sequence, signal),
+    trace: (request: string, signal: AbortSignal) => traceRequest(db, link, request, limits, signal),
+    tail: (
+      search: EventSearch,
+      since: ReadonlyMap<string, number>,
+      signal: AbortSignal,
+      onRows: (rows: readonly EventRow[]) => void,
+    ) => tailLog(link, search, since, signal, onRows),
+    states: cachedStates(link, limits),
+
+    async whatIfBase(): Promise<WhatIfBase> {
+      const set = await policy()
+      return set ? { policy: set, source: 'set' } : { policy: DEFAULT_POLICY, source: 'default' }
+    },
+
+    async whatIf(tried: GuardPolicy, range: Range, working: Working): Promise<WhatIfView> {
+      const toMs = range.toMs ?? nowMs()
+      const fromMs = range.fromMs ?? Math.min(...(await retention(link)).map(beginOf))
+      const { result, kept } = await whatIf(link, tried, { fromMs, toMs }, working)
+      return whatIfView({ fromMs, toMs }, result, kept, limits.forensicsRows)
+    },
+
+    verify: (range: Range, working: Working) => verifyRange(sources, limits, range, working),
+  }
+}
+
+function beginOf({ firstStoredAtMs }: Kept): number {
+  return firstStoredAtMs ?? Number.POSITIVE_INFINITY
+}
+
+/** Answers about past moments are cached: the past does not change. */
+function cachedStates(
+  link: NatsLink,
+  { maxCachedAnswers, forensicsRows }: ForensicsLimits,
+): (moments: readonly number[], working: Working) => Promise<StatesView> {
+  const cached = new Map<string, StatesView>()
+  return async (moments, working) => {
+    const asked = moments.join(',')
+    const known = cached.get(asked)
+    if (known) return known
+    const found = await statesAt(link, moments, working)
+    const view: StatesView = {
+      states: found.states.map(state => stateView(state, forensicsRows)),
+      dropped: droppedOf(found.kept, Number.NEGATIVE_INFINITY),
+    }
+    if (working.signal.aborted) return view
+    cached.set(asked, view)
+    if (cached.size > maxCachedAnswers) cached.delete(cached.keys().next().value!)
+    return view
+  }
+}
+
+async function verifyRange(
+  { db, link, requestsKeptMs, nowMs }: ForensicsSources,
+  { forensicsRows, maxOffenders }: ForensicsLimits,
+  range: Range,
+  working: Working,
+): Promise<VerdictView> {
+  const now = nowMs()
+  // Rows are deleted by the day: near the limit they may be there or not.
+  const projected = { ...settledView(db), keptFromMs: now - requestsKeptMs + DAY_MS }
+  const found = await verify(link, { range, projected, nowMs: now }, working)
+  return verdictView(found, forensicsRows, maxOffenders)
+}

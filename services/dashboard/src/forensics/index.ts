@@ -1,0 +1,2 @@
+export { forensicsRoutes } from './forensics.http.ts'
+export { openForensics } from './forensics.nats.ts'

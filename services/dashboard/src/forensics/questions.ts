@@ -1,0 +1,24 @@
+import type { StreamName } from '@fluxgate/contracts'
+
+/** Which events are asked for; what is absent does not matter. Times are epoch milliseconds, both included. */
+export interface EventSearch {
+  readonly streams: readonly StreamName[]
+  readonly fact: string | undefined
+  readonly user: string | undefined
+  readonly key: string | undefined
+  readonly text: string | undefined
+  readonly fromMs: number | undefined
+  readonly toMs: number | undefined
+}
+
+export interface EventPageOrder extends EventSearch {
+  readonly order: 'newest' | 'oldest'
+  readonly after: ReadonlyMap<string, number>
+  readonly limit: number
+}
+
+/** Work that can be broken off, and says how far it is, in positions of the log. */
+export interface Working {
+  readonly signal: AbortSignal
+  readonly onProgress: (read: number, of: number) => void
+}

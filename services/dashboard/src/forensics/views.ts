@@ -1,0 +1,97 @@
+import type { DroppedPart, Kept, StateAt, Verdict, WhatIfResult } from '@fluxgate/forensics'
+import type { DroppedView, StateView, VerdictView, WhatIfView } from './answers.ts'
+
+export function stateView(
+  { atMs, totals, identities, buckets, throttles, incidents }: StateAt,
+  rows: number,
+): StateView {
+  return {
+    at: atMs,
+    totals,
+    identities,
+    buckets: buckets.slice(0, rows),
+    bucketCount: buckets.length,
+    throttles: throttles
+      .slice(0, rows)
+      .map(({ reason: _, incident, ...throttle }) => ({ ...throttle, incident: incident ?? null })),
+    throttleCount: throttles.length,
+    incidents: incidents.slice(0, rows).map(({ incident, identity, rule, severity, openedAtMs, state }) => ({
+      incident,
+      identity,
+      rule,
+      severity,
+      openedAtMs,
+      state,
+    })),
+    incidentCount: incidents.length,
+  }
+}
+
+/** What retention has dropped of a range. */
+export function droppedOf(retained: readonly Kept[], fromMs: number): DroppedView[] {
+  return retained
+    .filter(({ wholeFromMs }) => wholeFromMs > fromMs)
+    .map(({ stream, dropped: messages, firstStoredAtMs: firstStoredAt }) => ({
+      stream,
+      messages,
+      firstStoredAt,
+    }))
+}
+
+function droppedPart({ stream, messages, firstStoredAtMs: firstStoredAt }: DroppedPart): DroppedView {
+  return { stream, messages, firstStoredAt }
+}
+
+export function whatIfView(
+  { fromMs, toMs }: { fromMs: number; toMs: number },
+  { rows, counts, throttled, facts }: WhatIfResult,
+  retained: readonly Kept[],
+  maxRows: number,
+): WhatIfView {
+  // What differs is shown first when not all can be.
+  const shown =
+    rows.length <= maxRows ? rows : [...rows].sort((a, b) => sameness(a) - sameness(b)).slice(0, maxRows)
+  return {
+    from: Number.isFinite(fromMs) ? fromMs : toMs,
+    to: toMs,
+    rows: shown,
+    rowCount: rows.length,
+    counts,
+    throttled,
+    facts: [...facts.values()].reduce((sum, count) => sum + count, 0),
+    dropped: droppedOf(retained, fromMs),
+  }
+}
+
+function sameness({ difference }: { difference: string }): number {
+  return difference === 'same' ? 1 : 0
+}
+
+export function verdictView(found: Verdict, rows: number, maxOffenders: number): VerdictView {
+  const { holds, fromMs: from, toMs: to, facts, whole, endedOfBefore, identities, offenders } = found
+  const offences: Record<string, number> = {}
+  for (const { offence } of offenders) offences[offence] = (offences[offence] ?? 0) + 1
+  const busiest = [...identities]
+    .map(([identity, sums]) => ({ identity, sums }))
+    .sort((a, b) => b.sums.admitted + b.sums.refused - a.sums.admitted - a.sums.refused)
+  return {
+    holds,
+    from,
+    to,
+    facts,
+    whole,
+    endedOfBefore,
+    identityCount: identities.size,
+    identities: busiest.slice(0, rows),
+    projected: found.projected ?? null,
+    offences,
+    offenders: offenders.slice(0, maxOffenders).map(({ offence, detail, identity, request, places }) => ({
+      offence,
+      detail,
+      identity: identity ?? null,
+      request: request ?? null,
+      places,
+    })),
+    dropped: found.dropped.map(droppedPart),
+  }
+}

@@ -1,0 +1,3 @@
+export interface FaultBody {
+  readonly error: { readonly code: string; readonly message: string }
+}

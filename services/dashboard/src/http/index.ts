@@ -1,0 +1,8 @@
+export { done, type FaultCode, type Outcome, refused } from './error.ts'
+export { beginEventStream, every } from './event-stream.http.ts'
+export { body, identityText, orderText, throttleReason, userId } from './fields.ts'
+export { servePage } from './page.http.ts'
+export { faultOf, sendFault, sendOutcome } from './reply.http.ts'
+export { createServer } from './server.http.ts'
+export { shareFor } from './share.ts'
+export { statusRoutes } from './status.http.ts'

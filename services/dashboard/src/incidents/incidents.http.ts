@@ -1,0 +1,101 @@
+import { IncidentId, Throttle } from '@fluxgate/contracts'
+import type { Database } from '@fluxgate/read-model'
+import type { FastifyInstance } from 'fastify'
+import { namesOf } from '../accounts/index.ts'
+import {
+  body,
+  identityText as identity,
+  orderText,
+  sendFault,
+  sendOutcome,
+  throttleReason,
+} from '../http/index.ts'
+import type { LiveHub } from '../live/index.ts'
+import { actorOf, visitorOf } from '../sessions/index.ts'
+import type { IncidentDetail, IncidentPage, IncidentScope } from './answers.ts'
+import { findIncidentView, listIncidentViews } from './incidents.pg.ts'
+import type { Orders, ThrottleOrder } from './orders.nats.ts'
+import type { RecentIncidents } from './recent-incidents.ts'
+import { throttlePage } from './throttles.pg.ts'
+
+export interface IncidentRoutes {
+  readonly db: Database
+  readonly hub: LiveHub
+  readonly recent: RecentIncidents
+  readonly orders: Orders
+  readonly nowMs: () => number
+  readonly listRows: number
+}
+
+const MAX_SECONDS = 31 * 86_400
+const SCOPES: readonly IncidentScope[] = ['open', 'closed', 'all']
+const idParams = body({ id: IncidentId })
+const listQuery = {
+  type: 'object',
+  properties: { scope: { enum: SCOPES, default: 'open' }, before: { type: 'string', maxLength: 400 } },
+}
+
+/** Incidents and throttles: lists, details, and what operators order about them. */
+export function incidentRoutes(app: FastifyInstance, options: IncidentRoutes): void {
+  const { db, hub, recent, nowMs, listRows: limit } = options
+  app.get<{ Querystring: { scope: IncidentScope; before?: string } }>(
+    '/incidents',
+    { schema: { querystring: listQuery } },
+    async ({ query: { scope, before } }): Promise<IncidentPage> => {
+      const { items, next } = await listIncidentViews(db, recent, scope, { limit, before })
+      return { items, names: await namesOf(db, items), ...(next === undefined ? {} : { next }) }
+    },
+  )
+  app.get<{ Params: { id: string } }>(
+    '/incidents/:id',
+    { schema: { params: idParams } },
+    async (request, reply) => {
+      const incident = await findIncidentView(db, recent, request.params.id)
+      if (!incident) return sendFault(reply, { code: 'not_found', message: 'There is no such incident.' })
+      const throttle = hub.throttleOf(`${incident.userId}.${incident.keyId}`, nowMs()) ?? null
+      return { incident, throttle, names: await namesOf(db, [incident]) } satisfies IncidentDetail
+    },
+  )
+  app.get('/throttles', () => throttlePage(db, hub, nowMs(), limit))
+  throttleOrderRoutes(app, options.orders)
+  incidentOrderRoutes(app, options.orders)
+}
+
+function throttleOrderRoutes(app: FastifyInstance, orders: Orders): void {
+  app.post<{ Params: { identity: string }; Body: { reason: string } }>(
+    '/throttles/:identity/pardon',
+    { schema: { params: body({ identity }), body: body({ reason: throttleReason }) } },
+    async (request, reply) => {
+      const { params, body: order } = request
+      return sendOutcome(
+        reply,
+        await orders.pardon(params.identity, actorOf(visitorOf(request)), order.reason),
+      )
+    },
+  )
+  const { capacity, refillRate } = Throttle.properties
+  const seconds = { type: 'integer', minimum: 1, maximum: MAX_SECONDS }
+  const order = body({ identity, capacity, refillRate, seconds, reason: throttleReason })
+  app.post<{ Body: ThrottleOrder }>('/throttles', { schema: { body: order } }, async (request, reply) =>
+    sendOutcome(reply, await orders.throttle(request.body, actorOf(visitorOf(request))), 201),
+  )
+}
+
+function incidentOrderRoutes(app: FastifyInstance, orders: Orders): void {
+  app.post<{ Params: { id: string }; Body: { note: string } }>(
+    '/incidents/:id/acknowledge',
+    { schema: { params: idParams, body: body({ note: orderText }) } },
+    async (request, reply) => {
+      const { params, body: order } = request
+      return sendOutcome(reply, await orders.acknowledge(params.id, actorOf(visitorOf(request)), order.note))
+    },
+  )
+  app.post<{ Params: { id: string }; Body: { reason: string } }>(
+    '/incidents/:id/close',
+    { schema: { params: idParams, body: body({ reason: orderText }) } },
+    async (request, reply) => {
+      const { params, body: order } = request
+      return sendOutcome(reply, await orders.close(params.id, actorOf(visitorOf(request)), order.reason))
+    },
+  )
+}

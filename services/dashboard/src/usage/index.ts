@@ -1,0 +1,5 @@
+export type { RangeName } from './answers.ts'
+export { type LimitsOf, openLimits } from './limits.nats.ts'
+export { rangeQuery } from './range.ts'
+export { metricsRoutes, ownUsageRoutes } from './usage.http.ts'
+export { modelToTry, usageView } from './usage.pg.ts'

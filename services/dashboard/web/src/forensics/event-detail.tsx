@@ -1,0 +1,106 @@
+import { useEffect, useRef } from 'preact/hooks'
+import type { EventView } from '../../../src/forensics/answers.ts'
+import type { LogPosition } from '../../../src/live/answers.ts'
+import { useResource } from '../data/index.ts'
+import { Time } from '../format/index.ts'
+import { CopyButton, Empty, Icon, Identity, Loading, splitIdentity, Trouble } from '../layout/index.ts'
+import { eventPath, requestPath } from './links.tsx'
+import { toneOf } from './tones.ts'
+
+/** One event in full, and the ways on from it. */
+export function EventDetail({ place, onClose }: { place: LogPosition; onClose: () => void }) {
+  const { data, fault, reload } = useResource<EventView>(`/api${eventPath(place)}`)
+  const heading = useRef<HTMLHeadingElement>(null)
+  useEffect(() => heading.current?.focus({ preventScroll: true }), [])
+  const isMissing = fault?.status === 404 || fault?.status === 400
+  return (
+    <section class="event-detail" aria-labelledby="event-title" data-testid="event-detail">
+      <header class="event-detail-head">
+        <h2 id="event-title" ref={heading} tabIndex={-1}>
+          <code>
+            {place.stream}:{place.sequence}
+          </code>
+        </h2>
+        <button type="button" class="bare" aria-label="Close the event" title="Close" onClick={onClose}>
+          <Icon name="cross" />
+        </button>
+      </header>
+      {isMissing && <Empty icon="search">{fault.message}</Empty>}
+      {fault && !isMissing && <Trouble fault={fault} retry={reload} />}
+      {!data && !fault && <Loading rows={6} />}
+      {data && <Whole view={data} />}
+    </section>
+  )
+}
+
+function Whole({ view }: { view: EventView }) {
+  const { fact, readable, identity, request, incident, at, time, subject, names } = view
+  const json = typeof view.event === 'string' ? view.event : JSON.stringify(view.event, null, 2)
+  const owner = identity === null ? undefined : splitIdentity(identity)
+  const around = (ms: number) => new Date(at + ms).toISOString()
+  return (
+    <>
+      <dl class="event-facts">
+        <dt>Fact</dt>
+        <dd class={`event-fact ${readable ? toneOf(fact) : 'bad'}`}>
+          {readable ? fact : `${fact}, unreadable`}
+        </dd>
+        <dt>Happened</dt>
+        <dd>{time === null ? '–' : <Time at={time} />}</dd>
+        <dt>Stored</dt>
+        <dd>
+          <Time at={at} />
+        </dd>
+        {owner && (
+          <>
+            <dt>Identity</dt>
+            <dd>
+              <a href={`/identities/${encodeURIComponent(identity!)}`}>
+                <Identity user={owner.user} apiKey={owner.apiKey} names={names} />
+              </a>
+            </dd>
+          </>
+        )}
+        {request !== null && (
+          <>
+            <dt>Request</dt>
+            <dd>
+              <a href={requestPath(request)} data-testid="event-request">
+                <code>{request}</code>
+              </a>
+            </dd>
+          </>
+        )}
+        {incident !== null && (
+          <>
+            <dt>Incident</dt>
+            <dd>
+              <a href={`/incidents/${encodeURIComponent(incident)}`}>
+                <code>{incident}</code>
+              </a>
+            </dd>
+          </>
+        )}
+        <dt>Subject</dt>
+        <dd>
+          <code>{subject}</code>
+        </dd>
+      </dl>
+      <div class="event-orders">
+        <CopyButton text={json} label="Copy JSON" />
+        <a class="button small" href={`/forensics?from=${around(-2_000)}&to=${around(2_000)}`}>
+          2 s around it
+        </a>
+      </div>
+      <section
+        class="event-json"
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, so the keyboard must reach it
+        tabIndex={0}
+        aria-label="The event as JSON"
+        data-testid="event-json"
+      >
+        <pre>{json}</pre>
+      </section>
+    </>
+  )
+}

@@ -1,0 +1,191 @@
+// biome-ignore-all lint/a11y/useSemanticElements: a table cannot draw a few rows of many
+// biome-ignore-all lint/a11y/useFocusableInteractive: the focus moves from row to row, not into cells
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks'
+import type { EventRow } from '../../../src/forensics/answers.ts'
+import { useStore } from '../data/index.ts'
+import { Time } from '../format/index.ts'
+import { type Feed, placeKey } from './feed.ts'
+import { toneOf } from './tones.ts'
+
+const ROW_PX = 36
+const CARD_PX = 80
+/** Rows drawn above and below what can be seen. */
+const AROUND = 8
+/** The next page is asked for when the end is this near, in rows. */
+const NEAR = 200
+
+/**
+ * The rows that can be seen out of however many there are. The one that has the keyboard is drawn wherever it stands, so
+ * that the focus is never lost.
+ */
+export function EventList(props: { feed: Feed; here: string | undefined; onOpen: (row: EventRow) => void }) {
+  const { feed, here, onOpen } = props
+  const { rows } = feed
+  const state = useStore(feed.state, it => it)
+  const box = useRef<HTMLDivElement>(null)
+  const rowPx = useRowHeight()
+  const [view, setView] = useState({ first: 0, count: 20 })
+  const [active, setActive] = useState(0)
+  const wantsFocus = useRef(false)
+  const before = useRef(state.before)
+
+  const look = () => {
+    const { scrollTop, clientHeight } = box.current!
+    const first = Math.floor(scrollTop / rowPx)
+    const count = Math.ceil(clientHeight / rowPx) + 1
+    setView(now => (now.first === first && now.count === count ? now : { first, count }))
+  }
+  useLayoutEffect(() => {
+    look()
+    const resize = new ResizeObserver(look)
+    resize.observe(box.current!)
+    return () => resize.disconnect()
+  }, [rowPx])
+  // New rows come in above: what is being read stays where it is, and so does the focus.
+  useLayoutEffect(() => {
+    const added = state.before - before.current
+    before.current = state.before
+    if (added === 0) return
+    setActive(at => at + added)
+    if (box.current!.scrollTop > 0) box.current!.scrollTop += added * rowPx
+  }, [state.before])
+  useEffect(() => {
+    if (view.first + view.count + NEAR > rows.length) feed.more()
+  }, [view, state.version, state.isLoading])
+  useLayoutEffect(() => {
+    if (!wantsFocus.current) return
+    wantsFocus.current = false
+    box.current?.querySelector<HTMLElement>(`[data-index="${active}"]`)?.focus({ preventScroll: true })
+  })
+
+  const go = (to: number) => {
+    const index = Math.max(0, Math.min(rows.length - 1, to))
+    wantsFocus.current = true
+    setActive(index)
+    const element = box.current!
+    const top = index * rowPx
+    if (top < element.scrollTop) element.scrollTop = top
+    else if (top + rowPx > element.scrollTop + element.clientHeight) {
+      element.scrollTop = top + rowPx - element.clientHeight
+    }
+    look()
+  }
+  const wasToEnd = useRef(false)
+  useEffect(() => {
+    if (wasToEnd.current && !state.toEnd && state.isWhole) go(rows.length - 1)
+    wasToEnd.current = state.toEnd
+  }, [state.toEnd])
+
+  const onKeyDown = (event: KeyboardEvent) => {
+    const page = Math.max(1, view.count - 2)
+    const row = rows[active]
+    if (event.key === 'ArrowDown') go(active + 1)
+    else if (event.key === 'ArrowUp') go(active - 1)
+    else if (event.key === 'PageDown') go(active + page)
+    else if (event.key === 'PageUp') go(active - page)
+    else if (event.key === 'Home') go(0)
+    else if (event.key === 'End') {
+      go(rows.length - 1)
+      feed.toEnd()
+    } else if (event.key === 'Enter' && row) onOpen(row)
+    else return
+    event.preventDefault()
+  }
+
+  const first = Math.max(0, view.first - AROUND)
+  const last = Math.min(rows.length, view.first + view.count + AROUND)
+  const shown = Array.from({ length: Math.max(0, last - first) }, (_, i) => first + i)
+  if (active < rows.length && (active < first || active >= last)) shown.push(active)
+  return (
+    <div
+      role="grid"
+      class="event-grid"
+      aria-label="Events"
+      aria-rowcount={state.isWhole ? rows.length + 1 : -1}
+      data-testid="event-grid"
+    >
+      <div role="row" class="event-row event-head" aria-rowindex={1}>
+        {['Stored', 'Fact', 'Identity', 'What', 'Place'].map(name => (
+          <span role="columnheader" key={name}>
+            {name}
+          </span>
+        ))}
+      </div>
+      <div ref={box} role="rowgroup" class="event-box" data-testid="event-box" onScroll={look}>
+        <div role="presentation" class="event-room" style={{ height: `${rows.length * rowPx}px` }}>
+          {shown.map(index => {
+            const row = rows[index]!
+            return (
+              <Row
+                key={placeKey(row)}
+                row={row}
+                index={index}
+                rowPx={rowPx}
+                isActive={index === active}
+                isHere={placeKey(row) === here}
+                onKeyDown={onKeyDown}
+                onFocus={() => setActive(index)}
+                onOpen={() => onOpen(row)}
+              />
+            )
+          })}
+        </div>
+      </div>
+    </div>
+  )
+}
+
+function Row(props: {
+  row: EventRow
+  index: number
+  rowPx: number
+  isActive: boolean
+  isHere: boolean
+  onKeyDown: (event: KeyboardEvent) => void
+  onFocus: () => void
+  onOpen: () => void
+}) {
+  const { row, index, rowPx, isActive, isHere } = props
+  return (
+    <div
+      role="row"
+      class="event-row"
+      data-index={index}
+      data-testid="event-row"
+      aria-rowindex={index + 2}
+      aria-selected={isHere}
+      tabIndex={isActive ? 0 : -1}
+      style={{ transform: `translateY(${index * rowPx}px)` }}
+      onKeyDown={props.onKeyDown}
+      onFocus={props.onFocus}
+      onClick={props.onOpen}
+    >
+      <span role="gridcell" class="event-time">
+        <Time at={row.at} />
+      </span>
+      <span role="gridcell" class={`event-fact ${row.readable ? toneOf(row.fact) : 'bad'}`}>
+        {row.fact}
+      </span>
+      <span role="gridcell" class="event-who" title={row.identity ?? ''}>
+        {row.identity ?? row.incident ?? '–'}
+      </span>
+      <span role="gridcell" class="event-note" title={row.note}>
+        {row.readable ? row.note : `unreadable: ${row.note}`}
+      </span>
+      <span role="gridcell" class="event-place num">
+        {row.stream}:{row.sequence}
+      </span>
+    </div>
+  )
+}
+
+function useRowHeight(): number {
+  const [isNarrow, setNarrow] = useState(() => matchMedia('(max-width: 640px)').matches)
+  useEffect(() => {
+    const query = matchMedia('(max-width: 640px)')
+    const listener = () => setNarrow(query.matches)
+    query.addEventListener('change', listener)
+    return () => query.removeEventListener('change', listener)
+  }, [])
+  return isNarrow ? CARD_PX : ROW_PX
+}

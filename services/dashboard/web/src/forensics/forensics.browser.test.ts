@@ -1,0 +1,305 @@
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
+import { IncidentOpened, IncidentReported } from '@fluxgate/contracts'
+import { eventually } from '@fluxgate/testing'
+import type { Browser, Locator, Page } from 'playwright-core'
+import { axeFindings, buildPage, launchBrowser, logInOn, openTab } from '../../../src/test/browser.ts'
+import { SLOW, slowRequest } from '../../../src/test/slow-request.ts'
+import { OPERATOR, type Stand, startStand } from '../../../src/test/stand.ts'
+
+const INCIDENT = 'inc_00000000f1'
+const anna = { user: 'u_anna', key: 'k_1' }
+const ben = { user: 'u_ben', key: 'k_2' }
+/** Enough that with the other events there are 100,000. */
+const MANY = 100_000
+const MAX_NODES = 900
+const TOO_WIDE = 'document.documentElement.scrollWidth - document.documentElement.clientWidth'
+const PATHS = ['/forensics', '/forensics/state', '/forensics/what-if', '/forensics/verify']
+const stack = new AsyncDisposableStack()
+let stand: Stand
+let browser: Browser
+
+before(async () => {
+  const { pageDir } = stack.use(await buildPage())
+  stand = stack.use(await startStand({ pageDir }))
+  browser = await launchBrowser()
+  stack.defer(() => browser.close())
+  for (let i = 0; i < 40; i++)
+    stand.traffic.request(i % 2 === 0 ? anna : ben, i % 8 === 0 ? 'failed' : 'completed', 100 + i)
+  stand.traffic.request(anna, 'refused')
+  await stand.publisher.publish(
+    stand.make(IncidentOpened, {
+      ...anna,
+      incident: INCIDENT,
+      rule: 'contextFlood',
+      severity: 'high',
+      action: 'throttled',
+      explanation: 'Burnt 600 tokens.',
+      numbers: { burntTokens: 600 },
+      evidence: [],
+      until: Date.now() + 60_000,
+    }),
+  )
+  const told = {
+    verdict: 'abuse' as const,
+    confidence: 0.8,
+    severity: 'high' as const,
+    summary: 'Many tokens.',
+  }
+  await stand.publisher.publish(
+    stand.make(IncidentReported, {
+      incident: INCIDENT,
+      source: 'facts',
+      report: {
+        ...told,
+        likelyCause: 'A loop.',
+        recommendedAction: 'Look.',
+        evidence: [{ stream: 'TOKENS', sequence: 3 }],
+      },
+    }),
+  )
+})
+after(() => stack.disposeAsync())
+
+async function open(path: string): Promise<{ page: Page; complaints: string[] } & AsyncDisposable> {
+  const tab = await openTab(browser, { viewport: { width: 1_366, height: 860 } })
+  await logInOn(tab.page, stand.url + path, OPERATOR.email)
+  return tab
+}
+
+async function attributes(locator: Locator, name: string): Promise<Array<string | null>> {
+  return Promise.all((await locator.all()).map(each => each.getAttribute(name)))
+}
+
+const rowsOf = (page: Page) => page.getByTestId('event-row').allInnerTexts()
+
+describe('the event explorer', () => {
+  it('shows the same again by its address, opens an event, and goes on to its request and back', async () => {
+    await using tab = await open('/forensics')
+    const { page } = tab
+    await page.getByTestId('event-row').first().waitFor()
+    await page.getByTestId('filter-fact').selectOption('settled')
+    await page.getByTestId('filter-identity').fill('u_ben')
+    await page.getByTestId('filter-identity').press('Enter')
+    await page.getByText('20 events', { exact: true }).waitFor()
+    const before = await rowsOf(page)
+    assert.ok(before.every(text => text.includes('tokens.settled') && text.includes('u_ben.k_2')))
+    assert.equal(new URL(page.url()).search, '?fact=settled&identity=u_ben')
+    await page.reload()
+    await page.getByText('20 events', { exact: true }).waitFor()
+    assert.deepEqual(await rowsOf(page), before)
+
+    await page.getByTestId('event-row').first().focus()
+    await page.keyboard.press('ArrowDown')
+    await page.keyboard.press('Enter')
+    const detail = page.getByTestId('event-detail')
+    await detail.getByTestId('event-json').waitFor()
+    assert.match((await detail.getByTestId('event-json').textContent()) ?? '', /"fluxgate.tokens.settled"/)
+    assert.match(page.url(), /\/forensics\/events\/TOKENS\/\d+\?fact=settled&identity=u_ben$/)
+    await detail.getByTestId('event-request').click()
+    await page.getByTestId('waterfall').waitFor()
+    assert.deepEqual(await attributes(page.getByTestId('trace-bar'), 'data-name'), [
+      'Admission',
+      'Upstream',
+      'Answer',
+      'Settlement',
+      'Log',
+    ])
+    assert.equal(await page.getByTestId('trace-step').count(), 3)
+    await page.goBack()
+    await detail.getByTestId('event-json').waitFor()
+    await page.getByRole('button', { name: 'Close the event' }).click()
+    assert.match(page.url(), /\/forensics\?fact=settled&identity=u_ben$/)
+    assert.deepEqual(tab.complaints, [])
+  })
+
+  it("shows a request's waterfall, to scale", async () => {
+    await slowRequest(stand, anna)
+    await using tab = await open(`/forensics/requests/${SLOW}`)
+    const { page } = tab
+    await page.getByTestId('waterfall').waitFor()
+    const took = await page.locator('.waterfall-took').allInnerTexts()
+    assert.deepEqual(took.slice(0, 4), ['30 ms', '450 ms', '1.55 s', '4 ms'])
+    const widths = await Promise.all(
+      (await page.locator('.waterfall-bar').all()).map(async bar => (await bar.boundingBox())!.width),
+    )
+    const share = widths[2]! / widths[1]!
+    assert.ok(
+      share > 3 && share < 4,
+      `the answer took 3.4 times as long as the upstream's first byte: ${share}`,
+    )
+    assert.equal(await page.getByTestId('trace-step').count(), 4)
+    assert.deepEqual(tab.complaints, [])
+  })
+
+  it('is where a citation of an incident leads', async () => {
+    await using tab = await open(`/incidents/${INCIDENT}`)
+    const { page } = tab
+    await page.getByRole('link', { name: 'TOKENS #3' }).click()
+    await page.getByRole('heading', { name: 'TOKENS:3' }).waitFor()
+    await page.getByTestId('event-json').waitFor()
+    assert.equal(new URL(page.url()).pathname, '/forensics/events/TOKENS/3')
+  })
+
+  it('follows the log', async () => {
+    await using tab = await open('/forensics?fact=refused&tail=1')
+    const { page } = tab
+    await page.getByText('Following live').waitFor()
+    const before = (await rowsOf(page)).length
+    stand.traffic.request(ben, 'refused')
+    await eventually(async () => assert.equal((await rowsOf(page)).length, before + 1))
+    assert.match((await rowsOf(page))[0] ?? '', /u_ben\.k_2/)
+    await page.getByTestId('tail').uncheck()
+    await page.getByText('Follow live').waitFor()
+    assert.ok(!page.url().includes('tail'))
+  })
+})
+
+describe('questions to the log', () => {
+  it('the slider goes through the moments by keyboard, and an exact time is in the address', async () => {
+    await using tab = await open('/forensics/state?range=15m')
+    const { page } = tab
+    const state = page.getByTestId('state')
+    await state.waitFor()
+    assert.match(await state.getByTestId('equation').innerText(), /4[0-9]\s*admitted/)
+    const slider = page.getByTestId('moment-slider')
+    await slider.focus()
+    await page.keyboard.press('Home')
+    await eventually(async () =>
+      assert.match(await state.getByTestId('equation').innerText(), /^0\s*admitted/),
+    )
+    assert.match(page.url(), /at=/)
+    await page.keyboard.press('End')
+    await eventually(async () =>
+      assert.match(await state.getByTestId('equation').innerText(), /^4[0-9]\s*admitted/),
+    )
+    await page.getByTestId('moment').fill('2026-01-01T00:00:01')
+    await page.getByTestId('moment').press('Tab')
+    const exact = String(Date.parse('2025-12-31T23:00:01Z'))
+    await eventually(async () => assert.equal(await state.getAttribute('data-at'), exact))
+    assert.deepEqual(tab.complaints, [])
+  })
+
+  it('what-if: other thresholds stand in the address, and the difference is drawn', async () => {
+    await using tab = await open(
+      '/forensics/what-if?set=contextFlood.burstSeconds:0,contextFlood.windowMs:2000',
+    )
+    const { page } = tab
+    await page.getByTestId('rule-contextFlood-thresholdTokens').fill('200')
+    await page.getByTestId('rule-contextFlood-thresholdTokens').press('Tab')
+    assert.match(page.url(), /contextFlood\.thresholdTokens:200$/)
+    await page.reload()
+    assert.equal(await page.getByTestId('rule-contextFlood-thresholdTokens').inputValue(), '200')
+    await page.getByTestId('whatif-run').click()
+    await page.getByTestId('whatif-chart').waitFor()
+    const kinds = await attributes(page.getByTestId('whatif-row'), 'data-difference')
+    assert.ok(kinds.includes('new'), String(kinds))
+    assert.ok((await page.locator('.lane-mark.would').count()) >= 1)
+    assert.deepEqual(tab.complaints, [])
+  })
+
+  it('verify: the equation, and every offender with its links', async () => {
+    await using tab = await open('/forensics/verify?range=15m')
+    const { page } = tab
+    const verdict = page.getByTestId('verdict')
+    await verdict.waitFor()
+    assert.equal(await verdict.getAttribute('data-holds'), 'true')
+    const double = stand.traffic.begin(anna, 'admitted')
+    stand.traffic.end(anna, double, 'completed', 50)
+    stand.traffic.end(anna, double, 'completed', 50)
+    await eventually(async () => {
+      await page.getByTestId('verify-run').click()
+      assert.equal(await verdict.getAttribute('data-holds'), 'false')
+    })
+    const offender = page.getByTestId('offender').filter({ hasText: 'Settled twice' })
+    await offender
+      .getByRole('link', { name: /^TOKENS:/ })
+      .first()
+      .click()
+    await page.getByTestId('event-json').waitFor()
+  })
+})
+
+for (const colorScheme of ['light', 'dark'] as const) {
+  for (const width of [390, 1_366]) {
+    it(`every view is without a finding of axe and fits ${width} px, ${colorScheme}`, async () => {
+      await using tab = await openTab(browser, { colorScheme, viewport: { width, height: 860 } })
+      const { page } = tab
+      await logInOn(page, `${stand.url}/forensics`, OPERATOR.email)
+      await page.getByTestId('event-row').first().waitFor()
+      const more = ['/forensics/events/TOKENS/3', `/forensics/requests/${SLOW}`]
+      for (const path of [...PATHS, ...more]) {
+        await page.goto(stand.url + path)
+        await page.locator('.shell h1').waitFor()
+        if (path.endsWith('what-if')) await page.getByTestId('whatif-run').click()
+        await eventually(async () => {
+          assert.equal(await page.locator('.loading').count(), 0)
+          assert.equal(await page.locator('[data-running="true"]').count(), 0)
+        })
+        const shots = process.env.FLUXGATE_SHOTS
+        const name = `${path.split('/').slice(2, 3).join('') || 'explorer'}-${colorScheme}-${width}`
+        if (shots) await page.screenshot({ path: `${shots}/${name}.png`, fullPage: true })
+        assert.deepEqual(await axeFindings(page), [], path)
+        const over = await page.evaluate<number>(TOO_WIDE)
+        assert.ok(over <= 0, `${path} is ${over} px too wide`)
+      }
+      assert.deepEqual(tab.complaints, [])
+    })
+  }
+}
+
+/** Frame times while the list is scrolled for a second, in milliseconds. */
+const SCROLLED = `new Promise(done => {
+  const box = document.querySelector('[data-testid="event-box"]')
+  const times = []
+  let last = performance.now()
+  const began = last
+  const step = now => {
+    times.push(now - last)
+    last = now
+    box.scrollTop += 2_345
+    if (now - began < 2_000) requestAnimationFrame(step)
+    else done(times)
+  }
+  requestAnimationFrame(step)
+})`
+
+it('100,000 events: few nodes, the end is reached, frames come', async t => {
+  for (let i = 0; i < MANY; i++) {
+    stand.traffic.begin(anna, 'refused')
+    if (i % 2_000 === 0) await new Promise(done => setTimeout(done, 20))
+  }
+  await eventually(
+    async () => {
+      const { state } = await stand.link.manager.streams.info('REQUESTS')
+      assert.ok(state.messages > MANY)
+    },
+    { timeoutMs: 60_000 },
+  )
+  await using tab = await open('/forensics?streams=requests')
+  const { page } = tab
+  await page.getByTestId('event-row').first().focus()
+  const beganMs = performance.now()
+  await page.keyboard.press('End')
+  const grid = page.getByTestId('event-grid')
+  await eventually(
+    async () => assert.ok(Number(await grid.getAttribute('aria-rowcount')) > MANY, 'the end is loaded'),
+    { timeoutMs: 120_000 },
+  )
+  const loadedMs = performance.now() - beganMs
+  const rows = Number(await grid.getAttribute('aria-rowcount'))
+  await eventually(async () => {
+    const focused = await page.evaluate("document.activeElement.getAttribute('aria-rowindex')")
+    assert.equal(Number(focused), rows, 'the last row has the focus')
+  })
+  await page.keyboard.press('Home')
+  const frames = (await page.evaluate<number[]>(SCROLLED)).sort((a, b) => a - b)
+  const at = (share: number) => frames[Math.floor(frames.length * share)]!.toFixed(1)
+  const nodes = await page.evaluate<number>("document.querySelectorAll('*').length")
+  t.diagnostic(
+    `${rows} rows loaded in ${loadedMs.toFixed(0)} ms; ${nodes} nodes; ${frames.length} frames in 2 s, p50 ${at(0.5)} ms, p95 ${at(0.95)} ms`,
+  )
+  assert.ok(nodes < MAX_NODES, `${nodes} nodes`)
+  assert.ok(frames.length > 20, `${frames.length} frames in two seconds`)
+  assert.deepEqual(tab.complaints, [])
+})

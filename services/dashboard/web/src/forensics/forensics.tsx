@@ -1,0 +1,24 @@
+import '../styles/forensics.css'
+import { Missing } from '../layout/index.ts'
+import { matchPath } from '../router/index.ts'
+import { Events } from './events.tsx'
+import { StateAt } from './state-at.tsx'
+import { Trace } from './trace.tsx'
+import { Verify } from './verify.tsx'
+import { WhatIf } from './what-if.tsx'
+
+/** Questions to the log itself. An event's own address shows it beside the list, which stays as it is. */
+export function Forensics({ path }: { path: string }) {
+  const place = matchPath('/forensics/events/:stream/:sequence', path)
+  if (place || path === '/forensics') return <Events open={place && placeOf(place)} />
+  const request = matchPath('/forensics/requests/:id', path)?.id
+  if (request !== undefined) return <Trace key={request} request={request} />
+  if (path === '/forensics/state') return <StateAt />
+  if (path === '/forensics/what-if') return <WhatIf />
+  if (path === '/forensics/verify') return <Verify />
+  return <Missing />
+}
+
+function placeOf({ stream = '', sequence = '' }: Record<string, string>) {
+  return { stream, sequence: Number(sequence) }
+}

@@ -1,0 +1,1 @@
+export { Forensics } from './forensics.tsx'

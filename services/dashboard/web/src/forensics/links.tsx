@@ -1,0 +1,50 @@
+import type { DroppedView } from '../../../src/forensics/answers.ts'
+import type { LogPosition } from '../../../src/live/answers.ts'
+import { count, Time } from '../format/index.ts'
+
+export function eventPath({ stream, sequence }: LogPosition): string {
+  return `/forensics/events/${stream}/${sequence}`
+}
+
+export function requestPath(request: string): string {
+  return `/forensics/requests/${encodeURIComponent(request)}`
+}
+
+export function PlaceLink({ place }: { place: LogPosition }) {
+  return (
+    <a href={eventPath(place)}>
+      <code>
+        {place.stream}:{place.sequence}
+      </code>
+    </a>
+  )
+}
+
+export function IdentityLink({ identity }: { identity: string }) {
+  return (
+    <a href={`/identities/${encodeURIComponent(identity)}`} title="Open the identity">
+      {identity}
+    </a>
+  )
+}
+
+/** Parts of the log that nobody can ask about any more. */
+export function Dropped({ dropped }: { dropped: readonly DroppedView[] }) {
+  if (dropped.length === 0) return null
+  return (
+    <ul class="dropped" data-testid="dropped">
+      {dropped.map(({ stream, messages, firstStoredAt }) => (
+        <li key={stream}>
+          Retention has dropped {count(messages)} messages of <code>{stream}</code>
+          {firstStoredAt === null ? (
+            ': it holds nothing now.'
+          ) : (
+            <>
+              : it begins at <Time at={firstStoredAt} />.
+            </>
+          )}
+        </li>
+      ))}
+    </ul>
+  )
+}

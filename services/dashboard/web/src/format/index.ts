@@ -1,0 +1,16 @@
+export {
+  bytes,
+  count,
+  countdown,
+  dollars,
+  duration,
+  type Figure,
+  humanized,
+  NONE,
+  percent,
+  plural,
+  rate,
+  setting,
+  span,
+} from './format.ts'
+export { Ago, Time, utc } from './time.tsx'

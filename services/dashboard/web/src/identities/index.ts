@@ -1,0 +1,2 @@
+export { Identities } from './identities.tsx'
+export { IdentityPage } from './identity.tsx'

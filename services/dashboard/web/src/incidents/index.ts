@@ -1,0 +1,3 @@
+export { Incident } from './incident.tsx'
+export { IncidentList } from './incident-list.tsx'
+export { Incidents } from './incidents.tsx'

@@ -1,0 +1,125 @@
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
+import { eventually } from '@fluxgate/testing'
+import type { Browser } from 'playwright-core'
+import { buildPage, launchBrowser, logInOn, openTab } from '../../../src/test/browser.ts'
+import { DEVELOPER, logIn, OPERATOR, PASSWORD, type Stand, startStand } from '../../../src/test/stand.ts'
+
+const stack = new AsyncDisposableStack()
+let stand: Stand
+let browser: Browser
+
+before(async () => {
+  const { pageDir } = stack.use(await buildPage())
+  stand = stack.use(await startStand({ pageDir }))
+  browser = await launchBrowser()
+  stack.defer(() => browser.close())
+})
+after(() => stack.disposeAsync())
+
+describe('the playground', () => {
+  it('streams an answer, and shows its tokens and its times', async () => {
+    await using tab = await openTab(browser)
+    const { page } = tab
+    await logInOn(page, `${stand.url}/playground`, DEVELOPER.email)
+    await page.getByTestId('play-model').selectOption('sim-large')
+    await page.getByTestId('play-text').fill('Hello')
+    await page.keyboard.press('Enter')
+    await page.getByText('piece 0 piece 1 piece 2').waitFor()
+    const figures = page.getByTestId('play-figures')
+    await figures.waitFor()
+    assert.match(
+      (await figures.textContent()) ?? '',
+      /first token after .*12 \+ 3 tokens.*4711 tokens left.*req_stand_in/,
+    )
+    await page.getByTestId('play-text').fill('More')
+    await page.getByTestId('play-send').click()
+    await eventually(async () => assert.equal(await figures.count(), 2))
+    const { model, messages } = stand.gateway.model.asked.at(-1) as { model: string; messages: unknown[] }
+    assert.equal(model, 'sim-large')
+    assert.deepEqual(messages, [
+      { role: 'user', content: 'Hello' },
+      { role: 'assistant', content: 'piece 0 piece 1 piece 2 ' },
+      { role: 'user', content: 'More' },
+    ])
+    assert.deepEqual(tab.complaints, [])
+  })
+
+  it('stops an answer, and the gateway with it', async () => {
+    const { model } = stand.gateway
+    model.pieces = 10_000
+    await using tab = await openTab(browser)
+    const { page } = tab
+    await logInOn(page, `${stand.url}/playground`, DEVELOPER.email)
+    await page.getByTestId('play-text').fill('Go on')
+    await page.getByTestId('play-send').click()
+    await page.getByText('piece 3').waitFor()
+    await page.getByTestId('play-stop').click()
+    await page.getByText('stopped').waitFor()
+    await eventually(() => assert.equal(model.left, 1))
+    model.pieces = 3
+  })
+
+  it("calls in the visitor's name, and lets nothing else across", async () => {
+    const cookie = await logIn(stand, DEVELOPER.email)
+    const ask = (path: string, headers: Record<string, string>, method = 'POST') =>
+      fetch(`${stand.url}${path}`, {
+        method,
+        headers: { 'content-type': 'application/json', ...headers },
+        ...(method === 'POST' ? { body: '{}' } : {}),
+      })
+    const own = { origin: stand.url, 'sec-fetch-site': 'same-origin' }
+    assert.equal((await ask('/play/chat', own)).status, 401)
+    assert.equal((await ask('/play/chat', { cookie, origin: 'https://evil.example' })).status, 403)
+    assert.equal((await ask('/play/embeddings', { ...own, cookie })).status, 404)
+    const answer = await ask('/play/chat', {
+      ...own,
+      cookie,
+      'x-api-key': 'mine',
+      authorization: 'Bearer mine',
+    })
+    assert.equal(answer.headers.get('x-ratelimit-remaining-tokens'), '4711')
+    assert.equal(answer.headers.get('x-secret'), null)
+    await answer.text()
+    const { headers } = stand.gateway.seen.at(-1)!
+    assert.equal(headers.authorization, `Bearer ${cookie.slice(cookie.indexOf('=') + 1)}`)
+    assert.equal(headers.cookie, undefined)
+    assert.equal(headers['x-api-key'], undefined)
+  })
+})
+
+describe('somebody new', () => {
+  it('registers, and is inside', async () => {
+    await using tab = await openTab(browser)
+    const { page } = tab
+    await page.goto(stand.url)
+    await page.getByTestId('login-other').click()
+    await page.getByTestId('login-email').fill('new@example.com')
+    await page.getByTestId('login-password').fill(PASSWORD)
+    await page.getByTestId('login-submit').click()
+    await page.getByText('You have no key yet.').or(page.getByTestId('key-row').first()).waitFor()
+  })
+})
+
+describe('the palette', () => {
+  it('goes to views and to what has a name, by keyboard alone', async () => {
+    await using tab = await openTab(browser)
+    const { page } = tab
+    await logInOn(page, stand.url, OPERATOR.email)
+    await page.getByRole('heading', { name: 'Overview', exact: true }).waitFor()
+    const find = async (text: string) => {
+      await page.keyboard.press('Control+k')
+      await page.getByTestId('palette-text').waitFor()
+      await page.keyboard.type(text)
+      await page.keyboard.press('Enter')
+    }
+    await find('sys')
+    await page.getByRole('heading', { name: 'System', exact: true }).waitFor()
+    await find('inc_00000000aa')
+    await eventually(() => assert.equal(new URL(page.url()).pathname, '/incidents/inc_00000000aa'))
+    await page.keyboard.press('Control+k')
+    await page.getByTestId('palette-text').waitFor()
+    await page.keyboard.press('Escape')
+    await eventually(async () => assert.equal(await page.getByTestId('palette-text').count(), 0))
+  })
+})

@@ -1,0 +1,103 @@
+import assert from 'node:assert/strict'
+import { after, before, it } from 'node:test'
+import type { Browser } from 'playwright-core'
+import type { PolicyPage } from '../../../src/policy/answers.ts'
+import { ApiClient } from '../../../src/test/api-client.ts'
+import { buildPage, launchBrowser, logInOn, openTab } from '../../../src/test/browser.ts'
+import { DEVELOPER, logIn, OPERATOR, type Stand, startStand } from '../../../src/test/stand.ts'
+
+const POLICY = {
+  rules: { contextFlood: { enabled: true, windowMs: 2_000, thresholdTokens: 300 } },
+  penalty: { capacity: 100, refillRate: 10, durationMs: 60_000 },
+  graceMs: 300_000,
+}
+const stack = new AsyncDisposableStack()
+let stand: Stand
+let browser: Browser
+
+before(async () => {
+  const { pageDir } = stack.use(await buildPage())
+  stand = stack.use(await startStand({ pageDir }))
+  browser = await launchBrowser()
+  stack.defer(() => browser.close())
+})
+after(() => stack.disposeAsync())
+
+it("an operator changes the guard's policy; a bad one is refused with the reason; who changed what is told", async () => {
+  await using tab = await openTab(browser)
+  const { page } = tab
+  await logInOn(page, `${stand.url}/policy`, OPERATOR.email)
+  await page.getByRole('link', { name: 'JSON' }).click()
+  const text = page.getByTestId('policy-guard')
+  await text.fill(JSON.stringify(POLICY))
+  await page.getByTestId('save-guard').click()
+  await page.getByText('Guard by operator:u_olga').waitFor()
+  await text.fill(JSON.stringify({ ...POLICY, graceMs: 'long' }))
+  await page.getByTestId('save-guard').click()
+  await page.getByText('The policy is refused, and the one before stays in force').waitFor()
+  await text.fill('{')
+  await page.getByTestId('save-guard').click()
+  await page.getByText('This is no JSON').waitFor()
+  await text.fill(JSON.stringify({ ...POLICY, graceMs: 1_000 }))
+  await page.getByTestId('save-guard').click()
+  await page.getByText('/graceMs').waitFor()
+  await page.getByTestId('remove-guard').click()
+  await page.getByTestId('remove-confirm').click()
+  await page.getByText('None is set').waitFor()
+  assert.deepEqual(tab.complaints, [])
+})
+
+it('thresholds are edited one by one, from the defaults on, in seconds', async () => {
+  await using tab = await openTab(browser)
+  const { page } = tab
+  await logInOn(page, `${stand.url}/policy`, OPERATOR.email)
+  await page.getByTestId('begin-guard').click()
+  const window = page.getByTestId('guard-contextFlood-windowMs')
+  assert.equal(await window.inputValue(), '20')
+  await window.fill('3')
+  await window.press('Tab')
+  await page.getByTestId('save-guard').click()
+  await page.getByTestId('remove-guard').waitFor()
+  await page.getByTestId('guard-penalty-capacity').fill('50')
+  await page.getByTestId('guard-penalty-capacity').press('Tab')
+  await page.getByTestId('save-guard').click()
+  await page.getByText('/penalty/capacity').waitFor()
+  await page.getByText('Set, as a whole').first().waitFor()
+  const olga = new ApiClient(stand, await logIn(stand, OPERATOR.email))
+  const { policies } = await olga.read<PolicyPage>('/api/policies')
+  const [guard] = policies
+  assert.equal(guard?.policy?.rules.contextFlood.windowMs, 3_000)
+  assert.equal(guard?.policy?.penalty.capacity, 50)
+  await page.getByTestId('guard-penalty-capacity').fill('-1')
+  await page.getByTestId('guard-penalty-capacity').press('Tab')
+  await page.locator('[data-testid="guard-penalty-capacity"]:invalid').waitFor()
+  await page.getByTestId('remove-guard').click()
+  await page.getByTestId('remove-confirm').click()
+  await page.getByTestId('begin-guard').waitFor()
+  assert.deepEqual(tab.complaints, [])
+})
+
+it('is for operators alone', async () => {
+  const dave = new ApiClient(stand, await logIn(stand, DEVELOPER.email))
+  assert.equal((await dave.get('/api/policies')).status, 403)
+  const refused = await fetch(`${stand.url}/api/policies/guard`, {
+    method: 'PUT',
+    headers: {
+      'content-type': 'application/json',
+      cookie: dave.cookie,
+      origin: stand.url,
+      'sec-fetch-site': 'same-origin',
+    },
+    body: JSON.stringify({ policy: POLICY }),
+  })
+  assert.equal(refused.status, 403)
+  const olga = new ApiClient(stand, await logIn(stand, OPERATOR.email))
+  const { policies } = await olga.read<PolicyPage>('/api/policies')
+  assert.deepEqual(
+    policies.map(({ key, policy }) => [key, policy]),
+    [
+      ['guard', null],
+      ['guard-shadow', null],
+    ],
+  )
+})

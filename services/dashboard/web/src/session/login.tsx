@@ -1,0 +1,102 @@
+import { useEffect, useState } from 'preact/hooks'
+import { invitationInLink, logIn, type Registration, readRegistration, register } from './session.ts'
+
+const INVITED = 'You are invited: register with the e-mail address that the invitation was made for.'
+const BY_INVITATION = 'New accounts are by invitation: ask an operator for a link.'
+const CLOSED = 'Registration is closed: an operator makes accounts.'
+
+function isOpen(registration: Registration | undefined): boolean {
+  return registration?.mode === 'open' || registration?.mode === 'domain'
+}
+
+export function Login() {
+  const [invitation] = useState(invitationInLink)
+  const [isNew, setNew] = useState(invitation !== undefined)
+  const [registration, setRegistration] = useState<Registration>()
+  const [email, setEmail] = useState('')
+  const [password, setPassword] = useState('')
+  const [busy, setBusy] = useState(false)
+  const [fault, setFault] = useState<string>()
+  useEffect(() => {
+    document.title = `${isNew ? 'Register' : 'Log in'} · Fluxgate`
+  }, [isNew])
+
+  useEffect(() => {
+    void readRegistration().then(answer => {
+      if (answer.ok) setRegistration(answer.value)
+    })
+  }, [])
+  const mayRegister = invitation !== undefined || isOpen(registration)
+
+  async function send(event: SubmitEvent): Promise<void> {
+    event.preventDefault()
+    setBusy(true)
+    setFault(undefined)
+    const answer = await (isNew ? register(email, password, invitation) : logIn(email, password))
+    setBusy(false)
+    if (!answer.ok) setFault(answer.fault.message)
+  }
+
+  return (
+    <main class="login">
+      <form class="login-card" onSubmit={event => void send(event)}>
+        <div class="login-brand">
+          <img src="/icon.svg" width={36} height={36} alt="" />
+          <h1>Fluxgate</h1>
+        </div>
+        <p class="muted">{isNew && invitation ? INVITED : 'Operations and developer portal'}</p>
+        <label class="field">
+          <span>E-mail</span>
+          <input
+            type="email"
+            name="email"
+            autoComplete="username"
+            required
+            data-testid="login-email"
+            value={email}
+            onInput={event => setEmail(event.currentTarget.value)}
+          />
+        </label>
+        <label class="field">
+          <span>Password</span>
+          <input
+            type="password"
+            name="password"
+            autoComplete={isNew ? 'new-password' : 'current-password'}
+            required
+            data-testid="login-password"
+            value={password}
+            onInput={event => setPassword(event.currentTarget.value)}
+          />
+        </label>
+        <p class="field-fault" role="alert">
+          {fault}
+        </p>
+        <button type="submit" class="primary wide" data-testid="login-submit" disabled={busy}>
+          {busy ? 'One moment…' : isNew ? 'Register' : 'Log in'}
+        </button>
+        {mayRegister && (
+          <button
+            type="button"
+            class="bare wide"
+            data-testid="login-other"
+            onClick={() => {
+              setNew(!isNew)
+              setFault(undefined)
+            }}
+          >
+            {isNew ? 'I have an account' : 'I have no account yet'}
+          </button>
+        )}
+        {!mayRegister && registration && (
+          <p class="muted" data-testid="login-closed">
+            {registration.mode === 'off' ? CLOSED : BY_INVITATION}
+          </p>
+        )}
+        {isNew && !invitation && registration?.domain && (
+          <p class="muted">Registration is open to addresses at {registration.domain}.</p>
+        )}
+      </form>
+    </main>
+  )
+}

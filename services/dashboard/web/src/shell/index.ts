@@ -1,0 +1,2 @@
+export { lazy } from './lazy.tsx'
+export { Shell } from './shell.tsx'

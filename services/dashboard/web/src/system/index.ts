@@ -1,0 +1,2 @@
+export { DeadLetters } from './dead-letters.tsx'
+export { System } from './system.tsx'

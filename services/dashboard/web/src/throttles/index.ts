@@ -1,0 +1,3 @@
+export { PardonDialog } from './pardon-dialog.tsx'
+export { ThrottleDialog } from './throttle-dialog.tsx'
+export { ThrottleList, useThrottled } from './throttle-list.tsx'

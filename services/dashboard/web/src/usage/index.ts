@@ -1,0 +1,8 @@
+export { Limits } from './limits.tsx'
+export { everyMsOf, RANGE_CHOICES, type RangeChoice, useRange } from './range.ts'
+export { LatencyCharts, UsageCharts } from './range-charts.tsx'
+export { RangeTabs } from './range-tabs.tsx'
+export { LatencyTiles, RangeTiles } from './range-tiles.tsx'
+export { Usage } from './usage.tsx'
+export { UsageParts } from './usage-parts.tsx'
+export { UsageTiles } from './usage-tiles.tsx'
