@@ -49,7 +49,7 @@ type Refusal = Extract<Awaited<ReturnType<Backends['sql']['ask']>>, { ok: false 
 
 const CLOSED =
   'Questions in SQL are not open here: they need a Postgres user in the role fluxgate_mcp_reader and in no other, whose ' +
-  'URL is MCP_READ_DATABASE_URL. `npm run db:users` makes one with POSTGRES_PASSWORD_MCP_READER.'
+  'URL is MCP_READ_DATABASE_URL. `npm run fluxgate -- db:users` makes one with POSTGRES_PASSWORD_MCP_READER.'
 const ENDED =
   'The connection to Postgres ended while the question ran, which happens when it takes too much time or memory. Look at ' +
   'less time, or ask usage_hours and usage_days, which hold sums.'
