@@ -60,10 +60,10 @@ const pathOf = (from: string, target: string) => relative(root, join(root, dirna
 /** Clock, chance, input and output. */
 const IMPURE =
   /\bDate\.now\b|performance\.now\b|Math\.random\b|randomBytes|randomUUID|set(?:Timeout|Interval|Immediate)\(|from 'node:(?:fs|net|http|https|http2|dns|tls|child_process|worker_threads|timers)[^']*'|from '(?:undici|pg|nats)'/
-const ADAPTER = /\.(?:nats|pg|http|fs|net|timer|worker)\.ts$/
-const ADAPTER_IMPORT = /from '\.\/[^']*\.(?:nats|pg|http|fs|net|timer|worker)\.ts'/
-/** Doors, compositions and processes: they put adapters together. */
-const COMPOSITION = /(?:^|\/)(?:index|service|config|start-[^/]*|main|[^/]*-main)\.ts$/
+const ADAPTER = /\.(?:nats|pg|http|fs|net|timer|worker|process)\.ts$/
+const ADAPTER_IMPORT = /from '\.\/[^']*\.(?:nats|pg|http|fs|net|timer|worker|process)\.ts'/
+/** Doors, compositions, commands and processes: they put adapters together. */
+const COMPOSITION = /(?:^|\/)(?:index|service|config|start-[^/]*|main|[^/]*-main|commands\/[^/]*)\.ts$/
 
 /** Types, `isIP` and `BlockList` are pure, wherever they come from. */
 const PURE_IMPORTS =
@@ -170,7 +170,7 @@ describe('the house', () => {
   it('has slices that meet by their doors, and types of answers that the page and other answers read', () => {
     const wrong = imports.filter(({ from, target, typeOnly }) => {
       const here = sliceOf(from)
-      if (!here || !target.startsWith('.') || target.endsWith('.css') || isTest(from)) return false
+      if (!here || !target.startsWith('.') || /\.(css|json)$/.test(target) || isTest(from)) return false
       const to = pathOf(from, target)
       if (typeOnly && to.endsWith('/answers.ts') && (isPage(from) || from.endsWith('/answers.ts')))
         return false
