@@ -4,6 +4,7 @@ import {
   type AllowedSources,
   type EnvReader,
   readAllowedSources,
+  readRetentionMs,
   readStatusAddress,
   type StatusAddress,
 } from '@fluxgate/runtime'
@@ -119,7 +120,7 @@ export function readStdioConfig(env: EnvReader): McpConfig {
       maxLongCalls: env.integer('MCP_LONG_CALLS', 2, { min: 1, max: 100 }),
       maxLongEvents: env.integer('MCP_LONG_EVENTS', 20_000_000, { min: 1, max: 1_000_000_000 }),
       maxLongRangeMs: env.number('MCP_LONG_RANGE_DAYS', 31, { min: 1 }) * DAY_MS,
-      requestsKeptMs: env.integer('RETENTION_DAYS', 30, { min: 1, max: 3_660 }) * DAY_MS,
+      requestsKeptMs: readRetentionMs(env),
       maxBodyBytes: env.integer('MCP_MAX_BODY_BYTES', 256 * 1_024, { min: 1_024, max: 4 * 1_024 * 1_024 }),
       maxHeaderBytes: 16 * 1_024,
       maxConnections: 1_024,
