@@ -15,7 +15,7 @@ import { connectNats, EventPublisher, ensureTopology } from '@fluxgate/nats'
 import { startNatsServer } from '@fluxgate/testing'
 
 /**
- * What-if over a log of token events, `npm run bench:whatif [-- --events 1000000 --json]`. The events are published
+ * What-if over a log of token events, `npm run fluxgate -- bench:whatif [--events 1000000 --json]`. The events are published
  * into a real nats-server in a temporary folder (not timed) and replayed from there as the command does: read, parsed,
  * checked, folded. Beside it the same events from memory, as bytes, without the reading. Twice each: the results must be
  * the same to the byte.

@@ -5,9 +5,9 @@ import { SCENARIOS, type Scenario } from './scenarios.ts'
 import { Script, START_MS } from './script.ts'
 
 /**
- * What the guard finds, and what it should not find, `npm run guard:detection [-- hours]`, by its default policy and a simulated
+ * What the guard finds, and what it should not find, `npm run fluxgate -- guard:detection [hours]`, by its default policy and a simulated
  * clock. Time to detection is that of the log: from the first event of the abuse to the one that crosses the threshold.
- * From there to the throttle at every node it is the loop of `npm run bench:loop` more. Ordinary traffic is judged by the
+ * From there to the throttle at every node it is the loop of `npm run fluxgate -- bench:loop` more. Ordinary traffic is judged by the
  * default policy, which must find nothing in it, also when NATS was away for a minute and its events are stored in one
  * instant, and by the preset `strict`.
  */

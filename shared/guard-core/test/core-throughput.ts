@@ -5,7 +5,7 @@ import { Log, SEED } from '../src/test-events.ts'
 import { wholePolicy } from '../src/whole-policy.ts'
 
 /**
- * Speed and memory of the fold with every rule on, `npm run bench:guard`: 100,000 identities that are all live in the
+ * Speed and memory of the fold with every rule on, `npm run fluxgate -- bench:guard`: 100,000 identities that are all live in the
  * windows of every rule. Each calls, streams, settles and shows its key from two addresses; before that each has had an
  * hour of use, so that baselines are whole. `[--identities 100000] [--json]`; `--expose-gc`, or the memory tells nothing.
  */

@@ -84,7 +84,7 @@ export class Progress {
   }
 }
 
-const WAY_OUT = '`npm run projection:accept` goes on with what is there'
+const WAY_OUT = '`npm run fluxgate -- projection:accept` goes on with what is there'
 
 function faultOf(stream: string, head: StreamHead, asked: number, created: string): string | undefined {
   if (head.created !== created) {
