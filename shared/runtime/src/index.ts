@@ -13,7 +13,10 @@ export {
   type LogStorage,
   readConfig,
   readLogStorage,
+  readModelName,
+  readOllamaUrl,
   readProxies,
+  readRetentionMs,
   readStatusAddress,
 } from './config.ts'
 export { createIds } from './ids.ts'

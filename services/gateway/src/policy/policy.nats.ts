@@ -11,6 +11,7 @@ import {
   PriceList,
   parseIdentity,
   readJson,
+  validatorOf,
 } from '@fluxgate/contracts'
 import {
   Bucket,
@@ -47,9 +48,9 @@ export async function watchPolicy(
   const raw = new Bucket<unknown>(link, BUCKETS.policy, bytes =>
     readJson(bytes, { maxSize: MAX_POLICY_BYTES }),
   )
-  const applyLimits = applier(link, LIMITS_KEY, jsonParser(LimitsPolicy), onLimits)
-  const applyPrices = applier(link, PRICES_KEY, jsonParser(PriceList), onPrices)
-  const applyGuard = applier(link, GUARD_POLICY_KEYS.live, jsonParser(GuardPolicy), onGuard)
+  const applyLimits = applier(link, LIMITS_KEY, validatorOf(LimitsPolicy), onLimits)
+  const applyPrices = applier(link, PRICES_KEY, validatorOf(PriceList), onPrices)
+  const applyGuard = applier(link, GUARD_POLICY_KEYS.live, validatorOf(GuardPolicy), onGuard)
   return watchBucket(link, raw, {
     onChange(key, value) {
       if (key === LIMITS_KEY) applyLimits(value)
@@ -62,7 +63,7 @@ export async function watchPolicy(
 function applier<T>(
   link: NatsLink,
   key: string,
-  parse: (bytes: Uint8Array) => Parsed<T>,
+  validate: (value: unknown) => Parsed<T>,
   apply: (value: T | undefined) => void,
 ): (value: unknown) => void {
   return value => {
@@ -70,9 +71,9 @@ function applier<T>(
       apply(undefined)
       return
     }
-    const parsed = parse(Buffer.from(JSON.stringify(value)))
-    if (parsed.ok) apply(parsed.value)
-    else link.log.error({ key, reason: parsed.reason }, 'policy refused, the one before stays in force')
+    const valid = validate(value)
+    if (valid.ok) apply(valid.value)
+    else link.log.error({ key, reason: valid.reason }, 'policy refused, the one before stays in force')
   }
 }
 

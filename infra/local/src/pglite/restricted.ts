@@ -1,5 +1,5 @@
 import type { PGlite } from '@electric-sql/pglite'
-import { HEADER_BYTES } from './pglite-wire.ts'
+import { HEADER_BYTES } from './wire.ts'
 
 /**
  * PGlite has one session, and its user is a superuser. A connection of another user gets that user's rights by SET

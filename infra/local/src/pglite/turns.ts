@@ -1,8 +1,8 @@
 import type { Socket } from 'node:net'
 import type { PGlite } from '@electric-sql/pglite'
-import type { EngineWatch } from './pglite-engine-watch.ts'
-import { becomeStatements, restrictionFault, revokeVolatileFunctions } from './pglite-restricted.ts'
-import { errorResponse, queryMessage, startupMessage, type Unit } from './pglite-wire.ts'
+import type { EngineWatch } from './engine-watch.ts'
+import { becomeStatements, restrictionFault, revokeVolatileFunctions } from './restricted.ts'
+import { errorResponse, queryMessage, startupMessage, type Unit } from './wire.ts'
 
 export interface Session {
   readonly socket: Socket

@@ -24,7 +24,7 @@ const POLL_MS = 20
 export async function startEngineWatch(limits: EngineLimits): Promise<EngineWatch> {
   // [0]: number of the turn, odd while it runs.
   const turns = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT))
-  const worker = new Worker(new URL('./pglite-engine-watch-main.ts', import.meta.url), {
+  const worker = new Worker(new URL('./engine-watch-main.ts', import.meta.url), {
     workerData: { turns, pollMs: POLL_MS, ...limits },
   })
   await once(worker, 'online')

@@ -2,9 +2,9 @@ import { createHash, timingSafeEqual } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer, type Socket } from 'node:net'
 import type { PGlite } from '@electric-sql/pglite'
-import type { EngineWatch } from './pglite-engine-watch.ts'
-import { type Session, SUPERUSER, type TurnLimits, TurnQueue } from './pglite-turns.ts'
-import { ASK_PASSWORD, errorResponse, MessageReader, type Read, type Unit } from './pglite-wire.ts'
+import type { EngineWatch } from './engine-watch.ts'
+import { type Session, SUPERUSER, type TurnLimits, TurnQueue } from './turns.ts'
+import { ASK_PASSWORD, errorResponse, MessageReader, type Read, type Unit } from './wire.ts'
 
 export interface PgliteServerOptions {
   readonly port: number
