@@ -24,7 +24,7 @@ export class TooManyQuestions extends Error {
   }
 }
 
-/** Subscribe to it on core NATS and pass what comes to {@link LiveSessions.heard}: a logout counts at once. */
+/** Subscribe to it on core NATS and pass what comes to {@link LiveSessions.received}: a logout counts at once. */
 export const LOGGED_OUT_SUBJECT = factFilter(LoggedOut)
 
 const MAX_AGE_MS = 5_000
@@ -94,7 +94,7 @@ export class LiveSessions<T> {
   }
 
   /** Bytes of a message on {@link LOGGED_OUT_SUBJECT}; anything else changes nothing. */
-  heard(bytes: Uint8Array): void {
+  received(bytes: Uint8Array): void {
     const parsed = parseEvent(bytes)
     if (parsed.ok && parsed.value.type === 'fluxgate.auth.logged_out') this.evict(parsed.value.data.session)
   }

@@ -2,10 +2,19 @@ import type { Throttle } from '@fluxgate/contracts'
 import type { PenaltyBox } from '@fluxgate/nats'
 import type { FastifyInstance } from 'fastify'
 import type { AdminAccounts } from '../accounts/index.ts'
-import { json, list, Pardoned, refused, sendFault, Throttled, ThrottleInForce, told } from '../http/index.ts'
+import {
+  documented,
+  json,
+  list,
+  Pardoned,
+  refused,
+  sendError,
+  Throttled,
+  ThrottleInForce,
+} from '../http/index.ts'
 import { readPardon, readThrottle, type ThrottleOrder } from './bodies.ts'
 import { inTime } from './confirm-order.timer.ts'
-import { NOBODY, named } from './limit-routes.http.ts'
+import { NO_IDENTITY, named } from './limit-routes.http.ts'
 
 const ACTOR = 'admin'
 const DEFAULT_SECONDS = 60
@@ -19,19 +28,19 @@ export interface ThrottleDeps {
 }
 
 const tag = 'throttles'
-const LIST = told({
+const LIST = documented({
   summary: 'Who is throttled now',
   tag,
   answers: { 200: json(list('throttles', ThrottleInForce)) },
 })
-const IMPOSE = told({
+const IMPOSE = documented({
   summary: 'Throttle an identity at every node',
   tag,
   body: json(readThrottle.schema),
   answers: { 200: json(Throttled) },
   faults: ['invalid_body', 'not_found'],
 })
-const PARDON = told({
+const PARDON = documented({
   summary: 'End a throttle early',
   tag,
   body: json(readPardon.schema),
@@ -49,9 +58,9 @@ export function routeThrottles(scope: FastifyInstance, deps: ThrottleDeps): void
 
   scope.post('/admin/throttle', IMPOSE, async (request, reply) => {
     const read = readThrottle(request.body)
-    if (!read.ok) return sendFault(reply, read.fault)
+    if (!read.ok) return sendError(reply, read.fault)
     const about = await accounts.resolve(read.value.identifier)
-    if (about.length === 0) return sendFault(reply, NOBODY)
+    if (about.length === 0) return sendError(reply, NO_IDENTITY)
     const throttle = throttleOf(read.value, epochMs())
     await inTime(Promise.all(about.map(identity => penaltyBox.impose(identity, throttle))))
     return { ...named(about), until: throttle.until }
@@ -59,16 +68,16 @@ export function routeThrottles(scope: FastifyInstance, deps: ThrottleDeps): void
 
   scope.post('/admin/pardon', PARDON, async (request, reply) => {
     const read = readPardon(request.body)
-    if (!read.ok) return sendFault(reply, read.fault)
+    if (!read.ok) return sendError(reply, read.fault)
     const { identifier, reason = 'pardoned by an administrator' } = read.value
     const about = await accounts.resolve(identifier)
-    if (about.length === 0) return sendFault(reply, NOBODY)
+    if (about.length === 0) return sendError(reply, NO_IDENTITY)
     const nowMs = epochMs()
     const freed = await inTime(
       Promise.all(about.map(identity => penaltyBox.pardon(identity, ACTOR, reason, nowMs))),
     )
     const pardoned = about.filter((_, i) => freed[i])
-    return pardoned.length > 0 ? { ...named(pardoned), pardoned: true } : sendFault(reply, NOT_THROTTLED)
+    return pardoned.length > 0 ? { ...named(pardoned), pardoned: true } : sendError(reply, NOT_THROTTLED)
   })
 }
 
