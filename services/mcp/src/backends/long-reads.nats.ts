@@ -1,8 +1,8 @@
 import { type ProjectedView, type Reading, stateAt, verify, whatIf } from '@fluxgate/forensics'
 import type { NatsLink } from '@fluxgate/nats'
 import { type Database, settledView } from '@fluxgate/read-model'
+import { askNats } from './ask-nats.nats.ts'
 import type { LongReads, ReadProgress } from './backends.ts'
-import { askNats } from './reached.nats.ts'
 import { askPostgres } from './tables.pg.ts'
 import { ToolError } from './tool-error.ts'
 

@@ -1,5 +1,5 @@
 import type { Identity, LimitsPolicy, PriceList, Throttle } from '@fluxgate/contracts'
-import type { PenaltyBox, PolicyBook } from '@fluxgate/nats'
+import type { PenaltyBox, PolicyBook } from '@fluxgate/operations'
 import type { Registry } from '@fluxgate/runtime'
 import type { FastifyInstance } from 'fastify'
 import Type from 'typebox'

@@ -1,14 +1,8 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { eventMaker, type FluxgateEvent, parseEvent } from '@fluxgate/contracts'
-import {
-  connectNats,
-  EventPublisher,
-  ensureTopology,
-  type NatsLink,
-  openPenaltyBox,
-  openPolicyBook,
-} from '@fluxgate/nats'
+import { connectNats, EventPublisher, ensureTopology, type NatsLink } from '@fluxgate/nats'
+import { openPenaltyBox, openPolicyBook } from '@fluxgate/operations'
 import { type Database, migrateToLatest, openDatabase } from '@fluxgate/read-model'
 import { createMetrics } from '@fluxgate/runtime'
 import {

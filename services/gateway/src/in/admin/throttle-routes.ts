@@ -1,5 +1,5 @@
 import type { Throttle } from '@fluxgate/contracts'
-import type { PenaltyBox } from '@fluxgate/nats'
+import type { PenaltyBox } from '@fluxgate/operations'
 import type { FastifyInstance } from 'fastify'
 import type { AdminAccounts } from '../../core/accounts/admin-accounts.ts'
 import { refused } from '../../core/accounts/fault.ts'
