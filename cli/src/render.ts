@@ -1,4 +1,4 @@
-import type { FluxgateEvent } from '@fluxgate/contracts'
+import { type FluxgateEvent, HOUR_MS, MINUTE_MS, SECOND_MS } from '@fluxgate/contracts'
 import type { Step } from '@fluxgate/forensics'
 import type { ShownEvent } from './live-log.ts'
 import type { Mood, Paint } from './paint.ts'
@@ -16,9 +16,6 @@ const BAD = [
 ]
 const GOOD = ['completed', 'settled', 'login_succeeded', 'pardoned', 'closed']
 const FACT_CHARS = 21
-const SECOND_MS = 1_000
-const MINUTE_MS = 60_000
-const HOUR_MS = 3_600_000
 
 /** What `--json` prints of an event. */
 export function factJson(fact: ShownEvent, more: object = {}): string {

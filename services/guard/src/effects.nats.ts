@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import {
+  BoundedMap,
   type EventMaker,
   IncidentJoined,
   IncidentOpened,
@@ -70,7 +71,7 @@ export function openEffects(
   { nowMs, leads, onImposed, onDropped, onUsed }: EffectHooks,
 ): Effects & AsyncDisposable {
   /** Key → revision of the marker that our expiry left. */
-  const expired = new Map<string, number>()
+  const expired = new BoundedMap<string, number>(MAX_EXPIRED)
   const mustLead = () => {
     if (!leads()) throw new LeadershipLost()
   }
@@ -169,7 +170,6 @@ export function openEffects(
       mustLead()
       try {
         expired.set(key, await bucket.delete(key, revision))
-        if (expired.size > MAX_EXPIRED) expired.delete(expired.keys().next().value!)
       } catch (error) {
         // A new throttle came in between: it stays.
         if (!(error instanceof RevisionConflict)) throw error

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { identityText, KeyRejected, type Throttle } from '@fluxgate/contracts'
+import { DAY_MS, identityText, KeyRejected, type Throttle } from '@fluxgate/contracts'
 import { addressIdentity } from '@fluxgate/contracts/address-identity'
 import { GUARD_ACTOR } from '@fluxgate/guard-core'
 import { ensureTopology } from '@fluxgate/nats'
@@ -14,7 +14,6 @@ const MIB = 1024 ** 2
 const SMALL_BYTES = 32 * MIB
 const ADDRESSES = 700
 const GUESSES = 31
-const DAY_MS = 86_400_000
 
 const addressOf = (number: number) => `10.${number >> 8}.${number & 255}.1`
 

@@ -2,6 +2,8 @@ import {
   type EnvReader,
   type LogStorage,
   readLogStorage,
+  readModelName,
+  readOllamaUrl,
   readStatusAddress,
   type StatusAddress,
 } from '@fluxgate/runtime'
@@ -46,8 +48,8 @@ export function readReporterConfig(env: EnvReader): ReporterConfig {
   return {
     natsUrl: env.text('NATS_URL'),
     logStorage: readLogStorage(env),
-    ollamaUrl: env.url('OLLAMA_URL', ['http:', 'https:'], 'http://127.0.0.1:11434'),
-    model: env.text('LLM_MODEL', 'phi4-mini'),
+    ollamaUrl: readOllamaUrl(env),
+    model: readModelName(env),
     status: readStatusAddress(env),
     webhook: readWebhook(env),
     limits: {

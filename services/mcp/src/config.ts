@@ -1,11 +1,11 @@
-import { type EnvReader, readAllowedSources, readStatusAddress } from '@fluxgate/runtime'
+import { DAY_MS } from '@fluxgate/contracts'
+import { type EnvReader, readAllowedSources, readRetentionMs, readStatusAddress } from '@fluxgate/runtime'
 import { readVerifyingKey } from '@fluxgate/session'
 
 /** `http` is undefined when the server speaks over standard input and output. */
 export type McpConfig = ReturnType<typeof readSharedConfig> & { readonly http: HttpConfig | undefined }
 export type HttpConfig = ReturnType<typeof readHttpConfig>
 
-const DAY_MS = 86_400_000
 const MIN_TOKEN_BYTES = 16
 /** The variable that earlier versions read. */
 const FORMER_TOKEN = 'ADMIN_TOKEN'
@@ -76,7 +76,7 @@ function readSharedConfig(env: EnvReader) {
       maxLongCalls: env.integer('MCP_LONG_CALLS', 2, { min: 1, max: 100 }),
       maxLongEvents: env.integer('MCP_LONG_EVENTS', 20_000_000, { min: 1, max: 1_000_000_000 }),
       maxLongRangeMs: env.number('MCP_LONG_RANGE_DAYS', 31, { min: 1 }) * DAY_MS,
-      requestRetentionMs: env.integer('RETENTION_DAYS', 30, { min: 1, max: 3_660 }) * DAY_MS,
+      requestRetentionMs: readRetentionMs(env),
       maxBodyBytes: env.integer('MCP_MAX_BODY_BYTES', 256 * 1_024, { min: 1_024, max: 4 * 1_024 * 1_024 }),
       maxHeaderBytes: 16 * 1_024,
       maxConnections: 1_024,

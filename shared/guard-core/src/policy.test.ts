@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { GuardPolicy, jsonParser } from '@fluxgate/contracts'
+import { GuardPolicy, HOUR_MS, jsonParser } from '@fluxgate/contracts'
 import { ada, bob, decisionsOver, Log, SEED, T0 } from './test-events.ts'
 import { DEFAULT_RULES, wholePolicy } from './whole-policy.ts'
 
-const HOUR_MS = 3_600_000
 const penalties = (log: Log, policy: GuardPolicy = SEED) =>
   decisionsOver(log.entries, wholePolicy(policy)).map(d => (d.untilMs - d.atMs) / 1_000)
 const { contextFlood } = SEED.rules

@@ -1,4 +1,4 @@
-import type { LogEvent } from '@fluxgate/contracts'
+import { BoundedMap, type LogEvent } from '@fluxgate/contracts'
 
 /** What was stored this much later than it happened is history: windows do not count it any more. */
 export const MAX_LATENESS_MS = 300_000
@@ -32,7 +32,7 @@ interface SourceClock {
  * No event counts later than it was stored. The result depends on the log alone.
  */
 export class SourceClocks {
-  readonly #clocks = new Map<string, SourceClock>()
+  readonly #clocks = new BoundedMap<string, SourceClock>(MAX_SOURCES)
   #text = ''
   #textMs = 0
 
@@ -66,7 +66,6 @@ export class SourceClocks {
   #clockOf(host: string): SourceClock {
     let clock = this.#clocks.get(host)
     if (!clock) {
-      if (this.#clocks.size >= MAX_SOURCES) this.#clocks.delete(this.#clocks.keys().next().value!)
       clock = { period: Number.NaN, samples: [], leastMs: Number.POSITIVE_INFINITY, correctionMs: 0 }
       this.#clocks.set(host, clock)
     }

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { BUCKETS, DEADLETTER_STREAM, STREAMS } from '@fluxgate/contracts'
+import { BUCKETS, DAY_MS, DEADLETTER_STREAM, STREAMS } from '@fluxgate/contracts'
 import {
   DiscardPolicy,
   ErrorCode,
@@ -21,7 +21,6 @@ export interface TopologyOptions {
 
 export const DEFAULT_TOPOLOGY: TopologyOptions = Object.freeze({ replicas: 1, storageBytes: 8 * 1024 ** 3 })
 
-const DAY_MS = 86_400_000
 /** Live copies of every KV change, on core NATS: what gateways watch. */
 export const LIVE_PREFIX = 'fluxgate.live'
 /** For so long a stream drops a second copy of an event. */

@@ -1,3 +1,4 @@
+import { DAY_MS } from '@fluxgate/contracts'
 import { type ProjectedView, type Reading, stateAt, verify, whatIf } from '@fluxgate/forensics'
 import type { NatsLink } from '@fluxgate/nats'
 import { type Database, settledView } from '@fluxgate/read-model'
@@ -15,7 +16,6 @@ export interface LongReadLimits {
 }
 
 /** Rows are deleted by the day: near the limit they may be there or not. */
-const DAY_MS = 86_400_000
 /** Messages of a stream fetched ahead: a burst of them is taken in one turn, and other calls wait for it. */
 const MAX_BUFFERED = 1_000
 

@@ -1,3 +1,4 @@
+import { MINUTE_MS } from '@fluxgate/contracts'
 export interface BudgetLimits {
   /** Calls that a caller gets back in a minute, and may make at once after a rest. */
   readonly callsPerMinute: number
@@ -19,7 +20,6 @@ interface Account {
 
 /** Callers remembered; beyond it those at rest are forgotten. */
 const MAX_ACCOUNTS = 10_000
-const MINUTE_MS = 60_000
 
 /** A token bucket and a count of running calls for each caller. */
 export class CallBudget {

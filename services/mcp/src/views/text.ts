@@ -1,7 +1,5 @@
-const SECOND_MS = 1_000
-const MINUTE_MS = 60 * SECOND_MS
-const HOUR_MS = 60 * MINUTE_MS
-const DAY_MS = 24 * HOUR_MS
+import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from '@fluxgate/contracts'
+
 const MAX_QUOTED_CHARS = 200
 
 /** `340 ms`, `2.5 s`, `12 min`, `3.2 h`, `2.1 d`. */

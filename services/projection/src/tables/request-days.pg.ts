@@ -1,6 +1,7 @@
+import { DAY_MS } from '@fluxgate/contracts'
 import type { Database } from '@fluxgate/read-model'
 import { CompiledQuery } from 'kysely'
-import { DAY_MS, dayOf, dayOfRequest, dayText } from './request-days.ts'
+import { dayOf, dayOfRequest, dayText } from './request-days.ts'
 
 /** Partitions that are there before their day begins. */
 const DAYS_AHEAD = 2

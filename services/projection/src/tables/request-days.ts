@@ -1,4 +1,5 @@
-export const DAY_MS = 86_400_000
+import { DAY_MS } from '@fluxgate/contracts'
+
 const PREFIX = 'req_'
 const ALPHABET = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
 const TIME_CHARS = 10

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
-import { type LogEvent, type OutgoingEvent, STREAMS } from '@fluxgate/contracts'
+import { DAY_MS, type LogEvent, type OutgoingEvent, STREAMS } from '@fluxgate/contracts'
 import {
   type Database,
   getRequest,
@@ -15,7 +15,6 @@ import { randomSlices, sliceOf, streamsOf } from '../../test/slices.ts'
 import { requestId, workload } from '../../test/workload.ts'
 import { DataFault, PositionLost } from './outcome.ts'
 import { openRequestDays } from './request-days.pg.ts'
-import { DAY_MS } from './request-days.ts'
 import { openStore, type Store } from './store.pg.ts'
 
 const streams = Object.values(STREAMS)

@@ -1,4 +1,5 @@
-const MINUTE_MS = 60_000
+import { MINUTE_MS } from '@fluxgate/contracts'
+
 /** A year: longer durations count as this in the sums. */
 const MAX_DURATION_MS = 366 * 86_400_000
 

@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import type { StoredEvent } from '@fluxgate/contracts'
+import { DAY_MS, type StoredEvent } from '@fluxgate/contracts'
 import { Conservation, DEFAULT_CONSERVATION_LIMITS } from './conservation.ts'
 import type { Sums } from './sums.ts'
 import { T0, TestLog } from './test-log.ts'
 
-const DAY_MS = 86_400_000
 const ALL = { fromMs: T0, toMs: T0 + DAY_MS }
 
 function check(facts: readonly StoredEvent[], range = ALL, endMs = range.toMs) {

@@ -1,12 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import type { DataOf, RequestAdmitted } from '@fluxgate/contracts'
+import { type DataOf, MINUTE_MS, type RequestAdmitted } from '@fluxgate/contracts'
 import { addressIdentity } from '@fluxgate/contracts/address-identity'
 import type { Decision } from '../decide.ts'
 import { ada, bob, decisionsOver, Log, POLICY, T0 } from '../test-events.ts'
 import type { RuleName } from '../whole-policy.ts'
-
-const MINUTE_MS = 60_000
 
 /** What one rule decides over a log, under the default policy. */
 function found(log: Log, rule: RuleName, policy = POLICY): Decision[] {

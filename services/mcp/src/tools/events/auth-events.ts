@@ -1,4 +1,4 @@
-import { EVENTS, STREAMS } from '@fluxgate/contracts'
+import { DAY_MS, EVENTS, STREAMS } from '@fluxgate/contracts'
 import { z } from 'zod'
 import { answered, defineTool } from '../../calls/index.ts'
 import {
@@ -20,7 +20,6 @@ import {
   withoutSession,
 } from '../../views/index.ts'
 
-const DAY_MS = 86_400_000
 const RANGE = { fallbackMs: 7 * DAY_MS, maxMs: 1_830 * DAY_MS }
 
 const FACTS = EVENTS.filter(({ stream }) => stream === 'auth').map(({ fact }) => fact)

@@ -1,3 +1,4 @@
+import { HOUR_MS } from '@fluxgate/contracts'
 import { z } from 'zod'
 import { answered, defineTool, problem } from '../../calls/index.ts'
 import {
@@ -18,7 +19,6 @@ import {
   userField,
 } from '../../views/index.ts'
 
-const HOUR_MS = 3_600_000
 const RANGE = { fallbackMs: HOUR_MS, maxMs: 31 * 24 * HOUR_MS }
 
 export const identityTimeline = defineTool({

@@ -1,4 +1,4 @@
-import type { GatewayNode, GuardPolicy } from '@fluxgate/contracts'
+import { type GatewayNode, type GuardPolicy, MINUTE_MS } from '@fluxgate/contracts'
 import { RULE_STREAMS, wholePolicy } from '@fluxgate/guard-core'
 import { z } from 'zod'
 import { type Backends, type Call, peakUse, type ThrottleEntry, ToolError } from '../../backends/index.ts'
@@ -12,7 +12,6 @@ const SHOWN_THROTTLES = 20
 const MAX_COMPARED = 1_000
 /** A leader renews several times a second, unless it was told otherwise. */
 const SILENT_MS = 5_000
-const MINUTE_MS = 60_000
 
 export const debugGuardState = defineTool({
   name: 'debug_guard_state',

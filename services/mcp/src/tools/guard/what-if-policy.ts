@@ -1,3 +1,4 @@
+import { DAY_MS } from '@fluxgate/contracts'
 import type { Answer as Decided, WhatIfResult, WhatIfRow } from '@fluxgate/forensics'
 import { z } from 'zod'
 import { answered, defineTool, problem } from '../../calls/index.ts'
@@ -17,8 +18,6 @@ import {
   timeField,
 } from '../../views/index.ts'
 import { patchedPolicy } from './policy-patch.ts'
-
-const DAY_MS = 86_400_000
 
 const decided = z
   .object({

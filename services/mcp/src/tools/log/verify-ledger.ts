@@ -1,3 +1,4 @@
+import { DAY_MS, MINUTE_MS } from '@fluxgate/contracts'
 import type { Verdict } from '@fluxgate/forensics'
 import { z } from 'zod'
 import { answered, defineTool } from '../../calls/index.ts'
@@ -19,9 +20,6 @@ import {
   sumsText,
   timeField,
 } from '../../views/index.ts'
-
-const DAY_MS = 86_400_000
-const MINUTE_MS = 60_000
 
 const settledSum = z.object({ settled: z.int(), totalTokens: z.int() })
 const offenderFields = {

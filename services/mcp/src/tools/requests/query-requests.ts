@@ -1,4 +1,4 @@
-import { STREAMS } from '@fluxgate/contracts'
+import { DAY_MS, STREAMS } from '@fluxgate/contracts'
 import { z } from 'zod'
 import type { Backends } from '../../backends/index.ts'
 import { answered, defineTool } from '../../calls/index.ts'
@@ -22,7 +22,6 @@ import {
   userField,
 } from '../../views/index.ts'
 
-const DAY_MS = 86_400_000
 const RANGE = { fallbackMs: DAY_MS, maxMs: 366 * DAY_MS }
 const nameField = (what: string) =>
   z.string().min(1).max(256).optional().describe(`Only this ${what}, by its exact name.`)

@@ -1,4 +1,4 @@
-import { STREAMS } from '@fluxgate/contracts'
+import { MINUTE_MS, STREAMS } from '@fluxgate/contracts'
 import { z } from 'zod'
 import { answered, defineTool } from '../../calls/index.ts'
 import {
@@ -15,8 +15,6 @@ import {
   usageText,
   windowField,
 } from '../../views/index.ts'
-
-const MINUTE_MS = 60_000
 
 export const topIdentities = defineTool({
   name: 'top_identities',

@@ -1,4 +1,4 @@
-import { STREAMS } from '@fluxgate/contracts'
+import { DAY_MS, MINUTE_MS, STREAMS } from '@fluxgate/contracts'
 import { z } from 'zod'
 import { answered, defineTool } from '../../calls/index.ts'
 import {
@@ -22,8 +22,6 @@ import {
   userField,
 } from '../../views/index.ts'
 
-const MINUTE_MS = 60_000
-const DAY_MS = 1_440 * MINUTE_MS
 /** A report by minutes adds up a row for each minute: longer ones are asked for by hours or days. */
 const MAX_RANGE_MS = { minute: 2 * DAY_MS, hour: 62 * DAY_MS, day: 1_830 * DAY_MS, whole: 1_830 * DAY_MS }
 
