@@ -5,6 +5,10 @@
 const LIMIT_MS = Number(process.env.FLUXGATE_TEST_FILE_LIMIT_MS ?? 300_000)
 
 if (process.env.NODE_TEST_CONTEXT === 'child-v8') {
+  // Properties print their seed when they fail; `TEST_SEED` takes it, for those and for `testRandom`.
+  const seed = process.env.TEST_SEED
+  if (seed !== undefined) (await import('fast-check')).configureGlobal({ seed: Number(seed) })
+
   setTimeout(() => {
     const resources = process.getActiveResourcesInfo().join(', ')
     process.stderr.write(
