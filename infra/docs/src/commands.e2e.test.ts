@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { GuardPolicy, jsonParser, PriceList } from '@fluxgate/contracts'
 import { testNats } from '@fluxgate/testing'
-import { parseUpstreamsFile } from '../../../services/gateway/src/core/routing/upstreams-file.ts'
+import { parseUpstreamsFile } from '../../../services/gateway/src/upstreams/upstreams-file.ts'
 import { type System, startSystem } from '../../e2e/system.ts'
 import { type Block, blocksOf, documents, ROOT } from './markdown.ts'
 
