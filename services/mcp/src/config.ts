@@ -9,7 +9,7 @@ export type HttpConfig = ReturnType<typeof readHttpConfig>
 
 const MIN_TOKEN_BYTES = 16
 /** The variable that earlier versions read. */
-const FORMER_TOKEN = "ADMIN_TOKEN"
+const FORMER_TOKEN = 'ADMIN_TOKEN'
 
 /** Configuration of the server over Streamable HTTP. */
 export function readMcpConfig(env: EnvReader): McpConfig {
