@@ -11,7 +11,7 @@ import {
   progressed,
   type Stand,
   settled,
-  startStand,
+  startTestCli,
   ulidAt,
   whole,
 } from './test-cli.ts'
@@ -21,7 +21,7 @@ const silent = { info() {}, warn() {}, error() {} }
 describe('verify', () => {
   let stand: Stand
   before(async () => {
-    stand = await startStand()
+    stand = await startTestCli()
   })
   after(() => stand[Symbol.asyncDispose]())
   beforeEach(async () => {
@@ -155,7 +155,7 @@ describe('verify', () => {
     }
     const { offenders, verdict } = await verified()
     assert.deepEqual(offenders, [])
-    assert.equal(verdict.facts, 5, 'the stream has dropped a copy')
+    assert.equal(verdict.entries, 5, 'the stream has dropped a copy')
   })
 
   test('says what retention has dropped, and does not judge it', async () => {

@@ -91,8 +91,10 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
   )
   const { spool, left } = nodeSpool
   let adoption: SpoolAdoption | undefined
-  const { keptAfterAckMs } = config.spool
-  const publisher = stack.use(new EventPublisher(link, { keptAfterAckMs, gatherMs: GATHER_MS }, spool))
+  const { retainAfterAckMs } = config.spool
+  const publisher = stack.use(
+    new EventPublisher(link, { retainAfterAckMs: retainAfterAckMs, gatherMs: GATHER_MS }, spool),
+  )
   const source = `/gateway/${config.node}/${boot.toLowerCase()}`
   const make = checkedMaker(eventMaker(source, newId, epochMs))
   const append = (event: OutgoingEvent) => {

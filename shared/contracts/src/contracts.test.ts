@@ -9,7 +9,7 @@ import { broken, currentLock, storedLock } from './lock.ts'
 import { encodeEvent, eventMaker } from './maker.ts'
 import { jsonParser, parseEvent } from './parse.ts'
 import { Throttle } from './state.ts'
-import { factFilter, parseSubject } from './subject.ts'
+import { eventFilter, parseSubject } from './subject.ts'
 import { UPCASTERS, upcast } from './upcast.ts'
 
 const settled = {
@@ -103,7 +103,7 @@ describe('events', () => {
 
   it('have unique names and are past tense on their own streams', () => {
     assert.equal(new Set(EVENTS.map(e => e.type)).size, EVENTS.length)
-    for (const event of EVENTS) assert.match(event.fact, /^[a-z]+(_[a-z]+)?$/)
+    for (const event of EVENTS) assert.match(event.kind, /^[a-z]+(_[a-z]+)?$/)
   })
 
   const faulty: Array<[string, Buffer, RegExp]> = [
@@ -213,7 +213,7 @@ describe('subjects', () => {
   })
 
   it('give one filter per fact', () => {
-    assert.equal(factFilter(RequestRefused), 'fluxgate.requests.*.refused.>')
+    assert.equal(eventFilter(RequestRefused), 'fluxgate.requests.*.refused.>')
   })
 
   it('spread users evenly over the partitions', () => {
