@@ -9,8 +9,8 @@ import { localSystem } from './connection-file.fs.ts'
 import { openFiles } from './files.fs.ts'
 import { openLiveLog } from './live-log.nats.ts'
 import { paintOf } from './paint.ts'
-import { openProgress } from './progress-bar.ts'
-import { rebuildIn } from './rebuild-process.ts'
+import { openProgress } from './progress-bar.timer.ts'
+import { rebuildIn } from './rebuild.process.ts'
 import { openTables } from './tables.pg.ts'
 import { openScreen, screenLog } from './terminal.ts'
 import { EXIT, type ExitCode, UserError } from './user-error.ts'
@@ -63,12 +63,12 @@ async function withLog(
   env: Environment,
   run: (bench: LogContext) => Promise<ExitCode>,
 ): Promise<ExitCode> {
-  const { natsUrl: stated, dataDir, limits, requestRetentionMs: requestsKeptMs } = config
+  const { natsUrl: stated, dataDir, limits, requestRetentionMs } = config
   const local = stated === undefined ? await localSystem(dataDir) : undefined
   const natsUrl = stated ?? local!.natsUrl
   const databaseUrl = config.databaseUrl ?? local?.databaseUrl
   await using link = await connectInTime(natsUrl, screenLog(desk.screen), limits.connectTimeoutMs)
-  await using tables = databaseUrl === undefined ? undefined : openTables(databaseUrl, requestsKeptMs)
+  await using tables = databaseUrl === undefined ? undefined : openTables(databaseUrl, requestRetentionMs)
   const places = { NATS_URL: natsUrl, ...(databaseUrl === undefined ? {} : { DATABASE_URL: databaseUrl }) }
   return await run({
     ...desk,

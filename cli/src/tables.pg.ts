@@ -7,7 +7,7 @@ import { EXIT, UserError } from './user-error.ts'
 const MAX_CONNECTIONS = 1
 
 /** What the tables hold of the log. Connects with the first question. */
-export function openTables(url: string, requestsKeptMs: number): ProjectedView & AsyncDisposable {
+export function openTables(url: string, requestRetentionMs: number): ProjectedView & AsyncDisposable {
   const db = openDatabase(url, {
     max: MAX_CONNECTIONS,
     applicationName: 'forensics',
@@ -15,7 +15,7 @@ export function openTables(url: string, requestsKeptMs: number): ProjectedView &
   })
   const view = settledView(db)
   return {
-    retainedFromMs: Date.now() - requestsKeptMs + DAY_MS,
+    retainedFromMs: Date.now() - requestRetentionMs + DAY_MS,
     positions: () => told(view.positions()),
     sums: (from, to) => told(view.sums(from, to)),
     requests: (identity, from, to) => told(view.requests(identity, from, to)),

@@ -155,7 +155,7 @@ describe('verify', () => {
     }
     const { offenders, verdict } = await verified()
     assert.deepEqual(offenders, [])
-    assert.equal(verdict.entries, 5, 'the stream has dropped a copy')
+    assert.equal(verdict.facts, 5, 'the stream has dropped a copy')
   })
 
   test('says what retention has dropped, and does not judge it', async () => {

@@ -4,7 +4,7 @@ import { runCommand } from './bootstrap/commands.mjs'
 import { install } from './bootstrap/install.mjs'
 import { wantBaselines, wantBenchTools, wantChromium } from './bootstrap/native-tools.mjs'
 import { olderServers, useNatsServer } from './bootstrap/nats-server.mjs'
-import { buildPage } from './bootstrap/page.mjs'
+import { buildPage, PAGE } from './bootstrap/page.mjs'
 import { NODE_FLAGS, pinnedNode } from './bootstrap/pinned-node.mjs'
 import { foreground, npm, ROOT, Trouble } from './bootstrap/processes.mjs'
 import { testRequest, unitRequest } from './bootstrap/tests.mjs'
@@ -92,6 +92,7 @@ async function test(args) {
       ...withNode(node),
       ...request.env,
       FLUXGATE_TEST_SERVERS: JSON.stringify(servers),
+      ...(needs.page && { FLUXGATE_TEST_PAGE: PAGE }),
     },
   })
 }

@@ -105,7 +105,15 @@ function iso(ms: number | null): string | null {
   return ms === null ? null : new Date(ms).toISOString()
 }
 
-function jsonOf({ identities, offenders, dropped, fromMs, toMs, ...verdict }: Verdict): string[] {
+function jsonOf({
+  identities,
+  offenders,
+  dropped,
+  fromMs,
+  toMs,
+  events: facts,
+  ...verdict
+}: Verdict): string[] {
   return [
     ...dropped.map(({ firstStoredAtMs, ...rest }) => ({
       kind: 'dropped',
@@ -114,7 +122,14 @@ function jsonOf({ identities, offenders, dropped, fromMs, toMs, ...verdict }: Ve
     })),
     ...[...identities].map(([identity, sums]) => ({ kind: 'identity', identity, ...sums })),
     ...offenders.map(offender => ({ kind: 'offender', ...offender })),
-    { kind: 'verdict', ...verdict, projected: verdict.projected ?? null, from: iso(fromMs), to: iso(toMs) },
+    {
+      kind: 'verdict',
+      ...verdict,
+      facts,
+      projected: verdict.projected ?? null,
+      from: iso(fromMs),
+      to: iso(toMs),
+    },
   ].map(jsonLine)
 }
 

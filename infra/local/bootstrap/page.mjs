@@ -3,6 +3,8 @@ import { join } from 'node:path'
 import { npm, ROOT, Trouble } from './processes.mjs'
 
 const DASHBOARD = join(ROOT, 'services', 'dashboard')
+/** Where it is, once built. */
+export const PAGE = join(DASHBOARD, 'dist')
 /** What the last build was made of, as its configuration writes it. */
 const SOURCES = join(ROOT, '.cache', 'dashboard-sources.json')
 
@@ -15,7 +17,7 @@ export async function buildPage() {
 }
 
 function isFresh() {
-  const page = join(DASHBOARD, 'dist', 'index.html')
+  const page = join(PAGE, 'index.html')
   if (!existsSync(page) || !existsSync(SOURCES)) return false
   const publicFiles = readdirSync(join(DASHBOARD, 'web', 'public')).map(name =>
     join(DASHBOARD, 'web', 'public', name),

@@ -97,7 +97,7 @@ function operatorRoutes(app: FastifyInstance, sources: RouteSources): void {
     ...options,
     ...sessions,
     forensics: openForensics(
-      { ...options, policy, requestsKeptMs: config.requestRetentionMs },
+      { ...options, policy, requestRetentionMs: config.requestRetentionMs },
       config.limits,
     ),
   })

@@ -192,13 +192,13 @@ describe('subjects', () => {
     assert.deepEqual(parseSubject(subject), {
       stream: 'tokens',
       partition: partitionOf('u1'),
-      fact: 'settled',
+      kind: 'settled',
       user: 'u1',
       key: 'k1',
     })
     assert.deepEqual(parseSubject('fluxgate.incidents.opened.inc_12345678'), {
       stream: 'incidents',
-      fact: 'opened',
+      kind: 'opened',
       incident: 'inc_12345678',
     })
     for (const bad of [
