@@ -96,6 +96,9 @@ function operatorRoutes(app: FastifyInstance, sources: RouteSources): void {
   forensicsRoutes(app, {
     ...options,
     ...sessions,
-    forensics: openForensics({ ...options, policies, requestsKeptMs: config.requestsKeptMs }, config.limits),
+    forensics: openForensics(
+      { ...options, policies, requestRetentionMs: config.requestRetentionMs },
+      config.limits,
+    ),
   })
 }

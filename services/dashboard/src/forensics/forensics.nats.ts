@@ -1,5 +1,5 @@
 import { BoundedMap, DAY_MS, type GuardPolicy, type StreamName } from '@fluxgate/contracts'
-import { type Kept, type Range, retention, statesAt, verify, whatIf } from '@fluxgate/forensics'
+import { type Range, type RetainedRange, retention, statesAt, verify, whatIf } from '@fluxgate/forensics'
 import type { NatsLink } from '@fluxgate/nats'
 import type { Policies } from '@fluxgate/operations'
 import { type Database, settledView } from '@fluxgate/read-model'
@@ -16,7 +16,7 @@ export interface ForensicsSources {
   readonly link: NatsLink
   readonly policies: Policies
   /** How long the projection stores rows of requests. */
-  readonly requestsKeptMs: number
+  readonly requestRetentionMs: number
   readonly nowMs: () => number
 }
 
@@ -54,7 +54,7 @@ export function openForensics(sources: ForensicsSources, limits: ForensicsLimits
   }
 }
 
-function beginOf({ firstStoredAtMs }: Kept): number {
+function beginOf({ firstStoredAtMs }: RetainedRange): number {
   return firstStoredAtMs ?? Number.POSITIVE_INFINITY
 }
 
@@ -80,14 +80,14 @@ function cachedStates(
 }
 
 async function verifyRange(
-  { db, link, requestsKeptMs, nowMs }: ForensicsSources,
+  { db, link, requestRetentionMs, nowMs }: ForensicsSources,
   { forensicsRows, maxOffenders }: ForensicsLimits,
   range: Range,
   working: Working,
 ): Promise<VerdictView> {
   const now = nowMs()
   // Rows are deleted by the day: near the limit they may be there or not.
-  const projected = { ...settledView(db), keptFromMs: now - requestsKeptMs + DAY_MS }
+  const projected = { ...settledView(db), retainedFromMs: now - requestRetentionMs + DAY_MS }
   const found = await verify(link, { range, projected, nowMs: now }, working)
   return verdictView(found, forensicsRows, maxOffenders)
 }

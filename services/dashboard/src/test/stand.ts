@@ -88,7 +88,7 @@ export async function startStand(options: StandOptions = {}): Promise<Stand> {
     gatewayCaPath: undefined,
     trustedProxies: ['127.0.0.1'],
     forwardToken: FORWARD_TOKEN,
-    requestsKeptMs: 30 * 86_400_000,
+    requestRetentionMs: 30 * 86_400_000,
     model: 'sim-small',
     limits: { ...DEFAULT_LIMITS, ...options.limits },
   }

@@ -1,8 +1,8 @@
 import type { GatewayNode, GuardPolicy, Identity, StoredEvent, Throttle } from '@fluxgate/contracts'
 import type {
   Found,
-  Kept,
   RequestSearch,
+  RetainedRange,
   StateAt,
   TimelineRange,
   Verdict,
@@ -145,12 +145,12 @@ export type ReadProgress = Pick<Call, 'signal' | 'onProgress'>
 export interface LongReads {
   /** The longest range of one read. */
   readonly maxRangeMs: number
-  stateAt(atMs: number, progress: ReadProgress): Promise<{ state: StateAt; kept: Kept[] }>
+  stateAt(atMs: number, progress: ReadProgress): Promise<{ state: StateAt; kept: RetainedRange[] }>
   whatIf(
     policy: GuardPolicy,
     range: TimeRange,
     progress: ReadProgress,
-  ): Promise<{ result: WhatIfResult; kept: Kept[] }>
+  ): Promise<{ result: WhatIfResult; kept: RetainedRange[] }>
   /** Compared with the tables when they answer. */
   verify(range: TimeRange, silenceMs: number, progress: ReadProgress): Promise<Verdict>
 }
