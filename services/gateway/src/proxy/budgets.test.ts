@@ -38,9 +38,9 @@ function post(env: TestEnv, body: object = {}, path = PATHS.openai, signal?: Abo
   })
 }
 
-const standingOf = ({ deps: { budgets } }: TestEnv) => {
-  const { used, buffered } = budgets.ledgers()[0]!.standing('u1.k1', Date.now())
-  return { used: used.tokens, buffered: buffered.tokens }
+const useOf = ({ deps: { budgets } }: TestEnv) => {
+  const { used, held } = budgets.ledgers()[0]!.standing('u1.k1', Date.now())
+  return { used: used.tokens, held: held.tokens }
 }
 
 describe('a hard budget', () => {
@@ -107,7 +107,7 @@ describe('a hard budget', () => {
     assert.deepEqual(env.deps.budgets.crossings.takeUnreported(), [])
     resolve()
     assert.equal((await first).status, 200)
-    assert.deepEqual(standingOf(env), { used: 120, buffered: 0 })
+    assert.deepEqual(useOf(env), { used: 120, held: 0 })
     assert.equal((await post(env)).status, 200)
   })
 
@@ -183,10 +183,10 @@ describe('a reservation', () => {
       await end(env)
       await eventually(() => env.named('tokens.settled').length === 1)
       const [settled] = env.named('tokens.settled')
-      assert.deepEqual(standingOf(env), { used: settled!.data.total, buffered: 0 })
+      assert.deepEqual(useOf(env), { used: settled!.data.total, held: 0 })
       const { budgets } = env.deps
       budgets.fold(budgets.main, settled!.data, Date.parse(settled!.time), 1, Date.now())
-      assert.deepEqual([standingOf(env).used, budgets.holds], [settled!.data.total, 0])
+      assert.deepEqual([useOf(env).used, budgets.holds], [settled!.data.total, 0])
     })
   }
 
@@ -199,7 +199,7 @@ describe('a reservation', () => {
     )
     assert.equal((await post(env)).status, 200)
     assert.equal((await post(env)).status, 429)
-    assert.deepEqual([standingOf(env), env.deps.budgets.holds], [{ used: 120, buffered: 0 }, 1])
+    assert.deepEqual([useOf(env), env.deps.budgets.holds], [{ used: 120, held: 0 }, 1])
   })
 })
 
