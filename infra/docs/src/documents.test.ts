@@ -5,7 +5,6 @@ import { test } from 'node:test'
 import { anchorsOf, blocksOf, type Document, documents, linksOf, ROOT } from './markdown.ts'
 
 const all = documents()
-const GUIDES = 'infra/docs/guides/'
 const scripts = (JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { scripts: object }).scripts
 /** Read by processes that only `npm start` and the tests start. */
 const INTERNAL = new Set(['POSTGRES_DIR', 'POSTGRES_PORT'])
@@ -38,7 +37,7 @@ test('a link to a file or a heading that is not there is found', () => {
 test('every guide is linked from the README, and every reference', () => {
   const readme = all.find(({ path }) => path === 'README.md') ?? assert.fail('no README')
   const linked = new Set(linksOf(readme).map(({ target }) => target.split('#')[0]))
-  const wanted = globSync(['infra/docs/guides/*.md', 'infra/docs/*.md', 'infra/docs/api/*.json'], {
+  const wanted = globSync(['infra/docs/*/*.md', 'infra/docs/reference/api/*.json'], {
     cwd: ROOT,
   })
   assert.deepEqual(
@@ -106,7 +105,7 @@ function variablesRead(): Set<string> {
 }
 
 test('configuration.md has every variable that the code reads, and no other', () => {
-  const text = readFileSync(join(ROOT, GUIDES, 'configuration.md'), 'utf8')
+  const text = readFileSync(join(ROOT, 'infra/docs/reference/configuration.md'), 'utf8')
   const rows = text.split('\n').filter(line => line.startsWith('| `'))
   const told = new Set(
     rows.flatMap(row => [...row.matchAll(/`([A-Z][A-Z0-9_]{2,})`/g)].map(([, name = '']) => name)),
