@@ -9,7 +9,13 @@ import {
   requestTotals,
   runScript,
 } from '@fluxgate/read-model'
-import { createDatabase, type PostgresServer, startPostgres, testPostgres } from '@fluxgate/testing'
+import {
+  createDatabase,
+  type PostgresServer,
+  startPostgres,
+  testPostgres,
+  testRandom,
+} from '@fluxgate/testing'
 import { dumpTables, naiveFold, readTables } from '../../test/naive.ts'
 import { randomSlices, sliceOf, streamsOf } from '../../test/slices.ts'
 import { requestId, workload } from '../../test/workload.ts'
@@ -18,6 +24,7 @@ import { openRequestDays } from './request-days.pg.ts'
 import { openStore, type Store } from './store.pg.ts'
 
 const streams = Object.values(STREAMS)
+const random = testRandom()
 
 for (const kind of [undefined, 'pglite'] as const) {
   describe(`the store on ${kind ?? 'the best Postgres there is'}`, () => {
@@ -41,7 +48,7 @@ for (const kind of [undefined, 'pglite'] as const) {
       const dumps: unknown[] = []
       for (const size of [40, 700]) {
         const store = await freshStore()
-        for (const slice of randomSlices(streamsOf(log), size)) await store.apply([slice])
+        for (const slice of randomSlices(streamsOf(log), size, random)) await store.apply([slice])
         assert.deepEqual(await readTables(db), naiveFold(log))
         dumps.push(await dumpTables(db))
         await db.destroy()
@@ -77,7 +84,7 @@ for (const kind of [undefined, 'pglite'] as const) {
     test('facts that the log repeats later count once', async () => {
       const store = await freshStore()
       const repeated = [...log, ...log.filter((_, i) => i % 3 === 0)]
-      for (const slice of randomSlices(streamsOf(repeated), 300)) await store.apply([slice])
+      for (const slice of randomSlices(streamsOf(repeated), 300, random)) await store.apply([slice])
       assert.deepEqual(await readTables(db), naiveFold(log))
       assert.ok((await requestTotals(db)).repeated > 50)
       await db.destroy()
@@ -86,7 +93,7 @@ for (const kind of [undefined, 'pglite'] as const) {
     test('two projections at once, and slices told again, count once', async () => {
       const store = await freshStore()
       const second = openStore(db, { projection: 'p', version: 1 }, streams, 'public', daysOf(db))
-      const slices = randomSlices(streamsOf(log), 200)
+      const slices = randomSlices(streamsOf(log), 200, random)
       const run = async (projection: Store) => {
         let skipped = 0
         for (const slice of slices) skipped += (await projection.apply([slice])).skipped
