@@ -39,7 +39,7 @@ export interface DashboardConfig {
   /** Certificate that vouches for the gateway's; absent: the system's authorities. */
   readonly gatewayCaPath: string | undefined
   /** How long the projection keeps rows of requests. */
-  readonly requestsKeptMs: number
+  readonly requestRetentionMs: number
   readonly limits: DashboardLimits
 }
 
@@ -142,7 +142,7 @@ export function readDashboardConfig(env: EnvReader): DashboardConfig {
     gatewayPublicUrl: originOf(env.url('GATEWAY_PUBLIC_URL', ['http:', 'https:'], gatewayUrl)),
     model: readModelName(env),
     gatewayCaPath: env.optional('GATEWAY_CA_PATH'),
-    requestsKeptMs: readRetentionMs(env),
+    requestRetentionMs: readRetentionMs(env),
     limits: {
       ...DEFAULT_LIMITS,
       requestTimeoutMs: env.durationMs('REQUEST_TIMEOUT', DEFAULT_LIMITS.requestTimeoutMs),

@@ -116,7 +116,7 @@ test('the projection killed again and again in the middle of its work', async ()
   }
 })
 
-test('settlements and endings before admissions, and every third fact delivered twice', async () => {
+test('settlements and endings before admissions, and every third event delivered twice', async () => {
   await using bench = await startBench()
   await using _projection = await startProjection(bench.config, log)
   const events = workload({ requests: 1_000 })

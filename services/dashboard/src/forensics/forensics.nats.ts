@@ -1,9 +1,9 @@
 import { BoundedMap, DAY_MS, type GuardPolicy, type StreamName } from '@fluxgate/contracts'
-import { type Kept, type Range, retention, statesAt, verify, whatIf } from '@fluxgate/forensics'
+import { type Range, type RetainedRange, retention, statesAt, verify, whatIf } from '@fluxgate/forensics'
 import type { NatsLink } from '@fluxgate/nats'
+import type { Policies } from '@fluxgate/operations'
 import { type Database, settledView } from '@fluxgate/read-model'
 import type { ForensicsLimits } from '../config.ts'
-import { DEFAULT_POLICY } from '../policy/index.ts'
 import type { EventRow, StatesView, VerdictView, WhatIfBase, WhatIfView } from './answers.ts'
 import { findEvent, listEvents } from './events.nats.ts'
 import type { EventPageOrder, EventSearch, Working } from './questions.ts'
@@ -14,10 +14,9 @@ import { droppedOf, stateView, verdictView, whatIfView } from './views.ts'
 export interface ForensicsSources {
   readonly db: Database
   readonly link: NatsLink
-  /** The guard's policy in its bucket. */
-  readonly policy: () => Promise<GuardPolicy | null>
+  readonly policies: Policies
   /** How long the projection stores rows of requests. */
-  readonly requestsKeptMs: number
+  readonly requestRetentionMs: number
   readonly nowMs: () => number
 }
 
@@ -25,7 +24,7 @@ export type Forensics = ReturnType<typeof openForensics>
 
 /** Questions to the log itself, with the functions that the forensics command line has. */
 export function openForensics(sources: ForensicsSources, limits: ForensicsLimits) {
-  const { db, link, policy, nowMs } = sources
+  const { db, link, policies, nowMs } = sources
   return {
     events: (order: EventPageOrder, signal: AbortSignal) => listEvents(link, order, limits, signal),
     event: (stream: StreamName, sequence: number, signal: AbortSignal) =>
@@ -40,8 +39,8 @@ export function openForensics(sources: ForensicsSources, limits: ForensicsLimits
     states: cachedStates(link, limits),
 
     async whatIfBase(): Promise<WhatIfBase> {
-      const set = await policy()
-      return set ? { policy: set, source: 'set' } : { policy: DEFAULT_POLICY, source: 'default' }
+      const { policy, source } = await policies.inForce()
+      return { policy, source: source === 'stored' ? 'set' : 'default' }
     },
 
     async whatIf(tried: GuardPolicy, range: Range, working: Working): Promise<WhatIfView> {
@@ -55,7 +54,7 @@ export function openForensics(sources: ForensicsSources, limits: ForensicsLimits
   }
 }
 
-function beginOf({ firstStoredAtMs }: Kept): number {
+function beginOf({ firstStoredAtMs }: RetainedRange): number {
   return firstStoredAtMs ?? Number.POSITIVE_INFINITY
 }
 
@@ -81,14 +80,14 @@ function cachedStates(
 }
 
 async function verifyRange(
-  { db, link, requestsKeptMs, nowMs }: ForensicsSources,
+  { db, link, requestRetentionMs, nowMs }: ForensicsSources,
   { forensicsRows, maxOffenders }: ForensicsLimits,
   range: Range,
   working: Working,
 ): Promise<VerdictView> {
   const now = nowMs()
   // Rows are deleted by the day: near the limit they may be there or not.
-  const projected = { ...settledView(db), keptFromMs: now - requestsKeptMs + DAY_MS }
+  const projected = { ...settledView(db), retainedFromMs: now - requestRetentionMs + DAY_MS }
   const found = await verify(link, { range, projected, nowMs: now }, working)
   return verdictView(found, forensicsRows, maxOffenders)
 }

@@ -1,4 +1,4 @@
-import { DEADLETTER_STREAM, factFilter, LetterReplayed, STREAMS } from '@fluxgate/contracts'
+import { DEADLETTER_STREAM, eventFilter, LetterReplayed, STREAMS } from '@fluxgate/contracts'
 import type { NatsLink } from '@fluxgate/nats'
 import type { Database } from '@fluxgate/read-model'
 import type { GatewayAdmin } from '../gateway/index.ts'
@@ -67,7 +67,7 @@ async function gatewayReports(admin: GatewayAdmin): Promise<GatewayReport[]> {
       const answer = await admin.ask<RoutingReport>(url, '/admin/upstreams')
       if (!answer.ok) {
         const none = { upstreams: [], waiting: 0, retries: 0, fallbacks: 0, fileFault: null }
-        return { url, fault: answer.fault.message, ...none }
+        return { url, fault: answer.error.message, ...none }
       }
       const { upstreams, waiting, retries, fallbacks, file } = answer.value
       return { url, fault: null, upstreams, waiting, retries, fallbacks, fileFault: file?.fault ?? null }
@@ -111,7 +111,7 @@ async function waitingLetters(link: NatsLink): Promise<number> {
   const { streams } = link.manager
   const { state } = await streams.info(DEADLETTER_STREAM)
   if (state.messages === 0) return 0
-  const claims = await streams.info(STREAMS.auth, { subjects_filter: factFilter(LetterReplayed) })
+  const claims = await streams.info(STREAMS.auth, { subjects_filter: eventFilter(LetterReplayed) })
   const claimed = Object.keys(claims.state.subjects ?? {}).filter(subject => {
     const sequence = Number(/\.dl_(\d+)$/.exec(subject)?.[1])
     return sequence >= state.first_seq

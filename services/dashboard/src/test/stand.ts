@@ -1,12 +1,6 @@
 import { type EventMaker, eventMaker, GatewayNode, jsonParser, LoggedOut } from '@fluxgate/contracts'
-import {
-  Bucket,
-  connectNats,
-  EventPublisher,
-  ensureTopology,
-  type NatsLink,
-  openPenaltyBox,
-} from '@fluxgate/nats'
+import { Bucket, connectNats, EventPublisher, ensureTopology, type NatsLink } from '@fluxgate/nats'
+import { openPenaltyBox } from '@fluxgate/operations'
 import { createUser, type Database, migrateToLatest, openDatabase } from '@fluxgate/read-model'
 import { createLog, LOOPBACK_HOSTS } from '@fluxgate/runtime'
 import {
@@ -94,7 +88,7 @@ export async function startStand(options: StandOptions = {}): Promise<Stand> {
     gatewayCaPath: undefined,
     trustedProxies: ['127.0.0.1'],
     forwardToken: FORWARD_TOKEN,
-    requestsKeptMs: 30 * 86_400_000,
+    requestRetentionMs: 30 * 86_400_000,
     model: 'sim-small',
     limits: { ...DEFAULT_LIMITS, ...options.limits },
   }

@@ -2,8 +2,8 @@ import { DAY_MS } from '@fluxgate/contracts'
 import { type ProjectedView, type Reading, stateAt, verify, whatIf } from '@fluxgate/forensics'
 import type { NatsLink } from '@fluxgate/nats'
 import { type Database, settledView } from '@fluxgate/read-model'
+import { askNats } from './ask-nats.nats.ts'
 import type { LongReads, ReadProgress } from './backends.ts'
-import { askNats } from './reached.nats.ts'
 import { askPostgres } from './tables.pg.ts'
 import { ToolError } from './tool-error.ts'
 
@@ -41,13 +41,13 @@ export function openLongReads(
 }
 
 /** Undefined while the tables do not answer: the log can be judged without them. */
-async function tablesOf(db: Database, keptFromMs: number): Promise<ProjectedView | undefined> {
+async function tablesOf(db: Database, retainedFromMs: number): Promise<ProjectedView | undefined> {
   const view = settledView(db)
   try {
     // What they hold is asked for once, and before the log is read.
     const positions = await askPostgres(view.positions())
     return {
-      keptFromMs,
+      retainedFromMs,
       positions: async () => positions,
       sums: (from, to) => askPostgres(view.sums(from, to)),
       requests: (identity, from, to) => askPostgres(view.requests(identity, from, to)),

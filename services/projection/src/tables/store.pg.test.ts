@@ -19,7 +19,7 @@ import {
 import { dumpTables, naiveFold, readTables } from '../../test/naive.ts'
 import { randomSlices, sliceOf, streamsOf } from '../../test/slices.ts'
 import { requestId, workload } from '../../test/workload.ts'
-import { DataFault, PositionLost } from './outcome.ts'
+import { DataError, PositionLost } from './outcome.ts'
 import { openRequestDays } from './request-days.pg.ts'
 import { openStore, type Store } from './store.pg.ts'
 
@@ -61,16 +61,16 @@ for (const kind of [undefined, 'pglite'] as const) {
       await db.destroy()
     })
 
-    test('the facts of a request may come in any order, each in a transaction of its own', async () => {
+    test('the events of a request may come in any order, each in a transaction of its own', async () => {
       await freshStore()
       const wanted = log.find(({ event }) => event.type === 'fluxgate.tokens.progressed')!.event.data
-      const facts = log.filter(({ event }) => requestIn(event.data) === requestIn(wanted)).slice(-4)
+      const events = log.filter(({ event }) => requestIn(event.data) === requestIn(wanted)).slice(-4)
       const rows: unknown[] = []
-      for (const [i, order] of permutations(facts).entries()) {
+      for (const [i, order] of permutations(events).entries()) {
         const store = openStore(db, { projection: `p${i}`, version: 1 }, streams, 'public', daysOf(db))
         await store.positions()
         const id = `permutation_${i}`
-        for (const [stream, entries] of inOrder(order.map(fact => renamed(fact, id)))) {
+        for (const [stream, entries] of inOrder(order.map(event => renamed(event, id)))) {
           await store.apply([sliceOf(stream, entries)])
         }
         const row = await getRequest(db, id)
@@ -81,7 +81,7 @@ for (const kind of [undefined, 'pglite'] as const) {
       await db.destroy()
     })
 
-    test('facts that the log repeats later count once', async () => {
+    test('events that the log repeats later count once', async () => {
       const store = await freshStore()
       const repeated = [...log, ...log.filter((_, i) => i % 3 === 0)]
       for (const slice of randomSlices(streamsOf(repeated), 300, random)) await store.apply([slice])
@@ -188,7 +188,7 @@ for (const kind of [undefined, 'pglite'] as const) {
         })
       // Beyond Postgres' integer, and beyond what the fold can read.
       for (const data of [{ reserved: 2 ** 70 }, { model: 7 }]) {
-        await assert.rejects(store.apply([sliceOf('REQUESTS', poisoned(data))]), DataFault)
+        await assert.rejects(store.apply([sliceOf('REQUESTS', poisoned(data))]), DataError)
       }
       assert.equal((await store.positions()).get('REQUESTS')?.sequence, 0)
       assert.equal((await requestTotals(db)).admitted, 0)

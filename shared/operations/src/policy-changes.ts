@@ -1,9 +1,4 @@
-/** One difference between two policies; `from` and `to` are JSON texts, absent where nothing stood or stands. */
-export interface PolicyChange {
-  readonly path: string
-  readonly from?: string
-  readonly to?: string
-}
+import type { PolicyChange } from './views.ts'
 
 /** Limits of `auth.policy_changed`. */
 const MAX_CHANGES = 100

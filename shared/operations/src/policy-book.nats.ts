@@ -6,27 +6,25 @@ import {
   type OutgoingEvent,
   PolicyChanged,
 } from '@fluxgate/contracts'
-import { Bucket, type Entry, RevisionConflict } from './bucket.ts'
-import type { NatsLink } from './link.ts'
-import { type PolicyChange, policyChanges } from './policy-changes.ts'
+import { Bucket, type Entry, type NatsLink, RevisionConflict } from '@fluxgate/nats'
+import { done, forbidden, type OrderOutcome, refused } from './outcome.ts'
+import type { Actor } from './permissions.ts'
+import { policyChanges } from './policy-changes.ts'
+import type { GuardPolicyKey, PolicyChange } from './views.ts'
 
-/** Keys of bucket `policy` that hold a policy of the guard: the one in force, and one that is only watched. */
-export const GUARD_POLICY_KEYS = Object.freeze({ live: 'guard', shadow: 'guard-shadow' })
-export type GuardPolicyKey = (typeof GUARD_POLICY_KEYS)[keyof typeof GUARD_POLICY_KEYS]
-
-export type PolicyOutcome =
-  | { readonly ok: true; readonly changes: readonly PolicyChange[] }
-  | { readonly ok: false; readonly reason: string }
-
-/** The guard's policies, each change followed by its fact. Used by the guard and by every face a person acts through. */
+/** The guard's policies, each change of which is followed by its event. */
 export interface PolicyBook {
   get(key: GuardPolicyKey): Promise<Entry<GuardPolicy> | undefined>
-  /** Puts what is valid, or takes it away; what is not valid is refused with the reason, and the old one stays. */
-  change(key: GuardPolicyKey, policy: unknown, actor: string): Promise<PolicyOutcome>
+  /** Stores a valid policy, or deletes the stored one; an invalid one is refused with the reason, and the old one stays. */
+  change(
+    actor: Actor,
+    key: GuardPolicyKey,
+    policy: unknown,
+  ): Promise<OrderOutcome<{ readonly changes: readonly PolicyChange[] }>>
 }
 
 const parse = jsonParser(GuardPolicy)
-/** Writers who are there first, at the most. */
+/** Attempts while others change the same policy. */
 const MAX_TRIES = 10
 
 /** @param publish resolves when the event is safe */
@@ -42,10 +40,10 @@ export function openPolicyBook(
     key: GuardPolicyKey,
     policy: GuardPolicy | undefined,
     actor: string,
-  ): Promise<PolicyOutcome | undefined> {
+  ): Promise<OrderOutcome<{ readonly changes: readonly PolicyChange[] }> | undefined> {
     const { before, lastRevision } = await bucket.last(key)
     const changes = policyChanges(before, policy)
-    if (changes.length === 0) return { ok: true, changes }
+    if (changes.length === 0) return done({ changes })
     let revision: number
     try {
       revision = policy
@@ -55,29 +53,35 @@ export function openPolicyBook(
       if (error instanceof RevisionConflict) return undefined
       throw error
     }
-    const fact = { user: 'all', key, policy: key, actor, changes: [...changes] }
-    await publish(make(PolicyChanged, fact, { id: `policy-${key}-${String(revision).padStart(8, '0')}` }))
-    return { ok: true, changes }
+    const data = { user: 'all', key, policy: key, actor, changes: [...changes] }
+    await publish(make(PolicyChanged, data, { id: `policy-${key}-${String(revision).padStart(8, '0')}` }))
+    return done({ changes })
   }
 
   return {
     get: key => bucket.get(key),
-    async change(key, policy, actor) {
+    async change(actor, key, policy) {
+      const error = forbidden(actor, 'change_policy')
+      if (error) return error
       let wanted: GuardPolicy | undefined
       if (policy !== undefined) {
         const text = textOf(policy)
-        if (text === undefined) return { ok: false, reason: 'it is nested too deeply' }
+        if (text === undefined) return invalid('it is nested too deeply')
         const parsed = parse(Buffer.from(text))
-        if (!parsed.ok) return parsed
+        if (!parsed.ok) return invalid(parsed.reason)
         wanted = parsed.value
       }
       for (let tries = 0; tries < MAX_TRIES; tries++) {
-        const outcome = await tryToChange(key, wanted, actor)
+        const outcome = await tryToChange(key, wanted, actor.name)
         if (outcome) return outcome
       }
-      return { ok: false, reason: 'others are changing it at the same time' }
+      return refused('conflict', 'The policy stays: others are changing it at the same time.')
     },
   }
+}
+
+function invalid(reason: string) {
+  return refused('invalid', `The policy is refused, and the one before stays in force: ${reason}.`)
 }
 
 /** Undefined for what is nested so deeply that writing it would exceed the stack. */

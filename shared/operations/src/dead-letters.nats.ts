@@ -14,10 +14,11 @@ import {
   type NatsLink,
   replayStored,
 } from '@fluxgate/nats'
-import { done, type Outcome, refused } from '../http/index.ts'
-import type { DeadLetterPage, DeadLetterView } from './answers.ts'
+import { done, forbidden, type OrderOutcome, refused } from './outcome.ts'
+import type { Actor } from './permissions.ts'
+import type { DeadLetterPage, DeadLetterView } from './views.ts'
 
-export interface DeadLetterTools {
+export interface DeadLetterOptions {
   readonly link: NatsLink
   readonly make: EventMaker
   readonly listRows: number
@@ -25,14 +26,14 @@ export interface DeadLetterTools {
 
 const MESSAGE_ID = 'Nats-Msg-Id'
 const SHOWN_CHARS = 4_000
-/** What NATS lets the dashboard publish ends there, too: it can make no facts about keys and logins. */
-const NO_ACCOUNTS = 'Facts about accounts are put back by hand, with the operator’s own NATS user.'
+/** The dashboard's NATS user may not publish events of accounts either: no service but a gateway makes a key. */
+const NO_ACCOUNTS = 'Events of accounts are replayed by hand, with the NATS user of the operator.'
 const decoder = new TextDecoder()
 
 export type DeadLetters = ReturnType<typeof openDeadLetters>
 
 /** Messages that could not be read or handled: listed, and replayed into the stream that they came from. */
-export function openDeadLetters({ link, make, listRows }: DeadLetterTools) {
+export function openDeadLetters({ link, make, listRows }: DeadLetterOptions) {
   return {
     /** Newest first; `before` is a sequence. */
     async page(before: number | undefined): Promise<DeadLetterPage> {
@@ -42,65 +43,77 @@ export function openDeadLetters({ link, make, listRows }: DeadLetterTools) {
       const oldest = Math.max(state.first_seq, newest - listRows + 1)
       const sequences = Array.from({ length: Math.max(0, newest - oldest + 1) }, (_, i) => newest - i)
       const found = await Promise.all(sequences.map(sequence => viewAt(link, make, sequence)))
-      const items = found.filter(letter => letter !== undefined)
+      const items = found.filter(deadLetter => deadLetter !== undefined)
       return { items, next: oldest > state.first_seq ? oldest : null }
     },
-    /** Puts one back to where it came from, once. */
-    replay: (sequence: number, actor: string, reason: string) => putBack(link, make, sequence, actor, reason),
+    /** Republishes one into the stream that it came from, once. */
+    async replay(actor: Actor, sequence: number, reason: string): Promise<OrderOutcome<DeadLetterView>> {
+      if (reason.trim() === '') return refused('invalid', 'An order needs a reason.')
+      return forbidden(actor, 'replay_dead_letter') ?? replayOne(link, make, sequence, actor.name, reason)
+    },
   }
 }
 
 /**
- * Republishes a dead letter to the subject that it had, under the id that it had. The fact that claims it comes first and
- * can stand in the log once only, so two operators put it back once; a claim whose message did not arrive is finished by
+ * Republishes a dead letter to the subject that it had, under the id that it had. The event that claims it comes first and
+ * the log takes it only once, so two operators replay it once; a claim whose message did not arrive is finished by
  * whoever tries again.
  */
-async function putBack(
+async function replayOne(
   link: NatsLink,
   make: EventMaker,
   sequence: number,
   actor: string,
   reason: string,
-): Promise<Outcome<DeadLetterView>> {
-  if (!link.isConnected()) return refused('unavailable', 'The event log is unavailable.')
-  const letter = await viewAt(link, make, sequence)
-  const stored = letter && (await messageAt(link, DEADLETTER_STREAM, sequence))
-  if (!letter || !stored) return refused('not_found', 'There is no such dead letter.')
-  const parsed = parseSubject(letter.subject)
-  if (letter.event === null || !parsed || STREAMS[parsed.stream] !== letter.stream) {
-    return refused('invalid', 'It does not say which event of which stream it was: it cannot be put back.')
+): Promise<OrderOutcome<DeadLetterView>> {
+  if (!link.isConnected())
+    return refused(
+      'unavailable',
+      'The event log (NATS) is unavailable. Nothing was changed; try again in a moment.',
+    )
+  const deadLetter = await viewAt(link, make, sequence)
+  const stored = deadLetter && (await messageAt(link, DEADLETTER_STREAM, sequence))
+  if (!deadLetter || !stored) return refused('not_found', 'There is no such dead letter.')
+  const parsed = parseSubject(deadLetter.subject)
+  if (deadLetter.event === null || !parsed || STREAMS[parsed.stream] !== deadLetter.stream) {
+    return refused('invalid', 'The dead letter names no event of a known stream, so it cannot be replayed.')
   }
-  if (letter.stream === STREAMS.auth) return refused('forbidden', NO_ACCOUNTS)
-  const claim = claimOf(make, letter, actor, reason)
+  if (deadLetter.stream === STREAMS.auth) return refused('forbidden', NO_ACCOUNTS)
+  const claim = claimOf(make, deadLetter, actor, reason)
   const claimed = await appendEvent(link, claim, { after: 0 })
-  if (claimed === undefined && (await isBack(link, letter, letter.event))) {
-    return refused('conflict', 'It has been put back before.')
+  if (claimed === undefined && (await isReplayed(link, deadLetter, deadLetter.event))) {
+    return refused('conflict', 'It has been replayed before.')
   }
-  const { duplicate } = await link.jetstream.publish(letter.subject, stored.data, { msgID: letter.event })
+  const { duplicate } = await link.jetstream.publish(deadLetter.subject, stored.data, {
+    msgID: deadLetter.event,
+  })
   if (duplicate) {
-    return refused('conflict', 'Its stream still holds the first copy as new. Try again in half a minute.')
+    return refused(
+      'conflict',
+      'Its stream still takes it for a duplicate of the first copy. Try again in half a minute.',
+    )
   }
-  return done({ ...letter, replayed: await replayOf(link, claim.subject) })
+  return done({ ...deadLetter, replayed: await replayOf(link, claim.subject) })
 }
 
-function claimOf(make: EventMaker, letter: DeadLetterView, actor: string, reason: string) {
+function claimOf(make: EventMaker, deadLetter: DeadLetterView, actor: string, reason: string) {
   return make(
     LetterReplayed,
     {
       user: 'all',
-      key: `dl_${letter.sequence}`,
+      key: `dl_${deadLetter.sequence}`,
       actor,
       reason,
-      event: letter.event ?? '',
-      letter: { stream: DEADLETTER_STREAM, sequence: letter.sequence },
-      original: { stream: letter.stream, sequence: letter.original },
+      event: deadLetter.event ?? '',
+      letter: { stream: DEADLETTER_STREAM, sequence: deadLetter.sequence },
+      original: { stream: deadLetter.stream, sequence: deadLetter.original },
     },
-    { id: `letter-replayed-${String(letter.sequence).padStart(8, '0')}` },
+    { id: `letter-replayed-${String(deadLetter.sequence).padStart(8, '0')}` },
   )
 }
 
-/** Whether the event stands in its stream again, after the place that the letter is a copy of. */
-async function isBack(link: NatsLink, { stream, subject, original }: DeadLetterView, id: string) {
+/** Whether the event is in its stream again, after the position that the dead letter is a copy of. */
+async function isReplayed(link: NatsLink, { stream, subject, original }: DeadLetterView, id: string) {
   const from = { sequence: original + 1 }
   for await (const messages of replayStored(link, { stream, filter: subject, from, headersOnly: true })) {
     if (messages.some(({ headers }) => headers?.get(MESSAGE_ID) === id)) return true
@@ -118,7 +131,7 @@ async function viewAt(
   const header = (name: keyof typeof DEAD_LETTER_HEADERS) => stored.header.get(DEAD_LETTER_HEADERS[name])
   const [stream, original] = [header('stream'), Number(header('sequence'))]
   const text = decoder.decode(stored.data)
-  const letter = {
+  const deadLetter = {
     sequence,
     at: stored.time.getTime(),
     reason: header('reason'),
@@ -131,9 +144,10 @@ async function viewAt(
     event: await eventIdOf(link, stream, original, text),
     replayed: null,
   }
-  const claim = await replayOf(link, claimOf(make, letter, 'nobody', '').subject)
-  const isDone = claim !== null && letter.event !== null && (await isBack(link, letter, letter.event))
-  return { ...letter, replayed: isDone ? claim : null }
+  const claim = await replayOf(link, claimOf(make, deadLetter, 'unknown', '').subject)
+  const isDone =
+    claim !== null && deadLetter.event !== null && (await isReplayed(link, deadLetter, deadLetter.event))
+  return { ...deadLetter, replayed: isDone ? claim : null }
 }
 
 /** The id that the message was published under, or, where retention has dropped it, the one that its text names. */

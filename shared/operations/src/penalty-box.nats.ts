@@ -8,15 +8,13 @@ import {
   ThrottleImposed,
   ThrottlePardoned,
 } from '@fluxgate/contracts'
-import { Bucket, type Entry, RevisionConflict } from './bucket.ts'
-import type { NatsLink } from './link.ts'
-import type { EventPublisher } from './publisher.ts'
+import { Bucket, type Entry, type EventPublisher, type NatsLink, RevisionConflict } from '@fluxgate/nats'
 
-/** The commands on bucket `throttles`, each followed by its fact. Used by the guard and by every face a person acts through. */
+/** The bucket `throttles`, each change of which is followed by its event. */
 export interface PenaltyBox {
   readonly bucket: Bucket<Throttle>
   get(identity: Identity): Promise<Entry<Throttle> | undefined>
-  /** Puts the throttle, then publishes `throttles.imposed`. The same incident twice is one throttle and one fact. */
+  /** Puts the throttle, then publishes `throttles.imposed`. The same incident twice is one throttle and one event. */
   impose(identity: Identity, throttle: Throttle): Promise<void>
   /** Deletes the throttle and publishes `throttles.pardoned`; false when there was none in force. */
   pardon(identity: Identity, actor: string, reason: string, nowMs: number): Promise<boolean>
@@ -30,10 +28,10 @@ export function openPenaltyBox(link: NatsLink, publisher: EventPublisher, make: 
 
     async impose(identity, throttle) {
       await bucket.put(identityText(identity), throttle)
-      const { imposedAt, ...fact } = throttle
-      // An id made from the incident: the fact of one incident's throttle cannot stand in the log twice.
+      const { imposedAt, ...data } = throttle
+      // The id is made from the incident, so that the log takes the event of one incident's throttle only once.
       const id = throttle.incident ? { id: `imposed-${throttle.incident}` } : {}
-      await publisher.publish(make(ThrottleImposed, { ...identity, ...fact }, { ...id, timeMs: imposedAt }))
+      await publisher.publish(make(ThrottleImposed, { ...identity, ...data }, { ...id, timeMs: imposedAt }))
     },
 
     async pardon(identity, actor, reason, nowMs) {
