@@ -82,7 +82,7 @@ describe('the estimate', () => {
 const source = (path: string) => readFileSync(new URL(path, import.meta.url), 'utf8')
 /** Kind of text → the error that `promptSize` states, as parts of the true count. */
 const TEXTS: ReadonlyArray<readonly [kind: string, text: string, low: number, high: number]> = [
-  ['English', source('../../../../ARCHITECTURE.md'), 0.2, 0.3],
+  ['English', source('../../../../infra/docs/explanation/gateway.md'), 0.2, 0.3],
   ['code', source('../limits/limit-table.ts'), 0.2, 0.3],
   [
     'Chinese',
