@@ -34,12 +34,12 @@ export const STATUS: Readonly<Record<FaultCode, number>> = Object.freeze({
 
 export type Outcome<T> =
   | { readonly ok: true; readonly value: T }
-  | { readonly ok: false; readonly fault: Fault }
+  | { readonly ok: false; readonly error: Fault }
 
 export function done<T>(value: T): Outcome<T> {
   return { ok: true, value }
 }
 
 export function refused(code: FaultCode, message: string): Outcome<never> {
-  return { ok: false, fault: { code, message } }
+  return { ok: false, error: { code, message } }
 }

@@ -12,7 +12,7 @@ export function sendFault(reply: FastifyReply, fault: Fault): FastifyReply {
 }
 
 export function sendOutcome<T>(reply: FastifyReply, outcome: Outcome<T>, status = 200): FastifyReply {
-  return outcome.ok ? reply.code(status).send(outcome.value) : sendFault(reply, outcome.fault)
+  return outcome.ok ? reply.code(status).send(outcome.value) : sendFault(reply, outcome.error)
 }
 
 /** Postgres or NATS away: connection faults of the system, SQLSTATE classes 08, 53 and 57, and timeouts. */

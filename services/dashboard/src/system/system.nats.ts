@@ -67,7 +67,7 @@ async function gatewayReports(admin: GatewayAdmin): Promise<GatewayReport[]> {
       const answer = await admin.ask<RoutingReport>(url, '/admin/upstreams')
       if (!answer.ok) {
         const none = { upstreams: [], waiting: 0, retries: 0, fallbacks: 0, fileFault: null }
-        return { url, fault: answer.fault.message, ...none }
+        return { url, fault: answer.error.message, ...none }
       }
       const { upstreams, waiting, retries, fallbacks, file } = answer.value
       return { url, fault: null, upstreams, waiting, retries, fallbacks, fileFault: file?.fault ?? null }
