@@ -7,6 +7,7 @@ import { type DataOf, GuardPolicy, jsonParser, KeyRejected, type PolicyChanged }
 import { addressIdentity } from '@fluxgate/contracts/address-identity'
 import { Fold } from '@fluxgate/guard-core'
 import { Bucket, DEAD_LETTER_HEADERS, ensureTopology } from '@fluxgate/nats'
+import { openPolicies } from '@fluxgate/operations'
 import { eventually } from '@fluxgate/testing'
 import { startGuard } from './service.ts'
 import {
@@ -135,6 +136,8 @@ describe('the guard', () => {
   it('takes a new policy while it runs, refuses a wrong one, and goes back when it is deleted', async () => {
     await using bench = await startGuardBench()
     await bench.lead()
+    const policies = openPolicies(bench.link, { get: async () => undefined })
+    await eventually(async () => assert.partialDeepStrictEqual(await policies.defaultPolicy(), POLICY))
     const put = (value: unknown) => bench.link.jetstream.publish('$KV.policy.guard', JSON.stringify(value))
     const contextFlood = { enabled: true, windowMs: 2_000, thresholdTokens: 10_000 }
     await put({ ...POLICY, rules: { contextFlood }, penalty: { ...POLICY.penalty, capacity: 7 } })

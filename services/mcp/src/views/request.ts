@@ -45,42 +45,18 @@ export const requestFields = {
   tokenSource: z.string().nullable().describe('reported, counted or estimated; null until settled.'),
 }
 
-export function requestOf(row: Request) {
-  return {
+const requestView = z.object(requestFields)
+
+/** Has the fields of {@link requestFields} and no others. */
+export function requestOf(row: Request): z.output<typeof requestView> {
+  return requestView.parse({
+    ...row,
     request: row.id,
     identity: `${row.userId}.${row.keyId}`,
-    state: row.state,
     at: isoTime(row.at),
-    tier: row.tier,
-    dialect: row.dialect,
-    stream: row.stream,
-    path: row.path,
-    model: row.model,
-    answeredModel: row.answeredModel,
-    upstream: row.upstream,
-    status: row.status,
-    reason: row.reason,
-    refusedBy: row.refusedBy,
-    attempts: row.attempts,
-    message: row.message,
     endedAt: isoTimeOrNull(row.endedAt),
-    durationMs: row.durationMs,
-    firstByteMs: row.firstByteMs,
-    reserved: row.reserved,
-    promptTokens: row.promptTokens,
-    completionTokens: row.completionTokens,
-    totalTokens: row.totalTokens,
-    cachedTokens: row.cachedTokens,
-    cacheWrite5mTokens: row.cacheWrite5mTokens,
-    cacheWrite1hTokens: row.cacheWrite1hTokens,
-    reasoningTokens: row.reasoningTokens,
-    audioInputTokens: row.audioInputTokens,
-    audioOutputTokens: row.audioOutputTokens,
-    images: row.images,
-    toolCalls: row.toolCalls,
     costUsd: row.costMicros === null ? null : row.costMicros / 1_000_000,
-    tokenSource: row.tokenSource,
-  }
+  })
 }
 
 export function requestText(request: ReturnType<typeof requestOf>): string {

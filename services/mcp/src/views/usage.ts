@@ -26,28 +26,16 @@ export const usageFields = {
 
 const MICROS_PER_USD = 1_000_000
 
-export function usageOf(usage: Usage) {
-  return {
-    admitted: usage.admitted,
-    refused: usage.refused,
-    completed: usage.completed,
-    failed: usage.failed,
-    interrupted: usage.interrupted,
-    promptTokens: usage.promptTokens,
-    completionTokens: usage.completionTokens,
-    totalTokens: usage.totalTokens,
-    cachedTokens: usage.cachedTokens,
-    cacheWrite5mTokens: usage.cacheWrite5mTokens,
-    cacheWrite1hTokens: usage.cacheWrite1hTokens,
-    reasoningTokens: usage.reasoningTokens,
-    audioInputTokens: usage.audioInputTokens,
-    audioOutputTokens: usage.audioOutputTokens,
-    images: usage.images,
-    toolCalls: usage.toolCalls,
+const usageView = z.object(usageFields)
+
+/** Has the fields of {@link usageFields} and no others. */
+export function usageOf(usage: Usage): z.output<typeof usageView> {
+  return usageView.parse({
+    ...usage,
     costUsd: usage.costMicros === 0 ? null : usage.costMicros / MICROS_PER_USD,
     meanDurationMs: Math.round(usage.meanDurationMs),
     meanFirstByteMs: Math.round(usage.meanFirstByteMs),
-  }
+  })
 }
 
 const PARTS = [
