@@ -46,7 +46,7 @@ export function forensicsRoutes(app: FastifyInstance, parts: ForensicsRoutes): v
     async ({ params, signal }, reply) => {
       const found = await forensics.trace(params.id, signal)
       return (
-        found ?? sendFault(reply, { code: 'not_found', message: 'The log has no events of this request.' })
+        found ?? sendFault(reply, { code: 'not_found', message: 'The log has no events for this request.' })
       )
     },
   )

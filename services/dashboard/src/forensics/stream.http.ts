@@ -55,7 +55,10 @@ export async function streamJob<T>(
 ): Promise<FastifyReply | undefined> {
   using place = places.take()
   if (!place)
-    return sendFault(reply, { code: 'too_many', message: 'The log is being read for others. Try again.' })
+    return sendFault(reply, {
+      code: 'too_many',
+      message: 'Too many log queries are running. Try again in a moment.',
+    })
   const wire = openWire(request, reply, parts)
   const say = (frame: JobFrame<T>) => wire.say(frame)
   const late = AbortSignal.timeout(parts.jobMs)
@@ -89,7 +92,7 @@ export async function streamTail(
   follow: (signal: AbortSignal, onRows: (rows: readonly EventRow[]) => void) => Promise<void>,
 ): Promise<FastifyReply | undefined> {
   using place = places.take()
-  if (!place) return sendFault(reply, { code: 'too_many', message: 'Too many pages follow the log.' })
+  if (!place) return sendFault(reply, { code: 'too_many', message: 'Too many live tails are open.' })
   const wire = openWire(request, reply, parts)
   const say = (frame: TailFrame) => wire.say(frame)
   let waiting: EventRow[] = []
@@ -148,7 +151,7 @@ function openWire(request: FastifyRequest, reply: FastifyReply, parts: StreamPar
 
 function faultFrame(error: unknown, isLate: boolean, request: FastifyRequest): JobFrame<never> {
   if (isLate)
-    return { kind: 'fault', code: 'too_large', message: 'It took too long. Choose a shorter range.' }
+    return { kind: 'fault', code: 'too_large', message: 'The query took too long. Choose a shorter range.' }
   if (error instanceof LogUnreadable) {
     return {
       kind: 'fault',

@@ -26,7 +26,7 @@ export interface AdminSettings {
   readonly timeoutMs: number
 }
 
-const CLOSED = 'This dashboard has no ADMIN_TOKEN_DASHBOARD: it cannot ask the gateways.'
+const CLOSED = 'ADMIN_TOKEN_DASHBOARD is not set: the gateways cannot be queried.'
 const AWAY = 'No gateway responds on its admin port.'
 const LATE = 'The gateway has not confirmed it in time. Look again before you repeat it.'
 /** Nothing was sent: the next gateway may be asked instead. */
@@ -114,7 +114,7 @@ const MAX_ANSWER_CHARS = 64 * 1024 * 1024
 async function outcomeOf<T>(response: Response): Promise<Outcome<T>> {
   const text = await response.text()
   const read = text === '' ? undefined : readJson(text, { maxSize: MAX_ANSWER_CHARS })
-  if (read && !read.ok) return refused('bad_gateway', 'The gateway sent an answer that cannot be parsed.')
+  if (read && !read.ok) return refused('bad_gateway', 'The gateway sent a response that cannot be parsed.')
   const body = read?.value as { error?: { message?: string } } | null | undefined
   if (response.ok) return done(body as T)
   const message = body?.error?.message ?? `The gateway answered ${response.status}.`

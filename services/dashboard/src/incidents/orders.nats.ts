@@ -45,9 +45,7 @@ export function openOrders(tools: OrderTools) {
       if (!identity) return refused('not_found', `${text} is not an identity`)
       return inTime(tools, async () => {
         const freed = await penaltyBox.pardon(identity, actor, reason, nowMs())
-        return freed
-          ? done({ identity: text })
-          : refused('conflict', 'This identity is not throttled any more.')
+        return freed ? done({ identity: text }) : refused('conflict', 'This identity is not throttled.')
       })
     },
 
@@ -55,7 +53,8 @@ export function openOrders(tools: OrderTools) {
       const { identity: text, capacity, refillRate, seconds, reason } = order
       const identity = parseIdentity(text)
       if (!identity) return refused('invalid', `${text} is not an identity: <user>.<key>`)
-      if (seconds * 1_000 > tools.maxThrottleMs) return refused('invalid', 'That is too long for a throttle.')
+      if (seconds * 1_000 > tools.maxThrottleMs)
+        return refused('invalid', `A throttle lasts at most ${tools.maxThrottleMs / 1_000} seconds.`)
       const imposedAt = nowMs()
       const until = imposedAt + seconds * 1_000
       const throttle = { capacity, refillRate, imposedAt, until, reason, rule: 'manual', actor }

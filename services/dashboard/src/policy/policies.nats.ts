@@ -42,7 +42,7 @@ export function openPolicies(link: NatsLink, book: PolicyBook) {
       const outcome = await book.change(key, policy, actor)
       return outcome.ok
         ? done({ changes: outcome.changes })
-        : refused('invalid', `The policy is refused, and the one before stays in force: ${outcome.reason}.`)
+        : refused('invalid', `The policy is invalid, and the previous one stays in force: ${outcome.reason}.`)
     },
   }
 }

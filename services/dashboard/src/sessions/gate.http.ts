@@ -42,7 +42,7 @@ export function requireVisitor({ admit, cookieName }: Gate): onRequestAsyncHookH
 export function requireRole(role: Role): onRequestAsyncHookHandler {
   return async (request, reply) => {
     if (request.visitor?.role === role) return
-    return sendFault(reply, { code: 'forbidden', message: `This is for ${role}s.` })
+    return sendFault(reply, { code: 'forbidden', message: `This requires the ${role} role.` })
   }
 }
 
@@ -50,7 +50,7 @@ export function requireRole(role: Role): onRequestAsyncHookHandler {
 export function requireSameOrigin({ origin }: Pick<Gate, 'origin'>): onRequestAsyncHookHandler {
   return async (request, reply) => {
     if (isSafe(request.method) || isSameOrigin(sourceOf(request), origin)) return
-    return sendFault(reply, { code: 'cross_site', message: 'This request comes from another site.' })
+    return sendFault(reply, { code: 'cross_site', message: 'Requests from other sites are refused.' })
   }
 }
 

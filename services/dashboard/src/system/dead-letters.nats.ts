@@ -26,7 +26,7 @@ export interface DeadLetterTools {
 const MESSAGE_ID = 'Nats-Msg-Id'
 const SHOWN_CHARS = 4_000
 /** What NATS lets the dashboard publish ends there, too: it can make no facts about keys and logins. */
-const NO_ACCOUNTS = 'Facts about accounts are put back by hand, with the operator’s own NATS user.'
+const NO_ACCOUNTS = 'Account events are replayed by hand, with an operator’s own NATS user.'
 const decoder = new TextDecoder()
 
 export type DeadLetters = ReturnType<typeof openDeadLetters>
@@ -68,17 +68,17 @@ async function putBack(
   if (!letter || !stored) return refused('not_found', 'There is no such dead letter.')
   const parsed = parseSubject(letter.subject)
   if (letter.event === null || !parsed || STREAMS[parsed.stream] !== letter.stream) {
-    return refused('invalid', 'It does not say which event of which stream it was: it cannot be put back.')
+    return refused('invalid', 'The dead letter names no event of a stream: it cannot be replayed.')
   }
   if (letter.stream === STREAMS.auth) return refused('forbidden', NO_ACCOUNTS)
   const claim = claimOf(make, letter, actor, reason)
   const claimed = await appendEvent(link, claim, { after: 0 })
   if (claimed === undefined && (await isBack(link, letter, letter.event))) {
-    return refused('conflict', 'It has been put back before.')
+    return refused('conflict', 'This dead letter has been replayed already.')
   }
   const { duplicate } = await link.jetstream.publish(letter.subject, stored.data, { msgID: letter.event })
   if (duplicate) {
-    return refused('conflict', 'Its stream still holds the first copy as new. Try again in half a minute.')
+    return refused('conflict', 'The stream still deduplicates the first copy. Try again in 30 seconds.')
   }
   return done({ ...letter, replayed: await replayOf(link, claim.subject) })
 }

@@ -41,7 +41,7 @@ function Whole({ view }: { view: EventView }) {
   return (
     <>
       <dl class="event-facts">
-        <dt>Fact</dt>
+        <dt>Event</dt>
         <dd class={`event-fact ${readable ? toneOf(fact) : 'bad'}`}>
           {readable ? fact : `${fact}, unreadable`}
         </dd>
@@ -89,7 +89,7 @@ function Whole({ view }: { view: EventView }) {
       <div class="event-orders">
         <CopyButton text={json} label="Copy JSON" />
         <a class="button small" href={`/forensics?from=${around(-2_000)}&to=${around(2_000)}`}>
-          2 s around it
+          2 s around this event
         </a>
       </div>
       <section

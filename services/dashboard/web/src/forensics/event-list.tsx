@@ -105,7 +105,7 @@ export function EventList(props: { feed: Feed; here: string | undefined; onOpen:
       data-testid="event-grid"
     >
       <div role="row" class="event-row event-head" aria-rowindex={1}>
-        {['Stored', 'Fact', 'Identity', 'What', 'Place'].map(name => (
+        {['Stored', 'Event', 'Identity', 'Details', 'Position'].map(name => (
           <span role="columnheader" key={name}>
             {name}
           </span>

@@ -58,7 +58,7 @@ function List({ feed, open }: { feed: Feed; open: LogPosition | undefined }) {
   if (feed.rows.length === 0) {
     if (fault) return <Trouble fault={fault} retry={() => retry(feed)} />
     if (isLoading || version === 0) return <Loading rows={10} />
-    if (isWhole) return <Empty icon="search">No event in the log is like that.</Empty>
+    if (isWhole) return <Empty icon="search">No events match.</Empty>
   }
   return (
     <>
@@ -91,10 +91,10 @@ function Status(props: { feed: Feed; isTailing: boolean; onTail: (on: boolean) =
       </span>
       <span class="muted num explorer-reach">
         {isWhole ? (
-          'to the end'
+          'complete'
         ) : (
           <>
-            {count(scanned)} looked at
+            {count(scanned)} scanned
             {reachedAt !== null && (
               <>
                 , to <Time at={reachedAt} />
@@ -110,8 +110,11 @@ function Status(props: { feed: Feed; isTailing: boolean; onTail: (on: boolean) =
           </button>
         )}
       </span>
-      {leftOut > 0 && <span class="is-warn num">{count(leftOut)} came too fast and are not shown</span>}
-      <label class="chip tail-switch" title={canTail ? '' : 'Only the newest, without an end of the range'}>
+      {leftOut > 0 && <span class="is-warn num">{count(leftOut)} arrived too fast and are not shown</span>}
+      <label
+        class="chip tail-switch"
+        title={canTail ? '' : 'Only with newest first and without an end of the range'}
+      >
         <input
           type="checkbox"
           data-testid="tail"

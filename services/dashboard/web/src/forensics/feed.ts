@@ -127,7 +127,7 @@ export function openFeed(query: string): Feed {
     },
     stop() {
       loading?.abort()
-      const fault = { status: 0, code: 'stopped', message: 'Stopped. There may be more.' }
+      const fault = { status: 0, code: 'stopped', message: 'Stopped. There may be more events.' }
       change({ isLoading: false, toEnd: false, fault })
     },
     tail() {

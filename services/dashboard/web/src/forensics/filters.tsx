@@ -41,7 +41,7 @@ export function Filters() {
         ))}
       </fieldset>
       <label class="field">
-        <span>Fact</span>
+        <span>Event</span>
         <select
           data-testid="filter-fact"
           value={query.get('fact') ?? ''}

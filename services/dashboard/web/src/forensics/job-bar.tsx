@@ -29,7 +29,7 @@ export function JobBar({ job, retry }: { job: Job<unknown>; retry: () => void })
         )}
         {!running && wasCancelled && (
           <>
-            <span class="muted">Cancelled: what is shown is from before.</span>
+            <span class="muted">Cancelled. Earlier results are shown.</span>
             <button type="button" class="small" onClick={retry}>
               Run again
             </button>

@@ -18,7 +18,7 @@ type State<T> = Pick<Job<T>, 'running' | 'fault' | 'value' | 'wasCancelled'>
 const CUT_OFF: Fault = {
   status: 0,
   code: 'cut_off',
-  message: 'The connection was lost before the answer came.',
+  message: 'The connection was lost before the result arrived.',
 }
 
 export function useJob<T>(path: string): Job<T> {

@@ -54,7 +54,7 @@ export function PolicyForm({ base, path }: { base: GuardPolicy; path: string }) 
             class="small"
             onClick={() => navigate(withQuery(path, query, { set: undefined }), { replace: true })}
           >
-            Back to the base
+            Reset
           </button>
         </div>
       )}

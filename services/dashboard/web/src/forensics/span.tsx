@@ -15,7 +15,7 @@ export const STRETCHES = [
   { name: '1h', text: 'Last hour', ms: HOUR_MS },
   { name: '24h', text: 'Last 24 h', ms: DAY_MS },
   { name: '7d', text: 'Last 7 d', ms: 7 * DAY_MS },
-  { name: 'all', text: 'Everything retained', ms: undefined },
+  { name: 'all', text: 'All retained events', ms: undefined },
 ] as const
 export type StretchName = (typeof STRETCHES)[number]['name']
 

@@ -120,9 +120,7 @@ function Slider(props: {
       />
       <div class="moment-ends muted">
         <Time at={stops[0]!} />
-        <span class="moment-legend">
-          Bars: tokens settled between two stops. Red: a throttle was in force.
-        </span>
+        <span class="moment-legend">Bars: tokens settled between two stops. Red: a throttle was active.</span>
         <Time at={stops[stops.length - 1]!} />
       </div>
     </div>

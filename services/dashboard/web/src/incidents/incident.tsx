@@ -59,7 +59,7 @@ function Detail({ detail: { incident, names, throttle } }: { detail: IncidentDet
               Throttled for another <span class="num">{countdown(throttle.until - now)}</span>
             </>
           ) : incident.action === 'throttled' ? (
-            'The throttle is over'
+            'Throttle ended'
           ) : (
             'Observed only'
           )}
@@ -75,7 +75,7 @@ function Detail({ detail: { incident, names, throttle } }: { detail: IncidentDet
       <div class="incident-grid">
         <IncidentReport incident={incident} />
         <div class="stack">
-          <Panel title="What crossed the line">
+          <Panel title="Trigger">
             <p class="prose">{incident.explanation}</p>
             <IncidentNumbers numbers={incident.numbers} />
           </Panel>
@@ -130,7 +130,7 @@ function Acknowledge({ incident, onClose }: { incident: IncidentView; onClose: (
     <OrderDialog
       title="Acknowledge this incident?"
       label="Note"
-      placeholder="What you make of it, for those who come after you."
+      placeholder="Your assessment, for other operators."
       confirm="Acknowledge"
       maxLength={MAX_TEXT}
       testId="acknowledge"
@@ -138,7 +138,7 @@ function Acknowledge({ incident, onClose }: { incident: IncidentView; onClose: (
       order={note => post(`/api/incidents/${incident.id}/acknowledge`, { note })}
       onClose={onClose}
     >
-      <p>It says that somebody has it in hand. The throttle, if there is one, stays.</p>
+      <p>Marks the incident as being handled. A throttle stays in force.</p>
     </OrderDialog>
   )
 }
@@ -148,7 +148,7 @@ function Close({ incident, onClose }: { incident: IncidentView; onClose: () => v
     <OrderDialog
       title="Close this incident?"
       label="Reason"
-      placeholder="How it ended."
+      placeholder="How it was resolved."
       confirm="Close incident"
       maxLength={MAX_TEXT}
       testId="close"
@@ -156,7 +156,7 @@ function Close({ incident, onClose }: { incident: IncidentView; onClose: () => v
       order={reason => post(`/api/incidents/${incident.id}/close`, { reason })}
       onClose={onClose}
     >
-      <p>A closed incident stays in the log for good and cannot be opened again.</p>
+      <p>A closed incident stays in the log and cannot be reopened.</p>
     </OrderDialog>
   )
 }

@@ -15,9 +15,9 @@ const SCOPES: readonly { readonly value: IncidentScope; readonly text: string }[
   { value: 'all', text: 'All' },
 ]
 const EMPTY: Readonly<Record<IncidentScope, string>> = {
-  open: 'No open incidents. What the guard finds appears here.',
-  closed: 'No incident has been closed yet.',
-  all: 'The guard has found nothing yet.',
+  open: 'No open incidents.',
+  closed: 'No closed incidents.',
+  all: 'No incidents yet.',
 }
 
 export function Incidents() {
@@ -29,7 +29,7 @@ export function Incidents() {
     <>
       <PageHead title="Incidents">
         <Tabs
-          label="Which incidents"
+          label="Incident state"
           tabs={SCOPES.map(({ value, text }) => ({
             text,
             href: value === 'open' ? '/incidents' : `/incidents?scope=${value}`,

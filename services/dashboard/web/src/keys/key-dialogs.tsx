@@ -23,7 +23,7 @@ function ShowKey({ apiKey, me, onClose }: { apiKey: string; me: SessionView; onC
   return (
     <Dialog title="Your new key" onClose={onClose}>
       <p class="dialog-text">
-        Copy it now. It is shown once and not stored. Whoever has it spends your tokens.
+        Copy it now. It is shown once and not stored. Anyone who has it can spend your tokens.
       </p>
       <div class="secret">
         <code data-testid="new-key">{apiKey}</code>
@@ -62,7 +62,7 @@ function NameKey({ onMade, onClose }: { onMade: (key: string) => void; onClose: 
           <input
             required
             maxLength={MAX_NAME}
-            placeholder="What it is for, such as: laptop"
+            placeholder="For example: laptop"
             data-testid="key-name"
             value={name}
             onInput={event => setName(event.currentTarget.value)}

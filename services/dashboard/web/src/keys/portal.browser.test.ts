@@ -55,7 +55,7 @@ describe('a developer', () => {
     await using tab = await openTab(browser)
     const { page } = tab
     await logInOn(page, `${stand.url}/system`, DEVELOPER.email)
-    await page.getByRole('heading', { name: 'Nothing here' }).waitFor()
+    await page.getByRole('heading', { name: 'Page not found' }).waitFor()
     const links = await page.locator('nav[aria-label="Views"] a').allTextContents()
     assert.deepEqual(links, ['Keys', 'Usage', 'Playground', 'Sessions'])
   })
@@ -111,7 +111,7 @@ describe('the page', () => {
     assert.equal(await background(), 'rgb(244, 246, 248)')
     await page.reload({ waitUntil: 'commit' })
     await eventually(async () => assert.equal(await background(), 'rgb(244, 246, 248)'))
-    await page.getByRole('button', { name: 'As the system' }).click()
+    await page.getByRole('button', { name: 'System' }).click()
     assert.equal(await background(), 'rgb(13, 17, 23)')
   })
 

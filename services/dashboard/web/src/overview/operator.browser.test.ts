@@ -142,7 +142,7 @@ describe('an operator', () => {
     await using tab = await openTab(browser)
     const { page } = tab
     await logInOn(page, stand.url, OPERATOR.email)
-    await page.getByText('No incident is open.').waitFor()
+    await page.getByText('No open incidents.').waitFor()
     const facts = { ...flooder, rule: 'context_flood', severity: 'high' as const, explanation: 'too much' }
     const numbers = { drainedTokens: 8_231 }
     await stand.publisher.publish(
@@ -197,11 +197,11 @@ describe('with a reason, an operator', () => {
     const { page } = tab
     await logInOn(page, `${stand.url}/system/dead-letters`, OPERATOR.email)
     const row = page.getByTestId('letter-row')
-    assert.match((await row.textContent()) ?? '', /gave up.*TOKENS #1 · given up by incident-reporter/s)
+    assert.match((await row.textContent()) ?? '', /gave up.*TOKENS #1 · rejected by incident-reporter/s)
     await row.getByTestId('replay-button').click()
     await page.getByTestId('replay-reason').fill('it can be handled now')
     await page.getByTestId('replay-confirm').click()
-    await row.getByText('put back', { exact: true }).waitFor()
+    await row.getByText('replayed', { exact: true }).waitFor()
     assert.match((await row.textContent()) ?? '', /operator:u_olga.*it can be handled now/s)
     assert.deepEqual(tab.complaints, [])
   })
@@ -256,8 +256,8 @@ describe('a page that stays open', () => {
     const state = (name: string) => page.locator(`[data-testid="connection"][data-state="${name}"]`)
     await state('Live').waitFor()
     await stand.nats.stop('SIGKILL')
-    await state('Log away').waitFor()
-    await page.getByText('The event log is away').waitFor()
+    await state('Log unavailable').waitFor()
+    await page.getByText('Event log unavailable').waitFor()
     await stand.nats.start()
     await state('Live').waitFor({ timeout: 15_000 })
     assert.deepEqual(tab.complaints, [])

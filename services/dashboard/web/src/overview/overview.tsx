@@ -94,7 +94,7 @@ function OpenIncidents({ resource }: { resource: ReturnType<typeof useResource<O
       <Loaded resource={resource}>
         {({ openIncidents, names }) =>
           openIncidents.length === 0 ? (
-            <Empty icon="check">No incident is open.</Empty>
+            <Empty icon="check">No open incidents.</Empty>
           ) : (
             <>
               <IncidentList items={openIncidents.slice(0, SHOWN)} names={names} />

@@ -80,10 +80,10 @@ export async function chat(
       firstTokenMs ??= performance.now() - sentMs
       onText(piece)
     }
-    return failed(0, 'cut_off', 'The answer ended before it was whole.')
+    return failed(0, 'cut_off', 'The response ended before it was complete.')
   } catch {
     if (signal.aborted) return { kind: 'stopped', figures: figures() }
-    return failed(0, 'unreachable', 'The answer broke off.')
+    return failed(0, 'unreachable', 'The connection was lost during the response.')
   }
 }
 

@@ -44,7 +44,7 @@ export function Playground({ me }: { me: SessionView }) {
           data-testid="play-turns"
         >
           {talk.turns.length === 0 ? (
-            <Empty icon="play">Ask something. It is your own call: it counts against your limits.</Empty>
+            <Empty icon="play">Send a message. It is an ordinary call and counts against your limits.</Empty>
           ) : (
             talk.turns.map((turn, i) => <TurnShown key={i} turn={turn} />)
           )}
@@ -67,12 +67,12 @@ export function Playground({ me }: { me: SessionView }) {
             </select>
           </label>
           <label class="field">
-            <span>Most tokens to answer with</span>
+            <span>Max output tokens</span>
             <input
               type="number"
               min={1}
               max={1_000_000}
-              placeholder="as the gateway decides"
+              placeholder="default"
               value={maxTokens}
               onInput={event => setMaxTokens(event.currentTarget.value)}
             />
@@ -158,7 +158,7 @@ function figureTexts(figures: ChatFigures): string[] {
   }
   return [
     firstTokenMs === undefined ? '' : `first token after ${time(firstTokenMs)}`,
-    `${time(totalMs)} in all`,
+    `${time(totalMs)} total`,
     promptTokens === undefined ? '' : `${promptTokens} + ${completionTokens} tokens`,
     tokensLeft === undefined ? '' : `${tokensLeft} tokens left`,
     requestId ?? '',
@@ -190,7 +190,7 @@ function Composer(props: {
           rows={3}
           data-testid="play-text"
           value={text}
-          placeholder="Enter sends, Shift and Enter begins a new line"
+          placeholder="Enter sends, Shift+Enter adds a line"
           onInput={event => setText(event.currentTarget.value)}
           onKeyDown={event => {
             if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return

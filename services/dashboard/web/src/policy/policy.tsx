@@ -14,7 +14,7 @@ export function Policy() {
     <>
       <PageHead title="Policy">
         <Tabs
-          label="How policies are shown"
+          label="Policy format"
           tabs={[
             { text: 'Thresholds', href: '/policy', isHere: !asJson },
             { text: 'JSON', href: '/policy?as=json', isHere: asJson },
@@ -67,7 +67,7 @@ function Change({ change: { at, actor, policy, changes } }: { change: PolicyChan
             <li key={path}>{path}</li>
           ) : path === WHOLE ? (
             <li key={path}>
-              {from === undefined ? 'Set' : to === undefined ? 'Taken away' : 'Replaced'}, as a whole
+              {from === undefined ? 'Set' : to === undefined ? 'Removed' : 'Replaced'}, as a whole
             </li>
           ) : (
             <li key={path}>

@@ -1,9 +1,9 @@
 import { useEffect, useState } from 'preact/hooks'
 import { invitationInLink, logIn, type Registration, readRegistration, register } from './session.ts'
 
-const INVITED = 'You are invited: register with the e-mail address that the invitation was made for.'
-const BY_INVITATION = 'New accounts are by invitation: ask an operator for a link.'
-const CLOSED = 'Registration is closed: an operator makes accounts.'
+const INVITED = 'You are invited. Register with the e-mail address of the invitation.'
+const BY_INVITATION = 'Registration is by invitation. Ask an operator for a link.'
+const CLOSED = 'Registration is closed. Operators create accounts.'
 
 function isOpen(registration: Registration | undefined): boolean {
   return registration?.mode === 'open' || registration?.mode === 'domain'
@@ -85,7 +85,7 @@ export function Login() {
               setFault(undefined)
             }}
           >
-            {isNew ? 'I have an account' : 'I have no account yet'}
+            {isNew ? 'Log in instead' : 'Create an account'}
           </button>
         )}
         {!mayRegister && registration && (

@@ -27,8 +27,8 @@ const OPERATOR_LINKS: readonly Link[] = [
 /** Views within others, for the palette. */
 const INNER_LINKS: readonly Omit<Link, 'icon'>[] = [
   { href: '/?range=24h', text: 'Overview, last 24 hours' },
-  { href: '/forensics/state', text: 'State at a moment' },
-  { href: '/forensics/what-if', text: 'What-if of a policy' },
+  { href: '/forensics/state', text: 'State at a time' },
+  { href: '/forensics/what-if', text: 'What-if analysis' },
   { href: '/forensics/verify', text: 'Verify the ledger' },
   { href: '/system/dead-letters', text: 'Dead letters' },
 ]

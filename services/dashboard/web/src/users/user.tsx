@@ -95,15 +95,12 @@ function Account({ detail, onOrder }: { detail: UserDetail; onOrder: (order: Ord
           )
         }
       >
-        {keys.length === 0 ? (
-          <Empty icon="keys">This user has no key.</Empty>
-        ) : (
-          <KeyTable
-            keys={keys}
-            hrefOf={key => `/identities/${user.id}.${key.id}`}
-            onRevoke={key => onOrder({ kind: 'revoke', key })}
-          />
-        )}
+        <KeyTable
+          keys={keys}
+          hrefOf={key => `/identities/${user.id}.${key.id}`}
+          onRevoke={key => onOrder({ kind: 'revoke', key })}
+          empty="This user has no keys."
+        />
       </Panel>
     </>
   )
