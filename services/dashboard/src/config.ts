@@ -36,7 +36,7 @@ export interface DashboardConfig {
   /** Certificate that vouches for the gateway's; absent: the system's authorities. */
   readonly gatewayCaPath: string | undefined
   /** How long the projection keeps rows of requests. */
-  readonly requestsKeptMs: number
+  readonly requestRetentionMs: number
   readonly limits: DashboardLimits
 }
 
@@ -68,7 +68,7 @@ export interface ForensicsLimits {
   readonly traceScanned: number
   /** Rows of each list of an answer; all are counted. */
   readonly forensicsRows: number
-  readonly maxOffenders: number
+  readonly maxViolations: number
   /** Answers about past moments that are kept: the past does not change. */
   readonly maxCachedAnswers: number
   /** Readings of the log at once, and how long one of them may take. */
@@ -141,7 +141,7 @@ export function readDashboardConfig(env: EnvReader): DashboardConfig {
     gatewayPublicUrl: originOf(env.url('GATEWAY_PUBLIC_URL', ['http:', 'https:'], gatewayUrl)),
     model: env.text('LLM_MODEL', 'phi4-mini'),
     gatewayCaPath: env.optional('GATEWAY_CA_PATH'),
-    requestsKeptMs: env.integer('RETENTION_DAYS', 30, { min: 1, max: 3_660 }) * DAY_MS,
+    requestRetentionMs: env.integer('RETENTION_DAYS', 30, { min: 1, max: 3_660 }) * DAY_MS,
     limits: {
       ...DEFAULT_LIMITS,
       requestTimeoutMs: env.durationMs('REQUEST_TIMEOUT', DEFAULT_LIMITS.requestTimeoutMs),
@@ -180,7 +180,7 @@ export const DEFAULT_LIMITS: DashboardLimits = Object.freeze({
   pageMs: 4_000,
   traceScanned: 500_000,
   forensicsRows: 200,
-  maxOffenders: 500,
+  maxViolations: 500,
   maxCachedAnswers: 16,
   maxJobs: 4,
   jobMs: 5 * MINUTE_MS,

@@ -96,6 +96,9 @@ function operatorRoutes(app: FastifyInstance, sources: RouteSources): void {
   forensicsRoutes(app, {
     ...options,
     ...sessions,
-    forensics: openForensics({ ...options, policy, requestsKeptMs: config.requestsKeptMs }, config.limits),
+    forensics: openForensics(
+      { ...options, policy, requestRetentionMs: config.requestRetentionMs },
+      config.limits,
+    ),
   })
 }

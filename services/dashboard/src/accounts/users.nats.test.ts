@@ -14,16 +14,16 @@ import { eventually } from '@fluxgate/testing'
 import type { IdentityDetail } from '../identities/answers.ts'
 import type { ShadowPage } from '../policy/answers.ts'
 import { ApiClient } from '../test/api-client.ts'
-import { DEVELOPER, logIn, OPERATOR, type Stand, startStand } from '../test/stand.ts'
+import { DEVELOPER, logIn, OPERATOR, startTestEnv, type TestEnv } from '../test/stand.ts'
 import { usageRow } from '../test/usage-row.ts'
 import type { MetricsView, UsageView } from '../usage/answers.ts'
 import type { MadeKey, UserDetail, UserPage } from './answers.ts'
 
-let stand: Stand
+let stand: TestEnv
 let api: ApiClient
 
 before(async () => {
-  stand = await startStand()
+  stand = await startTestEnv()
   api = new ApiClient(stand, await logIn(stand, OPERATOR.email))
 })
 after(() => stand?.[Symbol.asyncDispose]())

@@ -3,7 +3,7 @@ import { after, before, describe, it } from 'node:test'
 import { IncidentOpened, partitionOf } from '@fluxgate/contracts'
 import { eventually } from '@fluxgate/testing'
 import { ApiClient } from '../test/api-client.ts'
-import { DEVELOPER, logIn, OPERATOR, type Stand, startStand } from '../test/stand.ts'
+import { DEVELOPER, logIn, OPERATOR, startTestEnv, type TestEnv } from '../test/stand.ts'
 import type {
   EventRow,
   EventRows,
@@ -21,13 +21,13 @@ const anna = { user: 'u_anna', key: 'k_1' }
 const ben = { user: 'u_ben', key: 'k_2' }
 const REQUESTS = 60
 
-let stand: Stand
+let stand: TestEnv
 let api: ApiClient
 let developer: string
 let beganAt: number
 
 before(async () => {
-  stand = await startStand({ limits: { maxJobs: 1 } })
+  stand = await startTestEnv({ limits: { maxJobs: 1 } })
   api = new ApiClient(stand, await logIn(stand, OPERATOR.email))
   developer = await logIn(stand, DEVELOPER.email)
   beganAt = Date.now()
@@ -59,7 +59,7 @@ async function allPages(query: string, limit: number): Promise<EventRow[]> {
   throw new Error('the pages do not end')
 }
 
-const placeOf = ({ stream, sequence }: EventRow) => `${stream}:${sequence}`
+const positionOf = ({ stream, sequence }: EventRow) => `${stream}:${sequence}`
 
 async function job<T>(path: string, body: object): Promise<{ frames: Array<JobFrame<T>>; value: T }> {
   const response = await api.order(path, body)
@@ -80,8 +80,8 @@ describe('events of the log', () => {
       const whole = await api.read<EventRows>(`/api/forensics/events?order=${order}&limit=5000`)
       assert.equal(whole.next, null)
       const rows = await allPages(`order=${order}`, 17)
-      assert.deepEqual(rows.map(placeOf), whole.items.map(placeOf))
-      assert.equal(new Set(rows.map(placeOf)).size, rows.length)
+      assert.deepEqual(rows.map(positionOf), whole.items.map(positionOf))
+      assert.equal(new Set(rows.map(positionOf)).size, rows.length)
       const times = rows.map(({ at }) => (order === 'oldest' ? at : -at))
       assert.deepEqual(
         times,
@@ -91,7 +91,7 @@ describe('events of the log', () => {
     }
     const newest = await allPages('order=newest', 50)
     const oldest = await allPages('order=oldest', 50)
-    assert.deepEqual(new Set(newest.map(placeOf)), new Set(oldest.map(placeOf)))
+    assert.deepEqual(new Set(newest.map(positionOf)), new Set(oldest.map(positionOf)))
   })
 
   it('are filtered by stream, fact, identity, time and text', async () => {
@@ -198,7 +198,7 @@ describe('questions to the log', () => {
     const { value } = await job<VerdictView>('/api/forensics/verify', {})
     const { admitted, completed, failed, interrupted, inFlight } = value.whole
     assert.equal(admitted, completed + failed + interrupted + inFlight)
-    assert.deepEqual(value.offences, { unreadable: 1 })
+    assert.deepEqual(value.violationCounts, { unreadable: 1 })
     assert.equal(value.holds, false)
     const until = { from: beganAt - 1_000, to: beganAt - 1 }
     assert.equal((await job<VerdictView>('/api/forensics/verify', until)).value.facts, 0)

@@ -17,7 +17,7 @@ export interface ForensicsSources {
   /** The guard's policy in its bucket. */
   readonly policy: () => Promise<GuardPolicy | null>
   /** How long the projection stores rows of requests. */
-  readonly requestsKeptMs: number
+  readonly requestRetentionMs: number
   readonly nowMs: () => number
 }
 
@@ -84,14 +84,14 @@ function cachedStates(
 }
 
 async function verifyRange(
-  { db, link, requestsKeptMs, nowMs }: ForensicsSources,
-  { forensicsRows, maxOffenders }: ForensicsLimits,
+  { db, link, requestRetentionMs, nowMs }: ForensicsSources,
+  { forensicsRows, maxViolations }: ForensicsLimits,
   range: Range,
   working: Working,
 ): Promise<VerdictView> {
   const now = nowMs()
   // Rows are deleted by the day: near the limit they may be there or not.
-  const projected = { ...settledView(db), keptFromMs: now - requestsKeptMs + DAY_MS }
+  const projected = { ...settledView(db), keptFromMs: now - requestRetentionMs + DAY_MS }
   const found = await verify(link, { range, projected, nowMs: now }, working)
-  return verdictView(found, forensicsRows, maxOffenders)
+  return verdictView(found, forensicsRows, maxViolations)
 }

@@ -1,7 +1,7 @@
 import { lookup } from 'node:dns/promises'
 import { isIP } from 'node:net'
 import { readJson } from '@fluxgate/contracts'
-import { done, type FaultCode, type Outcome, refused } from '../http/index.ts'
+import { done, type ErrorCode, type Outcome, refused } from '../http/index.ts'
 
 /** The gateways' admin faces. */
 export interface GatewayAdmin {
@@ -31,7 +31,7 @@ const AWAY = 'No gateway responds on its admin port.'
 const LATE = 'The gateway has not confirmed it in time. Look again before you repeat it.'
 /** Nothing was sent: the next gateway may be asked instead. */
 const NOT_SENT = /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|UND_ERR_CONNECT_TIMEOUT)$/
-const CODES: Readonly<Record<number, FaultCode>> = {
+const CODES: Readonly<Record<number, ErrorCode>> = {
   400: 'invalid',
   401: 'bad_gateway',
   404: 'not_found',

@@ -11,18 +11,18 @@ import type { IdentityPage } from '../identities/answers.ts'
 import type { Overview } from '../overview/answers.ts'
 import type { SystemView } from '../system/answers.ts'
 import { ApiClient } from '../test/api-client.ts'
-import { DEVELOPER, logIn, OPERATOR, type Stand, startStand } from '../test/stand.ts'
+import { DEVELOPER, logIn, OPERATOR, startTestEnv, type TestEnv } from '../test/stand.ts'
 import { usageRow } from '../test/usage-row.ts'
 import type { IncidentDetail, IncidentPage, ThrottlePage } from './answers.ts'
 
-let stand: Stand
+let stand: TestEnv
 let api: ApiClient
 let pageDir: string
 
 before(async () => {
   pageDir = await mkdtemp(join(tmpdir(), 'fluxgate-page-'))
   await writeFile(join(pageDir, 'index.html'), '<!doctype html><title>Fluxgate</title>')
-  stand = await startStand({ pageDir })
+  stand = await startTestEnv({ pageDir })
   api = new ApiClient(stand, await logIn(stand, OPERATOR.email))
 })
 

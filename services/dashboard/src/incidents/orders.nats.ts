@@ -101,7 +101,7 @@ async function inTime<T>(tools: OrderTools, order: () => Promise<Outcome<T>>): P
     timer = setTimeout(() => resolve(refused('unavailable', UNCONFIRMED)), tools.timeoutMs)
   })
   const ordered = order()
-  // A fault after the timeout has no caller left to be told to.
+  // An error after the timeout has no caller left.
   ordered.catch(() => {})
   try {
     return await Promise.race([ordered, timeout])

@@ -92,8 +92,8 @@ const refusal = () =>
     windowMs: 0,
   }).event
 
-function hubWithPast(seconds: number, onFault: (error: unknown) => void = assert.ifError): LiveHub {
-  const hub = new LiveHub('b1', LIMITS, T, onFault)
+function hubWithPast(seconds: number, onError: (error: unknown) => void = assert.ifError): LiveHub {
+  const hub = new LiveHub('b1', LIMITS, T, onError)
   hub.rewind(T)
   hub.feed(true, T)
   for (let i = 0; i < seconds; i++) {

@@ -7,12 +7,12 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { endAllSessions } from '@fluxgate/read-model'
 import { eventually } from '@fluxgate/testing'
 import { LiveClient } from '../test/live-client.ts'
-import { DEVELOPER, logIn, OPERATOR, type Stand, startStand } from '../test/stand.ts'
+import { DEVELOPER, logIn, OPERATOR, startTestEnv, type TestEnv } from '../test/stand.ts'
 
 const someone = { user: 'u_some', key: 'k_1' }
 const outcomes = ['completed', 'completed', 'failed', 'refused', 'interrupted'] as const
 
-let stand: Stand
+let stand: TestEnv
 let pageDir: string
 let cookie: string
 /** What was published, by outcome; the page must come to the same sums. */
@@ -21,7 +21,7 @@ const published = { completed: 0, failed: 0, refused: 0, interrupted: 0, tokens:
 before(async () => {
   pageDir = await mkdtemp(join(tmpdir(), 'fluxgate-page-'))
   await writeFile(join(pageDir, 'index.html'), '<!doctype html>')
-  stand = await startStand({ pageDir, ownNats: true, limits: { sessionCheckMs: 200, heartbeatMs: 500 } })
+  stand = await startTestEnv({ pageDir, ownNats: true, limits: { sessionCheckMs: 200, heartbeatMs: 500 } })
   cookie = await logIn(stand, OPERATOR.email)
 })
 

@@ -7,9 +7,9 @@ import { after, before, describe, it } from 'node:test'
 import { endAllSessions, setDisabled } from '@fluxgate/read-model'
 import { eventually } from '@fluxgate/testing'
 import { ApiClient } from '../test/api-client.ts'
-import { DEVELOPER, FORWARD_TOKEN, logIn, OPERATOR, type Stand, startStand } from '../test/stand.ts'
+import { DEVELOPER, FORWARD_TOKEN, logIn, OPERATOR, startTestEnv, type TestEnv } from '../test/stand.ts'
 
-let stand: Stand
+let stand: TestEnv
 let api: ApiClient
 let developer: string
 let pageDir: string
@@ -17,7 +17,7 @@ let pageDir: string
 before(async () => {
   pageDir = await mkdtemp(join(tmpdir(), 'fluxgate-page-'))
   await writeFile(join(pageDir, 'index.html'), '<!doctype html><title>Fluxgate</title>')
-  stand = await startStand({ pageDir })
+  stand = await startTestEnv({ pageDir })
   api = new ApiClient(stand, await logIn(stand, OPERATOR.email))
   developer = await logIn(stand, DEVELOPER.email)
 })

@@ -4,15 +4,15 @@ import { TokensSettled } from '@fluxgate/contracts'
 import { buryEvent, consume, done, replay } from '@fluxgate/nats'
 import { eventually } from '@fluxgate/testing'
 import { ApiClient } from '../test/api-client.ts'
-import { DEVELOPER, logIn, OPERATOR, type Stand, startStand } from '../test/stand.ts'
+import { DEVELOPER, logIn, OPERATOR, startTestEnv, type TestEnv } from '../test/stand.ts'
 import type { DeadLetterPage, SystemView } from './answers.ts'
 
-let stand: Stand
+let stand: TestEnv
 let api: ApiClient
 const silent = new AbortController().signal
 
 before(async () => {
-  stand = await startStand()
+  stand = await startTestEnv()
   api = new ApiClient(stand, await logIn(stand, OPERATOR.email))
 })
 after(() => stand?.[Symbol.asyncDispose]())
@@ -99,7 +99,7 @@ describe('the system', () => {
   it('tells of upstreams with their health and circuits, as each gateway sees them', async () => {
     const { gateways } = await api.read<SystemView>('/api/system')
     assert.deepEqual(
-      gateways?.map(({ fault, upstreams }) => [fault, upstreams.map(each => [each.name, each.circuit])]),
+      gateways?.map(({ error, upstreams }) => [error, upstreams.map(each => [each.name, each.circuit])]),
       [
         [
           null,

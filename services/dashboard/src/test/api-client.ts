@@ -1,11 +1,11 @@
-import type { Stand } from './stand.ts'
+import type { TestEnv } from './stand.ts'
 
 /** Asks the dashboard as its page does, with one visitor's cookie. */
 export class ApiClient {
-  readonly #stand: Stand
+  readonly #stand: TestEnv
   readonly cookie: string
 
-  constructor(stand: Stand, cookie: string) {
+  constructor(stand: TestEnv, cookie: string) {
     this.#stand = stand
     this.cookie = cookie
   }

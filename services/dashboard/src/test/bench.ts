@@ -1,6 +1,6 @@
 import { buildPage, launchBrowser, logInOn, openTab } from './browser.ts'
-import { fanOut, keepBusy, startAlone, watchPage } from './load.ts'
-import { logIn, OPERATOR, startStand } from './stand.ts'
+import { fanOut, generateLoad, startAlone, watchPage } from './load.ts'
+import { logIn, OPERATOR, startTestEnv } from './stand.ts'
 
 /**
  * `npm run bench:dashboard [minutes]`: an overview open in Chromium at 200 events a second for ten minutes (its heap, its
@@ -14,8 +14,8 @@ const SAMPLES = 20
 
 await using stack = new AsyncDisposableStack()
 const { pageDir } = stack.use(await buildPage())
-const stand = stack.use(await startStand({ pageDir }))
-const stop = keepBusy(stand, EVENTS_PER_SECOND)
+const stand = stack.use(await startTestEnv({ pageDir }))
+const stop = generateLoad(stand, EVENTS_PER_SECOND)
 stack.defer(stop)
 const browser = await launchBrowser()
 {

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { eventually } from '@fluxgate/testing'
 import type { Page } from 'playwright-core'
-import type { Stand } from './stand.ts'
+import type { TestEnv } from './stand.ts'
 
 const MAIN = fileURLToPath(new URL('../main.ts', import.meta.url))
 const EVENTS_PER_REQUEST = 3
@@ -18,7 +18,7 @@ const POLL_MS = 5_000
 const TICKS_PER_SECOND = 100
 
 /** Traffic of so many events a second, until told to stop. */
-export function keepBusy(stand: Stand, eventsPerSecond: number): () => void {
+export function generateLoad(stand: TestEnv, eventsPerSecond: number): () => void {
   let owed = 0
   const timer = setInterval(() => {
     owed += (eventsPerSecond / EVENTS_PER_REQUEST) * (TURN_MS / SECOND_MS)
@@ -28,7 +28,7 @@ export function keepBusy(stand: Stand, eventsPerSecond: number): () => void {
 }
 
 /** The dashboard in a process of its own, in place of the stand's. */
-export async function startAlone(stand: Stand): Promise<{ pid: number } & AsyncDisposable> {
+export async function startAlone(stand: TestEnv): Promise<{ pid: number } & AsyncDisposable> {
   await stand.down()
   const args = ['--disable-warning=ExperimentalWarning', MAIN]
   const env = { PATH: process.env.PATH ?? '', ...stand.env }

@@ -3,10 +3,10 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Browser, Page } from 'playwright-core'
 import { buildPage, launchBrowser, logInOn, openTab } from './browser.ts'
-import { IDENTITY, INCIDENT, keepNodesAlive, seed } from './seed.ts'
+import { IDENTITY, INCIDENT, renewNodes, seed } from './seed.ts'
 import { setPolicies } from './seed-policies.ts'
 import { SLOW, slowRequest } from './slow-request.ts'
-import { DEVELOPER, OPERATOR, type Stand, startStand } from './stand.ts'
+import { DEVELOPER, OPERATOR, startTestEnv, type TestEnv } from './stand.ts'
 
 /**
  * Pictures of every view, light and dark, on a phone, a laptop and a wide screen: `npm run screenshots`, or
@@ -85,7 +85,7 @@ const DEVELOPER_VIEWS: Readonly<Record<string, Scene>> = {
 
 type Shot = { scheme: 'light' | 'dark'; screen: keyof typeof SCREENS; only: string | undefined }
 
-async function shoot(browser: Browser, stand: Stand, { scheme, screen, only }: Shot) {
+async function shoot(browser: Browser, stand: TestEnv, { scheme, screen, only }: Shot) {
   const isWanted = (name: string) => only === undefined || name === only
   for (const [who, views] of [
     [OPERATOR.email, OPERATOR_VIEWS],
@@ -124,11 +124,11 @@ async function shoot(browser: Browser, stand: Stand, { scheme, screen, only }: S
 await using stack = new AsyncDisposableStack()
 await mkdir(FOLDER, { recursive: true })
 const { pageDir } = stack.use(await buildPage())
-const stand = stack.use(await startStand({ pageDir }))
+const stand = stack.use(await startTestEnv({ pageDir }))
 await seed(stand)
 await setPolicies(stand)
 await slowRequest(stand, { user: DEVELOPER.id, key: 'k_laptop' })
-stack.defer(keepNodesAlive(stand))
+stack.defer(renewNodes(stand))
 const busy = setInterval(() => {
   const now = Date.now()
   for (let i = 0; i < 6; i++) {

@@ -1,9 +1,9 @@
 import type { PolicyPage } from '../policy/answers.ts'
 import { ApiClient } from './api-client.ts'
-import { logIn, OPERATOR, type Stand } from './stand.ts'
+import { logIn, OPERATOR, type TestEnv } from './stand.ts'
 
 /** A policy in force, a stricter one in its shadow, and a history of both. */
-export async function setPolicies(stand: Stand): Promise<void> {
+export async function setPolicies(stand: TestEnv): Promise<void> {
   const cookie = await logIn(stand, OPERATOR.email)
   const headers = { cookie, 'content-type': 'application/json', origin: stand.url }
   const { defaults } = await new ApiClient(stand, cookie).read<PolicyPage>('/api/policies')

@@ -1,7 +1,7 @@
 import { IncidentOpened, IncidentReported, ThrottleShadowed } from '@fluxgate/contracts'
 import { buryEvent } from '@fluxgate/nats'
 import { createKey, createUser, type NewRow } from '@fluxgate/read-model'
-import { DEVELOPER, OPERATOR, type Stand } from './stand.ts'
+import { DEVELOPER, OPERATOR, type TestEnv } from './stand.ts'
 
 const HOUR_MS = 3_600_000
 const DAY_MS = 86_400_000
@@ -32,7 +32,7 @@ export const INCIDENT = 'inc_00000000c1'
 export const IDENTITY = `${DEVELOPER.id}.${KEY}`
 
 /** A picture of a month: what every view has something to show of. */
-export async function seed(stand: Stand): Promise<void> {
+export async function seed(stand: TestEnv): Promise<void> {
   const now = Date.now()
   const key = { userId: DEVELOPER.id, hash: Buffer.alloc(32, 1), prefix: 'sk_live_4f2a', last4: '9c1e' }
   await createKey(stand.db, { ...key, id: KEY, name: 'laptop', createdAt: now - 20 * DAY_MS })
@@ -58,7 +58,7 @@ export async function seed(stand: Stand): Promise<void> {
     .execute()
 }
 
-async function seedUsage({ db, gateway }: Stand, now: number): Promise<void> {
+async function seedUsage({ db, gateway }: TestEnv, now: number): Promise<void> {
   const steps = [
     ...Array.from({ length: 120 }, (_, i) => ['minute', Math.floor(now / 60_000 - i) * 60_000] as const),
     ...Array.from({ length: 400 }, (_, i) => ['hour', Math.floor(now / HOUR_MS - i) * HOUR_MS] as const),
@@ -141,14 +141,14 @@ function latencyRows(model: string, at: number, i: number) {
   })
 }
 
-async function seedEvents(stand: Stand, now: number): Promise<void> {
+async function seedEvents(stand: TestEnv, now: number): Promise<void> {
   const { publisher, make, db } = stand
   const about = { user: DEVELOPER.id, key: KEY }
   const finding = {
     ...about,
     rule: 'contextFlood',
     severity: 'high' as const,
-    numbers: { burntTokens: 8_231 },
+    numbers: { consumedTokens: 8_231 },
     explanation: 'Burnt 8,231 tokens in 2 s, 300 are allowed.',
     evidence: [],
   }
@@ -216,7 +216,7 @@ async function seedEvents(stand: Stand, now: number): Promise<void> {
 }
 
 /** Two nodes that live, until told to stop. */
-export function keepNodesAlive(stand: Stand): () => void {
+export function renewNodes(stand: TestEnv): () => void {
   const started = Date.now() - HOUR_MS
   const beat = () => {
     for (const [i, node] of ['gw-a', 'gw-b'].entries()) {

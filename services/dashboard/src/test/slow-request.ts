@@ -6,12 +6,12 @@ import {
   TokensSettled,
 } from '@fluxgate/contracts'
 import { ulid } from 'ulid'
-import type { Stand } from './stand.ts'
+import type { TestEnv } from './stand.ts'
 
 export const SLOW = `req_${ulid()}`
 
 /** A request whose events happened one after the other, as a gateway tells of a stream of two seconds. */
-export async function slowRequest(stand: Stand, identity: Identity): Promise<void> {
+export async function slowRequest(stand: TestEnv, identity: Identity): Promise<void> {
   const startMs = Date.now() - 2_500
   const common = { request: SLOW, ...identity, model: 'sim-small' }
   const tier = { tier: 'free' as const, refillRate: 100 }

@@ -23,7 +23,7 @@ import { ulid } from 'ulid'
 import { type DashboardConfig, DEFAULT_LIMITS } from '../config.ts'
 import { type Dashboard, startDashboard } from '../service.ts'
 import { ADMIN_TOKEN } from './admin-stand-in.ts'
-import { type GatewayStandIn, startGatewayStandIn } from './gateway-stand-in.ts'
+import { type FakeGateway, startFakeGateway } from './gateway-stand-in.ts'
 import { Traffic } from './traffic.ts'
 
 export const FORWARD_TOKEN = 'a token that the gateway knows'
@@ -32,7 +32,7 @@ export const OPERATOR = { id: 'u_olga', email: 'olga@example.com', role: 'operat
 export const DEVELOPER = { id: 'u_dave', email: 'dave@example.com', role: 'developer' } as const
 
 /** A real log, a real Postgres, a stand-in for the gateway's portal, and the dashboard upon them. */
-export interface Stand extends AsyncDisposable {
+export interface TestEnv extends AsyncDisposable {
   readonly nats: NatsServer
   readonly link: NatsLink
   readonly db: Database
@@ -41,7 +41,7 @@ export interface Stand extends AsyncDisposable {
   readonly penaltyBox: ReturnType<typeof openPenaltyBox>
   readonly nodes: Bucket<GatewayNode>
   readonly traffic: Traffic
-  readonly gateway: GatewayStandIn
+  readonly gateway: FakeGateway
   readonly url: string
   /** Environment of a dashboard in a process of its own, on the same port and over the same log and tables. */
   readonly env: Readonly<Record<string, string>>
@@ -50,7 +50,7 @@ export interface Stand extends AsyncDisposable {
   down(): Promise<void>
 }
 
-export interface StandOptions {
+export interface TestEnvOptions {
   readonly pageDir?: string
   /** A nats-server that the test stops. */
   readonly ownNats?: boolean
@@ -59,7 +59,7 @@ export interface StandOptions {
 
 const log = createLog('test', 'silent')
 
-export async function startStand(options: StandOptions = {}): Promise<Stand> {
+export async function startTestEnv(options: TestEnvOptions = {}): Promise<TestEnv> {
   await using stack = new AsyncDisposableStack()
   const nats = stack.use(await (options.ownNats ? startNatsServer() : testNats()))
   const postgres = stack.use(await testPostgres())
@@ -72,7 +72,7 @@ export async function startStand(options: StandOptions = {}): Promise<Stand> {
   const publisher = stack.use(new EventPublisher(link))
   const make = eventMaker('/gateway/gw-a/1', ulid, Date.now)
   const gateway = stack.use(
-    await startGatewayStandIn(db, SESSION_KEYS.privateKey, (user, session) =>
+    await startFakeGateway(db, SESSION_KEYS.privateKey, (user, session) =>
       publisher.append(make(LoggedOut, { user, key: 'portal', session, address: '127.0.0.1' })),
     ),
   )
@@ -94,7 +94,7 @@ export async function startStand(options: StandOptions = {}): Promise<Stand> {
     gatewayCaPath: undefined,
     trustedProxies: ['127.0.0.1'],
     forwardToken: FORWARD_TOKEN,
-    requestsKeptMs: 30 * 86_400_000,
+    requestRetentionMs: 30 * 86_400_000,
     model: 'sim-small',
     limits: { ...DEFAULT_LIMITS, ...options.limits },
   }
@@ -139,7 +139,7 @@ export async function startStand(options: StandOptions = {}): Promise<Stand> {
 }
 
 /** Logs in over HTTP; returns the cookie to send. */
-export async function logIn(stand: Stand, email: string): Promise<string> {
+export async function logIn(stand: TestEnv, email: string): Promise<string> {
   const response = await fetch(`${stand.url}/portal/login`, {
     method: 'POST',
     headers: { 'content-type': 'application/json', origin: stand.url, 'sec-fetch-site': 'same-origin' },

@@ -4,7 +4,7 @@ import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks'
 import type { EventRow } from '../../../src/forensics/answers.ts'
 import { useStore } from '../data/index.ts'
 import { Time } from '../format/index.ts'
-import { type Feed, placeKey } from './feed.ts'
+import { type Feed, positionKey } from './feed.ts'
 import { toneOf } from './tones.ts'
 
 const ROW_PX = 36
@@ -117,12 +117,12 @@ export function EventList(props: { feed: Feed; here: string | undefined; onOpen:
             const row = rows[index]!
             return (
               <Row
-                key={placeKey(row)}
+                key={positionKey(row)}
                 row={row}
                 index={index}
                 rowPx={rowPx}
                 isActive={index === active}
-                isHere={placeKey(row) === here}
+                isHere={positionKey(row) === here}
                 onKeyDown={onKeyDown}
                 onFocus={() => setActive(index)}
                 onOpen={() => onOpen(row)}

@@ -5,7 +5,7 @@ import { eventually } from '@fluxgate/testing'
 import type { Browser, Locator, Page } from 'playwright-core'
 import { axeFindings, buildPage, launchBrowser, logInOn, openTab } from '../../../src/test/browser.ts'
 import { SLOW, slowRequest } from '../../../src/test/slow-request.ts'
-import { OPERATOR, type Stand, startStand } from '../../../src/test/stand.ts'
+import { OPERATOR, startTestEnv, type TestEnv } from '../../../src/test/stand.ts'
 
 const INCIDENT = 'inc_00000000f1'
 const anna = { user: 'u_anna', key: 'k_1' }
@@ -16,12 +16,12 @@ const MAX_NODES = 900
 const TOO_WIDE = 'document.documentElement.scrollWidth - document.documentElement.clientWidth'
 const PATHS = ['/forensics', '/forensics/state', '/forensics/what-if', '/forensics/verify']
 const stack = new AsyncDisposableStack()
-let stand: Stand
+let stand: TestEnv
 let browser: Browser
 
 before(async () => {
   const { pageDir } = stack.use(await buildPage())
-  stand = stack.use(await startStand({ pageDir }))
+  stand = stack.use(await startTestEnv({ pageDir }))
   browser = await launchBrowser()
   stack.defer(() => browser.close())
   for (let i = 0; i < 40; i++)
@@ -35,7 +35,7 @@ before(async () => {
       severity: 'high',
       action: 'throttled',
       explanation: 'Burnt 600 tokens.',
-      numbers: { burntTokens: 600 },
+      numbers: { consumedTokens: 600 },
       evidence: [],
       until: Date.now() + 60_000,
     }),

@@ -1,4 +1,4 @@
-import { navigate, usePlace } from '../router/index.ts'
+import { navigate, useRoute } from '../router/index.ts'
 
 /** Which part of the log is meant: a stretch back from now, or from one time to another. */
 export interface Span {
@@ -66,7 +66,7 @@ export function utcText(local: string): string | undefined {
 
 /** A stretch, or two exact times; the address holds them. */
 export function SpanFields({ path, fallback }: { path: string; fallback: StretchName }) {
-  const { query } = usePlace()
+  const { query } = useRoute()
   const { from, to } = spanAt(query, fallback, 0)
   const isExact = query.has('from') || query.has('to')
   const change = (changes: Record<string, string | undefined>) => navigate(withQuery(path, query, changes))

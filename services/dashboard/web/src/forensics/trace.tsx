@@ -5,17 +5,17 @@ import {
   Badge,
   CopyButton,
   Empty,
+  ErrorMessage,
   Icon,
   Identity,
   Loading,
   PageHead,
   Panel,
   splitIdentity,
-  Trouble,
 } from '../layout/index.ts'
 import { type Column, DataTable } from '../table/index.ts'
 import { ForensicsTabs } from './forensics-tabs.tsx'
-import { PlaceLink } from './links.tsx'
+import { PositionLink } from './links.tsx'
 import { toneOf } from './tones.ts'
 
 const EVERY_MS = 2_000
@@ -28,8 +28,8 @@ export function Trace({ request }: { request: string }) {
   const isOpen = first.data !== undefined && (first.data.missing.length > 0 || first.data.projected === false)
   const again = useResource<TraceView>(path, isOpen ? { everyMs: EVERY_MS } : {})
   const data = isOpen ? (again.data ?? first.data) : first.data
-  const { fault, reload } = first
-  const isMissing = fault?.status === 404 || fault?.status === 400
+  const { error, reload } = first
+  const isMissing = error?.status === 404 || error?.status === 400
   return (
     <>
       <a class="back" href="/forensics">
@@ -42,17 +42,17 @@ export function Trace({ request }: { request: string }) {
       <div class="facts">
         <code class="trace-id">{request}</code>
         <CopyButton text={request} label="Copy id" />
-        {data && <Standing view={data} />}
+        {data && <TraceStatus view={data} />}
       </div>
       {isMissing && <Empty icon="search">The log has no events for this request.</Empty>}
-      {fault && !isMissing && <Trouble fault={fault} retry={reload} />}
-      {!data && !fault && <Loading rows={8} />}
+      {error && !isMissing && <ErrorMessage error={error} retry={reload} />}
+      {!data && !error && <Loading rows={8} />}
       {data && <Waterfall view={data} />}
     </>
   )
 }
 
-function Standing({ view: { identity, names, missing, projected, cut } }: { view: TraceView }) {
+function TraceStatus({ view: { identity, names, missing, projected, cut } }: { view: TraceView }) {
   const owner = identity === null ? undefined : splitIdentity(identity)
   return (
     <>
@@ -149,6 +149,6 @@ function columnsOf(startedAt: number): readonly Column<TraceStep>[] {
       cell: ({ at, time }) => textOf(duration(at - time)),
     },
     { name: 'Details', cell: ({ note }) => note },
-    { name: 'Position', cell: step => <PlaceLink place={step} /> },
+    { name: 'Position', cell: step => <PositionLink place={step} /> },
   ]
 }

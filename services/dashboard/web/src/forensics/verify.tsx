@@ -1,20 +1,20 @@
 import { useEffect } from 'preact/hooks'
-import type { OffenderView, VerdictView } from '../../../src/forensics/answers.ts'
+import type { VerdictView, ViolationView } from '../../../src/forensics/answers.ts'
 import { count, humanized, plural, setting, Time } from '../format/index.ts'
 import { Badge, Empty, PageHead, Panel } from '../layout/index.ts'
-import { usePlace } from '../router/index.ts'
+import { useRoute } from '../router/index.ts'
 import { type Column, DataTable } from '../table/index.ts'
 import { Equation } from './equation.tsx'
 import { ForensicsTabs } from './forensics-tabs.tsx'
 import { useJob } from './job.ts'
 import { JobBar } from './job-bar.tsx'
-import { Dropped, IdentityLink, PlaceLink, requestPath } from './links.tsx'
+import { Dropped, IdentityLink, PositionLink, requestPath } from './links.tsx'
 import { SpanFields, spanAt } from './span.tsx'
 
 const PATH = '/forensics/verify'
 
-const OFFENDERS: readonly Column<OffenderView>[] = [
-  { name: 'Violation', cell: ({ offence }) => humanized(offence) },
+const VIOLATIONS: readonly Column<ViolationView>[] = [
+  { name: 'Violation', cell: ({ violation }) => humanized(violation) },
   { name: 'Details', cell: ({ detail }) => <span class="offender-detail">{detail}</span> },
   {
     name: 'Request',
@@ -26,12 +26,12 @@ const OFFENDERS: readonly Column<OffenderView>[] = [
   },
   {
     name: 'Positions',
-    cell: ({ places }) =>
+    cell: ({ positions: places }) =>
       places.length === 0
         ? '–'
         : places.map(place => (
             <span key={place.sequence} class="position">
-              <PlaceLink place={place} />{' '}
+              <PositionLink place={place} />{' '}
             </span>
           )),
   },
@@ -68,7 +68,7 @@ const SUMS: readonly Column<IdentitySums>[] = [
 
 /** Whether a range of the log keeps every promise that it makes, and who breaks one. */
 export function Verify() {
-  const { query } = usePlace()
+  const { query } = useRoute()
   const job = useJob<VerdictView>('/api/forensics/verify')
   const run = () => job.run(spanAt(query, '24h', Date.now()))
   const range = `${query.get('range')} ${query.get('from')} ${query.get('to')}`
@@ -99,8 +99,9 @@ export function Verify() {
 }
 
 function Verdict({ verdict }: { verdict: VerdictView }) {
-  const { holds, from, to, facts, whole, offenders, offences, projected, dropped, identities } = verdict
-  const all = Object.values(offences).reduce((sum, each) => sum + each, 0)
+  const { holds, from, to, facts, whole, violations, violationCounts, projected, dropped, identities } =
+    verdict
+  const all = Object.values(violationCounts).reduce((sum, each) => sum + each, 0)
   return (
     <div class="stack" data-testid="verdict" data-holds={holds}>
       <p class={`verdict-line ${holds ? 'good' : 'bad'}`} role="status">
@@ -156,7 +157,7 @@ function Verdict({ verdict }: { verdict: VerdictView }) {
       <Panel
         title="Violations"
         class="list-panel"
-        {...(offenders.length < all ? { note: `the first ${count(offenders.length)}` } : {})}
+        {...(violations.length < all ? { note: `the first ${count(violations.length)}` } : {})}
         aside={<span class="count num">{count(all)}</span>}
       >
         {all === 0 ? (
@@ -164,16 +165,16 @@ function Verdict({ verdict }: { verdict: VerdictView }) {
         ) : (
           <>
             <p class="sub-head">
-              {Object.entries(offences).map(([offence, times]) => (
-                <Badge key={offence} tone="bad">
-                  {humanized(offence)} {count(times)}
+              {Object.entries(violationCounts).map(([violation, times]) => (
+                <Badge key={violation} tone="bad">
+                  {humanized(violation)} {count(times)}
                 </Badge>
               ))}
             </p>
             <DataTable
-              columns={OFFENDERS}
-              rows={offenders}
-              keyOf={row => String(offenders.indexOf(row))}
+              columns={VIOLATIONS}
+              rows={violations}
+              keyOf={row => String(violations.indexOf(row))}
               size="compact"
               isCapped
               rowProps={() => ({ 'data-testid': 'offender' })}

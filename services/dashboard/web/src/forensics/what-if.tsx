@@ -3,7 +3,7 @@ import type { WhatIfBase, WhatIfView } from '../../../src/forensics/answers.ts'
 import { useResource } from '../data/index.ts'
 import { plural } from '../format/index.ts'
 import { Empty, Loaded, PageHead, Panel } from '../layout/index.ts'
-import { usePlace } from '../router/index.ts'
+import { useRoute } from '../router/index.ts'
 import { ForensicsTabs } from './forensics-tabs.tsx'
 import { useJob } from './job.ts'
 import { JobBar } from './job-bar.tsx'
@@ -31,7 +31,7 @@ export function WhatIf() {
 }
 
 function Trial({ base }: { base: WhatIfBase }) {
-  const { query } = usePlace()
+  const { query } = useRoute()
   const job = useJob<WhatIfView>('/api/forensics/whatif')
   const [changesOnly, setChangesOnly] = useState(false)
   const run = () => {

@@ -4,7 +4,7 @@ import type { FoundIdentities, IdentityPage, IdentityRow } from '../../../src/id
 import { useNow, useResource } from '../data/index.ts'
 import { count, countdown, duration, percent, textOf } from '../format/index.ts'
 import { Badge, Empty, Identity, Loaded, PageHead, Panel, Tabs } from '../layout/index.ts'
-import { SearchField, usePlace, useSearch } from '../router/index.ts'
+import { SearchField, useRoute, useSearch } from '../router/index.ts'
 import { type Column, DataTable } from '../table/index.ts'
 import { PardonDialog, ThrottleDialog, ThrottleList, useThrottled } from '../throttles/index.ts'
 
@@ -18,7 +18,7 @@ const WINDOWS = [
 const DEFAULT_MINUTES = 60
 
 export function Identities() {
-  const asked = Number(usePlace().query.get('minutes') ?? DEFAULT_MINUTES)
+  const asked = Number(useRoute().query.get('minutes') ?? DEFAULT_MINUTES)
   const minutes = WINDOWS.find(each => each.minutes === asked)?.minutes ?? DEFAULT_MINUTES
   const top = useResource<IdentityPage>(`/api/identities/top?minutes=${minutes}`, { everyMs: EVERY_MS })
   const search = useSearch('/identities')
@@ -81,15 +81,15 @@ type Order = { readonly kind: 'throttle' | 'pardon'; readonly identity: string }
 function figure(
   name: string,
   share: number,
-  valueOf: (row: IdentityRow) => number,
+  numberOf: (row: IdentityRow) => number,
   tone?: Column<IdentityRow>['tone'],
 ): Column<IdentityRow> {
   return {
     name,
     share,
     isFigure: true,
-    sortBy: valueOf,
-    cell: row => count(valueOf(row)),
+    sortBy: numberOf,
+    cell: row => count(numberOf(row)),
     ...(tone ? { tone } : {}),
   }
 }

@@ -2,7 +2,7 @@ import { useState } from 'preact/hooks'
 import type { IdentityDetail } from '../../../src/identities/answers.ts'
 import { useResource, useStore } from '../data/index.ts'
 import { KeyTable } from '../keys/index.ts'
-import { Badge, Empty, Icon, keyText, Loading, PageHead, Panel, Trouble } from '../layout/index.ts'
+import { Badge, Empty, ErrorMessage, Icon, keyText, Loading, PageHead, Panel } from '../layout/index.ts'
 import { live } from '../live/index.ts'
 import { PardonDialog, ThrottleDialog, useThrottled } from '../throttles/index.ts'
 import {
@@ -28,7 +28,7 @@ export function IdentityPage({ identity }: { identity: string }) {
   const version = useStore(live, it => it.changes)
   const path = `/api/identities/${encodeURIComponent(identity)}?range=${range.name}`
   const detail = useResource<IdentityDetail>(path, { everyMs: everyMsOf(range.name), version })
-  const { data, fault, reload } = detail
+  const { data, error, reload } = detail
   const key = data?.names.keys[data.key]
   return (
     <>
@@ -39,9 +39,9 @@ export function IdentityPage({ identity }: { identity: string }) {
       <PageHead title={data ? (data.account?.email ?? data.user) : 'Identity'}>
         {data && <Orders detail={data} reload={reload} />}
       </PageHead>
-      {fault && fault.status !== 400 && <Trouble fault={fault} retry={reload} />}
-      {fault?.status === 400 && <Empty icon="identities">{identity} is not an identity.</Empty>}
-      {!data && !fault && <Loading rows={8} />}
+      {error && error.status !== 400 && <ErrorMessage error={error} retry={reload} />}
+      {error?.status === 400 && <Empty icon="identities">{identity} is not an identity.</Empty>}
+      {!data && !error && <Loading rows={8} />}
       {data && (
         <>
           <div class="facts">

@@ -34,8 +34,8 @@ export function IncidentNumbers({ numbers }: { numbers: Readonly<Record<string, 
 
 /** Places in the log that the guard or the report cites; those of the report are marked. */
 export function IncidentEvidence({ incident }: { incident: IncidentView }) {
-  const cited = new Set((incident.report?.evidence ?? []).map(placeText))
-  const places = [...new Set([...incident.evidence.map(placeText), ...cited])]
+  const cited = new Set((incident.report?.evidence ?? []).map(positionText))
+  const places = [...new Set([...incident.evidence.map(positionText), ...cited])]
   return (
     <Panel title="Cited evidence" aside={<span class="count num">{places.length}</span>}>
       {places.length === 0 && <p class="prose muted">No log positions are cited.</p>}
@@ -56,7 +56,7 @@ export function IncidentEvidence({ incident }: { incident: IncidentView }) {
   )
 }
 
-function placeText({ stream, sequence }: LogPosition): string {
+function positionText({ stream, sequence }: LogPosition): string {
   return `${stream} #${sequence}`
 }
 

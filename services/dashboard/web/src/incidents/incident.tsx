@@ -6,6 +6,7 @@ import { count, countdown, humanized } from '../format/index.ts'
 import {
   Badge,
   Empty,
+  ErrorMessage,
   Icon,
   Identity,
   Loading,
@@ -13,7 +14,6 @@ import {
   Panel,
   Severity,
   State,
-  Trouble,
 } from '../layout/index.ts'
 import { live } from '../live/index.ts'
 import { PardonDialog } from '../throttles/index.ts'
@@ -26,8 +26,8 @@ const MAX_TEXT = 4_000
 export function Incident({ id }: { id: string }) {
   const version = useStore(live, it => it.changes)
   const path = `/api/incidents/${encodeURIComponent(id)}`
-  const { data, fault, reload } = useResource<IncidentDetail>(path, { everyMs: EVERY_MS, version })
-  const isMissing = fault?.status === 404 || fault?.status === 400
+  const { data, error, reload } = useResource<IncidentDetail>(path, { everyMs: EVERY_MS, version })
+  const isMissing = error?.status === 404 || error?.status === 400
   return (
     <>
       <a class="back" href="/incidents">
@@ -38,8 +38,8 @@ export function Incident({ id }: { id: string }) {
         {data && <Orders detail={data} reload={reload} />}
       </PageHead>
       {isMissing && <Empty icon="incidents">There is no incident {id}.</Empty>}
-      {fault && !isMissing && <Trouble fault={fault} retry={reload} />}
-      {!data && !fault && <Loading rows={8} />}
+      {error && !isMissing && <ErrorMessage error={error} retry={reload} />}
+      {!data && !error && <Loading rows={8} />}
       {data && <Detail detail={data} />}
     </>
   )

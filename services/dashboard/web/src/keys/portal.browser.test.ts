@@ -5,19 +5,19 @@ import { after, before, describe, it } from 'node:test'
 import { eventually } from '@fluxgate/testing'
 import type { Browser } from 'playwright-core'
 import { buildPage, launchBrowser, logInOn, openTab } from '../../../src/test/browser.ts'
-import { DEVELOPER, OPERATOR, type Stand, startStand } from '../../../src/test/stand.ts'
+import { DEVELOPER, OPERATOR, startTestEnv, type TestEnv } from '../../../src/test/stand.ts'
 
 const TOO_WIDE = 'document.documentElement.scrollWidth - document.documentElement.clientWidth'
 const MAX_SCRIPT_BYTES = 150 * 1024
 const stack = new AsyncDisposableStack()
 
-let stand: Stand
+let stand: TestEnv
 let browser: Browser
 let pageDir: string
 
 before(async () => {
   pageDir = stack.use(await buildPage()).pageDir
-  stand = stack.use(await startStand({ pageDir }))
+  stand = stack.use(await startTestEnv({ pageDir }))
   browser = await launchBrowser()
   stack.defer(() => browser.close())
 })

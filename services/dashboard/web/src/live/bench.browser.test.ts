@@ -2,19 +2,19 @@ import assert from 'node:assert/strict'
 import { after, before, it } from 'node:test'
 import type { Browser } from 'playwright-core'
 import { buildPage, launchBrowser, logInOn, openTab } from '../../../src/test/browser.ts'
-import { fanOut, keepBusy, startAlone, watchPage } from '../../../src/test/load.ts'
-import { logIn, OPERATOR, type Stand, startStand } from '../../../src/test/stand.ts'
+import { fanOut, generateLoad, startAlone, watchPage } from '../../../src/test/load.ts'
+import { logIn, OPERATOR, startTestEnv, type TestEnv } from '../../../src/test/stand.ts'
 
 /** The short form of `npm run bench:dashboard`: that it holds at all; how well is measured there. */
 const MB = 1_000_000
 const stack = new AsyncDisposableStack()
-let stand: Stand
+let stand: TestEnv
 let browser: Browser
 
 before(async () => {
   const { pageDir } = stack.use(await buildPage())
-  stand = stack.use(await startStand({ pageDir }))
-  stack.defer(keepBusy(stand, 200))
+  stand = stack.use(await startTestEnv({ pageDir }))
+  stack.defer(generateLoad(stand, 200))
   browser = await launchBrowser()
   stack.defer(() => browser.close())
 })

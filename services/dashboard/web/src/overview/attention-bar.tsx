@@ -87,7 +87,7 @@ function concernsOf({ openIncidents, moreIncidents, nodes }: Overview): Concern[
 
 function systemConcerns({ gateways, streams, consumers, projection, deadLetters }: SystemView): Concern[] {
   const concerns: Concern[] = []
-  const silent = gateways?.filter(({ fault }) => fault !== null).length ?? 0
+  const silent = gateways?.filter(({ error }) => error !== null).length ?? 0
   if (silent > 0) {
     const text = `${plural(silent, 'gateway')} not responding`
     concerns.push({ id: 'gateways', tone: 'bad', text, href: '/system' })

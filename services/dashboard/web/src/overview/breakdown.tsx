@@ -48,8 +48,8 @@ const MODELS: readonly Column<ModelUsage>[] = [
   },
 ]
 
-function figure(name: string, share: number, valueOf: (row: NodeUsage) => number): Column<NodeUsage> {
-  return { name, share, isFigure: true, sortBy: valueOf, cell: row => count(valueOf(row)) }
+function figure(name: string, share: number, numberOf: (row: NodeUsage) => number): Column<NodeUsage> {
+  return { name, share, isFigure: true, sortBy: numberOf, cell: row => count(numberOf(row)) }
 }
 
 const NODES: readonly Column<NodeUsage>[] = [

@@ -6,7 +6,7 @@ import { buryEvent } from '@fluxgate/nats'
 import { eventually } from '@fluxgate/testing'
 import type { Browser, Page } from 'playwright-core'
 import { buildPage, launchBrowser, logInOn, openTab } from '../../../src/test/browser.ts'
-import { OPERATOR, type Stand, startStand } from '../../../src/test/stand.ts'
+import { OPERATOR, startTestEnv, type TestEnv } from '../../../src/test/stand.ts'
 
 const flooder = { user: 'u_flood', key: 'k_1' }
 const ID = 'inc_00000000b1'
@@ -43,12 +43,12 @@ const LIVE_VIEWS = [
 ] as const
 const stack = new AsyncDisposableStack()
 
-let stand: Stand
+let stand: TestEnv
 let browser: Browser
 
 before(async () => {
   const { pageDir } = stack.use(await buildPage())
-  stand = stack.use(await startStand({ pageDir, ownNats: true }))
+  stand = stack.use(await startTestEnv({ pageDir, ownNats: true }))
   browser = await launchBrowser()
   stack.defer(() => browser.close())
 })
@@ -72,7 +72,7 @@ function impose(seconds: number): Promise<void> {
 }
 
 /** Requests at a steady rate until told to stop. */
-function keepBusy(): () => void {
+function generateLoad(): () => void {
   const timer = setInterval(() => {
     for (let i = 0; i < 4; i++) stand.traffic.request(flooder, 'completed', 50)
   }, 100)
@@ -91,7 +91,7 @@ describe('an operator', () => {
     await logInOn(page, stand.url, OPERATOR.email)
     await page.getByTestId('rate-requests').waitFor()
     assert.equal(await shown(page, 'rate-requests'), 0)
-    const stop = keepBusy()
+    const stop = generateLoad()
     await eventually(async () => assert.ok((await shown(page, 'rate-requests')) > 10))
     await eventually(async () => assert.ok((await shown(page, 'rate-tokens')) > 500))
     stop()
@@ -280,7 +280,7 @@ describe('a page that stays open', () => {
   })
 
   it('does not move while live, on any view of any width', async () => {
-    const stop = keepBusy()
+    const stop = generateLoad()
     try {
       const shifted = await Promise.all(LIVE_VIEWS.map(([path, width]) => shiftsOf(path, width)))
       assert.deepEqual(shifted.flat(), [])
@@ -299,6 +299,6 @@ async function shiftsOf(path: string, width: number): Promise<string[]> {
   await eventually(async () => assert.equal(await page.locator('.loading, .chart-bone').count(), 0))
   await sleep(1_500)
   const moved = await page.evaluate<string[]>(LAYOUT_SHIFTS)
-  const troubles = await page.locator('.trouble').allTextContents()
-  return moved.map(html => `${path} at ${width} px: ${html} ${troubles.join()}`)
+  const errors = await page.locator('.error-message').allTextContents()
+  return moved.map(html => `${path} at ${width} px: ${html} ${errors.join()}`)
 }

@@ -1,4 +1,4 @@
-import { eventData, type Fault } from '../data/index.ts'
+import { type ApiError, eventData } from '../data/index.ts'
 
 export interface Message {
   readonly role: 'system' | 'user' | 'assistant'
@@ -24,7 +24,7 @@ export interface ChatFigures {
 
 export type ChatEnd =
   | { readonly kind: 'whole' | 'stopped'; readonly figures: ChatFigures }
-  | { readonly kind: 'failed'; readonly fault: Fault; readonly figures: ChatFigures }
+  | { readonly kind: 'failed'; readonly error: ApiError; readonly figures: ChatFigures }
 
 interface Chunk {
   readonly choices?: ReadonlyArray<{ readonly delta?: { readonly content?: string | null } }>
@@ -52,7 +52,7 @@ export async function chat(
   })
   const failed = (status: number, code: string, message: string): ChatEnd => ({
     kind: 'failed',
-    fault: { status, code, message },
+    error: { status, code, message },
     figures: figures(),
   })
   try {

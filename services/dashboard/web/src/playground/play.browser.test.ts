@@ -3,15 +3,15 @@ import { after, before, describe, it } from 'node:test'
 import { eventually } from '@fluxgate/testing'
 import type { Browser } from 'playwright-core'
 import { buildPage, launchBrowser, logInOn, openTab } from '../../../src/test/browser.ts'
-import { DEVELOPER, logIn, OPERATOR, PASSWORD, type Stand, startStand } from '../../../src/test/stand.ts'
+import { DEVELOPER, logIn, OPERATOR, PASSWORD, startTestEnv, type TestEnv } from '../../../src/test/stand.ts'
 
 const stack = new AsyncDisposableStack()
-let stand: Stand
+let stand: TestEnv
 let browser: Browser
 
 before(async () => {
   const { pageDir } = stack.use(await buildPage())
-  stand = stack.use(await startStand({ pageDir }))
+  stand = stack.use(await startTestEnv({ pageDir }))
   browser = await launchBrowser()
   stack.defer(() => browser.close())
 })

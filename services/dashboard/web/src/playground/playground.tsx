@@ -35,7 +35,7 @@ export function Playground({ me }: { me: SessionView }) {
           )
         }
       >
-        {models.fault && <Loaded resource={models}>{() => null}</Loaded>}
+        {models.error && <Loaded resource={models}>{() => null}</Loaded>}
         <div
           class="play-turns"
           role="log"
@@ -89,7 +89,7 @@ function useTalk() {
   useEffect(() => () => running?.abort(), [running])
 
   async function send(text: string, model: string, maxTokens: number | undefined): Promise<void> {
-    const asked: Turn[] = [...turns.filter(isSaid), { role: 'user', content: text }]
+    const asked: Turn[] = [...turns.filter(hasContent), { role: 'user', content: text }]
     const stop = new AbortController()
     setRunning(stop)
     let answer = ''
@@ -119,7 +119,7 @@ function useTalk() {
 }
 
 /** A model that is asked on hears what was said, not that nothing was. */
-function isSaid(turn: Turn): boolean {
+function hasContent(turn: Turn): boolean {
   return turn.content !== ''
 }
 
@@ -130,8 +130,8 @@ function TurnShown({ turn: { role, content, end } }: { turn: Turn }) {
       <h3>{role === 'user' ? 'You' : 'Model'}</h3>
       {isWaiting ? <p class="muted">Waiting for the first token…</p> : content !== '' && <p>{content}</p>}
       {end?.kind === 'failed' && (
-        <p class="play-fault" role="alert">
-          {end.fault.message}
+        <p class="play-error" role="alert">
+          {end.error.message}
         </p>
       )}
       {end && <Figures end={end} />}

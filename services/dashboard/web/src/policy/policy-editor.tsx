@@ -36,7 +36,7 @@ export interface PolicyEditorProps {
 export function PolicyEditor({ view: { key, policy }, start, asJson, onSaved }: PolicyEditorProps) {
   const before = policy === null ? '' : textOf(policy)
   const [text, setText] = useState(before)
-  const [fault, setFault] = useState<string>()
+  const [error, setError] = useState<string>()
   const [isAsking, setAsking] = useState(false)
   const words = WORDS[key]
   const path = `/api/policies/${key}`
@@ -46,14 +46,14 @@ export function PolicyEditor({ view: { key, policy }, start, asJson, onSaved }: 
 
   function edit(next: string): void {
     setText(next)
-    setFault(undefined)
+    setError(undefined)
   }
 
   async function save(event: SubmitEvent): Promise<void> {
     event.preventDefault()
-    if (!read.ok) return setFault(read.message)
+    if (!read.ok) return setError(read.message)
     const answer = await put(path, { policy: read.value })
-    if (!answer.ok) return setFault(answer.fault.message)
+    if (!answer.ok) return setError(answer.error.message)
     notify('done', 'Policy saved.')
     onSaved()
   }
@@ -61,7 +61,7 @@ export function PolicyEditor({ view: { key, policy }, start, asJson, onSaved }: 
   async function takeAway(): Promise<void> {
     setAsking(false)
     const answer = await remove(path)
-    if (!answer.ok) return setFault(answer.fault.message)
+    if (!answer.ok) return setError(answer.error.message)
     notify('done', 'Policy removed.')
     onSaved()
   }
@@ -93,8 +93,8 @@ export function PolicyEditor({ view: { key, policy }, start, asJson, onSaved }: 
         ) : (
           <Empty icon="policy">{text === '' ? words.none : 'Not a valid policy: edit it as JSON.'}</Empty>
         )}
-        <p class="field-fault" role="alert">
-          {fault}
+        <p class="field-error" role="alert">
+          {error}
         </p>
         <div class="policy-orders">
           {text === '' ? (

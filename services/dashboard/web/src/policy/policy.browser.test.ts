@@ -4,7 +4,7 @@ import type { Browser } from 'playwright-core'
 import type { PolicyPage } from '../../../src/policy/answers.ts'
 import { ApiClient } from '../../../src/test/api-client.ts'
 import { buildPage, launchBrowser, logInOn, openTab } from '../../../src/test/browser.ts'
-import { DEVELOPER, logIn, OPERATOR, type Stand, startStand } from '../../../src/test/stand.ts'
+import { DEVELOPER, logIn, OPERATOR, startTestEnv, type TestEnv } from '../../../src/test/stand.ts'
 
 const POLICY = {
   rules: { contextFlood: { enabled: true, windowMs: 2_000, thresholdTokens: 300 } },
@@ -12,12 +12,12 @@ const POLICY = {
   graceMs: 300_000,
 }
 const stack = new AsyncDisposableStack()
-let stand: Stand
+let stand: TestEnv
 let browser: Browser
 
 before(async () => {
   const { pageDir } = stack.use(await buildPage())
-  stand = stack.use(await startStand({ pageDir }))
+  stand = stack.use(await startTestEnv({ pageDir }))
   browser = await launchBrowser()
   stack.defer(() => browser.close())
 })

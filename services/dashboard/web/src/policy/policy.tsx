@@ -2,14 +2,14 @@ import type { PolicyChangeView, PolicyPage } from '../../../src/policy/answers.t
 import { useResource } from '../data/index.ts'
 import { humanized, Time } from '../format/index.ts'
 import { Empty, Loaded, PageHead, Panel, Tabs } from '../layout/index.ts'
-import { usePlace } from '../router/index.ts'
+import { useRoute } from '../router/index.ts'
 import { PolicyEditor } from './policy-editor.tsx'
 import { ShadowResults } from './shadow-results.tsx'
 
 /** The guard's policies: edited, what the shadow would have done, and who changed what. */
 export function Policy() {
   const page = useResource<PolicyPage>('/api/policies')
-  const asJson = usePlace().query.get('as') === 'json'
+  const asJson = useRoute().query.get('as') === 'json'
   return (
     <>
       <PageHead title="Policy">

@@ -16,7 +16,7 @@ export function Login() {
   const [email, setEmail] = useState('')
   const [password, setPassword] = useState('')
   const [busy, setBusy] = useState(false)
-  const [fault, setFault] = useState<string>()
+  const [error, setError] = useState<string>()
   useEffect(() => {
     document.title = `${isNew ? 'Register' : 'Log in'} · Fluxgate`
   }, [isNew])
@@ -31,10 +31,10 @@ export function Login() {
   async function send(event: SubmitEvent): Promise<void> {
     event.preventDefault()
     setBusy(true)
-    setFault(undefined)
+    setError(undefined)
     const answer = await (isNew ? register(email, password, invitation) : logIn(email, password))
     setBusy(false)
-    if (!answer.ok) setFault(answer.fault.message)
+    if (!answer.ok) setError(answer.error.message)
   }
 
   return (
@@ -69,8 +69,8 @@ export function Login() {
             onInput={event => setPassword(event.currentTarget.value)}
           />
         </label>
-        <p class="field-fault" role="alert">
-          {fault}
+        <p class="field-error" role="alert">
+          {error}
         </p>
         <button type="submit" class="primary wide" data-testid="login-submit" disabled={busy}>
           {busy ? 'One moment…' : isNew ? 'Register' : 'Log in'}
@@ -82,7 +82,7 @@ export function Login() {
             data-testid="login-other"
             onClick={() => {
               setNew(!isNew)
-              setFault(undefined)
+              setError(undefined)
             }}
           >
             {isNew ? 'Log in instead' : 'Create an account'}

@@ -17,7 +17,7 @@ export function Sessions() {
 
   async function end(id: string): Promise<void> {
     const answer = await endSession(id)
-    if (!answer.ok) return notify('fault', answer.fault.message)
+    if (!answer.ok) return notify('error', answer.error.message)
     notify('done', 'Session ended.')
     list.reload()
   }
@@ -74,7 +74,7 @@ function Everywhere({ onClose }: { onClose: () => void }) {
     setBusy(true)
     const answer = await logOutEverywhere()
     setBusy(false)
-    if (!answer.ok) return notify('fault', answer.fault.message)
+    if (!answer.ok) return notify('error', answer.error.message)
     await loadSession()
   }
 

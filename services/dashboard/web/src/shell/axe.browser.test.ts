@@ -10,9 +10,9 @@ import {
   openTab,
   type Tab,
 } from '../../../src/test/browser.ts'
-import { IDENTITY, INCIDENT, keepNodesAlive, seed } from '../../../src/test/seed.ts'
+import { IDENTITY, INCIDENT, renewNodes, seed } from '../../../src/test/seed.ts'
 import { setPolicies } from '../../../src/test/seed-policies.ts'
-import { OPERATOR, type Stand, startStand } from '../../../src/test/stand.ts'
+import { OPERATOR, startTestEnv, type TestEnv } from '../../../src/test/stand.ts'
 
 const PATHS = [
   '/',
@@ -40,17 +40,17 @@ const PATHS = [
   '/nothing',
 ]
 const stack = new AsyncDisposableStack()
-let stand: Stand
+let stand: TestEnv
 let browser: Browser
 
 before(async () => {
   const { pageDir } = stack.use(await buildPage())
-  stand = stack.use(await startStand({ pageDir }))
+  stand = stack.use(await startTestEnv({ pageDir }))
   browser = await launchBrowser()
   stack.defer(() => browser.close())
   await seed(stand)
   await setPolicies(stand)
-  stack.defer(keepNodesAlive(stand))
+  stack.defer(renewNodes(stand))
 })
 after(() => stack.disposeAsync())
 

@@ -3,7 +3,7 @@ import { useEffect, useRef } from 'preact/hooks'
 import type { SessionView } from '../../../src/sessions/answers.ts'
 import { notify } from '../dialogs/index.ts'
 import { Icon, type IconName } from '../layout/index.ts'
-import { navigate, usePlace } from '../router/index.ts'
+import { navigate, useRoute } from '../router/index.ts'
 import { logOut } from '../session/index.ts'
 import { ConnectionState } from './connection.tsx'
 import { type Command, Palette } from './palette.tsx'
@@ -41,7 +41,7 @@ const DEVELOPER_LINKS: readonly Link[] = [
 
 /** What stands around every view: where one can go, who one is, and whether what is shown is live. */
 export function Shell({ me, children }: { me: SessionView; children: ComponentChildren }) {
-  const { path } = usePlace()
+  const { path } = useRoute()
   const isOperator = me.role === 'operator'
   const nav = useRef<HTMLElement>(null)
   useEffect(() => {
@@ -114,5 +114,5 @@ function commandsOf(links: readonly Link[], isOperator: boolean): Command[] {
 
 async function leave(): Promise<void> {
   const answer = await logOut()
-  if (!answer.ok) notify('fault', answer.fault.message)
+  if (!answer.ok) notify('error', answer.error.message)
 }

@@ -4,14 +4,14 @@ import { post, useResource } from '../data/index.ts'
 import { OrderDialog } from '../dialogs/index.ts'
 import { bytes, setting, Time } from '../format/index.ts'
 import { Badge, Empty, Loaded, PageHead, Panel } from '../layout/index.ts'
-import { usePlace } from '../router/index.ts'
+import { useRoute } from '../router/index.ts'
 import { SystemTabs } from './system.tsx'
 
 const MAX_REASON = 4_000
 
 /** Messages that could not be read or handled, why, and the way back for them. */
 export function DeadLetters() {
-  const before = Number(usePlace().query.get('before')) || undefined
+  const before = Number(useRoute().query.get('before')) || undefined
   const path = `/api/dead-letters${before === undefined ? '' : `?before=${before}`}`
   const page = useResource<DeadLetterPage>(path)
   const system = useResource<SystemView>('/api/system')

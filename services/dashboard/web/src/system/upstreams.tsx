@@ -71,14 +71,14 @@ export function Upstreams({ gateways }: { gateways: readonly GatewayReport[] | n
     <>
       {gateways.map(report => (
         <section key={report.url} aria-label={`Upstreams of ${report.url}`} data-testid="gateway">
-          {report.fault !== null && (
-            <p class="trouble" role="alert">
-              {report.url}: {report.fault}
+          {report.error !== null && (
+            <p class="error-message" role="alert">
+              {report.url}: {report.error}
             </p>
           )}
-          {report.fileFault !== null && (
-            <p class="trouble" role="alert">
-              The file of upstreams is not in force: {report.fileFault}
+          {report.fileError !== null && (
+            <p class="error-message" role="alert">
+              The file of upstreams is not in force: {report.fileError}
             </p>
           )}
           {many && (
