@@ -3,7 +3,7 @@ import { after, before, describe, it } from 'node:test'
 import { IncidentOpened, partitionOf } from '@fluxgate/contracts'
 import { eventually } from '@fluxgate/testing'
 import { ApiClient } from '../test/api-client.ts'
-import { DEVELOPER, logIn, OPERATOR, startTestEnv, type TestEnv } from '../test/stand.ts'
+import { DEVELOPER, logIn, OPERATOR, startTestEnv, type TestEnv } from '../test/test-env.ts'
 import type {
   EventRow,
   EventRows,
@@ -21,30 +21,30 @@ const anna = { user: 'u_anna', key: 'k_1' }
 const ben = { user: 'u_ben', key: 'k_2' }
 const REQUESTS = 60
 
-let stand: TestEnv
+let testEnv: TestEnv
 let api: ApiClient
 let developer: string
 let beganAt: number
 
 before(async () => {
-  stand = await startTestEnv({ limits: { maxJobs: 1 } })
-  api = new ApiClient(stand, await logIn(stand, OPERATOR.email))
-  developer = await logIn(stand, DEVELOPER.email)
+  testEnv = await startTestEnv({ limits: { maxJobs: 1 } })
+  api = new ApiClient(testEnv, await logIn(testEnv, OPERATOR.email))
+  developer = await logIn(testEnv, DEVELOPER.email)
   beganAt = Date.now()
   for (let i = 0; i < REQUESTS; i++) {
-    stand.traffic.request(i % 2 === 0 ? anna : ben, i % 10 === 0 ? 'failed' : 'completed', 100 + i)
+    testEnv.traffic.request(i % 2 === 0 ? anna : ben, i % 10 === 0 ? 'failed' : 'completed', 100 + i)
   }
-  stand.traffic.request(anna, 'refused')
+  testEnv.traffic.request(anna, 'refused')
   await eventually(async () => {
-    const { state } = await stand.link.manager.streams.info('TOKENS')
+    const { state } = await testEnv.link.manager.streams.info('TOKENS')
     assert.equal(state.messages, REQUESTS)
   })
   await eventually(async () => {
-    const { state } = await stand.link.manager.streams.info('REQUESTS')
+    const { state } = await testEnv.link.manager.streams.info('REQUESTS')
     assert.equal(state.messages, REQUESTS * 2 + 1)
   })
 })
-after(() => stand?.[Symbol.asyncDispose]())
+after(() => testEnv?.[Symbol.asyncDispose]())
 
 async function allPages(query: string, limit: number): Promise<EventRow[]> {
   const rows: EventRow[] = []
@@ -120,7 +120,7 @@ describe('events of the log', () => {
   })
 
   it('that cannot be read are told as such, not hidden', async () => {
-    await stand.link.jetstream.publish(
+    await testEnv.link.jetstream.publish(
       `fluxgate.auth.${partitionOf('u_odd')}.login_failed.u_odd.k_9`,
       Buffer.from('{"no":'),
     )
@@ -132,9 +132,9 @@ describe('events of the log', () => {
 
   it('are followed as they are stored, with what came between the page and the tail', async () => {
     const { head } = await api.read<EventRows>('/api/forensics/events?limit=1')
-    stand.traffic.request(ben, 'refused')
+    testEnv.traffic.request(ben, 'refused')
     const abort = new AbortController()
-    const response = await fetch(`${stand.url}/api/forensics/tail?fact=refused&since=${head}`, {
+    const response = await fetch(`${testEnv.url}/api/forensics/tail?fact=refused&since=${head}`, {
       headers: { cookie: api.cookie },
       signal: abort.signal,
     })
@@ -151,8 +151,8 @@ describe('events of the log', () => {
       }
     })().catch(() => {})
     await eventually(() => assert.equal(rows.length, 1))
-    stand.traffic.request(anna, 'completed')
-    stand.traffic.request(anna, 'refused')
+    testEnv.traffic.request(anna, 'completed')
+    testEnv.traffic.request(anna, 'refused')
     await eventually(() =>
       assert.deepEqual(
         rows.map(({ identity }) => identity),
@@ -207,8 +207,8 @@ describe('questions to the log', () => {
   it('try another policy, and say how it differs from what happened', async () => {
     const base = await api.read<WhatIfBase>('/api/forensics/whatif')
     assert.equal(base.source, 'default')
-    await stand.publisher.publish(
-      stand.make(IncidentOpened, {
+    await testEnv.publisher.publish(
+      testEnv.make(IncidentOpened, {
         ...ben,
         incident: 'inc_00000000b1',
         rule: 'keySharing',
@@ -231,12 +231,12 @@ describe('questions to the log', () => {
   })
 
   it('are bounded: one after the other where only one may run, and given up when the page leaves', async () => {
-    for (let i = 0; i < 5_000; i++) stand.traffic.begin(anna, 'refused')
+    for (let i = 0; i < 5_000; i++) testEnv.traffic.begin(anna, 'refused')
     const abort = new AbortController()
     const ask = (signal: AbortSignal) =>
-      fetch(`${stand.url}/api/forensics/states`, {
+      fetch(`${testEnv.url}/api/forensics/states`, {
         method: 'POST',
-        headers: { cookie: api.cookie, 'content-type': 'application/json', origin: stand.url },
+        headers: { cookie: api.cookie, 'content-type': 'application/json', origin: testEnv.url },
         body: JSON.stringify({ moments: [Date.now()] }),
         signal,
       })

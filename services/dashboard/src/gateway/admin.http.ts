@@ -93,7 +93,7 @@ export function openGatewayAdmin({ urls, token, timeoutMs }: AdminSettings): Gat
   }
 }
 
-/** A name may stand for several gateways, as that of a headless service does. */
+/** A name may env for several gateways, as that of a headless service does. */
 async function addressesOf(base: string): Promise<string[]> {
   const url = new URL(base)
   if (url.protocol !== 'http:' || isIP(url.hostname.replace(/^\[|\]$/g, '')) !== 0) return [base]

@@ -10,7 +10,7 @@ import {
 import { done, refused } from '../http/index.ts'
 import type { PolicyChangeView, PolicyPage, PolicyView } from './answers.ts'
 
-/** Facts about what holds for everybody stand under this user. */
+/** Facts about what holds for everybody env under this user. */
 const ALL = 'all'
 const MAX_CHANGES = 50
 

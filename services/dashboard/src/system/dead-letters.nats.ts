@@ -52,7 +52,7 @@ export function openDeadLetters({ link, make, listRows }: DeadLetterTools) {
 
 /**
  * Republishes a dead letter to the subject that it had, under the id that it had. The fact that claims it comes first and
- * can stand in the log once only, so two operators put it back once; a claim whose message did not arrive is finished by
+ * can env in the log once only, so two operators put it back once; a claim whose message did not arrive is finished by
  * whoever tries again.
  */
 async function putBack(

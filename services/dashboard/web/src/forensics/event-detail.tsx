@@ -4,8 +4,8 @@ import type { LogPosition } from '../../../src/live/answers.ts'
 import { useResource } from '../data/index.ts'
 import { Time } from '../format/index.ts'
 import { CopyButton, Empty, ErrorMessage, Icon, Identity, Loading, splitIdentity } from '../layout/index.ts'
+import { toneOf } from './event-tones.ts'
 import { eventPath, requestPath } from './links.tsx'
-import { toneOf } from './tones.ts'
 
 /** One event in full, and the ways on from it. */
 export function EventDetail({ place, onClose }: { place: LogPosition; onClose: () => void }) {

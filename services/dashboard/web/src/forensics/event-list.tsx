@@ -4,8 +4,8 @@ import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks'
 import type { EventRow } from '../../../src/forensics/answers.ts'
 import { useStore } from '../data/index.ts'
 import { Time } from '../format/index.ts'
+import { toneOf } from './event-tones.ts'
 import { type Feed, positionKey } from './feed.ts'
-import { toneOf } from './tones.ts'
 
 const ROW_PX = 36
 const CARD_PX = 80

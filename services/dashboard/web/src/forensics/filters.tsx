@@ -1,7 +1,7 @@
 import { useEffect, useState } from 'preact/hooks'
 import { navigate, useRoute } from '../router/index.ts'
+import { FACTS } from './event-tones.ts'
 import { SpanFields, spanAt, withQuery } from './span.tsx'
-import { FACTS } from './tones.ts'
 
 export const EVENTS_PATH = '/forensics'
 const STREAM_NAMES = ['requests', 'tokens', 'auth', 'throttles', 'incidents'] as const

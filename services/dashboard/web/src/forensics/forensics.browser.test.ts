@@ -5,7 +5,7 @@ import { eventually } from '@fluxgate/testing'
 import type { Browser, Locator, Page } from 'playwright-core'
 import { axeFindings, buildPage, launchBrowser, logInOn, openTab } from '../../../src/test/browser.ts'
 import { SLOW, slowRequest } from '../../../src/test/slow-request.ts'
-import { OPERATOR, startTestEnv, type TestEnv } from '../../../src/test/stand.ts'
+import { OPERATOR, startTestEnv, type TestEnv } from '../../../src/test/test-env.ts'
 
 const INCIDENT = 'inc_00000000f1'
 const anna = { user: 'u_anna', key: 'k_1' }
@@ -16,19 +16,19 @@ const MAX_NODES = 900
 const TOO_WIDE = 'document.documentElement.scrollWidth - document.documentElement.clientWidth'
 const PATHS = ['/forensics', '/forensics/state', '/forensics/what-if', '/forensics/verify']
 const stack = new AsyncDisposableStack()
-let stand: TestEnv
+let testEnv: TestEnv
 let browser: Browser
 
 before(async () => {
   const { pageDir } = stack.use(await buildPage())
-  stand = stack.use(await startTestEnv({ pageDir }))
+  testEnv = stack.use(await startTestEnv({ pageDir }))
   browser = await launchBrowser()
   stack.defer(() => browser.close())
   for (let i = 0; i < 40; i++)
-    stand.traffic.request(i % 2 === 0 ? anna : ben, i % 8 === 0 ? 'failed' : 'completed', 100 + i)
-  stand.traffic.request(anna, 'refused')
-  await stand.publisher.publish(
-    stand.make(IncidentOpened, {
+    testEnv.traffic.request(i % 2 === 0 ? anna : ben, i % 8 === 0 ? 'failed' : 'completed', 100 + i)
+  testEnv.traffic.request(anna, 'refused')
+  await testEnv.publisher.publish(
+    testEnv.make(IncidentOpened, {
       ...anna,
       incident: INCIDENT,
       rule: 'contextFlood',
@@ -46,8 +46,8 @@ before(async () => {
     severity: 'high' as const,
     summary: 'Many tokens.',
   }
-  await stand.publisher.publish(
-    stand.make(IncidentReported, {
+  await testEnv.publisher.publish(
+    testEnv.make(IncidentReported, {
       incident: INCIDENT,
       source: 'facts',
       report: {
@@ -63,7 +63,7 @@ after(() => stack.disposeAsync())
 
 async function open(path: string): Promise<{ page: Page; complaints: string[] } & AsyncDisposable> {
   const tab = await openTab(browser, { viewport: { width: 1_366, height: 860 } })
-  await logInOn(tab.page, stand.url + path, OPERATOR.email)
+  await logInOn(tab.page, testEnv.url + path, OPERATOR.email)
   return tab
 }
 
@@ -114,7 +114,7 @@ describe('the event explorer', () => {
   })
 
   it("shows a request's waterfall, to scale", async () => {
-    await slowRequest(stand, anna)
+    await slowRequest(testEnv, anna)
     await using tab = await open(`/forensics/requests/${SLOW}`)
     const { page } = tab
     await page.getByTestId('waterfall').waitFor()
@@ -146,7 +146,7 @@ describe('the event explorer', () => {
     const { page } = tab
     await page.getByText('Following live').waitFor()
     const before = (await rowsOf(page)).length
-    stand.traffic.request(ben, 'refused')
+    testEnv.traffic.request(ben, 'refused')
     await eventually(async () => assert.equal((await rowsOf(page)).length, before + 1))
     assert.match((await rowsOf(page))[0] ?? '', /u_ben\.k_2/)
     await page.getByTestId('tail').uncheck()
@@ -180,7 +180,7 @@ describe('questions to the log', () => {
     assert.deepEqual(tab.complaints, [])
   })
 
-  it('what-if: other thresholds stand in the address, and the difference is drawn', async () => {
+  it('what-if: other thresholds testEnv in the address, and the difference is drawn', async () => {
     await using tab = await open(
       '/forensics/what-if?set=contextFlood.burstSeconds:0,contextFlood.windowMs:2000',
     )
@@ -204,9 +204,9 @@ describe('questions to the log', () => {
     const verdict = page.getByTestId('verdict')
     await verdict.waitFor()
     assert.equal(await verdict.getAttribute('data-holds'), 'true')
-    const double = stand.traffic.begin(anna, 'admitted')
-    stand.traffic.end(anna, double, 'completed', 50)
-    stand.traffic.end(anna, double, 'completed', 50)
+    const double = testEnv.traffic.begin(anna, 'admitted')
+    testEnv.traffic.end(anna, double, 'completed', 50)
+    testEnv.traffic.end(anna, double, 'completed', 50)
     await eventually(async () => {
       await page.getByTestId('verify-run').click()
       assert.equal(await verdict.getAttribute('data-holds'), 'false')
@@ -225,11 +225,11 @@ for (const colorScheme of ['light', 'dark'] as const) {
     it(`every view is without a finding of axe and fits ${width} px, ${colorScheme}`, async () => {
       await using tab = await openTab(browser, { colorScheme, viewport: { width, height: 860 } })
       const { page } = tab
-      await logInOn(page, `${stand.url}/forensics`, OPERATOR.email)
+      await logInOn(page, `${testEnv.url}/forensics`, OPERATOR.email)
       await page.getByTestId('event-row').first().waitFor()
       const more = ['/forensics/events/TOKENS/3', `/forensics/requests/${SLOW}`]
       for (const path of [...PATHS, ...more]) {
-        await page.goto(stand.url + path)
+        await page.goto(testEnv.url + path)
         await page.locator('.shell h1').waitFor()
         if (path.endsWith('what-if')) await page.getByTestId('whatif-run').click()
         await eventually(async () => {
@@ -266,12 +266,12 @@ const SCROLLED = `new Promise(done => {
 
 it('100,000 events: few nodes, the end is reached, frames come', async t => {
   for (let i = 0; i < MANY; i++) {
-    stand.traffic.begin(anna, 'refused')
+    testEnv.traffic.begin(anna, 'refused')
     if (i % 2_000 === 0) await new Promise(done => setTimeout(done, 20))
   }
   await eventually(
     async () => {
-      const { state } = await stand.link.manager.streams.info('REQUESTS')
+      const { state } = await testEnv.link.manager.streams.info('REQUESTS')
       assert.ok(state.messages > MANY)
     },
     { timeoutMs: 60_000 },

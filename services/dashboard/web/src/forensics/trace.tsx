@@ -14,9 +14,9 @@ import {
   splitIdentity,
 } from '../layout/index.ts'
 import { type Column, DataTable } from '../table/index.ts'
+import { toneOf } from './event-tones.ts'
 import { ForensicsTabs } from './forensics-tabs.tsx'
 import { PositionLink } from './links.tsx'
-import { toneOf } from './tones.ts'
 
 const EVERY_MS = 2_000
 const MIN_WIDTH = 0.4

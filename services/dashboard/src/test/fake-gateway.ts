@@ -13,7 +13,7 @@ import {
   listSessions,
 } from '@fluxgate/read-model'
 import { createSessions, DEVICE_COOKIE, SESSION_COOKIE } from '@fluxgate/session'
-import { answerAdmin, FakeAdmin } from './admin-stand-in.ts'
+import { answerAdmin, FakeAdmin } from './fake-admin.ts'
 
 /** Requests as they came over the border, for tests of what crosses it. */
 export interface SeenRequest {

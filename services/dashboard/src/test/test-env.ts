@@ -22,8 +22,8 @@ import {
 import { ulid } from 'ulid'
 import { type DashboardConfig, DEFAULT_LIMITS } from '../config.ts'
 import { type Dashboard, startDashboard } from '../service.ts'
-import { ADMIN_TOKEN } from './admin-stand-in.ts'
-import { type FakeGateway, startFakeGateway } from './gateway-stand-in.ts'
+import { ADMIN_TOKEN } from './fake-admin.ts'
+import { type FakeGateway, startFakeGateway } from './fake-gateway.ts'
 import { Traffic } from './traffic.ts'
 
 export const FORWARD_TOKEN = 'a token that the gateway knows'
@@ -31,7 +31,7 @@ export const PASSWORD = 'correct horse'
 export const OPERATOR = { id: 'u_olga', email: 'olga@example.com', role: 'operator' } as const
 export const DEVELOPER = { id: 'u_dave', email: 'dave@example.com', role: 'developer' } as const
 
-/** A real log, a real Postgres, a stand-in for the gateway's portal, and the dashboard upon them. */
+/** A NATS server, a Postgres, a fake of the gateway's portal, and the dashboard on top. */
 export interface TestEnv extends AsyncDisposable {
   readonly nats: NatsServer
   readonly link: NatsLink
@@ -44,7 +44,7 @@ export interface TestEnv extends AsyncDisposable {
   readonly gateway: FakeGateway
   readonly url: string
   /** Environment of a dashboard in a process of its own, on the same port and over the same log and tables. */
-  readonly env: Readonly<Record<string, string>>
+  readonly processEnv: Readonly<Record<string, string>>
   /** Starts the dashboard on the port that it keeps, and waits until it is ready. */
   up(): Promise<void>
   down(): Promise<void>
@@ -67,7 +67,7 @@ export async function startTestEnv(options: TestEnvOptions = {}): Promise<TestEn
   const db = stack.use(openDatabase(databaseUrl))
   await migrateToLatest(db)
   for (const user of [OPERATOR, DEVELOPER]) await createUser(db, { ...user, createdAt: Date.now() })
-  const link = stack.use(await connectNats({ url: nats.url, name: 'stand' }, log))
+  const link = stack.use(await connectNats({ url: nats.url, name: 'test-env' }, log))
   await ensureTopology(link)
   const publisher = stack.use(new EventPublisher(link))
   const make = eventMaker('/gateway/gw-a/1', ulid, Date.now)
@@ -99,7 +99,7 @@ export async function startTestEnv(options: TestEnvOptions = {}): Promise<TestEn
     limits: { ...DEFAULT_LIMITS, ...options.limits },
   }
   const url = `http://127.0.0.1:${port}`
-  const env = {
+  const processEnv = {
     NATS_URL: nats.url,
     DATABASE_URL: databaseUrl,
     SESSION_PUBLIC_KEY: SESSION_KEYS.publicKey,
@@ -110,7 +110,7 @@ export async function startTestEnv(options: TestEnvOptions = {}): Promise<TestEn
     LOG_LEVEL: 'error',
   }
   let dashboard: Dashboard | undefined
-  const stand = {
+  const env = {
     nats,
     link,
     db,
@@ -118,7 +118,7 @@ export async function startTestEnv(options: TestEnvOptions = {}): Promise<TestEn
     publisher,
     gateway,
     url,
-    env,
+    processEnv,
     penaltyBox: openPenaltyBox(link, publisher, make),
     nodes: new Bucket(link, 'nodes', jsonParser(GatewayNode)),
     traffic: new Traffic(publisher),
@@ -132,17 +132,17 @@ export async function startTestEnv(options: TestEnvOptions = {}): Promise<TestEn
       dashboard = undefined
     },
   }
-  stack.defer(() => stand.down())
-  await stand.up()
+  stack.defer(() => env.down())
+  await env.up()
   const owned = stack.move()
-  return { ...stand, [Symbol.asyncDispose]: () => owned.disposeAsync() }
+  return { ...env, [Symbol.asyncDispose]: () => owned.disposeAsync() }
 }
 
 /** Logs in over HTTP; returns the cookie to send. */
-export async function logIn(stand: TestEnv, email: string): Promise<string> {
-  const response = await fetch(`${stand.url}/portal/login`, {
+export async function logIn(env: TestEnv, email: string): Promise<string> {
+  const response = await fetch(`${env.url}/portal/login`, {
     method: 'POST',
-    headers: { 'content-type': 'application/json', origin: stand.url, 'sec-fetch-site': 'same-origin' },
+    headers: { 'content-type': 'application/json', origin: env.url, 'sec-fetch-site': 'same-origin' },
     body: JSON.stringify({ email, password: PASSWORD }),
   })
   if (!response.ok) throw new Error(`login: ${response.status} ${await response.text()}`)
