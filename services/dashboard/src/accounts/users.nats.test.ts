@@ -42,8 +42,8 @@ async function ordered(path: string, body: object, status = 200): Promise<void> 
   assert.equal(answer.status, status, `${path}: ${await answer.text()}`)
 }
 
-describe('users and keys', () => {
-  it('are made, changed, disabled and found, each order with its reason and who gave it', async () => {
+describe('user routes', () => {
+  it('create, change, disable and find users, each with reason and operator', async () => {
     await ordered('/api/users', { user: 'u_new', tier: 'free', role: 'developer', reason: 'asked for' }, 201)
     await ordered('/api/users', { user: 'u_new', tier: 'free', role: 'developer', reason: 'again' }, 409)
     await ordered('/api/users/u_new/tier', { tier: 'pro', reason: 'pays now' })
@@ -74,7 +74,7 @@ describe('users and keys', () => {
     assert.equal((await api.read<UserPage>('/api/users?q=OLGA@')).items.length, 1)
   })
 
-  it('have keys that are shown once, end by themselves, and are revoked', async () => {
+  it('create keys that are shown once, expire, and can be revoked', async () => {
     const answer = await api.order('/api/users/u_dave/keys', { name: 'ci', expiresInDays: 30, reason: 'r' })
     assert.equal(answer.status, 201)
     const made = (await answer.json()) as MadeKey
@@ -91,7 +91,7 @@ describe('users and keys', () => {
     assert.equal((await api.get('/api/users/u_nobody')).status, 404)
   })
 
-  it('keep an operator from shutting themselves out, and need a reason', async () => {
+  it('refuse operators who disable themselves, and orders without a reason', async () => {
     await ordered(`/api/users/${OPERATOR.id}/disable`, { reason: 'r' }, 409)
     await ordered(`/api/users/${OPERATOR.id}/role`, { role: 'developer', reason: 'r' }, 409)
     await ordered('/api/users/u_dave/tier', { tier: 'pro', reason: '' }, 400)
@@ -101,8 +101,8 @@ describe('users and keys', () => {
   })
 })
 
-describe('usage over a range', () => {
-  it('is summed, compared with the time before, and told by model and node', async () => {
+describe('usage routes', () => {
+  it('sum usage by model and node, and compare with the previous range', async () => {
     const minute = Math.floor(Date.now() / 60_000) * 60_000
     await testEnv.db
       .insertInto('usage_minutes')
@@ -144,7 +144,7 @@ describe('usage over a range', () => {
     for (const range of ['5m', '24h', '7d', '30d']) await api.read<MetricsView>(`/api/metrics?range=${range}`)
   })
 
-  it("is a developer's own, with the limits and what is left of them", async () => {
+  it("returns only the developer's own usage, limits and remaining tokens", async () => {
     const policy = new Bucket(testEnv.link, 'policy', jsonParser(LimitsPolicy))
     const own = { capacity: 900, refillRate: 9 }
     await policy.put('limits', { tiers: {}, identities: { 'u_dave.session': own } })
@@ -224,8 +224,8 @@ describe('usage over a range', () => {
   })
 })
 
-describe('the shadow policy', () => {
-  it('is shown beside what the one in force did', async () => {
+describe('shadow policy routes', () => {
+  it('returns shadow findings beside the incidents of the live policy', async () => {
     const finding = {
       user: 'u_dave',
       key: 'k_1',

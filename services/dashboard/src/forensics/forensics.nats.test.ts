@@ -74,8 +74,8 @@ async function job<T>(path: string, body: object): Promise<{ frames: Array<JobFr
   return { frames, value: (last as { value: T }).value }
 }
 
-describe('events of the log', () => {
-  it('come in pages, backwards and forwards, each once, in the order of time', async () => {
+describe('forensics event routes', () => {
+  it('page through events in both orders, each once', async () => {
     for (const order of ['newest', 'oldest']) {
       const whole = await api.read<EventRows>(`/api/forensics/events?order=${order}&limit=5000`)
       assert.equal(whole.next, null)
@@ -94,7 +94,7 @@ describe('events of the log', () => {
     assert.deepEqual(new Set(newest.map(positionOf)), new Set(oldest.map(positionOf)))
   })
 
-  it('are filtered by stream, fact, identity, time and text', async () => {
+  it('filter events by stream, type, identity, time and text', async () => {
     const of = (query: string) => allPages(query, 13)
     assert.equal((await of('streams=tokens')).length, REQUESTS)
     assert.equal((await of('fact=failed')).length, REQUESTS / 10)
@@ -109,7 +109,7 @@ describe('events of the log', () => {
     assert.match(found?.note ?? '', /sim-small · reported · 159 tokens/)
   })
 
-  it('are shown in full, by their place', async () => {
+  it('return one event in full by its position', async () => {
     const { items } = await api.read<EventRows>('/api/forensics/events?fact=refused&limit=1')
     const { stream, sequence } = items[0]!
     const view = await api.read<EventView>(`/api/forensics/events/${stream}/${sequence}`)
@@ -119,7 +119,7 @@ describe('events of the log', () => {
     assert.equal((await api.get('/api/forensics/events/KV_policy/1')).status, 400)
   })
 
-  it('that cannot be read are told as such, not hidden', async () => {
+  it('list unreadable events as unreadable', async () => {
     await testEnv.link.jetstream.publish(
       `fluxgate.auth.${partitionOf('u_odd')}.login_failed.u_odd.k_9`,
       Buffer.from('{"no":'),
@@ -130,7 +130,7 @@ describe('events of the log', () => {
     assert.equal(view.event, '{"no":')
   })
 
-  it('are followed as they are stored, with what came between the page and the tail', async () => {
+  it('tail new events without a gap after the first page', async () => {
     const { head } = await api.read<EventRows>('/api/forensics/events?limit=1')
     testEnv.traffic.request(ben, 'refused')
     const abort = new AbortController()
@@ -165,8 +165,8 @@ describe('events of the log', () => {
   })
 })
 
-describe('questions to the log', () => {
-  it("show one request's life, with its bars", async () => {
+describe('forensics routes', () => {
+  it('return the events and bars of one request', async () => {
     const { items } = await api.read<EventRows>('/api/forensics/events?fact=completed&limit=1')
     const request = items[0]!.request!
     const trace = await api.read<TraceView>(`/api/forensics/requests/${request}`)
@@ -183,7 +183,7 @@ describe('questions to the log', () => {
     assert.equal((await api.get('/api/forensics/requests/req_01ARZ3NDEKTSV4RRFFQ69G5FAV')).status, 404)
   })
 
-  it('rebuild the states at several moments, out of one reading', async () => {
+  it('rebuild the states of several moments in one read', async () => {
     const now = Date.now()
     const { value } = await job<StatesView>('/api/forensics/states', { moments: [now, beganAt - 1_000] })
     const [before, after] = value.states
@@ -194,7 +194,7 @@ describe('questions to the log', () => {
     assert.deepEqual(alone.value.states, [after])
   })
 
-  it('verify a range, and name what breaks a promise', async () => {
+  it('verify a range, and return each violation', async () => {
     const { value } = await job<VerdictView>('/api/forensics/verify', {})
     const { admitted, completed, failed, interrupted, inFlight } = value.whole
     assert.equal(admitted, completed + failed + interrupted + inFlight)
@@ -204,7 +204,7 @@ describe('questions to the log', () => {
     assert.equal((await job<VerdictView>('/api/forensics/verify', until)).value.facts, 0)
   })
 
-  it('try another policy, and say how it differs from what happened', async () => {
+  it('run another policy, and return the differences', async () => {
     const base = await api.read<WhatIfBase>('/api/forensics/whatif')
     assert.equal(base.source, 'default')
     await testEnv.publisher.publish(
@@ -230,7 +230,7 @@ describe('questions to the log', () => {
     assert.equal(wrong.status, 400)
   })
 
-  it('are bounded: one after the other where only one may run, and given up when the page leaves', async () => {
+  it('run one job at a time when the limit is one, and cancel it when the client disconnects', async () => {
     for (let i = 0; i < 5_000; i++) testEnv.traffic.begin(anna, 'refused')
     const abort = new AbortController()
     const ask = (signal: AbortSignal) =>
@@ -257,7 +257,7 @@ describe('questions to the log', () => {
     })
   })
 
-  it('are for operators alone', async () => {
+  it('refuse developers', async () => {
     const paths = ['events', 'events/AUTH/1', 'requests/req_12345678', 'tail', 'whatif']
     for (const path of paths) {
       assert.equal((await api.get(`/api/forensics/${path}`, developer)).status, 403, path)

@@ -49,8 +49,8 @@ const throttle = (seconds: number): Throttle => ({
   actor: 'guard',
 })
 
-describe('the penalty box', () => {
-  it('is seen at once, and a pardon lifts the throttle and says who did it', async () => {
+describe('throttle routes', () => {
+  it("list a throttle at once, and pardon it with the operator's name", async () => {
     await testEnv.penaltyBox.impose({ user: 'u_flood', key: 'k_1' }, throttle(600))
     await eventually(async () => {
       const { active } = await api.read<ThrottlePage>('/api/throttles')
@@ -68,7 +68,7 @@ describe('the penalty box', () => {
     assert.equal((await api.order('/api/throttles/nonsense/pardon', { reason: 'r' })).status, 404)
   })
 
-  it('takes a throttle by hand, within its bounds', async () => {
+  it('impose a manual throttle within its limits', async () => {
     const wanted = { identity: 'u_slow.k_1', capacity: 50, refillRate: 5, seconds: 60, reason: 'asked for' }
     assert.equal((await api.order('/api/throttles', wanted)).status, 201)
     const held = await testEnv.penaltyBox.get({ user: 'u_slow', key: 'k_1' })
@@ -103,8 +103,8 @@ const facts = {
   evidence: [{ stream: 'TOKENS', sequence: 4 }],
 }
 
-describe('incidents', () => {
-  it('are there as soon as the log tells of them', async () => {
+describe('incident routes', () => {
+  it('list an incident as soon as the log has it', async () => {
     await testEnv.publisher.publish(testEnv.make(IncidentOpened, { ...facts, action: 'throttled' }))
     await eventually(async () => {
       const { items } = await api.read<IncidentPage>('/api/incidents')
@@ -119,7 +119,7 @@ describe('incidents', () => {
     })
   })
 
-  it('are acknowledged, then closed, once each, by a person who is named', async () => {
+  it("acknowledge and close an incident once each, with the operator's name", async () => {
     await testEnv.db.insertInto('incidents').values(incidentRow()).execute()
     const acknowledged = await api.order(`/api/incidents/${ID}/acknowledge`, { note: 'mine' })
     assert.equal(acknowledged.status, 200)
@@ -144,7 +144,7 @@ describe('incidents', () => {
     assert.deepEqual(types, ['opened', 'acknowledged', 'closed'])
   })
 
-  it('that joined another one are listed nowhere, and the one that grew says how far', async () => {
+  it('omit joined incidents, and count their findings at the incident that they joined', async () => {
     const [first, second] = ['inc_00000000j1', 'inc_00000000j2'] as const
     const about = { user: 'u_flood', key: 'k_1', rule: 'context_flood' }
     for (const incident of [first, second]) {
@@ -171,8 +171,8 @@ describe('incidents', () => {
   })
 })
 
-describe('the read models', () => {
-  it('give the lag and who burnt the most', async () => {
+describe('read models', () => {
+  it('return the projection lag and the top consumers', async () => {
     const now = Date.now()
     await testEnv.db.insertInto('usage_minutes').values(usageRow(now, 500)).execute()
     await testEnv.db
@@ -199,7 +199,7 @@ describe('the read models', () => {
     assert.equal((await api.get('/api/identities/top?minutes=7')).status, 400)
   })
 
-  it('know the nodes that live', async () => {
+  it('list live nodes', async () => {
     const node = { address: '127.0.0.1', port: 8443, started: Date.now() - 5_000 }
     await testEnv.nodes.put('gw-a', { ...node, node: 'gw-a', heartbeat: Date.now() })
     await testEnv.nodes.put('gw-old', { ...node, node: 'gw-old', heartbeat: Date.now() - 60_000 })

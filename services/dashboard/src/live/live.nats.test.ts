@@ -56,8 +56,8 @@ function assertNoGap(client: LiveClient): void {
   assert.deepEqual(missing, [])
 }
 
-describe('the live picture', () => {
-  it('comes to the sums of what was published, second by second', async () => {
+describe('live feed', () => {
+  it('sums the published events second by second', async () => {
     const client = new LiveClient(testEnv.url, cookie)
     assert.equal(await client.status, 200)
     for (let i = 0; i < 5; i++) {
@@ -81,7 +81,7 @@ describe('the live picture', () => {
     client.close()
   })
 
-  it('tells of throttles when they come and when they go', async () => {
+  it('sends throttles when they are imposed and when they end', async () => {
     const client = new LiveClient(testEnv.url, cookie)
     await eventually(() => assert.ok(client.of('history').length > 0))
     const now = Date.now()
@@ -103,7 +103,7 @@ describe('the live picture', () => {
     fresh.close()
   })
 
-  it('gives a page that comes back what it missed, and no more', async () => {
+  it('sends a returning client the frames that it missed', async () => {
     const first = new LiveClient(testEnv.url, cookie)
     await eventually(() => assert.ok(first.of('tick').length > 0))
     first.close()
@@ -119,8 +119,8 @@ describe('the live picture', () => {
   })
 })
 
-describe('when a part is away', () => {
-  it('the log away is told, and what it stored meanwhile is not missed', async () => {
+describe('live feed without NATS', () => {
+  it('reports an unavailable log, and misses nothing that was stored meanwhile', async () => {
     const client = new LiveClient(testEnv.url, cookie)
     await eventually(() => assert.ok(client.of('tick').length > 0))
     await testEnv.nats.stop('SIGKILL')
@@ -137,7 +137,7 @@ describe('when a part is away', () => {
     client.close()
   })
 
-  it('a restart of the dashboard leaves no gap: the log is read back', async () => {
+  it('reads the log back when the dashboard restarts', async () => {
     const before = new LiveClient(testEnv.url, cookie)
     await eventually(() => assert.ok(before.of('tick').length > 0))
     await testEnv.down()
@@ -152,7 +152,7 @@ describe('when a part is away', () => {
     after.close()
   })
 
-  it('a session that ends closes its page', async () => {
+  it('closes the live connection when its session ends', async () => {
     const other = await logIn(testEnv, OPERATOR.email)
     const client = new LiveClient(testEnv.url, other)
     assert.equal(await client.status, 200)

@@ -27,8 +27,8 @@ after(async () => {
   await rm(pageDir, { recursive: true, force: true })
 })
 
-describe('the page', () => {
-  it('is served for every view, with headers that let nothing else in', async () => {
+describe('page routes', () => {
+  it('serve every view with security headers', async () => {
     for (const path of ['/', '/incidents/inc_12345678', '/keys?x=1']) {
       const response = await fetch(`${testEnv.url}${path}`)
       assert.equal(response.status, 200)
@@ -47,7 +47,7 @@ describe('the page', () => {
     assert.equal((await fetch(`${testEnv.url}/assets/gone.js`)).status, 404)
   })
 
-  it('is refused to a page that has rebound its name, by whatever path', async () => {
+  it('refuse unknown hosts on every path', async () => {
     const ask = (path: string, host: string, headers: Record<string, string> = {}, method = 'GET') =>
       new Promise<number | undefined>((resolve, reject) => {
         const sent = request(
@@ -85,14 +85,14 @@ describe('the page', () => {
     assert.equal(await ask('/health', '10.1.2.3:3000'), 200)
   })
 
-  it('tells that it is alive and ready', async () => {
+  it('answer liveness and readiness', async () => {
     assert.equal((await fetch(`${testEnv.url}/health`)).status, 200)
     assert.deepEqual(await (await fetch(`${testEnv.url}/ready`)).json(), { ready: true, missing: {} })
   })
 })
 
-describe('a cookie that is no token', () => {
-  it('does not reach the gateway, and is no outage', async () => {
+describe('gateway cookies of a malformed session', () => {
+  it('are not forwarded, and cause no error', async () => {
     for (const value of ['%0a', '%00x', 'a%0d%0aset-cookie:%20x=1', '%e2%82']) {
       const response = await api.get('/portal/sessions', `fluxgate=${value}`)
       assert.equal(response.status, 401, value)
@@ -100,10 +100,10 @@ describe('a cookie that is no token', () => {
   })
 })
 
-describe('who may ask', () => {
+describe('access control', () => {
   const views = ['/api/overview', '/api/incidents', '/api/throttles', '/api/identities/top', '/api/system']
 
-  it('nobody without a session, and only operators for what is theirs', async () => {
+  it('refuses requests without a session, and developers on operator routes', async () => {
     for (const path of [...views, '/api/session', '/api/live']) {
       assert.equal((await api.get(path, '')).status, 401, path)
       assert.equal((await api.get(path, 'fluxgate=abc.def.ghi')).status, 401, path)
@@ -116,7 +116,7 @@ describe('who may ask', () => {
     assert.ok(!('session' in session), 'the session id stays here')
   })
 
-  it('nobody whose session has ended or whose account is disabled', async () => {
+  it('refuses ended sessions and disabled accounts', async () => {
     const cookie = await logIn(testEnv, DEVELOPER.email)
     await endAllSessions(testEnv.db, DEVELOPER.id, Date.now())
     assert.equal((await api.get('/api/session', cookie)).status, 401)
@@ -127,7 +127,7 @@ describe('who may ask', () => {
     developer = await logIn(testEnv, DEVELOPER.email)
   })
 
-  it('no other site', async () => {
+  it('refuses requests from other sites', async () => {
     const path = '/api/throttles/u.k/pardon'
     const foreign: Record<string, string>[] = [
       { origin: 'http://evil.example', 'sec-fetch-site': 'cross-site' },
@@ -143,8 +143,8 @@ describe('who may ask', () => {
   })
 })
 
-describe('the portal', () => {
-  it('gets the session under its own name, an origin that is its own, and nothing more', async () => {
+describe('portal routes', () => {
+  it('forward the session, an origin of the gateway, and no other header', async () => {
     const response = await fetch(`${testEnv.url}/portal/keys`, {
       method: 'POST',
       headers: {
@@ -173,7 +173,7 @@ describe('the portal', () => {
     assert.equal(headers['x-forwarded-for'], '6.6.6.6')
   })
 
-  it('gets the device cookie, which a browser keeps when it logs out', async () => {
+  it('pass the device cookie, also after a logout', async () => {
     const login = await api.order('/portal/login', { email: DEVELOPER.email, password: 'correct horse' })
     const device = login.headers.getSetCookie().find(each => each.startsWith('fluxgate-device='))
     assert.match(device ?? '', /^fluxgate-device=of.a.laptop; .*HttpOnly/)
@@ -182,7 +182,7 @@ describe('the portal', () => {
     assert.equal(testEnv.gateway.seen.at(-1)!.headers.cookie, '__Host-fluxgate-device=of.a.laptop')
   })
 
-  it('is told of a logout, which counts here at once', async () => {
+  it('end the session at once after a logout at the gateway', async () => {
     const cookie = await logIn(testEnv, DEVELOPER.email)
     assert.equal((await api.get('/api/session', cookie)).status, 200)
     const response = await api.order('/portal/logout', {}, { cookie })
@@ -192,7 +192,7 @@ describe('the portal', () => {
     await eventually(async () => assert.equal((await api.get('/api/session', cookie)).status, 401), within)
   })
 
-  it('passes a refusal on, and says when the gateway does not answer', async () => {
+  it('pass refusals on, and answer 502 when the gateway does not respond', async () => {
     const wrong = await api.order('/portal/login', { email: OPERATOR.email, password: 'wrong' })
     assert.equal(wrong.status, 401)
     assert.deepEqual(wrong.headers.getSetCookie(), [])

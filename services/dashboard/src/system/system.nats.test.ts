@@ -60,8 +60,8 @@ async function forgetDuplicatesSoon(): Promise<void> {
   await testEnv.link.manager.streams.update('TOKENS', { ...config, duplicate_window: 100_000_000 })
 }
 
-describe('the system', () => {
-  it('tells of streams, consumers and what is behind', async () => {
+describe('system route', () => {
+  it('returns streams, consumers and their lag', async () => {
     await using _consumer = consume(
       testEnv.link,
       { stream: 'TOKENS', durable: 'slow-one', concurrency: 1 },
@@ -78,7 +78,7 @@ describe('the system', () => {
     assert.equal(system.deadLetters, 0)
   })
 
-  it('says that the bucket of throttles needs room, while it is so full that automatic ones are dropped', async () => {
+  it('reports that the throttle bucket needs room when automatic throttles are dropped', async () => {
     const { streams } = testEnv.link.manager
     const needy = async () =>
       (await api.read<SystemView>('/api/system')).streams?.filter(each => each.needsRoom)
@@ -96,7 +96,7 @@ describe('the system', () => {
     await eventually(async () => assert.deepEqual(await needy(), []))
   })
 
-  it('tells of upstreams with their health and circuits, as each gateway sees them', async () => {
+  it('returns upstreams with health and circuit for each gateway', async () => {
     const { gateways } = await api.read<SystemView>('/api/system')
     assert.deepEqual(
       gateways?.map(({ error, upstreams }) => [error, upstreams.map(each => [each.name, each.circuit])]),
@@ -112,7 +112,7 @@ describe('the system', () => {
     )
   })
 
-  it('is for operators alone', async () => {
+  it('refuses developers', async () => {
     const dave = new ApiClient(testEnv, await logIn(testEnv, DEVELOPER.email))
     for (const path of ['/api/system', '/api/dead-letters', '/api/metrics', '/api/users', '/api/shadowed']) {
       assert.equal((await dave.get(path)).status, 403, path)
@@ -121,8 +121,8 @@ describe('the system', () => {
   })
 })
 
-describe('dead letters', () => {
-  it('are shown with their reason, and put back once under their own id, by a person who is named', async () => {
+describe('dead letter routes', () => {
+  it("list dead letters and replay each once under its own id, with the operator's name", async () => {
     await forgetDuplicatesSoon()
     const original = await bury('event-one-00000001', 'gave up after 100 attempts')
     await new Promise(resolve => setTimeout(resolve, 300))
@@ -167,7 +167,7 @@ describe('dead letters', () => {
     assert.deepEqual(facts, [`operator:${OPERATOR.id}`])
   })
 
-  it('whose order was claimed and broke off are put back by whoever tries again', async () => {
+  it('replay a dead letter again when an earlier replay was interrupted', async () => {
     await bury('event-two-00000001', 'r')
     await new Promise(resolve => setTimeout(resolve, 300))
     const [letter] = (await api.read<DeadLetterPage>('/api/dead-letters')).items
@@ -183,7 +183,7 @@ describe('dead letters', () => {
     assert.equal((await api.order(path, { reason: 'r' })).status, 409)
   })
 
-  it('that are no events of ours are shown and refused', async () => {
+  it('list dead letters that are no events, and refuse to replay them', async () => {
     const { subject } = settled('x')
     const ack = await testEnv.link.jetstream.publish(subject, 'not JSON')
     await buryEvent(testEnv.link, 'projection', { stream: 'TOKENS', sequence: ack.seq }, 'no JSON', silent)

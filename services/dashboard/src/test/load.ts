@@ -27,7 +27,7 @@ export function generateLoad(testEnv: TestEnv, eventsPerSecond: number): () => v
   return () => clearInterval(timer)
 }
 
-/** The dashboard in a process of its own, in place of the testEnv's. */
+/** The dashboard in a process of its own, instead of the test environment's. */
 export async function startAlone(testEnv: TestEnv): Promise<{ pid: number } & AsyncDisposable> {
   await testEnv.down()
   const args = ['--disable-warning=ExperimentalWarning', MAIN]

@@ -73,8 +73,8 @@ async function attributes(locator: Locator, name: string): Promise<Array<string 
 
 const rowsOf = (page: Page) => page.getByTestId('event-row').allInnerTexts()
 
-describe('the event explorer', () => {
-  it('shows the same again by its address, opens an event, and goes on to its request and back', async () => {
+describe('event explorer', () => {
+  it('restores its search from the URL, opens an event, its request, and goes back', async () => {
     await using tab = await open('/forensics')
     const { page } = tab
     await page.getByTestId('event-row').first().waitFor()
@@ -132,7 +132,7 @@ describe('the event explorer', () => {
     assert.deepEqual(tab.complaints, [])
   })
 
-  it('is where a citation of an incident leads', async () => {
+  it('opens the event that an incident cites', async () => {
     await using tab = await open(`/incidents/${INCIDENT}`)
     const { page } = tab
     await page.getByRole('link', { name: 'TOKENS #3' }).click()
@@ -155,8 +155,8 @@ describe('the event explorer', () => {
   })
 })
 
-describe('questions to the log', () => {
-  it('the slider goes through the moments by keyboard, and an exact time is in the address', async () => {
+describe('forensics routes', () => {
+  it('state page moves its slider by keyboard, and has an exact time in the URL', async () => {
     await using tab = await open('/forensics/state?range=15m')
     const { page } = tab
     const state = page.getByTestId('state')
@@ -180,7 +180,7 @@ describe('questions to the log', () => {
     assert.deepEqual(tab.complaints, [])
   })
 
-  it('what-if: other thresholds testEnv in the address, and the difference is drawn', async () => {
+  it('what-if page has changed thresholds in the URL, and draws the difference', async () => {
     await using tab = await open(
       '/forensics/what-if?set=contextFlood.burstSeconds:0,contextFlood.windowMs:2000',
     )
@@ -198,7 +198,7 @@ describe('questions to the log', () => {
     assert.deepEqual(tab.complaints, [])
   })
 
-  it('verify: the equation, and every offender with its links', async () => {
+  it('verify page shows the equation, and each violation with its links', async () => {
     await using tab = await open('/forensics/verify?range=15m')
     const { page } = tab
     const verdict = page.getByTestId('verdict')
@@ -264,7 +264,7 @@ const SCROLLED = `new Promise(done => {
   requestAnimationFrame(step)
 })`
 
-it('100,000 events: few nodes, the end is reached, frames come', async t => {
+it('renders few nodes and reaches the end when there are 100,000 events', async t => {
   for (let i = 0; i < MANY; i++) {
     testEnv.traffic.begin(anna, 'refused')
     if (i % 2_000 === 0) await new Promise(done => setTimeout(done, 20))

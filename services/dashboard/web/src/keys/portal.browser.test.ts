@@ -23,8 +23,8 @@ before(async () => {
 })
 after(() => stack.disposeAsync())
 
-describe('a developer', () => {
-  it('makes a key that is shown once, copies it, and revokes it', async () => {
+describe('developer portal', () => {
+  it('creates a key that is shown once, copies it, and revokes it', async () => {
     await using tab = await openTab(browser, { permissions: ['clipboard-read', 'clipboard-write'] })
     const { page } = tab
     await logInOn(page, testEnv.url, DEVELOPER.email)
@@ -51,7 +51,7 @@ describe('a developer', () => {
     assert.deepEqual(tab.complaints, [])
   })
 
-  it('has no view of the operators', async () => {
+  it('shows no operator view', async () => {
     await using tab = await openTab(browser)
     const { page } = tab
     await logInOn(page, `${testEnv.url}/system`, DEVELOPER.email)
@@ -61,8 +61,8 @@ describe('a developer', () => {
   })
 })
 
-describe('the page', () => {
-  it('keeps the address through the login, and goes back and forth', async () => {
+describe('page routes', () => {
+  it('keeps the URL through the login, and goes back and forward', async () => {
     await using tab = await openTab(browser)
     const { page } = tab
     await logInOn(page, `${testEnv.url}/identities?minutes=5`, OPERATOR.email)
@@ -79,7 +79,7 @@ describe('the page', () => {
     assert.deepEqual(tab.complaints, [])
   })
 
-  it('is left by a logout, which ends the session', async () => {
+  it('ends the session on logout', async () => {
     await using tab = await openTab(browser)
     const { page } = tab
     await logInOn(page, testEnv.url, OPERATOR.email)
@@ -92,7 +92,7 @@ describe('the page', () => {
     assert.deepEqual(names, ['fluxgate-device'])
   })
 
-  it('is seen to be over when the session ends elsewhere', async () => {
+  it('shows the login page when the session ends elsewhere', async () => {
     await using tab = await openTab(browser)
     const { page } = tab
     await logInOn(page, testEnv.url, OPERATOR.email)
@@ -101,7 +101,7 @@ describe('the page', () => {
     await page.getByTestId('login-email').waitFor({ timeout: 15_000 })
   })
 
-  it('takes the colours of the system, or those that were chosen, from the first moment on', async () => {
+  it('applies the system theme or the chosen one before the first paint', async () => {
     await using tab = await openTab(browser, { colorScheme: 'dark' })
     const { page } = tab
     const background = () => page.evaluate('getComputedStyle(document.documentElement).backgroundColor')
@@ -115,7 +115,7 @@ describe('the page', () => {
     assert.equal(await background(), 'rgb(13, 17, 23)')
   })
 
-  it('is worked with the keyboard alone, and shows where the focus is', async () => {
+  it('works by keyboard, with a visible focus', async () => {
     await using tab = await openTab(browser)
     const { page } = tab
     await page.goto(testEnv.url)
@@ -160,7 +160,7 @@ describe('the page', () => {
     })
   }
 
-  it('asks nobody else, and brings its own fonts', async () => {
+  it('loads nothing from other hosts, fonts included', async () => {
     await using tab = await openTab(browser)
     const { page } = tab
     const asked: URL[] = []
@@ -187,7 +187,7 @@ describe('the page', () => {
     assert.ok(((await time.textContent()) ?? '').includes(local), local)
   })
 
-  it('loads little: the compressed scripts of the first load', async () => {
+  it('keeps the compressed scripts of the first load small', async () => {
     const assets = join(pageDir, 'assets')
     const scripts = (await readdir(assets)).filter(name => name.endsWith('.js.br'))
     const sizes = await Promise.all(scripts.map(async name => (await stat(join(assets, name))).size))

@@ -79,8 +79,8 @@ function generateLoad(): () => void {
   return () => clearInterval(timer)
 }
 
-describe('an operator', () => {
-  it('logs in, and sees the numbers move', async () => {
+describe('operator page', () => {
+  it('shows live numbers after the login', async () => {
     await using tab = await openTab(browser)
     const { page } = tab
     await page.goto(testEnv.url)
@@ -99,7 +99,7 @@ describe('an operator', () => {
     assert.deepEqual(tab.complaints, [])
   })
 
-  it('sees a throttle come, and lifts it', async () => {
+  it('shows a throttle and pardons it', async () => {
     await using tab = await openTab(browser)
     const { page } = tab
     await logInOn(page, testEnv.url, OPERATOR.email)
@@ -123,7 +123,7 @@ describe('an operator', () => {
     assert.deepEqual(tab.complaints, [])
   })
 
-  it('sees that the bucket of throttles is full', async () => {
+  it('shows that the throttle bucket is full', async () => {
     await using tab = await openTab(browser)
     const { page } = tab
     await logInOn(page, testEnv.url, OPERATOR.email)
@@ -138,7 +138,7 @@ describe('an operator', () => {
     assert.deepEqual(tab.complaints, [])
   })
 
-  it('is told of an incident, reads its report, acknowledges and closes it', async () => {
+  it('shows an incident and its report, acknowledges and closes it', async () => {
     await using tab = await openTab(browser)
     const { page } = tab
     await logInOn(page, testEnv.url, OPERATOR.email)
@@ -184,8 +184,8 @@ describe('an operator', () => {
   })
 })
 
-describe('with a reason, an operator', () => {
-  it('puts a dead letter back', async () => {
+describe('operator page with a reason', () => {
+  it('replays a dead letter', async () => {
     // Else the stream would take what comes back for a copy, for half a minute.
     const { config } = await testEnv.link.manager.streams.info('TOKENS')
     await testEnv.link.manager.streams.update('TOKENS', { ...config, duplicate_window: 100_000_000 })
@@ -225,8 +225,8 @@ describe('with a reason, an operator', () => {
   })
 })
 
-describe('a page that stays open', () => {
-  it('comes back after a restart of the server, with what happened meanwhile', async () => {
+describe('open dashboard page', () => {
+  it('reconnects after a server restart and shows what happened meanwhile', async () => {
     await using tab = await openTab(browser)
     const { page } = tab
     await logInOn(page, testEnv.url, OPERATOR.email)
@@ -249,7 +249,7 @@ describe('a page that stays open', () => {
     assert.deepEqual(tab.complaints, [])
   })
 
-  it('says that the log is away, and when it is back', async () => {
+  it('shows when the event log is unavailable, and when it is back', async () => {
     await using tab = await openTab(browser)
     const { page } = tab
     await logInOn(page, testEnv.url, OPERATOR.email)
@@ -263,7 +263,7 @@ describe('a page that stays open', () => {
     assert.deepEqual(tab.complaints, [])
   })
 
-  it('gives its connection back while nobody sees it, and catches up', async () => {
+  it('closes its connection while hidden, and catches up when shown', async () => {
     await using tab = await openTab(browser)
     const { page } = tab
     await logInOn(page, testEnv.url, OPERATOR.email)
@@ -279,7 +279,7 @@ describe('a page that stays open', () => {
     assert.deepEqual(tab.complaints, [])
   })
 
-  it('does not move while live, on any view of any width', async () => {
+  it('keeps its layout while live, on every view and width', async () => {
     const stop = generateLoad()
     try {
       const shifted = await Promise.all(LIVE_VIEWS.map(([path, width]) => shiftsOf(path, width)))

@@ -24,8 +24,8 @@ before(async () => {
 })
 after(() => stack.disposeAsync())
 
-describe('the playground', () => {
-  it('streams an answer, and shows its tokens and its times', async () => {
+describe('playground', () => {
+  it('streams a response, and shows its tokens and times', async () => {
     await using tab = await openTab(browser)
     const { page } = tab
     await logInOn(page, `${testEnv.url}/playground`, DEVELOPER.email)
@@ -52,7 +52,7 @@ describe('the playground', () => {
     assert.deepEqual(tab.complaints, [])
   })
 
-  it('stops an answer, and the gateway with it', async () => {
+  it('stops a response, also at the gateway', async () => {
     const { model } = testEnv.gateway
     model.pieces = 10_000
     await using tab = await openTab(browser)
@@ -67,7 +67,7 @@ describe('the playground', () => {
     model.pieces = 3
   })
 
-  it("calls in the visitor's name, and lets nothing else across", async () => {
+  it("forwards calls with the visitor's session and no other header", async () => {
     const cookie = await logIn(testEnv, DEVELOPER.email)
     const ask = (path: string, headers: Record<string, string>, method = 'POST') =>
       fetch(`${testEnv.url}${path}`, {
@@ -95,8 +95,8 @@ describe('the playground', () => {
   })
 })
 
-describe('somebody new', () => {
-  it('registers, and is inside', async () => {
+describe('new visitor', () => {
+  it('registers and is logged in', async () => {
     await using tab = await openTab(browser)
     const { page } = tab
     await page.goto(testEnv.url)
@@ -108,8 +108,8 @@ describe('somebody new', () => {
   })
 })
 
-describe('the palette', () => {
-  it('goes to views and to what has a name, by keyboard alone', async () => {
+describe('palette', () => {
+  it('opens views and identifiers by keyboard', async () => {
     await using tab = await openTab(browser)
     const { page } = tab
     await logInOn(page, testEnv.url, OPERATOR.email)

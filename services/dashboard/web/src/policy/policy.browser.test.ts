@@ -23,7 +23,7 @@ before(async () => {
 })
 after(() => stack.disposeAsync())
 
-it("an operator changes the guard's policy; a bad one is refused with the reason; who changed what is told", async () => {
+it('policy page saves a valid policy, refuses an invalid one with the reason, and lists the changes', async () => {
   await using tab = await openTab(browser)
   const { page } = tab
   await logInOn(page, `${testEnv.url}/policy`, OPERATOR.email)
@@ -47,7 +47,7 @@ it("an operator changes the guard's policy; a bad one is refused with the reason
   assert.deepEqual(tab.complaints, [])
 })
 
-it('thresholds are edited one by one, from the defaults on, in seconds', async () => {
+it('policy page edits single thresholds in seconds, starting from the defaults', async () => {
   await using tab = await openTab(browser)
   const { page } = tab
   await logInOn(page, `${testEnv.url}/policy`, OPERATOR.email)
@@ -77,7 +77,7 @@ it('thresholds are edited one by one, from the defaults on, in seconds', async (
   assert.deepEqual(tab.complaints, [])
 })
 
-it('is for operators alone', async () => {
+it('refuses developers', async () => {
   const dave = new ApiClient(testEnv, await logIn(testEnv, DEVELOPER.email))
   assert.equal((await dave.get('/api/policies')).status, 403)
   const refused = await fetch(`${testEnv.url}/api/policies/guard`, {
