@@ -43,7 +43,7 @@ const packageOf = (file: string) => (file.startsWith('cli/') ? 'cli' : file.spli
 const isTest = (file: string) => /\.test\.tsx?$|\/test(-[^/]*\.tsx?$|\/)|^infra\/e2e\//.test(file)
 
 function targetPackage({ from, target }: Import): string | undefined {
-  if (target.startsWith('.')) return packageOf(relative(root, join(root, dirname(from), target)))
+  if (target.startsWith('.')) return packageOf(pathOf(from, target))
   return packages.get(target.split('/').slice(0, 2).join('/'))
 }
 
@@ -55,12 +55,48 @@ function floor(name: string): number {
   return name.startsWith('infra/') ? 3 : 2
 }
 
-/** Whether a file has a clock, chance, input or output. Types and `isIP` are pure, wherever they come from. */
-function isImpure(file: string): boolean {
-  const text = readFileSync(join(root, file), 'utf8').replace(/import type .*|import { isIP } .*/g, '')
-  return /\bDate\.now\(|performance\.now\(|Math\.random\(|randomBytes|setTimeout\(|setInterval\(|from 'node:(fs|net|http|https|http2|dns|tls|child_process|timers)/.test(
-    text,
-  )
+const pathOf = (from: string, target: string) => relative(root, join(root, dirname(from), target))
+
+/** Clock, chance, input and output. */
+const IMPURE =
+  /\bDate\.now\b|performance\.now\b|Math\.random\b|randomBytes|randomUUID|set(?:Timeout|Interval|Immediate)\(|from 'node:(?:fs|net|http|https|http2|dns|tls|child_process|worker_threads|timers)[^']*'|from '(?:undici|pg|nats)'/
+const ADAPTER = /\.(?:nats|pg|http|fs|net|timer|worker|process)\.ts$/
+const ADAPTER_IMPORT = /from '\.\/[^']*\.(?:nats|pg|http|fs|net|timer|worker|process)\.ts'/
+/** Doors, compositions, commands and processes: they put adapters together. */
+const COMPOSITION = /(?:^|\/)(?:index|service|config|start-[^/]*|main|[^/]*-main|commands\/[^/]*)\.ts$/
+
+/** Types, `isIP` and `BlockList` are pure, wherever they come from. */
+const PURE_IMPORTS =
+  /import type [^;]*? from '[^']*'|import \{ (?:(?:BlockList|isIP|isIPv[46]|type \w+)(?:, )?)+ \} from 'node:net'/g
+const codeOf = (file: string) => readFileSync(join(root, file), 'utf8').replace(PURE_IMPORTS, '')
+
+const hasRooms = (src: string) => ['in', 'core', 'out'].some(room => existsSync(join(root, src, room)))
+/** Roots that are cut by feature: each folder in them is a slice. */
+const sliced = globSync('{services/*,services/dashboard/web,cli}/src', { cwd: root }).filter(
+  src => !hasRooms(src),
+)
+const rootOf = (file: string) => sliced.find(src => file.startsWith(`${src}/`))
+const isPage = (file: string) => file.startsWith('services/dashboard/web/')
+/** The path below the root. */
+const inRoot = (file: string) => file.slice((rootOf(file) ?? '').length + 1)
+
+/** The slice of a file of such a service; `''` for what is above the slices. */
+function sliceOf(file: string): string | undefined {
+  if (rootOf(file) === undefined) return undefined
+  const [slice, rest] = inRoot(file).split('/')
+  return rest === undefined ? '' : slice
+}
+
+function sliceEdges(src: string): ReadonlyArray<readonly [string, string]> {
+  const edges = new Map<string, readonly [string, string]>()
+  for (const { from, target } of imports) {
+    if (!from.startsWith(`${src}/`) || !target.startsWith('.') || isTest(from)) continue
+    const here = sliceOf(from)
+    const to = pathOf(from, target)
+    const there = rootOf(to) === src ? sliceOf(to) : undefined
+    if (here && there && here !== there) edges.set(`${here} ${there}`, [here, there])
+  }
+  return [...edges.values()]
 }
 
 describe('the house', () => {
@@ -110,26 +146,69 @@ describe('the house', () => {
   })
 
   it('has rooms that meet only in service.ts', () => {
-    const room = (file: string) =>
-      /^(?:services\/[^/]+|shared\/forensics)\/src\/(in|core|out|log)\//.exec(file)?.[1]
+    const room = (file: string) => {
+      const found = /^((?:services\/[^/]+|shared\/forensics)\/src)\/(in|core|out|log)\//.exec(file)
+      return found && hasRooms(found[1] ?? '') ? found[2] : undefined
+    }
     const wrong = imports.filter(({ from, target }) => {
       const here = room(from)
       if (!here || !target.startsWith('.') || isTest(from)) return false
-      const there = room(relative(root, join(root, dirname(from), target)))
+      const there = room(pathOf(from, target))
       return here === 'core' ? there !== 'core' : there !== undefined && there !== here && there !== 'core'
     })
     assert.deepEqual(wrong, [])
   })
 
   it('has a pure core: no clock, no chance, no input or output', () => {
-    const impure = files
-      .filter(
-        file =>
-          /^(services\/[^/]+\/src\/core|shared\/guard-core|shared\/forensics\/src\/core)\//.test(file) &&
-          !isTest(file),
-      )
-      .filter(isImpure)
-    assert.deepEqual(impure, [])
+    const rooms = /^(services\/[^/]+\/src\/core|shared\/guard-core|shared\/forensics\/src\/core)\//
+    assert.deepEqual(
+      files.filter(file => rooms.test(file) && !isTest(file) && IMPURE.test(codeOf(file))),
+      [],
+    )
+  })
+
+  it('has slices that meet by their doors, and types of answers that the page and other answers read', () => {
+    const wrong = imports.filter(({ from, target, typeOnly }) => {
+      const here = sliceOf(from)
+      if (!here || !target.startsWith('.') || /\.(css|json)$/.test(target) || isTest(from)) return false
+      const to = pathOf(from, target)
+      if (typeOnly && to.endsWith('/answers.ts') && (isPage(from) || from.endsWith('/answers.ts')))
+        return false
+      if (rootOf(to) !== rootOf(from)) return true
+      const there = sliceOf(to)
+      return there !== here && there !== '' && !/^[^/]+\/index\.ts$/.test(inRoot(to))
+    })
+    assert.deepEqual(wrong, [])
+  })
+
+  it('has slices without cycles, types included', () => {
+    const cycles = sliced.flatMap(src => {
+      const graph = new Map<string, string[]>()
+      for (const [from, to] of sliceEdges(src)) graph.set(from, [...(graph.get(from) ?? []), to])
+      return cyclesOf(graph)
+    })
+    assert.deepEqual(cycles, [])
+  })
+
+  it('has a gateway of at most 50 imports between slices', () => {
+    assert.ok(sliceEdges('services/gateway/src').length <= 50)
+  })
+
+  it('has settings that import no slice', () => {
+    const wrong = imports.filter(({ from, target }) => {
+      if (!target.startsWith('.') || isTest(from) || !/^config(\.ts$|\/)/.test(inRoot(from))) return false
+      return ![undefined, '', 'config'].includes(sliceOf(pathOf(from, target)))
+    })
+    assert.deepEqual(wrong, [])
+  })
+
+  it('names by a suffix what a file of a slice touches', () => {
+    const wrong = files.filter(file => {
+      if (rootOf(file) === undefined || isPage(file) || isTest(file)) return false
+      const isExempt = ADAPTER.test(file) || COMPOSITION.test(file)
+      return !isExempt && (IMPURE.test(codeOf(file)) || ADAPTER_IMPORT.test(codeOf(file)))
+    })
+    assert.deepEqual(wrong, [])
   })
 
   it('reads the environment only where a process begins', () => {
@@ -164,81 +243,25 @@ describe('the house', () => {
     const graph = new Map<string, string[]>()
     for (const { from, target, typeOnly } of imports) {
       if (typeOnly || !target.startsWith('.')) continue
-      const to = relative(root, join(root, dirname(from), target))
-      graph.set(from, [...(graph.get(from) ?? []), to])
+      graph.set(from, [...(graph.get(from) ?? []), pathOf(from, target)])
     }
-    const state = new Map<string, 'open' | 'done'>()
-    const cycles: string[] = []
-    const visit = (file: string, path: string[]): void => {
-      if (state.get(file) === 'done') return
-      if (state.get(file) === 'open') {
-        cycles.push([...path.slice(path.indexOf(file)), file].join(' → '))
-        return
-      }
-      state.set(file, 'open')
-      for (const next of graph.get(file) ?? []) visit(next, [...path, file])
-      state.set(file, 'done')
-    }
-    for (const file of graph.keys()) visit(file, [])
-    assert.deepEqual(cycles, [])
-  })
-
-  describe('slices', () => {
-    /** Roots that are cut by feature: each folder in them is a slice. */
-    const CUT = ['services/dashboard/src', 'services/dashboard/web/src']
-    const SUFFIX = /\.(nats|pg|http|fs)\.ts$/
-    const rootOf = (file: string) => CUT.find(each => file.startsWith(`${each}/`))
-    /** `services/dashboard/src/live/hub.ts` → `live`; undefined for files above the slices. */
-    const sliceOf = (file: string) => {
-      const [slice, ...rest] = file.slice((rootOf(file)?.length ?? 0) + 1).split('/')
-      return rest.length === 0 ? undefined : slice
-    }
-    const between = imports.flatMap(each => {
-      const root = rootOf(each.from)
-      if (root === undefined || !each.target.startsWith('.') || isTest(each.from)) return []
-      const to = join(dirname(each.from), each.target)
-      return [{ ...each, root, to, isInner: rootOf(to) === root }]
-    })
-
-    it('meet through their index.ts, and the page meets the server through answers.ts, for types alone', () => {
-      const wrong = between.filter(({ from, to, isInner, typeOnly, target }) => {
-        if (target.endsWith('.css')) return false
-        if (isInner && sliceOf(from) === sliceOf(to)) return false
-        if (to.endsWith('/answers.ts') && typeOnly) return false
-        return !isInner || (sliceOf(to) !== undefined && !to.endsWith('/index.ts'))
-      })
-      assert.deepEqual(wrong, [])
-    })
-
-    it('are acyclic, types included', () => {
-      const graph = new Map<string, Set<string>>()
-      for (const { root, from, to, isInner } of between) {
-        const [here, there] = [sliceOf(from), sliceOf(to)]
-        if (!isInner || !here || !there || here === there) continue
-        const key = `${root}/${here}`
-        graph.set(key, (graph.get(key) ?? new Set()).add(`${root}/${there}`))
-      }
-      const reach = (from: string, seen = new Set<string>()): Set<string> => {
-        for (const next of graph.get(from) ?? []) if (!seen.has(next)) reach(next, seen.add(next))
-        return seen
-      }
-      assert.deepEqual(
-        [...graph.keys()].filter(slice => reach(slice).has(slice)),
-        [],
-      )
-    })
-
-    it('have pure files, which import no adapter, and a config.ts that imports no slice', () => {
-      const wrong = between.filter(({ from, to, typeOnly, isInner }) => {
-        if (from.endsWith('/config.ts') && sliceOf(from) === undefined) return isInner
-        const isPure = sliceOf(from) !== undefined && !SUFFIX.test(from) && !from.endsWith('/index.ts')
-        return isPure && !typeOnly && SUFFIX.test(to)
-      })
-      assert.deepEqual(wrong, [])
-      const impure = files
-        .filter(file => rootOf(file) && sliceOf(file) && file.endsWith('.ts') && !SUFFIX.test(file))
-        .filter(file => !isTest(file) && !file.includes('/web/') && isImpure(file))
-      assert.deepEqual(impure, [])
-    })
+    assert.deepEqual(cyclesOf(graph), [])
   })
 })
+
+function cyclesOf(graph: ReadonlyMap<string, readonly string[]>): string[] {
+  const state = new Map<string, 'open' | 'done'>()
+  const cycles: string[] = []
+  const visit = (node: string, path: string[]): void => {
+    if (state.get(node) === 'done') return
+    if (state.get(node) === 'open') {
+      cycles.push([...path.slice(path.indexOf(node)), node].join(' → '))
+      return
+    }
+    state.set(node, 'open')
+    for (const next of graph.get(node) ?? []) visit(next, [...path, node])
+    state.set(node, 'done')
+  }
+  for (const node of graph.keys()) visit(node, [])
+  return cycles
+}

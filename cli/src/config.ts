@@ -1,4 +1,4 @@
-import type { EnvReader } from '@fluxgate/runtime'
+import { type EnvReader, readRetentionMs } from '@fluxgate/runtime'
 
 export interface ForensicsConfig {
   /** Absent: the log of the system that runs with `dataDir`. */
@@ -20,14 +20,12 @@ export interface ForensicsLimits {
   readonly maxSeenIds: number
 }
 
-const DAY_MS = 86_400_000
-
 export function readForensicsConfig(env: EnvReader): ForensicsConfig {
   return {
     natsUrl: env.optional('NATS_URL'),
     dataDir: env.text('FLUXGATE_DATA_DIR', '.fluxgate'),
     databaseUrl: env.optional('DATABASE_URL'),
-    requestsKeptMs: env.integer('RETENTION_DAYS', 30, { min: 1, max: 3_660 }) * DAY_MS,
+    requestsKeptMs: readRetentionMs(env),
     limits: {
       connectTimeoutMs: env.durationMs('FORENSICS_CONNECT_TIMEOUT', 5_000),
       maxHeldEvents: 50_000,

@@ -1,8 +1,8 @@
-import type { FluxgateEvent } from '@fluxgate/contracts'
-import type { Source, StoredFact } from '@fluxgate/forensics'
+import type { FluxgateEvent, StoredEvent } from '@fluxgate/contracts'
+import type { Source } from '@fluxgate/forensics'
 
 /** An event as it passes: its stream has not told its place yet. */
-export interface LiveFact {
+export interface LiveEvent {
   readonly stream: string
   readonly sequence: null
   readonly storedAtMs: null
@@ -10,10 +10,10 @@ export interface LiveFact {
   readonly event: FluxgateEvent
 }
 
-export type Fact = StoredFact | LiveFact
+export type ShownEvent = StoredEvent | LiveEvent
 
 export interface Listener {
-  fact(fact: LiveFact): void
+  fact(fact: LiveEvent): void
   unreadable(subject: string, reason: string): void
   /** The connection was lost and is back: what was published since `fromMs` may not have been heard. */
   gap(fromMs: number): void
@@ -22,7 +22,7 @@ export interface Listener {
 /** The log as a tail sees it: nothing here writes, acknowledges or buries. */
 export interface LiveLog {
   /** What was stored from a time on, up to what the log holds now, in the order of time. */
-  history(sources: readonly Source[], fromMs: number, signal: AbortSignal): AsyncGenerator<StoredFact[]>
+  history(sources: readonly Source[], fromMs: number, signal: AbortSignal): AsyncGenerator<StoredEvent[]>
   /** Resolves when the server has the subscriptions. */
   live(sources: readonly Source[], listener: Listener): Promise<Disposable>
 }

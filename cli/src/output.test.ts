@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { partitionOf, type StreamName } from '@fluxgate/contracts'
-import { matches, parseMoment, type StoredFact, sourcesOf } from '@fluxgate/forensics'
+import { partitionOf, type StoredEvent, type StreamName } from '@fluxgate/contracts'
+import { matches, parseMoment, sourcesOf } from '@fluxgate/forensics'
 import { columns } from './columns.ts'
-import type { Fact, Listener, LiveFact, LiveLog } from './live-log.ts'
+import type { Listener, LiveEvent, LiveLog, ShownEvent } from './live-log.ts'
 import { paintOf } from './paint.ts'
 import { jsonLine, plain } from './plain.ts'
 import { barText } from './progress.ts'
@@ -12,10 +12,16 @@ import { tail } from './tail.ts'
 
 const ALL: readonly StreamName[] = ['requests', 'tokens', 'auth', 'throttles', 'incidents']
 
-function fact(type: string, atMs: number, data: object = {}, sequence = 1): StoredFact {
+function fact(type: string, atMs: number, data: object = {}, sequence = 1): StoredEvent {
   const time = new Date(atMs).toISOString()
   const event = { id: `id-${type}-${atMs}-${sequence}`, type: `fluxgate.${type}`, subject: 'u.k', time, data }
-  return { stream: 'S', sequence, storedAtMs: atMs, subject: 'x', event: event as unknown as Fact['event'] }
+  return {
+    stream: 'S',
+    sequence,
+    storedAtMs: atMs,
+    subject: 'x',
+    event: event as unknown as ShownEvent['event'],
+  }
 }
 
 describe('a filter', () => {
@@ -76,11 +82,11 @@ describe('what is shown', () => {
   })
 })
 
-function live({ stream, subject, event }: StoredFact): LiveFact {
+function live({ stream, subject, event }: StoredEvent): LiveEvent {
   return { stream, subject, event, sequence: null, storedAtMs: null }
 }
 
-async function* from(facts: readonly StoredFact[]): AsyncGenerator<StoredFact[]> {
+async function* from(facts: readonly StoredEvent[]): AsyncGenerator<StoredEvent[]> {
   yield [...facts]
 }
 
@@ -106,7 +112,7 @@ describe('a tail', () => {
   const limits = { maxHeldEvents: 3, maxSeenIds: 100 }
 
   /** A log of one stream that a test fills and speaks for. */
-  function logOf(past: () => readonly StoredFact[]): { log: LiveLog; heard(): Listener } {
+  function logOf(past: () => readonly StoredEvent[]): { log: LiveLog; heard(): Listener } {
     let listener: Listener | undefined
     const log: LiveLog = {
       history: () => from(past()),

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { PassThrough } from 'node:stream'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { openProgress } from './progress-bar.ts'
+import { openProgress } from './progress-bar.timer.ts'
 
 /** What the bar has written after work that took a moment. */
 async function drawn(isTerminal: boolean): Promise<string> {

@@ -1,6 +1,6 @@
-import type { FluxgateEvent } from '@fluxgate/contracts'
+import { type FluxgateEvent, HOUR_MS, MINUTE_MS, SECOND_MS } from '@fluxgate/contracts'
 import type { Step } from '@fluxgate/forensics'
-import type { Fact } from './live-log.ts'
+import type { ShownEvent } from './live-log.ts'
 import type { Mood, Paint } from './paint.ts'
 import { jsonLine, plain } from './plain.ts'
 
@@ -16,19 +16,16 @@ const BAD = [
 ]
 const GOOD = ['completed', 'settled', 'login_succeeded', 'pardoned', 'closed']
 const FACT_CHARS = 21
-const SECOND_MS = 1_000
-const MINUTE_MS = 60_000
-const HOUR_MS = 3_600_000
 
 /** What `--json` prints of an event. */
-export function factJson(fact: Fact, more: object = {}): string {
+export function factJson(fact: ShownEvent, more: object = {}): string {
   const { stream, sequence, storedAtMs, subject, event } = fact
   const storedAt = storedAtMs === null ? null : new Date(storedAtMs).toISOString()
   return jsonLine({ stream, sequence, storedAt, subject, ...more, event })
 }
 
 /** One event on one line: time, fact, whom it is about, place, and the rest of its data. */
-export function factLine(fact: Fact, paint: Paint): string {
+export function factLine(fact: ShownEvent, paint: Paint): string {
   return `${paint.dim(fact.event.time)} ${factText(fact, paint)}`
 }
 
@@ -40,7 +37,7 @@ export function stepLine(step: Step, paint: Paint): string {
 }
 
 /** An event in full, on many lines. */
-export function factPage(fact: Fact, paint: Paint): string {
+export function factPage(fact: ShownEvent, paint: Paint): string {
   const { stream, sequence, storedAtMs, subject, event } = fact
   const stored = storedAtMs === null ? '' : `, stored ${new Date(storedAtMs).toISOString()}`
   const body = JSON.stringify(event, null, 2)
@@ -50,7 +47,7 @@ export function factPage(fact: Fact, paint: Paint): string {
   return `${paint.strong(`${stream}:${sequence}`)} ${plain(subject)}${stored}\n${body}`
 }
 
-function factText({ stream, sequence, event }: Fact, paint: Paint): string {
+function factText({ stream, sequence, event }: ShownEvent, paint: Paint): string {
   const place = sequence === null ? stream : `${stream}:${sequence}`
   return [
     paint.mood(moodOf(event), nameOf(event).padEnd(FACT_CHARS)),

@@ -1,9 +1,9 @@
+import { DAY_MS } from '@fluxgate/contracts'
 import type { ProjectedView } from '@fluxgate/forensics'
 import { openDatabase, settledView } from '@fluxgate/read-model'
 import { EXIT, Trouble } from './fault.ts'
 
 /** Rows are deleted by the day: near the limit they may be there or not. */
-const DAY_MS = 86_400_000
 const MAX_CONNECTIONS = 1
 
 /** What the tables hold of the log. Connects with the first question. */

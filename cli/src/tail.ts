@@ -1,5 +1,5 @@
 import { type EventFilter, matches, Seen, sourcesOf } from '@fluxgate/forensics'
-import type { Fact, LiveLog } from './live-log.ts'
+import type { LiveLog, ShownEvent } from './live-log.ts'
 
 export interface TailLimits {
   readonly maxHeldEvents: number
@@ -23,10 +23,10 @@ export async function* tail(
   log: LiveLog,
   { filter, fromMs, limits, notice }: TailOptions,
   signal: AbortSignal,
-): AsyncGenerator<Fact> {
+): AsyncGenerator<ShownEvent> {
   const sources = sourcesOf(filter)
   const seen = new Seen(limits.maxSeenIds)
-  let held: Fact[] = []
+  let held: ShownEvent[] = []
   let leftOut = 0
   let readFromMs = fromMs
   let wake = () => {}

@@ -8,7 +8,7 @@ import { startSystem } from '../e2e/system.ts'
 import { quantile } from './harness/line.ts'
 
 /**
- * The loop, `npm run bench:loop [-- --runs 50 --callers 8 --json]`: how long from the flooding request to the enforced
+ * The loop, `npm run fluxgate -- bench:loop [--runs 50 --callers 8 --json]`: how long from the flooding request to the enforced
  * throttle, over as many fresh identities. `loop`: from the crossing settlement in its stream, the newest event that the
  * incident cites, to the throttle in its bucket, both by the clock of the NATS server, which republishes the throttle to
  * every gateway as it stores it. `client`:

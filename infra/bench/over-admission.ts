@@ -2,7 +2,7 @@ import { flood } from '../e2e/limits/flood.ts'
 import { startNodes } from '../e2e/limits/nodes.ts'
 
 /**
- * Over-admission, `npm run bench:over-admission [-- runs [nodes]]`: gateway processes on one nats-server; in each run a
+ * Over-admission, `npm run fluxgate -- bench:over-admission [runs [nodes]]`: gateway processes on one nats-server; in each run a
  * fresh identity is called at all of them at once. Printed: tokens let through, tokens that capacity and refill allow in
  * that time, what is beyond as a part of the capacity, and the stated bound (2 % of the capacity, and nodes × gossip
  * interval × the peak rate at which tokens were let through).

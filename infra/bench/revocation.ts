@@ -9,7 +9,7 @@ import type { GatewayProcess } from './proxy/gateway-process.ts'
 import { startStand } from './proxy/stand.ts'
 
 /**
- * Revocation, `npm run bench:revocation [-- --runs 200 --nodes 3 --callers 4 --json]`: gateway processes on one
+ * Revocation, `npm run fluxgate -- bench:revocation [--runs 200 --nodes 3 --callers 4 --json]`: gateway processes on one
  * nats-server and one Postgres; each node is called again and again with one key, which it has in its cache, until the
  * administrator revokes the key at the first node; further callers with another key keep every node busy meanwhile.
  * Measured from the order's answer, when the key is revoked, to the first refusal that has come from the last node, and

@@ -6,15 +6,16 @@ import {
   type GuardPolicy,
   parseEvent,
   STREAMS,
+  type StoredEvent,
   TokensSettled,
 } from '@fluxgate/contracts'
-import { type StoredFact, WhatIf, whatIf } from '@fluxgate/forensics'
+import { WhatIf, whatIf } from '@fluxgate/forensics'
 import { wholePolicy } from '@fluxgate/guard-core'
 import { connectNats, EventPublisher, ensureTopology } from '@fluxgate/nats'
 import { startNatsServer } from '@fluxgate/testing'
 
 /**
- * What-if over a log of token events, `npm run bench:whatif [-- --events 1000000 --json]`. The events are published
+ * What-if over a log of token events, `npm run fluxgate -- bench:whatif [--events 1000000 --json]`. The events are published
  * into a real nats-server in a temporary folder (not timed) and replayed from there as the command does: read, parsed,
  * checked, folded. Beside it the same events from memory, as bytes, without the reading. Twice each: the results must be
  * the same to the byte.
@@ -97,7 +98,7 @@ function fold(bytes: readonly Buffer[]): readonly object[] {
       storedAtMs: Math.floor(index / 50),
       subject: '',
     }
-    fold.add({ ...place, event: parsed.value } satisfies StoredFact)
+    fold.add({ ...place, event: parsed.value } satisfies StoredEvent)
   }
   return fold.finish().rows
 }

@@ -198,7 +198,7 @@ describe('the manifests', () => {
       metrics: Array<{ pods?: { metric: { name: string } }; resource?: { name: string } }>
     }
     assert.deepEqual([metrics[0]?.pods?.metric.name, metrics[1]?.resource?.name], [rule!.name.as, 'cpu'])
-    const figures = readFileSync(join(ROOT, 'services/gateway/src/out/gateway-metrics.ts'), 'utf8')
+    const figures = readFileSync(join(ROOT, 'services/gateway/src/telemetry/gateway-metrics.ts'), 'utf8')
     assert.ok(figures.includes(`'${rule!.seriesQuery.split('{')[0]}'`))
     const { scaleTargetRef } = scaler!.spec as { scaleTargetRef: { kind: string; name: string } }
     assert.ok(

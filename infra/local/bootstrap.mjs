@@ -1,9 +1,10 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
+import { runCommand } from './bootstrap/commands.mjs'
 import { install } from './bootstrap/install.mjs'
 import { wantBaselines, wantBenchTools, wantChromium } from './bootstrap/native-tools.mjs'
 import { olderServers, useNatsServer } from './bootstrap/nats-server.mjs'
-import { buildPage } from './bootstrap/page.mjs'
+import { buildPage, PAGE } from './bootstrap/page.mjs'
 import { NODE_FLAGS, pinnedNode } from './bootstrap/pinned-node.mjs'
 import { foreground, npm, ROOT, Trouble } from './bootstrap/processes.mjs'
 import { testRequest, unitRequest } from './bootstrap/tests.mjs'
@@ -12,13 +13,30 @@ import { testRequest, unitRequest } from './bootstrap/tests.mjs'
  * The first step of every command, in plain JavaScript for Node 20 and newer: installs what is missing on a fresh
  * machine, then hands over to TypeScript on the pinned Node.
  */
-const COMMANDS = { start, test, unit, gateway, forensics, bench, chaos }
+const COMMANDS = { start, dev, test, unit, gateway, forensics, bench, chaos, fluxgate }
 
 async function start() {
   await install()
   if (!process.env.NATS_URL) await useNatsServer({ why: ', or set NATS_URL to a running server' })
   await buildPage()
   return foreground(await pinnedNode(), [...NODE_FLAGS, 'infra/local/src/start.ts'], { ipc: true })
+}
+
+/** The same with services that start again as files change, and Vite's server for the page on port 5173. */
+async function dev() {
+  await install()
+  if (!process.env.NATS_URL) await useNatsServer({ why: ', or set NATS_URL to a running server' })
+  await buildPage()
+  const node = await pinnedNode()
+  const vite = join(ROOT, 'node_modules', 'vite', 'bin', 'vite.js')
+  const over = new AbortController()
+  const page = foreground(node, [vite, '--config', 'services/dashboard/vite.config.ts'], {
+    signal: over.signal,
+  })
+  const code = await foreground(node, [...NODE_FLAGS, 'infra/local/src/start.ts', '--watch'], { ipc: true })
+  over.abort()
+  await page.catch(() => {})
+  return code
 }
 
 async function gateway() {
@@ -31,6 +49,12 @@ async function forensics(args) {
   const main = join(ROOT, 'cli', 'src', 'main.ts')
   const cwd = process.env.INIT_CWD ?? process.cwd()
   return foreground(await pinnedNode(), [...NODE_FLAGS, main, ...args], { cwd, env: runningSystem() })
+}
+
+/** All else that can be done here, by name. */
+async function fluxgate(args) {
+  await install()
+  return runCommand(args)
 }
 
 async function bench(args) {
@@ -46,27 +70,29 @@ async function chaos(args) {
   return foreground(await pinnedNode(), [...NODE_FLAGS, join(ROOT, 'infra', 'chaos', 'main.ts'), ...args])
 }
 
-/** With file patterns only their tests run; the whole run checks types, style and architecture first. */
+/** With file patterns only their tests run, with what they need; the whole run checks types, style and architecture first. */
 async function test(args) {
   const request = testRequest(args)
+  const { needs } = request
   await install()
-  await useNatsServer(request.nats === undefined ? {} : { wanted: request.nats })
+  if (needs.natsServer) await useNatsServer(request.nats === undefined ? {} : { wanted: request.nats })
   const servers = request.needsOlderServers ? await olderServers() : {}
-  await wantChromium()
-  await wantBaselines()
+  if (needs.chromium) await wantChromium()
+  if (needs.baselines) await wantBaselines()
   const node = await pinnedNode()
   if (request.isWhole) {
     console.log('Checking types, style and architecture.')
     const { code, output } = await npm(['run', '--silent', 'check'], withNode(node))
     if (code !== 0) throw new Trouble(`${output.trim()}\n\nThe check failed; no test was run.`)
   }
-  await buildPage()
+  if (needs.page) await buildPage()
   return foreground(node, [...NODE_FLAGS, ...request.args], {
     env: {
       ...process.env,
       ...withNode(node),
       ...request.env,
       FLUXGATE_TEST_SERVERS: JSON.stringify(servers),
+      ...(needs.page && { FLUXGATE_TEST_PAGE: PAGE }),
     },
   })
 }

@@ -115,7 +115,7 @@ test('an unknown command is answered with the known ones', async () => {
   const { bootstrap } = scene()
   assert.deepEqual(await bootstrap('dance'), {
     code: 1,
-    output: 'usage: bootstrap.mjs start|test|unit|gateway|forensics|bench|chaos [arguments]\n',
+    output: 'usage: bootstrap.mjs start|dev|test|unit|gateway|forensics|bench|chaos|fluxgate [arguments]\n',
   })
 })
 
@@ -143,7 +143,8 @@ test('arguments choose test files by a part of their path, and flags reach the r
   const { args } = testRequest([])
   const at = (part: string) => args.findIndex(arg => arg.includes(part))
   assert.ok(at('loop.e2e.test.ts') < at('publisher.nats.test.ts'), 'the longest files begin first')
-  assert.ok(at('publisher.nats.test.ts') < at('infra/architecture.test.ts'))
+  assert.ok(at('publisher.nats.test.ts') < at('/.cache/test-bundles/'), 'units are few processes')
+  assert.equal(at('infra/architecture.test.ts'), -1)
   assert.throws(() => testRequest(['no/such']), /no test file matches no\/such/)
 })
 
@@ -163,7 +164,7 @@ test('--nats chooses one server for the run, and all adds every older one', () =
 
 test('unit takes the tests that need no server, and fails when none is chosen', () => {
   const { files } = unitRequest([])
-  assert.ok(files.includes('shared/guard-core/src/fold.test.ts') && files.length > 50)
+  assert.ok(files.some(file => file.startsWith('shared/guard-core/')) && files.length > 50)
   assert.ok(!files.includes('infra/local/bootstrap.test.ts'), 'starts processes')
   assert.deepEqual(unitRequest(['infra/local/bootstrap.test']).files, ['infra/local/bootstrap.test.ts'])
   assert.deepEqual(

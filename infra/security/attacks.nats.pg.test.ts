@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { attack } from './src/all.ts'
 import { startTarget } from './src/target.ts'
 
-/** Every n-th input of the long families; `npm run attacks` takes all. */
+/** Every n-th input of the long families; `npm run fluxgate -- attacks` takes all. */
 const EVERY_NTH = 6
 
 test('attacks on every face are refused or harmless, and the system stays well', {

@@ -6,7 +6,7 @@ import { Connection } from './src/connection.ts'
 import { startTarget, type Target } from './src/target.ts'
 
 /**
- * `npm run attacks:availability`: whether `/health` is answered while the gateway is attacked; the table is the one of
+ * `npm run fluxgate -- attacks:availability`: whether `/health` is answered while the gateway is attacked; the table is the one of
  * SECURITY.md. Attacks run in a thread of their own, so that they do not delay the probes.
  */
 const ATTACK_MS = 10_000

@@ -68,7 +68,7 @@ test('the table of attacks has each family with all its inputs, and none that we
   for (const { name, inputs, attacks } of allFamilies()) {
     const start = `| ${name} | ${inputs} | ${attacks.length} | `
     const row = text.split('\n').find(line => line.startsWith(start))
-    assert.ok(row, `run \`npm run attacks\`: ${start}`)
+    assert.ok(row, `run \`npm run fluxgate -- attacks\`: ${start}`)
     const [refused = 0, harmless = 0, wrong] = row
       .slice(start.length)
       .split(' | ')

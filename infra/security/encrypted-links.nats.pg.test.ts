@@ -15,7 +15,7 @@ import {
   startNatsServer,
   startPostgres,
 } from '@fluxgate/testing'
-import { loadTls } from '../../services/gateway/src/out/tls.ts'
+import { loadTls } from '../../services/gateway/src/edge/tls.fs.ts'
 import { runCommand } from '../e2e/system.ts'
 import { accountsConfig } from '../nats/src/server-config.ts'
 

@@ -3,7 +3,7 @@ import { tableOf } from './src/attack.ts'
 import { startTarget } from './src/target.ts'
 
 /**
- * `npm run attacks`: every input on a real system; the table is the one of SECURITY.md. With a word behind `--` the
+ * `npm run fluxgate -- attacks`: every input on a real system; the table is the one of SECURITY.md. With a word behind `--` the
  * families of that name alone.
  */
 const only = new RegExp(process.argv[2] ?? '')

@@ -1,5 +1,5 @@
-import { readdir, readFile, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import { dirname, isAbsolute, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { brotliCompress, constants, gzip } from 'node:zlib'
@@ -7,6 +7,7 @@ import preact from '@preact/preset-vite'
 import { defineConfig, type Plugin } from 'vite'
 
 const HERE = fileURLToPath(new URL('.', import.meta.url))
+const SOURCES = join(HERE, '../../.cache/dashboard-sources.json')
 const COMPRESSIBLE = /\.(js|css|html|svg)$/
 
 /** Everything is compressed once, when it is built, as well as it can be. */
@@ -33,9 +34,30 @@ function compressed(): Plugin {
   }
 }
 
+/** So that `npm test` and `npm start` build the page only when something that it is made of has changed. */
+function noted(): Plugin {
+  return {
+    name: 'fluxgate-sources',
+    apply: 'build',
+    async generateBundle() {
+      const files = [...this.getModuleIds()].map(id => id.split('?', 1)[0] ?? '')
+      await mkdir(dirname(SOURCES), { recursive: true })
+      await writeFile(
+        SOURCES,
+        JSON.stringify(files.filter(file => isAbsolute(file) && !file.includes('node_modules'))),
+      )
+    },
+  }
+}
+
+/** Of `npm run dev`: the dashboard that the page's calls go to takes them from a page of its own only. */
+const DASHBOARD_URL = 'http://127.0.0.1:3000'
+const proxied = { target: DASHBOARD_URL, changeOrigin: true, headers: { origin: DASHBOARD_URL } }
+
 export default defineConfig({
   root: join(HERE, 'web'),
-  plugins: [preact({ devToolsEnabled: false }), compressed()],
+  plugins: [preact({ devToolsEnabled: false }), compressed(), noted()],
+  server: { port: 5173, strictPort: true, proxy: { '/api': proxied, '/portal': proxied, '/play': proxied } },
   build: {
     outDir: '../dist',
     emptyOutDir: true,

@@ -1,5 +1,5 @@
-import { STREAMS, type StreamName } from '@fluxgate/contracts'
-import { eventAt, findEvent, type StoredFact, timeOfId } from '@fluxgate/forensics'
+import { STREAMS, type StoredEvent, type StreamName } from '@fluxgate/contracts'
+import { eventAt, findEvent, timeOfId } from '@fluxgate/forensics'
 import { JSON_HELP, JSON_OPTION, momentOf } from '../arguments.ts'
 import { type Command, overLog, parsed, usage, type Workbench } from '../command.ts'
 import { EXIT } from '../fault.ts'
@@ -46,7 +46,7 @@ function finder(
   wanted: string,
   since: string | undefined,
   nowMs: number,
-): (bench: Workbench) => Promise<StoredFact | undefined> {
+): (bench: Workbench) => Promise<StoredEvent | undefined> {
   const place = /^([A-Za-z]+):(\d{1,16})$/.exec(wanted)
   if (place) {
     const stream = ALL.find(name => STREAMS[name] === place[1]!.toUpperCase())

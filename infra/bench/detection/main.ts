@@ -1,20 +1,13 @@
-import { identityText } from '@fluxgate/contracts'
-import {
-  DEFAULT_RULES,
-  type Decision,
-  type Fact,
-  Fold,
-  presetPolicy,
-  wholePolicy,
-} from '@fluxgate/guard-core'
+import { identityText, type LogEvent } from '@fluxgate/contracts'
+import { DEFAULT_RULES, type Decision, Fold, presetPolicy, wholePolicy } from '@fluxgate/guard-core'
 import { IDENTITIES, ordinaryHour } from './ordinary.ts'
 import { SCENARIOS, type Scenario } from './scenarios.ts'
 import { Script, START_MS } from './script.ts'
 
 /**
- * What the guard finds, and what it should not find, `npm run guard:detection [-- hours]`, by its default policy and a simulated
+ * What the guard finds, and what it should not find, `npm run fluxgate -- guard:detection [hours]`, by its default policy and a simulated
  * clock. Time to detection is that of the log: from the first event of the abuse to the one that crosses the threshold.
- * From there to the throttle at every node it is the loop of `npm run bench:loop` more. Ordinary traffic is judged by the
+ * From there to the throttle at every node it is the loop of `npm run fluxgate -- bench:loop` more. Ordinary traffic is judged by the
  * default policy, which must find nothing in it, also when NATS was away for a minute and its events are stored in one
  * instant, and by the preset `strict`.
  */
@@ -26,27 +19,27 @@ const PENALTY = { penalty: { capacity: 100, refillRate: 10, durationMs: 60_000 }
 const POLICY = wholePolicy(presetPolicy('standard', PENALTY))
 const STRICT = wholePolicy(presetPolicy('strict', PENALTY))
 
-function decided(facts: readonly Fact[], policy = POLICY): Decision[] {
+function decided(entries: readonly LogEvent[], policy = POLICY): Decision[] {
   const fold = new Fold()
-  return facts.flatMap(fact => fold.fold(fact, policy))
+  return entries.flatMap(entry => fold.fold(entry, policy))
 }
 
 /** The same events, with those of the outage stored at its end. */
-function afterOutage(facts: readonly Fact[]): Fact[] {
+function afterOutage(entries: readonly LogEvent[]): LogEvent[] {
   const endMs = OUTAGE_FROM_MS + OUTAGE_MS
-  const isHeldUp = ({ storedAtMs }: Fact) => storedAtMs >= OUTAGE_FROM_MS && storedAtMs < endMs
-  return facts.map(fact => (isHeldUp(fact) ? { ...fact, storedAtMs: endMs } : fact))
+  const isHeldUp = ({ storedAtMs }: LogEvent) => storedAtMs >= OUTAGE_FROM_MS && storedAtMs < endMs
+  return entries.map(entry => (isHeldUp(entry) ? { ...entry, storedAtMs: endMs } : entry))
 }
 
 function row({ name, rule, fromMs, play }: Scenario): { line: string; isFound: boolean } {
   const script = new Script()
   play(script)
-  const facts = script.facts()
-  const decisions = decided(facts)
+  const entries = script.entries()
+  const decisions = decided(entries)
   const found = decisions.find(decision => decision.rule === rule)
   const others = new Set(decisions.map(decision => decision.rule).filter(each => each !== rule))
-  const since = facts.filter(({ storedAtMs }) => storedAtMs >= START_MS + fromMs)
-  const events = since.filter(fact => found && fact.storedAtMs <= found.atMs).length
+  const since = entries.filter(({ storedAtMs }) => storedAtMs >= START_MS + fromMs)
+  const events = since.filter(entry => found && entry.storedAtMs <= found.atMs).length
   const after = found ? `${((found.atMs - START_MS - fromMs) / 1_000).toFixed(1)} s` : 'not found'
   const cells = [name, rule, DEFAULT_RULES[rule as keyof typeof DEFAULT_RULES].action.kind]
   const rest = [after, String(events), [...others].join(', ')]
@@ -60,16 +53,16 @@ for (const { line } of rows) console.log(line)
 
 let falseAlarms = 0
 for (let seed = 1; seed <= HOURS; seed++) {
-  const facts = ordinaryHour(seed).facts()
+  const entries = ordinaryHour(seed).entries()
   console.log(
-    `\nan hour of ordinary traffic of ${IDENTITIES} identities, ${facts.length.toLocaleString('en')} events:`,
+    `\nan hour of ordinary traffic of ${IDENTITIES} identities, ${entries.length.toLocaleString('en')} events:`,
   )
-  const alarms = decided(facts)
-  const heldUp = decided(afterOutage(facts))
+  const alarms = decided(entries)
+  const heldUp = decided(afterOutage(entries))
   falseAlarms += alarms.length + heldUp.length
   report('the default policy', alarms)
   report('the default policy, with NATS away for 60 s', heldUp)
-  report('the preset `strict` (GUARD_PRESET)', decided(facts, STRICT))
+  report('the preset `strict` (GUARD_PRESET)', decided(entries, STRICT))
 }
 if (falseAlarms > 0 || rows.some(({ isFound }) => !isFound)) process.exitCode = 1
 

@@ -1,12 +1,18 @@
-import { type DataOf, type EventDefinition, eventMaker, STREAMS, streamOf } from '@fluxgate/contracts'
-import type { Fact } from '@fluxgate/guard-core'
+import {
+  type DataOf,
+  type EventDefinition,
+  eventMaker,
+  type LogEvent,
+  STREAMS,
+  streamOf,
+} from '@fluxgate/contracts'
 
 /** Midnight of some day: a simulated clock begins here. */
 export const START_MS = Date.UTC(2026, 0, 1)
 
-/** Traffic as facts of a log, written in any order and read in the order of time. */
+/** Traffic as events of a log, written in any order and read in the order of time. */
 export class Script {
-  readonly #facts: Array<Omit<Fact, 'sequence'>> = []
+  readonly #entries: Array<Omit<LogEvent, 'sequence'>> = []
   #random: number
   #events = 0
   #requests = 0
@@ -23,7 +29,7 @@ export class Script {
   tell<D extends EventDefinition>(atMs: number, definition: D, data: DataOf<D>): void {
     const storedAtMs = START_MS + Math.round(atMs)
     const { event } = this.#make(definition, data, { timeMs: storedAtMs })
-    this.#facts.push({
+    this.#entries.push({
       stream: STREAMS[streamOf(definition, 'user' in data ? String(data.user) : '')],
       storedAtMs,
       event,
@@ -42,14 +48,14 @@ export class Script {
     return Math.floor((((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32) * below)
   }
 
-  facts(): Fact[] {
+  entries(): LogEvent[] {
     const sequences = new Map<string, number>()
-    return this.#facts
+    return this.#entries
       .toSorted((a, b) => a.storedAtMs - b.storedAtMs)
-      .map(fact => {
-        const sequence = (sequences.get(fact.stream) ?? 0) + 1
-        sequences.set(fact.stream, sequence)
-        return { ...fact, sequence }
+      .map(entry => {
+        const sequence = (sequences.get(entry.stream) ?? 0) + 1
+        sequences.set(entry.stream, sequence)
+        return { ...entry, sequence }
       })
   }
 }

@@ -18,7 +18,7 @@ import { scansOf } from './scans.ts'
  * How long the MCP server's report tools take over a million projected requests, asked by the SDK's own client over
  * Streamable HTTP, and which indexes Postgres uses for them. The tables get a history of 30 days; then the real projection
  * folds the newest requests out of a real log on top of it, so that tools that read the log have one too.
- *   npm run bench:mcp [-- --requests 1000000 --log 50000 --calls 200]
+ *   npm run fluxgate -- bench:mcp [--requests 1000000 --log 50000 --calls 200]
  */
 const { values } = parseArgs({
   options: {

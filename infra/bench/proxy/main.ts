@@ -4,7 +4,7 @@ import { startStand } from './stand.ts'
 import { JSON_HEADERS, measureUnary } from './unary.ts'
 
 /**
- * The unary path, `npm run bench:proxy [-- rounds [seconds]]`: a gateway node with everything on (keys, limits, usage,
+ * The unary path, `npm run fluxgate -- bench:proxy [rounds [seconds]]`: a gateway node with everything on (keys, limits, usage,
  * every event in JetStream; TLS off) against a bare fastify + undici proxy, turn by turn in one run, before the same
  * nginx. `PROFILE=<directory>` writes a CPU profile of the gateway there.
  */

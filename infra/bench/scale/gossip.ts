@@ -1,6 +1,6 @@
-import { parseFrame } from '../../../services/gateway/src/core/gossip/frames.ts'
-import { Gossip } from '../../../services/gateway/src/core/gossip/gossip.ts'
-import { LimitTable } from '../../../services/gateway/src/core/limits/limit-table.ts'
+import { Gossip } from '../../../services/gateway/src/limits/gossip.ts'
+import { parseFrame } from '../../../services/gateway/src/limits/gossip-frames.ts'
+import { LimitTable } from '../../../services/gateway/src/limits/limit-table.ts'
 
 /** One simulated cluster: what a node pays for a frame that it hears, and for one that it tells. */
 export interface GossipSample {

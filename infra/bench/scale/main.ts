@@ -12,7 +12,7 @@ import { type GossipSample, sampleGossip } from './gossip.ts'
 import { type ClusterCost, clusterCost, fit, type GossipCost, type Measurements } from './model.ts'
 
 /**
- * The cost model, `npm run bench:scale [-- --from result.json,… --write]`: gossip is measured with simulated nodes, the
+ * The cost model, `npm run fluxgate -- bench:scale [--from result.json,… --write]`: gossip is measured with simulated nodes, the
  * bytes of a request with a real node, log and database, and what a request takes is read from results of the bench (rows
  * unary, publisher and projection; by default the newest). `--write` puts the tables into scale.md.
  */

@@ -12,7 +12,7 @@ import { measureAlone } from './alone.ts'
 import { measureSizes } from './sizes.ts'
 
 /**
- * What the spool costs, `npm run bench:spool [-- --rounds 5 --seconds 4 --directory /var/tmp --memory /dev/shm]`:
+ * What the spool costs, `npm run fluxgate -- bench:spool [--rounds 5 --seconds 4 --directory /var/tmp --memory /dev/shm]`:
  * gateway nodes that differ in their spool alone, on one log and one database, turn by turn in one run; the baseline
  * keeps its events in memory and loses them when it is killed. Then the spool by itself, and the sizes of a request.
  */

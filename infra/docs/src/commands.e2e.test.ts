@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { GuardPolicy, jsonParser, PriceList } from '@fluxgate/contracts'
 import { testNats } from '@fluxgate/testing'
-import { parseUpstreamsFile } from '../../../services/gateway/src/core/routing/upstreams-file.ts'
+import { parseUpstreamsFile } from '../../../services/gateway/src/upstreams/upstreams-file.ts'
 import { type System, startSystem } from '../../e2e/system.ts'
 import { type Block, blocksOf, documents, ROOT } from './markdown.ts'
 
@@ -66,7 +66,7 @@ before(async () => {
     // A test installs nothing.
     FLUXGATE_INSTALLING: '1',
     // A third of the start of each command.
-    NODE_COMPILE_CACHE: join(directory, 'compiled'),
+    NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? join(directory, 'compiled'),
   }
 })
 after(() => stack.disposeAsync())
@@ -115,7 +115,7 @@ function substituted(code: string): string {
  * take longer than the command; a test of its own takes it with npm.
  */
 async function runShell(block: Block): Promise<void> {
-  const forensics = `${process.execPath} --disable-warning=ExperimentalWarning ${ROOT}/cli/src/main.ts`
+  const forensics = `${process.execPath} ${ROOT}/cli/src/main.ts`
   const prelude = `set -eu
 npm() {
   shift; if [ "$1" = -s ]; then shift; fi
@@ -173,8 +173,8 @@ async function readJson(block: Block): Promise<void> {
   await writeFile(join(directory, file), block.code)
 }
 
-// Two at a time: most of it is the start of a process.
-describe('every command of the documents', { concurrency: 2 }, () => {
+// Some at a time: most of it is the start of a process.
+describe('every command of the documents', { concurrency: 3 }, () => {
   for (const document of documents()) {
     const blocks = blocksOf(document).filter(({ language }) => !NOT_RUN.has(language))
     if (blocks.length === 0) continue

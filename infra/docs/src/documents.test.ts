@@ -48,7 +48,9 @@ test('every guide is linked from the README, and every reference', () => {
 })
 
 test('every npm script that a document names is there', () => {
-  const named = all.flatMap(({ path, text }) =>
+  // The changelog names what a version had.
+  const present = all.filter(({ path }) => path !== 'CHANGELOG.md')
+  const named = present.flatMap(({ path, text }) =>
     [...text.matchAll(/npm run (?:-s )?([\w:-]+)/g)].map(([, script = '']) => ({ path, script })),
   )
   assert.ok(named.length > 20)
@@ -56,6 +58,23 @@ test('every npm script that a document names is there', () => {
     named.filter(({ script }) => !Object.hasOwn(scripts, script)),
     [],
   )
+})
+
+test('every command of `npm run fluxgate` that a document names is there, and its file too', async () => {
+  const module = new URL('../../local/bootstrap/commands.mjs', import.meta.url)
+  const { COMMANDS } = (await import(module.href)) as { COMMANDS: Record<string, readonly [string, string]> }
+  const named = all.flatMap(({ path, text }) =>
+    [...text.matchAll(/npm run (?:-s )?fluxgate -- ([\w:-]+)/g)].map(([, name = '']) => ({ path, name })),
+  )
+  assert.ok(named.length > 20)
+  assert.deepEqual(
+    named.filter(({ name }) => !Object.hasOwn(COMMANDS, name)),
+    [],
+  )
+  for (const [command] of Object.values(COMMANDS)) {
+    const file = command.split(' ').find(word => word.endsWith('.ts')) ?? ''
+    assert.ok(existsSync(join(ROOT, file)), `${file} is missing`)
+  }
 })
 
 test('what a comment says covers a block is a test', () => {

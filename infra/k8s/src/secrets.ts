@@ -46,7 +46,7 @@ function secret(name: string, type: string, stringData: Record<string, string>):
   return { apiVersion: 'v1', kind: 'Secret', type, metadata: { name }, stringData }
 }
 
-/** `npm run k8s:secrets --silent -- api.example.com`: prints them for `kubectl create`. */
+/** `npm run -s fluxgate -- k8s:secrets api.example.com`: prints them for `kubectl create`. */
 if (import.meta.main) {
   const items = await makeSecrets(process.argv[2] ?? 'api.fluxgate.local', Date.now())
   console.log(JSON.stringify({ apiVersion: 'v1', kind: 'List', items }, null, 2))

@@ -1,12 +1,15 @@
 import { readdirSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { delimiter, join } from 'node:path'
+import { bundled, textOf } from './bundles.mjs'
 import { ROOT, Trouble } from './processes.mjs'
 
 const FOLDERS = ['shared', 'services', 'cli', 'infra']
 const LEFT_OUT = new Set(['node_modules', 'dist'])
 const FILE_LIMIT = new URL('./file-limit.mjs', import.meta.url).href
 const GLOBAL_SETUP = join(ROOT, 'infra/local/src/test-run/global-setup.ts')
+/** Most test files wait for servers more than they compute. */
+const SPARE_PROCESSES = 2
 const TEST_LIMIT_MS = 240_000
 /** Each older server runs all of its files in one file of the run: `--nats all` has no shorter limit than the run. */
 const MATRIX_LIMIT_MS = 3_600_000
@@ -20,18 +23,14 @@ const ORDER = [
   /./,
 ]
 const NEEDS_NATS = /\.nats\.(pg\.)?test\.ts$/
-/** Units that open sockets, files and processes and wait for them, or try very many inputs. */
-const SLOW_UNITS = [
-  'infra/',
-  'services/gateway/src/in/',
-  'services/gateway/src/out/',
-  'services/gateway/src/recorded/',
-  'services/mcp/src/in/',
-  'services/dashboard/src/live/live.test.ts',
-  'services/gateway/src/spool/',
-  'shared/runtime/src/run.test.ts',
-  'shared/runtime/src/startup-garbage.test.ts',
-]
+/** Units that open sockets, start processes or wait for real time, by what they write; and those that compute for long. */
+const SLOW_UNIT =
+  /from 'node:(?:child_process|net|http|https|tls|http2|dgram|worker_threads|timers\/promises)'|fetch\(|setTimeout|createServer|globSync|from '@fluxgate\/testing'/
+const LONG_UNIT = /\/(?:skipping-listener|token-counter|fold|recorded)\.test\.ts$/
+/** Processes for the units of a whole run: some of them wait, while others compute. */
+const UNIT_PROCESSES = 6
+/** Whatever starts a dashboard. */
+const NEEDS_PAGE = /^(services\/dashboard|infra)\//
 const NEEDS_SERVERS = /\.(nats|pg|browser|e2e)\.test\.ts$/
 
 /**
@@ -58,10 +57,20 @@ export function testRequest(args) {
     files,
     isWhole: parts.length === 0,
     nats: isMatrix ? undefined : nats,
+    needs: {
+      natsServer: files.some(file => NEEDS_SERVERS.test(file)),
+      page: files.some(file => NEEDS_SERVERS.test(file) && NEEDS_PAGE.test(file)),
+      chromium: files.some(file => /\.(browser|e2e)\.test\.ts$/.test(file)),
+      baselines: files.some(file => file.startsWith('infra/bench/')),
+    },
     needsOlderServers: files.some(file => file.startsWith(MATRIX_FOLDER)),
     args: [
       `--test-global-setup=${GLOBAL_SETUP}`,
-      ...runnerArguments(files, flags, isMatrix ? MATRIX_LIMIT_MS : TEST_LIMIT_MS),
+      ...runnerArguments(
+        bundled(byLength(files), UNIT_PROCESSES),
+        flags,
+        isMatrix ? MATRIX_LIMIT_MS : TEST_LIMIT_MS,
+      ),
     ],
     env: isMatrix
       ? { FLUXGATE_TEST_MATRIX: matrix.join(delimiter), FLUXGATE_TEST_FILE_LIMIT_MS: String(MATRIX_LIMIT_MS) }
@@ -70,19 +79,22 @@ export function testRequest(args) {
 }
 
 /**
- * For `npm run unit`: the tests that need nothing but this machine's Node, in one process, in seconds. Those that wait for
- * real time, or start processes, are left to `npm test` unless a part of their path is given.
+ * For `npm run unit`: the tests that need nothing but this machine's Node, in one process for each core, in seconds. Those
+ * that wait for real time, or start processes, are left to `npm test` unless a part of their path is given.
  */
 export function unitRequest(args) {
   const { files, isWhole } = testRequest(args)
   const units = files.filter(file => !NEEDS_SERVERS.test(file) && !(isWhole && isSlow(file)))
   if (units.length === 0) throw new Trouble('no test file without servers matches')
   const flags = args.filter(arg => arg.startsWith('-'))
-  return { files: units, args: ['--test-isolation=none', ...runnerArguments(units, flags, TEST_LIMIT_MS)] }
+  return {
+    files: units,
+    args: runnerArguments(bundled(byLength(units), availableParallelism()), flags, TEST_LIMIT_MS),
+  }
 }
 
 function isSlow(file) {
-  return SLOW_UNITS.some(part => file.startsWith(part))
+  return LONG_UNIT.test(file) || SLOW_UNIT.test(textOf(file))
 }
 
 /** The longest files first, so that no core waits for one at the end: they are those that need most. */
@@ -91,11 +103,10 @@ function byLength(files) {
   return files.toSorted((a, b) => rank(a) - rank(b))
 }
 
-function runnerArguments(chosen, flags, limitMs) {
-  const files = byLength(chosen)
+function runnerArguments(files, flags, limitMs) {
   return [
     '--test',
-    `--test-concurrency=${Math.max(2, availableParallelism())}`,
+    `--test-concurrency=${availableParallelism() + SPARE_PROCESSES}`,
     `--import=${FILE_LIMIT}`,
     `--test-timeout=${limitMs}`,
     ...(flags.some(flag => flag.startsWith('--test-reporter')) ? [] : ['--test-reporter=spec']),

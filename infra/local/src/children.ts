@@ -5,7 +5,7 @@ import type { ChildSpec } from './supervisor/life.ts'
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url))
 const READY_LIMIT_MS = 60_000
-const NODE_FLAGS = ['--disable-warning=ExperimentalWarning', '--enable-source-maps']
+const NODE_FLAGS = ['--enable-source-maps']
 
 /** Who stops when: services first, the log last. */
 export const RANK = Object.freeze({ service: 2, postgres: 1, nats: 0 })
@@ -84,10 +84,15 @@ export const SERVICES: readonly Service[] = [
 ]
 
 /** A service as a child: the whole environment, less the secrets it has no use for. */
-export function serviceChild(service: Service, env: Environment, args: readonly string[] = []): ChildSpec {
+export function serviceChild(
+  service: Service,
+  env: Environment,
+  args: readonly string[] = [],
+  { watch = false } = {},
+): ChildSpec {
   const withheld = PRIVATE.filter(name => !service.needs.includes(name))
   return {
-    ...nodeChild(service.name, service.entry, args, env),
+    ...nodeChild(service.name, service.entry, args, env, watch ? ['--watch'] : []),
     env: { ...env, ...Object.fromEntries(withheld.map(name => [name, undefined])) },
     rank: RANK.service,
   }
@@ -128,11 +133,17 @@ export function postgresChild(
   }
 }
 
-function nodeChild(name: string, entry: string, args: readonly string[], env: Environment): ChildSpec {
+function nodeChild(
+  name: string,
+  entry: string,
+  args: readonly string[],
+  env: Environment,
+  flags: readonly string[] = [],
+): ChildSpec {
   return {
     name,
     command: process.execPath,
-    args: [...NODE_FLAGS, join(ROOT, entry), ...args],
+    args: [...NODE_FLAGS, ...flags, join(ROOT, entry), ...args],
     env,
     rank: 0,
     readyLimitMs: READY_LIMIT_MS,

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path'
-import type { EnvReader } from '@fluxgate/runtime'
+import { type EnvReader, readModelName, readOllamaUrl } from '@fluxgate/runtime'
 
 /** What `npm start` decides itself; everything else in the environment reaches the services as it is. */
 export interface LocalConfig {
@@ -30,8 +30,6 @@ export interface Ports {
   readonly dashboard: number
 }
 
-export const OLLAMA_URL = 'http://127.0.0.1:11434'
-
 export function readLocalConfig(env: EnvReader): LocalConfig {
   const upstreamUrls = env.urls('DOWNSTREAM_AI_URLS', ['http:', 'https:'])
   return {
@@ -40,8 +38,8 @@ export function readLocalConfig(env: EnvReader): LocalConfig {
     databaseUrl: env.optional('DATABASE_URL') && env.url('DATABASE_URL', ['postgres:', 'postgresql:']),
     hasUpstream: upstreamUrls.length > 0 || env.optional('UPSTREAMS_FILE') !== undefined,
     upstreamUrls,
-    ollamaUrl: env.url('OLLAMA_URL', ['http:', 'https:'], OLLAMA_URL),
-    llmModel: env.text('LLM_MODEL', 'phi4-mini'),
+    ollamaUrl: readOllamaUrl(env),
+    llmModel: readModelName(env),
     ports: {
       public: env.port('PUBLIC_PORT', 8443),
       admin: env.port('ADMIN_PORT', 9090),

@@ -35,6 +35,8 @@ export interface LocalOverrides {
   /** Gets the supervisor as soon as children may live, so that a start can be broken off. */
   readonly hold?: (supervisor: Supervisor) => void
   readonly services?: readonly Service[]
+  /** Each service starts again when one of its files changes. */
+  readonly watch?: boolean
 }
 
 /** Everything on one machine: the log, Postgres, a model and the services, each in a process of its own. */
@@ -89,7 +91,9 @@ export async function startLocal(
   }
   // The first makes the certificate that the others trust.
   const [gateway, ...others] = (overrides.services ?? SERVICES).map(service =>
-    serviceChild(service, { ...whole, NATS_URL: natsUrl(service.name) }),
+    serviceChild(service, { ...whole, NATS_URL: natsUrl(service.name) }, [], {
+      watch: overrides.watch ?? false,
+    }),
   )
   if (gateway) await supervisor.start(gateway)
   await Promise.all(others.map(spec => supervisor.start(spec)))

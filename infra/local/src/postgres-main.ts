@@ -3,8 +3,8 @@ import { mkdir, rename } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { PGlite } from '@electric-sql/pglite'
 import { type EnvReader, run } from '@fluxgate/runtime'
-import { startEngineWatch } from '../../../shared/testing/src/pglite-engine-watch.ts'
-import { servePglite } from '../../../shared/testing/src/pglite-server.ts'
+import { startEngineWatch } from './pglite/engine-watch.ts'
+import { servePglite } from './pglite/server.ts'
 
 interface PostgresConfig {
   readonly dataDir: string

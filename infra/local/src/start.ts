@@ -8,7 +8,7 @@ import { ChildFailed } from './supervisor/life.ts'
 import type { Supervisor } from './supervisor/supervisor.ts'
 import { Terminal } from './terminal.ts'
 
-/** `npm start`: everything on one machine until Ctrl-C. */
+/** `npm start`: everything on one machine until Ctrl-C. `--watch`, from `npm run dev`: services start again as files change. */
 // What it and its children write is for this user alone.
 process.umask(0o077)
 const terminal = new Terminal(process.stdout)
@@ -32,7 +32,10 @@ try {
     supervisor = held
     if (stopping) throw new Error('stopped before anything was started')
   }
-  await using local = await startLocal(config, process.env, notice => terminal.notice(notice), { hold })
+  await using local = await startLocal(config, process.env, notice => terminal.notice(notice), {
+    hold,
+    watch: process.argv.includes('--watch'),
+  })
   for (const line of banner(local.connection, local.models, process.cwd())) terminal.line(line)
   await using _ = showStatus(local.connection.databaseUrl, terminal)
   await stopped

@@ -1,7 +1,7 @@
 import { connectNats, ensureTopology } from '@fluxgate/nats'
 import { createLog, LOG_LEVELS, readConfig, readLogStorage } from '@fluxgate/runtime'
 
-/** `npm run nats:topology`: makes the streams and buckets, or raises their limits, as a user who may. */
+/** `npm run fluxgate -- nats:topology`: makes the streams and buckets, or raises their limits, as a user who may. */
 const config = readConfig(process.env, env => ({
   url: env.text('NATS_URL'),
   logLevel: env.oneOf('LOG_LEVEL', LOG_LEVELS, 'info'),

@@ -21,7 +21,7 @@ import {
   UserDisabled,
   UserEnabled,
 } from '@fluxgate/contracts'
-import { DEFAULT_TOPOLOGY, LEASES_BUCKET, topology } from '@fluxgate/nats'
+import { DEFAULT_TOPOLOGY, topology } from '@fluxgate/nats'
 import {
   asks,
   asksConsumers,
@@ -79,9 +79,9 @@ export const USERS: readonly NatsUser[] = Object.freeze([
     'Reads what is used, throttles, opens incidents; one of several leads by a lease.',
     tells(ThrottleImposed, ThrottleExpired, ThrottleShadowed, IncidentOpened, IncidentJoined, PolicyChanged),
     buries,
-    reads(...EVENT_STREAMS, `KV_${LEASES_BUCKET}`),
+    reads(...EVENT_STREAMS, `KV_${BUCKETS.leases}`),
     watches(BUCKETS.throttles, BUCKETS.policy),
-    writes(BUCKETS.throttles, BUCKETS.policy, LEASES_BUCKET),
+    writes(BUCKETS.throttles, BUCKETS.policy, BUCKETS.leases),
     sweeps(BUCKETS.throttles),
   ),
   user(
@@ -105,7 +105,7 @@ export const USERS: readonly NatsUser[] = Object.freeze([
     'Answers questions from the log and the buckets; throttles, pardons and closes for those who may.',
     tells(ThrottleImposed, ThrottlePardoned, IncidentAcknowledged, IncidentClosed),
     hears(LoggedOut),
-    reads(...EVENT_STREAMS, DEADLETTER_STREAM, `KV_${LEASES_BUCKET}`),
+    reads(...EVENT_STREAMS, DEADLETTER_STREAM, `KV_${BUCKETS.leases}`),
     watches(BUCKETS.throttles, BUCKETS.nodes, BUCKETS.policy),
     writes(BUCKETS.throttles),
     gets(BUCKETS.addresses),
@@ -121,7 +121,7 @@ export const USERS: readonly NatsUser[] = Object.freeze([
     ),
     asksConsumers(...EVENT_STREAMS, DEADLETTER_STREAM),
     listens(...subjectsOf(...EVENT_STREAMS)),
-    reads(...EVENT_STREAMS, DEADLETTER_STREAM, `KV_${LEASES_BUCKET}`),
+    reads(...EVENT_STREAMS, DEADLETTER_STREAM, `KV_${BUCKETS.leases}`),
     watches(BUCKETS.throttles, BUCKETS.nodes, BUCKETS.policy),
     writes(BUCKETS.throttles, BUCKETS.policy),
     gets(BUCKETS.addresses),

@@ -215,6 +215,6 @@ describe('backup and restore', () => {
     await assert.rejects(readManifest(folder), /this is no finished backup/)
     const [nothing, unknown] = [await run('restore', [], env), await run('backup', [folder, '--x'], env)]
     assert.deepEqual([nothing.code, unknown.code], [2, 2])
-    assert.match(nothing.err, /npm run restore -- <folder>/)
+    assert.match(nothing.err, /npm run fluxgate -- restore <folder>/)
   })
 })

@@ -54,7 +54,9 @@ export async function restore(
     tell(`${backup.stream}: ${compared(backup, state)}`)
   }
   await renewCheckpoints(config.databaseUrl, renewed)
-  tell('done. Users of Postgres are not in a backup: where the server is new, run `npm run db:users`.')
+  tell(
+    'done. Users of Postgres are not in a backup: where the server is new, run `npm run fluxgate -- db:users`.',
+  )
 }
 
 /** @throws {BackupFault} when the stream does not end where it ended */

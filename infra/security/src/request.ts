@@ -1,4 +1,4 @@
-import { type RawResult, sendRaw } from '../../../services/gateway/src/in/edge/test/raw.ts'
+import { type RawResult, sendRaw } from '../../../services/gateway/src/edge/test/raw.ts'
 import type { Attack, Outcome } from './attack.ts'
 import type { FaceName, Target } from './target.ts'
 

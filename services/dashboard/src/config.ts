@@ -1,8 +1,11 @@
+import { DAY_MS, MINUTE_MS } from '@fluxgate/contracts'
 import {
   type AllowedSources,
   type EnvReader,
   readAllowedSources,
+  readModelName,
   readProxies,
+  readRetentionMs,
   readStatusAddress,
   type StatusAddress,
 } from '@fluxgate/runtime'
@@ -106,8 +109,6 @@ export interface DashboardLimits extends LiveLimits, ForensicsLimits {
   readonly maxThrottleMs: number
 }
 
-const MINUTE_MS = 60_000
-const DAY_MS = 86_400_000
 const MIN_TOKEN_BYTES = 16
 /** What earlier versions gave this service too. */
 const FORMER_TOKEN = `ADMIN_TOKEN`
@@ -139,9 +140,9 @@ export function readDashboardConfig(env: EnvReader): DashboardConfig {
     gatewayAdminUrls: adminUrls(env),
     adminToken: adminToken(env),
     gatewayPublicUrl: originOf(env.url('GATEWAY_PUBLIC_URL', ['http:', 'https:'], gatewayUrl)),
-    model: env.text('LLM_MODEL', 'phi4-mini'),
+    model: readModelName(env),
     gatewayCaPath: env.optional('GATEWAY_CA_PATH'),
-    requestRetentionMs: env.integer('RETENTION_DAYS', 30, { min: 1, max: 3_660 }) * DAY_MS,
+    requestRetentionMs: readRetentionMs(env),
     limits: {
       ...DEFAULT_LIMITS,
       requestTimeoutMs: env.durationMs('REQUEST_TIMEOUT', DEFAULT_LIMITS.requestTimeoutMs),

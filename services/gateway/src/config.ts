@@ -1,25 +1,26 @@
 import { randomBytes } from 'node:crypto'
 import { type EnvReader, type LogStorage, readLogStorage, readProxies } from '@fluxgate/runtime'
 import { readSigningKey, readVerifyingKey } from '@fluxgate/session'
-import { parseRegistrationMode, type RegistrationMode } from './core/accounts/registration-mode.ts'
-import type { BudgetLimits } from './core/budgets/limits.ts'
-import { DEFAULT_DNS_ACCESS, type DnsAccess, parseDnsAccess } from './core/dns/access.ts'
-import { type Override, parseOverrides } from './core/dns/overrides.ts'
-import { parseUpstreams, type UpstreamAddress } from './core/dns/upstream-list.ts'
-import { unpassable } from './core/exchange/headers.ts'
-import type { EstimateLimits } from './core/limits/estimate.ts'
-import { parseExtraRoutes } from './core/routes/extra-routes.ts'
-import type { Route } from './core/routes/route-table.ts'
-import type { UpstreamDefaults } from './core/routing/upstream-spec.ts'
-import type { CountLimits } from './core/usage/count.ts'
-import type { AdminTokens } from './in/admin/authorize.ts'
-import type { DrainLimits } from './in/drain.ts'
-import type { EdgeLimits } from './in/edge/limits.ts'
-import { readOidcConfig } from './oidc-config.ts'
-import type { OidcConfig } from './out/oidc/open-callers.ts'
-import type { TelemetryConfig } from './out/telemetry.ts'
-import type { UpstreamsFileConfig } from './out/upstreams/upstreams.ts'
-import { readTracingConfig } from './tracing-config.ts'
+import {
+  DEFAULT_DNS_ACCESS,
+  type DnsAccess,
+  type ExtraRoute,
+  type GatewayLimits,
+  type OidcConfig,
+  type Override,
+  parseDnsAccess,
+  parseExtraRoutes,
+  parseOverrides,
+  parseRegistrationMode,
+  parseUpstreams,
+  type RegistrationMode,
+  readLimits,
+  readOidcConfig,
+  readTracingConfig,
+  type TracingConfig,
+  type UpstreamAddress,
+  unpassable,
+} from './config/index.ts'
 
 export interface GatewayConfig {
   readonly node: string
@@ -35,14 +36,25 @@ export interface GatewayConfig {
   readonly advertiseAddress: string
   readonly adminHost: string
   readonly adminPort: number
-  readonly adminTokens: AdminTokens
+  readonly adminTokens: {
+    readonly operator: string
+    readonly dashboard: string | undefined
+    readonly metrics: string | undefined
+  }
   readonly sessionKeys: SessionKeys
   /** An issuer whose tokens are taken beside our own. */
   readonly oidc: OidcConfig | undefined
   readonly upstreamUrls: readonly string[]
-  readonly upstreamsFile: UpstreamsFileConfig | undefined
+  readonly upstreamsFile:
+    | {
+        readonly path: string
+        /** For the references to the environment in the file. */
+        readonly env: (name: string) => string | undefined
+        readonly pollMs: number
+      }
+    | undefined
   /** Calls that may leave the node besides the table of routes. */
-  readonly extraRoutes: readonly Route[]
+  readonly extraRoutes: readonly ExtraRoute[]
   /** Request headers that pass to model servers besides the lists of the dialects; lower case. */
   readonly forwardHeaders: readonly string[]
   readonly tls: boolean
@@ -68,7 +80,12 @@ export interface GatewayConfig {
     /** How often it is looked for the spools of dead nodes in the data directory. */
     readonly lookEveryMs: number
   }
-  readonly telemetry: TelemetryConfig
+  readonly telemetry: {
+    /** A log line for each call, beside its events. */
+    readonly accessLog: boolean
+    /** Absent: nothing is traced. */
+    readonly tracing: TracingConfig | undefined
+  }
   readonly limits: GatewayLimits
 }
 
@@ -76,18 +93,6 @@ export interface SessionKeys {
   readonly privateKey: string
   /** Verifies too, during a rotation. */
   readonly publicKeys: readonly string[]
-}
-
-export interface GatewayLimits
-  extends EdgeLimits,
-    DrainLimits,
-    EstimateLimits,
-    BudgetLimits,
-    CountLimits,
-    UpstreamDefaults {
-  readonly gossipIntervalMs: number
-  /** A key's acceptance from one address is told once in this time, with the count. */
-  readonly acceptedEveryMs: number
 }
 
 const MIN_TOKEN_BYTES = 16
@@ -153,8 +158,7 @@ export function readGatewayConfig(env: EnvReader): GatewayConfig {
   }
 }
 
-/** Routes besides the table of `core/routes`. */
-function extraRoutes(env: EnvReader): readonly Route[] {
+function extraRoutes(env: EnvReader): readonly ExtraRoute[] {
   const { routes, faults } = parseExtraRoutes(env.list('EXTRA_ROUTES'))
   for (const fault of faults) env.fault(`EXTRA_ROUTES: ${fault}`)
   return routes
@@ -169,7 +173,7 @@ function forwardHeaders(env: EnvReader): string[] {
   return names
 }
 
-function upstreamsFile(env: EnvReader): UpstreamsFileConfig | undefined {
+function upstreamsFile(env: EnvReader): GatewayConfig['upstreamsFile'] {
   const path = env.optional('UPSTREAMS_FILE')
   return path === undefined ? undefined : { path, env: name => env.optional(name), pollMs: 2_000 }
 }
@@ -190,7 +194,7 @@ function registration(env: EnvReader): RegistrationMode | undefined {
 }
 
 /** One token a purpose: none may be another, or its holder could do what both may. */
-function adminTokens(env: EnvReader): AdminTokens {
+function adminTokens(env: EnvReader): GatewayConfig['adminTokens'] {
   const optional = (name: string) =>
     env.optional(name) === undefined ? undefined : env.secret(name, MIN_TOKEN_BYTES)
   const tokens = {
@@ -228,73 +232,6 @@ function operator(env: EnvReader): { email: string; password: string } | undefin
   const email = env.optional('OPERATOR_EMAIL')
   if (email === undefined) return undefined
   return { email, password: env.secret('OPERATOR_PASSWORD', 12) }
-}
-
-function readLimits(env: EnvReader): GatewayLimits {
-  return {
-    ...readEdgeLimits(env),
-    defaultCompletionTokens: 256,
-    maxCompletionTokens: 32_768,
-    maxCountedBytes: MIB,
-    maxHeardBytes: env.integer('MAX_HEARD_BYTES', 256 * MIB),
-    countDeadlineMs: env.durationMs('COUNT_DEADLINE', 200),
-    counterStartMs: 3_000,
-    maxWaitingCounts: 256,
-    connectTimeoutMs: env.durationMs('UPSTREAM_CONNECT_TIMEOUT', 5_000),
-    firstByteTimeoutMs: env.durationMs('UPSTREAM_FIRST_BYTE_TIMEOUT', 300_000),
-    idleTimeoutMs: env.durationMs('UPSTREAM_IDLE_TIMEOUT', 300_000),
-    maxUpstreamConnections: env.integer('UPSTREAM_CONNECTIONS', 1_024, { min: 1 }),
-    gossipIntervalMs: env.durationMs('GOSSIP_INTERVAL', 25),
-    maxBudgetHolders: 100_000,
-    maxBudgetHolds: 100_000,
-    budgetLoadingMs: env.durationMs('BUDGET_LOADING', 5_000),
-    budgetStartMs: env.durationMs('BUDGET_START', 60_000),
-    budgetCheckpointMs: 10_000,
-    acceptedEveryMs: 60_000,
-    drainMs: env.durationMs('DRAIN_TIMEOUT', 10_000),
-    drainDelayMs: env.durationMs('DRAIN_DELAY', 0),
-  }
-}
-
-const MIB = 1024 * 1024
-const MIN_LIMIT_MS = 1_000
-
-function readEdgeLimits(env: EnvReader): EdgeLimits {
-  const maxBodyBytes = env.integer('MAX_BODY_BYTES', 32 * MIB, { min: 1_024 })
-  return {
-    maxBodyBytes,
-    maxBodiesBytes: env.integer('MAX_BODIES_BYTES', 512 * MIB, { min: maxBodyBytes }),
-    maxRouteBodyBytes: 64 * 1024,
-    maxOpenRequests: env.integer('MAX_OPEN_REQUESTS', 16_384, { min: 16 }),
-    maxUrlBytes: 8 * 1024,
-    maxHeaders: 100,
-    maxHeaderBytes: 16 * 1024,
-    maxConnections: env.integer('MAX_CONNECTIONS', 16_384, { min: 1 }),
-    maxConnectionsPerAddress: env.integer('MAX_CONNECTIONS_PER_ADDRESS', 1_024),
-    maxRequestsPerConnection: env.integer('MAX_REQUESTS_PER_CONNECTION', 10_000),
-    maxStreamsPerConnection: 250,
-    maxResets: 400,
-    resetsPerSecond: 40,
-    maxControlFrames: 200,
-    streamWindowBytes: 256 * 1024,
-    connectionWindowBytes: MIB,
-    handshakeTimeoutMs: 10_000,
-    requestTimeoutMs: limitMs(env, 'REQUEST_TIMEOUT', 60_000),
-    headersTimeoutMs: 10_000,
-    keepAliveTimeoutMs: limitMs(env, 'KEEP_ALIVE_TIMEOUT', 65_000),
-    writeStallMs: limitMs(env, 'WRITE_STALL_TIMEOUT', 60_000),
-    lingerMs: 2_000,
-    checkEveryMs: 1_000,
-    maxLoopDelayMs: env.durationMs('MAX_LOOP_DELAY', 250),
-    maxHeapShare: 0.9,
-  }
-}
-
-/** A time limit of the edge; none of them may be switched off. */
-function limitMs(env: EnvReader, name: string, fallbackMs: number): number {
-  const ms = env.durationMs(name, fallbackMs)
-  if (ms < MIN_LIMIT_MS) env.fault(`${name} must be at least ${MIN_LIMIT_MS} ms`)
-  return ms
 }
 
 /** `https://app.example`, as browsers write their `Origin`, or `*` for every page. */

@@ -24,7 +24,7 @@ async function forgetIds(bench: GuardBench): Promise<void> {
 }
 
 describe('a guard that is killed between its effects', { concurrency: true }, () => {
-  for (const at of ['before:impose', 'after:impose', 'after:tellImposed', 'after:tellOpened']) {
+  for (const at of ['before:impose', 'after:impose', 'after:publishImposed', 'after:publishOpened']) {
     it(`neither loses nor doubles anything (${at})`, async () => {
       await using bench = await startGuardBench()
       await forgetIds(bench)
@@ -37,12 +37,12 @@ describe('a guard that is killed between its effects', { concurrency: true }, ()
       await using _second = new Child(bench)
       await ledAfter(bench, term)
       await eventually(async () =>
-        assert.deepEqual(typesOf(await bench.facts('INCIDENTS')), ['incidents.opened']),
+        assert.deepEqual(typesOf(await bench.entries('INCIDENTS')), ['incidents.opened']),
       )
       await pause(500)
-      const [imposed, ...more] = await bench.facts('THROTTLES')
+      const [imposed, ...more] = await bench.entries('THROTTLES')
       assert.deepEqual(more, [])
-      const [opened, ...others] = await bench.facts('INCIDENTS')
+      const [opened, ...others] = await bench.entries('INCIDENTS')
       assert.deepEqual(others, [])
       assert.ok(
         opened?.type === 'fluxgate.incidents.opened' && imposed?.type === 'fluxgate.throttles.imposed',
@@ -55,7 +55,7 @@ describe('a guard that is killed between its effects', { concurrency: true }, ()
 })
 
 describe('a guard that is killed while it ends a throttle', { concurrency: true }, () => {
-  for (const at of ['before:tellExpired', 'after:tellExpired', 'after:removeExpired']) {
+  for (const at of ['before:publishExpired', 'after:publishExpired', 'after:removeExpired']) {
     it(`neither loses nor doubles its end (${at})`, async () => {
       await using bench = await startGuardBench()
       await forgetIds(bench)
@@ -65,11 +65,14 @@ describe('a guard that is killed while it ends a throttle', { concurrency: true 
       await first.killedItself()
       await using _second = new Child(bench)
       await eventually(async () => {
-        assert.deepEqual(typesOf(await bench.facts('THROTTLES')), ['throttles.imposed', 'throttles.expired'])
+        assert.deepEqual(typesOf(await bench.entries('THROTTLES')), [
+          'throttles.imposed',
+          'throttles.expired',
+        ])
         assert.equal(await bench.box.get(ada), undefined)
       })
       await pause(800)
-      assert.equal((await bench.facts('THROTTLES')).length, 2)
+      assert.equal((await bench.entries('THROTTLES')).length, 2)
     })
   }
 })
@@ -93,17 +96,17 @@ describe('a guard that is killed at any time', () => {
     }
     await using _last = child
     await flooding
-    await eventually(async () => assert.equal((await bench.facts('INCIDENTS')).length, 150), {
+    await eventually(async () => assert.equal((await bench.entries('INCIDENTS')).length, 150), {
       timeoutMs: 60_000,
     })
     await pause(500)
     const subjects = identities.map(({ user }) => `${user}.k1`).sort()
-    const imposed = (await bench.facts('THROTTLES')).filter(
+    const imposed = (await bench.entries('THROTTLES')).filter(
       each => each.type === 'fluxgate.throttles.imposed',
     )
     assert.deepEqual(imposed.map(each => each.subject).sort(), subjects)
     assert.deepEqual([...(await bench.throttles.entries()).keys()].sort(), subjects)
-    const incidents = await bench.facts('INCIDENTS')
+    const incidents = await bench.entries('INCIDENTS')
     assert.equal(new Set(incidents.map(each => each.subject)).size, 150)
     assert.equal(incidents.length, 150)
   })
@@ -147,13 +150,13 @@ describe('a guard that is killed at any time', () => {
     for (const rule of ['contextFlood', 'errorProbing']) {
       assert.equal(opened.filter(each => each.startsWith(rule)).length, 40, rule)
     }
-    const imposed = (await bench.facts('THROTTLES')).map(each => each.subject)
+    const imposed = (await bench.entries('THROTTLES')).map(each => each.subject)
     assert.deepEqual(imposed.toSorted(), [...throttles.keys()].toSorted())
   })
 })
 
 async function openedIn(bench: GuardBench): Promise<DataOf<typeof IncidentOpened>[]> {
-  return (await bench.facts('INCIDENTS')).flatMap(({ type, data }) =>
+  return (await bench.entries('INCIDENTS')).flatMap(({ type, data }) =>
     type === 'fluxgate.incidents.opened' ? [data] : [],
   )
 }

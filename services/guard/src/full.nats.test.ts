@@ -1,20 +1,19 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { identityText, KeyRejected, type Throttle } from '@fluxgate/contracts'
+import { DAY_MS, identityText, KeyRejected, type Throttle } from '@fluxgate/contracts'
 import { addressIdentity } from '@fluxgate/contracts/address-identity'
 import { GUARD_ACTOR } from '@fluxgate/guard-core'
 import { ensureTopology } from '@fluxgate/nats'
 import { eventually } from '@fluxgate/testing'
-import { AUTOMATIC_PART } from './out/throttle-room.ts'
 import { ada, bob, counted, type GuardBench, startGuardBench, typesOf, warningsOf } from './test-bench.ts'
 import { lease } from './test-guard-process.ts'
+import { AUTOMATIC_PART } from './throttle-room.nats.ts'
 
 const MIB = 1024 ** 2
 /** The bucket of throttles has 0.5 % of it: 168 kB, which is some 400 throttles. */
 const SMALL_BYTES = 32 * MIB
 const ADDRESSES = 700
 const GUESSES = 31
-const DAY_MS = 86_400_000
 
 const addressOf = (number: number) => `10.${number >> 8}.${number & 255}.1`
 
@@ -86,9 +85,9 @@ describe('a full bucket of throttles', () => {
     const keyOf = (number: number) => identityText(addressIdentity(addressOf(number)))
     assert.ok(!entries.has(keyOf(0)), 'the oldest went')
     assert.ok(entries.has(keyOf(ADDRESSES - 1)), 'the newest is in force')
-    const ended = typesOf(await bench.facts('THROTTLES')).filter(type => type === 'throttles.expired')
+    const ended = typesOf(await bench.entries('THROTTLES')).filter(type => type === 'throttles.expired')
     assert.ok(ended.length > 0, 'their early end is in the log')
-    const opened = typesOf(await bench.facts('INCIDENTS')).filter(type => type === 'incidents.opened')
+    const opened = typesOf(await bench.entries('INCIDENTS')).filter(type => type === 'incidents.opened')
     assert.equal(opened.length, 2, 'one campaign, and one flood')
     assert.match((await warningsOf(guard)).throttles ?? '', /automatic throttles are dropped/)
 

@@ -24,23 +24,23 @@ const pause = (ms: number) => new Promise(resolve => setTimeout(resolve, ms))
 const throttleOf = (bench: GuardBench, identity = ada) => bench.box.get(identity).then(entry => entry?.value)
 
 describe('the guard', () => {
-  it('answers a flood with one throttle, one fact and one incident', async () => {
+  it('answers a flood with one throttle, one event and one incident', async () => {
     await using bench = await startGuardBench()
     await bench.lead()
     for (let i = 0; i < 40; i++) await bench.settle(ada, 100)
     await bench.settle(bob, 500)
     const [opened] = await eventually(async () => {
-      const incidents = await bench.facts('INCIDENTS')
+      const incidents = await bench.entries('INCIDENTS')
       assert.equal(incidents.length, 1)
       return incidents
     })
     await pause(200)
     assert.ok(opened?.type === 'fluxgate.incidents.opened')
-    assert.equal((await bench.facts('INCIDENTS')).length, 1)
+    assert.equal((await bench.entries('INCIDENTS')).length, 1)
     assert.equal(await throttleOf(bench, bob), undefined)
     const throttle = await throttleOf(bench)
     assert.ok(throttle)
-    const [imposed, ...more] = await bench.facts('THROTTLES')
+    const [imposed, ...more] = await bench.entries('THROTTLES')
     assert.deepEqual(more, [])
     assert.ok(imposed?.type === 'fluxgate.throttles.imposed')
 
@@ -58,8 +58,8 @@ describe('the guard', () => {
     })
     assert.equal(opened.data.numbers.burntTokens, 600)
     assert.deepEqual([opened.id, imposed.id], [`opened-${incident}`, `imposed-${incident}`])
-    const { imposedAt, ...fact } = throttle
-    assert.deepEqual(imposed.data, { ...ada, ...fact })
+    const { imposedAt, ...entry } = throttle
+    assert.deepEqual(imposed.data, { ...ada, ...entry })
     assert.deepEqual({ actor: throttle.actor, incident: throttle.incident }, { actor: 'guard', incident })
     assert.equal(throttle.until, imposedAt + POLICY.penalty.durationMs)
     assert.equal(opened.time, new Date(imposedAt).toISOString())
@@ -78,8 +78,8 @@ describe('the guard', () => {
     await pause(1_500)
     await bench.settle(ada, 600)
     await eventually(async () => assert.ok(await throttleOf(bench)))
-    await eventually(async () => assert.equal((await bench.facts('INCIDENTS')).length, 2))
-    assert.deepEqual(typesOf(await bench.facts('THROTTLES')), [
+    await eventually(async () => assert.equal((await bench.entries('INCIDENTS')).length, 2))
+    assert.deepEqual(typesOf(await bench.entries('THROTTLES')), [
       'throttles.imposed',
       'throttles.pardoned',
       'throttles.imposed',
@@ -95,7 +95,7 @@ describe('the guard', () => {
     await bench.box.impose(bob, { ...manual, imposedAt: now, until: now + 700 })
     await bench.settle(ada, 600)
     await eventually(async () => {
-      const ended = (await bench.facts('THROTTLES')).filter(
+      const ended = (await bench.entries('THROTTLES')).filter(
         each => each.type === 'fluxgate.throttles.expired',
       )
       assert.deepEqual(ended.map(each => each.subject).sort(), ['ada.k1', 'bob.k1'])
@@ -108,7 +108,9 @@ describe('the guard', () => {
     await bench.box.impose(ada, longer)
     await pause(1_500)
     assert.deepEqual(await throttleOf(bench), longer)
-    const ended = (await bench.facts('THROTTLES')).filter(each => each.type === 'fluxgate.throttles.expired')
+    const ended = (await bench.entries('THROTTLES')).filter(
+      each => each.type === 'fluxgate.throttles.expired',
+    )
     assert.equal(ended.length, 2)
   })
 
@@ -120,7 +122,7 @@ describe('the guard', () => {
     await bench.box.impose(ada, { ...block, imposedAt: now, until: now + 86_400_000 })
     await bench.settle(ada, 50_000)
     const [opened] = await eventually(async () => {
-      const incidents = await bench.facts('INCIDENTS')
+      const incidents = await bench.entries('INCIDENTS')
       assert.equal(incidents.length, 1)
       return incidents
     })
@@ -143,7 +145,7 @@ describe('the guard', () => {
     await pause(100)
     await bench.settle(bob, 5_000)
     await pause(200)
-    assert.deepEqual(await bench.facts('INCIDENTS'), [], 'the lenient one, and then still it')
+    assert.deepEqual(await bench.entries('INCIDENTS'), [], 'the lenient one, and then still it')
     await bench.settle(ada, 5_300)
     await eventually(async () => assert.equal((await throttleOf(bench))?.capacity, 7))
     await new Bucket(bench.link, 'policy', () => ({ ok: false, reason: 'not read' })).delete('guard')
@@ -163,15 +165,15 @@ describe('the guard', () => {
     const rejection = { ...addressIdentity(address), request: 'req_00000001', address, count: 1, windowMs: 0 }
     for (let i = 0; i < 31; i++) await bench.publish(KeyRejected, { ...rejection, reason: 'unknown' })
     const blocked = await eventually(async () => {
-      assert.equal((await bench.facts('INCIDENTS')).length, 2)
+      assert.equal((await bench.entries('INCIDENTS')).length, 2)
       return await throttleOf(bench, addressIdentity(address))
     })
     assert.deepEqual([blocked?.capacity, blocked?.rule], [0, 'keyGuessing'])
     assert.equal(await throttleOf(bench), undefined)
-    const flood = (await bench.facts('INCIDENTS')).find(each => each.subject !== blocked?.incident)
+    const flood = (await bench.entries('INCIDENTS')).find(each => each.subject !== blocked?.incident)
     assert.ok(flood?.type === 'fluxgate.incidents.opened')
     assert.deepEqual([flood.data.action, flood.data.until], ['observed', undefined])
-    assert.equal((await bench.facts('THROTTLES')).length, 1)
+    assert.equal((await bench.entries('THROTTLES')).length, 1)
   })
 
   it('tells what a shadow policy would do and does nothing of it, over a restart too', async () => {
@@ -183,9 +185,9 @@ describe('the guard', () => {
     await pause(200)
     await bench.settle(ada, 300)
     await eventually(async () =>
-      assert.deepEqual(typesOf(await bench.facts('THROTTLES')), ['throttles.shadowed']),
+      assert.deepEqual(typesOf(await bench.entries('THROTTLES')), ['throttles.shadowed']),
     )
-    const [told] = await bench.facts('THROTTLES')
+    const [told] = await bench.entries('THROTTLES')
     assert.ok(told?.type === 'fluxgate.throttles.shadowed')
     const { action, capacity, rule, numbers, evidence } = told.data
     assert.deepEqual({ action, capacity, rule }, { action: 'throttle', capacity: 7, rule: 'contextFlood' })
@@ -195,11 +197,11 @@ describe('the guard', () => {
     await bench.lead()
     await bench.settle(ada, 150)
     await bench.settle(bob, 300)
-    await eventually(async () => assert.equal((await bench.facts('THROTTLES')).length, 2))
+    await eventually(async () => assert.equal((await bench.entries('THROTTLES')).length, 2))
     await pause(200)
-    const subjects = (await bench.facts('THROTTLES')).map(each => each.subject)
+    const subjects = (await bench.entries('THROTTLES')).map(each => each.subject)
     assert.deepEqual(subjects, ['ada.k1', 'bob.k1'], 'ada was told already')
-    assert.deepEqual(await bench.facts('INCIDENTS'), [])
+    assert.deepEqual(await bench.entries('INCIDENTS'), [])
     assert.equal((await bench.throttles.entries()).size, 0)
   })
 
@@ -225,7 +227,7 @@ describe('the guard', () => {
     await write(last)
     await eventually(async () => assert.deepEqual(await inBucket(), last))
     await eventually(async () => {
-      const told = (await bench.facts('AUTH')).map(({ data }) => data as DataOf<typeof PolicyChanged>)
+      const told = (await bench.entries('AUTH')).map(({ data }) => data as DataOf<typeof PolicyChanged>)
       assert.deepEqual(
         told.map(({ actor, policy, changes }) => [actor, policy, changes[0]?.path]),
         [

@@ -1,20 +1,29 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { BUCKETS, eventMaker, jsonParser, Throttle } from '@fluxgate/contracts'
-import { GUARD_LEASE, type Positions, readPositions, wholePolicy } from '@fluxgate/guard-core'
-import { Bucket, connectNats, EventPublisher, type Lease, openPolicyBook } from '@fluxgate/nats'
+import {
+  BUCKETS,
+  eventMaker,
+  GUARD_LEASE,
+  type GuardProgress,
+  jsonParser,
+  readGuardProgress,
+  Throttle,
+} from '@fluxgate/contracts'
+import { wholePolicy } from '@fluxgate/guard-core'
+import { Bucket, connectNats, EventPublisher, openPolicyBook } from '@fluxgate/nats'
 import { type Log, startStatusServer } from '@fluxgate/runtime'
 import { ulid } from 'ulid'
+import type { Effects } from './apply-decision.ts'
 import type { GuardConfig } from './config.ts'
-import type { Effects } from './core/carry-out.ts'
-import type { Verdict } from './core/folds.ts'
-import { campaign } from './in/campaign.ts'
-import { type Follower, startFollower } from './in/follower.ts'
-import { lead } from './in/lead.ts'
-import { type LivePolicy, watchPolicy } from './in/policy.ts'
-import { followPolicyFile } from './in/policy-file.ts'
-import { openEffects } from './out/effects.ts'
-import { guardMetrics } from './out/metrics.ts'
-import { AUTOMATIC_PART } from './out/throttle-room.ts'
+import { openEffects } from './effects.nats.ts'
+import type { Verdict } from './folds.ts'
+import { type Follower, startFollower } from './follower.nats.ts'
+import { lead } from './leader.nats.ts'
+import { runLeaderElection } from './leader-election.nats.ts'
+import type { Lease } from './lease.nats.ts'
+import { guardMetrics } from './metrics.ts'
+import { type LivePolicy, watchPolicy } from './policy.nats.ts'
+import { followPolicyFile } from './policy-file.fs.ts'
+import { AUTOMATIC_PART } from './throttle-room.nats.ts'
 
 const RETRY_MS = 500
 const MISSED_SHOWN_MS = 3_600_000
@@ -90,8 +99,7 @@ export async function startGuard(
         [Symbol.asyncDispose]: () => real[Symbol.asyncDispose](),
       })
     },
-    onCarriedOut: ({ decision: { rule } }: Verdict, outcome: string) =>
-      metrics.decisions.inc({ rule, outcome }),
+    onApplied: ({ decision: { rule } }: Verdict, outcome: string) => metrics.decisions.inc({ rule, outcome }),
     onFolded(batch: { stream: string; events: readonly unknown[]; pending: number }) {
       metrics.folded.inc({ stream: batch.stream }, batch.events.length)
       pending = batch.pending
@@ -102,7 +110,7 @@ export async function startGuard(
     metrics.loopSeconds.observe((nowMs() - throttle.imposedAt) / 1_000)
   }
   const standBy = (signal: AbortSignal) => startFollower(parts, undefined, signal)
-  async function leadWhile(lease: Lease<Positions>, standby?: Follower): Promise<AsyncDisposable> {
+  async function leadWhile(lease: Lease<GuardProgress>, standby?: Follower): Promise<AsyncDisposable> {
     const leader = await lead(lease, standby, parts)
     leading = leader
     metrics.leader.set(1)
@@ -132,8 +140,8 @@ export async function startGuard(
       const book = openPolicyBook(link, event => publisher.publish(event), make)
       files.use(await followPolicyFile(config.policyFile, book, log, refused))
     }
-    const lease = { name: GUARD_LEASE, holder: boot, readState: readPositions, ttlMs: config.leaseTtlMs }
-    await campaign(link, lease, { standBy, lead: leadWhile }, log, stop.signal)
+    const lease = { name: GUARD_LEASE, holder: boot, readState: readGuardProgress, ttlMs: config.leaseTtlMs }
+    await runLeaderElection(link, lease, { standBy, lead: leadWhile }, log, stop.signal)
     await policy?.[Symbol.asyncDispose]()
   })()
   stack.defer(async () => {

@@ -23,7 +23,7 @@ async function takeoverMs(): Promise<number> {
   await eventually(async () => assert.ok(await bench.box.get(ada)), { everyMs: 5 })
   const tookMs = performance.now() - killedAtMs
   const [opened] = await eventually(async () => {
-    const incidents = await bench.facts('INCIDENTS')
+    const incidents = await bench.entries('INCIDENTS')
     assert.equal(incidents.length, 1)
     return incidents
   })
@@ -63,7 +63,7 @@ describe('leader and standby', { concurrency: true }, () => {
     await eventually(() => standby.isLeader(), { everyMs: 5 })
     await bench.settle(ada, 300)
     await eventually(async () => {
-      const [opened] = await bench.facts('INCIDENTS')
+      const [opened] = await bench.entries('INCIDENTS')
       assert.ok(opened?.type === 'fluxgate.incidents.opened')
       assert.equal(opened.data.numbers.burntTokens, 600)
     })
@@ -80,7 +80,7 @@ describe('leader and standby', { concurrency: true }, () => {
     await bench.link.manager.streams.purge('TOKENS')
     await eventually(() => standby.isLeader())
     await eventually(async () => assert.ok(await bench.box.get(ada)))
-    await eventually(async () => assert.equal((await bench.facts('INCIDENTS')).length, 1))
+    await eventually(async () => assert.equal((await bench.entries('INCIDENTS')).length, 1))
   })
 
   it('a leader that stood still and wakes does not put back what was pardoned', async () => {
@@ -91,12 +91,12 @@ describe('leader and standby', { concurrency: true }, () => {
     await pause(200)
     assert.equal(await bench.box.get(ada), undefined, 'stopped with the decision made and not carried out')
     await using _standby = new Child(bench)
-    await eventually(async () => assert.equal((await bench.facts('INCIDENTS')).length, 1))
+    await eventually(async () => assert.equal((await bench.entries('INCIDENTS')).length, 1))
     await bench.box.pardon(ada, 'operator:o1', 'known', Date.now())
     paused.process.kill('SIGCONT')
     await pause(1_500)
     assert.equal(await bench.box.get(ada), undefined)
-    assert.deepEqual(typesOf(await bench.facts('THROTTLES')), ['throttles.imposed', 'throttles.pardoned'])
-    assert.equal((await bench.facts('INCIDENTS')).length, 1)
+    assert.deepEqual(typesOf(await bench.entries('THROTTLES')), ['throttles.imposed', 'throttles.pardoned'])
+    assert.equal((await bench.entries('INCIDENTS')).length, 1)
   })
 })

@@ -52,7 +52,7 @@ export interface GuardBench extends AsyncDisposable {
   settle(identity: Identity, total: number): Promise<void>
   publish<D extends EventDefinition>(definition: D, data: DataOf<D>): Promise<void>
   /** Every event of a stream so far. */
-  facts(stream: string): Promise<FluxgateEvent[]>
+  entries(stream: string): Promise<FluxgateEvent[]>
 }
 
 interface BenchOptions {
@@ -100,7 +100,7 @@ export async function startGuardBench({
     async publish(definition, data) {
       await publisher.publish(make(definition, data))
     },
-    async facts(stream) {
+    async entries(stream) {
       const events: FluxgateEvent[] = []
       for await (const batch of replay(link, { stream, from: 'first' })) {
         for (const { event } of batch.events) events.push(event)

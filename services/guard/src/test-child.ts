@@ -1,11 +1,11 @@
 import { run } from '@fluxgate/runtime'
+import type { Effects } from './apply-decision.ts'
 import { readGuardConfig } from './config.ts'
-import type { Effects } from './core/carry-out.ts'
 import { startGuard } from './service.ts'
 
 /**
  * A guard for tests that sends itself TEST_SIGNAL around the effect named by TEST_AT: `before:impose`, `after:impose`,
- * `after:tellImposed`, `after:tellOpened`, `after:tellExpired`. The first time only: a process that was stopped goes on. An effect whose
+ * `after:publishImposed`, `after:publishOpened`, `after:publishExpired`. The first time only: a process that was stopped goes on. An effect whose
  * answer was late is tried again, and the last of them shows only as an incident that is open already.
  */
 const [when, method] = (process.env.TEST_AT ?? '').split(':')
@@ -31,15 +31,15 @@ function disturbed(real: Effects): Effects {
   return {
     async isOpened(incident) {
       const isOpened = await real.isOpened(incident)
-      if (isOpened && when === 'after' && method === 'tellOpened') send()
+      if (isOpened && when === 'after' && method === 'publishOpened') send()
       return isOpened
     },
     impose: around('impose', real.impose),
-    tellImposed: around('tellImposed', real.tellImposed),
-    tellOpened: around('tellOpened', real.tellOpened),
-    tellJoined: around('tellJoined', real.tellJoined),
-    tellShadowed: around('tellShadowed', real.tellShadowed),
-    tellExpired: around('tellExpired', real.tellExpired),
+    publishImposed: around('publishImposed', real.publishImposed),
+    publishOpened: around('publishOpened', real.publishOpened),
+    publishJoined: around('publishJoined', real.publishJoined),
+    publishShadowed: around('publishShadowed', real.publishShadowed),
+    publishExpired: around('publishExpired', real.publishExpired),
     removeExpired: around('removeExpired', real.removeExpired),
   }
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-import type { Positions } from '@fluxgate/guard-core'
+import type { GuardProgress } from '@fluxgate/contracts'
 import { eventually } from '@fluxgate/testing'
 import type { GuardBench } from './test-bench.ts'
 
@@ -62,7 +62,7 @@ export async function ledAfter(bench: GuardBench, term = 0): Promise<number> {
   })
 }
 
-export async function lease(bench: GuardBench): Promise<{ term: number; state?: Partial<Positions> }> {
+export async function lease(bench: GuardBench): Promise<{ term: number; state?: Partial<GuardProgress> }> {
   const message = await bench.link.manager.streams.getMessage('KV_leases', {
     last_by_subj: '$KV.leases.guard',
   })

@@ -2,10 +2,12 @@ import {
   type EnvReader,
   type LogStorage,
   readLogStorage,
+  readModelName,
+  readOllamaUrl,
   readStatusAddress,
   type StatusAddress,
 } from '@fluxgate/runtime'
-import { webhookSecret } from './core/notification.ts'
+import { webhookSecret } from './notification.ts'
 
 /** The HTTP client itself gives up after five minutes without an answer. */
 const MAX_MODEL_TIMEOUT_MS = 290_000
@@ -46,8 +48,8 @@ export function readReporterConfig(env: EnvReader): ReporterConfig {
   return {
     natsUrl: env.text('NATS_URL'),
     logStorage: readLogStorage(env),
-    ollamaUrl: env.url('OLLAMA_URL', ['http:', 'https:'], 'http://127.0.0.1:11434'),
-    model: env.text('LLM_MODEL', 'phi4-mini'),
+    ollamaUrl: readOllamaUrl(env),
+    model: readModelName(env),
     status: readStatusAddress(env),
     webhook: readWebhook(env),
     limits: {

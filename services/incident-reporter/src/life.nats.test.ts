@@ -5,7 +5,7 @@ import { createServer, type IncomingHttpHeaders } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { describe, it } from 'node:test'
 import { eventually } from '@fluxgate/testing'
-import { answer, type Desk, good, reportedBy, startDesk } from './test-desk.ts'
+import { answer, type Desk, good, reportedBy, startDesk } from './test-reporter.ts'
 
 const BURST = 1_000
 const SECRET = Buffer.alloc(32, 7)

@@ -3,8 +3,8 @@ import { describe, it } from 'node:test'
 import { factFilter, IncidentOpened } from '@fluxgate/contracts'
 import { consume, later } from '@fluxgate/nats'
 import { eventually } from '@fluxgate/testing'
-import { answer, type Desk, good, reportedBy, startDesk } from './test-desk.ts'
 import type { Reply } from './test-model.ts'
+import { answer, type Desk, good, reportedBy, startDesk } from './test-reporter.ts'
 
 const pause = (ms: number) => new Promise(resolve => setTimeout(resolve, ms))
 const silent: Reply = () => {}

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { eventually } from '@fluxgate/testing'
-import { answer, good, reportedBy, startDesk } from './test-desk.ts'
 import { type Reply, say } from './test-model.ts'
+import { answer, good, reportedBy, startDesk } from './test-reporter.ts'
 
 describe('the incident-reporter', () => {
   it('publishes the facts at once and the report of the model after them', async () => {

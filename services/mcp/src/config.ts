@@ -1,91 +1,52 @@
-import type { GuardPolicy } from '@fluxgate/contracts'
+import { DAY_MS, type GuardPolicy } from '@fluxgate/contracts'
 import { GUARD_PRESET_NAMES, GUARD_PRESETS, presetPolicy } from '@fluxgate/guard-core'
-import {
-  type AllowedSources,
-  type EnvReader,
-  readAllowedSources,
-  readStatusAddress,
-  type StatusAddress,
-} from '@fluxgate/runtime'
+import { type EnvReader, readAllowedSources, readRetentionMs, readStatusAddress } from '@fluxgate/runtime'
 import { readVerifyingKey } from '@fluxgate/session'
-import type { HttpLimits } from './in/http.ts'
-import type { CallLimits } from './in/run-tool.ts'
-import type { LongReadingLimits } from './out/long-readings.ts'
 
-export interface McpConfig {
-  readonly natsUrl: string
-  readonly databaseUrl: string
-  /** Of a user in the role fluxgate_mcp_reader and in no other, for questions in SQL. Absent: none are taken. */
-  readonly readDatabaseUrl: string | undefined
-  /** What the guard goes by while the bucket `policy` holds none for it: the same variables tell it. */
-  readonly guardPolicy: GuardPolicy
-  /** Absent: the server speaks over standard input and output. */
-  readonly http: HttpFaceConfig | undefined
-  readonly limits: McpLimits
-}
+/** `http` is undefined when the server speaks over standard input and output. */
+export type McpConfig = ReturnType<typeof readSharedConfig> & { readonly http: HttpConfig | undefined }
+export type HttpConfig = ReturnType<typeof readHttpConfig>
 
-export interface HttpFaceConfig {
-  readonly host: string
-  readonly port: number
-  readonly status: StatusAddress
-  /** Its bearer may ask and order. */
-  readonly operatorToken: string
-  /** Its bearer may ask, and order nothing. */
-  readonly readToken: string | undefined
-  /** Verify portal sessions; during a rotation there are two. None: no sessions here. */
-  readonly sessionKeys: readonly string[]
-  readonly allowed: AllowedSources
-}
-
-export interface McpLimits extends CallLimits, HttpLimits, LongReadingLimits {
-  readonly maxDatabaseConnections: number
-  readonly databaseConnectTimeoutMs: number
-  /** Questions in SQL: how many beside each other, how long, how much, and what the planner may expect. */
-  readonly maxReadConnections: number
-  readonly readTimeoutMs: number
-  readonly maxReadBytes: number
-  readonly maxReadCost: number
-  /** Events of each stream that one question may read. */
-  readonly maxScannedEvents: number
-  readonly readyCheckMs: number
-  /** Between two looks for changed incidents. */
-  readonly incidentWatchMs: number
-  /** How long a stopping server lets calls finish. */
-  readonly drainMs: number
-}
-
-const DAY_MS = 86_400_000
 const MIN_TOKEN_BYTES = 16
-/** What earlier versions gave this service too. */
-const FORMER_TOKEN = `ADMIN_TOKEN`
+/** The variable that earlier versions read. */
+const FORMER_TOKEN = 'ADMIN_TOKEN'
 
-/** Environment of the HTTP face (contract: design, section 5). */
+/** Configuration of the server over Streamable HTTP. */
 export function readMcpConfig(env: EnvReader): McpConfig {
+  return { ...readSharedConfig(env), http: readHttpConfig(env) }
+}
+
+/** Over stdio there is no token: who starts the process holds its environment. */
+export function readStdioConfig(env: EnvReader): McpConfig {
+  return { ...readSharedConfig(env), http: undefined }
+}
+
+function readHttpConfig(env: EnvReader) {
   const host = env.text('MCP_HOST', '127.0.0.1')
   return {
-    ...readStdioConfig(env),
-    http: {
-      host,
-      port: env.port('MCP_PORT', 8_000),
-      status: readStatusAddress(env),
-      operatorToken: operatorToken(env),
-      readToken:
-        env.optional('MCP_READ_TOKEN') === undefined
-          ? undefined
-          : env.secret('MCP_READ_TOKEN', MIN_TOKEN_BYTES),
-      sessionKeys: ['SESSION_PUBLIC_KEY', 'SESSION_PUBLIC_KEY_OTHER']
-        .filter(name => env.optional(name) !== undefined)
-        .map(name => readVerifyingKey(env, name)),
-      allowed: readAllowedSources(
-        env,
-        { hosts: 'MCP_ALLOWED_HOSTS', origins: 'MCP_ALLOWED_ORIGINS' },
-        { host },
-      ),
-    },
+    host,
+    port: env.port('MCP_PORT', 8_000),
+    status: readStatusAddress(env),
+    /** Its bearer may read and change. */
+    operatorToken: operatorToken(env),
+    /** Its bearer may read only. */
+    readToken:
+      env.optional('MCP_READ_TOKEN') === undefined
+        ? undefined
+        : env.secret('MCP_READ_TOKEN', MIN_TOKEN_BYTES),
+    /** Verify portal sessions; during a rotation there are two. None: sessions are not accepted. */
+    sessionKeys: ['SESSION_PUBLIC_KEY', 'SESSION_PUBLIC_KEY_OTHER']
+      .filter(name => env.optional(name) !== undefined)
+      .map(name => readVerifyingKey(env, name)),
+    allowed: readAllowedSources(
+      env,
+      { hosts: 'MCP_ALLOWED_HOSTS', origins: 'MCP_ALLOWED_ORIGINS' },
+      { host },
+    ),
   }
 }
 
-/** A token of this server's own: the gateways' ADMIN_TOKEN opens their admin face, which this server never asks. */
+/** A token for this server only: the gateways' ADMIN_TOKEN opens their admin API, which this server never calls. */
 function operatorToken(env: EnvReader): string {
   if (env.optional('MCP_TOKEN') === undefined && env.optional(FORMER_TOKEN) !== undefined) {
     env.fault(
@@ -96,19 +57,17 @@ function operatorToken(env: EnvReader): string {
   return env.secret('MCP_TOKEN', MIN_TOKEN_BYTES)
 }
 
-/** Without a face on the network there is no token: who starts the process holds its environment. */
-export function readStdioConfig(env: EnvReader): McpConfig {
-  const databaseUrl = env.url('DATABASE_URL', ['postgres:', 'postgresql:'])
+function readSharedConfig(env: EnvReader) {
   const requestTimeoutMs = env.durationMs('REQUEST_TIMEOUT', 15_000)
   return {
     natsUrl: env.text('NATS_URL'),
-    databaseUrl,
+    databaseUrl: env.url('DATABASE_URL', ['postgres:', 'postgresql:']),
+    /** Of a user in the role fluxgate_mcp_reader and in no other, for SQL queries. Absent: run_read_query is closed. */
     readDatabaseUrl:
       env.optional('MCP_READ_DATABASE_URL') === undefined
         ? undefined
         : env.url('MCP_READ_DATABASE_URL', ['postgres:', 'postgresql:']),
     guardPolicy: readGuardPolicy(env),
-    http: undefined,
     limits: {
       callsPerMinute: env.integer('MCP_CALLS_PER_MINUTE', 600, { min: 1, max: 1_000_000 }),
       callBurst: env.integer('MCP_CALL_BURST', 60, { min: 1, max: 1_000_000 }),
@@ -119,7 +78,7 @@ export function readStdioConfig(env: EnvReader): McpConfig {
       maxLongCalls: env.integer('MCP_LONG_CALLS', 2, { min: 1, max: 100 }),
       maxLongEvents: env.integer('MCP_LONG_EVENTS', 20_000_000, { min: 1, max: 1_000_000_000 }),
       maxLongRangeMs: env.number('MCP_LONG_RANGE_DAYS', 31, { min: 1 }) * DAY_MS,
-      requestsKeptMs: env.integer('RETENTION_DAYS', 30, { min: 1, max: 3_660 }) * DAY_MS,
+      requestRetentionMs: readRetentionMs(env),
       maxBodyBytes: env.integer('MCP_MAX_BODY_BYTES', 256 * 1_024, { min: 1_024, max: 4 * 1_024 * 1_024 }),
       maxHeaderBytes: 16 * 1_024,
       maxConnections: 1_024,

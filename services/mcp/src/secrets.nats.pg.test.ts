@@ -14,7 +14,6 @@ import { createSessions } from '@fluxgate/session'
 import { SESSION_KEYS } from '@fluxgate/testing'
 import type { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import { ulid } from 'ulid'
-import { TOOLBOX } from './in/toolbox.ts'
 import {
   admittedData,
   callTool,
@@ -26,6 +25,7 @@ import {
   type TestBench,
   TOKEN,
 } from './test-bench.ts'
+import { TOOLS } from './tools/index.ts'
 
 const KEY = 'sk_live_plantedPLANTED0123456789abcdef'
 const HASH = createHash('sha256').update(KEY).digest()
@@ -188,7 +188,7 @@ describe('what is secret', () => {
   }
 
   test('stands in no answer of any tool, though each has met it', async () => {
-    assert.deepEqual(Object.keys(ASKED).sort(), TOOLBOX.map(({ name }) => name).sort())
+    assert.deepEqual(Object.keys(ASKED).sort(), TOOLS.map(({ name }) => name).sort())
     let removed = 0
     for (const [name, args] of Object.entries(ASKED)) {
       const answer = await callTool(client, name, args)

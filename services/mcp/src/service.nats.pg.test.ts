@@ -4,8 +4,8 @@ import { BUCKETS, jsonParser, Throttle } from '@fluxgate/contracts'
 import { Bucket } from '@fluxgate/nats'
 import { eventually } from '@fluxgate/testing'
 import type { Client } from '@modelcontextprotocol/sdk/client/index.js'
-import { TOOLBOX } from './in/toolbox.ts'
 import { callTool, startBench, type TestBench } from './test-bench.ts'
+import { TOOLS } from './tools/index.ts'
 
 describe('the tools as a whole', () => {
   let bench: TestBench
@@ -23,7 +23,7 @@ describe('the tools as a whole', () => {
     const names = tools.map(tool => tool.name)
     assert.deepEqual(
       names,
-      TOOLBOX.map(tool => tool.name),
+      TOOLS.map(tool => tool.name),
     )
     for (const name of [
       ...['get_gateway_metrics', 'usage_report', 'top_identities', 'query_requests', 'trace_request'],

@@ -1,9 +1,9 @@
 import type { Readable, Writable } from 'node:stream'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { eventMaker } from '@fluxgate/contracts'
 import { connectNats, EventPublisher, type LinkLog, openPenaltyBox } from '@fluxgate/nats'
 import { openDatabase, openQuestions } from '@fluxgate/read-model'
 import { createMetrics, startStatusServer } from '@fluxgate/runtime'
-import { createSessionVerifier } from '@fluxgate/session'
 import {
   InMemoryServerEventBus,
   type McpServer,
@@ -11,30 +11,34 @@ import {
   type ServerEventBus,
 } from '@modelcontextprotocol/server'
 import { ulid } from 'ulid'
-import type { McpConfig } from './config.ts'
-import { type Caller, OPERATOR, READER } from './core/caller.ts'
-import type { Desk } from './core/desk.ts'
-import { anyOf, fixedToken } from './in/authenticate.ts'
-import { startHttp } from './in/http-face.ts'
-import { watchIncidents } from './in/incident-watch.ts'
-import { buildServer } from './in/mcp-server.ts'
-import { resourceReader } from './in/read-resource.ts'
-import { toolRunner } from './in/run-tool.ts'
-import { followResources } from './in/sessions.ts'
-import { openStdio } from './in/stdio.ts'
-import { TOOLBOX } from './in/toolbox.ts'
-import { openControl } from './out/control.ts'
-import { openLogView } from './out/log-view.ts'
-import { openLongReadings } from './out/long-readings.ts'
-import { openPortalSessions } from './out/portal-sessions.ts'
-import { openReader } from './out/reader.ts'
-import { openTables } from './out/tables.ts'
-import { watchTables } from './out/tables-watch.ts'
+import {
+  type Backends,
+  openControl,
+  openEventLog,
+  openLongReads,
+  openSqlReader,
+  openTables,
+  watchTables,
+} from './backends/index.ts'
+import { type Caller, OPERATOR, READER, toolRunner } from './calls/index.ts'
+import type { HttpConfig, McpConfig } from './config.ts'
+import { resourceReader, watchIncidents } from './resources/index.ts'
+import { TOOLS } from './tools/index.ts'
+import {
+  type Authenticate,
+  anyOf,
+  buildServer,
+  fixedToken,
+  followResources,
+  openPortalSessions,
+  openStdio,
+  startHttp,
+} from './transport/index.ts'
 
 export interface Mcp extends AsyncDisposable {
-  /** Of the HTTP face; undefined over stdio. */
+  /** The HTTP port; undefined over stdio. */
   readonly port: number | undefined
-  /** Resolves when the client on stdio has gone; over HTTP never. */
+  /** Resolves when the client on stdio has disconnected; over HTTP never. */
   readonly ended: Promise<void>
 }
 
@@ -42,7 +46,7 @@ export interface McpOverrides {
   readonly nowMs?: () => number
   readonly input?: Readable
   readonly output?: Writable
-  /** What the protocol's conformance suite wants to find; given by its test alone, and by no setting. */
+  /** What the protocol's conformance suite expects to find; set by its test only, never by configuration. */
   readonly fixtures?: Fixtures
 }
 
@@ -51,21 +55,22 @@ export interface Fixtures {
   add(server: McpServer, bus: ServerEventBus): void
 }
 
-/** Answers questions about the gateway, and takes its few orders, until disposed. Postgres may be away. */
+/** Answers tool calls and resource reads until disposed. Postgres may be unavailable, at the start too. */
 export async function startMcp(config: McpConfig, log: LinkLog, overrides: McpOverrides = {}): Promise<Mcp> {
   const nowMs = overrides.nowMs ?? Date.now
   const { limits } = config
   await using stack = new AsyncDisposableStack()
+  const onConnectionError = (error: Error) => log.warn({ err: error }, 'Postgres connection broke')
   const db = stack.use(
     openDatabase(config.databaseUrl, {
       max: limits.maxDatabaseConnections,
       applicationName: 'mcp',
       statementTimeoutMs: limits.callTimeoutMs,
       connectTimeoutMs: limits.databaseConnectTimeoutMs,
-      onConnectionError: error => log.warn({ err: error }, 'Postgres connection broke'),
+      onConnectionError,
     }),
   )
-  const questions =
+  const queries =
     config.readDatabaseUrl === undefined
       ? undefined
       : stack.use(
@@ -74,7 +79,7 @@ export async function startMcp(config: McpConfig, log: LinkLog, overrides: McpOv
             connectTimeoutMs: limits.databaseConnectTimeoutMs,
             timeoutMs: limits.readTimeoutMs,
             applicationName: 'mcp-reader',
-            onConnectionError: error => log.warn({ err: error }, 'Postgres connection broke'),
+            onConnectionError,
           }),
         )
   const link = stack.use(await connectNats({ url: config.natsUrl, name: 'mcp' }, log))
@@ -82,64 +87,63 @@ export async function startMcp(config: McpConfig, log: LinkLog, overrides: McpOv
   const make = eventMaker(`/mcp/${ulid()}`, ulid, nowMs)
   const box = openPenaltyBox(link, publisher, make)
   const tables = openTables(db)
-  const desk: Desk = {
+  const backends: Backends = {
     tables,
     nowMs,
     defaultPolicy: config.guardPolicy,
-    log: openLogView(link, limits.maxScannedEvents),
-    readings: openLongReadings(link, db, limits, nowMs),
-    reader: openReader(db, questions, { maxBytes: limits.maxReadBytes, maxCost: limits.maxReadCost }),
+    log: openEventLog(link, limits.maxScannedEvents),
+    longReads: openLongReads(link, db, limits, nowMs),
+    sql: openSqlReader(db, queries, { maxBytes: limits.maxReadBytes, maxCost: limits.maxReadCost }),
     control: openControl({ link, box, publisher, make, nowMs }),
   }
-  const runner = toolRunner(desk, limits, log)
-  stack.defer(() =>
-    Promise.race([runner.idle(), new Promise<void>(done => setTimeout(done, limits.drainMs).unref())]),
-  )
-  const read = resourceReader(desk, limits, log)
+
+  const runner = toolRunner(backends, limits, log)
+  stack.defer(() => Promise.race([runner.idle(), sleep(limits.drainMs, undefined, { ref: false })]))
+  const read = resourceReader(backends, limits, log)
   const bus = new InMemoryServerEventBus(error =>
     log.warn({ err: error }, 'a session could not be notified of a change'),
   )
+  stack.use(watchIncidents(backends, bus, limits.incidentWatchMs))
   const serverFor = (caller: Caller) => {
-    const server = buildServer(TOOLBOX, caller, runner, read, overrides.fixtures?.options)
+    const server = buildServer(TOOLS, caller, runner, read, overrides.fixtures?.options)
     overrides.fixtures?.add(server, bus)
     return server
   }
-  stack.use(watchIncidents(desk, bus, limits.incidentWatchMs))
 
   if (config.http === undefined) {
     const { input = process.stdin, output = process.stdout } = overrides
-    const listening = () => {
+    const subscribed = () => {
       const server = serverFor(OPERATOR)
       followResources(server, bus)
       return server
     }
-    const face = stack.use(openStdio(listening, input, output, limits))
-    return mcp(stack.move(), undefined, face.ended)
+    const { ended } = stack.use(openStdio(subscribed, input, output, limits))
+    return mcp(stack.move(), undefined, ended)
   }
-  const ways = [fixedToken(config.http.operatorToken, OPERATOR)]
-  if (config.http.readToken !== undefined) ways.push(fixedToken(config.http.readToken, READER))
-  if (config.http.sessionKeys.length > 0) {
-    const sessions = createSessionVerifier({ publicKeys: config.http.sessionKeys, nowMs })
-    ways.push(stack.use(openPortalSessions(link, db, sessions, nowMs)).admit)
-  }
+  const portalSessions = stack.use(openPortalSessions(link, db, config.http.sessionKeys, nowMs))
   const watch = stack.use(watchTables(tables, limits.readyCheckMs))
   const checks = {
     nats: () => (link.isConnected() ? undefined : 'disconnected'),
-    postgres: () => watch.fault,
+    postgres: () => watch.error,
   }
   stack.use(await startStatusServer(config.http.status, createMetrics('mcp'), checks))
-  const face = stack.use(
+  const { port } = stack.use(
     await startHttp(config.http, {
       serverFor,
       bus,
       limits,
       log,
-      allowed: config.http.allowed,
-      authenticate: anyOf(ways),
       checks,
+      allowed: config.http.allowed,
+      authenticate: anyOf([...fixedTokens(config.http), portalSessions.admit]),
     }),
   )
-  return mcp(stack.move(), face.port, new Promise(() => {}))
+  return mcp(stack.move(), port, new Promise(() => {}))
+}
+
+function fixedTokens({ operatorToken, readToken }: HttpConfig): Authenticate[] {
+  const operator = fixedToken(operatorToken, OPERATOR)
+  return readToken === undefined ? [operator] : [operator, fixedToken(readToken, READER)]
 }
 
 function mcp(owned: AsyncDisposableStack, port: number | undefined, ended: Promise<void>): Mcp {

@@ -118,7 +118,7 @@ function scenariosOf(output: string): Scenario[] {
   )
 }
 
-/** `npm run mcp:conformance [-- --serve]`: the result of every scenario, or a server with the fixtures until Ctrl-C. */
+/** `npm run fluxgate -- mcp:conformance [--serve]`: the result of every scenario, or a server with the fixtures until Ctrl-C. */
 async function main(): Promise<void> {
   const { values } = parseArgs({ options: { serve: { type: 'boolean', default: false } } })
   if (process.env.NODE_ENV === 'production') {

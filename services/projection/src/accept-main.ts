@@ -2,8 +2,8 @@ import { connectNats } from '@fluxgate/nats'
 import { openDatabase } from '@fluxgate/read-model'
 import { ConfigError, createLog, readConfig } from '@fluxgate/runtime'
 import { readProjectionConfig } from './config.ts'
-import { acceptStreams } from './out/accept-streams.ts'
 import { OWNER } from './service.ts'
+import { acceptStreams } from './tables/index.ts'
 
 /**
  * Lets the projection go on with streams that were made anew, as after NATS lost its disk. Writes a line of JSON for each of

@@ -6,8 +6,8 @@ import { openDatabase, settledView } from '@fluxgate/read-model'
 import { type Alteration, Alterations } from '../test/alterations.ts'
 import { log, type Message, type ProjectedLog, projectedLog } from '../test/projected-log.ts'
 import { refusals, workload } from '../test/workload.ts'
-import { compareTables } from './compare.ts'
-import type { RowDifference } from './out/compare.ts'
+import { compareTables } from './compare.nats.ts'
+import type { RowDifference } from './tables/compare.pg.ts'
 
 /** What is missing a minute after the end of a request is not on its way any more. */
 const CLOSED_MS = 120_000

@@ -1,5 +1,5 @@
 import { ConfigError, createLog, readConfig } from '@fluxgate/runtime'
-import { compareTables } from './compare.ts'
+import { compareTables } from './compare.nats.ts'
 import { readProjectionConfig } from './config.ts'
 
 /**

@@ -1,4 +1,5 @@
-import { type EnvReader, readStatusAddress, type StatusAddress } from '@fluxgate/runtime'
+import { DAY_MS } from '@fluxgate/contracts'
+import { type EnvReader, readRetentionMs, readStatusAddress, type StatusAddress } from '@fluxgate/runtime'
 
 export interface ProjectionConfig {
   readonly databaseUrl: string
@@ -27,8 +28,6 @@ export interface ProjectionConfig {
   readonly tidyRetryMs: number
 }
 
-const DAY_MS = 86_400_000
-
 export function readProjectionConfig(env: EnvReader): ProjectionConfig {
   return {
     databaseUrl: env.url('DATABASE_URL', ['postgres:', 'postgresql:']),
@@ -43,7 +42,7 @@ export function readProjectionConfig(env: EnvReader): ProjectionConfig {
     retryMaxMs: env.durationMs('PROJECTION_RETRY_MAX', 5_000),
     lagEveryMs: env.durationMs('PROJECTION_LAG_EVERY', 2_000),
     statementTimeoutMs: env.durationMs('PROJECTION_STATEMENT_TIMEOUT', 60_000),
-    requestsKeptMs: env.integer('RETENTION_DAYS', 30, { min: 1, max: 3_660 }) * DAY_MS,
+    requestsKeptMs: readRetentionMs(env),
     usageKeptMs: env.number('USAGE_KEPT_DAYS', 400, { min: 1 }) * DAY_MS,
     authKeptMs: env.number('AUTH_KEPT_DAYS', 90, { min: 1 }) * DAY_MS,
     pruneEveryMs: env.durationMs('PROJECTION_PRUNE_EVERY', 3_600_000),

@@ -12,8 +12,8 @@ import { createDatabase, eventually, startPostgres, testNats, testPostgres } fro
 import { naiveFold, readTables } from '../test/naive.ts'
 import { workload } from '../test/workload.ts'
 import { readProjectionConfig } from './config.ts'
-import { acceptStreams } from './out/accept-streams.ts'
 import { OWNER, startProjection } from './service.ts'
+import { acceptStreams } from './tables/accept-streams.pg.ts'
 
 const log = createLog('projection', 'silent')
 const SMALL = {
@@ -185,7 +185,10 @@ test('the projection halts when NATS lost its disk while it was away, and goes o
     await using projection = await startProjection(config, log)
     await eventually(() => assert.equal(projection.halted.size, Object.values(STREAMS).length))
     for (const [stream, why] of projection.halted) {
-      assert.match(why, new RegExp(`^${stream} was made anew at .*: \`npm run projection:accept\` goes on`))
+      assert.match(
+        why,
+        new RegExp(`^${stream} was made anew at .*: \`npm run fluxgate -- projection:accept\` goes on`),
+      )
     }
     const ready = await fetch(`http://127.0.0.1:${projection.metricsPort}/ready`)
     assert.equal(ready.status, 503)

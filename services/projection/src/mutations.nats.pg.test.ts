@@ -7,9 +7,9 @@ import { openDatabase, runScript, type Tables } from '@fluxgate/read-model'
 import type { Transaction } from 'kysely'
 import { log, type ProjectedLog, projectedLog } from '../test/projected-log.ts'
 import { refusals, workload } from '../test/workload.ts'
-import { besideFolded, compareTables } from './compare.ts'
+import { besideFolded, compareTables } from './compare.nats.ts'
 import type { ProjectionConfig } from './config.ts'
-import { BOOKKEEPING, compareTable, foldedTables } from './out/compare.ts'
+import { BOOKKEEPING, compareTable, foldedTables } from './tables/compare.pg.ts'
 
 /** How a value of a type is changed; a column of a type that is not here fails the test. */
 const CHANGES: Readonly<Record<string, (column: string) => string>> = {

@@ -1,5 +1,5 @@
 import { ConfigError, createLog, readConfig } from '@fluxgate/runtime'
-import { readRebuildConfig, rebuild } from './rebuild.ts'
+import { readRebuildConfig, rebuild } from './rebuild.nats.ts'
 
 /**
  * Rebuilds the projections. Standard output gets a line of JSON twice a second, `{"done": n, "total": n}`, and at the end

@@ -11,10 +11,10 @@ import { createDatabase, eventually, startPostgres, testNats, testPostgres } fro
 import { dumpTables, naiveFold, readTables } from '../test/naive.ts'
 import { workload } from '../test/workload.ts'
 import { readProjectionConfig } from './config.ts'
-import { prune } from './out/prune.ts'
-import { openRequestDays } from './out/request-days.ts'
-import { type RebuildProgress, rebuild } from './rebuild.ts'
+import { type RebuildProgress, rebuild } from './rebuild.nats.ts'
 import { startProjection } from './service.ts'
+import { prune } from './tables/prune.pg.ts'
+import { openRequestDays } from './tables/request-days.pg.ts'
 
 const log = createLog('projection', 'silent')
 

@@ -3,15 +3,19 @@ import { buryEvent, connectNats, type NatsLink } from '@fluxgate/nats'
 import { openDatabase } from '@fluxgate/read-model'
 import { type Log, startStatusServer } from '@fluxgate/runtime'
 import type { ProjectionConfig } from './config.ts'
-import { Progress } from './core/progress.ts'
-import { Intake } from './in/intake.ts'
-import { LogReader } from './in/log-reader.ts'
-import { type ProjectorHooks, pause, project, retried } from './in/projector.ts'
-import { type WatchHooks, watchStreams } from './in/stream-watch.ts'
-import { type Metrics, projectionMetrics } from './out/metrics.ts'
-import { prune } from './out/prune.ts'
-import { openRequestDays } from './out/request-days.ts'
-import { openStore, type Store } from './out/store.ts'
+import {
+  Intake,
+  LogReader,
+  Progress,
+  type ProjectorHooks,
+  pause,
+  project,
+  retried,
+  type WatchHooks,
+  watchStreams,
+} from './follow/index.ts'
+import { type Metrics, projectionMetrics } from './metrics.ts'
+import { openRequestDays, openStore, prune, type Store } from './tables/index.ts'
 
 /** Whose checkpoints these are. Another version of the fold is another version here, and needs a rebuild. */
 export const OWNER = { projection: 'read-model', version: 1 }

@@ -1,20 +1,20 @@
-import { type OutgoingEvent, parseSubject, STREAMS } from '@fluxgate/contracts'
-import type { LogEntry, Slice } from '../src/core/log.ts'
+import { type LogEvent, type OutgoingEvent, parseSubject, STREAMS } from '@fluxgate/contracts'
+import type { Slice } from '../src/tables/log.ts'
 
-/** Places events in their streams, with the sequences that JetStream would give them. */
-export function streamsOf(log: readonly OutgoingEvent[]): Map<string, LogEntry[]> {
-  const streams = new Map<string, LogEntry[]>()
+/** Puts events in their streams, with the sequences that JetStream would give them. */
+export function streamsOf(log: readonly OutgoingEvent[]): Map<string, LogEvent[]> {
+  const streams = new Map<string, LogEvent[]>()
   for (const { subject, event } of log) {
     const stream = STREAMS[parseSubject(subject)!.stream]
     const entries = streams.get(stream) ?? []
     streams.set(stream, entries)
-    entries.push({ sequence: entries.length + 1, storedAtMs: Date.parse(event.time), event })
+    entries.push({ stream, sequence: entries.length + 1, storedAtMs: Date.parse(event.time), event })
   }
   return streams
 }
 
 /** The streams in pieces of random size, mixed at random; each stream in its own order. */
-export function randomSlices(streams: ReadonlyMap<string, LogEntry[]>, maxSize: number): Slice[] {
+export function randomSlices(streams: ReadonlyMap<string, LogEvent[]>, maxSize: number): Slice[] {
   const left = [...streams].map(([stream, entries]) => ({ stream, entries, at: 0 }))
   const slices: Slice[] = []
   while (left.length > 0) {
@@ -28,7 +28,7 @@ export function randomSlices(streams: ReadonlyMap<string, LogEntry[]>, maxSize: 
   return slices
 }
 
-export function sliceOf(stream: string, entries: readonly LogEntry[]): Slice {
+export function sliceOf(stream: string, entries: readonly LogEvent[]): Slice {
   const last = entries.at(-1)!
   return {
     stream,

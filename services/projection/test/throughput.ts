@@ -20,7 +20,7 @@ import { workload } from './workload.ts'
 /**
  * Measures how fast a log is projected from its beginning, into fresh tables each time. The log is written by a process
  * of its own, whose events are no part of the projection's heap.
- *   npm run bench:projection -- [--requests 40000] [--kind postgresql|pglite] [--runs 3] [--json]
+ *   npm run fluxgate -- bench:projection [--requests 40000] [--kind postgresql|pglite] [--runs 3] [--json]
  */
 const { values } = parseArgs({
   options: {

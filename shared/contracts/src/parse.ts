@@ -79,15 +79,20 @@ const MAX_VALUE_BYTES = 16 * 1024 * 1024
 
 /** Compiles a schema once into a parser of JSON bytes: the form in which KV values and commands are read. */
 export function jsonParser<S extends Type.TSchema>(schema: S): (bytes: Uint8Array) => Parsed<Type.Static<S>> {
-  const validator = Compile(schema)
+  const validate = validatorOf(schema)
   return bytes => {
     const read = readJson(bytes, { maxSize: MAX_VALUE_BYTES })
-    if (!read.ok) return read
-    const { value } = read
-    return validator.Check(value)
+    return read.ok ? validate(read.value) : read
+  }
+}
+
+/** As {@link jsonParser}, for a value that {@link readJson} or a router has parsed already. */
+export function validatorOf<S extends Type.TSchema>(schema: S): (value: unknown) => Parsed<Type.Static<S>> {
+  const validator = Compile(schema)
+  return value =>
+    validator.Check(value)
       ? { ok: true, value: value as Type.Static<S> }
       : { ok: false, reason: faults(validator as unknown as Validator, value) }
-  }
 }
 
 const FAULTS_LISTED = 5

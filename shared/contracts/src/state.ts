@@ -7,6 +7,8 @@ export const BUCKETS = Object.freeze({
   throttles: 'throttles',
   nodes: 'nodes',
   policy: 'policy',
+  /** Who of several processes leads. */
+  leases: 'leases',
   /** Keys of the hashes that stand for client addresses in events. Gateways only. */
   addressKeys: 'address_keys',
   /** Hash → client address, for some days. */
@@ -94,7 +96,7 @@ export const GuardPolicy = Type.Object(
   {
     rules: Type.Object(
       {
-        /** Tokens burnt in a window beyond what the tier refills in it. */
+        /** Tokens consumed in a window beyond what the tier refills in it. */
         contextFlood: guardRule({
           thresholdTokens: Type.Integer({ minimum: 1 }),
           /** Or so many seconds of the tier's refill, whichever is more: a tier's full bucket is no flood. */

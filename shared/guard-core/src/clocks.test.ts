@@ -1,39 +1,41 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import type { LogEvent } from '@fluxgate/contracts'
 import { addressIdentity } from '@fluxgate/contracts/address-identity'
-import type { Fact } from './fact.ts'
-import { decisionsOver, Log, POLICY, SEED, T0 } from './test-facts.ts'
+import { decisionsOver, Log, POLICY, SEED, T0 } from './test-events.ts'
 import { DEFAULT_RULES, wholePolicy } from './whole-policy.ts'
 
-/** The same facts by a source whose clock is wrong. */
-function bySource(fact: Fact, source: string, offsetMs: number): Fact {
-  const time = new Date(Date.parse(fact.event.time) + offsetMs).toISOString()
-  return { ...fact, event: { ...fact.event, source, time } as Fact['event'] }
+/** The same events by a source whose clock is wrong. */
+function bySource(entry: LogEvent, source: string, offsetMs: number): LogEvent {
+  const time = new Date(Date.parse(entry.event.time) + offsetMs).toISOString()
+  return { ...entry, event: { ...entry.event, source, time } as LogEvent['event'] }
 }
 
-/** All facts until then are stored at that moment, in the order in which they happened. */
-function storedAtOnce(facts: readonly Fact[], untilMs: number): Fact[] {
-  return facts.map(fact => ({ ...fact, storedAtMs: Math.max(fact.storedAtMs, T0 + untilMs) }))
+/** All events until then are stored at that moment, in the order in which they happened. */
+function storedAtOnce(entries: readonly LogEvent[], untilMs: number): LogEvent[] {
+  return entries.map(entry => ({ ...entry, storedAtMs: Math.max(entry.storedAtMs, T0 + untilMs) }))
 }
 
 describe('the time that rules count by', () => {
   it('throttles nobody when a minute of ordinary calls is stored in an instant after an outage', () => {
     const log = new Log()
     for (let second = 0; second < 60; second++) log.settled(second * 1_000, 50)
-    assert.deepEqual(decisionsOver(storedAtOnce(log.facts, 60_000)), [])
+    assert.deepEqual(decisionsOver(storedAtOnce(log.entries, 60_000)), [])
   })
 
   it('finds a flood that happened in an outage', () => {
     const log = new Log()
     for (let i = 0; i < 20; i++) log.settled(i * 50, 100)
-    assert.equal(decisionsOver(storedAtOnce(log.facts, 60_000)).length, 1)
+    assert.equal(decisionsOver(storedAtOnce(log.entries, 60_000)).length, 1)
   })
 
   it('is not moved by one event whose clock is five minutes ahead', () => {
     const log = new Log()
     for (let second = 0; second < 300; second++) log.settled(second * 1_000, 90)
-    const facts = log.facts.map((fact, i) => (i === 20 ? bySource(fact, '/gateway/a/1', 300_000) : fact))
-    assert.deepEqual(decisionsOver(facts), [])
+    const entries = log.entries.map((entry, i) =>
+      i === 20 ? bySource(entry, '/gateway/a/1', 300_000) : entry,
+    )
+    assert.deepEqual(decisionsOver(entries), [])
   })
 
   for (const offsetMs of [300_000, -300_000, 15_000, -15_000]) {
@@ -41,11 +43,11 @@ describe('the time that rules count by', () => {
       const log = new Log()
       for (let second = 0; second < 400; second++) log.settled(second * 1_000, 90)
       for (let i = 0; i < 20; i++) log.settled(400_000 + i * 50, 100, { user: 'eve', key: 'k1' })
-      const facts = log.facts.map((fact, i) =>
-        i % 2 === 0 || i >= 400 ? bySource(fact, '/gateway/b/1', offsetMs) : fact,
+      const entries = log.entries.map((entry, i) =>
+        i % 2 === 0 || i >= 400 ? bySource(entry, '/gateway/b/1', offsetMs) : entry,
       )
       assert.deepEqual(
-        decisionsOver(facts).map(({ identity }) => identity.user),
+        decisionsOver(entries).map(({ identity }) => identity.user),
         ['eve'],
       )
     })
@@ -54,18 +56,18 @@ describe('the time that rules count by', () => {
   it('counts no event that is older than five minutes when it is stored', () => {
     const log = new Log()
     for (let i = 0; i < 5; i++) log.settled(i, 100)
-    assert.equal(decisionsOver(storedAtOnce(log.facts, 299_000)).length, 0)
+    assert.equal(decisionsOver(storedAtOnce(log.entries, 299_000)).length, 0)
     for (let i = 0; i < 5; i++) log.settled(10 + i, 100)
-    assert.equal(decisionsOver(storedAtOnce(log.facts, 299_000)).length, 1)
-    assert.equal(decisionsOver(storedAtOnce(log.facts, 301_000)).length, 0)
+    assert.equal(decisionsOver(storedAtOnce(log.entries, 299_000)).length, 1)
+    assert.equal(decisionsOver(storedAtOnce(log.entries, 301_000)).length, 0)
   })
 })
 
-describe('a campaign', () => {
+describe('a attack', () => {
   it('is one incident when keys are guessed from 1,500 addresses', () => {
     const log = new Log()
     for (let i = 0; i < 1_500; i++) log.keyRejected(i * 20, 'unknown', `2001:db8:${i.toString(16)}::1`, 31)
-    const decisions = decisionsOver(log.facts)
+    const decisions = decisionsOver(log.entries)
     assert.equal(decisions.length, 1_500)
     assert.equal(new Set(decisions.map(({ incident }) => incident)).size, 1)
     assert.equal(new Set(decisions.map(({ id }) => id)).size, 1_500)
@@ -76,7 +78,7 @@ describe('a campaign', () => {
   it('counts the addresses of one /64 as one', () => {
     const log = new Log()
     for (let i = 0; i < 31; i++) log.keyRejected(i, 'unknown', `2001:db8::${i.toString(16)}`)
-    assert.equal(decisionsOver(log.facts).length, 1)
+    assert.equal(decisionsOver(log.entries).length, 1)
   })
 
   it('ends ten minutes after its last finding', () => {
@@ -84,7 +86,7 @@ describe('a campaign', () => {
     log.keyRejected(0, 'unknown', '192.0.2.1', 31)
     log.keyRejected(599_000, 'unknown', '192.0.2.2', 31)
     log.keyRejected(1_300_000, 'unknown', '192.0.2.3', 31)
-    const [first, second, third] = decisionsOver(log.facts)
+    const [first, second, third] = decisionsOver(log.entries)
     assert.equal(second?.incident, first?.incident)
     assert.notEqual(third?.incident, first?.incident)
   })
@@ -92,7 +94,7 @@ describe('a campaign', () => {
   it('goes on when one of its addresses is pardoned, which alone is left alone until the grace is over', () => {
     const log = new Log()
     for (const [i, host] of ['1', '2'].entries()) log.keyRejected(i, 'unknown', `192.0.2.${host}`, 31)
-    const [first] = decisionsOver(log.facts)
+    const [first] = decisionsOver(log.entries)
     log.pardoned(1_000, addressIdentity('192.0.2.2'), 'operator:o1', first!.incident)
     const attempts: [number, string][] = [
       [2_000, '2'],
@@ -100,7 +102,7 @@ describe('a campaign', () => {
       [POLICY.graceMs + 2_000, '2'],
     ]
     for (const [atMs, host] of attempts) log.keyRejected(atMs, 'unknown', `192.0.2.${host}`, 31)
-    const decisions = decisionsOver(log.facts)
+    const decisions = decisionsOver(log.entries)
     assert.deepEqual(
       decisions.map(({ identity }) => identity.key),
       ['1', '2', '3', '2'].map(host => addressIdentity(`192.0.2.${host}`).key),
@@ -112,14 +114,14 @@ describe('a campaign', () => {
   it('is not what known identities join', () => {
     const log = new Log()
     for (const user of ['ada', 'bob']) log.refused(0, 'not_found', { user, key: 'k1' }, 'm', 2_000)
-    const incidents = decisionsOver(log.facts).map(({ incident }) => incident)
+    const incidents = decisionsOver(log.entries).map(({ incident }) => incident)
     assert.equal(new Set(incidents).size, incidents.length)
   })
 
   it('puts no throttle on callers that are counted together', () => {
     const log = new Log()
     log.keyRejected(0, 'unknown', 'other addresses', 1_000)
-    const [decision] = decisionsOver(log.facts)
+    const [decision] = decisionsOver(log.entries)
     assert.deepEqual([decision?.action, decision?.throttle], ['observe', undefined])
   })
 })
@@ -133,9 +135,9 @@ describe('the default flood', () => {
     ] as const) {
       const log = new Log()
       log.settled(0, allowed, undefined, { refillRate })
-      assert.equal(decisionsOver(log.facts, policy).length, 0)
+      assert.equal(decisionsOver(log.entries, policy).length, 0)
       log.settled(1, 1, undefined, { refillRate })
-      assert.equal(decisionsOver(log.facts, policy).length, 1)
+      assert.equal(decisionsOver(log.entries, policy).length, 1)
     }
     assert.equal(POLICY.rules.contextFlood.burstSeconds, undefined)
   })

@@ -4,14 +4,14 @@ import {
   type GuardAction,
   type Identity,
   identityText,
+  type LogEvent,
   OTHER_ADDRESSES,
   type Throttle,
 } from '@fluxgate/contracts'
-import { campaignOf } from './campaign.ts'
-import type { Fact, TimedFact } from './fact.ts'
-import type { Finding } from './rule.ts'
-import { offencesAt, penaltyMs } from './standing.ts'
-import { GUARD_ACTOR, type RuleState, type Standing } from './state.ts'
+import { attackOf } from './attack.ts'
+import type { Finding, TimedEvent } from './rule.ts'
+import { penaltyMs, violationsAt } from './rule-status.ts'
+import { GUARD_ACTOR, type RuleState, type RuleStatus } from './state.ts'
 import type { RuleName, WholePolicy } from './whole-policy.ts'
 
 const INCIDENT_DIGITS = 24
@@ -22,9 +22,9 @@ const MAX_EXPLANATION_CHARS = 3_900
 export interface Decision extends Finding {
   /** The same rule, identity and crossing event are the same decision, whoever decides and how often. */
   readonly id: string
-  /** That of the decision, or of the campaign that it joins. */
+  /** That of the decision, or of the attack that it joins. */
   readonly incident: string
-  /** Findings that the incident holds with this one; more than 1 when it joins a campaign. */
+  /** Findings that the incident holds with this one; more than 1 when it joins a attack. */
   readonly findings: number
   readonly identity: Identity
   readonly rule: RuleName
@@ -39,25 +39,33 @@ export interface Decision extends Finding {
   readonly throttle: Throttle | undefined
 }
 
-/** Looks at the memory that `fact` was counted in, as of its own time. Nothing else than rule, policy and fact has a say. */
+/** Looks at the memory that `entry` was counted in, as of its own time. Nothing else than rule, policy and event has a say. */
 export function decide(
   state: RuleState,
   memory: unknown,
-  fact: TimedFact,
+  entry: TimedEvent,
   policy: WholePolicy,
 ): Decision | undefined {
-  const { rule, standings } = state
-  const identity = rule.crossedBy(memory, fact, policy)
-  if (!identity || isAllowed(policy, identity, fact)) return undefined
-  const standing = standings.get(identityText(identity))
-  if (standing && isLeftAlone(standing, rule.name, identity, fact)) return undefined
-  const id = incidentId(rule.name, identity, fact.event.id)
-  const campaign = campaignOf(state, identity, fact.storedAtMs)
-  // The event that began the campaign, read again after a restart.
-  const joined = campaign?.incident === id ? undefined : campaign
+  const { rule, statuses } = state
+  const identity = rule.crossedBy(memory, entry, policy)
+  if (!identity || isAllowed(policy, identity, entry)) return undefined
+  const status = statuses.get(identityText(identity))
+  if (status && isLeftAlone(status, rule.name, identity, entry)) return undefined
+  const id = incidentId(rule.name, identity, entry.event.id)
+  const attack = attackOf(state, identity, entry.storedAtMs)
+  // The event that began the attack, read again after a restart.
+  const joined = attack?.incident === id ? undefined : attack
   const about = { id, incident: joined?.incident ?? id, findings: (joined?.findings ?? 0) + 1 }
-  const offences = offencesAt(standing, fact.storedAtMs, policy)
-  return decisionOf(rule.explain(memory, fact, policy), rule.name, identity, about, offences, policy, fact)
+  const violations = violationsAt(status, entry.storedAtMs, policy)
+  return decisionOf(
+    rule.explain(memory, entry, policy),
+    rule.name,
+    identity,
+    about,
+    violations,
+    policy,
+    entry,
+  )
 }
 
 export function incidentId(rule: string, identity: Identity, crossingEventId: string): string {
@@ -65,7 +73,7 @@ export function incidentId(rule: string, identity: Identity, crossingEventId: st
   return `inc_${hash.digest('hex').slice(0, INCIDENT_DIGITS)}`
 }
 
-function isAllowed(policy: WholePolicy, identity: Identity, { event }: Fact): boolean {
+function isAllowed(policy: WholePolicy, identity: Identity, { event }: LogEvent): boolean {
   const { allowedIdentities, allowedAddresses } = policy
   if (allowedIdentities.has(identity.user) || allowedIdentities.has(identityText(identity))) return true
   const { address } = event.data as { address?: string }
@@ -74,15 +82,15 @@ function isAllowed(policy: WholePolicy, identity: Identity, { event }: Fact): bo
   )
 }
 
-function isLeftAlone(standing: Standing, rule: string, identity: Identity, fact: Fact): boolean {
-  const atMs = fact.storedAtMs
-  if (atMs <= standing.clearedAtMs || atMs < standing.graceUntilMs) return true
+function isLeftAlone(status: RuleStatus, rule: string, identity: Identity, entry: LogEvent): boolean {
+  const atMs = entry.storedAtMs
+  if (atMs <= status.clearedAtMs || atMs < status.graceUntilMs) return true
   // The crossing event itself, read again after a restart, leads to its incident again: carrying it out is idempotent.
   // A throttled identity crosses with every event: the hash is made only where it can be that one.
-  const isItself = (incident: string) => incident === incidentId(rule, identity, fact.event.id)
-  return standing.told.some(
-    told =>
-      told.sinceMs <= atMs && atMs < told.untilMs && !(told.sinceMs === atMs && isItself(told.incident)),
+  const isItself = (incident: string) => incident === incidentId(rule, identity, entry.event.id)
+  return status.suppressions.some(
+    each =>
+      each.sinceMs <= atMs && atMs < each.untilMs && !(each.sinceMs === atMs && isItself(each.incident)),
   )
 }
 
@@ -91,21 +99,20 @@ function decisionOf(
   rule: RuleName,
   identity: Identity,
   about: Pick<Decision, 'id' | 'incident' | 'findings'>,
-  offences: number,
+  violations: number,
   policy: WholePolicy,
-  { stream, sequence, storedAtMs: atMs, event }: TimedFact,
+  { stream, sequence, storedAtMs: atMs, event }: TimedEvent,
 ): Decision {
   const { action } = policy.rules[rule]
   // Callers that are counted together have no address that a gateway could refuse.
   const isObserved =
     action.kind === 'observe' || ('address' in event.data && event.data.address === OTHER_ADDRESSES)
-  const durationMs = penaltyMs(policy, rule, offences)
+  const durationMs = penaltyMs(policy, rule, violations)
   const untilMs = atMs + durationMs
-  const explanation = (finding.explanation + (offences > 0 ? again(offences, durationMs, policy) : '')).slice(
-    0,
-    MAX_EXPLANATION_CHARS,
-  )
-  const numbers = offences > 0 ? { ...finding.numbers, offencesBefore: offences } : finding.numbers
+  const explanation = (
+    finding.explanation + (violations > 0 ? again(violations, durationMs, policy) : '')
+  ).slice(0, MAX_EXPLANATION_CHARS)
+  const numbers = violations > 0 ? { ...finding.numbers, offencesBefore: violations } : finding.numbers
   const endStreams = action.endStreams ?? policy.penalty.endStreams
   const throttle: Throttle | undefined = isObserved
     ? undefined
@@ -136,8 +143,8 @@ function decisionOf(
   }
 }
 
-function again(offences: number, durationMs: number, { repeat }: WholePolicy): string {
-  const times = offences === 1 ? 'once' : `${offences} times`
+function again(violations: number, durationMs: number, { repeat }: WholePolicy): string {
+  const times = violations === 1 ? 'once' : `${violations} times`
   return (
     ` Found ${times} before within ${repeat.windowMs / 3_600_000} h, so the penalty is ` +
     `${durationMs / 1_000} s.`

@@ -1,52 +1,52 @@
-import { type EventNamed, type Identity, identityText } from '@fluxgate/contracts'
-import { noteFinding } from './campaign.ts'
-import type { Fact, TimedFact } from './fact.ts'
+import { type EventNamed, type Identity, identityText, type LogEvent } from '@fluxgate/contracts'
+import { noteFinding } from './attack.ts'
+import type { TimedEvent } from './rule.ts'
+import { isOver, penaltyMs, ruleStatusOf, suppress, violationsAt } from './rule-status.ts'
 import { HISTORY, MAX_LATENESS_MS } from './source-clocks.ts'
-import { isOver, offencesAt, penaltyMs, quieten, standingOf } from './standing.ts'
 import { GUARD_ACTOR, type GuardState, type RuleState } from './state.ts'
 import type { WholePolicy } from './whole-policy.ts'
 
-/** Memories looked at for idleness with each fact, and once more with each new one: they go faster than new ones come. */
+/** SweepingMap looked at for idleness with each event, and once more with each new one: they go faster than new ones come. */
 const SWEPT_PER_FACT = 1
 /** Who may pardon without being a person. */
 const SERVICES: ReadonlySet<string> = new Set([GUARD_ACTOR, 'system'])
 
 /**
- * State and fact → state, for one rule. The state given is changed: a copy for each event would cost more than all the
+ * State and event → state, for one rule. The state given is changed: a copy for each event would cost more than all the
  * rest. The policy says how long memory reaches; nothing is decided here.
- * @returns the memory that the fact is counted in, if the rule looks at it and it is not too old to be counted
+ * @returns the memory that the event is counted in, if the rule looks at it and it is not too old to be counted
  */
-export function evolve(state: RuleState, fact: TimedFact, policy: WholePolicy): unknown {
+export function evolve(state: RuleState, entry: TimedEvent, policy: WholePolicy): unknown {
   const { rule, memories } = state
   if (!policy.rules[rule.name].enabled) return undefined
-  const key = rule.keyOf(fact, policy)
+  const key = rule.keyOf(entry, policy)
   if (key === undefined) return undefined
-  const atMs = fact.storedAtMs
+  const atMs = entry.storedAtMs
   const before = memories.get(key)
   let memory = before
-  if (atMs > (state.standings.get(key)?.clearedAtMs ?? Number.NEGATIVE_INFINITY)) {
-    memory = rule.evolve(before, fact, policy)
+  if (atMs > (state.statuses.get(key)?.clearedAtMs ?? Number.NEGATIVE_INFINITY)) {
+    memory = rule.evolve(before, entry, policy)
     if (memory === undefined) {
       if (before !== undefined) memories.delete(key)
     } else if (memory !== before) memories.set(key, memory)
   }
   forgetIdle(state, atMs, policy, before === undefined ? SWEPT_PER_FACT + 1 : SWEPT_PER_FACT)
-  return fact.atMs === HISTORY ? undefined : memory
+  return entry.atMs === HISTORY ? undefined : memory
 }
 
-/** What other streams tell that concerns the rules of this one: a pardon, or an incident that was told before a restart. */
-export function evolveAll(state: GuardState, { event, storedAtMs }: Fact, policy: WholePolicy): void {
+/** Applies what other streams hold that concerns the rules of this one: a pardon, or an incident that was opened before a restart. */
+export function evolveAll(state: GuardState, { event, storedAtMs }: LogEvent, policy: WholePolicy): void {
   if (event.type === 'fluxgate.throttles.pardoned') {
     for (const each of state) pardon(each, event.data, storedAtMs, policy)
-  } else if (isTold(event)) {
+  } else if (isFindingEvent(event)) {
     for (const each of state) if (each.rule.name === event.data.rule) recall(each, event, policy)
   }
 }
 
-type Told = EventNamed<'incidents.opened' | 'throttles.shadowed' | 'throttles.imposed'>
+type FindingEvent = EventNamed<'incidents.opened' | 'throttles.shadowed' | 'throttles.imposed'>
 
 /** What says that a rule has found somebody. A throttle that joined an incident is all that says so of its identity. */
-export function isTold(event: Fact['event']): event is Told {
+export function isFindingEvent(event: LogEvent['event']): event is FindingEvent {
   return (
     event.type === 'fluxgate.incidents.opened' ||
     event.type === 'fluxgate.throttles.shadowed' ||
@@ -55,7 +55,7 @@ export function isTold(event: Fact['event']): event is Told {
 }
 
 function forgetIdle(
-  { rule, memories, standings }: RuleState,
+  { rule, memories, statuses }: RuleState,
   atMs: number,
   policy: WholePolicy,
   swept: number,
@@ -65,20 +65,20 @@ function forgetIdle(
   for (let i = 0; i < swept; i++) {
     const memory = memories.next()
     if (memory && rule.isIdle(memory[1], idleMs, policy)) memories.delete(memory[0])
-    const standing = standings.next()
-    if (standing && isOver(standing[1], atMs, policy)) standings.delete(standing[0])
+    const status = statuses.next()
+    if (status && isOver(status[1], atMs, policy)) statuses.delete(status[0])
   }
 }
 
-/** Its event's own time is that of the fact that crossed the threshold. */
-function recall(state: RuleState, event: Told, policy: WholePolicy): void {
+/** Its event's own time is that of the event that crossed the threshold. */
+function recall(state: RuleState, event: FindingEvent, policy: WholePolicy): void {
   const { incident, until } = event.data
   if (incident === undefined) return
   const key = identityText(event.data)
   const sinceMs = Date.parse(event.time)
-  const offences = offencesAt(state.standings.get(key), sinceMs, policy)
-  const untilMs = until ?? sinceMs + penaltyMs(policy, state.rule.name, offences)
-  if (quieten(state, key, { incident, sinceMs, untilMs })) noteFinding(state, event.data, incident, sinceMs)
+  const violations = violationsAt(state.statuses.get(key), sinceMs, policy)
+  const untilMs = until ?? sinceMs + penaltyMs(policy, state.rule.name, violations)
+  if (suppress(state, key, { incident, sinceMs, untilMs })) noteFinding(state, event.data, incident, sinceMs)
 }
 
 function pardon(
@@ -88,13 +88,13 @@ function pardon(
   policy: WholePolicy,
 ): void {
   const key = identityText(pardoned)
-  const standing = standingOf(state, key)
-  const running = standing.told.filter(({ sinceMs, untilMs }) => sinceMs <= atMs && atMs < untilMs)
-  for (const told of running) told.untilMs = atMs
-  standing.clearedAtMs = Math.max(standing.clearedAtMs, atMs)
+  const status = ruleStatusOf(state, key)
+  const running = status.suppressions.filter(({ sinceMs, untilMs }) => sinceMs <= atMs && atMs < untilMs)
+  for (const suppression of running) suppression.untilMs = atMs
+  status.clearedAtMs = Math.max(status.clearedAtMs, atMs)
   if (!SERVICES.has(pardoned.actor)) {
-    standing.forgivenAtMs = atMs
-    if (running.length > 0 || pardoned.incident === undefined) standing.graceUntilMs = atMs + policy.graceMs
+    status.forgivenAtMs = atMs
+    if (running.length > 0 || pardoned.incident === undefined) status.graceUntilMs = atMs + policy.graceMs
   }
   state.memories.delete(key)
 }

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import type { LogEvent } from '@fluxgate/contracts'
 import type { Decision } from './decide.ts'
-import type { Fact } from './fact.ts'
 import { Fold } from './fold.ts'
-import { memoryMs, RULE_STREAMS, RULES } from './rules.ts'
-import { ada, bob, decisionsOver, Log, POLICY, SEED, T0 } from './test-facts.ts'
+import { memoryMs, RULE_STREAMS, RULES } from './rules/index.ts'
+import { ada, bob, decisionsOver, Log, POLICY, SEED, T0 } from './test-events.ts'
 import { wholePolicy } from './whole-policy.ts'
 
 /** Thresholds that a small log crosses. */
@@ -33,7 +33,7 @@ describe('a throttled identity', () => {
   it('gets no second incident until its time is over, and then another one', () => {
     const log = new Log()
     for (let s = 0; s <= 120; s++) log.settled(s * 1_000, 600)
-    const decisions = decisionsOver(log.facts)
+    const decisions = decisionsOver(log.entries)
     assert.deepEqual(
       decisions.map(d => (d.atMs - T0) / 1_000),
       [0, 60, 120],
@@ -45,7 +45,7 @@ describe('a throttled identity', () => {
     const log = new Log()
     log.settled(0, 600)
     log.settled(0, 600)
-    assert.equal(decisionsOver(log.facts).length, 1)
+    assert.equal(decisionsOver(log.entries).length, 1)
   })
 })
 
@@ -57,7 +57,7 @@ describe('a pardon', () => {
     log.settled(1_500, 600)
     log.settled(301_000 - 1, 400)
     log.settled(301_000, 200)
-    const decisions = decisionsOver(log.facts)
+    const decisions = decisionsOver(log.entries)
     assert.deepEqual(
       decisions.map(d => d.atMs - T0),
       [0, 301_000],
@@ -72,7 +72,7 @@ describe('a pardon', () => {
     log.settled(1_500, 500)
     log.settled(1_600, 1)
     assert.deepEqual(
-      decisionsOver(log.facts).map(d => d.atMs - T0),
+      decisionsOver(log.entries).map(d => d.atMs - T0),
       [0, 1_600],
     )
   })
@@ -85,7 +85,7 @@ describe('a pardon', () => {
     log.settled(2, 400)
     log.settled(2, 400, bob)
     assert.deepEqual(
-      decisionsOver(log.facts).map(d => d.identity),
+      decisionsOver(log.entries).map(d => d.identity),
       [ada],
     )
   })
@@ -96,25 +96,25 @@ describe('a pardon', () => {
     log.settled(0, 600)
     log.settled(1_500, 600)
     assert.deepEqual(
-      decisionsOver(log.facts).map(d => d.atMs - T0),
+      decisionsOver(log.entries).map(d => d.atMs - T0),
       [0],
     )
-    assert.equal(log.facts[0], pardon)
+    assert.equal(log.entries[0], pardon)
   })
 })
 
 describe('determinism', () => {
   for (const seed of [1, 2, 3, 4, 5, 6, 7, 8]) {
-    it(`decides the same over the same events, and after a restart at any place (seed ${seed})`, () => {
+    it(`decides the same over the same events, and after a restart at any position (seed ${seed})`, () => {
       const log = randomLog(seed)
-      const whole = decisionsOver(log.facts)
+      const whole = decisionsOver(log.entries)
       assert.ok(whole.length > 5, `${whole.length} decisions`)
-      assert.deepEqual(decisionsOver(log.facts), whole)
-      for (let cut = 0; cut < log.facts.length; cut += 37) {
-        const last = log.facts[cut]!
+      assert.deepEqual(decisionsOver(log.entries), whole)
+      for (let cut = 0; cut < log.entries.length; cut += 37) {
+        const last = log.entries[cut]!
         const expected = whole.filter(d => d.sequence > last.sequence)
-        const told = whole.filter(d => d.sequence <= last.sequence)
-        const decisions = restarted(log, told, fact => fact.sequence <= last.sequence)
+        const decided = whole.filter(d => d.sequence <= last.sequence)
+        const decisions = restarted(log, decided, entry => entry.sequence <= last.sequence)
         assert.deepEqual(ids(decisions), ids(expected), `cut at ${cut}`)
       }
     })
@@ -123,18 +123,18 @@ describe('determinism', () => {
   for (const seed of [1, 2, 3]) {
     it(`holds for every rule and all streams, with penalties that grow (seed ${seed})`, () => {
       const log = mixedLog(seed)
-      const whole = decisionsOver(log.facts, EVERY_RULE)
+      const whole = decisionsOver(log.entries, EVERY_RULE)
       assert.deepEqual(
         new Set(whole.map(d => d.rule)),
         new Set(RULES.map(rule => rule.name)),
         'each rule has something to decide',
       )
-      for (let cut = 0; cut < log.facts.length; cut += 311) {
-        const done = new Set(log.facts.slice(0, cut))
-        const before = new Set(decisionsOver(log.facts.slice(0, cut), EVERY_RULE).map(d => d.incident))
-        const told = whole.filter(d => before.has(d.incident))
+      for (let cut = 0; cut < log.entries.length; cut += 311) {
+        const done = new Set(log.entries.slice(0, cut))
+        const before = new Set(decisionsOver(log.entries.slice(0, cut), EVERY_RULE).map(d => d.incident))
+        const decided = whole.filter(d => before.has(d.incident))
         const expected = whole.filter(d => !before.has(d.incident))
-        const decisions = restarted(log, told, fact => done.has(fact), EVERY_RULE)
+        const decisions = restarted(log, decided, entry => done.has(entry), EVERY_RULE)
         assert.deepEqual(ids(decisions), ids(expected), `cut at ${cut}`)
       }
     })
@@ -142,10 +142,10 @@ describe('determinism', () => {
 
   it('decides an incident again, and only that, when its telling was cut short', () => {
     const log = randomLog(42)
-    const whole = decisionsOver(log.facts)
+    const whole = decisionsOver(log.entries)
     const lost = whole[7]!
     // The position was stored before the crossing event; the throttle is in force, `opened` was not written.
-    const isDone = (fact: Fact) => fact.sequence < lost.sequence
+    const isDone = (entry: LogEvent) => entry.sequence < lost.sequence
     const decisions = restarted(log, whole.slice(0, 7), isDone)
     assert.deepEqual(ids(decisions), ids(whole.slice(7)))
     // The same with `opened` written: the decision comes again under its own id, to be found done.
@@ -159,7 +159,7 @@ describe('memory', () => {
     const log = new Log()
     const fold = new Fold()
     for (let i = 0; i < 20_000; i++) log.settled(i * 60, 10, { user: `user${i}`, key: 'k' })
-    decisionsOver(log.facts, POLICY, fold)
+    decisionsOver(log.entries, POLICY, fold)
     const { keys } = fold.sizes().get('contextFlood')!
     // A late event may still be counted for five minutes beside the window.
     assert.ok(keys < 11_000, `${keys} identities remembered of the 5000 that count`)
@@ -169,35 +169,40 @@ describe('memory', () => {
     const log = new Log()
     const fold = new Fold(RULES, 100)
     for (let i = 0; i < 1_000; i++) log.settled(0, 10, { user: `user${i}`, key: 'k' })
-    decisionsOver(log.facts, POLICY, fold)
+    decisionsOver(log.entries, POLICY, fold)
     for (const [rule, { keys }] of fold.sizes()) assert.ok(keys <= 100, rule)
     assert.equal(fold.sizes().get('contextFlood')!.keys, 100)
   })
 
-  it('forgets standings that are over', () => {
+  it('forgets statuses that are over', () => {
     const log = new Log()
     const fold = new Fold()
     for (let i = 0; i < 500; i++) log.settled(i, 600, { user: `user${i}`, key: 'k' })
     for (let i = 0; i < 1_000; i++) log.settled(100_000 + i * 1_000, 10)
-    assert.equal(decisionsOver(log.facts, POLICY, fold).length, 500)
-    assert.equal(fold.sizes().get('contextFlood')!.standings, 0)
+    assert.equal(decisionsOver(log.entries, POLICY, fold).length, 500)
+    assert.equal(fold.sizes().get('contextFlood')!.statuses, 0)
   })
 })
 
 /** What a new leader decides: it knows what was opened, replays its windows, and goes on after where it was. */
-function restarted(log: Log, told: readonly Decision[], isDone: (fact: Fact) => boolean, policy = POLICY) {
+function restarted(
+  log: Log,
+  decided: readonly Decision[],
+  isDone: (entry: LogEvent) => boolean,
+  policy = POLICY,
+) {
   const fold = new Fold()
   const side = new Log()
-  for (const decision of told) fold.remember(side.opened(decision), policy)
-  for (const fact of log.facts) if (fact.stream === 'THROTTLES') fold.remember(fact, policy)
+  for (const decision of decided) fold.remember(side.opened(decision), policy)
+  for (const entry of log.entries) if (entry.stream === 'THROTTLES') fold.remember(entry, policy)
   for (const stream of RULE_STREAMS) {
-    const facts = log.facts.filter(fact => fact.stream === stream)
-    const position = facts.findLast(isDone)?.storedAtMs ?? T0
+    const entries = log.entries.filter(entry => entry.stream === stream)
+    const position = entries.findLast(isDone)?.storedAtMs ?? T0
     const fromMs = position - memoryMs(policy, stream)
-    for (const fact of facts) if (fact.storedAtMs >= fromMs && isDone(fact)) fold.remember(fact, policy)
+    for (const entry of entries) if (entry.storedAtMs >= fromMs && isDone(entry)) fold.remember(entry, policy)
   }
-  const rest = log.facts.filter(fact => fact.stream !== 'THROTTLES' && !isDone(fact))
-  return rest.flatMap(fact => fold.fold(fact, policy))
+  const rest = log.entries.filter(entry => entry.stream !== 'THROTTLES' && !isDone(entry))
+  return rest.flatMap(entry => fold.fold(entry, policy))
 }
 
 function random(seed: number): (below: number) => number {

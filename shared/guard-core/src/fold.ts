@@ -1,32 +1,31 @@
-import { identityText } from '@fluxgate/contracts'
-import { noteFinding } from './campaign.ts'
+import { identityText, type LogEvent } from '@fluxgate/contracts'
+import { noteFinding } from './attack.ts'
 import { type Decision, decide } from './decide.ts'
-import { evolve, evolveAll, isTold } from './evolve.ts'
-import type { Fact, TimedFact } from './fact.ts'
-import type { Rule } from './rule.ts'
-import { RULES } from './rules.ts'
+import { evolve, evolveAll, isFindingEvent } from './evolve.ts'
+import type { Rule, TimedEvent } from './rule.ts'
+import { suppress } from './rule-status.ts'
+import { RULES } from './rules/index.ts'
 import { SourceClocks } from './source-clocks.ts'
-import { quieten } from './standing.ts'
 import { emptyState, type GuardState } from './state.ts'
 import type { WholePolicy } from './whole-policy.ts'
 
 /** Pardons and incidents that wait for their turn in one stream, at the most. */
-const MAX_HELD = 10_000
+const MAX_WAITING = 10_000
 /** Keys that one rule remembers, at the most. */
 const MAX_KEYS = 200_000
 
-interface Held {
-  readonly fact: Fact
+interface Waiting {
+  readonly entry: LogEvent
   /** From here on it counts. */
   readonly atMs: number
 }
 
 const NONE: readonly Decision[] = []
 
-/** The rules of one stream, and what other streams told that is ahead of it, in the order of time. */
+/** The rules of one stream, and what other streams hold that is ahead of it, in the order of time. */
 interface Lane {
   readonly state: GuardState
-  readonly held: Held[]
+  readonly waiting: Waiting[]
   readonly clocks: SourceClocks
 }
 
@@ -43,53 +42,53 @@ export class Fold {
     this.#lanes = new Map(
       [...streams].map(stream => {
         const reading = rules.filter(rule => rule.streams.includes(stream))
-        return [stream, { state: emptyState(reading, maxKeys), held: [], clocks: new SourceClocks() }]
+        return [stream, { state: emptyState(reading, maxKeys), waiting: [], clocks: new SourceClocks() }]
       }),
     )
   }
 
   /** Rule → keys that it remembers, and identities that it has a standing of. */
-  sizes(): Map<string, { keys: number; standings: number }> {
-    const sizes = new Map<string, { keys: number; standings: number }>()
-    for (const { rule, memories, standings } of [...this.#lanes.values()].flatMap(({ state }) => state)) {
-      const { keys, standings: others } = sizes.get(rule.name) ?? { keys: 0, standings: 0 }
-      sizes.set(rule.name, { keys: keys + memories.size, standings: others + standings.size })
+  sizes(): Map<string, { keys: number; statuses: number }> {
+    const sizes = new Map<string, { keys: number; statuses: number }>()
+    for (const { rule, memories, statuses } of [...this.#lanes.values()].flatMap(({ state }) => state)) {
+      const { keys, statuses: others } = sizes.get(rule.name) ?? { keys: 0, statuses: 0 }
+      sizes.set(rule.name, { keys: keys + memories.size, statuses: others + statuses.size })
     }
     return sizes
   }
 
-  /** Remembers a fact and decides nothing: for what was decided before a restart. */
-  remember(fact: Fact, policy: WholePolicy): void {
-    const { event } = fact
-    if (event.type === 'fluxgate.throttles.pardoned') this.#hold({ fact, atMs: fact.storedAtMs }, policy)
-    else if (isTold(event)) {
-      // Its own time is that of the fact that crossed the threshold.
-      this.#hold({ fact, atMs: Date.parse(event.time) }, policy)
+  /** Remembers an event and decides nothing: for what was decided before a restart. */
+  remember(entry: LogEvent, policy: WholePolicy): void {
+    const { event } = entry
+    if (event.type === 'fluxgate.throttles.pardoned') this.#hold({ entry, atMs: entry.storedAtMs }, policy)
+    else if (isFindingEvent(event)) {
+      // Its own time is that of the event that crossed the threshold.
+      this.#hold({ entry, atMs: Date.parse(event.time) }, policy)
     } else {
-      const lane = this.#lanes.get(fact.stream)
+      const lane = this.#lanes.get(entry.stream)
       if (!lane) return
-      catchUp(lane, fact.storedAtMs, policy)
-      const timed = timedIn(lane, fact)
+      catchUp(lane, entry.storedAtMs, policy)
+      const timed = timedIn(lane, entry)
       for (const state of lane.state) evolve(state, timed, policy)
     }
   }
 
-  /** Remembers a fact and decides about it. A pardon counts from its own time on, in each stream. */
-  fold(fact: Fact, policy: WholePolicy): readonly Decision[] {
-    const lane = this.#lanes.get(fact.stream)
+  /** Remembers an event and decides about it. A pardon counts from its own time on, in each stream. */
+  fold(entry: LogEvent, policy: WholePolicy): readonly Decision[] {
+    const lane = this.#lanes.get(entry.stream)
     if (!lane) {
-      if (fact.event.type === 'fluxgate.throttles.pardoned') this.remember(fact, policy)
+      if (entry.event.type === 'fluxgate.throttles.pardoned') this.remember(entry, policy)
       return NONE
     }
-    catchUp(lane, fact.storedAtMs, policy)
-    const timed = timedIn(lane, fact)
+    catchUp(lane, entry.storedAtMs, policy)
+    const timed = timedIn(lane, entry)
     let decisions: Decision[] | undefined
     for (const state of lane.state) {
       const memory = evolve(state, timed, policy)
       const decision = memory === undefined ? undefined : decide(state, memory, timed, policy)
       if (!decision) continue
       const { identity, incident, atMs: sinceMs, untilMs } = decision
-      if (quieten(state, identityText(identity), { incident, sinceMs, untilMs }))
+      if (suppress(state, identityText(identity), { incident, sinceMs, untilMs }))
         noteFinding(state, identity, incident, sinceMs)
       decisions ??= []
       decisions.push(decision)
@@ -97,22 +96,22 @@ export class Fold {
     return decisions ?? NONE
   }
 
-  #hold(waiting: Held, policy: WholePolicy): void {
-    for (const { state, held } of this.#lanes.values()) {
-      let place = held.length
-      while (place > 0 && held[place - 1]!.atMs > waiting.atMs) place--
-      held.splice(place, 0, waiting)
-      if (held.length > MAX_HELD) evolveAll(state, held.shift()!.fact, policy)
+  #hold(next: Waiting, policy: WholePolicy): void {
+    for (const { state, waiting } of this.#lanes.values()) {
+      let index = waiting.length
+      while (index > 0 && waiting[index - 1]!.atMs > next.atMs) index--
+      waiting.splice(index, 0, next)
+      if (waiting.length > MAX_WAITING) evolveAll(state, waiting.shift()!.entry, policy)
     }
   }
 }
 
-function timedIn({ clocks }: Lane, fact: Fact): TimedFact {
-  const { stream, sequence, storedAtMs, event } = fact
-  return { stream, sequence, storedAtMs, event, atMs: clocks.timeOf(fact) }
+function timedIn({ clocks }: Lane, entry: LogEvent): TimedEvent {
+  const { stream, sequence, storedAtMs, event } = entry
+  return { stream, sequence, storedAtMs, event, atMs: clocks.timeOf(entry) }
 }
 
-/** What other streams told of the time up to here has its turn. */
-function catchUp({ state, held }: Lane, atMs: number, policy: WholePolicy): void {
-  while (held.length > 0 && held[0]!.atMs <= atMs) evolveAll(state, held.shift()!.fact, policy)
+/** Applies what other streams hold of the time up to here. */
+function catchUp({ state, waiting }: Lane, atMs: number, policy: WholePolicy): void {
+  while (waiting.length > 0 && waiting[0]!.atMs <= atMs) evolveAll(state, waiting.shift()!.entry, policy)
 }

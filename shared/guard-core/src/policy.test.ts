@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { GuardPolicy, jsonParser } from '@fluxgate/contracts'
-import { ada, bob, decisionsOver, Log, SEED, T0 } from './test-facts.ts'
+import { GuardPolicy, HOUR_MS, jsonParser } from '@fluxgate/contracts'
+import { ada, bob, decisionsOver, Log, SEED, T0 } from './test-events.ts'
 import { DEFAULT_RULES, wholePolicy } from './whole-policy.ts'
 
-const HOUR_MS = 3_600_000
 const penalties = (log: Log, policy: GuardPolicy = SEED) =>
-  decisionsOver(log.facts, wholePolicy(policy)).map(d => (d.untilMs - d.atMs) / 1_000)
+  decisionsOver(log.entries, wholePolicy(policy)).map(d => (d.untilMs - d.atMs) / 1_000)
 const { contextFlood } = SEED.rules
 const withAction = (action: NonNullable<GuardPolicy['rules']['contextFlood']['action']>): GuardPolicy => ({
   ...SEED,
@@ -34,11 +33,11 @@ describe('a policy', () => {
 })
 
 describe('an action', () => {
-  it('observes without a throttle, and does not tell the same again meanwhile', () => {
+  it('observes without a throttle, and does not report the same again meanwhile', () => {
     const log = flood()
     log.settled(59_000, 600)
     log.settled(60_000, 600)
-    const decisions = decisionsOver(log.facts, wholePolicy(withAction({ kind: 'observe' })))
+    const decisions = decisionsOver(log.entries, wholePolicy(withAction({ kind: 'observe' })))
     assert.deepEqual(
       decisions.map(d => [d.action, d.throttle, d.atMs - T0]),
       [
@@ -50,7 +49,7 @@ describe('an action', () => {
 
   it('throttles as it says, and as the penalty says where it says nothing', () => {
     const policy = withAction({ kind: 'throttle', capacity: 7, durationMs: 5_000, endStreams: true })
-    const [decision] = decisionsOver(flood().facts, wholePolicy(policy))
+    const [decision] = decisionsOver(flood().entries, wholePolicy(policy))
     const { capacity, refillRate, until, endStreams } = decision!.throttle!
     assert.deepEqual(
       { capacity, refillRate, until, endStreams },
@@ -64,7 +63,7 @@ describe('an action', () => {
   })
 
   it('blocks: nothing passes, whatever the penalty lets pass', () => {
-    const [decision] = decisionsOver(flood().facts, wholePolicy(withAction({ kind: 'block' })))
+    const [decision] = decisionsOver(flood().entries, wholePolicy(withAction({ kind: 'block' })))
     assert.deepEqual([decision?.throttle?.capacity, decision?.throttle?.refillRate], [0, 0])
   })
 })
@@ -75,7 +74,7 @@ describe('penalties', () => {
     for (let s = 0; s < 4_000; s++) log.settled(s * 1_000, 600)
     const repeat = { windowMs: 24 * HOUR_MS, factor: 3, maxDurationMs: 20 * 60_000 }
     assert.deepEqual(penalties(log, { ...SEED, repeat }), [60, 180, 540, 1_200, 1_200, 1_200])
-    const [, second, third] = decisionsOver(log.facts, wholePolicy({ ...SEED, repeat }))
+    const [, second, third] = decisionsOver(log.entries, wholePolicy({ ...SEED, repeat }))
     assert.match(second!.explanation, /Found once before within 24 h, so the penalty is 180 s\.$/)
     assert.match(third!.explanation, /Found 2 times before/)
     assert.equal(third!.numbers.offencesBefore, 2)
@@ -116,7 +115,7 @@ describe('a pardon by a person', () => {
       log.pardoned(0, ada, 'operator:o1', incident)
       for (let i = 0; i < 11; i++) log.keyAccepted(1_000, `10.0.0.${i}`)
       assert.deepEqual(
-        decisionsOver(log.facts).map(d => d.rule),
+        decisionsOver(log.entries).map(d => d.rule),
         expected,
       )
     }
@@ -132,12 +131,12 @@ describe('the allow-list', () => {
       log.keyRejected(i, 'unknown', '10.0.0.1')
       log.keyRejected(i, 'unknown', '10.0.0.2')
     }
-    const accused = (allow: NonNullable<GuardPolicy['allow']>) =>
-      decisionsOver(log.facts, wholePolicy({ ...SEED, allow })).map(
+    const subject = (allow: NonNullable<GuardPolicy['allow']>) =>
+      decisionsOver(log.entries, wholePolicy({ ...SEED, allow })).map(
         d => `${d.identity.user}.${d.identity.key.slice(0, 2)}`,
       )
-    assert.equal(accused({}).length, 5)
-    assert.deepEqual(accused({ identities: ['ada'], addresses: ['10.0.0.1', '10.0.0.2'] }), ['bob.k1'])
-    assert.equal(accused({ identities: ['ada.k1'], addresses: ['10.0.0.1'] }).length, 3)
+    assert.equal(subject({}).length, 5)
+    assert.deepEqual(subject({ identities: ['ada'], addresses: ['10.0.0.1', '10.0.0.2'] }), ['bob.k1'])
+    assert.equal(subject({ identities: ['ada.k1'], addresses: ['10.0.0.1'] }).length, 3)
   })
 })

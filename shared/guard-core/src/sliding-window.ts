@@ -7,9 +7,9 @@ export interface WindowShape {
   readonly keptPerSlot: number
 }
 
-/** Numbers that stand for one slot, and for one kept event. */
+/** Numbers that one slot takes, and one recorded event. */
 const SLOT = 3
-const KEPT = 3
+const FIELDS = 3
 /** Numbers up to which an array has no spare room. */
 const MAX_EXACT = 48
 
@@ -26,7 +26,7 @@ export class SlidingWindow {
   /** Slot number, sum, events; oldest first. */
   #slots: number[] = []
   /** Slot number, sequence, amount; oldest slot first. */
-  #kept: number[] = []
+  #largest: number[] = []
   #sum = 0
   #events = 0
   /** False when the last event came too late for the window. */
@@ -51,7 +51,7 @@ export class SlidingWindow {
     this.#sum += amount
     this.#events++
     // What came late names no evidence: its slot's largest events are known already.
-    if (this.#shape.keptPerSlot > 0 && number >= last) this.#keep(number, sequence, amount)
+    if (this.#shape.keptPerSlot > 0 && number >= last) this.#record(number, sequence, amount)
   }
 
   /** Sum and events of the window that ended with the latest event; none when the last one added came too late for it. */
@@ -65,11 +65,11 @@ export class SlidingWindow {
 
   /** Sequences of the largest events, in the order of the log. */
   largest(max: number): number[] {
-    const kept: Array<{ sequence: number; amount: number }> = []
-    for (let i = 0; i < this.#kept.length; i += KEPT) {
-      kept.push({ sequence: this.#kept[i + 1]!, amount: this.#kept[i + 2]! })
+    const largest: Array<{ sequence: number; amount: number }> = []
+    for (let i = 0; i < this.#largest.length; i += FIELDS) {
+      largest.push({ sequence: this.#largest[i + 1]!, amount: this.#largest[i + 2]! })
     }
-    return kept
+    return largest
       .sort((a, b) => b.amount - a.amount || a.sequence - b.sequence)
       .slice(0, max)
       .map(each => each.sequence)
@@ -86,7 +86,7 @@ export class SlidingWindow {
     this.#windowMs = windowMs
     this.#slotMs = slotMs(windowMs, this.#shape)
     this.#slots = []
-    this.#kept = []
+    this.#largest = []
     this.#sum = 0
     this.#events = 0
   }
@@ -102,13 +102,13 @@ export class SlidingWindow {
     if (gone === 0) return
     if (gone === slots.length) {
       this.#slots = []
-      this.#kept = []
+      this.#largest = []
       return
     }
     slots.splice(0, gone)
     let first = 0
-    while (first < this.#kept.length && this.#kept[first]! < slots[0]!) first += KEPT
-    this.#kept.splice(0, first)
+    while (first < this.#largest.length && this.#largest[first]! < slots[0]!) first += FIELDS
+    this.#largest.splice(0, first)
   }
 
   /** Another event of the last slot or, when it came late, of one before. */
@@ -122,19 +122,19 @@ export class SlidingWindow {
     } else slots.splice(slots[at]! > number ? at : at + SLOT, 0, number, amount, 1)
   }
 
-  #keep(number: number, sequence: number, amount: number): void {
-    const kept = this.#kept
-    let first = kept.length
-    while (first > 0 && kept[first - KEPT] === number) first -= KEPT
-    if (kept.length - first < this.#shape.keptPerSlot * KEPT) {
-      this.#kept = appended(kept, number, sequence, amount)
+  #record(number: number, sequence: number, amount: number): void {
+    const largest = this.#largest
+    let first = largest.length
+    while (first > 0 && largest[first - FIELDS] === number) first -= FIELDS
+    if (largest.length - first < this.#shape.keptPerSlot * FIELDS) {
+      this.#largest = appended(largest, number, sequence, amount)
       return
     }
     let least = first
-    for (let i = first; i < kept.length; i += KEPT) if (kept[i + 2]! < kept[least + 2]!) least = i
-    if (amount > kept[least + 2]!) {
-      kept[least + 1] = sequence
-      kept[least + 2] = amount
+    for (let i = first; i < largest.length; i += FIELDS) if (largest[i + 2]! < largest[least + 2]!) least = i
+    if (amount > largest[least + 2]!) {
+      largest[least + 1] = sequence
+      largest[least + 2] = amount
     }
   }
 }

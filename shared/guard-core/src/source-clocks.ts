@@ -1,4 +1,4 @@
-import type { Fact } from './fact.ts'
+import { BoundedMap, type LogEvent } from '@fluxgate/contracts'
 
 /** What was stored this much later than it happened is history: windows do not count it any more. */
 export const MAX_LATENESS_MS = 300_000
@@ -16,7 +16,7 @@ const MAX_SOURCES = 1_000
 
 interface SourceClock {
   period: number
-  /** Stored minus told, of the first events of the period. */
+  /** Stored minus reported, of the first events of the period. */
   samples: number[]
   /** The least of all events of the period. */
   leastMs: number
@@ -32,7 +32,7 @@ interface SourceClock {
  * No event counts later than it was stored. The result depends on the log alone.
  */
 export class SourceClocks {
-  readonly #clocks = new Map<string, SourceClock>()
+  readonly #clocks = new BoundedMap<string, SourceClock>(MAX_SOURCES)
   #text = ''
   #textMs = 0
 
@@ -41,14 +41,14 @@ export class SourceClocks {
   }
 
   /** @returns when the event happened, epoch milliseconds; {@link HISTORY} when that is too long before it was stored */
-  timeOf({ event, storedAtMs }: Fact): number {
+  timeOf({ event, storedAtMs }: LogEvent): number {
     const { time } = event
     if (time !== this.#text) {
       this.#text = time
       this.#textMs = Date.parse(time)
     }
     const clock = this.#clockOf(hostOf(event.source))
-    const toldMs = this.#textMs
+    const reportedMs = this.#textMs
     const period = Math.floor(storedAtMs / PERIOD_MS)
     if (period !== clock.period) {
       if (clock.samples.length >= MIN_SAMPLES) clock.correctionMs = correctionOf(clock)
@@ -56,17 +56,16 @@ export class SourceClocks {
       clock.samples = []
       clock.leastMs = Number.POSITIVE_INFINITY
     }
-    const distanceMs = storedAtMs - toldMs
+    const distanceMs = storedAtMs - reportedMs
     if (clock.samples.length < MAX_SAMPLES) clock.samples.push(distanceMs)
     if (distanceMs < clock.leastMs) clock.leastMs = distanceMs
-    const atMs = Math.min(storedAtMs, toldMs + clock.correctionMs)
+    const atMs = Math.min(storedAtMs, reportedMs + clock.correctionMs)
     return storedAtMs - atMs > MAX_LATENESS_MS ? HISTORY : atMs
   }
 
   #clockOf(host: string): SourceClock {
     let clock = this.#clocks.get(host)
     if (!clock) {
-      if (this.#clocks.size >= MAX_SOURCES) this.#clocks.delete(this.#clocks.keys().next().value!)
       clock = { period: Number.NaN, samples: [], leastMs: Number.POSITIVE_INFINITY, correctionMs: 0 }
       this.#clocks.set(host, clock)
     }

@@ -1,21 +1,21 @@
-import { Memories } from './memories.ts'
 import type { Rule } from './rule.ts'
+import { SweepingMap } from './sweeping-map.ts'
 
 /** Who acts, in events and throttles that the guard makes. */
 export const GUARD_ACTOR = 'guard'
 
 /** An incident of one rule about one identity. Times are those of the log. */
-export interface Told {
+export interface Suppression {
   readonly incident: string
   readonly sinceMs: number
   /** The rule leaves the identity alone until then. A pardon ends it early. */
   untilMs: number
 }
 
-/** What stands between an identity and a new incident by one rule. */
-export interface Standing {
+/** What keeps one rule from opening a new incident about an identity. */
+export interface RuleStatus {
   /** Oldest first. Those of late make the next penalty longer. */
-  told: Told[]
+  suppressions: Suppression[]
   /** A pardon forgets what was counted up to here. */
   clearedAtMs: number
   /** After a person's pardon the rule that had found it leaves it alone; every rule, when none had. */
@@ -25,19 +25,19 @@ export interface Standing {
 }
 
 /** Findings of one rule about addresses, one after the other: a single attack, however many addresses it has. */
-export interface Campaign {
+export interface Attack {
   readonly incident: string
   /** When the last of them was found. */
   lastMs: number
   findings: number
 }
 
-/** What one rule remembers of one stream. Only identities that have a standing are in `standings`. */
+/** What one rule remembers of one stream. Only identities that have a status are in `statuses`. */
 export interface RuleState {
   readonly rule: Rule
-  readonly memories: Memories<unknown>
-  readonly standings: Memories<Standing>
-  campaign: Campaign | undefined
+  readonly memories: SweepingMap<unknown>
+  readonly statuses: SweepingMap<RuleStatus>
+  attack: Attack | undefined
 }
 
 /** All that the rules of one stream remember: a fold of that stream, and of the pardons. */
@@ -47,8 +47,8 @@ export type GuardState = readonly RuleState[]
 export function emptyState(rules: readonly Rule[], maxKeys: number): GuardState {
   return rules.map(rule => ({
     rule,
-    memories: new Memories(maxKeys),
-    standings: new Memories<Standing>(maxKeys),
-    campaign: undefined,
+    memories: new SweepingMap(maxKeys),
+    statuses: new SweepingMap<RuleStatus>(maxKeys),
+    attack: undefined,
   }))
 }

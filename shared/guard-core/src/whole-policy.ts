@@ -1,4 +1,4 @@
-import type { GuardAction, GuardPolicy } from '@fluxgate/contracts'
+import { type GuardAction, type GuardPolicy, MINUTE_MS } from '@fluxgate/contracts'
 import { GUARD_PRESETS } from './presets.ts'
 
 export type RuleName = keyof GuardPolicy['rules']
@@ -17,8 +17,6 @@ export interface WholePolicy {
   readonly allowedIdentities: ReadonlySet<string>
   readonly allowedAddresses: ReadonlySet<string>
 }
-
-const MINUTE_MS = 60_000
 
 /**
  * What a rule does unless its policy says otherwise. Rules whose finding may as well be a customer's luck (a launch, a

@@ -1,12 +1,11 @@
 import { parseArgs } from 'node:util'
-import { parseEvent } from '@fluxgate/contracts'
-import type { Fact } from '../src/fact.ts'
+import { type LogEvent, parseEvent } from '@fluxgate/contracts'
 import { Fold } from '../src/fold.ts'
-import { Log, SEED } from '../src/test-facts.ts'
+import { Log, SEED } from '../src/test-events.ts'
 import { wholePolicy } from '../src/whole-policy.ts'
 
 /**
- * Speed and memory of the fold with every rule on, `npm run bench:guard`: 100,000 identities that are all live in the
+ * Speed and memory of the fold with every rule on, `npm run fluxgate -- bench:guard`: 100,000 identities that are all live in the
  * windows of every rule. Each calls, streams, settles and shows its key from two addresses; before that each has had an
  * hour of use, so that baselines are whole. `[--identities 100000] [--json]`; `--expose-gc`, or the memory tells nothing.
  */
@@ -32,8 +31,8 @@ function measureCore(identities: number): CoreFigures {
   const policy = wholePolicy(SEED)
   const { windowMs } = policy.rules.tokenDrain
   const log = logOf(identities)
-  const bytes = log.facts.map(({ event }) => Buffer.from(JSON.stringify(event)))
-  const settled = log.facts.filter(fact => fact.event.type === 'fluxgate.tokens.settled')
+  const bytes = log.entries.map(({ event }) => Buffer.from(JSON.stringify(event)))
+  const settled = log.entries.filter(entry => entry.event.type === 'fluxgate.tokens.settled')
   const parsedAt = performance.now()
   for (const each of bytes) parseEvent(each)
   const parsedPerSecond = (bytes.length / (performance.now() - parsedAt)) * 1_000
@@ -42,27 +41,27 @@ function measureCore(identities: number): CoreFigures {
   const fold = new Fold()
   const sequences = new Map<string, number>()
   let decisions = 0
-  const take = (fact: Fact, laterMs: number): void => {
-    const sequence = (sequences.get(fact.stream) ?? 0) + 1
-    sequences.set(fact.stream, sequence)
-    const now = { ...fact, sequence, storedAtMs: fact.storedAtMs + laterMs }
+  const take = (entry: LogEvent, laterMs: number): void => {
+    const sequence = (sequences.get(entry.stream) ?? 0) + 1
+    sequences.set(entry.stream, sequence)
+    const now = { ...entry, sequence, storedAtMs: entry.storedAtMs + laterMs }
     decisions += fold.fold(now, policy).length
   }
   for (let window = 0; window < BASELINE_WINDOWS; window++) {
-    for (const fact of settled) take(fact, (window - BASELINE_WINDOWS) * windowMs)
+    for (const entry of settled) take(entry, (window - BASELINE_WINDOWS) * windowMs)
   }
   const startedAt = performance.now()
   const cpuBefore = process.cpuUsage()
   for (let round = 0; round < ROUNDS; round++) {
-    for (const [i, fact] of log.facts.entries()) {
-      take(fact, round * ROUND_MS + Math.floor((i / log.facts.length) * ROUND_MS))
+    for (const [i, entry] of log.entries.entries()) {
+      take(entry, round * ROUND_MS + Math.floor((i / log.entries.length) * ROUND_MS))
     }
   }
-  const folded = ROUNDS * log.facts.length
+  const folded = ROUNDS * log.entries.length
   const seconds = (performance.now() - startedAt) / 1_000
   const { user, system } = process.cpuUsage(cpuBefore)
   // What is left is the fold, and some megabytes of Node.
-  for (const each of [log.facts, settled, bytes]) each.length = 0
+  for (const each of [log.entries, settled, bytes]) each.length = 0
   collect()
   return {
     eventsPerSecond: folded / seconds,

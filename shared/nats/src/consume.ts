@@ -1,7 +1,7 @@
-import { parseEvent } from '@fluxgate/contracts'
+import { parseEvent, type StoredEvent } from '@fluxgate/contracts'
 import { AckPolicy, DeliverPolicy, nanos } from 'nats'
 import { buryMessage } from './dead-letter.ts'
-import { type LoggedEvent, loggedEvent } from './follow.ts'
+import { storedEvent } from './follow.ts'
 import type { NatsLink } from './link.ts'
 import { PullReader, type StoredMessage } from './pull.ts'
 import { pause } from './read.ts'
@@ -47,7 +47,7 @@ const MAX_UNANSWERED = 10_000
 export function consume(
   link: NatsLink,
   options: ConsumeOptions,
-  handler: (event: LoggedEvent, attempt: number, signal: AbortSignal) => Promise<Outcome>,
+  handler: (event: StoredEvent, attempt: number, signal: AbortSignal) => Promise<Outcome>,
 ): Consuming {
   const stop = new AbortController()
   const counts = { buried: 0, handled: 0 }
@@ -77,7 +77,7 @@ export function consume(
     if (!parsed.ok) return poison(parsed.reason)
     let outcome: Outcome
     try {
-      outcome = await handler(loggedEvent(message, parsed.value), message.attempt, stop.signal)
+      outcome = await handler(storedEvent(message, parsed.value), message.attempt, stop.signal)
     } catch (error) {
       link.log.error({ err: error, consumer: options.durable, sequence: message.sequence }, 'handler failed')
       outcome = later(Math.min(RETRY_MIN_MS * 2 ** (message.attempt - 1), RETRY_MAX_MS))

@@ -1,24 +1,14 @@
-import { type FluxgateEvent, parseEvent } from '@fluxgate/contracts'
+import { type FluxgateEvent, parseEvent, type StoredEvent } from '@fluxgate/contracts'
 import { buryMessage } from './dead-letter.ts'
 import type { NatsLink } from './link.ts'
 import type { StoredMessage } from './pull.ts'
 import { pause, type ReadOptions, readStored } from './read.ts'
 import { lastMessage } from './stored-message.ts'
 
-/** An event with its place in the log. */
-export interface LoggedEvent {
-  readonly stream: string
-  readonly sequence: number
-  readonly subject: string
-  /** When the stream stored it, epoch milliseconds. */
-  readonly storedAtMs: number
-  readonly event: FluxgateEvent
-}
-
 /** Consecutive events of one stream. `events` may be empty when no message of the batch could be read. */
 export interface EventBatch {
   readonly stream: string
-  readonly events: LoggedEvent[]
+  readonly events: StoredEvent[]
   /** Position of the first message of the batch, read or buried. */
   readonly firstSequence: number
   /** Position of the last message of the batch, read or buried: what a checkpoint holds. */
@@ -145,17 +135,17 @@ async function lastSequence(
 }
 
 function parseAll(messages: StoredMessage[]) {
-  const events: LoggedEvent[] = []
+  const events: StoredEvent[] = []
   const unreadable: Array<{ message: StoredMessage; reason: string }> = []
   for (const message of messages) {
     const parsed = parseEvent(message.data)
     if (!parsed.ok) unreadable.push({ message, reason: parsed.reason })
-    else events.push(loggedEvent(message, parsed.value))
+    else events.push(storedEvent(message, parsed.value))
   }
   return { events, unreadable }
 }
 
-export function loggedEvent(message: StoredMessage, event: FluxgateEvent): LoggedEvent {
+export function storedEvent(message: StoredMessage, event: FluxgateEvent): StoredEvent {
   return {
     stream: message.stream,
     sequence: message.sequence,
@@ -165,7 +155,7 @@ export function loggedEvent(message: StoredMessage, event: FluxgateEvent): Logge
   }
 }
 
-function eventBatch(stream: string, messages: StoredMessage[], events: LoggedEvent[]): EventBatch {
+function eventBatch(stream: string, messages: StoredMessage[], events: StoredEvent[]): EventBatch {
   const last = messages[messages.length - 1]!
   return {
     stream,

@@ -1,10 +1,10 @@
+import type { StoredEvent } from '@fluxgate/contracts'
 import { buryEvent } from './dead-letter.ts'
-import type { LoggedEvent } from './follow.ts'
 import type { NatsLink } from './link.ts'
 import { pause } from './read.ts'
 
 export interface HandlingFailure {
-  readonly at: LoggedEvent
+  readonly at: StoredEvent
   readonly error: unknown
 }
 
@@ -16,8 +16,8 @@ const RETRY_MS = 1_000
  * over again, as `follow` does after a throw, would fold its other events twice, and would never end.
  */
 export function handleEach(
-  events: readonly LoggedEvent[],
-  handle: (at: LoggedEvent) => void,
+  events: readonly StoredEvent[],
+  handle: (at: StoredEvent) => void,
 ): readonly HandlingFailure[] {
   let failures: HandlingFailure[] | undefined
   for (const at of events) {

@@ -21,12 +21,10 @@ export {
   type Following,
   type FollowOptions,
   follow,
-  type LoggedEvent,
   replay,
   replayStored,
 } from './follow.ts'
 export { buryFailures, type HandlingFailure, handleEach } from './handle-each.ts'
-export { acquireLease, Lease, type LeaseOptions, type LeaseView, lookAtLease } from './lease.ts'
 export { connectNats, type LinkLog, type NatsLink, type NatsSettings } from './link.ts'
 export { openPenaltyBox, type PenaltyBox } from './penalty-box.ts'
 export {
@@ -39,14 +37,13 @@ export {
 export { type PolicyChange, policyChanges } from './policy-changes.ts'
 export { EventPublisher, type PublisherLimits } from './publisher.ts'
 export type { StoredMessage } from './pull.ts'
-export type { Position, ReadOptions } from './read.ts'
+export { type Position, pause, type ReadOptions } from './read.ts'
 export { isServerAtLeast, LEAST_SUPPORTED_SERVER } from './server-version.ts'
 export { lastMessage, messageAt } from './stored-message.ts'
 export { EndsHistory, parseEndsHistory, readStreamEnds, type StreamEnds } from './stream-ends.ts'
 export {
   DEFAULT_TOPOLOGY,
   ensureTopology,
-  LEASES_BUCKET,
   LIVE_PREFIX,
   NODE_TTL_MS,
   type TopologyOptions,

@@ -9,7 +9,7 @@ import {
   type Status,
 } from 'nats'
 
-import type { MessageParser } from './ack-reader.ts'
+import { type FirstReader, internalsOf } from './client-internals.ts'
 import { callAll, guardCallbacks } from './guarded-callbacks.ts'
 import { watchServerVersion } from './server-version.ts'
 
@@ -48,24 +48,6 @@ export interface NatsLink extends AsyncDisposable {
   onDisconnect(listener: () => void): () => void
 }
 
-/** Parts of the client's own protocol handler; not in its types, and pinned with its version. */
-interface Protocol {
-  sendCommand(commands: Uint8Array): void
-  /** Made anew with each connection. */
-  readonly parser: Parser
-}
-
-interface Parser {
-  readonly state: number
-  parse(bytes: Uint8Array): void
-}
-
-/** {@link Parser.state} between two messages. */
-const BETWEEN_MESSAGES = 0
-
-/** Takes what a connection brings, and hands on what is the client's. */
-export type FirstReader = (client: MessageParser) => (bytes: Uint8Array) => void
-
 const RECONNECT_WAIT_MS = 250
 const PING_INTERVAL_MS = 10_000
 const API_TIMEOUT_MS = 5_000
@@ -94,7 +76,7 @@ export async function connectNats(settings: NatsSettings, log: LinkLog): Promise
   // `checkAPI: false`: a publisher's user may not ask for account information.
   const manager = await connection.jetstreamManager({ checkAPI: false, timeout: API_TIMEOUT_MS })
   const jetstream = connection.jetstream({ timeout: API_TIMEOUT_MS })
-  const { protocol } = connection as unknown as { protocol: Protocol }
+  const internals = internalsOf(connection)
   const reconnected = new Set<() => void>()
   const disconnected = new Set<() => void>()
   let connected = true
@@ -112,7 +94,7 @@ export async function connectNats(settings: NatsSettings, log: LinkLog): Promise
         callAll(disconnected, log)
       } else if (status.type === Events.Reconnect) {
         connected = true
-        if (firstReader) putBefore(protocol.parser, firstReader)
+        if (firstReader) internals.readBefore(firstReader)
         log.info({ server: status.data }, 'NATS reconnected')
         seeVersion(connection.info?.version)
         callAll(reconnected, log)
@@ -128,10 +110,10 @@ export async function connectNats(settings: NatsSettings, log: LinkLog): Promise
     jetstream,
     manager,
     log,
-    write: commands => protocol.sendCommand(commands),
+    write: internals.write,
     readFirst(reader) {
       firstReader = reader
-      putBefore(protocol.parser, reader)
+      internals.readBefore(reader)
     },
     newInbox: () => createInbox(inboxPrefix),
     isConnected: () => connected && !connection.isClosed(),
@@ -149,11 +131,6 @@ export async function connectNats(settings: NatsSettings, log: LinkLog): Promise
       await watching
     },
   }
-}
-
-function putBefore(parser: Parser, reader: FirstReader): void {
-  const parse = parser.parse.bind(parser)
-  parser.parse = reader({ isBetweenMessages: () => parser.state === BETWEEN_MESSAGES, parse })
 }
 
 function subscribe(listeners: Set<() => void>, listener: () => void): () => void {

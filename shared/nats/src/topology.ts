@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { BUCKETS, DEADLETTER_STREAM, STREAMS } from '@fluxgate/contracts'
+import { BUCKETS, DAY_MS, DEADLETTER_STREAM, STREAMS } from '@fluxgate/contracts'
 import {
   DiscardPolicy,
   ErrorCode,
@@ -21,7 +21,6 @@ export interface TopologyOptions {
 
 export const DEFAULT_TOPOLOGY: TopologyOptions = Object.freeze({ replicas: 1, storageBytes: 8 * 1024 ** 3 })
 
-const DAY_MS = 86_400_000
 /** Live copies of every KV change, on core NATS: what gateways watch. */
 export const LIVE_PREFIX = 'fluxgate.live'
 /** For so long a stream drops a second copy of an event. */
@@ -32,8 +31,6 @@ const POLICY_HISTORY = 64
 /** A key is the present one for 7 days, the one before for 7 more, and is deleted a day later. */
 const ADDRESS_KEY_MS = 15 * DAY_MS
 const CLEAR_ADDRESS_MS = 3 * DAY_MS
-/** Who leads what, and the state that the leader stores with it. Inside the services only: not part of the contract. */
-export const LEASES_BUCKET = 'leases'
 
 /** The streams: their share of the storage, their retention and what happens when they are full. */
 const EVENT_STREAMS = [
@@ -52,7 +49,7 @@ const KV_STREAMS = [
   { bucket: BUCKETS.throttles, share: 0.005, ageMs: 0, history: 1 },
   { bucket: BUCKETS.nodes, share: 0.001, ageMs: NODE_TTL_MS, history: 1 },
   { bucket: BUCKETS.policy, share: 0.005, ageMs: 0, history: POLICY_HISTORY },
-  { bucket: LEASES_BUCKET, share: 0.001, ageMs: 0, history: 1 },
+  { bucket: BUCKETS.leases, share: 0.001, ageMs: 0, history: 1 },
   { bucket: BUCKETS.addressKeys, share: 0.0005, ageMs: ADDRESS_KEY_MS, history: 1, isQuiet: true },
   // When it is full the oldest addresses go first: they can no longer be resolved.
   {

@@ -164,6 +164,23 @@ export function readLogStorage(env: EnvReader): LogStorage {
   }
 }
 
+const DAY_MS = 86_400_000
+
+/** The one reading of `RETENTION_DAYS`: how long the projection keeps rows of requests, in milliseconds. */
+export function readRetentionMs(env: EnvReader): number {
+  return env.integer('RETENTION_DAYS', 30, { min: 1, max: 3_660 }) * DAY_MS
+}
+
+/** The one reading of `LLM_MODEL`: the local model that writes reports. */
+export function readModelName(env: EnvReader): string {
+  return env.text('LLM_MODEL', 'phi4-mini')
+}
+
+/** The one reading of `OLLAMA_URL`: where the local model is served. */
+export function readOllamaUrl(env: EnvReader): string {
+  return env.url('OLLAMA_URL', ['http:', 'https:'], 'http://127.0.0.1:11434')
+}
+
 /** Addresses, networks, and the names `loopback`, `linklocal` and `uniquelocal`, of proxies whose `X-Forwarded-For` is believed. */
 export function readProxies(env: EnvReader, name: string): string[] {
   const given = env.list(name)

@@ -1,4 +1,4 @@
-import { factFilter, LoggedOut, parseEvent } from '@fluxgate/contracts'
+import { BoundedMap, factFilter, LoggedOut, parseEvent } from '@fluxgate/contracts'
 
 export interface LiveSessionsOptions<T> {
   /**
@@ -51,16 +51,15 @@ export class LiveSessions<T> {
   readonly #find: (sessionId: string) => Promise<T | undefined>
   readonly #nowMs: () => number
   readonly #maxAgeMs: number
-  readonly #maxSessions: number
   readonly #maxAsking: number
-  readonly #known = new Map<string, Known<T>>()
+  readonly #known: BoundedMap<string, Known<T>>
   readonly #flights = new Map<string, Flight<T>>()
 
   constructor(options: LiveSessionsOptions<T>) {
     this.#find = options.find
     this.#nowMs = options.nowMs ?? (() => performance.now())
     this.#maxAgeMs = Math.min(options.maxAgeMs ?? MAX_AGE_MS, MAX_AGE_MS)
-    this.#maxSessions = options.maxSessions ?? MAX_SESSIONS
+    this.#known = new BoundedMap(options.maxSessions ?? MAX_SESSIONS)
     this.#maxAsking = options.maxAsking ?? MAX_ASKING
   }
 
@@ -119,8 +118,6 @@ export class LiveSessions<T> {
   }
 
   #remember(sessionId: string, known: Known<T>): void {
-    this.#known.delete(sessionId)
-    if (this.#known.size >= this.#maxSessions) this.#known.delete(this.#known.keys().next().value!)
-    this.#known.set(sessionId, known)
+    this.#known.renew(sessionId, known)
   }
 }

@@ -7,9 +7,9 @@ import { createInterface } from 'node:readline'
 
 /**
  * What a run of the tests gives to its files: the URL of an account of its nats-server, the kind of its Postgres, the URL of
- * a database in it, and a data directory to copy for a server of a test's own.
+ * a database in it, and a data directory of each kind to copy for a server of a test's own.
  */
-export type LeaseKind = 'nats' | 'postgres' | 'database' | 'emptyDatabase' | 'postgresData'
+export type LeaseKind = 'nats' | 'postgres' | 'database' | 'emptyDatabase' | 'postgresData' | 'pgliteData'
 
 /** Ends with its disposal, or with the process that has it. */
 export interface Lease extends AsyncDisposable {

@@ -1,10 +1,20 @@
 import { once } from 'node:events'
-import { cp } from 'node:fs/promises'
+import { mkdir, symlink } from 'node:fs/promises'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type Child, startChild, untilReady } from './child.ts'
-import type { PostgresKind } from './postgres-process.ts'
+import { lease } from './leases.ts'
+import { type DatabaseOptions, type PostgresKind, TEMPLATE } from './postgres-process.ts'
 
-const MAIN = fileURLToPath(new URL('./pglite-main.ts', import.meta.url))
+/** What `npm start` serves without a Postgres, for several databases. */
+const MAIN = fileURLToPath(new URL('../../../infra/local/src/pglite/databases-main.ts', import.meta.url))
+/** The directories that new databases are copies of. */
+const TEMPLATES = ['.template', TEMPLATE]
+
+export interface PgliteRequest {
+  readonly create: string
+  readonly empty: boolean
+}
 
 /** What the server process tells: that it listens, that a database is made, or why not. */
 export type PgliteReport = { readonly ready: true } | { readonly created: string; readonly fault?: string }
@@ -15,14 +25,18 @@ export const PGLITE: PostgresKind = Object.freeze({
   stopSignal: 'SIGTERM',
   endSignal: 'SIGKILL',
   async prepare(dataDir: string, copyOf: string | undefined) {
-    if (copyOf !== undefined) await cp(copyOf, dataDir, { recursive: true })
+    await using shared = copyOf === undefined ? await lease('pgliteData') : undefined
+    const source = copyOf ?? shared?.value
+    if (source === undefined) return
+    await mkdir(dataDir, { recursive: true })
+    for (const name of TEMPLATES) await symlink(join(source, name), join(dataDir, name))
   },
   launch,
   createDatabase: makeDatabase,
 })
 
 async function launch(dataDir: string, port: number, onSpawn: (pid: number) => void): Promise<Child> {
-  const args = ['--disable-warning=ExperimentalWarning', MAIN, dataDir, String(port)]
+  const args = [MAIN, dataDir, String(port)]
   const child = startChild(process.execPath, args, { ipc: true })
   onSpawn(child.pid)
   let ready = false
@@ -33,10 +47,16 @@ async function launch(dataDir: string, port: number, onSpawn: (pid: number) => v
   return child
 }
 
-async function makeDatabase(child: Child, name: string): Promise<void> {
+async function makeDatabase(
+  child: Child,
+  name: string,
+  _port: number,
+  { empty = false }: DatabaseOptions,
+): Promise<void> {
+  const request: PgliteRequest = { create: name, empty }
   child.process.channel?.ref()
   try {
-    child.process.send({ create: name })
+    child.process.send(request)
     for (;;) {
       const [report] = (await once(child.process, 'message')) as [PgliteReport]
       if (!('created' in report) || report.created !== name) continue

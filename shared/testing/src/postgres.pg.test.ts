@@ -1,15 +1,8 @@
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { text } from 'node:stream/consumers'
 import { test } from 'node:test'
-import { fileURLToPath } from 'node:url'
 import pg from 'pg'
-import { createDatabase, freePort, startPostgres } from './index.ts'
+import { createDatabase, startPostgres } from './index.ts'
 import { findPostgresql } from './postgresql.ts'
 
 const kinds = (await findPostgresql()) ? (['postgresql', 'pglite'] as const) : (['pglite'] as const)
@@ -35,24 +28,6 @@ for (const kind of kinds) {
     assert.equal(existsSync(server.dataDir), false)
   })
 }
-
-test('pglite: an asked-for end is an orderly one', async () => {
-  const dataDir = await mkdtemp(join(tmpdir(), 'fluxgate-pglite-main-'))
-  const main = fileURLToPath(new URL('./pglite-main.ts', import.meta.url))
-  try {
-    for (const end of ['SIGTERM', 'SIGINT', 'disconnect'] as const) {
-      const args = ['--disable-warning=ExperimentalWarning', main, dataDir, String(await freePort())]
-      const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'pipe', 'ipc'] })
-      const errors = text(child.stderr!)
-      await once(child, 'message')
-      if (end === 'disconnect') child.disconnect()
-      else child.kill(end)
-      assert.deepEqual([...(await once(child, 'exit')), await errors], [0, null, ''], end)
-    }
-  } finally {
-    await rm(dataDir, { recursive: true })
-  }
-})
 
 test('pglite: connections beside each other keep their statements and transactions apart', async () => {
   await using server = await startPostgres({ kind: 'pglite' })

@@ -32,12 +32,15 @@ export function runServers(): RunServers {
   const stack = new AsyncDisposableStack()
   const accounts = Array.from({ length: ACCOUNTS }, (_, i) => `t${i}`)
   const nats = once(async () => stack.use(await startAccounts(accounts)))
-  const data = once(async () => {
-    const dataDir = await mkdtemp(join(tmpdir(), 'fluxgate-postgres-data-'))
-    stack.defer(() => rm(dataDir, { recursive: true, force: true }))
-    await makeData(dataDir)
-    return dataDir
-  })
+  const dataOf = (kind?: 'pglite') =>
+    once(async () => {
+      const dataDir = await mkdtemp(join(tmpdir(), 'fluxgate-postgres-data-'))
+      stack.defer(() => rm(dataDir, { recursive: true, force: true }))
+      await makeData(dataDir, kind)
+      return dataDir
+    })
+  const data = dataOf()
+  const pgliteData = dataOf('pglite')
   const postgres = once(async () => stack.use(await startPostgres({ copyOf: await data() })))
 
   async function account(): Promise<Lease> {
@@ -61,6 +64,7 @@ export function runServers(): RunServers {
     grant(kind) {
       if (kind === 'nats') return account()
       if (kind === 'postgresData') return data().then(value => lease(value))
+      if (kind === 'pgliteData') return pgliteData().then(value => lease(value))
       if (kind === 'postgres') return postgres().then(server => lease(server.kind))
       return database(kind === 'emptyDatabase')
     },
@@ -98,8 +102,8 @@ async function deleteStreams(url: string): Promise<void> {
 }
 
 /** A data directory with the database {@link TEMPLATE}, for servers to start from a copy of it. */
-async function makeData(dataDir: string): Promise<void> {
-  await using server = await startPostgres({ dataDir })
+async function makeData(dataDir: string, kind: 'pglite' | undefined): Promise<void> {
+  await using server = await startPostgres(kind ? { kind, dataDir } : { dataDir })
   await migrate(await server.create(TEMPLATE))
   await server.stop()
 }

@@ -27,7 +27,8 @@ export function testOn(version: string): void {
   const server = servers[version]
   const files = process.env.FLUXGATE_TEST_MATRIX?.split(delimiter) ?? CORE_FILES
   const skip = server === undefined ? `npm test found no nats-server ${version}` : false
-  describe(`nats-server ${version}`, { skip }, () => {
+  // Beside each other: most of the time they wait.
+  describe(`nats-server ${version}`, { skip, concurrency: 3 }, () => {
     const env = environment(server ?? '')
     it('is the server that tests find', async () => {
       const { output } = await run('nats-server', ['--version'], env)

@@ -1,12 +1,12 @@
-import { type Case, CHAT } from '../../../../services/gateway/src/in/edge/test/case.ts'
+import { type Case, CHAT } from '../../../../services/gateway/src/edge/test/case.ts'
 import {
   BODIES,
   CHUNKED,
   CONNECTIONS,
   FRAMING,
-} from '../../../../services/gateway/src/in/edge/test/corpus-body.ts'
-import { HEADERS, HOSTS, REQUEST_LINES } from '../../../../services/gateway/src/in/edge/test/corpus-head.ts'
-import { type RawResult, sendRaw } from '../../../../services/gateway/src/in/edge/test/raw.ts'
+} from '../../../../services/gateway/src/edge/test/corpus-body.ts'
+import { HEADERS, HOSTS, REQUEST_LINES } from '../../../../services/gateway/src/edge/test/corpus-head.ts'
+import { type RawResult, sendRaw } from '../../../../services/gateway/src/edge/test/raw.ts'
 import type { Attack, Family, Outcome } from '../attack.ts'
 import { LIMIT_MS, outcomeOf } from '../request.ts'
 import type { Target } from '../target.ts'

@@ -5,7 +5,7 @@ import {
   GOAWAY,
   openFrames,
   reset,
-} from '../../../../services/gateway/src/in/edge/test/frames.ts'
+} from '../../../../services/gateway/src/edge/test/frames.ts'
 import type { Attack, Family, Outcome } from '../attack.ts'
 import type { Target } from '../target.ts'
 

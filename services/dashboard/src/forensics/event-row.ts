@@ -1,5 +1,5 @@
-import { identityText, parseSubject } from '@fluxgate/contracts'
-import type { StoredFact, Unreadable } from '@fluxgate/forensics'
+import { identityText, parseSubject, type StoredEvent } from '@fluxgate/contracts'
+import type { Unreadable } from '@fluxgate/forensics'
 import type { EventRow } from './answers.ts'
 
 /** What tells most of an event, in this order; the rest is in its detail. */
@@ -26,7 +26,7 @@ const MAX_NOTE_FIELDS = 4
 const MAX_TEXT = 80
 
 /** A message of the log as a row of a list. */
-export function rowOf(fact: StoredFact | Unreadable): EventRow {
+export function rowOf(fact: StoredEvent | Unreadable): EventRow {
   const { stream, sequence, storedAtMs: at } = fact
   if (!('event' in fact)) {
     const place = parseSubject(fact.subject)

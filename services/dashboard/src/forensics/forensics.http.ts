@@ -1,4 +1,4 @@
-import { GuardPolicy, jsonParser, STREAMS, type StreamName } from '@fluxgate/contracts'
+import { GuardPolicy, STREAMS, type StreamName, validatorOf } from '@fluxgate/contracts'
 import { LogUnreadable, type Range } from '@fluxgate/forensics'
 import type { FastifyInstance } from 'fastify'
 import { body, sendError } from '../http/index.ts'
@@ -24,7 +24,7 @@ const search = {
   to: moment,
 }
 const span = { from: moment, to: moment }
-const parsePolicy = jsonParser(GuardPolicy)
+const validatePolicy = validatorOf(GuardPolicy)
 
 interface SearchQuery {
   readonly streams?: string
@@ -118,7 +118,7 @@ function jobRoutes(app: FastifyInstance, parts: ForensicsRoutes): void {
     '/forensics/whatif',
     { schema: { body: body({ policy: { type: 'object' } }, span) } },
     async (request, reply) => {
-      const policy = parsePolicy(Buffer.from(JSON.stringify(request.body.policy)))
+      const policy = validatePolicy(request.body.policy)
       if (!policy.ok)
         return sendError(reply, { code: 'invalid', message: `The policy is not valid: ${policy.reason}.` })
       return streamJob(request, reply, jobs, working =>

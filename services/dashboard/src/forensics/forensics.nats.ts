@@ -1,4 +1,4 @@
-import type { GuardPolicy, StreamName } from '@fluxgate/contracts'
+import { BoundedMap, DAY_MS, type GuardPolicy, type StreamName } from '@fluxgate/contracts'
 import { type Kept, type Range, retention, statesAt, verify, whatIf } from '@fluxgate/forensics'
 import type { NatsLink } from '@fluxgate/nats'
 import { type Database, settledView } from '@fluxgate/read-model'
@@ -20,8 +20,6 @@ export interface ForensicsSources {
   readonly requestRetentionMs: number
   readonly nowMs: () => number
 }
-
-const DAY_MS = 86_400_000
 
 export type Forensics = ReturnType<typeof openForensics>
 
@@ -66,7 +64,7 @@ function cachedStates(
   link: NatsLink,
   { maxCachedAnswers, forensicsRows }: ForensicsLimits,
 ): (moments: readonly number[], working: Working) => Promise<StatesView> {
-  const cached = new Map<string, StatesView>()
+  const cached = new BoundedMap<string, StatesView>(maxCachedAnswers)
   return async (moments, working) => {
     const asked = moments.join(',')
     const known = cached.get(asked)
@@ -78,7 +76,6 @@ function cachedStates(
     }
     if (working.signal.aborted) return view
     cached.set(asked, view)
-    if (cached.size > maxCachedAnswers) cached.delete(cached.keys().next().value!)
     return view
   }
 }

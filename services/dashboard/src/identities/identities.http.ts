@@ -1,4 +1,4 @@
-import { parseIdentity } from '@fluxgate/contracts'
+import { MINUTE_MS, parseIdentity } from '@fluxgate/contracts'
 import { topIdentities, usageTotal } from '@fluxgate/read-model'
 import type { FastifyInstance } from 'fastify'
 import { namesOf } from '../accounts/index.ts'
@@ -8,7 +8,6 @@ import type { IdentityPage } from './answers.ts'
 import { type DetailSources, identityDetail } from './identity.pg.ts'
 import { findIdentities } from './search.pg.ts'
 
-const MINUTE_MS = 60_000
 /** Windows of the list of identities; usage is stored by the minute. */
 const WINDOWS_MINUTES = [5, 60, 1_440, 43_200]
 const windowQuery = {

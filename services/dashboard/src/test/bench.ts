@@ -3,7 +3,7 @@ import { fanOut, generateLoad, startAlone, watchPage } from './load.ts'
 import { logIn, OPERATOR, startTestEnv } from './test-env.ts'
 
 /**
- * `npm run bench:dashboard [minutes]`: an overview open in Chromium at 200 events a second for ten minutes (its heap, its
+ * `npm run fluxgate -- bench:dashboard [minutes]`: an overview open in Chromium at 200 events a second for ten minutes (its heap, its
  * frames), then 200 open pages at once for a minute (the server's share of a core, the delay of what it tells).
  */
 const MINUTES = Number(process.argv[2] ?? 10)

@@ -21,8 +21,10 @@ export function launchBrowser(): Promise<Browser> {
   return chromium.launch({ executablePath: CHROMIUM, args: FLAGS })
 }
 
-/** Builds the page as `npm run build` does, into a directory of the test's own. */
+/** The page that `npm test` has built; else it is built as `npm run build` does, into a directory of the test's own. */
 export async function buildPage(): Promise<{ pageDir: string } & AsyncDisposable> {
+  const built = process.env.FLUXGATE_TEST_PAGE
+  if (built) return { pageDir: built, async [Symbol.asyncDispose]() {} }
   const pageDir = await mkdtemp(join(tmpdir(), 'fluxgate-page-'))
   const configFile = fileURLToPath(new URL('../../vite.config.ts', import.meta.url))
   await build({ configFile, logLevel: 'error', build: { outDir: pageDir } })

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { get } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { SECOND_MS } from '@fluxgate/contracts'
 import { eventually } from '@fluxgate/testing'
 import type { Page } from 'playwright-core'
 import type { TestEnv } from './test-env.ts'
@@ -10,7 +11,6 @@ import type { TestEnv } from './test-env.ts'
 const MAIN = fileURLToPath(new URL('../main.ts', import.meta.url))
 const EVENTS_PER_REQUEST = 3
 const TURN_MS = 50
-const SECOND_MS = 1_000
 /** What an open overview asks for besides its live connection, and how often. */
 const POLLED = ['/api/overview', '/api/system', '/api/metrics?range=5m']
 const POLL_MS = 5_000

@@ -9,8 +9,8 @@ import { SLOW, slowRequest } from './slow-request.ts'
 import { DEVELOPER, OPERATOR, startTestEnv, type TestEnv } from './test-env.ts'
 
 /**
- * Pictures of every view, light and dark, on a phone, a laptop and a wide screen: `npm run screenshots`, or
- * `npm run screenshots laptop-dark`, or `npm run screenshots laptop-dark policy`; then look at them.
+ * Pictures of every view, light and dark, on a phone, a laptop and a wide screen: `npm run fluxgate -- screenshots`, or
+ * `npm run fluxgate -- screenshots laptop-dark`, or `npm run fluxgate -- screenshots laptop-dark policy`; then look at them.
  */
 const FOLDER = fileURLToPath(new URL('../../../../screenshots', import.meta.url))
 const SCREENS = {

@@ -1,10 +1,8 @@
-import { IncidentOpened, IncidentReported, ThrottleShadowed } from '@fluxgate/contracts'
+import { DAY_MS, HOUR_MS, IncidentOpened, IncidentReported, ThrottleShadowed } from '@fluxgate/contracts'
 import { buryEvent } from '@fluxgate/nats'
 import { createKey, createUser, type NewRow } from '@fluxgate/read-model'
 import { DEVELOPER, OPERATOR, type TestEnv } from './test-env.ts'
 
-const HOUR_MS = 3_600_000
-const DAY_MS = 86_400_000
 const MODELS = ['phi4-mini', 'llama3.2:3b', 'qwen3:8b']
 const KEY = 'k_laptop'
 /** Who uses the gateway besides the developer, and how much of what the developer does. */

@@ -1,13 +1,10 @@
+import { DAY_MS, HOUR_MS, MINUTE_MS } from '@fluxgate/contracts'
 import type { RangeName, Span } from './answers.ts'
 
 export interface RangeSpec {
   readonly spanMs: number
   readonly bucket: 'minute' | 'hour' | 'day'
 }
-
-const MINUTE_MS = 60_000
-const HOUR_MS = 3_600_000
-const DAY_MS = 86_400_000
 
 export const BUCKET_MS = Object.freeze({ minute: MINUTE_MS, hour: HOUR_MS, day: DAY_MS })
 

@@ -1,3 +1,4 @@
+import { DAY_MS } from '@fluxgate/contracts'
 import type { NatsLink } from '@fluxgate/nats'
 import {
   type Database,
@@ -24,7 +25,6 @@ import { usageByNode } from './node-usage.pg.ts'
 import { bucketsOf, RANGES, spanOf } from './range.ts'
 
 const MODELS = 20
-const DAY_MS = 86_400_000
 const SUMS = [
   'admitted',
   'refused',

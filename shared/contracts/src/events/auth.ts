@@ -1,12 +1,12 @@
 import Type from 'typebox'
 import { defineEvent } from '../envelope.ts'
+import { LogPosition } from '../log-event.ts'
 import { TierName } from '../tier.ts'
 import {
   Actor,
   DurationMs,
   EpochMs,
   identityFields,
-  LogReference,
   LongText,
   RequestId,
   record,
@@ -214,8 +214,8 @@ export const LetterReplayed = defineEvent(
     actor: Actor,
     reason: LongText,
     /** The dead letter, and the message that it is a copy of. */
-    letter: LogReference,
-    original: LogReference,
+    letter: LogPosition,
+    original: LogPosition,
     event: ShortText,
   }),
 )

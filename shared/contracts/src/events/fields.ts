@@ -12,11 +12,6 @@ export const ShortText = Type.String({ maxLength: 256 })
 export const LongText = Type.String({ maxLength: 4_000 })
 /** Who did it: `guard`, `system`, `self`, `operator:<user>`, `admin`, `mcp:<user>`. */
 export const Actor = Type.String({ minLength: 1, maxLength: 128 })
-/** An event in the log: stream name and sequence. */
-export const LogReference = Type.Object(
-  { stream: Type.String({ maxLength: 32 }), sequence: Type.Integer({ minimum: 1 }) },
-  { additionalProperties: false },
-)
 export const Dialect = Type.Union([Type.Literal('openai'), Type.Literal('anthropic'), Type.Literal('ollama')])
 export const identityFields = { user: Token, key: Token }
 

@@ -1,15 +1,7 @@
 import Type, { type Static } from 'typebox'
 import { defineEvent } from '../envelope.ts'
-import {
-  Actor,
-  EpochMs,
-  IncidentId,
-  identityFields,
-  LogReference,
-  LongText,
-  record,
-  ShortText,
-} from './fields.ts'
+import { LogPosition } from '../log-event.ts'
+import { Actor, EpochMs, IncidentId, identityFields, LongText, record, ShortText } from './fields.ts'
 
 export const Severity = Type.Union([
   Type.Literal('low'),
@@ -31,7 +23,7 @@ export const IncidentOpened = defineEvent(
     severity: Severity,
     explanation: LongText,
     numbers: Type.Record(Type.String({ maxLength: 64 }), Type.Number()),
-    evidence: Type.Array(LogReference, { maxItems: 50 }),
+    evidence: Type.Array(LogPosition, { maxItems: 50 }),
     action: Type.Union([Type.Literal('observed'), Type.Literal('throttled')]),
     until: Type.Optional(EpochMs),
   }),
@@ -51,7 +43,7 @@ export const IncidentReport = Type.Object(
     summary: LongText,
     likelyCause: LongText,
     recommendedAction: LongText,
-    evidence: Type.Array(LogReference, { maxItems: 50 }),
+    evidence: Type.Array(LogPosition, { maxItems: 50 }),
   },
   { additionalProperties: false },
 )

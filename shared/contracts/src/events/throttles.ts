@@ -1,15 +1,7 @@
 import Type from 'typebox'
 import { defineEvent } from '../envelope.ts'
-import {
-  Actor,
-  EpochMs,
-  IncidentId,
-  identityFields,
-  LogReference,
-  LongText,
-  record,
-  ShortText,
-} from './fields.ts'
+import { LogPosition } from '../log-event.ts'
+import { Actor, EpochMs, IncidentId, identityFields, LongText, record, ShortText } from './fields.ts'
 import { Severity } from './incidents.ts'
 
 /** A penalty-box limit was put on an identity. */
@@ -58,7 +50,7 @@ export const ThrottleShadowed = defineEvent(
     severity: Severity,
     explanation: LongText,
     numbers: Type.Record(Type.String({ maxLength: 64 }), Type.Number()),
-    evidence: Type.Array(LogReference, { maxItems: 50 }),
+    evidence: Type.Array(LogPosition, { maxItems: 50 }),
     action: Type.Union([Type.Literal('observe'), Type.Literal('throttle'), Type.Literal('block')]),
     /** Of the throttle, when the action is one. */
     capacity: Type.Optional(Type.Number({ minimum: 0 })),

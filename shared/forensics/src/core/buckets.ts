@@ -62,16 +62,16 @@ export class Buckets {
     this.#debit(held, tokens - before, atMs)
   }
 
-  /** What was burnt and has not come back counts against the throttle too. */
+  /** What was consumed and has not come back counts against the throttle too. */
   throttle(
     identity: string,
     limit: { capacity: number; refillRate: number; until: number },
     atMs: number,
   ): void {
     const held = this.#of(identity, FALLBACK_TIER, atMs)
-    const burnt = held.bucket.capacity - levelAt(held.bucket, atMs)
+    const consumed = held.bucket.capacity - levelAt(held.bucket, atMs)
     const { capacity, refillRate, until } = limit
-    held.penalty = { capacity, refillRate, level: Math.max(0, capacity - burnt), atMs, untilMs: until }
+    held.penalty = { capacity, refillRate, level: Math.max(0, capacity - consumed), atMs, untilMs: until }
   }
 
   pardon(identity: string): void {

@@ -1,14 +1,13 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { DAY_MS, type StoredEvent } from '@fluxgate/contracts'
 import { Conservation, DEFAULT_CONSERVATION_LIMITS } from './conservation.ts'
-import type { StoredFact } from './fact.ts'
 import type { Sums } from './sums.ts'
 import { T0, TestLog } from './test-log.ts'
 
-const DAY_MS = 86_400_000
 const ALL = { fromMs: T0, toMs: T0 + DAY_MS }
 
-function check(facts: readonly StoredFact[], range = ALL, endMs = range.toMs) {
+function check(facts: readonly StoredEvent[], range = ALL, endMs = range.toMs) {
   const fold = new Conservation(range)
   for (const fact of facts) fold.add(fact)
   return { ...fold.finish(endMs), endedOfBefore: fold.endedOfBefore }
@@ -124,7 +123,7 @@ function random(seed: number): () => number {
 }
 
 interface Generated {
-  readonly facts: StoredFact[]
+  readonly facts: StoredEvent[]
   readonly admitted: number
   readonly tokens: number
 }

@@ -1,4 +1,4 @@
-import type { StoredFact } from './fact.ts'
+import type { StoredEvent } from '@fluxgate/contracts'
 import {
   addProgress,
   contradictionOf,
@@ -64,7 +64,7 @@ export class Conservation {
   }
 
   /** @returns true when the fact is a request's first settlement, and stands in the range: one that the tables hold */
-  add(fact: StoredFact): boolean {
+  add(fact: StoredEvent): boolean {
     const { event } = fact
     switch (event.type) {
       case 'fluxgate.requests.admitted': {
@@ -157,7 +157,7 @@ export class Conservation {
   }
 
   #refuse(
-    fact: StoredFact,
+    fact: StoredEvent,
     data: { request: string; user: string; key: string; model: string; count: number },
   ): void {
     const told = toldOf(fact, data)
@@ -170,7 +170,7 @@ export class Conservation {
   }
 
   /** The record of a request; undefined, and an accusation, when this step of it was told before. */
-  #known(step: Step, fact: StoredFact, data: Said & { request: string }): Known | undefined {
+  #known(step: Step, fact: StoredEvent, data: Said & { request: string }): Known | undefined {
     const { request } = data
     const told = toldOf(fact, data)
     if (!this.#open.has(request) && this.#whole.has(request)) {

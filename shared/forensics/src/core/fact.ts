@@ -1,15 +1,5 @@
 import type { FluxgateEvent, StreamName } from '@fluxgate/contracts'
 
-/** An event and its place in the log. */
-export interface StoredFact {
-  /** JetStream stream name. */
-  readonly stream: string
-  readonly sequence: number
-  readonly storedAtMs: number
-  readonly subject: string
-  readonly event: FluxgateEvent
-}
-
 /** A message that stands in the log and is no event: it came around the publishers, or from a newer version. */
 export interface Unreadable {
   readonly stream: string

@@ -1,13 +1,12 @@
-import { identityText } from '@fluxgate/contracts'
-import type { StoredFact } from './fact.ts'
-import type { Offence, Place } from './offence.ts'
+import { identityText, type LogPosition, type StoredEvent } from '@fluxgate/contracts'
+import type { Offence } from './offence.ts'
 
 export type Step = 'admitted' | 'ended' | 'settled'
 export type Ending = 'completed' | 'failed' | 'interrupted'
 
 /** A fact of a request, where it stands and whom it names. */
 export interface Told {
-  readonly place: Place
+  readonly place: LogPosition
   readonly identity: string
   readonly model: string
   /** Endings say none. */
@@ -72,7 +71,10 @@ export interface Said {
   readonly tier?: string
 }
 
-export function toldOf({ stream, sequence, storedAtMs }: StoredFact, { user, key, model, tier }: Said): Told {
+export function toldOf(
+  { stream, sequence, storedAtMs }: StoredEvent,
+  { user, key, model, tier }: Said,
+): Told {
   return { place: { stream, sequence }, identity: identityText({ user, key }), model, tier, storedAtMs }
 }
 

@@ -1,8 +1,4 @@
-/** Where in the log something stands. */
-export interface Place {
-  readonly stream: string
-  readonly sequence: number
-}
+import type { LogPosition } from '@fluxgate/contracts'
 
 /** What a log that lost, doubled or changed a fact is guilty of. */
 export type Offence =
@@ -49,5 +45,5 @@ export interface Offender {
   readonly detail: string
   readonly identity?: string
   readonly request?: string
-  readonly places: readonly Place[]
+  readonly places: readonly LogPosition[]
 }

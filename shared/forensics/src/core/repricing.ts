@@ -1,5 +1,11 @@
-import { type BilledModel, costMicros, type PriceList, Prices, type Usage } from '@fluxgate/contracts'
-import type { StoredFact } from './fact.ts'
+import {
+  type BilledModel,
+  costMicros,
+  type PriceList,
+  Prices,
+  type StoredEvent,
+  type Usage,
+} from '@fluxgate/contracts'
 import { Seen } from './seen.ts'
 import { timeOfId } from './ulid-time.ts'
 
@@ -36,7 +42,7 @@ export class Repricing {
     this.#prices.setList(list)
   }
 
-  add({ event }: StoredFact): void {
+  add({ event }: StoredEvent): void {
     if (event.type !== 'fluxgate.tokens.settled' || !this.#requests.isNew(event.data.request)) return
     const { request, model: asked, answered, usage, models, costMicros: recorded } = event.data
     const atMs = timeOfId(request) ?? Date.parse(event.time)

@@ -39,7 +39,7 @@ describe('the state at a moment', () => {
     assert.equal(left(500, limits), 600)
     log.imposed(1_500, 2_500)
     assert.deepEqual(stateAt(log, 1_500).buckets, [
-      // What was burnt counts against the throttle.
+      // What was consumed counts against the throttle.
       { identity: 'ada.k1', tier: 'free', capacity: 10, refillRate: 1, tokensLeft: 0 },
     ])
     assert.equal(stateAt(log, 2_500).buckets[0]?.capacity, 5_000)

@@ -1,7 +1,6 @@
-import { identityText, type LimitsPolicy, STREAMS } from '@fluxgate/contracts'
+import { identityText, type LimitsPolicy, STREAMS, type StoredEvent } from '@fluxgate/contracts'
 import { type BucketState, Buckets } from './buckets.ts'
 import { Conservation, DEFAULT_CONSERVATION_LIMITS } from './conservation.ts'
-import type { StoredFact } from './fact.ts'
 import type { Sums } from './sums.ts'
 
 /** A throttle in force. Times are epoch milliseconds. */
@@ -60,7 +59,7 @@ export class StateFold {
   }
 
   /** Facts come in the order of time; those after the moment pass. */
-  add(fact: StoredFact): void {
+  add(fact: StoredEvent): void {
     const { event, storedAtMs: atMs } = fact
     if (atMs > this.#atMs) return
     this.#positions.set(fact.stream, fact.sequence)
@@ -108,7 +107,7 @@ export class StateFold {
     }
   }
 
-  #addThrottle({ event, storedAtMs: atMs }: StoredFact): void {
+  #addThrottle({ event, storedAtMs: atMs }: StoredEvent): void {
     switch (event.type) {
       case 'fluxgate.throttles.imposed': {
         const { user: _user, key: _key, until, endStreams: _endStreams, ...rest } = event.data
@@ -131,7 +130,7 @@ export class StateFold {
     }
   }
 
-  #addIncident({ event }: StoredFact): void {
+  #addIncident({ event }: StoredEvent): void {
     switch (event.type) {
       case 'fluxgate.incidents.opened': {
         const { incident, user, key, rule, severity, explanation } = event.data

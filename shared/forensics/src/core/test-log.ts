@@ -8,13 +8,13 @@ import {
   RequestInterrupted,
   RequestRefused,
   STREAMS,
+  type StoredEvent,
   type StreamName,
   ThrottleImposed,
   ThrottlePardoned,
   TokensProgressed,
   TokensSettled,
 } from '@fluxgate/contracts'
-import type { StoredFact } from './fact.ts'
 
 /** Midnight, so that offsets read well. */
 export const T0 = Date.UTC(2026, 0, 1)
@@ -28,7 +28,7 @@ interface About {
 
 /** A log in memory: facts get their sequences in the order in which they are stored. Times are milliseconds after {@link T0}. */
 export class TestLog {
-  readonly facts: StoredFact[] = []
+  readonly facts: StoredEvent[] = []
   #sequences: Record<string, number> = {}
   readonly #progressed = new Map<string, number>()
   readonly make = eventMaker(
@@ -154,12 +154,12 @@ export class TestLog {
     return this.#store(atMs, IncidentOpened, { ...OPENED, ...data })
   }
 
-  #store(atMs: number, ...[definition, data]: Parameters<ReturnType<typeof eventMaker>>): StoredFact {
+  #store(atMs: number, ...[definition, data]: Parameters<ReturnType<typeof eventMaker>>): StoredEvent {
     return this.put(atMs, this.make(definition, data, { timeMs: T0 + atMs }))
   }
 
   /** Stores an event as it is. */
-  put(atMs: number, { subject, event }: OutgoingEvent): StoredFact {
+  put(atMs: number, { subject, event }: OutgoingEvent): StoredEvent {
     const stream = STREAMS[event.type.split('.')[1] as StreamName]
     const sequence = (this.#sequences[stream] ?? 0) + 1
     this.#sequences[stream] = sequence

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import type { StoredFact } from './fact.ts'
+import type { StoredEvent } from '@fluxgate/contracts'
 import { mergeByTime } from './merge.ts'
 import { Seen } from './seen.ts'
 import { SequenceGaps } from './sequence-gaps.ts'
@@ -8,11 +8,11 @@ import { StreamHoles } from './stream-holes.ts'
 import { isWhole, missingOf, stepsOf } from './trace.ts'
 import { timeOfId } from './ulid-time.ts'
 
-function fact(type: string, atMs: number, data: object = {}): StoredFact {
+function fact(type: string, atMs: number, data: object = {}): StoredEvent {
   const time = new Date(atMs).toISOString()
   const event = { id: `id-${type}-${atMs}`, type: `fluxgate.${type}`, subject: 'u.k', time, data }
   const place = { stream: 'S', sequence: 1, storedAtMs: atMs, subject: 'x' }
-  return { ...place, event: event as unknown as StoredFact['event'] }
+  return { ...place, event: event as unknown as StoredEvent['event'] }
 }
 
 describe('a trace', () => {
@@ -49,7 +49,7 @@ test('a ULID tells its time, in any case', () => {
   assert.equal(timeOfId('imposed-inc_12345678'), undefined)
 })
 
-async function* inBatches(times: readonly number[], size: number): AsyncGenerator<StoredFact[]> {
+async function* inBatches(times: readonly number[], size: number): AsyncGenerator<StoredEvent[]> {
   for (let at = 0; at < times.length; at += size)
     yield times.slice(at, at + size).map(time => fact('x.y', time))
 }

@@ -1,8 +1,7 @@
-import type { FluxgateEvent } from '@fluxgate/contracts'
-import type { StoredFact } from './fact.ts'
+import type { FluxgateEvent, StoredEvent } from '@fluxgate/contracts'
 
 /** One event of a request, with the delays by the publishers' clocks. */
-export interface Step extends StoredFact {
+export interface Step extends StoredEvent {
   readonly atMs: number
   readonly sinceStartMs: number
   readonly sinceLastMs: number
@@ -20,7 +19,7 @@ const ORDER = [
 const GOES_ON: ReadonlySet<string> = new Set(['fluxgate.requests.admitted', 'fluxgate.tokens.progressed'])
 
 /** In the order of time. */
-export function stepsOf(facts: readonly StoredFact[]): Step[] {
+export function stepsOf(facts: readonly StoredEvent[]): Step[] {
   const ordered = facts
     .map(fact => ({ ...fact, atMs: Date.parse(fact.event.time) }))
     .sort((a, b) => a.atMs - b.atMs || rank(a.event) - rank(b.event) || a.sequence - b.sequence)
@@ -37,7 +36,7 @@ function rank({ type }: FluxgateEvent): number {
 }
 
 /** What every request must have in the log and this one has not; empty for one that is complete. */
-export function missingOf(facts: readonly StoredFact[]): string[] {
+export function missingOf(facts: readonly StoredEvent[]): string[] {
   const types = facts.map(({ event }) => event.type)
   const has = (...wanted: string[]) => types.some(type => wanted.includes(type.slice('fluxgate.'.length)))
   if (has('requests.refused')) return []
@@ -49,12 +48,12 @@ export function missingOf(facts: readonly StoredFact[]): string[] {
 }
 
 /** Whether this is the last fact of the request in its own stream. */
-export function isLastOfItsStream({ event }: StoredFact): boolean {
+export function isLastOfItsStream({ event }: StoredEvent): boolean {
   return !GOES_ON.has(event.type)
 }
 
 /** A refusal is all there is, but for the rejected key before it; an admitted request has an end and a settlement. */
-export function isWhole(facts: readonly StoredFact[]): boolean {
+export function isWhole(facts: readonly StoredEvent[]): boolean {
   const refused = facts.find(({ event }) => event.type === 'fluxgate.requests.refused')?.event
   if (refused?.type === 'fluxgate.requests.refused') {
     const keyTold = facts.some(({ event }) => event.type === 'fluxgate.auth.key_rejected')

@@ -90,12 +90,12 @@ describe('what if', () => {
 /** Written once, and the same ever since: a change of these bytes is a change of what the guard decides. */
 const GOLDEN =
   '[{"difference":"same","identity":"ada.k1","would":{"incident":"inc_467e34e67074ea73f15fa5bb","rule":"contextFlood",' +
-  '"severity":"low","throttled":true,"atMs":1767225601000,"untilMs":1767225661000,"explanation":"Burnt 550 tokens within ' +
+  '"severity":"low","throttled":true,"atMs":1767225601000,"untilMs":1767225661000,"explanation":"Consumed 550 tokens within ' +
   '2 s in 2 events. The tier gives back 100 tokens a second, 200 in that time, and the policy allows 100 more: 300. That is ' +
   '1.83 times the allowance."},"was":{"incident":"inc_467e34e67074ea73f15fa5bb","rule":"contextFlood","severity":"high",' +
   '"explanation":"x","throttled":true,"atMs":1767225601000,"untilMs":1767225661000}},{"difference":"new","identity":' +
   '"bob.k1","would":{"incident":"inc_708c378d18358c2c7c66d8a3","rule":"contextFlood","severity":"low","throttled":true,' +
-  '"atMs":1767225605000,"untilMs":1767225665000,"explanation":"Burnt 350 tokens within 2 s in one event. The tier gives ' +
+  '"atMs":1767225605000,"untilMs":1767225665000,"explanation":"Consumed 350 tokens within 2 s in one event. The tier gives ' +
   'back 100 tokens a second, 200 in that time, and the policy allows 100 more: 300. That is 1.17 times the allowance."},' +
   '"was":null}]'
 

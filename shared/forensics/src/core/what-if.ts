@@ -1,5 +1,5 @@
-import { identityText, STREAMS } from '@fluxgate/contracts'
-import { type Decision, type Fact, Fold, type WholePolicy } from '@fluxgate/guard-core'
+import { identityText, type LogEvent, STREAMS } from '@fluxgate/contracts'
+import { type Decision, Fold, type WholePolicy } from '@fluxgate/guard-core'
 
 /** What the guard would have done, or did. Times are epoch milliseconds. */
 export interface Answer {
@@ -61,7 +61,7 @@ export class WhatIf {
   }
 
   /** Facts of each stream come in its order; how the streams are mixed does not matter. */
-  add(fact: Fact): void {
+  add(fact: LogEvent): void {
     if (fact.stream === STREAMS.incidents) {
       this.#addIncident(fact)
       return
@@ -86,7 +86,7 @@ export class WhatIf {
   }
 
   /** Its own time counts, which is that of the fact that crossed the threshold: it was stored a little later. */
-  #addIncident(fact: Fact): void {
+  #addIncident(fact: LogEvent): void {
     const { event } = fact
     if (event.type !== 'fluxgate.incidents.opened') return
     const atMs = Date.parse(event.time)

@@ -1,6 +1,6 @@
-import { callerFilter, type Identity, STREAMS, type StreamName } from '@fluxgate/contracts'
+import { callerFilter, type Identity, STREAMS, type StoredEvent, type StreamName } from '@fluxgate/contracts'
 import { type NatsLink, replayStored } from '@fluxgate/nats'
-import { ALL_STREAMS, requestOf, type Source, type StoredFact } from '../core/fact.ts'
+import { ALL_STREAMS, requestOf, type Source } from '../core/fact.ts'
 import { isLastOfItsStream, isWhole } from '../core/trace.ts'
 import { factOf, LogUnreadable, readFacts } from './read.ts'
 
@@ -30,12 +30,12 @@ export async function findRequest(
   link: NatsLink,
   { request, identity, fromMs, maxScanned = Number.POSITIVE_INFINITY }: RequestSearch,
   signal?: AbortSignal,
-): Promise<Found<StoredFact>> {
+): Promise<Found<StoredEvent>> {
   const sources = (['auth', 'requests', 'tokens'] as const).map(stream => ({
     stream,
     ...(identity && { subject: callerFilter(stream, identity) }),
   }))
-  const facts: StoredFact[] = []
+  const facts: StoredEvent[] = []
   const counts = await scan(link, sources, fromMs, signal, {
     maxScanned,
     judge(fact) {
@@ -54,8 +54,8 @@ export async function findEvent(
   id: string,
   fromMs: number | undefined,
   signal?: AbortSignal,
-): Promise<StoredFact | undefined> {
-  let found: StoredFact | undefined
+): Promise<StoredEvent | undefined> {
+  let found: StoredEvent | undefined
   const sources = ALL_STREAMS.map(stream => ({ stream }))
   await scan(link, sources, fromMs, signal, {
     maxScanned: Number.POSITIVE_INFINITY,
@@ -73,7 +73,7 @@ export async function eventAt(
   stream: StreamName,
   sequence: number,
   signal?: AbortSignal,
-): Promise<StoredFact | undefined> {
+): Promise<StoredEvent | undefined> {
   const options = { stream: STREAMS[stream], from: { sequence }, maxBatch: 1, maxBuffered: 2 }
   try {
     for await (const [message] of replayStored(link, signal ? { ...options, signal } : options)) {
@@ -94,7 +94,7 @@ async function scan(
   sources: readonly Source[],
   fromMs: number | undefined,
   signal: AbortSignal | undefined,
-  look: { maxScanned: number; judge(fact: StoredFact): Verdict },
+  look: { maxScanned: number; judge(fact: StoredEvent): Verdict },
 ): Promise<{ scanned: number; cut: boolean }> {
   const enough = new AbortController()
   const until = signal ? AbortSignal.any([signal, enough.signal]) : enough.signal

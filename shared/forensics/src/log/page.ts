@@ -1,8 +1,8 @@
 import { setImmediate as turn } from 'node:timers/promises'
-import { STREAMS } from '@fluxgate/contracts'
+import { STREAMS, type StoredEvent } from '@fluxgate/contracts'
 import { type NatsLink, replayStored, type StoredMessage } from '@fluxgate/nats'
 import { type EventFilter, matches, sourcesOf } from '../core/event-filter.ts'
-import type { Range, Source, StoredFact, Unreadable } from '../core/fact.ts'
+import type { Range, Source, Unreadable } from '../core/fact.ts'
 import { mergeByTime } from '../core/merge.ts'
 import { CLOCK_STEP_MS, factOf, LogUnreadable, MAX_TURN_MS } from './read.ts'
 
@@ -22,7 +22,7 @@ export interface EventQuery {
 
 export interface EventPage {
   /** In the order that was asked for. */
-  readonly items: ReadonlyArray<StoredFact | Unreadable>
+  readonly items: ReadonlyArray<StoredEvent | Unreadable>
   /** What the next page begins after; undefined when this one was the last. */
   readonly next: ReadonlyMap<string, number> | undefined
   readonly scanned: number
@@ -54,7 +54,7 @@ export async function eventPage(link: NatsLink, query: EventQuery, signal?: Abor
   const parts = partsOf(query, signal).map(part =>
     order === 'oldest' ? forwards(link, part) : backwards(link, part),
   )
-  const items: Array<StoredFact | Unreadable> = []
+  const items: Array<StoredEvent | Unreadable> = []
   const beganMs = performance.now()
   let turnBeganMs = beganMs
   let scanned = 0

@@ -1,7 +1,7 @@
 import { setImmediate as turn } from 'node:timers/promises'
-import { parseEvent, STREAMS } from '@fluxgate/contracts'
+import { parseEvent, STREAMS, type StoredEvent } from '@fluxgate/contracts'
 import { type NatsLink, type ReadOptions, replayStored, type StoredMessage } from '@fluxgate/nats'
-import type { Range, Source, StoredFact, Unreadable } from '../core/fact.ts'
+import type { Range, Source, Unreadable } from '../core/fact.ts'
 import { mergeByTime } from '../core/merge.ts'
 
 export type { Source } from '../core/fact.ts'
@@ -75,9 +75,9 @@ export async function* readFacts(
   sources: readonly Source[],
   range: Range,
   reading: Reading & { onUnreadable?: (message: Unreadable) => void } = {},
-): AsyncGenerator<StoredFact[]> {
+): AsyncGenerator<StoredEvent[]> {
   for await (const messages of readMessages(link, sources, range, reading)) {
-    const facts: StoredFact[] = []
+    const facts: StoredEvent[] = []
     for (const message of messages) {
       const fact = factOf(message)
       if ('event' in fact) facts.push(fact)
@@ -93,7 +93,7 @@ export function factOf({
   storedAtMs,
   subject,
   data,
-}: StoredMessage): StoredFact | Unreadable {
+}: StoredMessage): StoredEvent | Unreadable {
   const parsed = parseEvent(data)
   return parsed.ok
     ? { stream, sequence, storedAtMs, subject, event: parsed.value }

@@ -1,6 +1,6 @@
-import { callerFilter, STREAMS } from '@fluxgate/contracts'
+import { callerFilter, STREAMS, type StoredEvent } from '@fluxgate/contracts'
 import type { NatsLink } from '@fluxgate/nats'
-import { ALL_STREAMS, type Range, type StoredFact } from '../core/fact.ts'
+import { ALL_STREAMS, type Range } from '../core/fact.ts'
 import { type Reading, readFacts, type Source } from './read.ts'
 
 /** A user, or one of its keys. */
@@ -11,7 +11,7 @@ export interface Whom {
 
 export interface TimelineRange extends Range {
   /** The last fact that is known already: those behind it are wanted. */
-  readonly after?: Pick<StoredFact, 'stream' | 'sequence' | 'storedAtMs'> | undefined
+  readonly after?: Pick<StoredEvent, 'stream' | 'sequence' | 'storedAtMs'> | undefined
 }
 
 /** Everything that the log tells of a user or key, in the order in which it was stored. */
@@ -20,7 +20,7 @@ export async function* timeline(
   whom: Whom,
   { after, ...asked }: TimelineRange,
   reading: Reading = {},
-): AsyncGenerator<StoredFact[]> {
+): AsyncGenerator<StoredEvent[]> {
   const range = { ...asked, fromMs: Math.max(asked.fromMs ?? 0, after?.storedAtMs ?? 0) }
   const sources: Source[] = [
     ...(['auth', 'requests', 'tokens', 'throttles'] as const).map(stream => ({
@@ -42,7 +42,7 @@ export async function* timeline(
   }
 }
 
-function isAbout({ event }: StoredFact, whom: Whom, incidents: Set<string>): boolean {
+function isAbout({ event }: StoredEvent, whom: Whom, incidents: Set<string>): boolean {
   if (!('incident' in event.data) || !event.type.startsWith('fluxgate.incidents.')) return true
   const { incident } = event.data
   if (event.type === 'fluxgate.incidents.opened') {
@@ -54,7 +54,7 @@ function isAbout({ event }: StoredFact, whom: Whom, incidents: Set<string>): boo
 
 const ORDER: readonly string[] = ALL_STREAMS.map(stream => STREAMS[stream])
 
-function isBehind(fact: StoredFact, { stream, sequence, storedAtMs }: NonNullable<TimelineRange['after']>) {
+function isBehind(fact: StoredEvent, { stream, sequence, storedAtMs }: NonNullable<TimelineRange['after']>) {
   const later =
     fact.storedAtMs - storedAtMs ||
     ORDER.indexOf(fact.stream) - ORDER.indexOf(stream) ||

@@ -3,12 +3,13 @@ import {
   isStoredUnder,
   parseIdentity,
   STREAMS,
+  type StoredEvent,
   TokensSettled,
   totalTokens,
 } from '@fluxgate/contracts'
 import type { NatsLink } from '@fluxgate/nats'
 import { Conservation, type ConservationLimits, DEFAULT_CONSERVATION_LIMITS } from '../core/conservation.ts'
-import { ALL_STREAMS, type Range, type StoredFact, type Unreadable } from '../core/fact.ts'
+import { ALL_STREAMS, type Range, type Unreadable } from '../core/fact.ts'
 import type { Offence, Offender } from '../core/offence.ts'
 import { Seen } from '../core/seen.ts'
 import { SequenceGaps } from '../core/sequence-gaps.ts'
@@ -114,7 +115,7 @@ class VerifyFold {
     this.settled = settled
   }
 
-  add(fact: StoredFact | Unreadable): void {
+  add(fact: StoredEvent | Unreadable): void {
     const { stream, sequence, storedAtMs } = fact
     const isInRange = storedAtMs >= this.#range.fromMs && storedAtMs <= this.#range.toMs
     if (isInRange) this.facts++

@@ -1,3 +1,4 @@
+import { MINUTE_MS } from '@fluxgate/contracts'
 import type { Database } from '../database.ts'
 import { type AsOf, asOf } from './as-of.ts'
 import { type IdentityUsage, topIdentities, type Usage, usageTotalAndByModel } from './usage.ts'
@@ -40,7 +41,6 @@ export interface GatewayMetrics {
 }
 
 const TOP_ROWS = 10
-const MINUTE_MS = 60_000
 
 export async function gatewayMetrics(
   db: Database,

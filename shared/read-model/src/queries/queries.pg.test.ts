@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
+import { DAY_MS, HOUR_MS } from '@fluxgate/contracts'
 import { createDatabase, type PostgresServer, startPostgres, testPostgres } from '@fluxgate/testing'
 import {
   asOf,
@@ -25,8 +26,6 @@ import {
   usageTotal,
 } from '../index.ts'
 
-const DAY_MS = 86_400_000
-const HOUR_MS = 3_600_000
 const T = Date.UTC(2026, 10, 23, 5)
 
 for (const kind of [undefined, 'pglite'] as const) {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
+import { MINUTE_MS } from '@fluxgate/contracts'
 import { createDatabase, type PostgresServer, testPostgres } from '@fluxgate/testing'
 import {
   CursorError,
@@ -10,7 +11,6 @@ import {
   usageReport,
 } from '../index.ts'
 
-const MINUTE_MS = 60_000
 const T = Date.UTC(2026, 10, 23, 5)
 
 describe('the usage report', () => {

@@ -5,7 +5,7 @@ import { buildPage, launchBrowser, logInOn, openTab } from '../../../src/test/br
 import { fanOut, generateLoad, startAlone, watchPage } from '../../../src/test/load.ts'
 import { logIn, OPERATOR, startTestEnv, type TestEnv } from '../../../src/test/test-env.ts'
 
-/** The short form of `npm run bench:dashboard`: that it holds at all; how well is measured there. */
+/** The short form of `npm run fluxgate -- bench:dashboard`: that it holds at all; how well is measured there. */
 const MB = 1_000_000
 const stack = new AsyncDisposableStack()
 let testEnv: TestEnv

@@ -1,0 +1,47 @@
+import { type GuardPolicy, identityText, type Throttle } from '@fluxgate/contracts'
+import type { NatsLink } from '@fluxgate/nats'
+import { openAddressBook } from './address-book.nats.ts'
+import { addressThrottleOfBefore, barredMs } from './barred-address.ts'
+
+export interface ClientAddresses extends AsyncDisposable {
+  /** The address as events and tables have it. */
+  eventAddress(address: string): string
+  /** The clear address of what events have, while it is stored. */
+  resolveAddress(text: string): Promise<string | undefined>
+  /** Deletes the clear addresses of what events have. */
+  forgetAddresses(texts: Iterable<string>): Promise<void>
+  /** By which events count an account. */
+  accountHash(normalisedEmail: string): string
+  /** The throttle in force of an identity; of an address also one that has its hash of before the last rotation. */
+  throttleOf(identity: string): Throttle | undefined
+  /** How long the guard keeps strangers of this address from logging in. */
+  barredMs(address: string): number
+  /** The guard's policy is another: addresses that it names stay clear. */
+  onGuard(policy: GuardPolicy | undefined): void
+}
+
+export interface ClientAddressDeps {
+  readonly throttles: () => ReadonlyMap<string, Throttle>
+  readonly identityOf: (eventAddress: string) => { readonly user: string; readonly key: string }
+  readonly epochMs: () => number
+  readonly log: { warn(fields: object, message: string): void }
+}
+
+/** Client addresses as the rest of the gateway knows them: hashed for events, and looked up as such. */
+export async function openClientAddresses(link: NatsLink, deps: ClientAddressDeps): Promise<ClientAddresses> {
+  const { throttles, identityOf, epochMs, log } = deps
+  const book = await openAddressBook(link, epochMs, log)
+  const { hashes } = book
+  const throttleOf = (identity: string) =>
+    throttles().get(identity) ?? addressThrottleOfBefore(identity, hashes, throttles())
+  return {
+    throttleOf,
+    eventAddress: address => hashes.textOf(address),
+    resolveAddress: book.resolve,
+    forgetAddresses: book.forget,
+    accountHash: email => hashes.accountOf(email),
+    barredMs: address => barredMs(throttleOf(identityText(identityOf(hashes.textOf(address)))), epochMs()),
+    onGuard: policy => hashes.allow(policy?.allow?.addresses ?? []),
+    [Symbol.asyncDispose]: () => book[Symbol.asyncDispose](),
+  }
+}

@@ -1,0 +1,1 @@
+export { type ClientAddresses, openClientAddresses } from './client-addresses.nats.ts'

@@ -1,0 +1,71 @@
+import { GuardPolicy } from '@fluxgate/contracts'
+import { GUARD_POLICY_KEYS, type GuardPolicyKey, type PolicyBook } from '@fluxgate/nats'
+import type { FastifyInstance } from 'fastify'
+import Type from 'typebox'
+import { Changes, json, refused, sendFault, told } from '../http/index.ts'
+import { inTime } from './confirm-order.timer.ts'
+
+const ACTOR = 'admin'
+const ABSENT = refused('not_found', 'There is no such policy: the guard goes by its environment.').fault
+const KEYS: ReadonlySet<string> = new Set(Object.values(GUARD_POLICY_KEYS))
+
+export interface GuardPolicyDeps {
+  readonly policyBook: PolicyBook
+}
+
+const tag = 'policies'
+const path = '/admin/policy/:key'
+const which = { path: { key: Type.Union(Object.values(GUARD_POLICY_KEYS).map(key => Type.Literal(key))) } }
+const GET = told({
+  summary: "The guard's policy, or its shadow policy",
+  tag,
+  ...which,
+  answers: { 200: json(Type.Object({ policy: GuardPolicy, revision: Type.Integer() })) },
+  faults: ['not_found'],
+})
+const PUT = told({
+  summary: 'Put a policy in force; what is not valid is refused, and the one before stays',
+  tag,
+  ...which,
+  body: json(GuardPolicy),
+  answers: { 200: json(Changes) },
+  faults: ['invalid_body', 'not_found'],
+})
+const DELETE = told({
+  summary: 'Take a policy away: the guard goes by its environment, without a shadow',
+  tag,
+  ...which,
+  answers: { 200: json(Changes) },
+  faults: ['not_found', 'conflict'],
+})
+
+/** The guard's policy, and the shadow policy that it decides by without enforcing anything. */
+export function routeGuardPolicy(scope: FastifyInstance, { policyBook }: GuardPolicyDeps): void {
+  scope.get<{ Params: { key: string } }>(path, GET, async (request, reply) => {
+    const { key } = request.params
+    const found = isKey(key) ? await inTime(policyBook.get(key)) : undefined
+    return found ? { policy: found.value, revision: found.revision } : sendFault(reply, ABSENT)
+  })
+
+  scope.put<{ Params: { key: string } }>(path, PUT, async (request, reply) => {
+    const { key } = request.params
+    if (!isKey(key)) return sendFault(reply, ABSENT)
+    const outcome = await inTime(policyBook.change(key, request.body ?? null, ACTOR))
+    if (outcome.ok) return { changes: outcome.changes }
+    const message = `The policy is refused, and the one before stays in force: ${outcome.reason}.`
+    return sendFault(reply, refused('invalid_body', message).fault)
+  })
+
+  scope.delete<{ Params: { key: string } }>(path, DELETE, async (request, reply) => {
+    const { key } = request.params
+    if (!isKey(key)) return sendFault(reply, ABSENT)
+    const outcome = await inTime(policyBook.change(key, undefined, ACTOR))
+    if (outcome.ok)
+      return outcome.changes.length > 0 ? { changes: outcome.changes } : sendFault(reply, ABSENT)
+    return sendFault(reply, refused('conflict', `The policy stays: ${outcome.reason}.`).fault)
+  })
+}
+
+function isKey(key: string): key is GuardPolicyKey {
+  return KEYS.has(key)
+}

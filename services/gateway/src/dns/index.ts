@@ -1,0 +1,5 @@
+export { dnsClients } from './dns-clients.ts'
+export { registerDnsQuery } from './dns-query.http.ts'
+export { DNS_LIMITS } from './limits.ts'
+export type { DnsResolver, DnsStats } from './resolve.ts'
+export { createResolver } from './resolver.http.ts'

@@ -1,0 +1,66 @@
+export { agentProducts } from './agent-products.ts'
+export { CHANGING, type FaultLog, faultOf, READING, send, sendFault, TAKING } from './answer.ts'
+export { answerAfter } from './answer-after.ts'
+export {
+  AccountsUnavailable,
+  BUSY,
+  done,
+  type Fault,
+  faultAnswer,
+  type Outcome,
+  type Refused,
+  refused,
+} from './api-error.ts'
+export type { Boundary, Step, StepProbe } from './boundary.ts'
+export type { Face, Paths } from './openapi-document.ts'
+export { EMPTY, json, type Operation, type Payload, told, UNTOLD } from './operation.ts'
+export type { RawReply, ResponseHeaders } from './raw-reply.ts'
+export { bodyReader } from './read-body.ts'
+export { REFUSAL_TERMS, type Refusal, type RefusalReason, retryHeaders } from './refusal.ts'
+export {
+  BAD_MODEL,
+  type Caller,
+  KEYS_UNAVAILABLE,
+  type KeyAnswer,
+  LOG_FULL,
+  type RejectionReason,
+  rejection,
+  tooLarge,
+  unknownModel,
+  unknownRoute,
+} from './refusal-messages.ts'
+export { isFromOwnPage } from './request-source.ts'
+export {
+  Alive,
+  budgetUse,
+  Changes,
+  ClearAddress,
+  changed,
+  Ended,
+  Erased,
+  Expires,
+  FAULT,
+  Invitation,
+  Key,
+  Limited,
+  LimitOfOne,
+  LoggedIn,
+  list,
+  Me,
+  NamedTier,
+  NewInvitation,
+  NewKey,
+  OwnNewKey,
+  Pardoned,
+  Ready,
+  Refilled,
+  Registered,
+  RegistrationInfo,
+  Role,
+  Routing,
+  Session,
+  Throttled,
+  ThrottleInForce,
+  User,
+} from './schemas.ts'
+export { serveOpenApi } from './serve-openapi.ts'

@@ -1,0 +1,5 @@
+export { type GossipFigures, joinGossip } from './gossip.nats.ts'
+export { limitHeaders } from './limit-headers.ts'
+export { LimitTable } from './limit-table.ts'
+export { overLimit } from './over-limit.ts'
+export { refillOrders } from './refill.nats.ts'

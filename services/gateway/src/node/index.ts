@@ -1,0 +1,5 @@
+export { type Drain, drainOf } from './drain.timer.ts'
+export { openNodeDatabase } from './node-database.pg.ts'
+export { joinNodes, type NodeRegistry } from './node-registry.nats.ts'
+export { readinessOf } from './readiness.ts'
+export { registerStatus } from './status.http.ts'

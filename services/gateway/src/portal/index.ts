@@ -1,0 +1,1 @@
+export { type PortalDeps, registerPortal } from './portal.http.ts'

@@ -1,0 +1,5 @@
+export { endThrottledStreams } from './end-throttled-streams.ts'
+export { Exchange } from './exchange.http.ts'
+export { API_CALLS, ERRORS, V1_CALLS, Whole } from './model-calls.ts'
+export { proxyOf, refuseUnknown, reportAcceptedKeys } from './proxy.http.ts'
+export type { ProxyDeps } from './proxy-deps.ts'

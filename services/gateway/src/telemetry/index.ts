@@ -1,0 +1,2 @@
+export { gatewayMetrics } from './gateway-metrics.ts'
+export { openTelemetry, type Telemetry } from './telemetry.ts'

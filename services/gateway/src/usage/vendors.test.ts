@@ -1,0 +1,311 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import type { JsonObject } from '@fluxgate/contracts'
+import { collectorOf } from '../dialects/collector.ts'
+import { anthropic } from './anthropic.ts'
+import type { Convention } from './convention.ts'
+import { ollama } from './ollama.ts'
+import { openaiConvention, VENDORS, type Vendor, vendorOfHost } from './vendor.ts'
+
+/** What a convention makes of the parts of one answer. */
+function read(convention: Convention, ...parts: object[]) {
+  const collector = collectorOf(convention)
+  for (const part of parts) collector.see(part as JsonObject)
+  return collector
+}
+const counts = (convention: Convention, ...parts: object[]) => read(convention, ...parts).usage?.counts
+const chat = (usage: object, vendor?: Vendor) => counts(openaiConvention(vendor), { usage })
+
+describe('Anthropic’s usage', () => {
+  const start = {
+    input_tokens: 9,
+    cache_read_input_tokens: 5,
+    cache_creation_input_tokens: 2,
+    output_tokens: 1,
+  }
+  const begun = { type: 'message_start', message: { model: 'claude', usage: start } }
+  const delta = (usage: object) => ({ type: 'message_delta', usage })
+
+  it('keeps the figures of the start when the delta repeats them as zeros, or some of them', () => {
+    const zeros = {
+      input_tokens: 0,
+      cache_read_input_tokens: 0,
+      cache_creation_input_tokens: 0,
+      output_tokens: 7,
+    }
+    const expected = { input: 16, cachedInput: 5, cacheWrite5m: 2, output: 7 }
+    assert.deepEqual(counts(anthropic, begun, delta(zeros)), expected)
+    assert.deepEqual(counts(anthropic, begun, delta({ input_tokens: 9, output_tokens: 7 })), expected)
+    assert.deepEqual(counts(anthropic, begun, delta({ output_tokens: 7 })), expected)
+    assert.deepEqual(counts(anthropic, begun, delta({ input_tokens: null, output_tokens: 7 })), expected)
+  })
+
+  it('takes cache figures from the delta when they are only there', () => {
+    const bare = {
+      type: 'message_start',
+      message: { model: 'claude', usage: { input_tokens: 9, output_tokens: 1 } },
+    }
+    const late = delta({ cache_read_input_tokens: 5, cache_creation_input_tokens: 2, output_tokens: 7 })
+    assert.deepEqual(counts(anthropic, bare, late), { input: 16, cachedInput: 5, cacheWrite5m: 2, output: 7 })
+  })
+
+  it('grows with the delta when tools of the server have added input', () => {
+    assert.equal(counts(anthropic, begun, delta({ input_tokens: 8_050, output_tokens: 7 }))?.input, 8_057)
+  })
+
+  it('reports no output before the delta has told it', () => {
+    assert.deepEqual(counts(anthropic, begun), { input: 16, cachedInput: 5, cacheWrite5m: 2 })
+  })
+
+  it('tells writes for an hour from those for five minutes by the split of the start', () => {
+    const split = { ephemeral_5m_input_tokens: 30, ephemeral_1h_input_tokens: 70 }
+    const usage = { input_tokens: 1, cache_creation_input_tokens: 100, cache_creation: split }
+    const written = { type: 'message_start', message: { usage } }
+    const end = delta({ cache_creation_input_tokens: 100, output_tokens: 2 })
+    assert.deepEqual(counts(anthropic, written, end), {
+      input: 101,
+      cacheWrite5m: 30,
+      cacheWrite1h: 70,
+      output: 2,
+    })
+  })
+
+  it('adds compactions, and bills an advisor as its own model', () => {
+    const iterations = [
+      { type: 'compaction', input_tokens: 60_385, output_tokens: 522 },
+      { type: 'message', input_tokens: 612, output_tokens: 2_819 },
+      { type: 'advisor_message', model: 'dear', input_tokens: 2_728, output_tokens: 3_880 },
+    ]
+    const { usage } = read(anthropic, begun, delta({ input_tokens: 612, output_tokens: 2_819, iterations }))
+    assert.deepEqual(
+      usage?.models?.map(({ model, usage: used }) => [model, used.input, used.output]),
+      [
+        ['', 60_997, 3_341],
+        ['dear', 2_728, 3_880],
+      ],
+    )
+    assert.deepEqual([usage?.counts.input, usage?.counts.output], [63_725, 7_221])
+  })
+
+  it('names the model that took over when the one asked for refused', () => {
+    const block = { type: 'fallback', from: { model: 'claude' }, to: { model: 'other' } }
+    assert.equal(read(anthropic, begun, { type: 'content_block_start', content_block: block }).model, 'other')
+  })
+})
+
+describe('usage of the chat family', () => {
+  it('counts what came from a cache once when a server repeats it beside the details', () => {
+    const usage = {
+      prompt_tokens: 17_903,
+      prompt_tokens_details: { cached_tokens: 17_817 },
+      completion_tokens: 3,
+      cache_read_input_tokens: 17_817,
+    }
+    assert.deepEqual(chat(usage), { input: 17_903, cachedInput: 17_817, output: 3 })
+    assert.deepEqual(chat(usage, 'litellm'), { input: 17_903, cachedInput: 17_817, output: 3 })
+  })
+
+  it('reads DeepSeek’s cache hits as cached input', () => {
+    const hit = { prompt_cache_hit_tokens: 80, prompt_cache_miss_tokens: 20 }
+    const usage = { prompt_tokens: 100, completion_tokens: 5, ...hit }
+    assert.deepEqual(chat(usage, 'deepseek'), { input: 100, cachedInput: 80, output: 5 })
+    assert.deepEqual(chat(usage), { input: 100, cachedInput: 80, output: 5 })
+  })
+
+  it('reads what each server calls its cached tokens', () => {
+    const usage = { prompt_tokens: 100, completion_tokens: 5 }
+    for (const [vendor, part] of [
+      ['mistral', { num_cached_tokens: 64 }],
+      ['mistral', { prompt_token_details: { cached_tokens: 64 } }],
+      ['moonshot', { cached_tokens: 64 }],
+      ['vllm', { prompt_tokens_details: { cached_tokens: 64 } }],
+    ] as const) {
+      assert.deepEqual(
+        chat({ ...usage, ...part }, vendor),
+        { input: 100, cachedInput: 64, output: 5 },
+        vendor,
+      )
+    }
+  })
+
+  it('takes reasoning as part of the output unless the total shows that it is beside it', () => {
+    const usage = {
+      prompt_tokens: 12,
+      completion_tokens: 1,
+      completion_tokens_details: { reasoning_tokens: 290 },
+    }
+    assert.deepEqual(chat({ ...usage, total_tokens: 303 }), { input: 12, output: 291, reasoning: 290 })
+    assert.deepEqual(chat({ ...usage, total_tokens: 13 }), { input: 12, output: 1, reasoning: 1 })
+    assert.deepEqual(chat(usage, 'xai'), { input: 12, output: 291, reasoning: 290 })
+    assert.deepEqual(chat({ prompt_tokens: 9, completion_tokens: 30, reasoning_tokens: 22 }, 'sglang'), {
+      input: 9,
+      output: 30,
+      reasoning: 22,
+    })
+  })
+
+  it('marks figures that do not add up', () => {
+    const usage = { prompt_tokens: 20, completion_tokens: 424, total_tokens: 1_016 }
+    assert.equal(read(openaiConvention(undefined), { usage }).usage?.unbalanced, true)
+    assert.deepEqual(chat(usage, 'gemini'), { input: 20, output: 996 })
+    assert.equal(
+      read(openaiConvention(undefined), { usage: { ...usage, total_tokens: 444 } }).usage?.unbalanced,
+      false,
+    )
+  })
+
+  it('adds Perplexity’s reasoning and citations to the output', () => {
+    const usage = { prompt_tokens: 10, completion_tokens: 5, reasoning_tokens: 7, citation_tokens: 3 }
+    assert.deepEqual(chat(usage, 'perplexity'), { input: 10, output: 15, reasoning: 7 })
+  })
+
+  it('is found in a choice and in x_groq, and null or nothing does not replace it', () => {
+    const usage = { prompt_tokens: 9, completion_tokens: 12 }
+    const convention = openaiConvention(undefined)
+    const found = { input: 9, output: 12 }
+    assert.deepEqual(counts(convention, { choices: [{ usage }] }), found)
+    assert.deepEqual(counts(convention, { x_groq: { usage } }), found)
+    assert.deepEqual(counts(convention, { usage }, { usage: null }, { usage: {} }), found)
+    assert.deepEqual(
+      counts(convention, { usage: { prompt_tokens: 101 } }, { usage }),
+      found,
+      'the last one wins',
+    )
+  })
+
+  it('tells writes to the cache by lifetime, audio and searches', () => {
+    const usage = {
+      prompt_tokens: 100,
+      prompt_tokens_details: { cache_write_tokens: 40, audio_tokens: 7 },
+      completion_tokens: 50,
+      completion_tokens_details: { audio_tokens: 20 },
+      server_tool_use: { web_search_requests: 2 },
+    }
+    assert.deepEqual(chat(usage, 'openrouter'), {
+      input: 100,
+      cacheWrite5m: 40,
+      output: 50,
+      audioInput: 7,
+      audioOutput: 20,
+      tools: { webSearch: 2 },
+    })
+    const alibaba = {
+      prompt_tokens: 100,
+      completion_tokens: 5,
+      prompt_tokens_details: { cache_creation_input_tokens: 30 },
+    }
+    assert.deepEqual(chat(alibaba, 'alibaba'), { input: 100, cacheWrite5m: 30, output: 5 })
+  })
+
+  it('bills each model of Groq’s compound systems', () => {
+    const usage = { prompt_tokens: 30, completion_tokens: 12 }
+    const models = [
+      { model: 'a', usage: { prompt_tokens: 10, completion_tokens: 4 } },
+      { model: 'b', usage: { prompt_tokens: 20, completion_tokens: 8 } },
+    ]
+    const { usage: reported } = read(openaiConvention('groq'), { usage, usage_breakdown: { models } })
+    assert.deepEqual(
+      reported?.models?.map(({ model }) => model),
+      ['a', 'b'],
+    )
+    assert.deepEqual([reported?.counts.input, reported?.counts.output], [30, 12])
+  })
+
+  it('adds what llama.cpp took from its cache to what it processed', () => {
+    const timings = { prompt_n: 8, cache_n: 92, predicted_n: 5 }
+    assert.deepEqual(chat({ prompt_tokens: 100, completion_tokens: 5 }, 'llama.cpp'), {
+      input: 100,
+      output: 5,
+    })
+    assert.deepEqual(counts(openaiConvention(undefined), { timings }), {
+      input: 100,
+      cachedInput: 92,
+      output: 5,
+    })
+  })
+})
+
+describe('usage of rerankers and embedders', () => {
+  it('is the total where nothing else is told, and what Cohere bills', () => {
+    assert.deepEqual(chat({ total_tokens: 260 }, 'jina'), { input: 260 })
+    const meta = { billed_units: { search_units: 1 }, tokens: { input_tokens: 260 } }
+    assert.deepEqual(counts(openaiConvention(undefined), { meta }), { input: 260, tools: { searchUnits: 1 } })
+    const usage = {
+      billed_units: { input_tokens: 12, output_tokens: 7 },
+      tokens: { input_tokens: 507, output_tokens: 10 },
+    }
+    assert.deepEqual(counts(openaiConvention('cohere'), { type: 'message-end', delta: { usage } }), {
+      input: 12,
+      output: 7,
+    })
+  })
+})
+
+describe('Ollama’s counts', () => {
+  it('are none where they are left out of the last line', () => {
+    assert.deepEqual(counts(ollama, { done: true, eval_count: 4 }), { input: 0, output: 4 })
+    assert.deepEqual(counts(ollama, { done: true, done_reason: 'load' }), { input: 0, output: 0 })
+    assert.equal(counts(ollama, { done: true }), undefined)
+    assert.deepEqual(counts(ollama, { prompt_eval_count: 8, embeddings: [] }), { input: 8 })
+  })
+})
+
+describe('usage of OpenAI’s responses', () => {
+  const usage = { input_tokens: 50, output_tokens: 20 }
+
+  it('has searches, images and the tokens of the model that drew them', () => {
+    const drawn = { input_tokens: 10, output_tokens: 900 }
+    const response = {
+      model: 'gpt',
+      usage,
+      tool_usage: { image_gen: drawn, web_search: { num_requests: 3 } },
+      output: [{ type: 'image_generation_call', status: 'completed' }, { type: 'web_search_call' }],
+      tools: [{ type: 'image_generation', model: 'gpt-image' }],
+    }
+    const { usage: reported } = read(openaiConvention(undefined), { type: 'response.completed', response })
+    assert.deepEqual(reported?.counts, { input: 60, output: 920, images: 1, tools: { webSearch: 3 } })
+    assert.deepEqual(
+      reported?.models?.map(({ model }) => model),
+      ['gpt', 'gpt-image'],
+    )
+  })
+
+  it('counts the images of an images API, with tokens or without', () => {
+    const data = [null, null]
+    assert.deepEqual(counts(openaiConvention(undefined), { created: 1, data, usage }), {
+      input: 50,
+      output: 20,
+      images: 2,
+    })
+    assert.deepEqual(counts(openaiConvention(undefined), { created: 1, data }), { output: 0, images: 2 })
+    const embeddings = { object: 'list', created: 1, data, usage: { prompt_tokens: 7 } }
+    assert.deepEqual(counts(openaiConvention(undefined), embeddings), { input: 7 })
+  })
+
+  it('is read by Anthropic’s rule when a proxy answers with its figures', () => {
+    const proxied = { ...usage, cache_read_input_tokens: 7 }
+    assert.deepEqual(chat(proxied), { input: 57, cachedInput: 7, output: 20 })
+  })
+})
+
+describe('figures that no call can have', () => {
+  it('are no figures', () => {
+    for (const wrong of [4e9, 2 ** 53 - 1, -1, 1.5, '7', null, Number.NaN, {}]) {
+      assert.equal(chat({ prompt_tokens: wrong, completion_tokens: wrong }), undefined)
+      for (const vendor of VENDORS) assert.equal(chat({ prompt_tokens: wrong }, vendor), undefined)
+      assert.equal(counts(anthropic, { usage: { input_tokens: wrong, output_tokens: wrong } }), undefined)
+      assert.equal(counts(ollama, { prompt_eval_count: wrong, eval_count: wrong }), undefined)
+    }
+  })
+})
+
+describe('a vendor', () => {
+  it('is told by the host of its API', () => {
+    assert.equal(vendorOfHost('api.x.ai'), 'xai')
+    assert.equal(vendorOfHost('my-resource.openai.azure.com'), 'openai')
+    assert.equal(vendorOfHost('generativelanguage.googleapis.com'), 'gemini')
+    assert.equal(vendorOfHost('dashscope-intl.aliyuncs.com'), 'alibaba')
+    assert.equal(vendorOfHost('localhost'), undefined)
+    assert.equal(vendorOfHost('evil-x.ai.example'), undefined)
+  })
+})

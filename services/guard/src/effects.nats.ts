@@ -1,0 +1,247 @@
+import { createHash } from 'node:crypto'
+import {
+  BoundedMap,
+  type EventMaker,
+  IncidentJoined,
+  IncidentOpened,
+  identitySubject,
+  identityText,
+  incidentSubject,
+  jsonParser,
+  type OutgoingEvent,
+  parseEvent,
+  parseIdentity,
+  STREAMS,
+  Throttle,
+  ThrottleExpired,
+  ThrottleImposed,
+  ThrottleShadowed,
+} from '@fluxgate/contracts'
+import type { Decision } from '@fluxgate/guard-core'
+import {
+  appendEvent,
+  type Bucket,
+  BucketFull,
+  lastMessage,
+  type NatsLink,
+  RevisionConflict,
+} from '@fluxgate/nats'
+import { type Effects, type Imposed, throttleNote } from './apply-decision.ts'
+import { openThrottleRoom } from './throttle-room.nats.ts'
+
+const APPEND_TIMEOUT_MS = 2_000
+const MAX_EXPLANATION_CHARS = 4_000
+/** Keys whose expiry by us is remembered, so that it is not taken for a pardon. */
+const MAX_EXPIRED = 10_000
+const EXPIRED_ID_DIGITS = 32
+/** Times that room is made for one throttle. */
+const MAX_FULL_TIMES = 2
+
+/** This process leads no more: whatever it was about to do is the next leader's. */
+export class LeadershipLost extends Error {
+  readonly code = 'FLUXGATE_LEADERSHIP_LOST'
+  constructor() {
+    super('this guard leads no more')
+    this.name = 'LeadershipLost'
+  }
+}
+
+export interface EffectHooks {
+  readonly nowMs: () => number
+  /** Asked right before each write. */
+  leads(): boolean
+  /** Called when the bucket has acknowledged a throttle. */
+  onImposed(throttle: Throttle): void
+  /** Automatic throttles were ended early, because their bucket was full. */
+  onDropped(count: number): void
+  /** Part of the bucket that is used. */
+  onUsed(part: number): void
+}
+
+const parseThrottle = jsonParser(Throttle)
+
+/**
+ * The guard's effects on the log and on the bucket `throttles`. A throttle goes over the key's last revision alone, so
+ * that a leader that stood still, was replaced and wakes cannot put back what was pardoned meanwhile.
+ */
+export function openEffects(
+  link: NatsLink,
+  bucket: Bucket<Throttle>,
+  make: EventMaker,
+  { nowMs, leads, onImposed, onDropped, onUsed }: EffectHooks,
+): Effects & AsyncDisposable {
+  /** Key → revision of the marker that our expiry left. */
+  const expired = new BoundedMap<string, number>(MAX_EXPIRED)
+  const mustLead = () => {
+    if (!leads()) throw new LeadershipLost()
+  }
+
+  const append = (event: OutgoingEvent, after?: number) =>
+    appendEvent(link, event, {
+      timeoutMs: APPEND_TIMEOUT_MS,
+      ...(after === undefined ? undefined : { after }),
+    })
+
+  const room = openThrottleRoom(link, bucket, {
+    nowMs,
+    leads,
+    onDropped,
+    onUsed,
+    publishDropped: (key, throttle, revision) =>
+      publishExpired(key, { ...throttle, until: nowMs() }, revision),
+  })
+
+  return {
+    [Symbol.asyncDispose]: () => room[Symbol.asyncDispose](),
+
+    async isOpened(incident) {
+      return (
+        (await lastMessage(link, STREAMS.incidents, incidentSubject(IncidentOpened, incident))) !== undefined
+      )
+    },
+
+    async impose({ identity, throttle }) {
+      if (throttle.until <= nowMs()) return 'late'
+      const key = identityText(identity)
+      await room.beforeImpose()
+      let fullTimes = 0
+      for (let revision = expired.get(key) ?? 0; ; ) {
+        mustLead()
+        try {
+          await bucket.update(key, throttle, revision)
+          onImposed(throttle)
+          expired.delete(key)
+          return 'imposed'
+        } catch (error) {
+          if (error instanceof BucketFull) {
+            if (++fullTimes > MAX_FULL_TIMES) return 'full'
+            await room.make()
+            continue
+          }
+          if (!(error instanceof RevisionConflict)) throw error
+        }
+        const last = await lastMessage(link, bucket.stream, `$KV.${bucket.name}.${key}`)
+        const standing = last && last.header.get('KV-Operation') === '' ? parseThrottle(last.data) : undefined
+        if (standing?.ok) {
+          const { incident, imposedAt } = standing.value
+          if (incident === throttle.incident && imposedAt === throttle.imposedAt) return 'imposed'
+          if (standing.value.until > throttle.imposedAt) return 'outranked'
+          await publishExpired(key, standing.value, last!.seq)
+        } else if (last && last.time.getTime() >= throttle.imposedAt && last.seq !== expired.get(key)) {
+          return 'lifted'
+        }
+        revision = last?.seq ?? 0
+      }
+    },
+
+    async publishImposed({ id: decision, identity, throttle }) {
+      mustLead()
+      const id = `imposed-${decision}`
+      if ((await lastEventId(ThrottleImposed, identity)) === id) return
+      const { imposedAt, ...entry } = throttle
+      await append(make(ThrottleImposed, { ...identity, ...entry }, { id, timeMs: imposedAt }))
+    },
+
+    async publishOpened(decision, imposed) {
+      mustLead()
+      // The subject holds this incident alone, so "after nothing" makes it the only one, for good.
+      await append(openedEvent(make, decision, imposed), 0)
+    },
+
+    async publishJoined({ id, identity, rule, incident: into, findings }) {
+      mustLead()
+      await append(make(IncidentJoined, { incident: id, ...identity, rule, into, findings }), 0)
+    },
+
+    async publishShadowed(decision) {
+      mustLead()
+      await append(shadowedEvent(make, decision))
+    },
+
+    async publishExpired(key, throttle, revision) {
+      mustLead()
+      const present = await lastMessage(link, bucket.stream, `$KV.${bucket.name}.${key}`)
+      if (present?.seq !== revision) return false
+      await publishExpired(key, throttle, revision)
+      return true
+    },
+
+    async removeExpired(key, revision) {
+      mustLead()
+      try {
+        expired.set(key, await bucket.delete(key, revision))
+      } catch (error) {
+        // A new throttle came in between: it stays.
+        if (!(error instanceof RevisionConflict)) throw error
+      }
+    },
+  }
+
+  async function publishExpired(key: string, { until, incident }: Throttle, revision: number): Promise<void> {
+    const identity = parseIdentity(key)
+    if (!identity) return
+    mustLead()
+    const id = expiredId(key, revision)
+    if ((await lastEventId(ThrottleExpired, identity)) === id) return
+    const entry = { ...identity, until, ...(incident === undefined ? undefined : { incident }) }
+    await append(make(ThrottleExpired, entry, { id, timeMs: until }))
+  }
+
+  /** The stream forgets ids after half a minute; the last event of the subject is remembered for longer. */
+  async function lastEventId(
+    definition: typeof ThrottleImposed | typeof ThrottleExpired,
+    identity: Decision['identity'],
+  ): Promise<string | undefined> {
+    const last = await lastMessage(link, STREAMS.throttles, identitySubject(definition, identity))
+    const parsed = last && parseEvent(last.data)
+    return parsed?.ok ? parsed.value.id : undefined
+  }
+}
+
+function openedEvent(make: EventMaker, decision: Decision, imposed: Imposed) {
+  const { incident, identity, rule, severity, numbers, evidence, atMs, untilMs } = decision
+  const throttled = imposed === 'imposed'
+  return make(
+    IncidentOpened,
+    {
+      incident,
+      ...identity,
+      rule,
+      severity,
+      explanation: (decision.explanation + throttleNote(imposed)).slice(0, MAX_EXPLANATION_CHARS),
+      numbers: { ...numbers },
+      evidence: [...evidence],
+      action: throttled ? 'throttled' : 'observed',
+      ...(throttled ? { until: untilMs } : undefined),
+    },
+    { id: `opened-${incident}`, timeMs: atMs },
+  )
+}
+
+/** Told again after a crash under the same id: whoever reads it knows it by that. */
+function shadowedEvent(make: EventMaker, decision: Decision) {
+  const { incident, identity, rule, severity, explanation, numbers, evidence, atMs, untilMs } = decision
+  const { action, throttle } = decision
+  const limits = throttle && { capacity: throttle.capacity, refillRate: throttle.refillRate }
+  return make(
+    ThrottleShadowed,
+    {
+      ...identity,
+      incident,
+      rule,
+      severity,
+      explanation,
+      numbers: { ...numbers },
+      evidence: [...evidence],
+      action,
+      ...limits,
+      until: untilMs,
+    },
+    { id: `shadowed-${incident}`, timeMs: atMs },
+  )
+}
+
+function expiredId(key: string, revision: number): string {
+  const hash = createHash('sha256').update(`${key}\n${revision}`).digest('hex')
+  return `expired-${hash.slice(0, EXPIRED_ID_DIGITS)}`
+}

@@ -1,0 +1,7 @@
+export { answered, problem, type ToolAnswer } from './answer.ts'
+export { CallBudget } from './call-budget.ts'
+export { type Admission, type Caller, OPERATOR, READER } from './caller.ts'
+export { progressOf } from './progress.timer.ts'
+export { redacted } from './redacted.ts'
+export { type CallLimits, type ToolRunner, toolRunner } from './run-tool.ts'
+export { defineTool, type Tool } from './tool.ts'

@@ -1,0 +1,149 @@
+import type { LinkLog } from '@fluxgate/nats'
+import type { CallToolResult } from '@modelcontextprotocol/server'
+import { type Backends, ToolError } from '../backends/index.ts'
+import { spanText } from '../views/index.ts'
+import { problem, type ToolAnswer } from './answer.ts'
+import { type BudgetLimits, CallBudget } from './call-budget.ts'
+import type { Caller } from './caller.ts'
+import { type LongCallLimits, LongCalls } from './long-calls.ts'
+import type { OnProgress } from './progress.timer.ts'
+import { redacted, redactedData } from './redacted.ts'
+import type { Tool } from './tool.ts'
+
+export interface CallLimits extends BudgetLimits, LongCallLimits {
+  /** A call that takes longer is given up. */
+  readonly callTimeoutMs: number
+  /** The same for tools that read much of the log. */
+  readonly longCallTimeoutMs: number
+}
+
+/** What a call knows of its client. */
+export interface CallContext {
+  /** Aborted when the client takes the call back or leaves. */
+  readonly signal: AbortSignal
+  readonly session: string | undefined
+  readonly onProgress: OnProgress
+}
+
+export interface ToolRunner {
+  run(tool: Tool, args: unknown, caller: Caller, context: CallContext): Promise<CallToolResult>
+  /** Resolves when no call runs any more. */
+  idle(): Promise<void>
+}
+
+type Outcome = 'answered' | 'problem' | 'refused' | 'fault' | 'timeout' | 'cancelled' | 'error'
+
+/** Runs tools within a caller's budget and the time limit, and tells each call in the log. */
+export function toolRunner(backends: Backends, limits: CallLimits, log: LinkLog): ToolRunner {
+  const budget = new CallBudget(limits)
+  const longCalls = new LongCalls(limits)
+  const running = new Set<Promise<unknown>>()
+
+  async function call(tool: Tool, args: unknown, { actor }: Caller, context: CallContext) {
+    const admission = budget.begin(actor, backends.nowMs())
+    if (!admission.ok) return { answer: problem(refusalText(admission)), outcome: 'refused' as const }
+    const session = context.session ?? actor
+    const place = tool.long ? longCalls.begin(session) : 'ok'
+    if (place !== 'ok') {
+      budget.end(actor)
+      return { answer: problem(BUSY[place]), outcome: 'refused' as const }
+    }
+    const timeoutMs = tool.long ? limits.longCallTimeoutMs : limits.callTimeoutMs
+    const timeout = AbortSignal.timeout(timeoutMs)
+    const cancelled = context.signal
+    const signal = AbortSignal.any([cancelled, timeout])
+    const { onProgress } = context
+    try {
+      const work = tool.answer(args, backends, { actor, signal, onProgress })
+      // What was given up may still be on its way to its end: until then it holds its place.
+      if (tool.long) endsLong(work, session)
+      const answer = await unlessAborted(work, signal)
+      return { answer, outcome: answer.ok ? ('answered' as const) : ('problem' as const) }
+    } catch (error) {
+      const outcome = cancelled.aborted ? 'cancelled' : timeout.aborted ? 'timeout' : outcomeOf(error)
+      if (outcome === 'fault' || outcome === 'error') {
+        log.warn({ err: error, tool: tool.name }, `tool failed: ${(error as Error).message}`)
+      }
+      return { answer: problem(failureText(tool, outcome, error, timeoutMs)), outcome }
+    } finally {
+      budget.end(actor)
+    }
+  }
+
+  function endsLong(work: Promise<unknown>, session: string): void {
+    const ended = work.then(
+      () => {},
+      () => {},
+    )
+    running.add(ended)
+    ended.then(() => {
+      running.delete(ended)
+      longCalls.end(session)
+    })
+  }
+
+  return {
+    async run(tool, args, caller, context) {
+      const startedMs = backends.nowMs()
+      const calling = call(tool, args, caller, context)
+      running.add(calling)
+      const { answer, outcome } = await calling.finally(() => running.delete(calling))
+      log.info(
+        {
+          tool: tool.name,
+          actor: caller.actor,
+          outcome,
+          durationMs: backends.nowMs() - startedMs,
+          // What was ordered has to be found again; what was asked has not.
+          ...(tool.annotations.readOnlyHint ? {} : { args: redactedData(args) }),
+        },
+        'tool called',
+      )
+      return resultOf(answer)
+    },
+    async idle() {
+      while (running.size > 0) await Promise.allSettled(running)
+    },
+  }
+}
+
+const BUSY = {
+  session: 'A long tool of this session runs already. Wait for its answer or cancel it, then try again.',
+  all: 'As many long tools run as may. Try again in a minute; the other tools answer meanwhile.',
+}
+
+function resultOf(answer: ToolAnswer<Record<string, unknown>>): CallToolResult {
+  if (!answer.ok) return { content: [{ type: 'text', text: redacted(answer.problem) }], isError: true }
+  return {
+    content: [{ type: 'text', text: redacted(answer.text) }],
+    structuredContent: redactedData(answer.data),
+  }
+}
+
+function outcomeOf(error: unknown): Outcome {
+  return error instanceof ToolError ? 'fault' : 'error'
+}
+
+function refusalText(admission: { reason: 'rate'; retryAfterMs: number } | { reason: 'running' }): string {
+  return admission.reason === 'rate'
+    ? `Too many calls. Wait ${spanText(Math.max(1_000, admission.retryAfterMs))}, then try again; ask for more in one call.`
+    : 'Too many calls run beside each other. Wait for their answers, then try again.'
+}
+
+/** What broke inside is for the log alone. */
+function failureText(tool: Tool, outcome: Outcome, error: unknown, timeoutMs: number): string {
+  if (outcome === 'fault') return (error as ToolError).message
+  if (outcome !== 'timeout') return `${tool.name} failed: internal error. See the MCP server log.`
+  const late = `${tool.name} took longer than ${spanText(timeoutMs)} and was given up.`
+  return tool.annotations.readOnlyHint
+    ? `${late} Ask for less: a shorter window or fewer rows.`
+    : `${late} The order may be in force all the same: look with list_throttles or get_incident before you repeat it.`
+}
+
+function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const aborted = Promise.withResolvers<never>()
+  const onAbort = () => aborted.reject(signal.reason)
+  if (signal.aborted) onAbort()
+  signal.addEventListener('abort', onAbort, { once: true })
+  return Promise.race([work, aborted.promise]).finally(() => signal.removeEventListener('abort', onAbort))
+}

@@ -1,0 +1,6 @@
+export { type Authenticate, anyOf, fixedToken } from './authenticate.ts'
+export { buildServer } from './mcp-server.ts'
+export { openPortalSessions } from './portal-sessions.nats.ts'
+export { startHttp } from './server.http.ts'
+export { followResources } from './sessions.timer.ts'
+export { openStdio } from './stdio.timer.ts'

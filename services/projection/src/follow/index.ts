@@ -1,0 +1,5 @@
+export { Intake } from './intake.timer.ts'
+export { LogReader } from './log-reader.nats.ts'
+export { Progress } from './progress.ts'
+export { type ProjectorHooks, pause, project, retried } from './projector.timer.ts'
+export { type WatchHooks, watchStreams } from './stream-watch.nats.ts'
