@@ -1,5 +1,5 @@
 import { EVENTS, STREAMS, type StreamName } from '@fluxgate/contracts'
-import { type EventFilter, parseMoment, type Range, type Whom } from '@fluxgate/forensics'
+import { type EventFilter, type IdentityFilter, parseMoment, type Range } from '@fluxgate/forensics'
 import { usage } from './command.ts'
 
 /** Options that many commands share, and what their texts mean. */
@@ -8,6 +8,8 @@ export const RANGE_OPTIONS = { from: { type: 'string' }, to: { type: 'string' } 
 export const FILTER_OPTIONS = {
   stream: { type: 'string', multiple: true },
   identity: { type: 'string' },
+  event: { type: 'string' },
+  /** As `event`: its name up to version 0.1. */
   fact: { type: 'string' },
 } as const
 
@@ -15,7 +17,7 @@ export const RANGE_HELP = `  --from <moment>      only what was stored from then
   --to <moment>        only what was stored up to then`
 export const FILTER_HELP = `  --stream <name>      only this stream: ${Object.keys(STREAMS).join(', ')}; may be repeated
   --identity <id>      only this user, or <user>.<key>
-  --fact <fact>        only this fact, such as settled or tokens.settled`
+  --event <name>       only events of this name, such as settled or tokens.settled`
 export const JSON_HELP = `  --json               one JSON object a line
   -h, --help           this text`
 
@@ -47,33 +49,39 @@ export function limitOf(command: string, text: string | undefined): number {
 
 export function filterOf(
   command: string,
-  values: { stream?: string[] | undefined; identity?: string | undefined; fact?: string | undefined },
+  values: {
+    stream?: string[] | undefined
+    identity?: string | undefined
+    event?: string | undefined
+    fact?: string | undefined
+  },
 ): EventFilter {
-  const whom = values.identity === undefined ? {} : whomOf(command, '--identity ', values.identity)
-  return { ...streamsAndFact(command, values.stream, values.fact), ...whom }
+  const filter =
+    values.identity === undefined ? {} : identityFilterOf(command, '--identity ', values.identity)
+  return { ...streamsAndKind(command, values.stream, values.event ?? values.fact), ...filter }
 }
 
-export function whomOf(command: string, option: string, text: string): Whom {
+export function identityFilterOf(command: string, option: string, text: string): IdentityFilter {
   const match = /^([A-Za-z0-9_-]{1,64})(?:\.([A-Za-z0-9_-]{1,64}))?$/.exec(text)
   if (!match) throw usage(command, `${option}${text} is neither <user> nor <user>.<key>`)
   return { user: match[1]!, key: match[2] }
 }
 
-/** A fact may name its stream; without one, all streams that know the fact are meant. */
-function streamsAndFact(
+/** The name may begin with its stream; without one, all streams that have such events are meant. */
+function streamsAndKind(
   command: string,
   streams: readonly string[] | undefined,
   text: string | undefined,
-): Pick<EventFilter, 'streams' | 'fact'> {
+): Pick<EventFilter, 'streams' | 'kind'> {
   const [first, second] = text?.toLowerCase().split('.') ?? []
-  const fact = second ?? first
+  const kind = second ?? first
   const named = second === undefined ? (streams ?? Object.keys(STREAMS)) : [first ?? '']
   const wanted = named.flatMap(name => name.toLowerCase().split(',')).map(name => streamOf(command, name))
-  if (fact !== undefined && !EVENTS.some(event => event.fact === fact && wanted.includes(event.stream))) {
+  if (kind !== undefined && !EVENTS.some(event => event.kind === kind && wanted.includes(event.stream))) {
     const known = EVENTS.filter(({ stream }) => wanted.includes(stream)).map(event => event.name)
-    throw usage(command, `--fact ${text} is none of ${known.join(', ')}`)
+    throw usage(command, `--event ${text} is none of ${known.join(', ')}`)
   }
-  return { streams: [...new Set(wanted)], fact }
+  return { streams: [...new Set(wanted)], kind }
 }
 
 function streamOf(command: string, name: string): StreamName {

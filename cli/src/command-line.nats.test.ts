@@ -6,12 +6,12 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { after, before, describe, test } from 'node:test'
 import { eventually, freePort, startNatsServer, testNats } from '@fluxgate/testing'
-import { type Stand, settled, startStand } from './test-cli.ts'
+import { type Stand, settled, startTestCli } from './test-cli.ts'
 
 describe('the command line', () => {
   let stand: Stand
   before(async () => {
-    stand = await startStand()
+    stand = await startTestCli()
     await stand.publish([settled('req_the_first', Date.now())])
   })
   after(() => stand[Symbol.asyncDispose]())
@@ -61,7 +61,7 @@ describe('the command line', () => {
       [[], /Usage: forensics <command>/],
       [['dance'], /dance is none of tail, grep, show, trace/],
       [['tail', '--stream', 'rivers'], /--stream rivers is none of requests/],
-      [['tail', '--stream', 'auth', '--fact', 'settled'], /none of auth\.registered/],
+      [['tail', '--stream', 'auth', '--event', 'settled'], /none of auth\.registered/],
       [['tail', '--identity', 'a.b.c'], /neither <user> nor <user>\.<key>/],
       [['tail', '--since', 'yesterday'], /neither a span such as 5m/],
       [['tail', '--limit', 'all'], /not a number of events/],

@@ -11,7 +11,7 @@ import { timeline } from './commands/timeline.ts'
 import { trace } from './commands/trace.ts'
 import { verify } from './commands/verify.ts'
 import { whatif } from './commands/whatif.ts'
-import { EXIT, Trouble } from './fault.ts'
+import { EXIT, UserError } from './user-error.ts'
 
 const COMMANDS: readonly Command[] = [
   ...[tail, grep, show, trace, timeline, at],
@@ -42,12 +42,12 @@ export function readCommandLine(
   nowMs: number,
 ): { readonly help: string } | { readonly work: Work } {
   const [name, ...rest] = args
-  if (name === undefined) throw new Trouble(EXIT.usage, HELP.trimEnd())
+  if (name === undefined) throw new UserError(EXIT.usage, HELP.trimEnd())
   if (HELP_WORDS.includes(name)) return { help: COMMANDS.find(each => each.name === rest[0])?.help ?? HELP }
   const command = COMMANDS.find(each => each.name === name)
   if (!command) {
     const known = COMMANDS.map(each => each.name).join(', ')
-    throw new Trouble(EXIT.usage, `${name} is none of ${known} (see forensics --help)`)
+    throw new UserError(EXIT.usage, `${name} is none of ${known} (see forensics --help)`)
   }
   if (rest.includes('--help') || rest.includes('-h')) return { help: command.help }
   return { work: command.prepare(rest, nowMs) }

@@ -1,7 +1,6 @@
 import { type ParseArgsOptionsConfig, parseArgs } from 'node:util'
 import type { ProjectedView, Reading } from '@fluxgate/forensics'
 import type { NatsLink } from '@fluxgate/nats'
-import { EXIT, type ExitCode, Trouble } from './fault.ts'
 import type { Files } from './files.ts'
 import type { LiveLog } from './live-log.ts'
 import type { Paint } from './paint.ts'
@@ -9,9 +8,10 @@ import type { Progress } from './progress.ts'
 import type { Rebuild } from './rebuild.ts'
 import type { Screen } from './screen.ts'
 import type { TailLimits } from './tail.ts'
+import { EXIT, type ExitCode, UserError } from './user-error.ts'
 
 /** What every command works with. */
-export interface Desk {
+export interface CliContext {
   readonly screen: Screen
   readonly paint: Paint
   readonly files: Files
@@ -21,7 +21,7 @@ export interface Desk {
 }
 
 /** What a command over the log works with. */
-export interface Workbench extends Desk {
+export interface LogContext extends CliContext {
   readonly link: NatsLink
   /** Host and port of the server. */
   readonly server: string
@@ -34,8 +34,8 @@ export interface Workbench extends Desk {
 
 /** Work over files alone needs no log. */
 export type Work =
-  | { readonly needs: 'log'; run(bench: Workbench): Promise<ExitCode> }
-  | { readonly needs: 'files'; run(desk: Desk): Promise<ExitCode> }
+  | { readonly needs: 'log'; run(bench: LogContext): Promise<ExitCode> }
+  | { readonly needs: 'files'; run(desk: CliContext): Promise<ExitCode> }
 
 export interface Command {
   readonly name: string
@@ -47,13 +47,13 @@ export interface Command {
 }
 
 /** Work over the log. */
-export function overLog(run: (bench: Workbench) => Promise<ExitCode>): Work {
+export function overLog(run: (bench: LogContext) => Promise<ExitCode>): Work {
   return { needs: 'log', run }
 }
 
 /** Reads with a progress bar, until Ctrl-C. */
 export async function reading<T>(
-  desk: Desk,
+  desk: CliContext,
   label: string,
   work: (options: Reading) => Promise<T>,
 ): Promise<T> {
@@ -61,7 +61,7 @@ export async function reading<T>(
   return await work({ signal: desk.signal, onProgress: (done, of) => progress.at(done, of) })
 }
 
-/** `parseArgs`, with its complaints as {@link Trouble}. */
+/** `parseArgs`, with its complaints as {@link UserError}. */
 export function parsed<const O extends ParseArgsOptionsConfig>(
   command: string,
   args: readonly string[],
@@ -79,7 +79,7 @@ export function parsed<const O extends ParseArgsOptionsConfig>(
   }
 }
 
-export function usage(command: string, message: string, cause?: unknown): Trouble {
+export function usage(command: string, message: string, cause?: unknown): UserError {
   const [first = ''] = message.split('. ')
-  return new Trouble(EXIT.usage, `${first} (see forensics ${command} --help)`, { cause })
+  return new UserError(EXIT.usage, `${first} (see forensics ${command} --help)`, { cause })
 }

@@ -7,7 +7,7 @@ export interface ForensicsConfig {
   /** Absent: the tables of the system that runs with `dataDir`, or none. */
   readonly databaseUrl: string | undefined
   /** How long the projection keeps rows of requests. */
-  readonly requestsKeptMs: number
+  readonly requestRetentionMs: number
   readonly limits: ForensicsLimits
 }
 
@@ -15,7 +15,7 @@ export interface ForensicsLimits {
   /** A log that has not answered by then counts as away. */
   readonly connectTimeoutMs: number
   /** Live events held while the output is slower; beyond it they are told as left out. */
-  readonly maxHeldEvents: number
+  readonly maxBufferedEvents: number
   /** Event ids remembered, so that what is sent or read twice is shown once. */
   readonly maxSeenIds: number
 }
@@ -25,10 +25,10 @@ export function readForensicsConfig(env: EnvReader): ForensicsConfig {
     natsUrl: env.optional('NATS_URL'),
     dataDir: env.text('FLUXGATE_DATA_DIR', '.fluxgate'),
     databaseUrl: env.optional('DATABASE_URL'),
-    requestsKeptMs: readRetentionMs(env),
+    requestRetentionMs: readRetentionMs(env),
     limits: {
       connectTimeoutMs: env.durationMs('FORENSICS_CONNECT_TIMEOUT', 5_000),
-      maxHeldEvents: 50_000,
+      maxBufferedEvents: 50_000,
       maxSeenIds: 100_000,
     },
   }

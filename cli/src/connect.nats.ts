@@ -1,7 +1,7 @@
 import { connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { connectNats, type LinkLog, type NatsLink } from '@fluxgate/nats'
-import { EXIT, Trouble } from './fault.ts'
+import { EXIT, UserError } from './user-error.ts'
 
 const NATS_PORT = 4_222
 
@@ -10,7 +10,10 @@ export async function connectInTime(url: string, log: LinkLog, timeoutMs: number
   const servers = url.split(',').map(server => server.trim())
   const answers = await Promise.all(servers.map(server => isListening(server, timeoutMs)))
   if (!answers.includes(true)) {
-    throw new Trouble(EXIT.unreachable, `no NATS server answers at ${servers.map(withoutSecrets).join(', ')}`)
+    throw new UserError(
+      EXIT.unreachable,
+      `no NATS server answers at ${servers.map(withoutSecrets).join(', ')}`,
+    )
   }
   const connecting = connectNats({ url, name: 'forensics' }, log)
   const stop = new AbortController()
@@ -20,13 +23,13 @@ export async function connectInTime(url: string, log: LinkLog, timeoutMs: number
     if (link) return link
   } catch (cause) {
     const reason = (cause as Error).message
-    throw new Trouble(EXIT.unreachable, `NATS refuses the connection: ${reason}`, { cause })
+    throw new UserError(EXIT.unreachable, `NATS refuses the connection: ${reason}`, { cause })
   } finally {
     stop.abort()
     late.catch(() => {})
   }
   connecting.then(link => link[Symbol.asyncDispose]()).catch(() => {})
-  throw new Trouble(
+  throw new UserError(
     EXIT.unreachable,
     `NATS has not let us in within ${timeoutMs} ms: is the user in NATS_URL right?`,
   )

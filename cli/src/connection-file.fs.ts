@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
-import { EXIT, Trouble } from './fault.ts'
+import { EXIT, UserError } from './user-error.ts'
 
 export interface LocalSystem {
   readonly natsUrl: string
@@ -18,10 +18,12 @@ export async function localSystem(dataDir: string): Promise<LocalSystem> {
     const reason = absent
       ? `nothing runs with ${dataDir}`
       : `${path} cannot be read: ${(cause as Error).message}`
-    throw new Trouble(EXIT.usage, `no log to read: NATS_URL is not set, and ${reason} (npm start)`, { cause })
+    throw new UserError(EXIT.usage, `no log to read: NATS_URL is not set, and ${reason} (npm start)`, {
+      cause,
+    })
   }
   const system = systemIn(text)
-  if (!system) throw new Trouble(EXIT.usage, `${path} does not tell a natsUrl; set NATS_URL`)
+  if (!system) throw new UserError(EXIT.usage, `${path} does not tell a natsUrl; set NATS_URL`)
   return system
 }
 

@@ -2,8 +2,8 @@ import { createReadStream } from 'node:fs'
 import { open, readFile } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
-import { EXIT, Trouble } from './fault.ts'
 import type { Files } from './files.ts'
+import { EXIT, UserError } from './user-error.ts'
 
 const OWNER_ONLY = 0o600
 
@@ -45,6 +45,6 @@ async function told<T>(path: string, work: Promise<T>): Promise<T> {
   } catch (cause) {
     const { code, message } = cause as NodeJS.ErrnoException
     const reason = code === 'ENOENT' ? 'no such file' : code === 'EEXIST' ? 'exists already' : message
-    throw new Trouble(EXIT.usage, `${path}: ${reason}`, { cause })
+    throw new UserError(EXIT.usage, `${path}: ${reason}`, { cause })
   }
 }

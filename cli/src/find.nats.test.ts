@@ -2,12 +2,12 @@ import assert from 'node:assert/strict'
 
 import { after, before, describe, test } from 'node:test'
 
-import { admitted, type Stand, settled, startStand, ulidAt } from './test-cli.ts'
+import { admitted, type Stand, settled, startTestCli, ulidAt } from './test-cli.ts'
 
 describe('one request, one event', () => {
   let stand: Stand
   before(async () => {
-    stand = await startStand()
+    stand = await startTestCli()
   })
   after(() => stand[Symbol.asyncDispose]())
 

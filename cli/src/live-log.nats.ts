@@ -1,5 +1,5 @@
 import { parseEvent, parseSubject, STREAMS } from '@fluxgate/contracts'
-import { readFacts } from '@fluxgate/forensics'
+import { readEvents } from '@fluxgate/forensics'
 import type { NatsLink } from '@fluxgate/nats'
 import type { Listener, LiveLog } from './live-log.ts'
 
@@ -9,7 +9,7 @@ const UNNOTICED_MS = 25_000
 /** The log as JetStream holds it, and as it passes. */
 export function openLiveLog(link: NatsLink): LiveLog {
   return {
-    history: (sources, fromMs, signal) => readFacts(link, sources, { fromMs }, { signal }),
+    history: (sources, fromMs, signal) => readEvents(link, sources, { fromMs }, { signal }),
 
     async live(sources, listener) {
       const subscriptions = sources.map(({ stream, subject = `fluxgate.${stream}.>` }) =>
@@ -45,6 +45,6 @@ function hear(subject: string, data: Uint8Array, listener: Listener): void {
   else if (!parsed.ok) listener.unreadable(subject, parsed.reason)
   else {
     const event = parsed.value
-    listener.fact({ stream: STREAMS[place.stream], sequence: null, storedAtMs: null, subject, event })
+    listener.event({ stream: STREAMS[place.stream], sequence: null, storedAtMs: null, subject, event })
   }
 }

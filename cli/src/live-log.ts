@@ -13,7 +13,7 @@ export interface LiveEvent {
 export type ShownEvent = StoredEvent | LiveEvent
 
 export interface Listener {
-  fact(fact: LiveEvent): void
+  event(entry: LiveEvent): void
   unreadable(subject: string, reason: string): void
   /** The connection was lost and is back: what was published since `fromMs` may not have been heard. */
   gap(fromMs: number): void

@@ -7,12 +7,12 @@ import type { Listener, LiveEvent, LiveLog, ShownEvent } from './live-log.ts'
 import { paintOf } from './paint.ts'
 import { jsonLine, plain } from './plain.ts'
 import { barText } from './progress.ts'
-import { factJson, factLine, spanText } from './render.ts'
+import { eventJson, eventLine, spanText } from './render.ts'
 import { tail } from './tail.ts'
 
 const ALL: readonly StreamName[] = ['requests', 'tokens', 'auth', 'throttles', 'incidents']
 
-function fact(type: string, atMs: number, data: object = {}, sequence = 1): StoredEvent {
+function entry(type: string, atMs: number, data: object = {}, sequence = 1): StoredEvent {
   const time = new Date(atMs).toISOString()
   const event = { id: `id-${type}-${atMs}-${sequence}`, type: `fluxgate.${type}`, subject: 'u.k', time, data }
   return {
@@ -26,7 +26,7 @@ function fact(type: string, atMs: number, data: object = {}, sequence = 1): Stor
 
 describe('a filter', () => {
   test('becomes one narrow subject for each stream that can hold such an event', () => {
-    assert.deepEqual(sourcesOf({ streams: ALL, fact: 'settled' }), [
+    assert.deepEqual(sourcesOf({ streams: ALL, kind: 'settled' }), [
       { stream: 'tokens', subject: 'fluxgate.tokens.*.settled.*.*' },
     ])
     assert.deepEqual(sourcesOf({ streams: ['auth', 'incidents'], user: 'u1', key: 'k1' }), [
@@ -36,7 +36,7 @@ describe('a filter', () => {
   })
 
   test('looks into the event for what subjects do not tell', () => {
-    const { event } = fact('incidents.opened', 0, { user: 'u1', key: 'k1', explanation: 'A Flood' })
+    const { event } = entry('incidents.opened', 0, { user: 'u1', key: 'k1', explanation: 'A Flood' })
     assert.ok(matches({ streams: ALL, user: 'u1', text: 'a flood' }, event))
     assert.ok(!matches({ streams: ALL, user: 'u2' }, event))
     assert.ok(!matches({ streams: ALL, user: 'u1', key: 'k2' }, event))
@@ -62,20 +62,20 @@ describe('what is shown', () => {
     // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be there
     assert.ok(!/[\u0000-\u001f\u007f-\u009f\u202e\u2028]/.test(line))
     assert.deepEqual(JSON.parse(line), { text: '\u001b[2J\u009b2J\u202e\u2028' })
-    const hostile = fact('requests.admitted', 0, { agent: '\u001b]0;owned\u0007 status=200' })
-    const shown = factLine(hostile, paintOf(false))
+    const hostile = entry('requests.admitted', 0, { agent: '\u001b]0;owned\u0007 status=200' })
+    const shown = eventLine(hostile, paintOf(false))
     assert.ok(shown.includes('agent="\\u001b]0;owned\\u0007 status=200"'), shown)
   })
 
   test('has colours only where they are wanted', () => {
-    const failed = fact('requests.failed', 0, { code: 'refused' })
-    assert.ok(factLine(failed, paintOf(true)).includes('\u001b[31mrequests.failed'))
-    assert.ok(!factLine(failed, paintOf(false)).includes('\u001b'))
+    const failed = entry('requests.failed', 0, { code: 'refused' })
+    assert.ok(eventLine(failed, paintOf(true)).includes('\u001b[31mrequests.failed'))
+    assert.ok(!eventLine(failed, paintOf(false)).includes('\u001b'))
   })
 
   test('is one line of JSON that says where the event stands', () => {
     const { stream, sequence, storedAt, sinceStartMs } = JSON.parse(
-      factJson(fact('tokens.settled', 5, {}, 7), { sinceStartMs: 3 }),
+      eventJson(entry('tokens.settled', 5, {}, 7), { sinceStartMs: 3 }),
     )
     assert.deepEqual([stream, sequence, storedAt, sinceStartMs], ['S', 7, '1970-01-01T00:00:00.005Z', 3])
     assert.deepEqual(['0 ms', '1.50 s', '2.0 min', '3.0 h'], [0, 1_500, 120_000, 10_800_000].map(spanText))
@@ -86,8 +86,8 @@ function live({ stream, subject, event }: StoredEvent): LiveEvent {
   return { stream, subject, event, sequence: null, storedAtMs: null }
 }
 
-async function* from(facts: readonly StoredEvent[]): AsyncGenerator<StoredEvent[]> {
-  yield [...facts]
+async function* from(entries: readonly StoredEvent[]): AsyncGenerator<StoredEvent[]> {
+  yield [...entries]
 }
 
 test('columns are as wide as their widest cell, numbers at the right', () => {
@@ -109,7 +109,7 @@ test('a bar tells the share that is done', () => {
 })
 
 describe('a tail', () => {
-  const limits = { maxHeldEvents: 3, maxSeenIds: 100 }
+  const limits = { maxBufferedEvents: 3, maxSeenIds: 100 }
 
   /** A log of one stream that a test fills and speaks for. */
   function logOf(past: () => readonly StoredEvent[]): { log: LiveLog; heard(): Listener } {
@@ -125,7 +125,7 @@ describe('a tail', () => {
   }
 
   test('shows the past, then what came meanwhile, each event once, and reads again after a gap', async () => {
-    const past = [fact('tokens.settled', 1), fact('tokens.settled', 2)]
+    const past = [entry('tokens.settled', 1), entry('tokens.settled', 2)]
     const { log, heard } = logOf(() => past)
     const stop = new AbortController()
     const notices: string[] = []
@@ -133,17 +133,17 @@ describe('a tail', () => {
     const shown = tail(log, { ...options, notice: text => notices.push(text) }, stop.signal)
     const next = async () => Date.parse((await shown.next()).value?.event.time ?? '')
     assert.equal(await next(), 1)
-    heard().fact(live(past[1]!))
-    heard().fact(live(fact('tokens.settled', 3)))
+    heard().event(live(past[1]!))
+    heard().event(live(entry('tokens.settled', 3)))
     assert.deepEqual([await next(), await next()], [2, 3])
 
-    past.push(fact('tokens.settled', 4))
+    past.push(entry('tokens.settled', 4))
     const waiting = next()
     heard().gap(0)
     assert.equal(await waiting, 4)
 
     const more = next()
-    for (let at = 5; at < 10; at++) heard().fact(live(fact('tokens.settled', at)))
+    for (let at = 5; at < 10; at++) heard().event(live(entry('tokens.settled', at)))
     assert.deepEqual([await more, await next(), await next()], [5, 6, 7])
     const end = shown.next()
     heard().unreadable('fluxgate.x', 'not JSON')

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { IncidentClosed, IncidentOpened, IncidentReported, ThrottleImposed } from '@fluxgate/contracts'
-import { make, type Stand, settled, startStand, whole } from './test-cli.ts'
+import { make, type Stand, settled, startTestCli, whole } from './test-cli.ts'
 
 const INCIDENT = 'inc_0123456789abcdef'
 
@@ -14,7 +14,7 @@ describe('commands over a range of the log', () => {
   let between: string
 
   before(async () => {
-    stand = await startStand()
+    stand = await startTestCli()
     await stand.publish(whole('req_range_ada1', Date.now(), 'ada', 100))
     await sleep(20)
     between = new Date().toISOString()
@@ -62,15 +62,15 @@ describe('commands over a range of the log', () => {
   })
   after(() => stand[Symbol.asyncDispose]())
 
-  test('grep finds a text in a range, by stream, fact and identity, and says when there is none', async () => {
+  test('grep finds a text in a range, by stream, event and identity, and says when there is none', async () => {
     const requests = async (...args: string[]) =>
       (await stand.run(['grep', ...args, '--json'])).json().map(({ event }) => event.data.request)
     assert.deepEqual(await requests('req_range_ada1'), ['req_range_ada1', 'req_range_ada1', 'req_range_ada1'])
-    assert.deepEqual(await requests('REQ_RANGE', '--fact', 'settled', '--from', between), [
+    assert.deepEqual(await requests('REQ_RANGE', '--event', 'settled', '--from', between), [
       'req_range_ada2',
       'req_range_bob1',
     ])
-    assert.deepEqual(await requests('req_range', '--fact', 'settled', '--to', between), ['req_range_ada1'])
+    assert.deepEqual(await requests('req_range', '--event', 'settled', '--to', between), ['req_range_ada1'])
     assert.deepEqual(await requests('req_range', '--identity', 'bob', '--stream', 'tokens'), [
       'req_range_bob1',
     ])
@@ -84,9 +84,13 @@ describe('commands over a range of the log', () => {
   test('timeline tells everything about a user, incidents and their reports too', async () => {
     const told = await stand.run(['timeline', 'ada', '--from', between, '--json'])
     assert.equal(told.code, 0)
-    const facts = told.json().map(({ event }) => event.type.slice('fluxgate.'.length))
-    assert.deepEqual(facts.slice(0, 3).sort(), ['requests.admitted', 'requests.completed', 'tokens.settled'])
-    assert.deepEqual(facts.slice(3), ['throttles.imposed', 'incidents.opened', 'incidents.reported'])
+    const entries = told.json().map(({ event }) => event.type.slice('fluxgate.'.length))
+    assert.deepEqual(entries.slice(0, 3).sort(), [
+      'requests.admitted',
+      'requests.completed',
+      'tokens.settled',
+    ])
+    assert.deepEqual(entries.slice(3), ['throttles.imposed', 'incidents.opened', 'incidents.reported'])
     assert.equal((await stand.run(['timeline', 'bob.k1', '--json'])).lines.length, 4)
     assert.match((await stand.run(['timeline', 'bob'])).lines[0] ?? '', / bob\.k1 /)
     const nobody = await stand.run(['timeline', 'nobody'])

@@ -1,7 +1,7 @@
 import { type FluxgateEvent, HOUR_MS, MINUTE_MS, SECOND_MS } from '@fluxgate/contracts'
 import type { Step } from '@fluxgate/forensics'
 import type { ShownEvent } from './live-log.ts'
-import type { Mood, Paint } from './paint.ts'
+import type { Paint, Tone } from './paint.ts'
 import { jsonLine, plain } from './plain.ts'
 
 const BAD = [
@@ -18,27 +18,27 @@ const GOOD = ['completed', 'settled', 'login_succeeded', 'pardoned', 'closed']
 const FACT_CHARS = 21
 
 /** What `--json` prints of an event. */
-export function factJson(fact: ShownEvent, more: object = {}): string {
-  const { stream, sequence, storedAtMs, subject, event } = fact
+export function eventJson(entry: ShownEvent, more: object = {}): string {
+  const { stream, sequence, storedAtMs, subject, event } = entry
   const storedAt = storedAtMs === null ? null : new Date(storedAtMs).toISOString()
   return jsonLine({ stream, sequence, storedAt, subject, ...more, event })
 }
 
-/** One event on one line: time, fact, whom it is about, place, and the rest of its data. */
-export function factLine(fact: ShownEvent, paint: Paint): string {
-  return `${paint.dim(fact.event.time)} ${factText(fact, paint)}`
+/** One event on one line: time, event, whom it is about, place, and the rest of its data. */
+export function eventLine(entry: ShownEvent, paint: Paint): string {
+  return `${paint.dim(entry.event.time)} ${eventText(entry, paint)}`
 }
 
-/** As {@link factLine}, with the delays in place of the time. */
+/** As {@link eventLine}, with the delays in place of the time. */
 export function stepLine(step: Step, paint: Paint): string {
   const start = `+${spanText(step.sinceStartMs)}`.padStart(10)
   const last = `(+${spanText(step.sinceLastMs)})`.padEnd(12)
-  return `${start} ${paint.dim(last)} ${factText(step, paint)}`
+  return `${start} ${paint.dim(last)} ${eventText(step, paint)}`
 }
 
 /** An event in full, on many lines. */
-export function factPage(fact: ShownEvent, paint: Paint): string {
-  const { stream, sequence, storedAtMs, subject, event } = fact
+export function eventPage(entry: ShownEvent, paint: Paint): string {
+  const { stream, sequence, storedAtMs, subject, event } = entry
   const stored = storedAtMs === null ? '' : `, stored ${new Date(storedAtMs).toISOString()}`
   const body = JSON.stringify(event, null, 2)
     .split('\n')
@@ -47,10 +47,10 @@ export function factPage(fact: ShownEvent, paint: Paint): string {
   return `${paint.strong(`${stream}:${sequence}`)} ${plain(subject)}${stored}\n${body}`
 }
 
-function factText({ stream, sequence, event }: ShownEvent, paint: Paint): string {
+function eventText({ stream, sequence, event }: ShownEvent, paint: Paint): string {
   const place = sequence === null ? stream : `${stream}:${sequence}`
   return [
-    paint.mood(moodOf(event), nameOf(event).padEnd(FACT_CHARS)),
+    paint.tone(moodOf(event), nameOf(event).padEnd(FACT_CHARS)),
     paint.strong(plain(event.subject)),
     paint.dim(place),
     dataText(event),
@@ -74,9 +74,9 @@ function nameOf(event: FluxgateEvent): string {
   return event.type.slice('fluxgate.'.length)
 }
 
-function moodOf(event: FluxgateEvent): Mood {
-  const fact = nameOf(event).split('.')[1] ?? ''
-  return BAD.includes(fact) ? 'bad' : GOOD.includes(fact) ? 'good' : 'calm'
+function moodOf(event: FluxgateEvent): Tone {
+  const entry = nameOf(event).split('.')[1] ?? ''
+  return BAD.includes(entry) ? 'bad' : GOOD.includes(entry) ? 'good' : 'calm'
 }
 
 export function spanText(ms: number): string {

@@ -1,12 +1,11 @@
 import type { Readable, Writable } from 'node:stream'
 import { LogUnreadable } from '@fluxgate/forensics'
 import { ConfigError, type Environment, readConfig } from '@fluxgate/runtime'
-import type { Desk, Workbench } from './command.ts'
+import type { CliContext, LogContext } from './command.ts'
 import { readCommandLine } from './command-line.ts'
 import { type ForensicsConfig, readForensicsConfig } from './config.ts'
 import { connectInTime, withoutSecrets } from './connect.nats.ts'
 import { localSystem } from './connection-file.fs.ts'
-import { EXIT, type ExitCode, Trouble } from './fault.ts'
 import { openFiles } from './files.fs.ts'
 import { openLiveLog } from './live-log.nats.ts'
 import { paintOf } from './paint.ts'
@@ -14,6 +13,7 @@ import { openProgress } from './progress-bar.timer.ts'
 import { rebuildIn } from './rebuild.process.ts'
 import { openTables } from './tables.pg.ts'
 import { openScreen, screenLog } from './terminal.ts'
+import { EXIT, type ExitCode, UserError } from './user-error.ts'
 
 /** Where a command line was typed. */
 export interface Terminal {
@@ -41,7 +41,7 @@ export async function runForensics(
       await screen.line(wanted.help.trimEnd())
       return EXIT.done
     }
-    const desk: Desk = {
+    const desk: CliContext = {
       screen,
       paint: paintOf(terminal.colours),
       files: openFiles(terminal.input),
@@ -58,17 +58,17 @@ export async function runForensics(
 }
 
 async function withLog(
-  desk: Desk,
+  desk: CliContext,
   config: ForensicsConfig,
   env: Environment,
-  run: (bench: Workbench) => Promise<ExitCode>,
+  run: (bench: LogContext) => Promise<ExitCode>,
 ): Promise<ExitCode> {
-  const { natsUrl: stated, dataDir, limits, requestsKeptMs } = config
+  const { natsUrl: stated, dataDir, limits, requestRetentionMs } = config
   const local = stated === undefined ? await localSystem(dataDir) : undefined
   const natsUrl = stated ?? local!.natsUrl
   const databaseUrl = config.databaseUrl ?? local?.databaseUrl
   await using link = await connectInTime(natsUrl, screenLog(desk.screen), limits.connectTimeoutMs)
-  await using tables = databaseUrl === undefined ? undefined : openTables(databaseUrl, requestsKeptMs)
+  await using tables = databaseUrl === undefined ? undefined : openTables(databaseUrl, requestRetentionMs)
   const places = { NATS_URL: natsUrl, ...(databaseUrl === undefined ? {} : { DATABASE_URL: databaseUrl }) }
   return await run({
     ...desk,
@@ -81,8 +81,8 @@ async function withLog(
   })
 }
 
-function faultOf(error: unknown, screen: Desk['screen'], { errors }: Terminal): ExitCode {
-  if (error instanceof Trouble) {
+function faultOf(error: unknown, screen: CliContext['screen'], { errors }: Terminal): ExitCode {
+  if (error instanceof UserError) {
     // The help text stands for itself.
     if (error.message.includes('\n')) errors.write(`${error.message}\n`)
     else screen.notice(error.message)

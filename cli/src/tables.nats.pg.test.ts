@@ -5,7 +5,7 @@ import { after, before, describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { asOf, type Database, migrateToLatest, openDatabase } from '@fluxgate/read-model'
 import { createDatabase, eventually, type PostgresServer, testPostgres } from '@fluxgate/testing'
-import { type Stand, startStand, whole } from './test-cli.ts'
+import { type Stand, startTestCli, whole } from './test-cli.ts'
 
 const PROJECTION = fileURLToPath(new URL('../../services/projection/src/main.ts', import.meta.url))
 
@@ -17,7 +17,7 @@ describe('the log and its tables', () => {
   const stack = new AsyncDisposableStack()
 
   before(async () => {
-    stand = stack.use(await startStand())
+    stand = stack.use(await startTestCli())
     postgres = stack.use(await testPostgres())
     const databaseUrl = await createDatabase(postgres)
     db = openDatabase(databaseUrl, { max: 2 })

@@ -5,12 +5,12 @@ import { text } from 'node:stream/consumers'
 import { after, before, describe, test } from 'node:test'
 import type { OutgoingEvent } from '@fluxgate/contracts'
 import { eventually } from '@fluxgate/testing'
-import { admitted, type Stand, settled, startStand } from './test-cli.ts'
+import { admitted, type Stand, settled, startTestCli } from './test-cli.ts'
 
 describe('tail', () => {
   let stand: Stand
   before(async () => {
-    stand = await startStand({ ownNats: true })
+    stand = await startTestCli({ ownNats: true })
   })
   after(() => stand[Symbol.asyncDispose]())
 
@@ -35,7 +35,7 @@ describe('tail', () => {
   }
 
   test('tail shows what passes and the filter lets through, until Ctrl-C', async () => {
-    const args = ['--identity', 'u1.k1', '--fact', 'tokens.settled', '--text', 'REQ_']
+    const args = ['--identity', 'u1.k1', '--event', 'tokens.settled', '--text', 'REQ_']
     const tail = await startTail(args, n => settled(`req_probe${n}`, Date.now()))
     await stand.publisher.publish(settled('req_of_another', Date.now(), 'u2'))
     await stand.publisher.publish(admitted('req_admitted', Date.now()))

@@ -2,7 +2,7 @@ import { type EventFilter, matches, Seen, sourcesOf } from '@fluxgate/forensics'
 import type { LiveLog, ShownEvent } from './live-log.ts'
 
 export interface TailLimits {
-  readonly maxHeldEvents: number
+  readonly maxBufferedEvents: number
   readonly maxSeenIds: number
 }
 
@@ -26,13 +26,13 @@ export async function* tail(
 ): AsyncGenerator<ShownEvent> {
   const sources = sourcesOf(filter)
   const seen = new Seen(limits.maxSeenIds)
-  let held: ShownEvent[] = []
+  let buffered: ShownEvent[] = []
   let leftOut = 0
   let readFromMs = fromMs
   let wake = () => {}
   using _ = await log.live(sources, {
-    fact(fact) {
-      if (held.length < limits.maxHeldEvents) held.push(fact)
+    event(entry) {
+      if (buffered.length < limits.maxBufferedEvents) buffered.push(entry)
       else leftOut++
       wake()
     },
@@ -48,20 +48,20 @@ export async function* tail(
     if (readFromMs !== undefined) {
       const from = readFromMs
       readFromMs = undefined
-      for await (const facts of log.history(sources, from, signal)) {
-        for (const fact of facts) {
-          if (matches(filter, fact.event) && seen.isNew(fact.event.id)) yield fact
+      for await (const entries of log.history(sources, from, signal)) {
+        for (const entry of entries) {
+          if (matches(filter, entry.event) && seen.isNew(entry.event.id)) yield entry
         }
       }
     }
-    const batch = held
-    held = []
-    for (const fact of batch) {
-      if (matches(filter, fact.event) && seen.isNew(fact.event.id)) yield fact
+    const batch = buffered
+    buffered = []
+    for (const entry of batch) {
+      if (matches(filter, entry.event) && seen.isNew(entry.event.id)) yield entry
     }
     if (leftOut > 0) notice(`${leftOut} events left out: they came faster than they could be shown`)
     leftOut = 0
-    if (held.length > 0 || readFromMs !== undefined || signal.aborted) continue
+    if (buffered.length > 0 || readFromMs !== undefined || signal.aborted) continue
     await new Promise<void>(resolve => {
       wake = resolve
     })

@@ -11,7 +11,7 @@ import {
   progressed,
   type Stand,
   settled,
-  startStand,
+  startTestCli,
   ulidAt,
   whole,
 } from './test-cli.ts'
@@ -21,7 +21,7 @@ const silent = { info() {}, warn() {}, error() {} }
 describe('verify', () => {
   let stand: Stand
   before(async () => {
-    stand = await startStand()
+    stand = await startTestCli()
   })
   after(() => stand[Symbol.asyncDispose]())
   beforeEach(async () => {

@@ -2,10 +2,10 @@ import { type StateAt, stateAt } from '@fluxgate/forensics'
 import { JSON_HELP, JSON_OPTION, momentOf } from '../arguments.ts'
 import { columns } from '../columns.ts'
 import { type Command, overLog, parsed, reading } from '../command.ts'
-import { EXIT } from '../fault.ts'
-import { droppedNotices } from '../kept.ts'
 import type { Paint } from '../paint.ts'
 import { jsonLine, plain } from '../plain.ts'
+import { droppedNotices } from '../retention.ts'
+import { EXIT } from '../user-error.ts'
 
 const HELP = `Usage: forensics at <moment> [options]
 

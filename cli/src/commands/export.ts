@@ -1,8 +1,8 @@
 import { archive } from '@fluxgate/forensics'
 import { RANGE_HELP, RANGE_OPTIONS, rangeOf } from '../arguments.ts'
 import { type Command, overLog, parsed, reading } from '../command.ts'
-import { EXIT } from '../fault.ts'
-import { droppedNotices } from '../kept.ts'
+import { droppedNotices } from '../retention.ts'
+import { EXIT } from '../user-error.ts'
 
 const HELP = `Usage: forensics export [options] > archive.ndjson
 
@@ -39,10 +39,10 @@ export const exportLog: Command = {
       const write = file ? file.write : (lines: readonly string[]) => screen.line(lines.join('\n'))
       const told = await reading(bench, 'exporting', async options => {
         let last = { count: 0, hash: '' }
-        const onKept = (kept: Parameters<typeof droppedNotices>[0]) => {
+        const onRetained = (kept: Parameters<typeof droppedNotices>[0]) => {
           for (const text of droppedNotices(kept, range.fromMs)) screen.notice(text)
         }
-        for await (const { lines, count, hash } of archive(link, range, { ...options, onKept })) {
+        for await (const { lines, count, hash } of archive(link, range, { ...options, onRetained })) {
           await write(lines)
           last = { count, hash }
         }

@@ -1,4 +1,4 @@
-import { matches, readFacts, sourcesOf } from '@fluxgate/forensics'
+import { matches, readEvents, sourcesOf } from '@fluxgate/forensics'
 import {
   FILTER_HELP,
   FILTER_OPTIONS,
@@ -11,8 +11,8 @@ import {
   rangeOf,
 } from '../arguments.ts'
 import { type Command, overLog, parsed, reading, usage } from '../command.ts'
-import { EXIT } from '../fault.ts'
-import { factJson, factLine } from '../render.ts'
+import { eventJson, eventLine } from '../render.ts'
+import { EXIT } from '../user-error.ts'
 
 const HELP = `Usage: forensics grep <text> [options]
 
@@ -56,12 +56,12 @@ export const grep: Command = {
       const { link, screen, paint, signal } = bench
       let found = 0
       await reading(bench, 'searching', async options => {
-        for await (const facts of readFacts(link, sourcesOf(filter), range, options)) {
-          for (const fact of facts) {
-            if (!matches(filter, fact.event) || (pattern && !pattern.test(JSON.stringify(fact.event))))
+        for await (const entries of readEvents(link, sourcesOf(filter), range, options)) {
+          for (const entry of entries) {
+            if (!matches(filter, entry.event) || (pattern && !pattern.test(JSON.stringify(entry.event))))
               continue
             found++
-            if (!values.count) await screen.line(values.json ? factJson(fact) : factLine(fact, paint))
+            if (!values.count) await screen.line(values.json ? eventJson(entry) : eventLine(entry, paint))
             if (found >= limit) return
           }
         }

@@ -8,9 +8,9 @@ import {
 } from '@fluxgate/forensics'
 import { ensureTopology } from '@fluxgate/nats'
 import { JSON_HELP, JSON_OPTION } from '../arguments.ts'
-import { type Command, overLog, parsed, type Workbench } from '../command.ts'
-import { EXIT, Trouble } from '../fault.ts'
+import { type Command, type LogContext, overLog, parsed } from '../command.ts'
 import { jsonLine } from '../plain.ts'
+import { EXIT, UserError } from '../user-error.ts'
 
 const HELP = `Usage: forensics import <archive> --yes [options]
 
@@ -41,7 +41,7 @@ export const importLog: Command = {
   prepare(args) {
     const { values, positionals } = parsed('import', args, OPTIONS, { min: 1, max: 1 })
     const [path = ''] = positionals
-    if (path === '-') throw new Trouble(EXIT.usage, 'an archive is read twice: it has to be a file')
+    if (path === '-') throw new UserError(EXIT.usage, 'an archive is read twice: it has to be a file')
 
     return overLog(async bench => {
       const { screen, server, link, signal } = bench
@@ -53,9 +53,9 @@ export const importLog: Command = {
         return EXIT.no
       }
       if (!values.yes) {
-        const there = await heldBy(bench)
+        const there = await contentsOf(bench)
         const text = `${verdict.messages} messages of ${path} would be put into the log at ${server}, which ${there}`
-        throw new Trouble(EXIT.usage, `${text}; nothing was imported without --yes`)
+        throw new UserError(EXIT.usage, `${text}; nothing was imported without --yes`)
       }
       await ensureTopology(link)
       using progress = bench.progress('importing')
@@ -75,7 +75,7 @@ export const importLog: Command = {
   },
 }
 
-async function checked({ files, signal }: Workbench, path: string, hash: string | undefined) {
+async function checked({ files, signal }: LogContext, path: string, hash: string | undefined) {
   const check = new ArchiveCheck(hash)
   for await (const line of files.lines(path)) {
     check.add(line)
@@ -84,7 +84,7 @@ async function checked({ files, signal }: Workbench, path: string, hash: string 
   return check.finish()
 }
 
-async function heldBy({ link }: Workbench): Promise<string> {
+async function contentsOf({ link }: LogContext): Promise<string> {
   try {
     const held = (await retention(link)).reduce(
       (sum, { lastSequence, dropped }) => sum + lastSequence - dropped,
@@ -97,7 +97,7 @@ async function heldBy({ link }: Workbench): Promise<string> {
 }
 
 async function* messagesOf(
-  { files }: Workbench,
+  { files }: LogContext,
   path: string,
   told: (read: number) => void,
 ): AsyncGenerator<ArchivedMessage> {

@@ -1,7 +1,7 @@
 import { JSON_HELP, JSON_OPTION } from '../arguments.ts'
 import { type Command, overLog, parsed } from '../command.ts'
-import { EXIT, Trouble } from '../fault.ts'
 import { jsonLine } from '../plain.ts'
+import { EXIT, UserError } from '../user-error.ts'
 
 const HELP = `Usage: forensics rebuild [options]
 
@@ -26,7 +26,7 @@ export const rebuild: Command = {
     const { values } = parsed('rebuild', args, OPTIONS, { min: 0, max: 0 })
     return overLog(async bench => {
       const { screen, signal } = bench
-      if (!bench.tables) throw new Trouble(EXIT.usage, 'no tables to rebuild: DATABASE_URL is not set')
+      if (!bench.tables) throw new UserError(EXIT.usage, 'no tables to rebuild: DATABASE_URL is not set')
       let messages = 0
       using progress = bench.progress('rebuilding')
       const options = { acceptLoss: values['accept-loss'] }

@@ -3,11 +3,11 @@ import { type RepricedRow, reprice as recount } from '@fluxgate/forensics'
 import { JSON_HELP, JSON_OPTION, RANGE_HELP, RANGE_OPTIONS, rangeOf } from '../arguments.ts'
 import { columns } from '../columns.ts'
 import { type Command, overLog, parsed, reading, usage } from '../command.ts'
-import { EXIT } from '../fault.ts'
-import { droppedNotices } from '../kept.ts'
 import type { Paint } from '../paint.ts'
 import { parsedFile } from '../parsed-file.ts'
 import { jsonLine, plain } from '../plain.ts'
+import { droppedNotices } from '../retention.ts'
+import { EXIT } from '../user-error.ts'
 
 const HELP = `Usage: forensics reprice --prices <file> [options]
 

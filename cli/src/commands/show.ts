@@ -1,9 +1,9 @@
 import { STREAMS, type StoredEvent, type StreamName } from '@fluxgate/contracts'
 import { eventAt, findEvent, timeOfId } from '@fluxgate/forensics'
 import { JSON_HELP, JSON_OPTION, momentOf } from '../arguments.ts'
-import { type Command, overLog, parsed, usage, type Workbench } from '../command.ts'
-import { EXIT } from '../fault.ts'
-import { factJson, factPage } from '../render.ts'
+import { type Command, type LogContext, overLog, parsed, usage } from '../command.ts'
+import { eventJson, eventPage } from '../render.ts'
+import { EXIT } from '../user-error.ts'
 
 const HELP = `Usage: forensics show <event id> [options]
        forensics show <STREAM>:<sequence> [options]
@@ -30,13 +30,13 @@ export const show: Command = {
     const [wanted = ''] = positionals
     const find = finder(wanted, values.since, nowMs)
     return overLog(async bench => {
-      const fact = await find(bench)
+      const entry = await find(bench)
       if (bench.signal.aborted) return EXIT.interrupted
-      if (!fact) {
+      if (!entry) {
         bench.screen.notice(`${wanted} is not in the log`)
         return EXIT.no
       }
-      await bench.screen.line(values.json ? factJson(fact) : factPage(fact, bench.paint))
+      await bench.screen.line(values.json ? eventJson(entry) : eventPage(entry, bench.paint))
       return EXIT.done
     })
   },
@@ -46,7 +46,7 @@ function finder(
   wanted: string,
   since: string | undefined,
   nowMs: number,
-): (bench: Workbench) => Promise<StoredEvent | undefined> {
+): (bench: LogContext) => Promise<StoredEvent | undefined> {
   const place = /^([A-Za-z]+):(\d{1,16})$/.exec(wanted)
   if (place) {
     const stream = ALL.find(name => STREAMS[name] === place[1]!.toUpperCase())

@@ -8,9 +8,9 @@ import {
   momentOf,
 } from '../arguments.ts'
 import { type Command, overLog, parsed } from '../command.ts'
-import { EXIT } from '../fault.ts'
-import { factJson, factLine } from '../render.ts'
+import { eventJson, eventLine } from '../render.ts'
 import { tail as follow } from '../tail.ts'
+import { EXIT } from '../user-error.ts'
 
 const HELP = `Usage: forensics tail [options]
 
@@ -47,8 +47,8 @@ export const tail: Command = {
     return overLog(async ({ live, screen, paint, limits, signal }) => {
       let left = limit
       const options = { filter, fromMs, limits, notice: screen.notice }
-      for await (const fact of follow(live, options, signal)) {
-        await screen.line(values.json ? factJson(fact) : factLine(fact, paint))
+      for await (const entry of follow(live, options, signal)) {
+        await screen.line(values.json ? eventJson(entry) : eventLine(entry, paint))
         if (--left <= 0) break
       }
       // Ctrl-C is how a tail ends.

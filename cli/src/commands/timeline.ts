@@ -1,8 +1,8 @@
 import { timeline as read } from '@fluxgate/forensics'
-import { JSON_HELP, JSON_OPTION, RANGE_HELP, RANGE_OPTIONS, rangeOf, whomOf } from '../arguments.ts'
+import { identityFilterOf, JSON_HELP, JSON_OPTION, RANGE_HELP, RANGE_OPTIONS, rangeOf } from '../arguments.ts'
 import { type Command, overLog, parsed, reading } from '../command.ts'
-import { EXIT } from '../fault.ts'
-import { factJson, factLine } from '../render.ts'
+import { eventJson, eventLine } from '../render.ts'
+import { EXIT } from '../user-error.ts'
 
 const HELP = `Usage: forensics timeline <user>[.<key>] [options]
 
@@ -27,16 +27,16 @@ export const timeline: Command = {
       { ...RANGE_OPTIONS, ...JSON_OPTION },
       { min: 1, max: 1 },
     )
-    const whom = whomOf('timeline', '', positionals[0] ?? '')
+    const filter = identityFilterOf('timeline', '', positionals[0] ?? '')
     const range = rangeOf('timeline', values, nowMs)
 
     return overLog(async bench => {
       let found = 0
       await reading(bench, 'reading', async options => {
-        for await (const facts of read(bench.link, whom, range, options)) {
-          found += facts.length
-          for (const fact of facts)
-            await bench.screen.line(values.json ? factJson(fact) : factLine(fact, bench.paint))
+        for await (const entries of read(bench.link, filter, range, options)) {
+          found += entries.length
+          for (const entry of entries)
+            await bench.screen.line(values.json ? eventJson(entry) : eventLine(entry, bench.paint))
         }
       })
       if (bench.signal.aborted) return EXIT.interrupted

@@ -1,8 +1,8 @@
 import { findRequest, missingOf, stepsOf, timeOfId } from '@fluxgate/forensics'
 import { JSON_OPTION, momentOf } from '../arguments.ts'
 import { type Command, overLog, parsed, usage } from '../command.ts'
-import { EXIT } from '../fault.ts'
-import { factJson, spanText, stepLine } from '../render.ts'
+import { eventJson, spanText, stepLine } from '../render.ts'
+import { EXIT } from '../user-error.ts'
 
 const HELP = `Usage: forensics trace <request id> [options]
 
@@ -32,23 +32,25 @@ export const trace: Command = {
     const fromMs = since === undefined ? timeOfId(request) : momentOf('trace', '--since', since, nowMs)
 
     return overLog(async ({ link, screen, paint, signal }) => {
-      const { items: facts } = await findRequest(link, { request, fromMs }, signal)
+      const { items: entries } = await findRequest(link, { request, fromMs }, signal)
       if (signal.aborted) return EXIT.interrupted
-      const [first, ...rest] = stepsOf(facts)
+      const [first, ...rest] = stepsOf(entries)
       if (!first) {
         screen.notice(`nothing in the log tells of request ${request}`)
         return EXIT.no
       }
       const last = rest.at(-1) ?? first
       if (!values.json) {
-        const whole = `${facts.length} events in ${spanText(last.sinceStartMs)}`
+        const whole = `${entries.length} events in ${spanText(last.sinceStartMs)}`
         await screen.line(`${paint.strong(request)} from ${first.event.time}, ${whole}`)
       }
       for (const step of [first, ...rest]) {
         const { sinceStartMs, sinceLastMs } = step
-        await screen.line(values.json ? factJson(step, { sinceStartMs, sinceLastMs }) : stepLine(step, paint))
+        await screen.line(
+          values.json ? eventJson(step, { sinceStartMs, sinceLastMs }) : stepLine(step, paint),
+        )
       }
-      const missing = missingOf(facts)
+      const missing = missingOf(entries)
       if (missing.length > 0) screen.notice(`not in the log (yet): ${missing.join(', ')}`)
       return EXIT.done
     })

@@ -7,11 +7,11 @@ import {
 } from '@fluxgate/forensics'
 import { JSON_HELP, JSON_OPTION, RANGE_HELP, RANGE_OPTIONS, rangeOf } from '../arguments.ts'
 import { columns } from '../columns.ts'
-import { type Command, type Desk, overLog, parsed, reading, usage } from '../command.ts'
-import { EXIT, type ExitCode } from '../fault.ts'
-import { droppedText } from '../kept.ts'
+import { type CliContext, type Command, overLog, parsed, reading, usage } from '../command.ts'
 import type { Paint } from '../paint.ts'
 import { jsonLine, plain } from '../plain.ts'
+import { droppedText } from '../retention.ts'
+import { EXIT, type ExitCode } from '../user-error.ts'
 
 const HELP = `Usage: forensics verify [options]
        forensics verify --file <archive> [--hash <hash>] [--json]
@@ -73,7 +73,7 @@ function spanOf(text: string): number {
 }
 
 async function verifyFile(
-  { files, screen, paint, signal }: Desk,
+  { files, screen, paint, signal }: CliContext,
   path: string,
   hash: string | undefined,
   json: boolean,
@@ -96,8 +96,8 @@ function fileJson({ findings, ...verdict }: ArchiveVerdict): string[] {
 }
 
 function filePage({ holds, messages, hash, findings }: ArchiveVerdict, paint: Paint): string[] {
-  const faults = findings.map(({ fault, detail }) => `${paint.mood('bad', fault.padEnd(14))} ${detail}`)
-  const verdict = holds ? paint.mood('good', 'holds') : paint.mood('bad', 'does not hold')
+  const faults = findings.map(({ fault, detail }) => `${paint.tone('bad', fault.padEnd(14))} ${detail}`)
+  const verdict = holds ? paint.tone('good', 'holds') : paint.tone('bad', 'does not hold')
   return [...faults, `${verdict}: ${messages.toLocaleString('en')} messages, last hash ${hash}`]
 }
 
@@ -105,7 +105,15 @@ function iso(ms: number | null): string | null {
   return ms === null ? null : new Date(ms).toISOString()
 }
 
-function jsonOf({ identities, offenders, dropped, fromMs, toMs, ...verdict }: Verdict): string[] {
+function jsonOf({
+  identities,
+  offenders,
+  dropped,
+  fromMs,
+  toMs,
+  events: facts,
+  ...verdict
+}: Verdict): string[] {
   return [
     ...dropped.map(({ firstStoredAtMs, ...rest }) => ({
       kind: 'dropped',
@@ -114,12 +122,19 @@ function jsonOf({ identities, offenders, dropped, fromMs, toMs, ...verdict }: Ve
     })),
     ...[...identities].map(([identity, sums]) => ({ kind: 'identity', identity, ...sums })),
     ...offenders.map(offender => ({ kind: 'offender', ...offender })),
-    { kind: 'verdict', ...verdict, projected: verdict.projected ?? null, from: iso(fromMs), to: iso(toMs) },
+    {
+      kind: 'verdict',
+      ...verdict,
+      facts,
+      projected: verdict.projected ?? null,
+      from: iso(fromMs),
+      to: iso(toMs),
+    },
   ].map(jsonLine)
 }
 
 function pageOf(verdict: Verdict, paint: Paint): string[] {
-  const { holds, fromMs, toMs, dropped, whole, identities, offenders, facts } = verdict
+  const { holds, fromMs, toMs, dropped, whole, identities, offenders, events } = verdict
   const busiest = [...identities].sort(([, a], [, b]) => b.admitted + b.refused - a.admitted - a.refused)
   const [head = '', ...sums] = columns([
     [
@@ -140,21 +155,21 @@ function pageOf(verdict: Verdict, paint: Paint): string[] {
   const from = iso(fromMs) ?? 'the beginning'
   const times = offenders.length === 1 ? 'one offence' : `${offenders.length.toLocaleString('en')} offences`
   return [
-    `${paint.strong(`${from} to ${iso(toMs)}`)}: ${facts.toLocaleString('en')} facts`,
-    ...dropped.map(part => paint.mood('bad', `not judged: ${droppedText(part)}`)),
+    `${paint.strong(`${from} to ${iso(toMs)}`)}: ${events.toLocaleString('en')} events`,
+    ...dropped.map(part => paint.tone('bad', `not judged: ${droppedText(part)}`)),
     paint.dim(head),
     ...sums,
     ...(left > 0 ? [paint.dim(`${left.toLocaleString('en')} more identities: see --json`)] : []),
     projectedText(verdict),
     ...offenders.map(({ offence, detail, identity = '', request = '', places }) =>
       [
-        paint.mood('bad', offence.padEnd(20)),
+        paint.tone('bad', offence.padEnd(20)),
         ...[identity, request].filter(text => text !== '').map(plain),
         plain(detail),
         paint.dim(places.map(({ stream, sequence }) => `${stream}:${sequence}`).join(' ')),
       ].join(' '),
     ),
-    holds ? paint.mood('good', 'holds') : paint.mood('bad', `does not hold: ${times}`),
+    holds ? paint.tone('good', 'holds') : paint.tone('bad', `does not hold: ${times}`),
   ]
 }
 

@@ -2,11 +2,11 @@ import { GuardPolicy, jsonParser } from '@fluxgate/contracts'
 import { type Answer, type Difference, type WhatIfResult, type WhatIfRow, whatIf } from '@fluxgate/forensics'
 import { JSON_HELP, JSON_OPTION, RANGE_HELP, RANGE_OPTIONS, rangeOf } from '../arguments.ts'
 import { type Command, overLog, parsed, reading, usage } from '../command.ts'
-import { EXIT } from '../fault.ts'
-import { droppedNotices } from '../kept.ts'
-import type { Mood, Paint } from '../paint.ts'
+import type { Paint, Tone } from '../paint.ts'
 import { parsedFile } from '../parsed-file.ts'
 import { jsonLine, plain } from '../plain.ts'
+import { droppedNotices } from '../retention.ts'
+import { EXIT } from '../user-error.ts'
 
 const HELP = `Usage: forensics whatif --policy <file> [options]
 
@@ -29,7 +29,7 @@ const OPTIONS = {
   ...JSON_OPTION,
 } as const
 const parsePolicy = jsonParser(GuardPolicy)
-const MOODS: { readonly [D in Difference]: Mood } = {
+const MOODS: { readonly [D in Difference]: Tone } = {
   same: 'calm',
   changed: 'calm',
   new: 'bad',
@@ -82,7 +82,7 @@ function rowJson({ difference, identity, would, was }: WhatIfRow): string {
 function rowLine({ difference, identity, would, was }: WhatIfRow, paint: Paint): string {
   const answer = would ?? was
   const texts = [
-    paint.mood(MOODS[difference], difference.padEnd(7)),
+    paint.tone(MOODS[difference], difference.padEnd(7)),
     paint.strong(identity),
     plain(answer?.rule ?? ''),
     would ? `would be ${answerText(would)}` : 'would not be found',
@@ -96,14 +96,14 @@ function answerText({ throttled, atMs, untilMs }: Answer): string {
   return `throttled ${iso(atMs)} to ${untilMs === null ? '?' : iso(untilMs)}`
 }
 
-function summaryJson({ counts, throttled, facts }: WhatIfResult): string {
-  return jsonLine({ kind: 'summary', ...counts, throttled, facts: Object.fromEntries(facts) })
+function summaryJson({ counts, throttled, events }: WhatIfResult): string {
+  return jsonLine({ kind: 'summary', ...counts, throttled, facts: Object.fromEntries(events) })
 }
 
-function summaryLine({ counts, throttled, facts }: WhatIfResult, paint: Paint): string {
-  const read = [...facts].map(([stream, count]) => `${count.toLocaleString('en')} of ${stream}`).join(', ')
+function summaryLine({ counts, throttled, events }: WhatIfResult, paint: Paint): string {
+  const read = [...events].map(([stream, count]) => `${count.toLocaleString('en')} of ${stream}`).join(', ')
   return (
     `${paint.strong(`${counts.same} same, ${counts.changed} changed, ${counts.new} new, ${counts.gone} gone`)}: ` +
-    `${throttled.would} identities would have been throttled, ${throttled.were} were (facts: ${read || 'none'})`
+    `${throttled.would} identities would have been throttled, ${throttled.were} were (events: ${read || 'none'})`
   )
 }

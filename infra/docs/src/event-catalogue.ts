@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { EVENTS, type EventDefinition, factFilters, STREAMS } from '@fluxgate/contracts'
+import { EVENTS, type EventDefinition, eventFilters, STREAMS } from '@fluxgate/contracts'
 
 const SOURCES = join(import.meta.dirname, '../../../shared/contracts/src/events')
 
@@ -74,7 +74,7 @@ function eventText(event: EventDefinition, notes: Notes): string {
   return [
     `### ${event.name} (version ${event.version})`,
     notes.facts.get(event.name) ?? '',
-    factFilters(event)
+    eventFilters(event)
       .map(filter => `\`${filter}\``)
       .join(', '),
     ['| field | type | |', '|---|---|---|', ...rows].join('\n'),

@@ -17,6 +17,7 @@ const MATRIX_FOLDER = 'infra/nats/src/versions/'
 const ORDER = [
   /\.e2e\./,
   /^infra\/nats\/src\/versions\/|^infra\/chaos/,
+  /\/test-bundles\//,
   /\.nats\.pg\./,
   /\.(nats|browser)\./,
   /\.pg\./,
@@ -67,7 +68,7 @@ export function testRequest(args) {
     args: [
       `--test-global-setup=${GLOBAL_SETUP}`,
       ...runnerArguments(
-        bundled(byLength(files), UNIT_PROCESSES),
+        byLength(bundled(files, UNIT_PROCESSES)),
         flags,
         isMatrix ? MATRIX_LIMIT_MS : TEST_LIMIT_MS,
       ),
@@ -89,7 +90,7 @@ export function unitRequest(args) {
   const flags = args.filter(arg => arg.startsWith('-'))
   return {
     files: units,
-    args: runnerArguments(bundled(byLength(units), availableParallelism()), flags, TEST_LIMIT_MS),
+    args: runnerArguments(byLength(bundled(units, availableParallelism())), flags, TEST_LIMIT_MS),
   }
 }
 

@@ -1,4 +1,4 @@
-import { type EventDefinition, factFilters } from '@fluxgate/contracts'
+import { type EventDefinition, eventFilters } from '@fluxgate/contracts'
 import { LIVE_PREFIX } from '@fluxgate/nats'
 
 /** Subjects that a user may publish to and subscribe to, as the server's permissions have them. */
@@ -12,11 +12,11 @@ export const inboxOf = (user: string) => `_INBOX_${user}.>`
 
 /** Appends these facts to the log. */
 export const tells = (...facts: readonly EventDefinition[]): Permissions =>
-  says(...facts.flatMap(factFilters))
+  says(...facts.flatMap(eventFilters))
 
 /** Hears these facts as they are published, without a stream. */
 export const hears = (...facts: readonly EventDefinition[]): Permissions =>
-  listens(...facts.flatMap(factFilters))
+  listens(...facts.flatMap(eventFilters))
 
 /** Buries what cannot be read. */
 export const buries = says('fluxgate.deadletter.*')

@@ -8,6 +8,9 @@ import { after, before, describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { BUCKETS, STREAMS } from '@fluxgate/contracts'
 import { connectNats, EventPublisher, ensureTopology, type NatsLink, replayStored } from '@fluxgate/nats'
+import { type Projection, startProjection } from '@fluxgate/projection'
+import { readProjectionConfig } from '@fluxgate/projection/config'
+import { naiveFold, readTables, workload } from '@fluxgate/projection/testing'
 import { asOf, migrateToLatest, openDatabase, runScript } from '@fluxgate/read-model'
 import { createLog, readConfig } from '@fluxgate/runtime'
 import {
@@ -18,10 +21,6 @@ import {
   startNatsServer,
   startPostgres,
 } from '@fluxgate/testing'
-import { readProjectionConfig } from '../../../services/projection/src/config.ts'
-import { type Projection, startProjection } from '../../../services/projection/src/service.ts'
-import { naiveFold, readTables } from '../../../services/projection/test/naive.ts'
-import { workload } from '../../../services/projection/test/workload.ts'
 import { runVerify } from '../../chaos/src/verify-command.ts'
 import { accountsConfig } from '../../nats/src/index.ts'
 import { MANIFEST_FILE, readManifest } from './manifest.ts'

@@ -76,7 +76,7 @@ export interface GatewayConfig {
     readonly maxBytes: number
     readonly fsync: 'off' | 'commit'
     /** An acknowledged event is kept in memory for so long, and sent again when NATS was away meanwhile. */
-    readonly keptAfterAckMs: number
+    readonly retainAfterAckMs: number
     /** How often it is looked for the spools of dead nodes in the data directory. */
     readonly lookEveryMs: number
   }
@@ -147,7 +147,7 @@ export function readGatewayConfig(env: EnvReader): GatewayConfig {
     spool: {
       maxBytes: env.integer('SPOOL_BYTES', 1024 ** 3, { min: 4 * 1024 ** 2 }),
       fsync: env.oneOf('SPOOL_FSYNC', ['off', 'commit'], 'off'),
-      keptAfterAckMs: env.durationMs('SPOOL_KEEP', 2_000),
+      retainAfterAckMs: env.durationMs('SPOOL_KEEP', 2_000),
       lookEveryMs: 60_000,
     },
     telemetry: {

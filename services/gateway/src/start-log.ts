@@ -54,8 +54,10 @@ export async function startLog(node: NodeContext): Promise<EventLog> {
     () => taken.add(Array.from(running, exchange => exchange.call.id)),
     log,
   )
-  const { keptAfterAckMs } = config.spool
-  const publisher = stack.use(new EventPublisher(link, { keptAfterAckMs, gatherMs: GATHER_MS }, spool.spool))
+  const { retainAfterAckMs } = config.spool
+  const publisher = stack.use(
+    new EventPublisher(link, { retainAfterAckMs, gatherMs: GATHER_MS }, spool.spool),
+  )
   const source = `/gateway/${config.node}/${boot.toLowerCase()}`
   const owned = stack.move()
   return {

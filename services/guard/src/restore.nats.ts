@@ -1,5 +1,5 @@
 import type { FoldedUpTo, GuardProgress } from '@fluxgate/contracts'
-import { factFilter, IncidentOpened, STREAMS } from '@fluxgate/contracts'
+import { eventFilter, IncidentOpened, STREAMS } from '@fluxgate/contracts'
 import { memoryMs, RULE_STREAMS, statusMemoryMs } from '@fluxgate/guard-core'
 import { type EventBatch, messageAt, type NatsLink, replay } from '@fluxgate/nats'
 import type { Folds, Policies } from './folds.ts'
@@ -50,7 +50,7 @@ export async function restore(
   const oldestMs = Math.min(...Object.values(positions).map(({ storedAtMs }) => storedAtMs))
   const longestMs = Math.max(...RULE_STREAMS.map(windowMs))
   const from = { timeMs: oldestMs - longestMs - Math.max(...present.map(statusMemoryMs)) }
-  const opened = { stream: STREAMS.incidents, filter: factFilter(IncidentOpened), from, signal }
+  const opened = { stream: STREAMS.incidents, filter: eventFilter(IncidentOpened), from, signal }
   for await (const entry of factsOf(replay(link, opened))) remember(entry)
   const throttlesHead = (await link.manager.streams.info(STREAMS.throttles)).state.last_seq
   for await (const entry of factsOf(replay(link, { stream: STREAMS.throttles, from, signal }))) {

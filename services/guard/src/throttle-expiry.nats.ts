@@ -5,7 +5,7 @@ const LOOK_EVERY_MS = 200
 /** Throttles ended in one go, at the most; the rest has its turn at the next look. */
 const MAX_AT_ONCE = 64
 
-interface Held {
+interface ActiveThrottle {
   readonly throttle: Throttle
   readonly revision: number
 }
@@ -20,7 +20,7 @@ export async function startExpiryClock(
   nowMs: () => number,
   expire: (key: string, throttle: Throttle, revision: number) => Promise<void>,
 ): Promise<AsyncDisposable> {
-  const held = new Map<string, Held>()
+  const held = new Map<string, ActiveThrottle>()
   let earliestMs = Number.POSITIVE_INFINITY
   let looking: Promise<void> | undefined
   const watch = await watchBucket(link, bucket, {

@@ -5,7 +5,7 @@ import { createServer, type IncomingHttpHeaders } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { describe, it } from 'node:test'
 import { eventually } from '@fluxgate/testing'
-import { answer, type Desk, good, reportedBy, startDesk } from './test-reporter.ts'
+import { answer, good, reportedBy, startTestReporter, type TestReporter } from './test-reporter.ts'
 
 const BURST = 1_000
 const SECRET = Buffer.alloc(32, 7)
@@ -42,13 +42,13 @@ async function startReceiver(statusOf: (count: number) => number) {
 
 const typeOf = ({ body }: Told) => (JSON.parse(body) as { type: string }).type
 
-async function durableIsThere(desk: Desk, name: string): Promise<void> {
+async function durableIsThere(desk: TestReporter, name: string): Promise<void> {
   await eventually(() => desk.link.manager.consumers.info('INCIDENTS', name))
 }
 
 describe('findings of one identity and rule', () => {
   it(`are one incident: a burst of ${BURST} is asked about once, over a restart too`, async () => {
-    await using desk = await startDesk(answer(good))
+    await using desk = await startTestReporter(answer(good))
     const name = (i: number) => `inc_${String(i + 1).padStart(8, '0')}`
     {
       await using _reporter = await desk.start()
@@ -69,7 +69,7 @@ describe('findings of one identity and rule', () => {
   })
 
   it('are another incident once the first is closed, and its report knows of the first', async () => {
-    await using desk = await startDesk(answer(good))
+    await using desk = await startTestReporter(answer(good))
     await using _reporter = await desk.start()
     await desk.open(FIRST)
     await reportedBy(desk, FIRST, ['facts', 'model'])
@@ -91,7 +91,7 @@ describe('findings of one identity and rule', () => {
 
 describe('a pardon', () => {
   it('closes its incident once, in the name of who pardoned', async () => {
-    await using desk = await startDesk(answer(good))
+    await using desk = await startTestReporter(answer(good))
     await using _one = await desk.start()
     await using _two = await desk.start()
     await desk.open(FIRST)
@@ -109,7 +109,7 @@ describe('a pardon', () => {
 describe('the webhook', () => {
   it('is told each fact of an incident, signed, again while it fails, and nothing of what has joined', async () => {
     await using receiver = await startReceiver(count => (count === 1 ? 500 : 204))
-    await using desk = await startDesk(answer(good), receiver.env)
+    await using desk = await startTestReporter(answer(good), receiver.env)
     await using _reporter = await desk.start()
     await durableIsThere(desk, 'incident-reporter-webhook')
     await desk.open(FIRST)
@@ -135,7 +135,7 @@ describe('the webhook', () => {
 
   it('that is gone for good costs no report, and leaves what it was not told in the dead letters', async () => {
     await using receiver = await startReceiver(() => 410)
-    await using desk = await startDesk(answer(good), receiver.env)
+    await using desk = await startTestReporter(answer(good), receiver.env)
     await using _reporter = await desk.start()
     await durableIsThere(desk, 'incident-reporter-webhook')
     await desk.open(FIRST)

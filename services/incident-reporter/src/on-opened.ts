@@ -14,7 +14,7 @@ export interface LastReport {
   readonly sequence: number
 }
 
-export interface FactsDeps {
+export interface FactualReportDeps {
   /** Which earlier incident a finding joins, undefined when it is one of its own. */
   readonly joinedInto: (opened: StoredEvent, signal: AbortSignal) => Promise<Joined | undefined>
   /** Says so in the log, once. */
@@ -30,7 +30,7 @@ export interface FactsDeps {
   ) => Promise<number | undefined>
 }
 
-export interface ModelDeps extends FactsDeps {
+export interface ModelDeps extends FactualReportDeps {
   readonly ask: AskModel
   readonly breaker: Breaker
   readonly nowMs: () => number
@@ -42,7 +42,7 @@ export interface ModelDeps extends FactsDeps {
 type OnOpened = (opened: StoredEvent, attempt: number, signal: AbortSignal) => Promise<Outcome>
 
 /** One opened incident: its facts, at once. A finding that joins an earlier incident is no incident of its own. */
-export function tellFacts(deps: FactsDeps): OnOpened {
+export function publishFactualReport(deps: FactualReportDeps): OnOpened {
   return async (opened, _attempt, signal) => {
     if (opened.event.type !== 'fluxgate.incidents.opened') return poison('not an opened incident')
     const { data } = opened.event
@@ -81,7 +81,7 @@ export function askForReport(deps: ModelDeps): OnOpened {
 }
 
 async function factsOf(
-  deps: FactsDeps,
+  deps: FactualReportDeps,
   incident: string,
   open: () => Promise<CaseFile>,
 ): Promise<LastReport> {

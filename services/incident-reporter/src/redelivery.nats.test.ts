@@ -1,17 +1,17 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { factFilter, IncidentOpened } from '@fluxgate/contracts'
+import { eventFilter, IncidentOpened } from '@fluxgate/contracts'
 import { consume, later } from '@fluxgate/nats'
 import { eventually } from '@fluxgate/testing'
 import type { Reply } from './test-model.ts'
-import { answer, type Desk, good, reportedBy, startDesk } from './test-reporter.ts'
+import { answer, good, reportedBy, startTestReporter, type TestReporter } from './test-reporter.ts'
 
 const pause = (ms: number) => new Promise(resolve => setTimeout(resolve, ms))
 const silent: Reply = () => {}
 const INCIDENT = 'inc_00000001'
 
 /** All is delivered again, and the stream has forgotten the ids of what was published before. */
-async function forget(desk: Desk): Promise<void> {
+async function forget(desk: TestReporter): Promise<void> {
   const { streams, consumers } = desk.link.manager
   const { config } = await streams.info('INCIDENTS')
   await streams.update('INCIDENTS', { ...config, duplicate_window: 100_000_000 })
@@ -21,8 +21,8 @@ async function forget(desk: Desk): Promise<void> {
 
 describe('an incident that is delivered again', () => {
   it('gets its facts even when the first delivery was lost in a crash', async () => {
-    await using desk = await startDesk(silent)
-    const filter = factFilter(IncidentOpened)
+    await using desk = await startTestReporter(silent)
+    const filter = eventFilter(IncidentOpened)
     const options = { stream: 'INCIDENTS', durable: 'incident-reporter', filter, concurrency: 2 }
     let isTaken = false
     {
@@ -38,7 +38,7 @@ describe('an incident that is delivered again', () => {
   })
 
   it('gets no second report, of either kind, however late it comes again', async () => {
-    await using desk = await startDesk(answer(good))
+    await using desk = await startTestReporter(answer(good))
     {
       await using _reporter = await desk.start()
       await desk.open(INCIDENT)
@@ -53,7 +53,7 @@ describe('an incident that is delivered again', () => {
   })
 
   it('is one report of each kind when two reporters work at once', async () => {
-    await using desk = await startDesk((question, response, count) =>
+    await using desk = await startTestReporter((question, response, count) =>
       setTimeout(() => answer(good)(question, response, count), 200),
     )
     await using _one = await desk.start()
@@ -66,7 +66,7 @@ describe('an incident that is delivered again', () => {
 
 describe('the facts', () => {
   it('do not wait for a model that is slow', async () => {
-    await using desk = await startDesk(silent, { LLM_TIMEOUT: '20s' })
+    await using desk = await startTestReporter(silent, { LLM_TIMEOUT: '20s' })
     await using _reporter = await desk.start()
     const incidents = Array.from({ length: 10 }, (_, i) => `inc_0000003${i}`)
     for (const incident of incidents) await desk.open(incident, `rule of ${incident}`)

@@ -2,11 +2,11 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { eventually } from '@fluxgate/testing'
 import { type Reply, say } from './test-model.ts'
-import { answer, good, reportedBy, startDesk } from './test-reporter.ts'
+import { answer, good, reportedBy, startTestReporter } from './test-reporter.ts'
 
 describe('the incident-reporter', () => {
   it('publishes the facts at once and the report of the model after them', async () => {
-    await using desk = await startDesk(answer(good))
+    await using desk = await startTestReporter(answer(good))
     await using _reporter = await desk.start()
     await desk.open('inc_00000001')
     const [facts, model] = await reportedBy(desk, 'inc_00000001', ['facts', 'model'])
@@ -25,7 +25,7 @@ describe('the incident-reporter', () => {
   })
 
   it('gives text of clients to the model as data only', async () => {
-    await using desk = await startDesk(answer(good))
+    await using desk = await startTestReporter(answer(good))
     await using _reporter = await desk.start()
     await desk.open('inc_00000001')
     await reportedBy(desk, 'inc_00000001', ['facts', 'model'])
@@ -51,7 +51,7 @@ describe('the incident-reporter', () => {
   ]
   for (const [what, reply] of bad) {
     it(`lets the facts stand through ${what}, and supersedes them when the model answers`, async () => {
-      await using desk = await startDesk(reply)
+      await using desk = await startTestReporter(reply)
       await using _reporter = await desk.start()
       await desk.open('inc_00000001')
       await reportedBy(desk, 'inc_00000001', ['facts'])
@@ -63,7 +63,7 @@ describe('the incident-reporter', () => {
   }
 
   it('says which references were invented when it asks again', async () => {
-    await using desk = await startDesk((question, response, count) =>
+    await using desk = await startTestReporter((question, response, count) =>
       say(
         response,
         question.model,
@@ -78,7 +78,7 @@ describe('the incident-reporter', () => {
   })
 
   it('loses nothing and doubles nothing over a restart, and tells the facts of all while the model is away', async () => {
-    await using desk = await startDesk((_question, response) =>
+    await using desk = await startTestReporter((_question, response) =>
       response.writeHead(503).end('{"error":"loading"}'),
     )
     const incidents = Array.from({ length: 12 }, (_, i) => `inc_0000001${String.fromCharCode(97 + i)}`)

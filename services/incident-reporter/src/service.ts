@@ -1,6 +1,6 @@
 import {
+  eventFilter,
   eventMaker,
-  factFilter,
   IncidentClosed,
   IncidentJoined,
   IncidentOpened,
@@ -16,7 +16,7 @@ import { followIncidents } from './incident-book.nats.ts'
 import { type ReporterMetrics, reporterMetrics } from './metrics.ts'
 import { openModel } from './model.http.ts'
 import { notify } from './on-incident.ts'
-import { askForReport, type FactsDeps, type ModelDeps, tellFacts } from './on-opened.ts'
+import { askForReport, type FactualReportDeps, type ModelDeps, publishFactualReport } from './on-opened.ts'
 import { closePardoned, type PardonDeps } from './on-pardoned.ts'
 import { isOpenedFor } from './opened-for.nats.ts'
 import { appendReport, lastReport } from './reports.nats.ts'
@@ -50,9 +50,9 @@ export async function startIncidentReporter(config: ReporterConfig, log: Log): P
   const breaker = new Breaker(limits.failuresToRest, limits.restMs)
   const ask = openModel(config.ollamaUrl, model, limits.modelTimeoutMs)
   const book = stack.use(followIncidents(link, limits))
-  const joinedInto: FactsDeps['joinedInto'] = async ({ event, sequence }, signal) =>
+  const joinedInto: FactualReportDeps['joinedInto'] = async ({ event, sequence }, signal) =>
     (await book.upTo(sequence, signal)).joined(event.subject)
-  const facts: FactsDeps = {
+  const facts: FactualReportDeps = {
     joinedInto,
     async appendJoined(incident, { into, findings }) {
       const { user, key, rule } = incident
@@ -89,10 +89,10 @@ export async function startIncidentReporter(config: ReporterConfig, log: Log): P
     },
   }
   const work = { concurrency: limits.concurrency, ackWaitMs: ACK_WAIT_MS, maxAttempts: MAX_ATTEMPTS }
-  const opened = { ...work, stream: STREAMS.incidents, filter: factFilter(IncidentOpened) }
-  stack.use(consume(link, { ...opened, durable: FACTS_DURABLE }, tellFacts(facts)))
+  const opened = { ...work, stream: STREAMS.incidents, filter: eventFilter(IncidentOpened) }
+  stack.use(consume(link, { ...opened, durable: FACTS_DURABLE }, publishFactualReport(facts)))
   stack.use(consume(link, { ...opened, durable: MODEL_DURABLE }, askForReport(asking)))
-  const pardoned = { ...work, stream: STREAMS.throttles, filter: factFilter(ThrottlePardoned) }
+  const pardoned = { ...work, stream: STREAMS.throttles, filter: eventFilter(ThrottlePardoned) }
   const close: PardonDeps['close'] = async (incident, actor, reason) => {
     const event = make(IncidentClosed, { incident, actor, reason }, { id: `closed-${incident}` })
     await appendEvent(link, event, { after: 0 })
@@ -118,7 +118,7 @@ export async function startIncidentReporter(config: ReporterConfig, log: Log): P
 interface Speaker {
   readonly link: NatsLink
   readonly config: ReporterConfig
-  readonly joinedInto: FactsDeps['joinedInto']
+  readonly joinedInto: FactualReportDeps['joinedInto']
   readonly metrics: ReporterMetrics
   readonly log: Log
 }

@@ -36,7 +36,7 @@ export const answer =
     say(response, question.model, typeof report === 'string' ? report : JSON.stringify(report))
 
 /** A server, a model and one identity with evidence in the log; reporters on demand. */
-export interface Desk extends AsyncDisposable {
+export interface TestReporter extends AsyncDisposable {
   readonly model: TestModel
   readonly link: NatsLink
   start(): Promise<AsyncDisposable>
@@ -48,7 +48,10 @@ export interface Desk extends AsyncDisposable {
   reports(incident: string): Promise<Array<EventNamed<'incidents.reported'>['data']>>
 }
 
-export async function startDesk(reply: Reply, env: Record<string, string> = {}): Promise<Desk> {
+export async function startTestReporter(
+  reply: Reply,
+  env: Record<string, string> = {},
+): Promise<TestReporter> {
   const stack = new AsyncDisposableStack()
   const server = stack.use(await testNats())
   const model = stack.use(await startTestModel(reply))
@@ -133,8 +136,8 @@ export async function startDesk(reply: Reply, env: Record<string, string> = {}):
   }
 }
 
-export async function reportedBy(desk: Desk, incident: string, sources: string[]) {
-  let found: Awaited<ReturnType<Desk['reports']>> = []
+export async function reportedBy(desk: TestReporter, incident: string, sources: string[]) {
+  let found: Awaited<ReturnType<TestReporter['reports']>> = []
   await eventually(
     async () => {
       found = await desk.reports(incident)

@@ -12,12 +12,12 @@ import type { RowDifference } from './tables/compare.pg.ts'
 /** What is missing a minute after the end of a request is not on its way any more. */
 const CLOSED_MS = 120_000
 
-/** The event's own name: no other fact repeats it, and no table holds it. */
+/** The event's own name: no other event repeats it, and no table holds it. */
 const NAME = 'id'
 
 /**
  * Values that neither `verify` nor the comparison of the tables with the log can know to be altered: nothing else in the
- * log or the tables says the same. Type → paths. Whatever a later fact has replaced is not seen either, as the report that
+ * log or the tables says the same. Type → paths. Whatever a later event has replaced is not seen either, as the report that
  * came before another one.
  */
 const NOT_SEEN: Readonly<Record<string, readonly string[]>> = {
@@ -38,10 +38,10 @@ const NOT_SEEN: Readonly<Record<string, readonly string[]>> = {
 }
 
 describe('the log', () => {
-  const facts = workload({ requests: 300, users: 200, factsEvery: 5 })
+  const events = workload({ requests: 300, users: 200, factsEvery: 5 })
   let projected: ProjectedLog
   before(async () => {
-    projected = await projectedLog([...facts, ...refusals(20)])
+    projected = await projectedLog([...events, ...refusals(20)])
   })
   after(() => projected[Symbol.asyncDispose]())
 
@@ -51,7 +51,7 @@ describe('the log', () => {
     for (const stream of streams) told.set(stream, await projected.messagesOf(stream))
     const alterations = new Alterations(told)
     const imposed = new Map(
-      facts
+      events
         .filter(({ event }) => event.type === 'fluxgate.throttles.imposed')
         .map(({ event }) => [event.id, event.subject]),
     )
@@ -81,7 +81,7 @@ interface Findings {
 async function findings({ link, config }: ProjectedLog): Promise<Findings> {
   await using db = openDatabase(config.databaseUrl)
   const { differences } = await compareTables(config, log)
-  const view = { keptFromMs: 0, ...settledView(db) }
+  const view = { retainedFromMs: 0, ...settledView(db) }
   const { offenders } = await verify(link, { range: {}, projected: view, nowMs: Date.now() + CLOSED_MS })
   return { offenders, differences }
 }

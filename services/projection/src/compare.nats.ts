@@ -111,7 +111,7 @@ async function foldThrough(
 }
 
 async function tidy(db: Database, config: ProjectionConfig): Promise<void> {
-  const days = openRequestDays(db, REBUILD_SCHEMA, config.requestsKeptMs, Date.now)
+  const days = openRequestDays(db, REBUILD_SCHEMA, config.requestRetentionMs, Date.now)
   await days.ensureAhead()
   await prune(db, REBUILD_SCHEMA, days, config, Date.now(), new AbortController().signal)
 }

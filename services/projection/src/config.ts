@@ -20,9 +20,9 @@ export interface ProjectionConfig {
   readonly lagEveryMs: number
   readonly statementTimeoutMs: number
   /** How long rows stay, and how often older ones are deleted and days made ahead (0: never). */
-  readonly requestsKeptMs: number
-  readonly usageKeptMs: number
-  readonly authKeptMs: number
+  readonly requestRetentionMs: number
+  readonly usageRetentionMs: number
+  readonly authRetentionMs: number
   readonly pruneEveryMs: number
   /** When that failed, as while Postgres is away, it comes again so soon. */
   readonly tidyRetryMs: number
@@ -42,9 +42,9 @@ export function readProjectionConfig(env: EnvReader): ProjectionConfig {
     retryMaxMs: env.durationMs('PROJECTION_RETRY_MAX', 5_000),
     lagEveryMs: env.durationMs('PROJECTION_LAG_EVERY', 2_000),
     statementTimeoutMs: env.durationMs('PROJECTION_STATEMENT_TIMEOUT', 60_000),
-    requestsKeptMs: readRetentionMs(env),
-    usageKeptMs: env.number('USAGE_KEPT_DAYS', 400, { min: 1 }) * DAY_MS,
-    authKeptMs: env.number('AUTH_KEPT_DAYS', 90, { min: 1 }) * DAY_MS,
+    requestRetentionMs: readRetentionMs(env),
+    usageRetentionMs: env.number('USAGE_KEPT_DAYS', 400, { min: 1 }) * DAY_MS,
+    authRetentionMs: env.number('AUTH_KEPT_DAYS', 90, { min: 1 }) * DAY_MS,
     pruneEveryMs: env.durationMs('PROJECTION_PRUNE_EVERY', 3_600_000),
     tidyRetryMs: env.durationMs('PROJECTION_TIDY_RETRY', 30_000),
   }

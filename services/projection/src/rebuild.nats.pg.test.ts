@@ -177,8 +177,8 @@ test('a log that no longer begins at its beginning is not rebuilt from unasked; 
   await rebuild({ ...config, acceptLoss: true }, log)
 
   const nowMs = Date.parse(events[0]!.event.time) + 200_000
-  const retention = { requestsKeptMs: 100_000, usageKeptMs: 60_000, authKeptMs: 1e12 }
-  const days = openRequestDays(db, 'public', retention.requestsKeptMs, () => nowMs)
+  const retention = { requestRetentionMs: 100_000, usageRetentionMs: 60_000, authRetentionMs: 1e12 }
+  const days = openRequestDays(db, 'public', retention.requestRetentionMs, () => nowMs)
   const deleted = await prune(db, 'public', days, retention, nowMs, new AbortController().signal)
   assert.ok(deleted.usage_minutes! > 0)
   assert.equal(deleted.auth_events, 0)

@@ -123,7 +123,7 @@ async function progressOf(
 
 /** What retention has taken from the live tables goes from the rebuilt ones too, and the next days are there. */
 async function tidy(db: Database, config: ProjectionConfig, signal: AbortSignal): Promise<void> {
-  const days = openRequestDays(db, REBUILD_SCHEMA, config.requestsKeptMs, Date.now)
+  const days = openRequestDays(db, REBUILD_SCHEMA, config.requestRetentionMs, Date.now)
   await days.ensureAhead()
   await prune(db, REBUILD_SCHEMA, days, config, Date.now(), signal)
 }

@@ -214,7 +214,7 @@ async function readiness(
   return (await answer.json()) as { ready: boolean; missing: Record<string, string> }
 }
 
-/** The same facts about other requests and under other event ids. */
+/** The same events about other requests and under other event ids. */
 function renamed(outgoing: OutgoingEvent): OutgoingEvent {
   const text = JSON.stringify(outgoing)
     .replaceAll('01TEST', '01MORE')

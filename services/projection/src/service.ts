@@ -62,7 +62,7 @@ export async function startProjection(
   )
   const link = stack.use(await connectNats({ url: config.natsUrl, name: 'projection' }, log))
   const schema = overrides.schema ?? 'public'
-  const days = openRequestDays(db, schema, config.requestsKeptMs, nowMs)
+  const days = openRequestDays(db, schema, config.requestRetentionMs, nowMs)
   const store = openStore(db, OWNER, PROJECTED_STREAMS, schema, days)
   const intake = new Intake(config)
   const reader = stack.use(new LogReader(link, intake, config, overrides.through))

@@ -31,7 +31,7 @@ interface Wanted {
   readonly tried: Set<Stored>
 }
 
-/** A fact may have no effect, as a pardon of a throttle that another has replaced: so many messages are tried. */
+/** An event may have no effect, as a pardon of a throttle that another has replaced: so many messages are tried. */
 const MAX_TRIES = 4
 
 /**

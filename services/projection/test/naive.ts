@@ -1,14 +1,14 @@
 import type { FluxgateEvent, OutgoingEvent } from '@fluxgate/contracts'
 import { type Database, runScript } from '@fluxgate/read-model'
 
-/** What the tables must hold after a log, found the slow and obvious way: each request's facts looked up one by one. */
+/** What the tables must hold after a log, found the slow and obvious way: each request's events looked up one by one. */
 export function naiveFold(log: readonly OutgoingEvent[]) {
   const events = log.map(outgoing => outgoing.event)
   const byRequest = Map.groupBy(
     events.filter(event => /^fluxgate\.(requests|tokens)\./.test(event.type)),
     event => (event.data as { request: string }).request,
   )
-  const requests = [...byRequest].map(([id, facts]) => naiveRequest(id, facts))
+  const requests = [...byRequest].map(([id, events]) => naiveRequest(id, events))
   const settled = events.filter(event => event.type === 'fluxgate.tokens.settled')
   const count = (type: string) => events.filter(event => event.type === `fluxgate.requests.${type}`).length
   return {
@@ -32,10 +32,10 @@ export function naiveFold(log: readonly OutgoingEvent[]) {
   }
 }
 
-function naiveRequest(id: string, facts: readonly FluxgateEvent[]) {
-  const decision = facts.find(fact => /admitted|refused/.test(fact.type))!
-  const ending = facts.find(fact => /completed|failed|interrupted/.test(fact.type))
-  const settled = facts.find(fact => fact.type === 'fluxgate.tokens.settled')
+function naiveRequest(id: string, events: readonly FluxgateEvent[]) {
+  const decision = events.find(event => /admitted|refused/.test(event.type))!
+  const ending = events.find(event => /completed|failed|interrupted/.test(event.type))
+  const settled = events.find(event => event.type === 'fluxgate.tokens.settled')
   const state = (ending ?? decision).type.split('.').at(-1)!
   return {
     id,

@@ -14,13 +14,17 @@ export function streamsOf(log: readonly OutgoingEvent[]): Map<string, LogEvent[]
 }
 
 /** The streams in pieces of random size, mixed at random; each stream in its own order. */
-export function randomSlices(streams: ReadonlyMap<string, LogEvent[]>, maxSize: number): Slice[] {
+export function randomSlices(
+  streams: ReadonlyMap<string, LogEvent[]>,
+  maxSize: number,
+  random: () => number,
+): Slice[] {
   const left = [...streams].map(([stream, entries]) => ({ stream, entries, at: 0 }))
   const slices: Slice[] = []
   while (left.length > 0) {
-    const i = Math.floor(Math.random() * left.length)
+    const i = Math.floor(random() * left.length)
     const source = left[i]!
-    const size = 1 + Math.floor(Math.random() * maxSize)
+    const size = 1 + Math.floor(random() * maxSize)
     slices.push(sliceOf(source.stream, source.entries.slice(source.at, source.at + size)))
     source.at += size
     if (source.at >= source.entries.length) left.splice(i, 1)

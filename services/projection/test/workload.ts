@@ -27,7 +27,7 @@ export interface WorkloadOptions {
   readonly requestsPerSecond?: number
   readonly startMs?: number
   readonly seed?: number
-  /** After how many requests each other fact comes; by default each has a number of its own. */
+  /** After how many requests each other event comes; by default each has a number of its own. */
   readonly factsEvery?: number
 }
 
@@ -35,7 +35,7 @@ const MODELS = ['phi4-mini', 'llama3.2', 'qwen3', 'gpt-4.1-mini', 'claude-sonnet
 
 /**
  * A log as gateways write it, the same for the same options: mostly admitted, completed and settled requests, some
- * refused, failed and interrupted, long streams with progress, and the other streams' facts in between. Ordered by time.
+ * refused, failed and interrupted, long streams with progress, and the other streams' events in between. Ordered by time.
  */
 export function workload(options: WorkloadOptions): OutgoingEvent[] {
   const { requests, users = 200, requestsPerSecond = 2_000, startMs = Date.UTC(2026, 10, 23, 5) } = options

@@ -9,7 +9,7 @@ import { broken, currentLock, storedLock } from './lock.ts'
 import { encodeEvent, eventMaker } from './maker.ts'
 import { jsonParser, parseEvent } from './parse.ts'
 import { Throttle } from './state.ts'
-import { factFilter, parseSubject } from './subject.ts'
+import { eventFilter, parseSubject } from './subject.ts'
 import { UPCASTERS, upcast } from './upcast.ts'
 
 const settled = {
@@ -103,7 +103,7 @@ describe('events', () => {
 
   it('have unique names and are past tense on their own streams', () => {
     assert.equal(new Set(EVENTS.map(e => e.type)).size, EVENTS.length)
-    for (const event of EVENTS) assert.match(event.fact, /^[a-z]+(_[a-z]+)?$/)
+    for (const event of EVENTS) assert.match(event.kind, /^[a-z]+(_[a-z]+)?$/)
   })
 
   const faulty: Array<[string, Buffer, RegExp]> = [
@@ -192,13 +192,13 @@ describe('subjects', () => {
     assert.deepEqual(parseSubject(subject), {
       stream: 'tokens',
       partition: partitionOf('u1'),
-      fact: 'settled',
+      kind: 'settled',
       user: 'u1',
       key: 'k1',
     })
     assert.deepEqual(parseSubject('fluxgate.incidents.opened.inc_12345678'), {
       stream: 'incidents',
-      fact: 'opened',
+      kind: 'opened',
       incident: 'inc_12345678',
     })
     for (const bad of [
@@ -213,7 +213,7 @@ describe('subjects', () => {
   })
 
   it('give one filter per fact', () => {
-    assert.equal(factFilter(RequestRefused), 'fluxgate.requests.*.refused.>')
+    assert.equal(eventFilter(RequestRefused), 'fluxgate.requests.*.refused.>')
   })
 
   it('spread users evenly over the partitions', () => {

@@ -20,7 +20,7 @@ export type StreamName = 'requests' | 'tokens' | 'auth' | 'throttles' | 'inciden
 /** One kind of event: its place in the log, its version and the schema of its `data`. */
 export interface EventDefinition<Name extends string = string, Data extends TSchema = TSchema> {
   readonly stream: StreamName
-  readonly fact: string
+  readonly kind: string
   /** `<stream>.<fact>` */
   readonly name: Name
   readonly version: number
@@ -52,15 +52,15 @@ export type EventOf<D> =
 
 export function defineEvent<S extends StreamName, F extends string, Data extends TSchema>(
   stream: S,
-  fact: F,
+  kind: F,
   version: number,
   data: Data,
   strangers?: StreamName,
 ): EventDefinition<`${S}.${F}`, Data> {
-  const name = `${stream}.${fact}` as const
+  const name = `${stream}.${kind}` as const
   return Object.freeze({
     stream,
-    fact,
+    kind: kind,
     name,
     version,
     type: `fluxgate.${name}` as const,

@@ -20,29 +20,29 @@ export function streamOf(event: EventDefinition, user: string): StreamName {
 
 /** `fluxgate.<stream>.<p>.<fact>.<user>.<key>`, and `fluxgate.incidents.<fact>.<incident>` for incidents. */
 export function identitySubject(event: EventDefinition, identity: Identity): string {
-  return `fluxgate.${streamOf(event, identity.user)}.${partitionOf(identity.user)}.${event.fact}.${identityText(identity)}`
+  return `fluxgate.${streamOf(event, identity.user)}.${partitionOf(identity.user)}.${event.kind}.${identityText(identity)}`
 }
 
 export function incidentSubject(event: EventDefinition, incident: string): string {
-  return incidentFilter({ fact: event.fact, incident })
+  return incidentFilter({ kind: event.kind, incident })
 }
 
 export type ParsedSubject =
-  | { stream: Exclude<StreamName, 'incidents'>; partition: string; fact: string; user: string; key: string }
-  | { stream: 'incidents'; fact: string; incident: string }
+  | { stream: Exclude<StreamName, 'incidents'>; partition: string; kind: string; user: string; key: string }
+  | { stream: 'incidents'; kind: string; incident: string }
 
 export function parseSubject(subject: string): ParsedSubject | undefined {
   const part = subject.split('.')
   const [root, stream] = part
   if (root !== 'fluxgate' || stream === undefined) return undefined
   if (stream === 'incidents') {
-    return part.length === 4 ? { stream, fact: part[2]!, incident: part[3]! } : undefined
+    return part.length === 4 ? { stream, kind: part[2]!, incident: part[3]! } : undefined
   }
   if (part.length !== 6 || !(stream in STREAMS)) return undefined
   return {
     stream: stream as Exclude<StreamName, 'incidents'>,
     partition: part[2]!,
-    fact: part[3]!,
+    kind: part[3]!,
     user: part[4]!,
     key: part[5]!,
   }
@@ -60,7 +60,7 @@ interface About {
  */
 export function isStoredUnder(storedSubject: string, { type, subject, data }: About): boolean {
   const stored = parseSubject(storedSubject)
-  if (!stored || !type.endsWith(`.${stored.fact}`)) return false
+  if (!stored || !type.endsWith(`.${stored.kind}`)) return false
   const { user, key, incident } = data as { user?: string; key?: string; incident?: string }
   if (stored.stream === 'incidents') return stored.incident === subject && subject === incident
   const isPartition = stored.partition === partitionOf(stored.user)
@@ -68,41 +68,41 @@ export function isStoredUnder(storedSubject: string, { type, subject, data }: Ab
 }
 
 /** Filter for one fact of every identity, e.g. `fluxgate.auth.*.key_revoked.>`. */
-export function factFilter(event: EventDefinition): string {
+export function eventFilter(event: EventDefinition): string {
   return event.stream === 'incidents'
-    ? `fluxgate.incidents.${event.fact}.*`
-    : `fluxgate.${event.stream}.*.${event.fact}.>`
+    ? `fluxgate.incidents.${event.kind}.*`
+    : `fluxgate.${event.stream}.*.${event.kind}.>`
 }
 
 /** Filters for one fact of every identity and of callers without one. */
-export function factFilters(event: EventDefinition): string[] {
-  const strangers = event.strangers && `fluxgate.${event.strangers}.*.${event.fact}.>`
-  return strangers === undefined ? [factFilter(event)] : [factFilter(event), strangers]
+export function eventFilters(event: EventDefinition): string[] {
+  const strangers = event.strangers && `fluxgate.${event.strangers}.*.${event.kind}.>`
+  return strangers === undefined ? [eventFilter(event)] : [eventFilter(event), strangers]
 }
 
 interface CallerFilter {
-  readonly fact?: string | undefined
+  readonly kind?: string | undefined
   readonly user?: string | undefined
   readonly key?: string | undefined
 }
 
 interface IncidentFilter {
-  readonly fact?: string | undefined
+  readonly kind?: string | undefined
   readonly incident?: string | undefined
 }
 
 /** Filter for the events of callers in a stream: of one user, one of its keys, one kind of event, or of all. */
 export function callerFilter(
   stream: Exclude<StreamName, 'incidents'>,
-  { fact = '*', user = '*', key = '*' }: CallerFilter,
+  { kind = '*', user = '*', key = '*' }: CallerFilter,
 ): string {
   const partition = user === '*' ? '*' : partitionOf(user)
-  return `fluxgate.${stream}.${partition}.${fact}.${user}.${key}`
+  return `fluxgate.${stream}.${partition}.${kind}.${user}.${key}`
 }
 
 /** Filter for the events of incidents: of one, of one kind, or of all. */
-export function incidentFilter({ fact = '*', incident = '*' }: IncidentFilter): string {
-  return `fluxgate.incidents.${fact}.${incident}`
+export function incidentFilter({ kind = '*', incident = '*' }: IncidentFilter): string {
+  return `fluxgate.incidents.${kind}.${incident}`
 }
 
 export function deadLetterSubject(stream: string): string {

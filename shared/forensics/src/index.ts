@@ -1,17 +1,16 @@
 export { type ArchivedMessage, messageIn } from './core/archive.ts'
 export {
   ArchiveCheck,
-  type ArchiveFault,
+  type ArchiveError,
   type ArchiveFinding,
   type ArchiveVerdict,
 } from './core/archive-check.ts'
 export type { BucketState } from './core/buckets.ts'
 export type { ConservationLimits } from './core/conservation.ts'
 export { type EventFilter, matches, sourcesOf } from './core/event-filter.ts'
-export { ALL_STREAMS, type Range, requestOf, type Unreadable } from './core/fact.ts'
 export { unsealed } from './core/hash-chain.ts'
+export { ALL_STREAMS, type Range, requestOf, type Unreadable } from './core/log-source.ts'
 export { parseMoment } from './core/moment.ts'
-export type { Offence, Offender } from './core/offence.ts'
 export type { RepricedRow } from './core/repricing.ts'
 export { Seen } from './core/seen.ts'
 export type { SettledCounts, SettledSum } from './core/settled-counts.ts'
@@ -20,14 +19,15 @@ export type { Sums } from './core/sums.ts'
 export { missingOf, type Step, stepsOf } from './core/trace.ts'
 export { timeOfId } from './core/ulid-time.ts'
 export type { DroppedPart, ProjectedVerdict, ProjectedView, Verdict } from './core/verdict.ts'
+export type { Violation as Offender, ViolationKind as Offence } from './core/violation.ts'
 export { type Answer, type Difference, WhatIf, type WhatIfResult, type WhatIfRow } from './core/what-if.ts'
 export { archive, type ImportCounts, importMessages } from './log/archive.ts'
 export { eventAt, type Found, findEvent, findRequest, type RequestSearch } from './log/find.ts'
 export { type EventPage, type EventQuery, eventPage } from './log/page.ts'
-export { LogUnreadable, type Reading, readFacts, type Source } from './log/read.ts'
+export { LogUnreadable, type Reading, readEvents, type Source } from './log/read.ts'
 export { reprice } from './log/reprice.ts'
-export { type Kept, retention } from './log/retention.ts'
+export { type RetainedRange, retention } from './log/retention.ts'
 export { stateAt, statesAt } from './log/state-at.ts'
-export { type TimelineRange, timeline, type Whom } from './log/timeline.ts'
+export { type IdentityFilter, type TimelineRange, timeline } from './log/timeline.ts'
 export { type VerifyOptions, verify } from './log/verify.ts'
 export { whatIf } from './log/what-if.ts'

@@ -84,7 +84,8 @@ describe('consume', () => {
     let attempts = 0
     await using _consuming = consume(bench.link, { ...options, ackWaitMs: 600 }, async () => {
       attempts++
-      await new Promise(resolve => setTimeout(resolve, 2_000))
+      // Twice as long as the server waits for an acknowledgement.
+      await new Promise(resolve => setTimeout(resolve, 1_300))
       return done
     })
     await publisher.publish(numbered(1))

@@ -31,7 +31,7 @@ export interface PublisherLimits {
    * An acknowledged event is kept this long, and sent again when the server was away meanwhile: nats-server 2.9 writes
    * up to 8 ms after its acknowledgement, and servers that lose power keep what is older than their `sync_interval`.
    */
-  readonly keptAfterAckMs: number
+  readonly retainAfterAckMs: number
   /** Events that come within this time leave by one write; 0: those of one turn of the event loop. */
   readonly gatherMs: number
   /** How often the ends of the streams are asked for while events are sent: a look-up begins there. Infinite: never. */
@@ -44,7 +44,7 @@ export const DEFAULT_PUBLISHER_LIMITS: PublisherLimits = Object.freeze({
   ackTimeoutMs: 500,
   maxRetryMs: 4_000,
   lookUpAfterMs: DEDUPE_WINDOW_MS / 2,
-  keptAfterAckMs: 2_000,
+  retainAfterAckMs: 2_000,
   gatherMs: 0,
   askEndsEveryMs: 10_000,
 })
@@ -308,7 +308,7 @@ export class EventPublisher implements AsyncDisposable {
   }
 
   #forgetRested(): void {
-    const restedMs = performance.now() - this.#limits.keptAfterAckMs
+    const restedMs = performance.now() - this.#limits.retainAfterAckMs
     for (const { segment, events } of this.#inFlight.takeExpired(restedMs))
       this.#backlog.release(segment, events)
   }

@@ -164,12 +164,12 @@ function isRefused(error: unknown): boolean {
 
 /** What nats-server 2.10 answers while a cluster forms. */
 
-interface Kept {
+interface Raised {
   readonly replicas: boolean
   readonly bytes: boolean
 }
 
-async function ensureStream(link: NatsLink, wanted: Partial<StreamConfig>): Promise<Kept> {
+async function ensureStream(link: NatsLink, wanted: Partial<StreamConfig>): Promise<Raised> {
   const { streams } = link.manager
   const name = wanted.name!
   let have: StreamConfig
@@ -202,7 +202,7 @@ async function ensureStream(link: NatsLink, wanted: Partial<StreamConfig>): Prom
 function raised(
   have: StreamConfig,
   wanted: Partial<StreamConfig>,
-): { config: Partial<StreamConfig>; kept: Kept } {
+): { config: Partial<StreamConfig>; kept: Raised } {
   const kept = {
     replicas: have.num_replicas > (wanted.num_replicas ?? 1),
     // Less than one byte means without a limit.

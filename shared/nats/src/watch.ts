@@ -9,6 +9,8 @@ export interface WatchOptions<T> {
   readonly onChange?: (key: string, value: T | undefined, revision: number) => void
   /** Write a heartbeat key when none was seen for a second, so that silence is known. Needs write permission. */
   readonly heartbeat?: boolean
+  /** The silence after which one is written. */
+  readonly heartbeatMs?: number
   readonly reconcileMs?: number
 }
 
@@ -28,7 +30,7 @@ interface Known<T> {
 }
 
 const DEFAULT_RECONCILE_MS = 30_000
-const HEARTBEAT_MS = 1_000
+const DEFAULT_HEARTBEAT_MS = 1_000
 /** A snapshot that failed is tried again that much later. */
 const SNAPSHOT_RETRY_MS = 500
 const HEARTBEAT_KEY = '_heartbeat'
@@ -143,8 +145,9 @@ export async function watchBucket<T>(
   await reconcile()
   void every(options.reconcileMs ?? DEFAULT_RECONCILE_MS, stop.signal, reconcileSoon)
   if (options.heartbeat) {
-    void every(HEARTBEAT_MS, stop.signal, async () => {
-      if (performance.now() - heardAtMs < HEARTBEAT_MS || !link.isConnected()) return
+    const heartbeatMs = options.heartbeatMs ?? DEFAULT_HEARTBEAT_MS
+    void every(heartbeatMs, stop.signal, async () => {
+      if (performance.now() - heardAtMs < heartbeatMs || !link.isConnected()) return
       // Whoever notices the silence first breaks it, so one writer does for all watchers.
       link.connection.publish(`$KV.${bucket.name}.${HEARTBEAT_KEY}`, '{}')
     })

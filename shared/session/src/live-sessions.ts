@@ -1,4 +1,4 @@
-import { BoundedMap, factFilter, LoggedOut, parseEvent } from '@fluxgate/contracts'
+import { BoundedMap, eventFilter, LoggedOut, parseEvent } from '@fluxgate/contracts'
 
 export interface LiveSessionsOptions<T> {
   /**
@@ -25,7 +25,7 @@ export class TooManyQuestions extends Error {
 }
 
 /** Subscribe to it on core NATS and pass what comes to {@link LiveSessions.heard}: a logout counts at once. */
-export const LOGGED_OUT_SUBJECT = factFilter(LoggedOut)
+export const LOGGED_OUT_SUBJECT = eventFilter(LoggedOut)
 
 const MAX_AGE_MS = 5_000
 const MAX_SESSIONS = 10_000

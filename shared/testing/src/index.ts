@@ -7,5 +7,6 @@ export { type NatsServer, type NatsServerOptions, startNatsServer } from './nats
 export type { PgliteReport, PgliteRequest } from './pglite.ts'
 export { createDatabase, type PostgresOptions, type PostgresServer, startPostgres } from './postgres.ts'
 export { type DatabaseOptions, TEMPLATE } from './postgres-process.ts'
+export { testRandom } from './random.ts'
 export { newSessionKeys, SESSION_KEYS, type SessionKeyTexts } from './session-keys.ts'
 export { testNats, testPostgres } from './shared-servers.ts'

@@ -51,7 +51,7 @@ export const REASONS: Readonly<Record<string, string>> = {
   preact: 'the dashboard’s page, in 4 kB',
   'prom-client': 'metrics in Prometheus’ form',
   selfsigned: 'a certificate for the first start, and certificates for tests',
-  turbo: 'builds what has changed',
+  turbo: 'checks and builds what has changed',
   typebox: 'schemas and their types from one source; validators compiled once',
   typescript: 'type checks; nothing is compiled to run',
   ulid: 'ids that sort by time',

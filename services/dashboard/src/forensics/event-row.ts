@@ -35,7 +35,7 @@ export function rowOf(fact: StoredEvent | Unreadable): EventRow {
       stream,
       sequence,
       at,
-      fact: place ? `${place.stream}.${place.fact}` : fact.subject,
+      fact: place ? `${place.stream}.${place.kind}` : fact.subject,
       identity,
       request: null,
       incident: null,

@@ -1,5 +1,5 @@
 import { BoundedMap, DAY_MS, type GuardPolicy, type StreamName } from '@fluxgate/contracts'
-import { type Kept, type Range, retention, statesAt, verify, whatIf } from '@fluxgate/forensics'
+import { type Range, type RetainedRange, retention, statesAt, verify, whatIf } from '@fluxgate/forensics'
 import type { NatsLink } from '@fluxgate/nats'
 import { type Database, settledView } from '@fluxgate/read-model'
 import type { ForensicsLimits } from '../config.ts'
@@ -55,7 +55,7 @@ export function openForensics(sources: ForensicsSources, limits: ForensicsLimits
   }
 }
 
-function beginOf({ firstStoredAtMs }: Kept): number {
+function beginOf({ firstStoredAtMs }: RetainedRange): number {
   return firstStoredAtMs ?? Number.POSITIVE_INFINITY
 }
 
@@ -88,7 +88,7 @@ async function verifyRange(
 ): Promise<VerdictView> {
   const now = nowMs()
   // Rows are deleted by the day: near the limit they may be there or not.
-  const projected = { ...settledView(db), keptFromMs: now - requestRetentionMs + DAY_MS }
+  const projected = { ...settledView(db), retainedFromMs: now - requestRetentionMs + DAY_MS }
   const found = await verify(link, { range, projected, nowMs: now }, working)
   return verdictView(found, forensicsRows, maxViolations)
 }

@@ -1,4 +1,4 @@
-import type { DroppedPart, Kept, StateAt, Verdict, WhatIfResult } from '@fluxgate/forensics'
+import type { DroppedPart, RetainedRange, StateAt, Verdict, WhatIfResult } from '@fluxgate/forensics'
 import type { DroppedView, StateView, VerdictView, WhatIfView } from './answers.ts'
 
 export function stateView(
@@ -28,7 +28,7 @@ export function stateView(
 }
 
 /** What retention has dropped of a range. */
-export function droppedOf(retained: readonly Kept[], fromMs: number): DroppedView[] {
+export function droppedOf(retained: readonly RetainedRange[], fromMs: number): DroppedView[] {
   return retained
     .filter(({ wholeFromMs }) => wholeFromMs > fromMs)
     .map(({ stream, dropped: messages, firstStoredAtMs: firstStoredAt }) => ({
@@ -44,8 +44,8 @@ function droppedPart({ stream, messages, firstStoredAtMs: firstStoredAt }: Dropp
 
 export function whatIfView(
   { fromMs, toMs }: { fromMs: number; toMs: number },
-  { rows, counts, throttled, facts }: WhatIfResult,
-  retained: readonly Kept[],
+  { rows, counts, throttled, events }: WhatIfResult,
+  retained: readonly RetainedRange[],
   maxRows: number,
 ): WhatIfView {
   // What differs is shown first when not all can be.
@@ -58,7 +58,7 @@ export function whatIfView(
     rowCount: rows.length,
     counts,
     throttled,
-    facts: [...facts.values()].reduce((sum, count) => sum + count, 0),
+    facts: [...events.values()].reduce((sum, count) => sum + count, 0),
     dropped: droppedOf(retained, fromMs),
   }
 }
@@ -72,7 +72,7 @@ export function verdictView(found: Verdict, rows: number, maxViolations: number)
     holds,
     fromMs: from,
     toMs: to,
-    facts,
+    events,
     whole,
     endedOfBefore,
     identities,
@@ -88,7 +88,7 @@ export function verdictView(found: Verdict, rows: number, maxViolations: number)
     holds,
     from,
     to,
-    facts,
+    facts: events,
     whole,
     endedOfBefore,
     identityCount: identities.size,

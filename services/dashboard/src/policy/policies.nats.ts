@@ -50,7 +50,7 @@ export function openPolicies(link: NatsLink, book: PolicyBook) {
 /** The latest first. */
 async function lastChanges(link: NatsLink): Promise<PolicyChangeView[]> {
   const found: PolicyChangeView[] = []
-  const filter = callerFilter('auth', { fact: PolicyChanged.fact, user: ALL })
+  const filter = callerFilter('auth', { kind: PolicyChanged.kind, user: ALL })
   for await (const { events } of replay(link, { stream: STREAMS.auth, filter, from: 'first' })) {
     for (const { event } of events) {
       if (event.type !== 'fluxgate.auth.policy_changed') continue

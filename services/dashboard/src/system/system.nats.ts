@@ -1,4 +1,4 @@
-import { DEADLETTER_STREAM, factFilter, LetterReplayed, STREAMS } from '@fluxgate/contracts'
+import { DEADLETTER_STREAM, eventFilter, LetterReplayed, STREAMS } from '@fluxgate/contracts'
 import type { NatsLink } from '@fluxgate/nats'
 import type { Database } from '@fluxgate/read-model'
 import type { GatewayAdmin } from '../gateway/index.ts'
@@ -111,7 +111,7 @@ async function countDeadLetters(link: NatsLink): Promise<number> {
   const { streams } = link.manager
   const { state } = await streams.info(DEADLETTER_STREAM)
   if (state.messages === 0) return 0
-  const claims = await streams.info(STREAMS.auth, { subjects_filter: factFilter(LetterReplayed) })
+  const claims = await streams.info(STREAMS.auth, { subjects_filter: eventFilter(LetterReplayed) })
   const claimed = Object.keys(claims.state.subjects ?? {}).filter(subject => {
     const sequence = Number(/\.dl_(\d+)$/.exec(subject)?.[1])
     return sequence >= state.first_seq

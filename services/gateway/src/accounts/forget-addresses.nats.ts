@@ -19,7 +19,7 @@ export function forgetAddressesOf(
   return async (user: string): Promise<void> => {
     const sources = [
       { stream: STREAMS.auth, filter: callerFilter('auth', { user }) },
-      { stream: STREAMS.requests, filter: callerFilter('requests', { user, fact: RequestRefused.fact }) },
+      { stream: STREAMS.requests, filter: callerFilter('requests', { user, kind: RequestRefused.kind }) },
     ]
     const signal = AbortSignal.timeout(LIMIT_MS)
     const from = { timeMs: epochMs() - LOOK_BACK_MS }

@@ -1,5 +1,5 @@
 import {
-  factFilter,
+  eventFilter,
   KeyRevoked,
   parseSubject,
   TierChanged,
@@ -28,9 +28,9 @@ export function watchRevocations(link: NatsLink, directory: Omit<KeyDirectory, '
       },
     })
   const subscriptions = [
-    listen(factFilter(KeyRevoked), (_user, key) => directory.evictKey(key)),
+    listen(eventFilter(KeyRevoked), (_user, key) => directory.evictKey(key)),
     ...[TierChanged, UserDisabled, UserEnabled].map(fact =>
-      listen(factFilter(fact), user => directory.evictUser(user)),
+      listen(eventFilter(fact), user => directory.evictUser(user)),
     ),
   ]
   const offReconnect = link.onReconnect(() => directory.recheckAll())

@@ -9,7 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { FluxgateEvent } from '@fluxgate/contracts'
 import { connectNats, ensureTopology, type NatsLink, replay } from '@fluxgate/nats'
 import { createLog } from '@fluxgate/runtime'
-import { eventually, startNatsServer } from '@fluxgate/testing'
+import { eventually, startNatsServer, testRandom } from '@fluxgate/testing'
 
 const log = createLog('test', 'silent')
 const KILLS = 10
@@ -68,6 +68,7 @@ describe('a node that is killed', () => {
     const link = stack.use(await connectNats({ url: server.url, name: 'test' }, log))
     await ensureTopology(link)
 
+    const random = testRandom()
     const committed: string[] = []
     let current: Node | undefined
     stack.defer(() => {
@@ -77,8 +78,8 @@ describe('a node that is killed', () => {
       const node = startNode(server.url, root, 'load')
       current = node
       await eventually(() => assert.ok(node.lines.length > 10, node.errors()), { timeoutMs: 60_000 })
-      const runsMs = Math.random() * 700
-      const awayMs = kill % 3 === 1 ? Math.random() * 300 : 0
+      const runsMs = random() * 700
+      const awayMs = kill % 3 === 1 ? random() * 300 : 0
       await sleep(runsMs)
       // Now and then the log is away when the node dies: all that it did meanwhile is on its disk alone.
       if (awayMs > 0) {

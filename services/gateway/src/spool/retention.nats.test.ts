@@ -10,7 +10,7 @@ it('a server that has lost what it had just acknowledged gets it again', async (
   await using bench = await startBench()
   using place = temporaryRoot()
   const { spool } = open(place.root)
-  await using publisher = new EventPublisher(bench.link, { keptAfterAckMs: 60_000 }, spool)
+  await using publisher = new EventPublisher(bench.link, { retainAfterAckMs: 60_000 }, spool)
   for (const i of range(0, 50)) publisher.append(numbered(i))
   await publisher.flush()
   assert.equal(publisher.acknowledged, 50)

@@ -7,7 +7,15 @@ import { join } from 'node:path'
 import { it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { migrateToLatest, openDatabase } from '@fluxgate/read-model'
-import { createDatabase, eventually, freePort, SESSION_KEYS, testNats, testPostgres } from '@fluxgate/testing'
+import {
+  createDatabase,
+  eventually,
+  freePort,
+  SESSION_KEYS,
+  testNats,
+  testPostgres,
+  testRandom,
+} from '@fluxgate/testing'
 import { assertConserved, assertTold, readLedger } from './conservation.ts'
 import { startModelServer } from './model-server.ts'
 
@@ -127,10 +135,11 @@ it(`a gateway that is killed ${KILLS} times under load: what clients saw answere
   const clients = new Clients(`http://127.0.0.1:${publicPort}`, await makeKey(adminPort, node))
   stack.defer(() => clients.stop())
 
+  const random = testRandom()
   for (let kill = 0; kill < KILLS; kill++) {
     const before = clients.answered.size
     await eventually(() => assert.ok(clients.answered.size > before + 50, node.output()), RESTART)
-    await sleep(Math.random() * 300)
+    await sleep(random() * 300)
     await ended(node, 'SIGKILL')
     node = startNode(env)
   }

@@ -1,8 +1,8 @@
 import type { GatewayNode, GuardPolicy, Identity, StoredEvent, Throttle } from '@fluxgate/contracts'
 import type {
   Found,
-  Kept,
   RequestSearch,
+  RetainedRange,
   StateAt,
   TimelineRange,
   Verdict,
@@ -149,12 +149,12 @@ export type ReadProgress = Pick<Call, 'signal' | 'onProgress'>
 export interface LongReads {
   /** The longest range that may be asked for. */
   readonly maxRangeMs: number
-  stateAt(atMs: number, following: ReadProgress): Promise<{ state: StateAt; kept: Kept[] }>
+  stateAt(atMs: number, following: ReadProgress): Promise<{ state: StateAt; kept: RetainedRange[] }>
   whatIf(
     policy: GuardPolicy,
     range: TimeRange,
     following: ReadProgress,
-  ): Promise<{ result: WhatIfResult; kept: Kept[] }>
+  ): Promise<{ result: WhatIfResult; kept: RetainedRange[] }>
   /** Compared with the tables when they answer. */
   verify(range: TimeRange, silenceMs: number, following: ReadProgress): Promise<Verdict>
 }

@@ -5,7 +5,7 @@ import {
   STREAMS,
   type StoredEvent,
 } from '@fluxgate/contracts'
-import { findRequest, readFacts, timeline } from '@fluxgate/forensics'
+import { findRequest, readEvents, timeline } from '@fluxgate/forensics'
 import type { NatsLink } from '@fluxgate/nats'
 import type { EventLog, StreamState } from './backends.ts'
 import { askNats } from './reached.nats.ts'
@@ -39,7 +39,7 @@ export function openEventLog(link: NatsLink, maxScannedEvents: number): EventLog
         let scanned = 0
         const source = { stream: 'tokens' as const, subject: callerFilter('tokens', identity) }
         // Clocks differ, and what counts is the event's own time, which is never much later than its storing.
-        for await (const facts of readFacts(link, [source], { fromMs: fromMs - SLACK_MS }, { signal })) {
+        for await (const facts of readEvents(link, [source], { fromMs: fromMs - SLACK_MS }, { signal })) {
           for (const { event } of facts) {
             if (scanned >= maxScannedEvents) return { items, scanned, cut: true }
             scanned++
@@ -73,7 +73,7 @@ export function openEventLog(link: NatsLink, maxScannedEvents: number): EventLog
       askNats(link, async () => {
         const source = { stream: 'incidents' as const, subject: incidentFilter({ incident: id }) }
         const items: StoredEvent[] = []
-        for await (const facts of readFacts(link, [source], {}, { signal })) items.push(...facts)
+        for await (const facts of readEvents(link, [source], {}, { signal })) items.push(...facts)
         signal.throwIfAborted()
         return items
       }),

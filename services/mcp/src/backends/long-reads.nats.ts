@@ -41,13 +41,13 @@ export function openLongReads(
 }
 
 /** Undefined while the tables do not answer: the log can be judged without them. */
-async function tablesOf(db: Database, keptFromMs: number): Promise<ProjectedView | undefined> {
+async function tablesOf(db: Database, retainedFromMs: number): Promise<ProjectedView | undefined> {
   const view = settledView(db)
   try {
     // What they hold is asked for once, and before the log is read.
     const positions = await askPostgres(view.positions())
     return {
-      keptFromMs,
+      retainedFromMs,
       positions: async () => positions,
       sums: (from, to) => askPostgres(view.sums(from, to)),
       requests: (identity, from, to) => askPostgres(view.requests(identity, from, to)),

@@ -1,4 +1,4 @@
-import type { DroppedPart, Kept } from '@fluxgate/forensics'
+import type { DroppedPart, RetainedRange } from '@fluxgate/forensics'
 import { z } from 'zod'
 import { timeField } from './fields.ts'
 import { isoTimeOrNull } from './text.ts'
@@ -10,7 +10,7 @@ export const droppedField = z
   )
 
 /** @param fromMs of what is told; retention before it does not matter */
-export function droppedView(kept: readonly Kept[], fromMs = Number.NEGATIVE_INFINITY) {
+export function droppedView(kept: readonly RetainedRange[], fromMs = Number.NEGATIVE_INFINITY) {
   const parts = kept.filter(({ wholeFromMs }) => wholeFromMs > fromMs)
   return partsOf(parts.map(({ dropped: messages, ...part }) => ({ ...part, messages })))
 }

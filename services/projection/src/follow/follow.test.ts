@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { LogEvent } from '@fluxgate/contracts'
 import type { Slice } from '../tables/log.ts'
-import { type Applied, DataFault, PositionLost } from '../tables/outcome.ts'
+import { type Applied, DataError, PositionLost } from '../tables/outcome.ts'
 import { type Batch, Intake } from './intake.timer.ts'
 import { type ProjectorHooks, project } from './projector.timer.ts'
 
@@ -66,7 +66,7 @@ test('an event that can never be stored is left out alone', async () => {
   const rejected: number[] = []
   const applied = await run([batch('A', 1, 7), batch('B', 1, 2)], {
     apply: async slices => {
-      if (slices.some(slice => slice.entries.some(entry => entry.sequence === 5))) throw new DataFault('no')
+      if (slices.some(slice => slice.entries.some(entry => entry.sequence === 5))) throw new DataError('no')
       return appliedOf(slices)
     },
     rejected: async (_, entry) => void rejected.push(entry.sequence),

@@ -21,7 +21,7 @@ export interface IntakeLimits {
 
 /**
  * Where the readers of the streams meet the one writer. Readers wait when the buffer is full; the writer takes the
- * oldest batches of all streams together, so that the facts of one request mostly meet in one transaction.
+ * oldest batches of all streams together, so that the events of one request mostly meet in one transaction.
  */
 export class Intake {
   readonly #limits: IntakeLimits

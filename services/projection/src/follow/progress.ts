@@ -70,7 +70,7 @@ export class Progress {
     return undefined
   }
 
-  /** Messages and seconds behind. The seconds are a bound: no fact older than that is missing. */
+  /** Messages and seconds behind. The seconds are a bound: no event older than that is missing. */
   lag(stream: string, nowMs: number): { messages: number; seconds: number } {
     const progress = this.#streams.get(stream)
     if (!progress || progress.lagMessages === 0) return { messages: 0, seconds: 0 }

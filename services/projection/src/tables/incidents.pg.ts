@@ -49,7 +49,7 @@ const FIRST = [
   'joined_into',
 ]
 
-/** The report: a model's supersedes one from the facts, a later one of a kind the earlier. All else: the first counts. */
+/** The report: a model's supersedes one from the events, a later one of a kind the earlier. All else: the first counts. */
 export const patchIncidents = manyRows(PATCHED, source => {
   const supersedes = `new.report is not null and (old.report is null
     or (new.report_source = 'model' and old.report_source = 'facts')

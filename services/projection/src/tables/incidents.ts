@@ -83,7 +83,7 @@ export function foldIncidents(entries: Iterable<LogEvent>): IncidentChanges {
   return { opened: [...opened.values()], patches: [...patches.values()] }
 }
 
-/** A model's report supersedes the one from the facts; of two of a kind, the later stands. */
+/** A model's report supersedes the one from the events; of two of a kind, the later stands. */
 function report(
   patch: IncidentPatch,
   reportedAtMs: number,

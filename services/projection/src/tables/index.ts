@@ -2,7 +2,7 @@ export { acceptStreams } from './accept-streams.pg.ts'
 export { lockCheckpoints } from './checkpoints.pg.ts'
 export { compareTable, foldedTables, type RowDifference } from './compare.pg.ts'
 export { halves, type Slice } from './log.ts'
-export { type Applied, DataFault, PositionLost, type StoredPosition } from './outcome.ts'
+export { type Applied, DataError as DataFault, PositionLost, type StoredPosition } from './outcome.ts'
 export { prune } from './prune.pg.ts'
 export {
   foldedStreams,

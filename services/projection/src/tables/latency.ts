@@ -22,7 +22,7 @@ export function bucketOf(ms: number): number {
   return ms <= 1 ? 0 : Math.min(Math.ceil(Math.log2(ms) * BUCKETS_PER_DOUBLING), MAX_BUCKET)
 }
 
-interface Place {
+interface LatencySeries {
   readonly minuteMs: number
   readonly model: string
   readonly upstream: string
@@ -31,7 +31,7 @@ interface Place {
 
 /** Collects histograms, one for each minute, model, upstream and measure. */
 export class LatencyDeltas {
-  readonly #places = new Map<string, Place>()
+  readonly #places = new Map<string, LatencySeries>()
 
   add(timeMs: number, model: string, upstream: string, durationMs: number, firstByteMs?: number): void {
     const minuteMs = minuteOf(timeMs)

@@ -51,7 +51,7 @@ test('a throttle ends by its successor, by a pardon or by its own end, and only 
   assert.deepEqual(foldThrottles([entryOf(pardon)], []), [])
 })
 
-test('a model’s report supersedes the facts, whichever comes first', () => {
+test('a model’s report supersedes the events, whichever comes first', () => {
   const report = (source: 'facts' | 'model', summary: string, timeMs: number) =>
     make(
       IncidentReported,
@@ -81,7 +81,7 @@ test('a model’s report supersedes the facts, whichever comes first', () => {
   }
 })
 
-test('auth facts keep what has no column', () => {
+test('auth events keep what has no column', () => {
   const entry = entryOf(admitted)
   const data = { ...identity, address: '::1', count: 3 }
   const event = { ...entry.event, type: 'fluxgate.auth.key_accepted', data } as LogEvent['event']
@@ -95,7 +95,7 @@ test('auth facts keep what has no column', () => {
   )
 })
 
-test('facts about accounts and policies keep who, why and what changed', () => {
+test('events about accounts and policies keep who, why and what changed', () => {
   const changes = [{ path: '/free/capacity', from: '100', to: '200' }]
   const rows = foldAuth(
     [

@@ -13,7 +13,7 @@ export interface Applied {
   readonly streams: ReadonlyMap<string, StreamGain>
   /** Events that another projection had applied already. */
   readonly skipped: number
-  /** Facts that the log holds more than once. */
+  /** Events that the log holds more than once. */
   readonly repeated: number
 }
 
@@ -35,6 +35,6 @@ export class PositionLost extends Error {
 }
 
 /** Some event of the batch cannot be stored, now or ever. */
-export class DataFault extends Error {
+export class DataError extends Error {
   readonly code = 'FLUXGATE_DATA_FAULT'
 }

@@ -5,10 +5,10 @@ import type { RequestDays } from './request-days.pg.ts'
 /** How long rows are kept after their time. Incidents, throttles, budget crossings and the totals stay. */
 export interface Retention {
   /** Requests, and what is counted by the minute. */
-  readonly requestsKeptMs: number
+  readonly requestRetentionMs: number
   /** What is counted by the hour and by the day. */
-  readonly usageKeptMs: number
-  readonly authKeptMs: number
+  readonly usageRetentionMs: number
+  readonly authRetentionMs: number
 }
 
 /** Rows of one delete, so that none locks the projection out for long. */
@@ -19,20 +19,20 @@ export async function prune(
   db: Database,
   schema: string,
   days: RequestDays,
-  { requestsKeptMs, usageKeptMs, authKeptMs }: Retention,
+  { requestRetentionMs, usageRetentionMs, authRetentionMs }: Retention,
   nowMs: number,
   signal: AbortSignal,
 ): Promise<Record<string, number>> {
-  const deleted: Record<string, number> = { request_days: await days.dropBefore(nowMs - requestsKeptMs) }
+  const deleted: Record<string, number> = { request_days: await days.dropBefore(nowMs - requestRetentionMs) }
   const kept = [
-    ['requests_default', 'at', requestsKeptMs],
-    ['usage_minutes', 'minute', requestsKeptMs],
-    ['latency_minutes', 'minute', requestsKeptMs],
-    ['usage_hours', 'hour', usageKeptMs],
-    ['latency_hours', 'hour', usageKeptMs],
-    ['usage_days', 'day', usageKeptMs],
-    ['latency_days', 'day', usageKeptMs],
-    ['auth_events', 'at', authKeptMs],
+    ['requests_default', 'at', requestRetentionMs],
+    ['usage_minutes', 'minute', requestRetentionMs],
+    ['latency_minutes', 'minute', requestRetentionMs],
+    ['usage_hours', 'hour', usageRetentionMs],
+    ['latency_hours', 'hour', usageRetentionMs],
+    ['usage_days', 'day', usageRetentionMs],
+    ['latency_days', 'day', usageRetentionMs],
+    ['auth_events', 'at', authRetentionMs],
   ] as const
   for (const [table, column, keptMs] of kept) {
     deleted[table] = await pruneTable(db, `${schema}.${table}`, column, nowMs - keptMs, signal)

@@ -1,6 +1,6 @@
 export type RequestState = 'admitted' | 'refused' | 'completed' | 'failed' | 'interrupted'
 
-/** Which facts the stored row of a request holds already. */
+/** Which events the stored row of a request holds already. */
 export interface KnownRequest {
   readonly decided: boolean
   readonly ended: boolean

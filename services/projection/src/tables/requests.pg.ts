@@ -72,7 +72,7 @@ const PATCH_COLUMNS: ReadonlyArray<Column<RequestPatch>> = [
   { name: 'settled_sequence', type: 'bigint', of: patch => patch.settledSequence },
 ]
 
-/** How much the fact weighs that a row's model comes from: a decision's word counts most. */
+/** How much the event weighs that a row's model comes from: a decision's word counts most. */
 const weight = (row: string) =>
   `case when ${row}.decided_sequence is not null then 3 when ${row}.ended_sequence is not null then 2 ` +
   `when ${row}.settled_sequence is not null then 1 else 0 end`
@@ -81,7 +81,7 @@ const progress = (column: string) => `case
   when old.settled_sequence is not null then old.${column}
   else greatest(old.${column}, excluded.${column}) end`
 
-/** Merges that do not depend on which stream comes first; all other columns come from one fact alone. */
+/** Merges that do not depend on which stream comes first; all other columns come from one event alone. */
 const MERGES: Readonly<Record<string, string>> = {
   user_id: 'old.user_id',
   key_id: 'old.key_id',

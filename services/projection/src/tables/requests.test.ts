@@ -56,9 +56,9 @@ const progressed = make(
 )
 const nothing: ReadonlyMap<string, KnownRequest> = new Map()
 
-test('the order of the facts makes no difference', () => {
-  const facts = [admitted, completed, settled, progressed].map(entryOf)
-  const [expected, ...others] = permutations(facts).map(order => foldRequests(order, nothing))
+test('the order of the events makes no difference', () => {
+  const events = [admitted, completed, settled, progressed].map(entryOf)
+  const [expected, ...others] = permutations(events).map(order => foldRequests(order, nothing))
   assert.equal(others.length, 23)
   assert.deepEqual(expected!.patches, [
     {
@@ -116,7 +116,7 @@ test('the order of the facts makes no difference', () => {
   }
 })
 
-test('each fact counts in its own minute, model and upstream', () => {
+test('each event counts in its own minute, model and upstream', () => {
   const { usage, totals } = foldRequests([admitted, completed, settled].map(entryOf), nothing)
   assert.deepEqual(
     usage.map(delta => [
@@ -142,12 +142,12 @@ test('each fact counts in its own minute, model and upstream', () => {
 })
 
 test('what a row or a batch holds already is counted as repeated, and as nothing else', () => {
-  const facts = [admitted, completed, settled]
-  const again = foldRequests([...facts, ...facts].map(entryOf), nothing)
+  const events = [admitted, completed, settled]
+  const again = foldRequests([...events, ...events].map(entryOf), nothing)
   assert.equal(again.totals.repeated, 3)
   assert.deepEqual([again.totals.admitted, again.totals.completed, again.totals.totalTokens], [1, 1, 12])
   const known = new Map([['request_1', { decided: true, ended: true, settled: true }]])
-  const stored = foldRequests(facts.map(entryOf), known)
+  const stored = foldRequests(events.map(entryOf), known)
   assert.deepEqual([stored.totals.repeated, stored.totals.admitted, stored.usage], [3, 0, []])
   assert.equal(stored.patches[0]?.decidedSequence, null)
 })

@@ -12,7 +12,7 @@ export interface RequestChanges {
   readonly totals: TotalsDelta
 }
 
-/** What the facts of a batch add beside the requests' own rows. */
+/** What the events of a batch add beside the requests' own rows. */
 interface Sums {
   readonly usage: UsageDeltas
   readonly latency: LatencyDeltas
@@ -40,7 +40,7 @@ export function requestOf(entry: LogEvent): string | undefined {
 }
 
 /**
- * Folds the facts of many requests into one patch for each and the sums they add. Entries of one stream come in its
+ * Folds the events of many requests into one patch for each and the sums they add. Entries of one stream come in its
  * order; the two streams may be mixed in any way. A decision, ending or settlement that the row or the batch holds
  * already changes nothing and counts as repeated.
  */
@@ -242,7 +242,7 @@ function progress(patch: RequestPatch, { data }: EventNamed<'tokens.progressed'>
   patch.model ??= cleanName(data.model)
 }
 
-/** The request's patch of this batch, with the time of its first fact. */
+/** The request's patch of this batch, with the time of its first event. */
 function patchFor(
   patches: Map<string, RequestPatch>,
   atMs: number,

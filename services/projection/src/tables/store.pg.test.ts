@@ -9,15 +9,22 @@ import {
   requestTotals,
   runScript,
 } from '@fluxgate/read-model'
-import { createDatabase, type PostgresServer, startPostgres, testPostgres } from '@fluxgate/testing'
+import {
+  createDatabase,
+  type PostgresServer,
+  startPostgres,
+  testPostgres,
+  testRandom,
+} from '@fluxgate/testing'
 import { dumpTables, naiveFold, readTables } from '../../test/naive.ts'
 import { randomSlices, sliceOf, streamsOf } from '../../test/slices.ts'
 import { requestId, workload } from '../../test/workload.ts'
-import { DataFault, PositionLost } from './outcome.ts'
+import { DataError, PositionLost } from './outcome.ts'
 import { openRequestDays } from './request-days.pg.ts'
 import { openStore, type Store } from './store.pg.ts'
 
 const streams = Object.values(STREAMS)
+const random = testRandom()
 
 for (const kind of [undefined, 'pglite'] as const) {
   describe(`the store on ${kind ?? 'the best Postgres there is'}`, () => {
@@ -41,7 +48,7 @@ for (const kind of [undefined, 'pglite'] as const) {
       const dumps: unknown[] = []
       for (const size of [40, 700]) {
         const store = await freshStore()
-        for (const slice of randomSlices(streamsOf(log), size)) await store.apply([slice])
+        for (const slice of randomSlices(streamsOf(log), size, random)) await store.apply([slice])
         assert.deepEqual(await readTables(db), naiveFold(log))
         dumps.push(await dumpTables(db))
         await db.destroy()
@@ -54,16 +61,16 @@ for (const kind of [undefined, 'pglite'] as const) {
       await db.destroy()
     })
 
-    test('the facts of a request may come in any order, each in a transaction of its own', async () => {
+    test('the events of a request may come in any order, each in a transaction of its own', async () => {
       await freshStore()
       const wanted = log.find(({ event }) => event.type === 'fluxgate.tokens.progressed')!.event.data
-      const facts = log.filter(({ event }) => requestIn(event.data) === requestIn(wanted)).slice(-4)
+      const events = log.filter(({ event }) => requestIn(event.data) === requestIn(wanted)).slice(-4)
       const rows: unknown[] = []
-      for (const [i, order] of permutations(facts).entries()) {
+      for (const [i, order] of permutations(events).entries()) {
         const store = openStore(db, { projection: `p${i}`, version: 1 }, streams, 'public', daysOf(db))
         await store.positions()
         const id = `permutation_${i}`
-        for (const [stream, entries] of inOrder(order.map(fact => renamed(fact, id)))) {
+        for (const [stream, entries] of inOrder(order.map(event => renamed(event, id)))) {
           await store.apply([sliceOf(stream, entries)])
         }
         const row = await getRequest(db, id)
@@ -74,10 +81,10 @@ for (const kind of [undefined, 'pglite'] as const) {
       await db.destroy()
     })
 
-    test('facts that the log repeats later count once', async () => {
+    test('events that the log repeats later count once', async () => {
       const store = await freshStore()
       const repeated = [...log, ...log.filter((_, i) => i % 3 === 0)]
-      for (const slice of randomSlices(streamsOf(repeated), 300)) await store.apply([slice])
+      for (const slice of randomSlices(streamsOf(repeated), 300, random)) await store.apply([slice])
       assert.deepEqual(await readTables(db), naiveFold(log))
       assert.ok((await requestTotals(db)).repeated > 50)
       await db.destroy()
@@ -86,7 +93,7 @@ for (const kind of [undefined, 'pglite'] as const) {
     test('two projections at once, and slices told again, count once', async () => {
       const store = await freshStore()
       const second = openStore(db, { projection: 'p', version: 1 }, streams, 'public', daysOf(db))
-      const slices = randomSlices(streamsOf(log), 200)
+      const slices = randomSlices(streamsOf(log), 200, random)
       const run = async (projection: Store) => {
         let skipped = 0
         for (const slice of slices) skipped += (await projection.apply([slice])).skipped
@@ -181,7 +188,7 @@ for (const kind of [undefined, 'pglite'] as const) {
         })
       // Beyond Postgres' integer, and beyond what the fold can read.
       for (const data of [{ reserved: 2 ** 70 }, { model: 7 }]) {
-        await assert.rejects(store.apply([sliceOf('REQUESTS', poisoned(data))]), DataFault)
+        await assert.rejects(store.apply([sliceOf('REQUESTS', poisoned(data))]), DataError)
       }
       assert.equal((await store.positions()).get('REQUESTS')?.sequence, 0)
       assert.equal((await requestTotals(db)).admitted, 0)

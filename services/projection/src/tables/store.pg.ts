@@ -15,7 +15,7 @@ import {
 import { type Changes, fold, type Known, type Wanted, wanted } from './fold.ts'
 import { insertIncidents, patchIncidents } from './incidents.pg.ts'
 import { type Slice, sliceAfter, timeOf } from './log.ts'
-import { type Applied, DataFault, PositionLost, type StoredPosition } from './outcome.ts'
+import { type Applied, DataError, PositionLost, type StoredPosition } from './outcome.ts'
 import type { RequestDays } from './request-days.pg.ts'
 import { knownRequests, selectKnown, upsertRequests } from './requests.pg.ts'
 import { selectThrottles, upsertThrottles } from './throttles.pg.ts'
@@ -74,7 +74,7 @@ export function openStore(
         await days.ensureFor(ids.requests)
         return await inSchema(trx => applyIn(trx, owner, slices, ids))
       } catch (error) {
-        throw isDataFault(error) ? new DataFault((error as Error).message, { cause: error }) : error
+        throw isDataFault(error) ? new DataError((error as Error).message, { cause: error }) : error
       }
     },
   }
@@ -123,7 +123,7 @@ function folded(slices: readonly Slice[], known: Known): Changes {
   try {
     return fold(slices, known)
   } catch (error) {
-    throw new DataFault(`cannot be folded: ${(error as Error).message}`, { cause: error })
+    throw new DataError(`cannot be folded: ${(error as Error).message}`, { cause: error })
   }
 }
 

@@ -24,7 +24,7 @@ const NO_COUNTS = {
   costMicros: 0,
 }
 
-/** What the facts of requests add, to a rollup or to the sums over all. */
+/** What the events of requests add, to a rollup or to the sums over all. */
 export type Counts = typeof NO_COUNTS
 
 /** What the sums over all requests gain. */
@@ -36,7 +36,7 @@ export interface UsageDelta extends Counts {
   readonly user: string
   readonly key: string
   readonly model: string
-  /** Empty for facts before the upstream is chosen. */
+  /** Empty for events before the upstream is chosen. */
   readonly upstream: string
   durationMsSum: number
   firstByteMsSum: number

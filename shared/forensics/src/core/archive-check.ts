@@ -2,7 +2,7 @@ import { readJson } from '@fluxgate/contracts'
 import { ARCHIVE_FORMAT } from './archive.ts'
 import { CHAIN_START, chainHash, unsealed } from './hash-chain.ts'
 
-export type ArchiveFault =
+export type ArchiveError =
   | 'not_an_archive'
   | 'changed'
   | 'removed'
@@ -14,7 +14,7 @@ export type ArchiveFault =
   | 'other_hash'
 
 export interface ArchiveFinding {
-  readonly fault: ArchiveFault
+  readonly fault: ArchiveError
   /** Of the file, from 1. */
   readonly line: number
   /** In one sentence. */
@@ -166,7 +166,7 @@ export class ArchiveCheck {
     else this.#ended = true
   }
 
-  #find(fault: ArchiveFault, line: number, detail: string): ArchiveFinding {
+  #find(fault: ArchiveError, line: number, detail: string): ArchiveFinding {
     const finding = { fault, line, detail }
     this.#findings.push(finding)
     return finding

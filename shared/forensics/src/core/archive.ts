@@ -89,7 +89,7 @@ function lineText(data: Uint8Array): string | undefined {
   }
 }
 
-interface PlaceInLine {
+interface ArchivedPosition {
   readonly n: number
   readonly stream: string
   readonly sequence: number
@@ -109,7 +109,7 @@ export function messageIn(body: string): ArchivedMessage | undefined {
   const read = readJson(text, { maxSize: text.length })
   if (!read.ok || typeof read.value !== 'object' || read.value === null) return undefined
   try {
-    const place = read.value as PlaceInLine
+    const place = read.value as ArchivedPosition
     const { stream, sequence, storedAt, subject, id, base64 } = place
     if (typeof stream !== 'string' || typeof subject !== 'string' || !Number.isInteger(sequence))
       return undefined

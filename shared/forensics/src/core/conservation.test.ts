@@ -7,9 +7,9 @@ import { T0, TestLog } from './test-log.ts'
 
 const ALL = { fromMs: T0, toMs: T0 + DAY_MS }
 
-function check(facts: readonly StoredEvent[], range = ALL, endMs = range.toMs) {
+function check(entries: readonly StoredEvent[], range = ALL, endMs = range.toMs) {
   const fold = new Conservation(range)
-  for (const fact of facts) fold.add(fact)
+  for (const entry of entries) fold.add(entry)
   return { ...fold.finish(endMs), endedOfBefore: fold.endedOfBefore }
 }
 
@@ -25,7 +25,7 @@ describe('conservation', () => {
     log.settled(20, 'req_00000002', 7)
     log.admitted(30, 'req_00000003', { user: 'bob' })
     log.refused(40, 'req_00000004')
-    const told = check(log.facts, ALL, T0 + 50)
+    const told = check(log.entries, ALL, T0 + 50)
     assert.deepEqual(told.offenders, [])
     const sums = (some: Partial<Sums>) => ({ ...told.whole, ...zero, ...some })
     assert.deepEqual(Object.fromEntries(told.identities), {
@@ -59,7 +59,7 @@ describe('conservation', () => {
     log.refused(600, 'req_00000005')
     log.admitted(610, 'req_00000005')
     log.completed(700_000, 'req_00000006')
-    const told = check(log.facts)
+    const told = check(log.entries)
     assert.deepEqual(offences(told), [
       ['settled_twice', 'req_00000001'],
       ['ended_twice', 'req_00000001'],
@@ -84,7 +84,7 @@ describe('conservation', () => {
     log.whole(9_950, 'req_00000001')
     log.whole(15_000, 'req_00000002')
     log.whole(19_950, 'req_00000003')
-    const told = check(log.facts, { fromMs: T0 + 10_000, toMs: T0 + 20_000 }, T0 + 80_000)
+    const told = check(log.entries, { fromMs: T0 + 10_000, toMs: T0 + 20_000 }, T0 + 80_000)
     assert.deepEqual(told.offenders, [])
     const { admitted, completed, inFlight, settled } = told.whole
     assert.deepEqual([admitted, completed, inFlight, settled, told.endedOfBefore], [2, 1, 1, 1, 1])
@@ -96,8 +96,8 @@ describe('conservation', () => {
     log.admitted(0, 'req_00000001')
     log.admitted(0, 'req_00000002')
     log.progressed(silenceMs, 'req_00000002', 5)
-    assert.deepEqual(offences(check(log.facts, ALL, T0 + silenceMs)), [])
-    assert.deepEqual(offences(check(log.facts, ALL, T0 + silenceMs + 1)), [['never_ended', 'req_00000001']])
+    assert.deepEqual(offences(check(log.entries, ALL, T0 + silenceMs)), [])
+    assert.deepEqual(offences(check(log.entries, ALL, T0 + silenceMs + 1)), [['never_ended', 'req_00000001']])
   })
 
   test('remembers so many whole requests, and sees a second ending of an older one all the same', () => {
@@ -105,7 +105,7 @@ describe('conservation', () => {
     for (let n = 0; n < 100; n++) log.whole(n, `req_${String(n).padStart(8, '0')}`)
     log.completed(DAY_MS / 2, 'req_00000000')
     const fold = new Conservation(ALL, { ...DEFAULT_CONSERVATION_LIMITS, maxRemembered: 10 })
-    for (const fact of log.facts) fold.add(fact)
+    for (const entry of log.entries) fold.add(entry)
     assert.deepEqual(
       fold.finish(ALL.toMs).offenders.map(({ offence }) => offence),
       ['never_admitted'],
@@ -123,7 +123,7 @@ function random(seed: number): () => number {
 }
 
 interface Generated {
-  readonly facts: StoredEvent[]
+  readonly entries: StoredEvent[]
   readonly admitted: number
   readonly tokens: number
 }
@@ -149,32 +149,32 @@ function healthyLog(next: () => number): Generated {
   }
   const log = new TestLog()
   for (const { store } of steps.sort((a, b) => a.atMs - b.atMs)) store(log)
-  return { facts: log.facts, admitted: requests, tokens }
+  return { entries: log.entries, admitted: requests, tokens }
 }
 
 describe('conservation of any log', () => {
   for (let seed = 1; seed <= 50; seed++) {
-    test(`seed ${seed}: holds as it is, and not with any one fact of a request less or more`, () => {
+    test(`seed ${seed}: holds as it is, and not with any one entry of a request less or more`, () => {
       const next = random(seed)
-      const { facts, admitted, tokens } = healthyLog(next)
-      const told = check(facts)
+      const { entries, admitted, tokens } = healthyLog(next)
+      const told = check(entries)
       assert.deepEqual(told.offenders, [])
       assert.deepEqual(
         [told.whole.admitted, told.whole.inFlight, told.whole.totalTokens],
         [admitted, 0, tokens],
       )
 
-      const telling = facts.filter(({ event }) => event.type !== 'fluxgate.tokens.progressed')
+      const telling = entries.filter(({ event }) => event.type !== 'fluxgate.tokens.progressed')
       const victim = telling[Math.floor(next() * telling.length)]!
       const request = (victim.event.data as { request: string }).request
-      const without = check(facts.filter(fact => fact !== victim))
+      const without = check(entries.filter(entry => entry !== victim))
       assert.ok(
         without.offenders.some(each => each.request === request),
-        'one fact less',
+        'one event less',
       )
-      const at = facts.indexOf(victim)
-      const late = at + Math.floor(next() * (facts.length - at))
-      const twice = check([...facts.slice(0, late + 1), victim, ...facts.slice(late + 1)])
+      const at = entries.indexOf(victim)
+      const late = at + Math.floor(next() * (entries.length - at))
+      const twice = check([...entries.slice(0, late + 1), victim, ...entries.slice(late + 1)])
       assert.deepEqual(
         offences(twice).map(([, who]) => who),
         [request],
@@ -183,7 +183,7 @@ describe('conservation of any log', () => {
       // Cut at any time, what has not ended is in flight, and the sums still add up.
       const cutMs = T0 + Math.floor(next() * 1_000_000)
       const cut = check(
-        facts.filter(({ storedAtMs }) => storedAtMs <= cutMs),
+        entries.filter(({ storedAtMs }) => storedAtMs <= cutMs),
         { fromMs: T0, toMs: cutMs },
       )
       const { completed, failed, interrupted, inFlight } = cut.whole

@@ -3,19 +3,19 @@ import {
   addProgress,
   contradictionOf,
   type Ending,
+  identityFieldsOf,
   isProgressOf,
   type Known,
-  placeText,
+  positionText,
   type Said,
   type Step,
   type Told,
-  toldOf,
   toldsOf,
 } from './known-request.ts'
-import type { Offence, Offender } from './offence.ts'
 import { Seen } from './seen.ts'
 import { noSums, type Sums } from './sums.ts'
 import { timeOfId } from './ulid-time.ts'
+import type { Violation, ViolationKind } from './violation.ts'
 
 export interface ConservationLimits {
   /** A request of which nothing was heard for longer has been lost, and is not in flight. */
@@ -37,7 +37,7 @@ export const CLOCK_SLACK_MS = 5_000
 
 /**
  * The conservation check, as a fold: every request admitted in the range has at most one ending and one settlement, none
- * of them comes from nowhere, and admitted = completed + failed + interrupted + in flight for each identity. Facts come
+ * of them comes from nowhere, and admitted = completed + failed + interrupted + in flight for each identity. Events come
  * in any order across streams. Those shortly before and after the range are given too, so that a request is not torn
  * apart at its edges; they are not counted.
  */
@@ -51,7 +51,7 @@ export class Conservation {
   /** Whole requests whose progress does not add up, or not yet. */
   readonly #unprogressed = new Map<string, Known>()
   readonly #sums = new Map<string, Sums>()
-  readonly #offenders: Offender[] = []
+  readonly #offenders: Violation[] = []
   /** Endings in the range of requests that were admitted before it. */
   endedOfBefore = 0
 
@@ -63,14 +63,14 @@ export class Conservation {
     this.#refused = new Seen(limits.maxRemembered)
   }
 
-  /** @returns true when the fact is a request's first settlement, and stands in the range: one that the tables hold */
-  add(fact: StoredEvent): boolean {
-    const { event } = fact
+  /** @returns true when the event is a request's first settlement, and stands in the range: one that the tables hold */
+  add(entry: StoredEvent): boolean {
+    const { event } = entry
     switch (event.type) {
       case 'fluxgate.requests.admitted': {
-        const known = this.#known('admitted', fact, event.data)
+        const known = this.#known('admitted', entry, event.data)
         if (!known) break
-        known.admitted = { ...toldOf(fact, event.data), reserved: event.data.reserved }
+        known.admitted = { ...identityFieldsOf(entry, event.data), reserved: event.data.reserved }
         if (this.#refused.has(known.request)) {
           this.#accuse('refused_and_admitted', known.request, 'admitted, and refused before', [
             known.admitted,
@@ -80,16 +80,16 @@ export class Conservation {
         break
       }
       case 'fluxgate.requests.refused':
-        if (this.#isJudged(fact)) this.#refuse(fact, event.data)
+        if (this.#isJudged(entry)) this.#refuse(entry, event.data)
         break
       case 'fluxgate.requests.completed':
       case 'fluxgate.requests.failed':
       case 'fluxgate.requests.interrupted': {
-        const known = this.#known('ended', fact, event.data)
+        const known = this.#known('ended', entry, event.data)
         if (!known) break
         const ending = event.type.slice('fluxgate.requests.'.length) as Ending
         const startedMs = Date.parse(event.time) - event.data.durationMs
-        known.ended = { ...toldOf(fact, event.data), ending, startedMs }
+        known.ended = { ...identityFieldsOf(entry, event.data), ending, startedMs }
         this.#closeIfWhole(known)
         break
       }
@@ -97,26 +97,26 @@ export class Conservation {
         const { request } = event.data
         if (this.#whole.has(request) && !this.#unprogressed.has(request)) break
         const known = this.#unprogressed.get(request) ?? this.#opened(request)
-        known.heardMs = Math.max(known.heardMs, fact.storedAtMs)
+        known.heardMs = Math.max(known.heardMs, entry.storedAtMs)
         addProgress(known.progress, event.data)
-        this.#compare(known, toldOf(fact, event.data))
+        this.#compare(known, identityFieldsOf(entry, event.data))
         break
       }
       case 'fluxgate.tokens.settled': {
-        const known = this.#known('settled', fact, event.data)
+        const known = this.#known('settled', entry, event.data)
         if (!known) return false
         const { usage, total, reserved, progressed } = event.data
         const counts = { prompt: usage.input, completion: usage.output, total, reserved, progressed }
-        known.settled = { ...toldOf(fact, event.data), ...counts }
+        known.settled = { ...identityFieldsOf(entry, event.data), ...counts }
         this.#closeIfWhole(known)
-        return this.#isJudged(fact)
+        return this.#isJudged(entry)
       }
     }
     return false
   }
 
   /** @param endMs up to when the log was read, by its own clock */
-  finish(endMs: number): { whole: Sums; identities: Map<string, Sums>; offenders: Offender[] } {
+  finish(endMs: number): { whole: Sums; identities: Map<string, Sums>; offenders: Violation[] } {
     for (const known of this.#open.values()) {
       this.#judgeOpen(known, endMs)
       this.#count(known)
@@ -157,10 +157,10 @@ export class Conservation {
   }
 
   #refuse(
-    fact: StoredEvent,
+    entry: StoredEvent,
     data: { request: string; user: string; key: string; model: string; count: number },
   ): void {
-    const told = toldOf(fact, data)
+    const told = identityFieldsOf(entry, data)
     this.#sumsOf(told.identity).refused += data.count
     this.#refused.add(data.request)
     const known = this.#open.get(data.request)
@@ -170,9 +170,9 @@ export class Conservation {
   }
 
   /** The record of a request; undefined, and an accusation, when this step of it was told before. */
-  #known(step: Step, fact: StoredEvent, data: Said & { request: string }): Known | undefined {
+  #known(step: Step, entry: StoredEvent, data: Said & { request: string }): Known | undefined {
     const { request } = data
-    const told = toldOf(fact, data)
+    const told = identityFieldsOf(entry, data)
     if (!this.#open.has(request) && this.#whole.has(request)) {
       this.#accuse(`${step}_twice`, request, `${step} again when all of it was told`, [told])
       return undefined
@@ -180,12 +180,12 @@ export class Conservation {
     const known = this.#opened(request)
     const before = known[step]
     if (before) {
-      const detail = `${step} at ${placeText(before)} and again at ${placeText(told)}`
+      const detail = `${step} at ${positionText(before)} and again at ${positionText(told)}`
       this.#accuse(`${step}_twice`, known.request, detail, [before, told])
       return undefined
     }
     this.#compare(known, told)
-    known.heardMs = Math.max(known.heardMs, fact.storedAtMs)
+    known.heardMs = Math.max(known.heardMs, entry.storedAtMs)
     return known
   }
 
@@ -273,7 +273,7 @@ export class Conservation {
     sums.totalTokens += settled.total
   }
 
-  #accuse(offence: Offence, request: string, detail: string, told: readonly Told[]): void {
+  #accuse(offence: ViolationKind, request: string, detail: string, told: readonly Told[]): void {
     const { identity } = told[0]!
     const places = told.map(({ place }) => place)
     this.#offenders.push({ offence, detail, identity, request, places })

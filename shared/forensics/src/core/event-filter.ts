@@ -5,12 +5,12 @@ import {
   incidentFilter,
   type StreamName,
 } from '@fluxgate/contracts'
-import type { Source } from './fact.ts'
+import type { Source } from './log-source.ts'
 
 /** Which events are wanted; what is left out does not matter. */
 export interface EventFilter {
   readonly streams: readonly StreamName[]
-  readonly fact?: string | undefined
+  readonly kind?: string | undefined
   readonly user?: string | undefined
   readonly key?: string | undefined
   /** Anywhere in the event, in any case. */
@@ -18,14 +18,14 @@ export interface EventFilter {
 }
 
 /** The filter as far as subjects can tell it: one source for each stream that can hold such an event. */
-export function sourcesOf({ streams, fact, user, key }: EventFilter): Source[] {
+export function sourcesOf({ streams, kind, user, key }: EventFilter): Source[] {
   return streams
     .filter(
-      stream => fact === undefined || EVENTS.some(event => event.stream === stream && event.fact === fact),
+      stream => kind === undefined || EVENTS.some(event => event.stream === stream && event.kind === kind),
     )
     .map(stream => {
-      if (stream === 'incidents') return { stream, subject: incidentFilter({ fact }) }
-      return { stream, subject: callerFilter(stream, { fact, user, key }) }
+      if (stream === 'incidents') return { stream, subject: incidentFilter({ kind: kind }) }
+      return { stream, subject: callerFilter(stream, { kind: kind, user, key }) }
     })
 }
 

@@ -1,10 +1,10 @@
 import { identityText, type LogPosition, type StoredEvent } from '@fluxgate/contracts'
-import type { Offence } from './offence.ts'
+import type { ViolationKind } from './violation.ts'
 
 export type Step = 'admitted' | 'ended' | 'settled'
 export type Ending = 'completed' | 'failed' | 'interrupted'
 
-/** A fact of a request, where it stands and whom it names. */
+/** An event of a request, where it stands and whom it names. */
 export interface Told {
   readonly place: LogPosition
   readonly identity: string
@@ -63,7 +63,7 @@ export interface Known {
   settled: Settled | undefined
 }
 
-/** What facts about a request say of it. */
+/** What events about a request say of it. */
 export interface Said {
   readonly user: string
   readonly key: string
@@ -71,19 +71,19 @@ export interface Said {
   readonly tier?: string
 }
 
-export function toldOf(
+export function identityFieldsOf(
   { stream, sequence, storedAtMs }: StoredEvent,
   { user, key, model, tier }: Said,
 ): Told {
   return { place: { stream, sequence }, identity: identityText({ user, key }), model, tier, storedAtMs }
 }
 
-/** Two facts of one request that do not say the same of it. */
+/** Two events of one request that do not say the same of it. */
 export function contradictionOf(
   before: Told,
   after: Told,
-): { readonly offence: Offence; readonly detail: string } | undefined {
-  const [at, there] = [placeText(after), placeText(before)]
+): { readonly offence: ViolationKind; readonly detail: string } | undefined {
+  const [at, there] = [positionText(after), positionText(before)]
   if (before.identity !== after.identity) {
     const detail = `${after.identity} stands at ${at}, and ${before.identity} at ${there}`
     return { offence: 'identity_changed', detail }
@@ -105,6 +105,6 @@ export function toldsOf({ admitted, ended, settled }: Known): Told[] {
   return [admitted, ended, settled].filter(told => told !== undefined)
 }
 
-export function placeText({ place }: Told): string {
+export function positionText({ place }: Told): string {
   return `${place.stream}:${place.sequence}`
 }

@@ -15,7 +15,7 @@ interface Numbers {
 }
 
 /**
- * Only gateways number every event that reaches the log: services that tell a fact again after a restart use up a number
+ * Only gateways number every event that reaches the log: services that tell an event again after a restart use up a number
  * for a copy that its stream drops.
  */
 const NUMBERED = '/gateway/'

@@ -1,4 +1,3 @@
-import type { Offender } from './offence.ts'
 import {
   addSettled,
   differingCounts,
@@ -6,24 +5,25 @@ import {
   type SettledCounts,
   type SettledSum,
 } from './settled-counts.ts'
+import type { Violation } from './violation.ts'
 
 /** What the log settled, by identity, over the positions that the tables hold too. */
 export class SettledSums {
   readonly #throughSequence: number
-  readonly #keptFromMs: number
+  readonly #retainedFromMs: number
   readonly byIdentity = new Map<string, SettledSum>()
   readonly all: SettledSum = noSettled()
   fromSequence = 0
   toSequence = 0
   notCompared = 0
 
-  constructor(throughSequence: number, keptFromMs: number) {
+  constructor(throughSequence: number, retainedFromMs: number) {
     this.#throughSequence = throughSequence
-    this.#keptFromMs = keptFromMs
+    this.#retainedFromMs = retainedFromMs
   }
 
   add(identity: string, counts: SettledCounts, sequence: number, storedAtMs: number): void {
-    if (sequence > this.#throughSequence || storedAtMs < this.#keptFromMs) {
+    if (sequence > this.#throughSequence || storedAtMs < this.#retainedFromMs) {
       this.notCompared++
       return
     }
@@ -52,7 +52,7 @@ export function differences(
   inLog: ReadonlyMap<string, { counts: SettledCounts; sequence: number }>,
   inTables: ReadonlyMap<string, SettledCounts>,
   stream: string,
-): Offender[] {
+): Violation[] {
   const requests = [...new Set([...inLog.keys(), ...inTables.keys()])].sort()
   return requests.flatMap(request => {
     const log = inLog.get(request)

@@ -7,7 +7,7 @@ import { T0, TestLog } from './test-log.ts'
 
 function stateAt(log: TestLog, atMs: number, limits?: LimitsPolicy) {
   const fold = new StateFold(T0 + atMs, limits)
-  for (const fact of log.facts) fold.add(fact)
+  for (const entry of log.entries) fold.add(entry)
   return fold.finish()
 }
 
@@ -88,7 +88,7 @@ describe('repricing', () => {
     log.settled(3, 'req_00000003', 5, { model: 'unknown' })
     log.settled(4, 'req_00000004', 5, { model: 'gpt-4', user: 'bob' })
     const repricing = new Repricing({ models: { 'gpt-*': { input: 2, output: 10, cachedInput: 0.5 } } })
-    for (const fact of log.facts) repricing.add(fact)
+    for (const entry of log.entries) repricing.add(entry)
     const rows = repricing.rows()
     assert.deepEqual(
       rows.map(row => [row.identity, row.model, row.settled, row.costMicros, row.recordedMicros]),

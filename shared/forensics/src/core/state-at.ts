@@ -43,7 +43,7 @@ export interface StateAt {
   readonly positions: ReadonlyMap<string, number>
 }
 
-/** Folds the log from its beginning up to a moment, by the time at which its facts were stored. */
+/** Folds the log from its beginning up to a moment, by the time at which its events were stored. */
 export class StateFold {
   readonly #atMs: number
   readonly #buckets: Buckets
@@ -58,12 +58,12 @@ export class StateFold {
     this.#requests = new Conservation({ fromMs: Number.NEGATIVE_INFINITY, toMs: atMs }, UNJUDGED)
   }
 
-  /** Facts come in the order of time; those after the moment pass. */
-  add(fact: StoredEvent): void {
-    const { event, storedAtMs: atMs } = fact
+  /** Events come in the order of time; those after the moment pass. */
+  add(entry: StoredEvent): void {
+    const { event, storedAtMs: atMs } = entry
     if (atMs > this.#atMs) return
-    this.#positions.set(fact.stream, fact.sequence)
-    this.#requests.add(fact)
+    this.#positions.set(entry.stream, entry.sequence)
+    this.#requests.add(entry)
     switch (event.type) {
       case 'fluxgate.requests.admitted': {
         const { tier, request, reserved } = event.data
@@ -74,8 +74,8 @@ export class StateFold {
         this.#buckets.settle(event.subject, event.data.request, event.data.total, atMs)
         break
       default:
-        this.#addThrottle(fact)
-        this.#addIncident(fact)
+        this.#addThrottle(entry)
+        this.#addIncident(entry)
     }
   }
 
@@ -83,7 +83,7 @@ export class StateFold {
     return this.at(this.#atMs)
   }
 
-  /** The state at an earlier moment, when all facts up to it have been added and none after it; the fold may go on. */
+  /** The state at an earlier moment, when all events up to it have been added and none after it; the fold may go on. */
   at(atMs: number): StateAt {
     const { whole, identities } = this.#requests.soFar()
     const byTime = (a: { atMs: number; name: string }, b: { atMs: number; name: string }) =>

@@ -1,4 +1,4 @@
-import type { Offender } from './offence.ts'
+import type { Violation } from './violation.ts'
 
 /** A stream as the server describes it. */
 export interface StreamSpan {
@@ -14,7 +14,7 @@ export class StreamHoles {
   readonly #last = new Map<string, number>()
   /** As far as the reading came, the part behind the range included. */
   readonly #read = new Map<string, number>()
-  readonly offenders: Offender[] = []
+  readonly offenders: Violation[] = []
 
   /** Messages of one stream come in its order. */
   add(stream: string, sequence: number, isInRange = true): void {

@@ -26,14 +26,14 @@ interface About {
   readonly model?: string
 }
 
-/** A log in memory: facts get their sequences in the order in which they are stored. Times are milliseconds after {@link T0}. */
+/** A log in memory: events get their sequences in the order in which they are stored. Times are milliseconds after {@link T0}. */
 export class TestLog {
-  readonly facts: StoredEvent[] = []
+  readonly entries: StoredEvent[] = []
   #sequences: Record<string, number> = {}
   readonly #progressed = new Map<string, number>()
   readonly make = eventMaker(
     '/gateway/test/1',
-    () => `event-${String(this.facts.length).padStart(16, '0')}`,
+    () => `event-${String(this.entries.length).padStart(16, '0')}`,
     () => T0,
   )
 
@@ -163,9 +163,9 @@ export class TestLog {
     const stream = STREAMS[event.type.split('.')[1] as StreamName]
     const sequence = (this.#sequences[stream] ?? 0) + 1
     this.#sequences[stream] = sequence
-    const fact = { stream, sequence, storedAtMs: T0 + atMs, subject, event }
-    this.facts.push(fact)
-    return fact
+    const entry = { stream, sequence, storedAtMs: T0 + atMs, subject, event }
+    this.entries.push(entry)
+    return entry
   }
 }
 

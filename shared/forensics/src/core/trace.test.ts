@@ -8,7 +8,7 @@ import { StreamHoles } from './stream-holes.ts'
 import { isWhole, missingOf, stepsOf } from './trace.ts'
 import { timeOfId } from './ulid-time.ts'
 
-function fact(type: string, atMs: number, data: object = {}): StoredEvent {
+function entry(type: string, atMs: number, data: object = {}): StoredEvent {
   const time = new Date(atMs).toISOString()
   const event = { id: `id-${type}-${atMs}`, type: `fluxgate.${type}`, subject: 'u.k', time, data }
   const place = { stream: 'S', sequence: 1, storedAtMs: atMs, subject: 'x' }
@@ -16,9 +16,9 @@ function fact(type: string, atMs: number, data: object = {}): StoredEvent {
 }
 
 describe('a trace', () => {
-  const admitted = fact('requests.admitted', 10)
-  const completed = fact('requests.completed', 50)
-  const settled = fact('tokens.settled', 50)
+  const admitted = entry('requests.admitted', 10)
+  const completed = entry('requests.completed', 50)
+  const settled = entry('tokens.settled', 50)
 
   test('is in the order of time and cause, and says what is missing', () => {
     const steps = stepsOf([settled, completed, admitted])
@@ -36,10 +36,10 @@ describe('a trace', () => {
   })
 
   test('of a refusal is whole with it, or with the rejected key before it', () => {
-    assert.ok(isWhole([fact('requests.refused', 0, { reason: 'throttled' })]))
-    const nobody = fact('requests.refused', 0, { reason: 'unauthenticated' })
+    assert.ok(isWhole([entry('requests.refused', 0, { reason: 'throttled' })]))
+    const nobody = entry('requests.refused', 0, { reason: 'unauthenticated' })
     assert.ok(!isWhole([nobody]))
-    assert.ok(isWhole([nobody, fact('auth.key_rejected', 0)]))
+    assert.ok(isWhole([nobody, entry('auth.key_rejected', 0)]))
   })
 })
 
@@ -51,15 +51,15 @@ test('a ULID tells its time, in any case', () => {
 
 async function* inBatches(times: readonly number[], size: number): AsyncGenerator<StoredEvent[]> {
   for (let at = 0; at < times.length; at += size)
-    yield times.slice(at, at + size).map(time => fact('x.y', time))
+    yield times.slice(at, at + size).map(time => entry('x.y', time))
 }
 
 test('streams are merged in the order in which they were stored, however they are batched', async () => {
   const times = [[1, 4, 9], [], [2, 3, 4, 10], [4, 5]]
   for (const size of [1, 2, 5]) {
     const merged: number[] = []
-    for await (const facts of mergeByTime(times.map(each => inBatches(each, size)))) {
-      merged.push(...facts.map(({ storedAtMs }) => storedAtMs))
+    for await (const entries of mergeByTime(times.map(each => inBatches(each, size)))) {
+      merged.push(...entries.map(({ storedAtMs }) => storedAtMs))
     }
     assert.deepEqual(merged, [1, 2, 3, 4, 4, 4, 5, 9, 10])
   }

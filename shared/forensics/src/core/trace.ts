@@ -7,7 +7,7 @@ export interface Step extends StoredEvent {
   readonly sinceLastMs: number
 }
 
-/** Facts of one millisecond come in the order in which they follow from each other. */
+/** Events of one millisecond come in the order in which they follow from each other. */
 const ORDER = [
   'fluxgate.auth.',
   'fluxgate.requests.admitted',
@@ -19,14 +19,14 @@ const ORDER = [
 const GOES_ON: ReadonlySet<string> = new Set(['fluxgate.requests.admitted', 'fluxgate.tokens.progressed'])
 
 /** In the order of time. */
-export function stepsOf(facts: readonly StoredEvent[]): Step[] {
-  const ordered = facts
-    .map(fact => ({ ...fact, atMs: Date.parse(fact.event.time) }))
+export function stepsOf(entries: readonly StoredEvent[]): Step[] {
+  const ordered = entries
+    .map(entry => ({ ...entry, atMs: Date.parse(entry.event.time) }))
     .sort((a, b) => a.atMs - b.atMs || rank(a.event) - rank(b.event) || a.sequence - b.sequence)
-  return ordered.map((fact, index) => ({
-    ...fact,
-    sinceStartMs: fact.atMs - ordered[0]!.atMs,
-    sinceLastMs: fact.atMs - ordered[Math.max(0, index - 1)]!.atMs,
+  return ordered.map((entry, index) => ({
+    ...entry,
+    sinceStartMs: entry.atMs - ordered[0]!.atMs,
+    sinceLastMs: entry.atMs - ordered[Math.max(0, index - 1)]!.atMs,
   }))
 }
 
@@ -36,8 +36,8 @@ function rank({ type }: FluxgateEvent): number {
 }
 
 /** What every request must have in the log and this one has not; empty for one that is complete. */
-export function missingOf(facts: readonly StoredEvent[]): string[] {
-  const types = facts.map(({ event }) => event.type)
+export function missingOf(entries: readonly StoredEvent[]): string[] {
+  const types = entries.map(({ event }) => event.type)
   const has = (...wanted: string[]) => types.some(type => wanted.includes(type.slice('fluxgate.'.length)))
   if (has('requests.refused')) return []
   return [
@@ -47,17 +47,17 @@ export function missingOf(facts: readonly StoredEvent[]): string[] {
   ]
 }
 
-/** Whether this is the last fact of the request in its own stream. */
+/** Whether this is the last event of the request in its own stream. */
 export function isLastOfItsStream({ event }: StoredEvent): boolean {
   return !GOES_ON.has(event.type)
 }
 
 /** A refusal is all there is, but for the rejected key before it; an admitted request has an end and a settlement. */
-export function isWhole(facts: readonly StoredEvent[]): boolean {
-  const refused = facts.find(({ event }) => event.type === 'fluxgate.requests.refused')?.event
+export function isWhole(entries: readonly StoredEvent[]): boolean {
+  const refused = entries.find(({ event }) => event.type === 'fluxgate.requests.refused')?.event
   if (refused?.type === 'fluxgate.requests.refused') {
-    const keyTold = facts.some(({ event }) => event.type === 'fluxgate.auth.key_rejected')
-    return refused.data.reason !== 'unauthenticated' || keyTold
+    const isKeyRejected = entries.some(({ event }) => event.type === 'fluxgate.auth.key_rejected')
+    return refused.data.reason !== 'unauthenticated' || isKeyRejected
   }
-  return missingOf(facts).length === 0
+  return missingOf(entries).length === 0
 }

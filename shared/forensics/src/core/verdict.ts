@@ -1,6 +1,6 @@
-import type { Offender } from './offence.ts'
 import type { SettledCounts, SettledSum } from './settled-counts.ts'
 import type { Sums } from './sums.ts'
+import type { Violation } from './violation.ts'
 
 /** What a range of the log came to. Times are epoch milliseconds. */
 export interface Verdict {
@@ -15,9 +15,9 @@ export interface Verdict {
   /** Endings in the range of requests that were admitted before it. */
   readonly endedOfBefore: number
   readonly projected: ProjectedVerdict | undefined
-  /** Facts of all streams in the range. */
-  readonly facts: number
-  readonly offenders: readonly Offender[]
+  /** Events of all streams in the range. */
+  readonly events: number
+  readonly offenders: readonly Violation[]
 }
 
 export interface DroppedPart {
@@ -43,7 +43,7 @@ export interface ProjectedView {
   /** Stream → position up to which the tables hold it. */
   positions(): Promise<ReadonlyMap<string, number>>
   /** Rows of settlements before this (epoch milliseconds) may have been deleted by their age. */
-  readonly keptFromMs: number
+  readonly retainedFromMs: number
   /** Identity → what was settled from one position in TOKENS to another, both included. */
   sums(fromSequence: number, toSequence: number): Promise<ReadonlyMap<string, SettledSum>>
   /** Request → what was settled in that part, of one identity. */

@@ -17,7 +17,7 @@ const EVER = { fromMs: T0, toMs: Number.POSITIVE_INFINITY }
 
 function run(log: TestLog, policy: GuardPolicy, range = EVER) {
   const fold = new WhatIf(wholePolicy(policy), range)
-  for (const fact of log.facts) fold.add(fact)
+  for (const entry of log.entries) fold.add(entry)
   return fold.finish()
 }
 
@@ -103,6 +103,6 @@ test('what if gives these bytes, however the streams are mixed', () => {
   const log = floodLog()
   assert.equal(JSON.stringify(run(log, policyOf(100)).rows), GOLDEN)
   const fold = new WhatIf(wholePolicy(policyOf(100)), EVER)
-  for (const fact of [...log.facts].sort((a, b) => (a.stream < b.stream ? -1 : 1))) fold.add(fact)
+  for (const entry of [...log.entries].sort((a, b) => (a.stream < b.stream ? -1 : 1))) fold.add(entry)
   assert.equal(JSON.stringify(fold.finish().rows), GOLDEN)
 })

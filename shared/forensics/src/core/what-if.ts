@@ -36,8 +36,8 @@ export interface WhatIfResult {
   readonly counts: { readonly [D in Difference]: number }
   /** Identities that would have been throttled, and that were. */
   readonly throttled: { readonly would: number; readonly were: number }
-  /** Stream → facts of the range that the rules looked at. */
-  readonly facts: ReadonlyMap<string, number>
+  /** Stream → events of the range that the rules looked at. */
+  readonly events: ReadonlyMap<string, number>
 }
 
 /**
@@ -52,7 +52,7 @@ export class WhatIf {
   readonly #toMs: number
   readonly #would: Decision[] = []
   readonly #was: Array<Answer & { readonly identity: string }> = []
-  readonly #facts = new Map<string, number>()
+  readonly #events = new Map<string, number>()
 
   constructor(policy: WholePolicy, range: { fromMs: number; toMs: number }) {
     this.#policy = policy
@@ -60,19 +60,19 @@ export class WhatIf {
     this.#toMs = range.toMs
   }
 
-  /** Facts of each stream come in its order; how the streams are mixed does not matter. */
-  add(fact: LogEvent): void {
-    if (fact.stream === STREAMS.incidents) {
-      this.#addIncident(fact)
+  /** Events of each stream come in its order; how the streams are mixed does not matter. */
+  add(entry: LogEvent): void {
+    if (entry.stream === STREAMS.incidents) {
+      this.#addIncident(entry)
       return
     }
-    if (fact.storedAtMs > this.#toMs) return
-    if (fact.storedAtMs < this.#fromMs) {
-      this.#fold.remember(fact, this.#policy)
+    if (entry.storedAtMs > this.#toMs) return
+    if (entry.storedAtMs < this.#fromMs) {
+      this.#fold.remember(entry, this.#policy)
       return
     }
-    this.#facts.set(fact.stream, (this.#facts.get(fact.stream) ?? 0) + 1)
-    for (const decision of this.#fold.fold(fact, this.#policy)) this.#would.push(decision)
+    this.#events.set(entry.stream, (this.#events.get(entry.stream) ?? 0) + 1)
+    for (const decision of this.#fold.fold(entry, this.#policy)) this.#would.push(decision)
   }
 
   finish(): WhatIfResult {
@@ -81,16 +81,16 @@ export class WhatIf {
     for (const { difference } of rows) counts[difference]++
     const throttledBy = (side: 'would' | 'was') =>
       new Set(rows.filter(row => row[side]?.throttled).map(({ identity }) => identity)).size
-    const facts = new Map([...this.#facts].sort(([a], [b]) => (a < b ? -1 : 1)))
-    return { rows, counts, throttled: { would: throttledBy('would'), were: throttledBy('was') }, facts }
+    const events = new Map([...this.#events].sort(([a], [b]) => (a < b ? -1 : 1)))
+    return { rows, counts, throttled: { would: throttledBy('would'), were: throttledBy('was') }, events }
   }
 
-  /** Its own time counts, which is that of the fact that crossed the threshold: it was stored a little later. */
-  #addIncident(fact: LogEvent): void {
-    const { event } = fact
+  /** Its own time counts, which is that of the event that crossed the threshold: it was stored a little later. */
+  #addIncident(entry: LogEvent): void {
+    const { event } = entry
     if (event.type !== 'fluxgate.incidents.opened') return
     const atMs = Date.parse(event.time)
-    if (atMs < this.#fromMs) this.#fold.remember(fact, this.#policy)
+    if (atMs < this.#fromMs) this.#fold.remember(entry, this.#policy)
     if (atMs < this.#fromMs || atMs > this.#toMs) return
     const { incident, user, key, rule, severity, explanation, action, until } = event.data
     const throttled = action === 'throttled'

@@ -1,18 +1,18 @@
 import { parseEvent, parseSubject, STREAMS } from '@fluxgate/contracts'
 import type { NatsLink, StoredMessage } from '@fluxgate/nats'
 import { ARCHIVE_FORMAT, type ArchivedMessage, ArchiveWriter } from '../core/archive.ts'
-import { ALL_STREAMS, type Range } from '../core/fact.ts'
+import { ALL_STREAMS, type Range } from '../core/log-source.ts'
 import { type Reading, readMessages } from './read.ts'
-import { type Kept, retention } from './retention.ts'
+import { type RetainedRange, retention } from './retention.ts'
 
 /** The lines of an archive of a range, in batches, without line ends; the last one is its trailer. */
 export async function* archive(
   link: NatsLink,
   range: Range,
-  reading: Reading & { onKept?: (kept: Kept[]) => void } = {},
+  reading: Reading & { onRetained?: (kept: RetainedRange[]) => void } = {},
 ): AsyncGenerator<{ lines: string[]; count: number; hash: string }> {
   const kept = await retention(link)
-  reading.onKept?.(kept)
+  reading.onRetained?.(kept)
   const writer = new ArchiveWriter()
   const batch = (lines: string[]) => ({ lines, count: writer.count, hash: writer.hash })
   const streams = kept.map(({ stream, firstSequence, lastSequence, dropped }) => [

@@ -1,6 +1,6 @@
 import { DEADLETTER_STREAM } from '@fluxgate/contracts'
 import { DEAD_LETTER_HEADERS, type NatsLink, replayStored } from '@fluxgate/nats'
-import type { Range } from '../core/fact.ts'
+import type { Range } from '../core/log-source.ts'
 import { LogUnreadable } from './read.ts'
 
 /** A message that somebody could not read or handle, and put aside. */

@@ -1,8 +1,8 @@
 import { callerFilter, type Identity, STREAMS, type StoredEvent, type StreamName } from '@fluxgate/contracts'
 import { type NatsLink, replayStored } from '@fluxgate/nats'
-import { ALL_STREAMS, requestOf, type Source } from '../core/fact.ts'
+import { ALL_STREAMS, requestOf, type Source } from '../core/log-source.ts'
 import { isLastOfItsStream, isWhole } from '../core/trace.ts'
-import { factOf, LogUnreadable, readFacts } from './read.ts'
+import { factOf, LogUnreadable, readEvents } from './read.ts'
 
 /** Clocks of nodes and server differ by less than this, as a rule; an event is never stored much before its time. */
 const SLACK_MS = 5_000
@@ -35,17 +35,17 @@ export async function findRequest(
     stream,
     ...(identity && { subject: callerFilter(stream, identity) }),
   }))
-  const facts: StoredEvent[] = []
+  const entries: StoredEvent[] = []
   const counts = await scan(link, sources, fromMs, signal, {
     maxScanned,
-    judge(fact) {
-      if (requestOf(fact.event) !== request) return 'more'
-      facts.push(fact)
-      if (isWhole(facts)) return 'enough'
-      return isLastOfItsStream(fact) ? 'enough of this stream' : 'more'
+    judge(entry) {
+      if (requestOf(entry.event) !== request) return 'more'
+      entries.push(entry)
+      if (isWhole(entries)) return 'enough'
+      return isLastOfItsStream(entry) ? 'enough of this stream' : 'more'
     },
   })
-  return { items: facts, scanned: counts.scanned, cut: counts.cut && !isWhole(facts) }
+  return { items: entries, scanned: counts.scanned, cut: counts.cut && !isWhole(entries) }
 }
 
 /** The event of that id, wherever it is. */
@@ -59,8 +59,8 @@ export async function findEvent(
   const sources = ALL_STREAMS.map(stream => ({ stream }))
   await scan(link, sources, fromMs, signal, {
     maxScanned: Number.POSITIVE_INFINITY,
-    judge(fact) {
-      if (fact.event.id === id) found = fact
+    judge(entry) {
+      if (entry.event.id === id) found = entry
       return found ? 'enough' : 'more'
     },
   })
@@ -78,8 +78,8 @@ export async function eventAt(
   try {
     for await (const [message] of replayStored(link, signal ? { ...options, signal } : options)) {
       if (message?.sequence !== sequence) return undefined
-      const fact = factOf(message)
-      return 'event' in fact ? fact : undefined
+      const entry = factOf(message)
+      return 'event' in entry ? entry : undefined
     }
     return undefined
   } catch (cause) {
@@ -94,7 +94,7 @@ async function scan(
   sources: readonly Source[],
   fromMs: number | undefined,
   signal: AbortSignal | undefined,
-  look: { maxScanned: number; judge(fact: StoredEvent): Verdict },
+  look: { maxScanned: number; judge(entry: StoredEvent): Verdict },
 ): Promise<{ scanned: number; cut: boolean }> {
   const enough = new AbortController()
   const until = signal ? AbortSignal.any([signal, enough.signal]) : enough.signal
@@ -103,10 +103,10 @@ async function scan(
   let cut = false
   const scanOne = async (source: Source) => {
     let here = 0
-    for await (const facts of readFacts(link, [source], range, { signal: until })) {
-      for (const fact of facts) {
+    for await (const entries of readEvents(link, [source], range, { signal: until })) {
+      for (const entry of entries) {
         scanned++
-        const verdict = look.judge(fact)
+        const verdict = look.judge(entry)
         if (verdict === 'enough') enough.abort()
         if (verdict !== 'more' || until.aborted) return
         if (++here >= look.maxScanned) {

@@ -2,7 +2,7 @@ import { setImmediate as turn } from 'node:timers/promises'
 import { STREAMS, type StoredEvent } from '@fluxgate/contracts'
 import { type NatsLink, replayStored, type StoredMessage } from '@fluxgate/nats'
 import { type EventFilter, matches, sourcesOf } from '../core/event-filter.ts'
-import type { Range, Source, Unreadable } from '../core/fact.ts'
+import type { Range, Source, Unreadable } from '../core/log-source.ts'
 import { mergeByTime } from '../core/merge.ts'
 import { CLOCK_STEP_MS, factOf, LogUnreadable, MAX_TURN_MS } from './read.ts'
 
@@ -66,8 +66,8 @@ export async function eventPage(link: NatsLink, query: EventQuery, signal?: Abor
       if (message.storedAtMs < (range.fromMs ?? 0)) continue
       scanned++
       reachedMs = message.storedAtMs
-      const fact = factOf(message)
-      if ('event' in fact ? matches(filter, fact.event) : filter.text === undefined) items.push(fact)
+      const entry = factOf(message)
+      if ('event' in entry ? matches(filter, entry.event) : filter.text === undefined) items.push(entry)
       if (items.length >= limit || scanned >= maxScanned) return { items, next, scanned, reachedMs }
     }
     const nowMs = performance.now()
@@ -81,8 +81,8 @@ export async function eventPage(link: NatsLink, query: EventQuery, signal?: Abor
 }
 
 function partsOf({ filter, range, after }: EventQuery, signal: AbortSignal | undefined): Part[] {
-  const { fact, user, key } = filter
-  const all = fact === undefined && user === undefined && key === undefined
+  const { kind: entry, user, key } = filter
+  const all = entry === undefined && user === undefined && key === undefined
   return sourcesOf(filter).map(({ stream, subject }) => ({
     // Without a filter the server knows by itself where a stream ends.
     source: all || subject === undefined ? { stream } : { stream, subject },

@@ -1,10 +1,10 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import { parseEvent, STREAMS, type StoredEvent } from '@fluxgate/contracts'
 import { type NatsLink, type ReadOptions, replayStored, type StoredMessage } from '@fluxgate/nats'
-import type { Range, Source, Unreadable } from '../core/fact.ts'
+import type { Range, Source, Unreadable } from '../core/log-source.ts'
 import { mergeByTime } from '../core/merge.ts'
 
-export type { Source } from '../core/fact.ts'
+export type { Source } from '../core/log-source.ts'
 
 export interface Reading {
   readonly signal?: AbortSignal | undefined
@@ -69,21 +69,21 @@ export async function* readMessages(
   }
 }
 
-/** As {@link readMessages}, as facts; what cannot be read is told to `onUnreadable`, or left out. */
-export async function* readFacts(
+/** As {@link readMessages}, as events; what cannot be read is told to `onUnreadable`, or left out. */
+export async function* readEvents(
   link: NatsLink,
   sources: readonly Source[],
   range: Range,
   reading: Reading & { onUnreadable?: (message: Unreadable) => void } = {},
 ): AsyncGenerator<StoredEvent[]> {
   for await (const messages of readMessages(link, sources, range, reading)) {
-    const facts: StoredEvent[] = []
+    const entries: StoredEvent[] = []
     for (const message of messages) {
-      const fact = factOf(message)
-      if ('event' in fact) facts.push(fact)
-      else reading.onUnreadable?.(fact)
+      const entry = factOf(message)
+      if ('event' in entry) entries.push(entry)
+      else reading.onUnreadable?.(entry)
     }
-    yield facts
+    yield entries
   }
 }
 

@@ -3,7 +3,7 @@ import type { NatsLink, StreamConfig } from '@fluxgate/nats'
 import { LogUnreadable } from './read.ts'
 
 /** What a stream holds, and what it has held and does not any more. */
-export interface Kept {
+export interface RetainedRange {
   /** JetStream stream name. */
   readonly stream: string
   readonly firstSequence: number
@@ -19,15 +19,15 @@ export interface Kept {
 }
 
 /** Of every stream of events, in the order of the contract. @throws LogUnreadable */
-export function retention(link: NatsLink, nowMs = Date.now()): Promise<Kept[]> {
-  return Promise.all(Object.values(STREAMS).map(stream => keptBy(link, stream, nowMs)))
+export function retention(link: NatsLink, nowMs = Date.now()): Promise<RetainedRange[]> {
+  return Promise.all(Object.values(STREAMS).map(stream => retainedBy(link, stream, nowMs)))
 }
 
 /** A limit may have been raised since: a stream of a smaller share of it can still have reached the one of before. */
 const REACHED_SHARE = 1 / 16
 const NANOS_PER_MS = 1e6
 
-async function keptBy(link: NatsLink, stream: string, nowMs: number): Promise<Kept> {
+async function retainedBy(link: NatsLink, stream: string, nowMs: number): Promise<RetainedRange> {
   try {
     const { config, created, state } = await link.manager.streams.info(stream)
     const isEmpty = state.messages === 0

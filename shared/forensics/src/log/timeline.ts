@@ -1,23 +1,23 @@
 import { callerFilter, STREAMS, type StoredEvent } from '@fluxgate/contracts'
 import type { NatsLink } from '@fluxgate/nats'
-import { ALL_STREAMS, type Range } from '../core/fact.ts'
-import { type Reading, readFacts, type Source } from './read.ts'
+import { ALL_STREAMS, type Range } from '../core/log-source.ts'
+import { type Reading, readEvents, type Source } from './read.ts'
 
 /** A user, or one of its keys. */
-export interface Whom {
+export interface IdentityFilter {
   readonly user: string
   readonly key?: string | undefined
 }
 
 export interface TimelineRange extends Range {
-  /** The last fact that is known already: those behind it are wanted. */
+  /** The last event that is known already: those behind it are wanted. */
   readonly after?: Pick<StoredEvent, 'stream' | 'sequence' | 'storedAtMs'> | undefined
 }
 
 /** Everything that the log tells of a user or key, in the order in which it was stored. */
 export async function* timeline(
   link: NatsLink,
-  whom: Whom,
+  filter: IdentityFilter,
   { after, ...asked }: TimelineRange,
   reading: Reading = {},
 ): AsyncGenerator<StoredEvent[]> {
@@ -25,39 +25,39 @@ export async function* timeline(
   const sources: Source[] = [
     ...(['auth', 'requests', 'tokens', 'throttles'] as const).map(stream => ({
       stream,
-      subject: callerFilter(stream, whom),
+      subject: callerFilter(stream, filter),
     })),
-    // Subjects of incidents do not tell the identity, and their later facts not even the event: read from the beginning.
+    // Subjects of incidents do not tell the identity, and their later events not even the event: read from the beginning.
     { stream: 'incidents', fromMs: undefined },
   ]
   const incidents = new Set<string>()
-  for await (const facts of readFacts(link, sources, range, reading)) {
-    const theirs = facts.filter(
-      fact =>
-        isAbout(fact, whom, incidents) &&
-        fact.storedAtMs >= range.fromMs &&
-        (after === undefined || isBehind(fact, after)),
+  for await (const entries of readEvents(link, sources, range, reading)) {
+    const theirs = entries.filter(
+      entry =>
+        isAbout(entry, filter, incidents) &&
+        entry.storedAtMs >= range.fromMs &&
+        (after === undefined || isBehind(entry, after)),
     )
     if (theirs.length > 0) yield theirs
   }
 }
 
-function isAbout({ event }: StoredEvent, whom: Whom, incidents: Set<string>): boolean {
+function isAbout({ event }: StoredEvent, filter: IdentityFilter, incidents: Set<string>): boolean {
   if (!('incident' in event.data) || !event.type.startsWith('fluxgate.incidents.')) return true
   const { incident } = event.data
   if (event.type === 'fluxgate.incidents.opened') {
     const { user, key } = event.data
-    if (user === whom.user && (whom.key === undefined || key === whom.key)) incidents.add(incident!)
+    if (user === filter.user && (filter.key === undefined || key === filter.key)) incidents.add(incident!)
   }
   return incidents.has(incident!)
 }
 
 const ORDER: readonly string[] = ALL_STREAMS.map(stream => STREAMS[stream])
 
-function isBehind(fact: StoredEvent, { stream, sequence, storedAtMs }: NonNullable<TimelineRange['after']>) {
+function isBehind(entry: StoredEvent, { stream, sequence, storedAtMs }: NonNullable<TimelineRange['after']>) {
   const later =
-    fact.storedAtMs - storedAtMs ||
-    ORDER.indexOf(fact.stream) - ORDER.indexOf(stream) ||
-    fact.sequence - sequence
+    entry.storedAtMs - storedAtMs ||
+    ORDER.indexOf(entry.stream) - ORDER.indexOf(stream) ||
+    entry.sequence - sequence
   return later > 0
 }

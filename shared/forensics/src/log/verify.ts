@@ -9,17 +9,17 @@ import {
 } from '@fluxgate/contracts'
 import type { NatsLink } from '@fluxgate/nats'
 import { Conservation, type ConservationLimits, DEFAULT_CONSERVATION_LIMITS } from '../core/conservation.ts'
-import { ALL_STREAMS, type Range, type Unreadable } from '../core/fact.ts'
-import type { Offence, Offender } from '../core/offence.ts'
+import { ALL_STREAMS, type Range, type Unreadable } from '../core/log-source.ts'
 import { Seen } from '../core/seen.ts'
 import { SequenceGaps } from '../core/sequence-gaps.ts'
 import { addSettled, countsOfSettled, noSettled, type SettledCounts } from '../core/settled-counts.ts'
 import { differences, SettledSums } from '../core/settled-sums.ts'
 import { StreamHoles } from '../core/stream-holes.ts'
 import type { DroppedPart, ProjectedVerdict, ProjectedView, Verdict } from '../core/verdict.ts'
+import type { Violation, ViolationKind } from '../core/violation.ts'
 import { type DeadLetter, deadLetters } from './dead-letters.ts'
-import { factOf, type Reading, readFacts, readMessages } from './read.ts'
-import { type Kept, retention } from './retention.ts'
+import { factOf, type Reading, readEvents, readMessages } from './read.ts'
+import { type RetainedRange, retention } from './retention.ts'
 
 export interface VerifyOptions {
   readonly range: Range
@@ -42,7 +42,11 @@ export async function verify(
   const fromMs = judgedFrom(range, kept)
   const toMs = Math.min(range.toMs ?? nowMs, nowMs)
   const through = positions?.get(STREAMS.tokens) ?? 0
-  const fold = new VerifyFold({ fromMs, toMs }, limits, new SettledSums(through, projected?.keptFromMs ?? 0))
+  const fold = new VerifyFold(
+    { fromMs, toMs },
+    limits,
+    new SettledSums(through, projected?.retainedFromMs ?? 0),
+  )
   const edges = { fromMs: fromMs - limits.closingMs, toMs: toMs + limits.closingMs }
   const sources = ALL_STREAMS.map(stream => ({ stream }))
   for await (const messages of readMessages(link, sources, edges, reading)) {
@@ -68,7 +72,7 @@ export async function verify(
     identities: told.identities,
     endedOfBefore: told.endedOfBefore,
     projected: compared,
-    facts: fold.facts,
+    events: fold.events,
     offenders,
   }
 }
@@ -77,18 +81,24 @@ export async function verify(
  * Of a range that reaches back further than a stream does, only the part is judged that all of them hold. What strangers
  * were refused may be dropped at any rate that they like, and nothing else depends on it.
  */
-function judgedFrom({ fromMs = Number.NEGATIVE_INFINITY }: Range, kept: readonly Kept[]): number {
+function judgedFrom({ fromMs = Number.NEGATIVE_INFINITY }: Range, kept: readonly RetainedRange[]): number {
   const judged = kept.filter(({ stream }) => stream !== STREAMS.refusals)
   return Math.max(fromMs, ...judged.map(({ wholeFromMs }) => wholeFromMs))
 }
 
-function droppedFrom({ fromMs = Number.NEGATIVE_INFINITY }: Range, kept: readonly Kept[]): DroppedPart[] {
+function droppedFrom(
+  { fromMs = Number.NEGATIVE_INFINITY }: Range,
+  kept: readonly RetainedRange[],
+): DroppedPart[] {
   return kept
     .filter(({ wholeFromMs }) => wholeFromMs > fromMs)
     .map(({ stream, dropped, firstStoredAtMs }) => ({ stream, messages: dropped, firstStoredAtMs }))
 }
 
-function behindTables(kept: readonly Kept[], positions: ReadonlyMap<string, number> | undefined): Offender[] {
+function behindTables(
+  kept: readonly RetainedRange[],
+  positions: ReadonlyMap<string, number> | undefined,
+): Violation[] {
   return kept.flatMap(({ stream, lastSequence }) => {
     const position = positions?.get(stream) ?? 0
     if (position <= lastSequence) return []
@@ -103,10 +113,10 @@ class VerifyFold {
   readonly #requests: Conservation
   readonly #gaps = new SequenceGaps()
   readonly #holes = new StreamHoles()
-  readonly #offenders: Offender[] = []
+  readonly #offenders: Violation[] = []
   readonly #ids: Seen
   readonly settled: SettledSums
-  facts = 0
+  events = 0
 
   constructor(range: { fromMs: number; toMs: number }, limits: ConservationLimits, settled: SettledSums) {
     this.#range = range
@@ -115,19 +125,19 @@ class VerifyFold {
     this.settled = settled
   }
 
-  add(fact: StoredEvent | Unreadable): void {
-    const { stream, sequence, storedAtMs } = fact
+  add(entry: StoredEvent | Unreadable): void {
+    const { stream, sequence, storedAtMs } = entry
     const isInRange = storedAtMs >= this.#range.fromMs && storedAtMs <= this.#range.toMs
-    if (isInRange) this.facts++
+    if (isInRange) this.events++
     this.#holes.add(stream, sequence, isInRange)
-    if (!('event' in fact)) {
+    if (!('event' in entry)) {
       if (isInRange)
-        this.#accuse('unreadable', `${stream}:${sequence} is no event: ${fact.reason}`, stream, sequence)
+        this.#accuse('unreadable', `${stream}:${sequence} is no event: ${entry.reason}`, stream, sequence)
       return
     }
-    const { event } = fact
-    if (isInRange && !isStoredUnder(fact.subject, event)) {
-      const detail = `${event.type} about ${event.subject} is stored under ${fact.subject}`
+    const { event } = entry
+    if (isInRange && !isStoredUnder(entry.subject, event)) {
+      const detail = `${event.type} about ${event.subject} is stored under ${entry.subject}`
       this.#accuse('wrong_subject', detail, stream, sequence)
     }
     this.#gaps.add(event.source, event.sequence)
@@ -136,7 +146,7 @@ class VerifyFold {
       const detail = `${event.type} ${event.id} of ${event.source} stands in the log again at ${stream}:${sequence}`
       this.#accuse('stored_twice', detail, stream, sequence)
     }
-    const isFirst = this.#requests.add(fact)
+    const isFirst = this.#requests.add(entry)
     if (isFirst && event.type === 'fluxgate.tokens.settled') {
       const { total, usage } = event.data
       if (total !== totalTokens(usage)) {
@@ -147,7 +157,7 @@ class VerifyFold {
     }
   }
 
-  addEnds(kept: readonly Kept[]): void {
+  addEnds(kept: readonly RetainedRange[]): void {
     for (const span of kept) this.#holes.addEnd(span)
   }
 
@@ -157,7 +167,7 @@ class VerifyFold {
 
   finish(endMs: number) {
     const { whole, identities, offenders } = this.#requests.finish(endMs)
-    const gaps = this.#gaps.list(this.#range.fromMs).map(({ source, first, last }): Offender => {
+    const gaps = this.#gaps.list(this.#range.fromMs).map(({ source, first, last }): Violation => {
       const which = first === last ? `number ${first}` : `numbers ${first} to ${last}`
       return {
         offence: 'missing_from_source',
@@ -169,7 +179,7 @@ class VerifyFold {
     return { whole, identities, offenders: all, endedOfBefore: this.#requests.endedOfBefore }
   }
 
-  #accuse(offence: Offence, detail: string, stream: string, sequence: number): void {
+  #accuse(offence: ViolationKind, detail: string, stream: string, sequence: number): void {
     this.#offenders.push({ offence, detail, places: [{ stream, sequence }] })
   }
 }
@@ -180,12 +190,12 @@ async function compare(
   projected: ProjectedView,
   settled: SettledSums,
   reading: Reading,
-): Promise<{ verdict: ProjectedVerdict; offenders: Offender[] }> {
+): Promise<{ verdict: ProjectedVerdict; offenders: Violation[] }> {
   const { fromSequence, toSequence, all: inLog, notCompared } = settled
   const tables = await projected.sums(fromSequence, toSequence)
   const inTables = noSettled()
   for (const sum of tables.values()) addSettled(inTables, sum, sum.settled)
-  const offenders: Offender[] = []
+  const offenders: Violation[] = []
   for (const identity of settled.differing(tables)) {
     const log = await settledOf(link, identity, fromSequence, toSequence, reading)
     const rows = await projected.requests(identity, fromSequence, toSequence)
@@ -205,10 +215,10 @@ async function settledOf(
   const found = new Map<string, { counts: SettledCounts; sequence: number }>()
   const identity = parseIdentity(text)
   if (!identity) return found
-  const subject = callerFilter('tokens', { ...identity, fact: TokensSettled.fact })
+  const subject = callerFilter('tokens', { ...identity, kind: TokensSettled.kind })
   const source = { stream: 'tokens' as const, subject }
-  for await (const facts of readFacts(link, [source], {}, { signal })) {
-    for (const { event, sequence } of facts) {
+  for await (const entries of readEvents(link, [source], {}, { signal })) {
+    for (const { event, sequence } of entries) {
       if (sequence < fromSequence || sequence > toSequence || event.type !== 'fluxgate.tokens.settled')
         continue
       const { request } = event.data

@@ -1,13 +1,13 @@
 import { type GuardPolicy, STREAMS, type StreamName } from '@fluxgate/contracts'
 import { memoryMs, RULE_STREAMS, wholePolicy } from '@fluxgate/guard-core'
 import type { NatsLink } from '@fluxgate/nats'
-import type { Range } from '../core/fact.ts'
+import type { Range } from '../core/log-source.ts'
 import type { WhatIfResult } from '../core/what-if.ts'
 import { type Reading, readMessages, type Source } from './read.ts'
-import { type Kept, retention } from './retention.ts'
+import { type RetainedRange, retention } from './retention.ts'
 import { WhatIfThread } from './what-if-thread.ts'
 
-/** An incident is stored so long after the fact that crossed the threshold, at the most, unless the guard was away. */
+/** An incident is stored so long after the event that crossed the threshold, at the most, unless the guard was away. */
 const DECIDED_WITHIN_MS = 60_000
 
 /** Messages given to the thread at once: many, since each time wakes it. */
@@ -19,7 +19,7 @@ export async function whatIf(
   policy: GuardPolicy,
   range: Range,
   reading: Reading = {},
-): Promise<{ result: WhatIfResult; kept: Kept[] }> {
+): Promise<{ result: WhatIfResult; kept: RetainedRange[] }> {
   const kept = await retention(link)
   const whole = wholePolicy(policy)
   const fromMs = range.fromMs ?? Number.NEGATIVE_INFINITY

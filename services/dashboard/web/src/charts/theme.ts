@@ -11,7 +11,7 @@ function current(): Theme {
   return chosen === 'light' || chosen === 'dark' ? chosen : 'system'
 }
 
-/** Kept for the next visit; `public/theme.js` puts it on before the page is drawn. */
+/** RetainedRange for the next visit; `public/theme.js` puts it on before the page is drawn. */
 export function chooseTheme(next: Theme): void {
   if (next === 'system') delete document.documentElement.dataset.theme
   else document.documentElement.dataset.theme = next

@@ -22,7 +22,7 @@ import {
 
 const RANGE = { fallbackMs: 7 * DAY_MS, maxMs: 1_830 * DAY_MS }
 
-const FACTS = EVENTS.filter(({ stream }) => stream === 'auth').map(({ fact }) => fact)
+const FACTS = EVENTS.filter(({ stream }) => stream === 'auth').map(({ kind: fact }) => fact)
 
 const eventFields = {
   eventId: z.string(),

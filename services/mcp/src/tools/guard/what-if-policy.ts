@@ -94,7 +94,7 @@ export const whatIfPolicy = defineTool({
       to: isoTime(place.toMs),
       counts: result.counts,
       throttled: result.throttled,
-      facts: Object.fromEntries(result.facts),
+      facts: Object.fromEntries(result.events),
       decisions: rows.map(decisionOf),
       nextCursor: next,
       dropped: droppedView(kept, place.fromMs),

@@ -57,7 +57,7 @@ export const verifyLedger = defineTool({
     holds: z.boolean().describe('True: no offence was found.'),
     from: timeField.nullable().describe('Begin of what was judged; null: the beginning of the log.'),
     to: timeField,
-    facts: z.int().describe('Facts of all streams in the range.'),
+    facts: z.int().describe('Events of all streams in the range.'),
     whole: z.object(sumsFields),
     identities: z.int(),
     tables: z
@@ -95,12 +95,12 @@ export const verifyLedger = defineTool({
       request,
       places: [...places],
     }))
-    const { holds, facts, whole } = verdict
+    const { holds, events, whole } = verdict
     const data = {
       holds,
       from: isoTimeOrNull(verdict.fromMs),
       to: isoTime(verdict.toMs),
-      facts,
+      facts: events,
       whole,
       identities: verdict.identities.size,
       tables: verdict.projected ?? null,
@@ -110,7 +110,7 @@ export const verifyLedger = defineTool({
       dropped: partsOf(verdict.dropped),
     }
     return answered(data, [
-      `${holds ? 'It holds' : `It does not hold: ${data.offences} offences`}, from ${data.from ?? 'the beginning'} to ${data.to}, ${facts} facts.`,
+      `${holds ? 'It holds' : `It does not hold: ${data.offences} offences`}, from ${data.from ?? 'the beginning'} to ${data.to}, ${events} events.`,
       sumsText(whole),
       tablesText(verdict),
       ...offenders.map(({ offence, detail, identity, request, places }) => {

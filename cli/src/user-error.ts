@@ -3,7 +3,7 @@ export const EXIT = Object.freeze({ done: 0, no: 1, usage: 2, unreachable: 3, in
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT]
 
 /** Something that a person at the terminal can put right: one line says what. */
-export class Trouble extends Error {
+export class UserError extends Error {
   readonly code = 'FLUXGATE_FORENSICS'
   readonly exitCode: ExitCode
 

@@ -1,7 +1,7 @@
-import type { DroppedPart, Kept } from '@fluxgate/forensics'
+import type { DroppedPart, RetainedRange } from '@fluxgate/forensics'
 
 /** What nobody can see in the log any more, in words; empty when it reaches back to its beginning. */
-export function droppedNotices(kept: readonly Kept[], fromMs = Number.NEGATIVE_INFINITY): string[] {
+export function droppedNotices(kept: readonly RetainedRange[], fromMs = Number.NEGATIVE_INFINITY): string[] {
   return kept
     .filter(({ wholeFromMs }) => wholeFromMs > fromMs)
     .map(({ stream, dropped, firstStoredAtMs }) =>

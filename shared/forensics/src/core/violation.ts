@@ -1,7 +1,7 @@
 import type { LogPosition } from '@fluxgate/contracts'
 
-/** What a log that lost, doubled or changed a fact is guilty of. */
-export type Offence =
+/** What a log that lost, doubled or changed an event is guilty of. */
+export type ViolationKind =
   /** A request admitted, ended or settled more than once. */
   | 'admitted_twice'
   | 'ended_twice'
@@ -13,9 +13,9 @@ export type Offence =
   /** Ended, and never settled. */
   | 'never_settled'
   | 'refused_and_admitted'
-  /** Its facts name different identities. */
+  /** Its events name different identities. */
   | 'identity_changed'
-  /** Its facts name different models or tiers. */
+  /** Its events name different models or tiers. */
   | 'model_changed'
   | 'tier_changed'
   /** The sums of an identity do not add up. */
@@ -39,8 +39,8 @@ export type Offence =
   | 'projected_otherwise'
   | 'tables_ahead_of_log'
 
-export interface Offender {
-  readonly offence: Offence
+export interface Violation {
+  readonly offence: ViolationKind
   /** In one sentence. */
   readonly detail: string
   readonly identity?: string

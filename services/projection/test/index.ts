@@ -1,0 +1,2 @@
+export { naiveFold, readTables } from './naive.ts'
+export { workload } from './workload.ts'
