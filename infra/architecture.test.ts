@@ -49,8 +49,8 @@ function targetPackage({ from, target }: Import): string | undefined {
 
 function floor(name: string): number {
   if (name === 'shared/contracts') return 0
-  // What is asked of the log stands on the door to NATS and on the guard's core.
-  if (name === 'shared/forensics') return 1.5
+  // Forensics and operations use the door to NATS and the guard's core.
+  if (name === 'shared/forensics' || name === 'shared/operations') return 1.5
   if (name.startsWith('shared/')) return 1
   return name.startsWith('infra/') ? 3 : 2
 }

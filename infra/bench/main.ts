@@ -12,7 +12,7 @@ import { missingTool, type Row } from './rows/row.ts'
  * The whole table, measured side by side: `npm run bench -- --help`. What is told on the way goes to standard error; the
  * table, and where its JSON is, to standard output.
  */
-const GUIDE = join(import.meta.dirname, '../docs/guides/performance.md')
+const GUIDE = join(import.meta.dirname, '../docs/explanation/performance.md')
 
 const MISUSED = 2
 

@@ -207,7 +207,7 @@ describe('observability', () => {
   })
 
   it('alerts have a threshold, a time, a severity, a sentence and a section of the runbook', () => {
-    const runbook = readFileSync(join(ROOT, 'infra/docs/guides/runbook.md'), 'utf8')
+    const runbook = readFileSync(join(ROOT, 'infra/docs/how-to/runbook.md'), 'utf8')
     const sections = [...runbook.matchAll(/^#+ (.+)$/gm)].map(([, title]) =>
       title!.toLowerCase().replaceAll(' ', '-'),
     )
@@ -219,7 +219,7 @@ describe('observability', () => {
       assert.match(labels.severity, /^(critical|warning)$/, alert)
       assert.match(annotations.summary, /\.$/, alert)
       const [page, section] = annotations.runbook_url.split('#')
-      assert.equal(page, 'infra/docs/guides/runbook.md')
+      assert.equal(page, 'infra/docs/how-to/runbook.md')
       assert.equal(section, alert.toLowerCase())
       assert.ok(sections.includes(section!), `${alert} has no section in the runbook`)
     }

@@ -6,7 +6,7 @@ import { test } from 'node:test'
 const ROOT = join(import.meta.dirname, '../..')
 const read = (path: string) => readFileSync(join(ROOT, path), 'utf8')
 const SECURITY = read('SECURITY.md')
-const SETTINGS = read('infra/docs/guides/configuration.md')
+const SETTINGS = read('infra/docs/reference/configuration.md')
 const LIMITED = /^`(\w+)`/
 const SET_BY = /set by `(\w+)`/g
 const FILE = /^`([\w./-]+)`$/

@@ -1,6 +1,6 @@
 import { openApiDocuments } from '../../../services/gateway/src/api-documents.http.ts'
 
-/** `infra/docs/api/public.json` and `admin.json`: what the gateway serves, laid out for people and for `git diff`. */
+/** `infra/docs/reference/api/public.json` and `admin.json`: what the gateway serves, laid out for people and for `git diff`. */
 export async function apiReferences(): Promise<Record<string, string>> {
   const documents = Object.entries(await openApiDocuments())
   return Object.fromEntries(

@@ -17,7 +17,7 @@ const RUN: Readonly<Record<string, (block: Block) => Promise<void>>> = {
   py: runPython,
   json: readJson,
 }
-const NOT_RUN = new Set(['text', 'mermaid', 'yaml', 'sql', 'ini', 'http'])
+const NOT_RUN = new Set(['text', 'mermaid', 'ts', 'yaml', 'sql', 'ini', 'http'])
 const LIMIT_MS = 60_000
 const UPSTREAM_DEFAULTS = {
   connectTimeoutMs: 1,

@@ -5,7 +5,6 @@ import { test } from 'node:test'
 import { anchorsOf, blocksOf, type Document, documents, linksOf, ROOT } from './markdown.ts'
 
 const all = documents()
-const GUIDES = 'infra/docs/guides/'
 const scripts = (JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { scripts: object }).scripts
 /** Read by processes that only `npm start` and the tests start. */
 const INTERNAL = new Set(['POSTGRES_DIR', 'POSTGRES_PORT'])
@@ -35,16 +34,21 @@ test('a link to a file or a heading that is not there is found', () => {
   ])
 })
 
-test('every guide is linked from the README, and every reference', () => {
-  const readme = all.find(({ path }) => path === 'README.md') ?? assert.fail('no README')
-  const linked = new Set(linksOf(readme).map(({ target }) => target.split('#')[0]))
-  const wanted = globSync(['infra/docs/guides/*.md', 'infra/docs/*.md', 'infra/docs/api/*.json'], {
-    cwd: ROOT,
-  })
+test('the index of the documents links to every document and reference', () => {
+  const folder = 'infra/docs'
+  const index = all.find(({ path }) => path === `${folder}/README.md`) ?? assert.fail('no index')
+  const linked = new Set(linksOf(index).map(({ target }) => target.split('#')[0]))
+  const documents = globSync(['*/*.md', 'reference/api/*.json'], { cwd: join(ROOT, folder) })
+  assert.ok(documents.length > 20)
   assert.deepEqual(
-    wanted.filter(path => !linked.has(path)),
+    documents.filter(path => !linked.has(path)),
     [],
   )
+})
+
+test('the README links to the index of the documents', () => {
+  const readme = all.find(({ path }) => path === 'README.md') ?? assert.fail('no README')
+  assert.ok(linksOf(readme).some(({ target }) => target === 'infra/docs/README.md'))
 })
 
 test('every npm script that a document names is there', () => {
@@ -106,7 +110,7 @@ function variablesRead(): Set<string> {
 }
 
 test('configuration.md has every variable that the code reads, and no other', () => {
-  const text = readFileSync(join(ROOT, GUIDES, 'configuration.md'), 'utf8')
+  const text = readFileSync(join(ROOT, 'infra/docs/reference/configuration.md'), 'utf8')
   const rows = text.split('\n').filter(line => line.startsWith('| `'))
   const told = new Set(
     rows.flatMap(row => [...row.matchAll(/`([A-Z][A-Z0-9_]{2,})`/g)].map(([, name = '']) => name)),

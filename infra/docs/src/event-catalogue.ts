@@ -4,7 +4,7 @@ import { EVENTS, type EventDefinition, eventFilters, STREAMS } from '@fluxgate/c
 
 const SOURCES = join(import.meta.dirname, '../../../shared/contracts/src/events')
 
-/** `infra/docs/events.md`: every fact of the log with its fields, from the schemas and what their source says of them. */
+/** `infra/docs/reference/events.md`: every fact of the log with its fields, from the schemas and what their source says of them. */
 export function eventCatalogue(): string {
   const notes = readNotes()
   const streams = Object.entries(STREAMS).map(([stream, name]) => {

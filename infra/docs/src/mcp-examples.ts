@@ -93,8 +93,8 @@ async function toolsText(client: Client, calls: Record<string, object>): Promise
     )
   }
   return [
-    `### Tools\n\n| tool | | what it tells or does |\n|---|---|---|\n${rows.join('\n')}`,
-    `### Calls and answers\n\n${examples.join('\n\n')}`,
+    `## Tools\n\n| tool | | what it returns or does |\n|---|---|---|\n${rows.join('\n')}`,
+    `## Calls and answers\n\n${examples.join('\n\n')}`,
   ].join('\n\n')
 }
 
@@ -107,7 +107,7 @@ async function resourcesText(client: Client): Promise<string> {
   const templates = resourceTemplates.map(
     ({ uriTemplate, description }) => `| \`${uriTemplate}\` | ${description} |`,
   )
-  return `### Resources\n\n| resource | |\n|---|---|\n${[...fixed, ...templates].join('\n')}`
+  return `## Resources\n\n| resource | |\n|---|---|\n${[...fixed, ...templates].join('\n')}`
 }
 
 async function promptsText(client: Client): Promise<string> {
@@ -116,7 +116,7 @@ async function promptsText(client: Client): Promise<string> {
     const names = given.map(each => `\`${each.name}\`${each.required ? '' : ' (optional)'}`).join(', ')
     return `| \`${name}\` | ${names} | ${description} |`
   })
-  return `### Prompts\n\n| prompt | arguments | |\n|---|---|---|\n${rows.join('\n')}`
+  return `## Prompts\n\n| prompt | arguments | |\n|---|---|---|\n${rows.join('\n')}`
 }
 
 /** Ordinary calls of one user, and a flood by another, until the guard has told of it. */

@@ -7,7 +7,7 @@ import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/
 import { type System, startSystem } from '../../e2e/system.ts'
 import { type Block, blocksOf, documents, ROOT } from './markdown.ts'
 
-const guide = documents().find(({ path }) => path.endsWith('guides/mcp.md')) ?? assert.fail('no guide of MCP')
+const guide = documents().find(({ path }) => path.endsWith('how-to/mcp.md')) ?? assert.fail('no guide of MCP')
 const clients = blocksOf(guide).filter(
   ({ code, language }) => /fluxgate.*\/mcp|\/mcp[\s\S]*fluxgate/s.test(code) && language !== 'text',
 )

@@ -6,7 +6,7 @@ import { EVENTS } from '@fluxgate/contracts'
 import { eventCatalogue } from './event-catalogue.ts'
 
 test('events.md is what the contracts say', () => {
-  const text = readFileSync(join(import.meta.dirname, '../events.md'), 'utf8')
+  const text = readFileSync(join(import.meta.dirname, '../reference/events.md'), 'utf8')
   assert.equal(text, eventCatalogue(), 'run `npm run docs:references`')
 })
 

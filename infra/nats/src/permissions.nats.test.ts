@@ -131,8 +131,12 @@ it('a service that may not make streams starts with those of the first edition, 
   assert.equal(incidents.discard, 'old')
 })
 
-it('accounts.conf and permissions.md are what the matrix says', () => {
+it('accounts.conf and nats-permissions.md are what the matrix says', () => {
   const written = (name: string) => readFileSync(join(import.meta.dirname, '..', name), 'utf8')
   assert.equal(written('accounts.conf'), accountsConfig(), 'run `npm run nats:accounts`')
-  assert.equal(written('permissions.md'), permissionTables(), 'run `npm run nats:accounts`')
+  assert.equal(
+    written('../docs/reference/nats-permissions.md'),
+    permissionTables(),
+    'run `npm run nats:accounts`',
+  )
 })

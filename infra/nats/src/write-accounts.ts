@@ -3,6 +3,6 @@ import { join } from 'node:path'
 import { permissionTables } from './permission-tables.ts'
 import { accountsConfig } from './server-config.ts'
 
-/** `npm run nats:accounts`: writes accounts.conf and permissions.md in infra/nats. */
+/** `npm run nats:accounts`: writes `infra/nats/accounts.conf` and `infra/docs/reference/nats-permissions.md`. */
 writeFileSync(join(import.meta.dirname, '..', 'accounts.conf'), accountsConfig())
-writeFileSync(join(import.meta.dirname, '..', 'permissions.md'), permissionTables())
+writeFileSync(join(import.meta.dirname, '../../docs/reference/nats-permissions.md'), permissionTables())

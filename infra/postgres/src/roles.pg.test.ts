@@ -109,7 +109,7 @@ async function denied(db: Database, statements: readonly string[]): Promise<void
   for (const statement of statements) await assert.rejects(runScript(db, statement), DENIED, statement)
 }
 
-test('roles.md is what is tested', () => {
-  const written = readFileSync(join(import.meta.dirname, '..', 'roles.md'), 'utf8')
+test('postgres-roles.md is what is tested', () => {
+  const written = readFileSync(join(import.meta.dirname, '../../docs/reference/postgres-roles.md'), 'utf8')
   assert.equal(written, rolesTable(), 'run `npm run db:init-sql`')
 })

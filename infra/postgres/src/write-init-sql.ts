@@ -3,4 +3,4 @@ import { initSql } from './init-sql.ts'
 import { rolesTable } from './rights.ts'
 
 await writeFile(new URL('../../../init.sql', import.meta.url), await initSql())
-await writeFile(new URL('../roles.md', import.meta.url), rolesTable())
+await writeFile(new URL('../../docs/reference/postgres-roles.md', import.meta.url), rolesTable())

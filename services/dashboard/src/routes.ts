@@ -1,11 +1,12 @@
 import type { EventMaker, GatewayNode } from '@fluxgate/contracts'
+import type { EventPublisher, NatsLink } from '@fluxgate/nats'
 import {
-  type EventPublisher,
-  GUARD_POLICY_KEYS,
-  type NatsLink,
+  openDeadLetters,
+  openOrders,
+  openPolicies,
   openPolicyBook,
   type PenaltyBox,
-} from '@fluxgate/nats'
+} from '@fluxgate/operations'
 import type { Database } from '@fluxgate/read-model'
 import type { FastifyInstance } from 'fastify'
 import { openUsers, userRoutes } from './accounts/index.ts'
@@ -14,10 +15,10 @@ import { forensicsRoutes, openForensics } from './forensics/index.ts'
 import { type GatewayAdmin, playRoutes, portalRoutes } from './gateway/index.ts'
 import { shareFor } from './http/index.ts'
 import { identityRoutes } from './identities/index.ts'
-import { findIncidentView, incidentRoutes, openOrders, type RecentIncidents } from './incidents/index.ts'
+import { incidentRoutes, type RecentIncidents } from './incidents/index.ts'
 import { type LiveHub, liveRoutes } from './live/index.ts'
 import { overviewRoutes } from './overview/index.ts'
-import { openPolicies, policyRoutes } from './policy/index.ts'
+import { policyRoutes } from './policy/index.ts'
 import {
   requireRole,
   requireSameOrigin,
@@ -25,7 +26,7 @@ import {
   type Sessions,
   sessionRoutes,
 } from './sessions/index.ts'
-import { openDeadLetters, systemRoutes } from './system/index.ts'
+import { systemRoutes } from './system/index.ts'
 import { type LimitsOf, metricsRoutes, modelToTry, ownUsageRoutes } from './usage/index.ts'
 
 export interface RouteSources {
@@ -78,26 +79,25 @@ export async function addRoutes(app: FastifyInstance, sources: RouteSources): Pr
 }
 
 function operatorRoutes(app: FastifyInstance, sources: RouteSources): void {
-  const { config, db, link, publisher, make, recent, sessions } = sources
+  const { config, link, publisher, make, sessions } = sources
   const options = { ...config.limits, ...sources }
   const policyBook = openPolicyBook(link, event => publisher.publish(event), make)
-  const policy = async () => (await policyBook.get(GUARD_POLICY_KEYS.live))?.value ?? null
-  const findIncident = (id: string) => findIncidentView(db, recent, id)
+  const policies = openPolicies(link, policyBook)
   overviewRoutes(app, options)
   metricsRoutes(app, options)
   incidentRoutes(app, {
     ...options,
-    orders: openOrders({ ...options, findIncident, timeoutMs: config.limits.orderTimeoutMs }),
+    orders: openOrders({ ...options, timeoutMs: config.limits.orderTimeoutMs }),
   })
   identityRoutes(app, options)
-  policyRoutes(app, { ...options, policies: openPolicies(link, policyBook) })
+  policyRoutes(app, { ...options, policies, policyBook })
   userRoutes(app, openUsers(options))
   systemRoutes(app, { ...options, deadLetters: openDeadLetters(options) })
   forensicsRoutes(app, {
     ...options,
     ...sessions,
     forensics: openForensics(
-      { ...options, policy, requestRetentionMs: config.requestRetentionMs },
+      { ...options, policies, requestRetentionMs: config.requestRetentionMs },
       config.limits,
     ),
   })

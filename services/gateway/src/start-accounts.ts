@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { openOrders } from '@fluxgate/operations'
 import type { Database } from '@fluxgate/read-model'
 import type { FastifyInstance } from 'fastify'
 import {
@@ -63,8 +64,8 @@ export async function startPortal(
 export function startAdmin(node: NodeContext, parts: AdminParts): Promise<FastifyInstance> {
   const { config, log, nowMs, epochMs } = node
   const { events, identities, calls, db, limits } = parts
-  const { penaltyBox, watch, addresses } = parts.throttles
-  const { append, make, publish, link, committed } = events
+  const { watch, addresses } = parts.throttles
+  const { append, make, publish, publisher, link, committed } = events
   const { directory, live } = identities
   const { table, budgets } = limits
   const books = openPolicyBooks(link, publish, make, 'admin')
@@ -85,7 +86,7 @@ export function startAdmin(node: NodeContext, parts: AdminParts): Promise<Fastif
     ...books,
     tokens: config.adminTokens,
     accounts,
-    penaltyBox,
+    orders: openOrders({ link, publisher, make, nowMs: epochMs }),
     refill: refillOrders(table, publish, make, 'admin', nowMs),
     budgets: budgets.table,
     throttles: () => watch.entries,

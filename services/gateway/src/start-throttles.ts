@@ -1,13 +1,12 @@
-import type { Throttle } from '@fluxgate/contracts'
+import { BUCKETS, jsonParser, Throttle } from '@fluxgate/contracts'
 import { addressIdentity } from '@fluxgate/contracts/address-identity'
-import { openPenaltyBox, type PenaltyBox, type Watch, watchBucket } from '@fluxgate/nats'
+import { Bucket, type Watch, watchBucket } from '@fluxgate/nats'
 import { type ClientAddresses, openClientAddresses } from './addresses/index.ts'
 import { endThrottledStreams } from './proxy/index.ts'
 import type { EventLog, NodeContext } from './start-log.ts'
 
 /** Throttles as the bucket has them, and client addresses, whose throttles outlive a rotation of their hashes. */
 export interface Throttles extends AsyncDisposable {
-  readonly penaltyBox: PenaltyBox
   readonly watch: Watch<Throttle>
   readonly addresses: ClientAddresses
 }
@@ -15,12 +14,12 @@ export interface Throttles extends AsyncDisposable {
 /** A throttle ends the streams of its identity when it says so. */
 export async function startThrottles(
   { log, epochMs, running }: NodeContext,
-  { link, publisher, make }: EventLog,
+  { link }: EventLog,
 ): Promise<Throttles> {
   await using stack = new AsyncDisposableStack()
-  const penaltyBox = openPenaltyBox(link, publisher, make)
+  const bucket = new Bucket(link, BUCKETS.throttles, jsonParser(Throttle))
   const watch = stack.use(
-    await watchBucket(link, penaltyBox.bucket, {
+    await watchBucket(link, bucket, {
       heartbeat: true,
       onChange: (identity, throttle) => endThrottledStreams(running, identity, throttle, epochMs()),
     }),
@@ -30,5 +29,5 @@ export async function startThrottles(
     await openClientAddresses(link, { throttles, identityOf: addressIdentity, epochMs, log }),
   )
   const owned = stack.move()
-  return { penaltyBox, watch, addresses, [Symbol.asyncDispose]: () => owned.disposeAsync() }
+  return { watch, addresses, [Symbol.asyncDispose]: () => owned.disposeAsync() }
 }

@@ -1,5 +1,11 @@
 import type { GuardPolicy } from '@fluxgate/contracts'
-import { GUARD_PRESET_NAMES, GUARD_PRESETS, type GuardPreset, presetPolicy } from '@fluxgate/guard-core'
+import {
+  DEFAULT_POLICY,
+  GUARD_PRESET_NAMES,
+  GUARD_PRESETS,
+  type GuardPreset,
+  presetPolicy,
+} from '@fluxgate/guard-core'
 import { type EnvReader, readStatusAddress, type StatusAddress } from '@fluxgate/runtime'
 
 export interface GuardConfig {
@@ -33,11 +39,14 @@ function readPolicy(env: EnvReader): GuardPolicy {
       ? env.integer('DRAIN_THRESHOLD', flood.thresholdTokens, { min: 1 })
       : undefined,
     penalty: {
-      capacity: env.number('PENALTY_CAPACITY', 100),
-      refillRate: env.number('PENALTY_REFILL', 10),
-      durationMs: bounded(env, 'PENALTY_SECONDS', 60_000, { min: 1_000, max: 31 * 86_400_000 }),
+      capacity: env.number('PENALTY_CAPACITY', DEFAULT_POLICY.penalty.capacity),
+      refillRate: env.number('PENALTY_REFILL', DEFAULT_POLICY.penalty.refillRate),
+      durationMs: bounded(env, 'PENALTY_SECONDS', DEFAULT_POLICY.penalty.durationMs, {
+        min: 1_000,
+        max: 31 * 86_400_000,
+      }),
     },
-    graceMs: bounded(env, 'PARDON_GRACE', 300_000, { min: 0, max: 86_400_000 }),
+    graceMs: bounded(env, 'PARDON_GRACE', DEFAULT_POLICY.graceMs, { min: 0, max: 86_400_000 }),
   })
 }
 

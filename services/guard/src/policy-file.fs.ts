@@ -1,12 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { readJson } from '@fluxgate/contracts'
-import { GUARD_POLICY_KEYS, type PolicyBook } from '@fluxgate/nats'
+import { GUARD_POLICY_KEYS, POLICY_FILE, type PolicyBook } from '@fluxgate/operations'
 import { type Log, readText, watchFile } from '@fluxgate/runtime'
 
 const POLL_MS = 5_000
 const RETRY_MS = 1_000
-/** Who changes a policy by a file. */
-const ACTOR = 'file'
 
 /**
  * Puts the policy of a file into the bucket, at the start and whenever the file changes. A file that cannot be read, or
@@ -38,10 +36,10 @@ export async function followPolicyFile(
       try {
         const policy = parsed(text)
         const outcome = policy.ok
-          ? await book.change(GUARD_POLICY_KEYS.live, policy.value, ACTOR)
-          : { ok: false as const, reason: policy.reason }
-        if (!outcome.ok) refuse(outcome.reason)
-        else log.info({ path, changes: outcome.changes }, 'policy file applied')
+          ? await book.change(POLICY_FILE, GUARD_POLICY_KEYS.live, policy.value)
+          : { ok: false as const, error: { message: policy.reason } }
+        if (!outcome.ok) refuse(outcome.error.message)
+        else log.info({ path, changes: outcome.value.changes }, 'policy file applied')
         if (wanted === text) wanted = undefined
       } catch (error) {
         log.warn({ err: error, path }, 'policy file not applied, trying again')

@@ -1,6 +1,7 @@
 import { BUCKETS, GuardPolicy, jsonParser } from '@fluxgate/contracts'
 import { wholePolicy } from '@fluxgate/guard-core'
-import { Bucket, GUARD_POLICY_KEYS, type NatsLink, watchBucket } from '@fluxgate/nats'
+import { Bucket, type NatsLink, watchBucket } from '@fluxgate/nats'
+import { GUARD_POLICY_KEYS } from '@fluxgate/operations'
 import type { Log } from '@fluxgate/runtime'
 import type { Policies } from './folds.ts'
 

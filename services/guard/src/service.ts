@@ -9,7 +9,8 @@ import {
   Throttle,
 } from '@fluxgate/contracts'
 import { wholePolicy } from '@fluxgate/guard-core'
-import { Bucket, connectNats, EventPublisher, openPolicyBook } from '@fluxgate/nats'
+import { Bucket, connectNats, EventPublisher } from '@fluxgate/nats'
+import { openPolicyBook, publishDefaultPolicy } from '@fluxgate/operations'
 import { type Log, startStatusServer } from '@fluxgate/runtime'
 import { ulid } from 'ulid'
 import type { Effects } from './apply-decision.ts'
@@ -114,6 +115,9 @@ export async function startGuard(
     const leader = await lead(lease, standby, parts)
     leading = leader
     metrics.leader.set(1)
+    publishDefaultPolicy(link, config.policy).catch(error =>
+      log.warn({ err: error }, 'the default policy could not be published'),
+    )
     return {
       async [Symbol.asyncDispose]() {
         leading = undefined

@@ -9,16 +9,8 @@ import {
   Throttle,
   TokensSettled,
 } from '@fluxgate/contracts'
-import {
-  Bucket,
-  connectNats,
-  EventPublisher,
-  ensureTopology,
-  type NatsLink,
-  openPenaltyBox,
-  type PenaltyBox,
-  replay,
-} from '@fluxgate/nats'
+import { Bucket, connectNats, EventPublisher, ensureTopology, type NatsLink, replay } from '@fluxgate/nats'
+import { openPenaltyBox, type PenaltyBox } from '@fluxgate/operations'
 import { createLog } from '@fluxgate/runtime'
 import { eventually, type NatsServer, startNatsServer, testNats } from '@fluxgate/testing'
 import { ulid } from 'ulid'

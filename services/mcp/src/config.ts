@@ -1,5 +1,4 @@
-import { DAY_MS, type GuardPolicy } from '@fluxgate/contracts'
-import { GUARD_PRESET_NAMES, GUARD_PRESETS, presetPolicy } from '@fluxgate/guard-core'
+import { DAY_MS } from '@fluxgate/contracts'
 import { type EnvReader, readAllowedSources, readRetentionMs, readStatusAddress } from '@fluxgate/runtime'
 import { readVerifyingKey } from '@fluxgate/session'
 
@@ -67,7 +66,6 @@ function readSharedConfig(env: EnvReader) {
       env.optional('MCP_READ_DATABASE_URL') === undefined
         ? undefined
         : env.url('MCP_READ_DATABASE_URL', ['postgres:', 'postgresql:']),
-    guardPolicy: readGuardPolicy(env),
     limits: {
       callsPerMinute: env.integer('MCP_CALLS_PER_MINUTE', 600, { min: 1, max: 1_000_000 }),
       callBurst: env.integer('MCP_CALL_BURST', 60, { min: 1, max: 1_000_000 }),
@@ -100,21 +98,4 @@ function readSharedConfig(env: EnvReader) {
       sessionMaxMs: env.durationMs('MCP_SESSION_MAX', 86_400_000),
     },
   }
-}
-
-function readGuardPolicy(env: EnvReader): GuardPolicy {
-  const given = env.optional('GUARD_PRESET')
-  const preset = GUARD_PRESET_NAMES.find(name => name === given) ?? 'standard'
-  const flood = GUARD_PRESETS[preset]
-  const isChosen = env.optional('DRAIN_THRESHOLD') !== undefined
-  return presetPolicy(preset, {
-    windowMs: env.durationMs('DRAIN_WINDOW', flood.windowMs),
-    thresholdTokens: isChosen ? env.integer('DRAIN_THRESHOLD', flood.thresholdTokens, { min: 1 }) : undefined,
-    penalty: {
-      capacity: env.number('PENALTY_CAPACITY', 100),
-      refillRate: env.number('PENALTY_REFILL', 10),
-      durationMs: env.durationMs('PENALTY_SECONDS', 60_000),
-    },
-    graceMs: env.durationMs('PARDON_GRACE', 300_000),
-  })
 }

@@ -1,7 +1,8 @@
 import type { Readable, Writable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { eventMaker } from '@fluxgate/contracts'
-import { connectNats, EventPublisher, type LinkLog, openPenaltyBox } from '@fluxgate/nats'
+import { connectNats, EventPublisher, type LinkLog } from '@fluxgate/nats'
+import { openOrders, openPolicies, openPolicyBook } from '@fluxgate/operations'
 import { openDatabase, openQuestions } from '@fluxgate/read-model'
 import { createMetrics, startStatusServer } from '@fluxgate/runtime'
 import {
@@ -13,8 +14,8 @@ import {
 import { ulid } from 'ulid'
 import {
   type Backends,
-  openControl,
   openEventLog,
+  openLiveState,
   openLongReads,
   openSqlReader,
   openTables,
@@ -85,16 +86,16 @@ export async function startMcp(config: McpConfig, log: LinkLog, overrides: McpOv
   const link = stack.use(await connectNats({ url: config.natsUrl, name: 'mcp' }, log))
   const publisher = stack.use(new EventPublisher(link))
   const make = eventMaker(`/mcp/${ulid()}`, ulid, nowMs)
-  const box = openPenaltyBox(link, publisher, make)
+  const policyBook = openPolicyBook(link, event => publisher.publish(event), make)
   const tables = openTables(db)
   const backends: Backends = {
     tables,
     nowMs,
-    defaultPolicy: config.guardPolicy,
     log: openEventLog(link, limits.maxScannedEvents),
     longReads: openLongReads(link, db, limits, nowMs),
     sql: openSqlReader(db, queries, { maxBytes: limits.maxReadBytes, maxCost: limits.maxReadCost }),
-    control: openControl({ link, box, publisher, make, nowMs }),
+    live: openLiveState(link, openPolicies(link, policyBook)),
+    orders: openOrders({ link, publisher, make, nowMs }),
   }
 
   const runner = toolRunner(backends, limits, log)

@@ -90,7 +90,7 @@ const Distinct = Type.Integer({ minimum: 1, maximum: 1_000 })
 
 /**
  * The guard's thresholds, as data. Value of bucket `policy` under `guard`, and under `guard-shadow` for a second one
- * whose decisions are told and not enforced. What is left out has a default: see infra/docs/guides/policies.md.
+ * whose decisions are told and not enforced. What is left out has a default: see infra/docs/how-to/policies.md.
  */
 export const GuardPolicy = Type.Object(
   {

@@ -5,4 +5,10 @@ export type { Finding, Rule } from './rule.ts'
 export { statusMemoryMs } from './rule-status.ts'
 export { memoryMs, RULE_STREAMS, RULES } from './rules/index.ts'
 export { GUARD_ACTOR } from './state.ts'
-export { DEFAULT_RULES, type RuleName, type WholePolicy, wholePolicy } from './whole-policy.ts'
+export {
+  DEFAULT_POLICY,
+  DEFAULT_RULES,
+  type RuleName,
+  type WholePolicy,
+  wholePolicy,
+} from './whole-policy.ts'

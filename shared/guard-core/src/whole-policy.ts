@@ -89,6 +89,13 @@ const DEFAULT_REPEAT: WholePolicy['repeat'] = Object.freeze({
   maxDurationMs: 24 * 60 * MINUTE_MS,
 })
 
+/** What a guard applies that has no policy and no settings. */
+export const DEFAULT_POLICY: GuardPolicy = Object.freeze({
+  rules: DEFAULT_RULES,
+  penalty: { capacity: 100, refillRate: 10, durationMs: MINUTE_MS },
+  graceMs: 5 * MINUTE_MS,
+})
+
 /** Fills in what a policy leaves out. */
 export function wholePolicy(policy: GuardPolicy): WholePolicy {
   const rules: Record<string, object> = {}

@@ -4,10 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { jsonParser, Throttle } from '@fluxgate/contracts'
 import { eventually } from '@fluxgate/testing'
 import { Bucket, RevisionConflict } from './bucket.ts'
-import { replay } from './follow.ts'
-import { openPenaltyBox } from './penalty-box.ts'
-import { EventPublisher } from './publisher.ts'
-import { make, startBench } from './test-bench.ts'
+import { startBench } from './test-bench.ts'
 import { type Watch, watchBucket } from './watch.ts'
 
 const throttle = (until: number): Throttle => ({
@@ -238,27 +235,5 @@ describe('a watch', () => {
     await bench.server.pause()
     await eventually(() => assert.ok(one.silentMs() > 10 * options.heartbeatMs, 'a paused server is noticed'))
     await bench.server.stop('SIGKILL')
-  })
-})
-
-describe('the penalty box', () => {
-  it('imposes once per incident and pardons once, each with its fact', async () => {
-    await using bench = await startBench()
-    await using publisher = new EventPublisher(bench.link)
-    const box = openPenaltyBox(bench.link, publisher, make)
-    const identity = { user: 'u1', key: 'k1' }
-    const until = Date.now() + 60_000
-    const limit = { ...throttle(until), incident: 'inc_abcdefgh' }
-    await box.impose(identity, limit)
-    await box.impose(identity, limit)
-    assert.deepEqual((await box.get(identity))?.value, limit)
-    assert.equal(await box.pardon(identity, 'operator:o1', 'a mistake', Date.now()), true)
-    assert.equal(await box.pardon(identity, 'operator:o1', 'a mistake', Date.now()), false)
-    assert.equal(await box.get(identity), undefined)
-    const facts: string[] = []
-    for await (const batch of replay(bench.link, { stream: 'THROTTLES', from: 'first' })) {
-      for (const { event } of batch.events) facts.push(event.type)
-    }
-    assert.deepEqual(facts, ['fluxgate.throttles.imposed', 'fluxgate.throttles.pardoned'])
   })
 })

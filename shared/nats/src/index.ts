@@ -26,15 +26,6 @@ export {
 } from './follow.ts'
 export { buryFailures, type HandlingFailure, handleEach } from './handle-each.ts'
 export { connectNats, type LinkLog, type NatsLink, type NatsSettings } from './link.ts'
-export { openPenaltyBox, type PenaltyBox } from './penalty-box.ts'
-export {
-  GUARD_POLICY_KEYS,
-  type GuardPolicyKey,
-  openPolicyBook,
-  type PolicyBook,
-  type PolicyOutcome,
-} from './policy-book.ts'
-export { type PolicyChange, policyChanges } from './policy-changes.ts'
 export { EventPublisher, type PublisherLimits } from './publisher.ts'
 export type { StoredMessage } from './pull.ts'
 export { type Position, pause, type ReadOptions } from './read.ts'

@@ -9,7 +9,7 @@ const ROOT = join(import.meta.dirname, '../../../..')
 const dependencies = directDependencies()
 
 test('the guide of dependencies is what the packages say', () => {
-  const guide = readFileSync(join(ROOT, 'infra/docs/guides/dependencies.md'), 'utf8')
+  const guide = readFileSync(join(ROOT, 'infra/docs/reference/dependencies.md'), 'utf8')
   assert.equal(guide, dependenciesGuide(), 'run `npm run docs:dependencies`')
 })
 

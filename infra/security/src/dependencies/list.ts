@@ -76,7 +76,7 @@ export function licencesInstalled(): Set<string> {
   return licences
 }
 
-/** infra/docs/guides/dependencies.md */
+/** infra/docs/reference/dependencies.md */
 export function dependenciesGuide(): string {
   const rows = directDependencies().map(
     ({ name, versions, licence, usedBy, developmentOnly, reason }) =>

@@ -3,4 +3,4 @@ import { join } from 'node:path'
 import { dependenciesGuide } from './list.ts'
 
 /** `npm run docs:dependencies` */
-writeFileSync(join(import.meta.dirname, '../../../docs/guides/dependencies.md'), dependenciesGuide())
+writeFileSync(join(import.meta.dirname, '../../../docs/reference/dependencies.md'), dependenciesGuide())

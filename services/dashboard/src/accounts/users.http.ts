@@ -30,7 +30,7 @@ export function userRoutes(app: FastifyInstance, users: Users): void {
     { schema: { body: body({ user: userId, tier: TierName, role, reason: orderText }) } },
     async (request, reply) => {
       const { user, tier, role: wanted, reason } = request.body
-      const order = { user, actor: actorOf(visitorOf(request)), reason }
+      const order = { user, actor: actorOf(visitorOf(request)).name, reason }
       return sendOutcome(reply, await users.create(order, { tier, role: wanted }), 201)
     },
   )
@@ -89,7 +89,7 @@ function takeKeyOrders(app: FastifyInstance, users: Users): void {
 function orderOf(request: FastifyRequest<{ Params: { id: string }; Body: { reason: string } }>): UserOrder {
   return {
     user: request.params.id,
-    actor: actorOf(visitorOf(request as FastifyRequest)),
+    actor: actorOf(visitorOf(request as FastifyRequest)).name,
     reason: request.body.reason,
   }
 }

@@ -142,7 +142,7 @@ function searchOf({ streams, fact, identity, text, from, to }: SearchQuery): Eve
   const named = streams?.split(',') ?? ALL
   return {
     streams: ALL.filter(stream => named.includes(stream)),
-    fact,
+    kind: fact,
     user,
     key,
     text: text === '' ? undefined : text,

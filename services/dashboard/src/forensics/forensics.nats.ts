@@ -1,9 +1,9 @@
 import { BoundedMap, DAY_MS, type GuardPolicy, type StreamName } from '@fluxgate/contracts'
 import { type Range, type RetainedRange, retention, statesAt, verify, whatIf } from '@fluxgate/forensics'
 import type { NatsLink } from '@fluxgate/nats'
+import type { Policies } from '@fluxgate/operations'
 import { type Database, settledView } from '@fluxgate/read-model'
 import type { ForensicsLimits } from '../config.ts'
-import { DEFAULT_POLICY } from '../policy/index.ts'
 import type { EventRow, StatesView, VerdictView, WhatIfBase, WhatIfView } from './answers.ts'
 import { findEvent, listEvents } from './events.nats.ts'
 import type { EventPageOrder, EventSearch, Working } from './questions.ts'
@@ -14,8 +14,7 @@ import { droppedOf, stateView, verdictView, whatIfView } from './views.ts'
 export interface ForensicsSources {
   readonly db: Database
   readonly link: NatsLink
-  /** The guard's policy in its bucket. */
-  readonly policy: () => Promise<GuardPolicy | null>
+  readonly policies: Policies
   /** How long the projection stores rows of requests. */
   readonly requestRetentionMs: number
   readonly nowMs: () => number
@@ -25,7 +24,7 @@ export type Forensics = ReturnType<typeof openForensics>
 
 /** Questions to the log itself, with the functions that the forensics command line has. */
 export function openForensics(sources: ForensicsSources, limits: ForensicsLimits) {
-  const { db, link, policy, nowMs } = sources
+  const { db, link, policies, nowMs } = sources
   return {
     events: (order: EventPageOrder, signal: AbortSignal) => listEvents(link, order, limits, signal),
     event: (stream: StreamName, sequence: number, signal: AbortSignal) =>
@@ -40,8 +39,8 @@ export function openForensics(sources: ForensicsSources, limits: ForensicsLimits
     states: cachedStates(link, limits),
 
     async whatIfBase(): Promise<WhatIfBase> {
-      const set = await policy()
-      return set ? { policy: set, source: 'set' } : { policy: DEFAULT_POLICY, source: 'default' }
+      const { policy, source } = await policies.inForce()
+      return { policy, source: source === 'stored' ? 'set' : 'default' }
     },
 
     async whatIf(tried: GuardPolicy, range: Range, working: Working): Promise<WhatIfView> {

@@ -1,6 +1,13 @@
 import { IncidentId, Throttle } from '@fluxgate/contracts'
+import {
+  MAX_THROTTLE_SECONDS,
+  type OrderedIncident,
+  type OrderOutcome,
+  type Orders,
+  type ThrottleOrder,
+} from '@fluxgate/operations'
 import type { Database } from '@fluxgate/read-model'
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyReply } from 'fastify'
 import { namesOf } from '../accounts/index.ts'
 import {
   body,
@@ -14,8 +21,7 @@ import type { LiveHub } from '../live/index.ts'
 import { actorOf, visitorOf } from '../sessions/index.ts'
 import type { IncidentDetail, IncidentPage, IncidentScope } from './answers.ts'
 import { findIncidentView, listIncidentViews } from './incidents.pg.ts'
-import type { Orders, ThrottleOrder } from './orders.nats.ts'
-import type { RecentIncidents } from './recent-incidents.ts'
+import { evolveIncident, isIncidentEvent, type RecentIncidents } from './recent-incidents.ts'
 import { throttlePage } from './throttles.pg.ts'
 
 export interface IncidentRoutes {
@@ -27,7 +33,6 @@ export interface IncidentRoutes {
   readonly listRows: number
 }
 
-const MAX_SECONDS = 31 * 86_400
 const SCOPES: readonly IncidentScope[] = ['open', 'closed', 'all']
 const idParams = body({ id: IncidentId })
 const listQuery = {
@@ -58,7 +63,7 @@ export function incidentRoutes(app: FastifyInstance, options: IncidentRoutes): v
   )
   app.get('/throttles', () => throttlePage(db, hub, nowMs(), limit))
   throttleOrderRoutes(app, options.orders)
-  incidentOrderRoutes(app, options.orders)
+  incidentOrderRoutes(app, options)
 }
 
 function throttleOrderRoutes(app: FastifyInstance, orders: Orders): void {
@@ -69,25 +74,27 @@ function throttleOrderRoutes(app: FastifyInstance, orders: Orders): void {
       const { params, body: order } = request
       return sendOutcome(
         reply,
-        await orders.pardon(params.identity, actorOf(visitorOf(request)), order.reason),
+        await orders.pardon(actorOf(visitorOf(request)), params.identity, order.reason),
       )
     },
   )
   const { capacity, refillRate } = Throttle.properties
-  const seconds = { type: 'integer', minimum: 1, maximum: MAX_SECONDS }
+  const seconds = { type: 'integer', minimum: 1, maximum: MAX_THROTTLE_SECONDS }
   const order = body({ identity, capacity, refillRate, seconds, reason: throttleReason })
   app.post<{ Body: ThrottleOrder }>('/throttles', { schema: { body: order } }, async (request, reply) =>
-    sendOutcome(reply, await orders.throttle(request.body, actorOf(visitorOf(request))), 201),
+    sendOutcome(reply, await orders.throttle(actorOf(visitorOf(request)), request.body), 201),
   )
 }
 
-function incidentOrderRoutes(app: FastifyInstance, orders: Orders): void {
+function incidentOrderRoutes(app: FastifyInstance, options: IncidentRoutes): void {
+  const { orders } = options
   app.post<{ Params: { id: string }; Body: { note: string } }>(
     '/incidents/:id/acknowledge',
     { schema: { params: idParams, body: body({ note: orderText }) } },
     async (request, reply) => {
       const { params, body: order } = request
-      return sendOutcome(reply, await orders.acknowledge(params.id, actorOf(visitorOf(request)), order.note))
+      const outcome = await orders.acknowledge(actorOf(visitorOf(request)), params.id, order.note)
+      return sendIncident(reply, options, outcome)
     },
   )
   app.post<{ Params: { id: string }; Body: { reason: string } }>(
@@ -95,7 +102,20 @@ function incidentOrderRoutes(app: FastifyInstance, orders: Orders): void {
     { schema: { params: idParams, body: body({ reason: orderText }) } },
     async (request, reply) => {
       const { params, body: order } = request
-      return sendOutcome(reply, await orders.close(params.id, actorOf(visitorOf(request)), order.reason))
+      const outcome = await orders.close(actorOf(visitorOf(request)), params.id, order.reason)
+      return sendIncident(reply, options, outcome)
     },
   )
+}
+
+/** The incident after the order: its row, if the read model answers, with its own events on top. */
+async function sendIncident(
+  reply: FastifyReply,
+  { db, recent }: IncidentRoutes,
+  outcome: OrderOutcome<OrderedIncident>,
+): Promise<FastifyReply> {
+  if (!outcome.ok) return sendOutcome(reply, outcome)
+  const { incident, events } = outcome.value
+  const row = await findIncidentView(db, recent, incident).catch(() => undefined)
+  return reply.send(events.filter(isIncidentEvent).reduce(evolveIncident, row))
 }

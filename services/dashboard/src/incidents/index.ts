@@ -1,5 +1,4 @@
 export { incidentRoutes } from './incidents.http.ts'
 export { findIncidentView, listIncidentViews } from './incidents.pg.ts'
-export { openOrders } from './orders.nats.ts'
 export { RecentIncidents } from './recent-incidents.ts'
 export { ownersOf } from './throttles.pg.ts'

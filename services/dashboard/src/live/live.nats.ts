@@ -1,5 +1,6 @@
 import { BUCKETS, type FluxgateEvent, GatewayNode, jsonParser, type Throttle } from '@fluxgate/contracts'
-import { Bucket, type NatsLink, NODE_TTL_MS, type PenaltyBox } from '@fluxgate/nats'
+import { Bucket, type NatsLink, NODE_TTL_MS } from '@fluxgate/nats'
+import type { PenaltyBox } from '@fluxgate/operations'
 import type { Log, ReadinessCheck } from '@fluxgate/runtime'
 import type { LiveLimits } from '../config.ts'
 import { watchWhenThere } from './bucket-watch.nats.ts'

@@ -1,3 +1,4 @@
+import type { Actor } from '@fluxgate/operations'
 import type { FastifyRequest, onRequestAsyncHookHandler } from 'fastify'
 import { sendError } from '../http/index.ts'
 import type { Role } from './answers.ts'
@@ -61,8 +62,8 @@ export function visitorOf(request: FastifyRequest): Visitor {
 }
 
 /** The operator as events name them. */
-export function actorOf(visitor: Visitor): string {
-  return `operator:${visitor.user}`
+export function actorOf(visitor: Visitor): Actor {
+  return { name: `operator:${visitor.user}`, role: visitor.role === 'operator' ? 'operator' : 'reader' }
 }
 
 function isSafe(method: string): boolean {

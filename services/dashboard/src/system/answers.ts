@@ -1,3 +1,5 @@
+export type { DeadLetterPage, DeadLetterView } from '@fluxgate/operations/views'
+
 export interface NodeView {
   readonly node: string
   readonly address: string
@@ -82,27 +84,4 @@ export interface SystemView {
   readonly projection: readonly ProjectionLag[] | null
   /** Those that nobody has put back. */
   readonly deadLetters: number | null
-}
-
-export interface DeadLetterView {
-  readonly sequence: number
-  readonly at: number
-  readonly reason: string
-  readonly consumer: string
-  /** Where it stood, and under which subject. */
-  readonly stream: string
-  readonly original: number
-  readonly subject: string
-  /** Id of the event; null when the message has none, so that it cannot be put back. */
-  readonly event: string | null
-  /** The message's text, its beginning. */
-  readonly body: string
-  readonly bytes: number
-  readonly replayed: { readonly at: number; readonly by: string; readonly reason: string } | null
-}
-
-export interface DeadLetterPage {
-  readonly items: readonly DeadLetterView[]
-  /** Ask for those before this sequence. */
-  readonly next: number | null
 }

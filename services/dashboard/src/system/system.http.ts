@@ -1,7 +1,7 @@
+import type { DeadLetters } from '@fluxgate/operations'
 import type { FastifyInstance } from 'fastify'
 import { body, orderText, sendOutcome, shareFor } from '../http/index.ts'
 import { actorOf, visitorOf } from '../sessions/index.ts'
-import type { DeadLetters } from './dead-letters.nats.ts'
 import { type SystemSources, systemView } from './system.nats.ts'
 
 export interface SystemRoutes extends SystemSources {
@@ -28,7 +28,7 @@ export function systemRoutes(app: FastifyInstance, options: SystemRoutes): void 
     { schema: { params: body({ sequence }), body: body({ reason: orderText }) } },
     async (request, reply) => {
       const actor = actorOf(visitorOf(request))
-      return sendOutcome(reply, await deadLetters.replay(request.params.sequence, actor, request.body.reason))
+      return sendOutcome(reply, await deadLetters.replay(actor, request.params.sequence, request.body.reason))
     },
   )
 }

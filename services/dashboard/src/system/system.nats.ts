@@ -57,7 +57,7 @@ interface RoutingReport {
   readonly waiting: number
   readonly retries: number
   readonly fallbacks: number
-  readonly file: { readonly error: string | null } | null
+  readonly file: { readonly fault: string | null } | null
 }
 
 async function gatewayReports(admin: GatewayAdmin): Promise<GatewayReport[]> {
@@ -70,7 +70,7 @@ async function gatewayReports(admin: GatewayAdmin): Promise<GatewayReport[]> {
         return { url, error: answer.error.message, ...none }
       }
       const { upstreams, waiting, retries, fallbacks, file } = answer.value
-      return { url, error: null, upstreams, waiting, retries, fallbacks, fileError: file?.error ?? null }
+      return { url, error: null, upstreams, waiting, retries, fallbacks, fileError: file?.fault ?? null }
     }),
   )
 }

@@ -1,12 +1,6 @@
 import { type EventMaker, eventMaker, GatewayNode, jsonParser, LoggedOut } from '@fluxgate/contracts'
-import {
-  Bucket,
-  connectNats,
-  EventPublisher,
-  ensureTopology,
-  type NatsLink,
-  openPenaltyBox,
-} from '@fluxgate/nats'
+import { Bucket, connectNats, EventPublisher, ensureTopology, type NatsLink } from '@fluxgate/nats'
+import { openPenaltyBox } from '@fluxgate/operations'
 import { createUser, type Database, migrateToLatest, openDatabase } from '@fluxgate/read-model'
 import { createLog, LOOPBACK_HOSTS } from '@fluxgate/runtime'
 import {

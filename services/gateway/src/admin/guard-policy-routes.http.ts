@@ -1,11 +1,10 @@
 import { GuardPolicy } from '@fluxgate/contracts'
-import { GUARD_POLICY_KEYS, type GuardPolicyKey, type PolicyBook } from '@fluxgate/nats'
+import { ADMIN, GUARD_POLICY_KEYS, type GuardPolicyKey, type PolicyBook } from '@fluxgate/operations'
 import type { FastifyInstance } from 'fastify'
 import Type from 'typebox'
 import { Changes, json, refused, sendFault, told } from '../http/index.ts'
 import { inTime } from './confirm-order.timer.ts'
 
-const ACTOR = 'admin'
 const ABSENT = refused('not_found', 'There is no such policy: the guard goes by its environment.').fault
 const KEYS: ReadonlySet<string> = new Set(Object.values(GUARD_POLICY_KEYS))
 
@@ -50,19 +49,18 @@ export function routeGuardPolicy(scope: FastifyInstance, { policyBook }: GuardPo
   scope.put<{ Params: { key: string } }>(path, PUT, async (request, reply) => {
     const { key } = request.params
     if (!isKey(key)) return sendFault(reply, ABSENT)
-    const outcome = await inTime(policyBook.change(key, request.body ?? null, ACTOR))
-    if (outcome.ok) return { changes: outcome.changes }
-    const message = `The policy is refused, and the one before stays in force: ${outcome.reason}.`
-    return sendFault(reply, refused('invalid_body', message).fault)
+    const outcome = await inTime(policyBook.change(ADMIN, key, request.body ?? null))
+    if (outcome.ok) return { changes: outcome.value.changes }
+    return sendFault(reply, { code: 'invalid_body', message: outcome.error.message })
   })
 
   scope.delete<{ Params: { key: string } }>(path, DELETE, async (request, reply) => {
     const { key } = request.params
     if (!isKey(key)) return sendFault(reply, ABSENT)
-    const outcome = await inTime(policyBook.change(key, undefined, ACTOR))
-    if (outcome.ok)
-      return outcome.changes.length > 0 ? { changes: outcome.changes } : sendFault(reply, ABSENT)
-    return sendFault(reply, refused('conflict', `The policy stays: ${outcome.reason}.`).fault)
+    const outcome = await inTime(policyBook.change(ADMIN, key, undefined))
+    if (!outcome.ok) return sendFault(reply, { code: 'conflict', message: outcome.error.message })
+    const { changes } = outcome.value
+    return changes.length > 0 ? { changes } : sendFault(reply, ABSENT)
   })
 }
 

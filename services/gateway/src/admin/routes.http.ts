@@ -1,5 +1,5 @@
 import type { Identity, LimitsPolicy, PriceList, Throttle } from '@fluxgate/contracts'
-import type { PenaltyBox, PolicyBook } from '@fluxgate/nats'
+import type { Orders, PolicyBook } from '@fluxgate/operations'
 import type { Registry } from '@fluxgate/runtime'
 import type { FastifyInstance } from 'fastify'
 import Type from 'typebox'
@@ -24,7 +24,7 @@ import { routeUsers } from './user-routes.http.ts'
 export interface AdminDeps {
   readonly tokens: AdminTokens
   readonly accounts: AdminAccounts
-  readonly penaltyBox: PenaltyBox
+  readonly orders: Orders
   readonly policyBook: PolicyBook
   readonly readLimits: () => Promise<LimitsPolicy>
   /** Changes the limits policy and tells what differs; a concurrent change is not lost. */

@@ -1,14 +1,8 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { eventMaker, type FluxgateEvent, parseEvent } from '@fluxgate/contracts'
-import {
-  connectNats,
-  EventPublisher,
-  ensureTopology,
-  type NatsLink,
-  openPenaltyBox,
-  openPolicyBook,
-} from '@fluxgate/nats'
+import { connectNats, EventPublisher, ensureTopology, type NatsLink } from '@fluxgate/nats'
+import { openOrders, openPolicyBook } from '@fluxgate/operations'
 import { type Database, migrateToLatest, openDatabase } from '@fluxgate/read-model'
 import { createMetrics } from '@fluxgate/runtime'
 import {
@@ -75,7 +69,6 @@ export async function startAdmin({ ownServers = false } = {}): Promise<AdminStan
   await ensureTopology(link)
   const publisher = stack.use(new EventPublisher(link))
   const make = eventMaker('/gateway/test/boot', monotonicFactory(), Date.now)
-  const penaltyBox = openPenaltyBox(link, publisher, make)
   const limitsBook = openLimitsBook(link, event => publisher.publish(event), make, 'admin')
   const limits = new LimitTable()
   const app = Fastify()
@@ -94,7 +87,7 @@ export async function startAdmin({ ownServers = false } = {}): Promise<AdminStan
       epochMs: Date.now,
       readLimits: limitsBook.readLimits,
     }),
-    penaltyBox,
+    orders: openOrders({ link, publisher, make, nowMs: Date.now }),
     refill: refillOrders(
       limits,
       event => publisher.publish(event),

@@ -1,19 +1,18 @@
-import type { Throttle } from '@fluxgate/contracts'
-import type { PenaltyBox } from '@fluxgate/nats'
-import type { FastifyInstance } from 'fastify'
+import { identityText, type Throttle } from '@fluxgate/contracts'
+import { ADMIN, type OrderRefused, type Orders } from '@fluxgate/operations'
+import type { FastifyInstance, FastifyReply } from 'fastify'
 import type { AdminAccounts } from '../accounts/index.ts'
 import { json, list, Pardoned, refused, sendFault, Throttled, ThrottleInForce, told } from '../http/index.ts'
-import { readPardon, readThrottle, type ThrottleOrder } from './bodies.ts'
-import { inTime } from './confirm-order.timer.ts'
+import { readPardon, readThrottle } from './bodies.ts'
+import { UNCONFIRMED } from './confirm-order.timer.ts'
 import { NOBODY, named } from './limit-routes.http.ts'
 
-const ACTOR = 'admin'
 const DEFAULT_SECONDS = 60
 const NOT_THROTTLED = refused('not_found', 'This identity is not throttled.').fault
 
 export interface ThrottleDeps {
   readonly accounts: AdminAccounts
-  readonly penaltyBox: PenaltyBox
+  readonly orders: Orders
   readonly throttles: () => ReadonlyMap<string, Throttle>
   readonly epochMs: () => number
 }
@@ -41,7 +40,7 @@ const PARDON = told({
 
 /** The penalty box: who is in it, and the ways in and out. */
 export function routeThrottles(scope: FastifyInstance, deps: ThrottleDeps): void {
-  const { accounts, penaltyBox, epochMs } = deps
+  const { accounts, orders, epochMs } = deps
   scope.get('/admin/throttles', LIST, () => {
     const live = [...deps.throttles()].filter(([, throttle]) => throttle.until > epochMs())
     return { throttles: live.map(([identifier, throttle]) => ({ identifier, ...throttle })) }
@@ -52,9 +51,15 @@ export function routeThrottles(scope: FastifyInstance, deps: ThrottleDeps): void
     if (!read.ok) return sendFault(reply, read.fault)
     const about = await accounts.resolve(read.value.identifier)
     if (about.length === 0) return sendFault(reply, NOBODY)
-    const throttle = throttleOf(read.value, epochMs())
-    await inTime(Promise.all(about.map(identity => penaltyBox.impose(identity, throttle))))
-    return { ...named(about), until: throttle.until }
+    const { capacity, refill_rate: refillRate, end_streams, ...rest } = read.value
+    const { seconds = DEFAULT_SECONDS, reason = 'set by an administrator' } = rest
+    const order = { capacity, refillRate, seconds, reason, ...(end_streams && { endStreams: true }) }
+    const outcomes = await Promise.all(
+      about.map(identity => orders.throttle(ADMIN, { ...order, identity: identityText(identity) })),
+    )
+    const until = outcomes.map(outcome => (outcome.ok ? outcome.value.throttle.until : 0))
+    const refusal = outcomes.find(outcome => !outcome.ok)
+    return refusal ? sendRefusal(reply, refusal) : { ...named(about), until: Math.max(...until) }
   })
 
   scope.post('/admin/pardon', PARDON, async (request, reply) => {
@@ -63,25 +68,17 @@ export function routeThrottles(scope: FastifyInstance, deps: ThrottleDeps): void
     const { identifier, reason = 'pardoned by an administrator' } = read.value
     const about = await accounts.resolve(identifier)
     if (about.length === 0) return sendFault(reply, NOBODY)
-    const nowMs = epochMs()
-    const freed = await inTime(
-      Promise.all(about.map(identity => penaltyBox.pardon(identity, ACTOR, reason, nowMs))),
+    const outcomes = await Promise.all(
+      about.map(identity => orders.pardon(ADMIN, identityText(identity), reason)),
     )
-    const pardoned = about.filter((_, i) => freed[i])
+    const refusal = outcomes.find(outcome => !outcome.ok && outcome.error.code !== 'conflict')
+    if (refusal && !refusal.ok) return sendRefusal(reply, refusal)
+    const pardoned = about.filter((_, i) => outcomes[i]?.ok)
     return pardoned.length > 0 ? { ...named(pardoned), pardoned: true } : sendFault(reply, NOT_THROTTLED)
   })
 }
 
-function throttleOf(order: ThrottleOrder, imposedAt: number): Throttle {
-  const { capacity, refill_rate, seconds = DEFAULT_SECONDS, reason = 'set by an administrator' } = order
-  return {
-    capacity,
-    refillRate: refill_rate,
-    imposedAt,
-    until: imposedAt + seconds * 1_000,
-    reason,
-    rule: 'manual',
-    actor: ACTOR,
-    ...(order.end_streams === undefined ? {} : { endStreams: order.end_streams }),
-  }
+function sendRefusal(reply: FastifyReply, { error }: OrderRefused): FastifyReply {
+  if (error.code !== 'unavailable') return sendFault(reply, { code: 'invalid_body', message: error.message })
+  return sendFault(reply, { ...UNCONFIRMED, message: error.message })
 }

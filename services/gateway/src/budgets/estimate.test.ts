@@ -82,8 +82,8 @@ describe('the estimate', () => {
 const source = (path: string) => readFileSync(new URL(path, import.meta.url), 'utf8')
 /** Kind of text → the error that `promptSize` states, as parts of the true count. */
 const TEXTS: ReadonlyArray<readonly [kind: string, text: string, low: number, high: number]> = [
-  ['English', source('../../../../ARCHITECTURE.md'), 0.2, 0.3],
-  ['code', source('limit-table.ts'), 0.2, 0.3],
+  ['English', source('../../../../infra/docs/explanation/gateway.md'), 0.2, 0.3],
+  ['code', source('../limits/limit-table.ts'), 0.2, 0.3],
   [
     'Chinese',
     '委员会在一个灰蒙蒙的星期二早上开会，讨论应该如何处理那座旧桥。没有人否认它很美，也没有人否认它很危险。工程师解释说，铁已经被一个世纪的盐和霜冻削弱，再多的油漆也无法恢复失去的东西。',

@@ -13,17 +13,8 @@ import {
   readJson,
   validatorOf,
 } from '@fluxgate/contracts'
-import {
-  Bucket,
-  GUARD_POLICY_KEYS,
-  type NatsLink,
-  openPolicyBook,
-  type PolicyBook,
-  policyChanges,
-  RevisionConflict,
-  type Watch,
-  watchBucket,
-} from '@fluxgate/nats'
+import { Bucket, type NatsLink, RevisionConflict, type Watch, watchBucket } from '@fluxgate/nats'
+import { GUARD_POLICY_KEYS, openPolicyBook, type PolicyBook, policyChanges } from '@fluxgate/operations'
 
 /** Keys of bucket `policy` that gateways go by. */
 export const LIMITS_KEY = 'limits'

@@ -8,6 +8,7 @@ import type {
   Verdict,
   WhatIfResult,
 } from '@fluxgate/forensics'
+import type { Actor, Orders, PolicyInForce } from '@fluxgate/operations'
 import type {
   AuthEvent,
   AuthEventFilter,
@@ -26,22 +27,24 @@ import type {
 } from '@fluxgate/read-model'
 import type { TokenUse } from './token-use.ts'
 
-/** What tools ask and order. Every call throws a `ToolError` when what it depends on does not answer. */
+/**
+ * What tools and resources query and order. Every query throws a `ToolError` when NATS or Postgres does not answer; an
+ * order answers with an outcome.
+ */
 export interface Backends {
   readonly tables: Tables
   readonly log: EventLog
-  readonly control: Control
+  readonly live: LiveState
+  readonly orders: Orders
   readonly sql: SqlReader
   readonly longReads: LongReads
-  /** What the guard goes by while none is stored for it. */
-  readonly defaultPolicy: GuardPolicy
   nowMs(): number
 }
 
-/** The views that questions in SQL may read, asked as a user that can do nothing else. */
+/** SQL queries over the views of `reports`, run as a Postgres user that can read nothing else. */
 export interface SqlReader {
   views(): Promise<ReadView[]>
-  /** `closed`: this server was given no such user. */
+  /** `closed`: this server is configured without such a user. */
   ask(
     statement: string,
     maxRows: number,
@@ -96,23 +99,23 @@ export interface StreamState {
   readonly consumers: number
 }
 
-/** A user, or one of its keys, and what of the log about it. */
+/** A user, or one of its keys, and a part of the log. */
 export interface TimelineSearch extends TimelineRange {
   readonly user: string
   readonly key: string | undefined
   readonly limit: number
 }
 
-/** The log itself, with a limit on how much of it one question may read. */
+/** The log itself, with a limit on the events that one call reads. */
 export interface EventLog {
-  /** Last position of each stream; undefined when the log cannot be asked just now. */
+  /** Last position of each stream; undefined while NATS does not answer. */
   heads(streams: readonly string[]): Promise<ReadonlyMap<string, number> | undefined>
   streams(): Promise<StreamState[]>
   tokenUses(identity: Identity, fromMs: number, signal: AbortSignal): Promise<Found<TokenUse>>
   request(search: RequestSearch, signal: AbortSignal): Promise<Found<StoredEvent>>
-  /** In the order in which they were stored; `more` when there are others behind the last. */
+  /** In the order in which they were stored; `more`: others follow the last. */
   timeline(search: TimelineSearch, signal: AbortSignal): Promise<{ items: StoredEvent[]; more: boolean }>
-  /** All facts about one incident, in their order. */
+  /** All events of one incident, in their order. */
   incident(id: string, signal: AbortSignal): Promise<StoredEvent[]>
 }
 
@@ -120,43 +123,36 @@ export interface ThrottleEntry {
   /** `<user>.<key>` */
   readonly identity: string
   readonly throttle: Throttle
-  /** The bucket's revision at which it was put. */
-  readonly revision: number
 }
 
-export interface PolicyEntry<T> {
-  readonly value: T
-  readonly revision: number
-}
-
-/** Who leads, and how far it has come: the record that the leading guard renews. */
+/** The lease record that the leading guard renews. */
 export interface GuardLease {
-  /** One word per process; empty when it was given back. */
+  /** Id of the process; empty when the lease was released. */
   readonly holder: string
   readonly term: number
   /** Epoch milliseconds. */
   readonly renewedAt: number
-  /** Position in TOKENS up to which the guard has decided; null when it has not told one. */
+  /** Position in TOKENS up to which the guard has decided; null when the record has none. */
   readonly sequence: number | null
   /** The same for each stream that it reads. */
   readonly positions: ReadonlyMap<string, number>
 }
 
-/** How a long reading is followed and ended. */
+/** Cancellation and progress of a long read. */
 export type ReadProgress = Pick<Call, 'signal' | 'onProgress'>
 
-/** Work over much of the log, each within a limit of events that it may read. */
+/** Reads over much of the log, each within a limit of events. */
 export interface LongReads {
-  /** The longest range that may be asked for. */
+  /** The longest range of one read. */
   readonly maxRangeMs: number
-  stateAt(atMs: number, following: ReadProgress): Promise<{ state: StateAt; kept: RetainedRange[] }>
+  stateAt(atMs: number, progress: ReadProgress): Promise<{ state: StateAt; kept: RetainedRange[] }>
   whatIf(
     policy: GuardPolicy,
     range: TimeRange,
-    following: ReadProgress,
+    progress: ReadProgress,
   ): Promise<{ result: WhatIfResult; kept: RetainedRange[] }>
   /** Compared with the tables when they answer. */
-  verify(range: TimeRange, silenceMs: number, following: ReadProgress): Promise<Verdict>
+  verify(range: TimeRange, silenceMs: number, progress: ReadProgress): Promise<Verdict>
 }
 
 export interface TimeRange {
@@ -164,27 +160,22 @@ export interface TimeRange {
   readonly toMs: number
 }
 
-/** The buckets through which the gateways and the guard are told what to do. */
-export interface Control {
-  /** Everything in the penalty box, ended throttles that nobody has removed included. */
+/** What gateways and guard apply at this moment, read from their buckets. */
+export interface LiveState {
+  /** All throttles, including those that have ended and were not removed yet. */
   throttles(signal: AbortSignal): Promise<ThrottleEntry[]>
   throttleOf(identity: Identity): Promise<Throttle | undefined>
-  guardPolicy(): Promise<PolicyEntry<GuardPolicy> | undefined>
+  guardPolicy(): Promise<PolicyInForce>
   nodes(signal: AbortSignal): Promise<GatewayNode[]>
   /** Undefined when no guard has ever led. */
   guardLease(): Promise<GuardLease | undefined>
-  /** False when there was no throttle in force. Resolves when the fact is in the log. */
-  pardon(identity: Identity, actor: string, reason: string): Promise<boolean>
-  impose(identity: Identity, throttle: Throttle): Promise<void>
-  /** These resolve when the fact is in the log. */
-  acknowledge(incident: string, actor: string, note: string): Promise<void>
-  close(incident: string, actor: string, reason: string): Promise<void>
 }
 
-/** One tool call: who makes it, and until when the answer is of use. */
+/** One tool call. */
 export interface Call {
-  readonly actor: string
+  readonly actor: Actor
+  /** Aborted when the client cancels, or when the call has taken too long. */
   readonly signal: AbortSignal
-  /** Told now and then how far long work is. */
+  /** Called with the number of events read, and of about how many. */
   readonly onProgress: (done: number, of: number) => void
 }

@@ -7,8 +7,8 @@ import {
 } from '@fluxgate/contracts'
 import { findRequest, readEvents, timeline } from '@fluxgate/forensics'
 import type { NatsLink } from '@fluxgate/nats'
+import { askNats } from './ask-nats.nats.ts'
 import type { EventLog, StreamState } from './backends.ts'
-import { askNats } from './reached.nats.ts'
 import { type TokenUse, tokenUseOf } from './token-use.ts'
 
 /** Clocks of nodes and server differ by less than this, and events wait in a spool for less, as a rule. */

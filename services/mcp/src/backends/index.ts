@@ -1,6 +1,6 @@
 export type { Backends, Call, Checkpoint, StreamState, ThrottleEntry, TimeRange } from './backends.ts'
-export { openControl } from './control.nats.ts'
 export { openEventLog } from './event-log.nats.ts'
+export { openLiveState } from './live-state.nats.ts'
 export { type LongReadLimits, openLongReads } from './long-reads.nats.ts'
 export { openSqlReader } from './sql-reader.pg.ts'
 export { openTables } from './tables.pg.ts'

@@ -1,4 +1,6 @@
-/** What a tool says: data with the same in readable words, or a problem that the model can act on. */
+import type { OrderRefused } from '@fluxgate/operations'
+
+/** A tool's answer: data with the same as text, or a problem that the model can act on. */
 export type ToolAnswer<T> =
   | { readonly ok: true; readonly data: T; readonly text: string }
   | { readonly ok: false; readonly problem: string }
@@ -9,4 +11,11 @@ export function answered<T>(data: T, text: string | readonly string[]): ToolAnsw
 
 export function problem(text: string): ToolAnswer<never> {
   return { ok: false, problem: text }
+}
+
+/** An order that was not carried out, with a hint where the state can be seen. */
+export function refusedOrder({ error }: OrderRefused, hint: string): ToolAnswer<never> {
+  return problem(
+    error.code === 'invalid' || error.code === 'forbidden' ? error.message : `${error.message} ${hint}`,
+  )
 }

@@ -1,16 +1,13 @@
-/** Who calls, once authenticated. */
-export interface Caller {
-  /** Stands in the facts that the caller's commands make: `mcp:<user>`. */
-  readonly actor: string
-  /** Whether it may order too, or only ask. */
-  readonly mayAct: boolean
-}
+import type { Actor } from '@fluxgate/operations'
 
-/** `forbidden`: we know who it is, and it may not be here. */
+/** Who calls, once authenticated; what the role allows is decided by the operations. */
+export type Caller = Actor
+
+/** `forbidden`: the caller is known and may not use this server. */
 export type Admission = Caller | 'unknown' | 'forbidden'
 
 /** Whoever holds the operator token, or starts the server over stdio: its process could read the token anyway. */
-export const OPERATOR: Caller = Object.freeze({ actor: 'mcp:operator', mayAct: true })
+export const OPERATOR: Caller = Object.freeze({ name: 'mcp:operator', role: 'operator' })
 
-/** Whoever holds the token that may only ask. */
-export const READER: Caller = Object.freeze({ actor: 'mcp:reader', mayAct: false })
+/** Whoever holds the token for reading. */
+export const READER: Caller = Object.freeze({ name: 'mcp:reader', role: 'reader' })

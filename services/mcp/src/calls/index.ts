@@ -1,4 +1,4 @@
-export { answered, problem, type ToolAnswer } from './answer.ts'
+export { answered, problem, refusedOrder, type ToolAnswer } from './answer.ts'
 export { CallBudget } from './call-budget.ts'
 export { type Admission, type Caller, OPERATOR, READER } from './caller.ts'
 export { progressOf } from './progress.timer.ts'

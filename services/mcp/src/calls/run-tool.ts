@@ -39,13 +39,13 @@ export function toolRunner(backends: Backends, limits: CallLimits, log: LinkLog)
   const longCalls = new LongCalls(limits)
   const running = new Set<Promise<unknown>>()
 
-  async function call(tool: Tool, args: unknown, { actor }: Caller, context: CallContext) {
-    const admission = budget.begin(actor, backends.nowMs())
+  async function call(tool: Tool, args: unknown, actor: Caller, context: CallContext) {
+    const admission = budget.begin(actor.name, backends.nowMs())
     if (!admission.ok) return { answer: problem(refusalText(admission)), outcome: 'refused' as const }
-    const session = context.session ?? actor
+    const session = context.session ?? actor.name
     const place = tool.long ? longCalls.begin(session) : 'ok'
     if (place !== 'ok') {
-      budget.end(actor)
+      budget.end(actor.name)
       return { answer: problem(BUSY[place]), outcome: 'refused' as const }
     }
     const timeoutMs = tool.long ? limits.longCallTimeoutMs : limits.callTimeoutMs
@@ -66,7 +66,7 @@ export function toolRunner(backends: Backends, limits: CallLimits, log: LinkLog)
       }
       return { answer: problem(failureText(tool, outcome, error, timeoutMs)), outcome }
     } finally {
-      budget.end(actor)
+      budget.end(actor.name)
     }
   }
 
@@ -91,7 +91,7 @@ export function toolRunner(backends: Backends, limits: CallLimits, log: LinkLog)
       log.info(
         {
           tool: tool.name,
-          actor: caller.actor,
+          actor: caller.name,
           outcome,
           durationMs: backends.nowMs() - startedMs,
           // What was ordered has to be found again; what was asked has not.

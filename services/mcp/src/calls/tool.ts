@@ -1,9 +1,10 @@
+import type { OrderName } from '@fluxgate/operations'
 import type { ToolAnnotations } from '@modelcontextprotocol/server'
 import type { z } from 'zod'
 import type { Backends, Call } from '../backends/index.ts'
 import type { ToolAnswer } from './answer.ts'
 
-/** What a tool does to the world; clients show it, and ask a person before what is destructive. */
+/** What a tool changes; clients show it, and ask a person before a destructive call. */
 const EFFECTS = {
   reads: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false },
   /** Doing it twice changes no more than doing it once. */
@@ -13,15 +14,17 @@ const EFFECTS = {
   acts: { readOnlyHint: false, destructiveHint: true, idempotentHint: false, openWorldHint: false },
 } satisfies Record<string, ToolAnnotations>
 
-interface ToolWords {
+interface ToolTexts {
   readonly name: string
   readonly title: string
-  /** For a model: what it tells or does, and when to use it. */
+  /** For a model: what it returns or does, and when to use it. */
   readonly description: string
 }
 
-export interface ToolDefinition<In extends z.ZodObject, Out extends z.ZodObject> extends ToolWords {
+export interface ToolDefinition<In extends z.ZodObject, Out extends z.ZodObject> extends ToolTexts {
   readonly effect: keyof typeof EFFECTS
+  /** The order that the tool gives; absent: it reads. */
+  readonly order?: OrderName
   /** It may read much of the log: few run at once, and they may take longer. */
   readonly long?: true
   readonly input: In
@@ -30,9 +33,10 @@ export interface ToolDefinition<In extends z.ZodObject, Out extends z.ZodObject>
 }
 
 /** A tool whose argument and answer types are known to itself alone. */
-export interface Tool extends ToolWords {
+export interface Tool extends ToolTexts {
   readonly annotations: ToolAnnotations
   readonly long: boolean
+  readonly order: OrderName | undefined
   readonly input: z.ZodObject
   readonly output: z.ZodObject
   /** Arguments and answer are checked; the answer holds nothing that the output schema does not name. */
@@ -42,7 +46,7 @@ export interface Tool extends ToolWords {
 export function defineTool<In extends z.ZodObject, Out extends z.ZodObject>(
   definition: ToolDefinition<In, Out>,
 ): Tool {
-  const { effect, name, title, description, input, output, long = false } = definition
+  const { effect, name, title, description, input, output, order, long = false } = definition
   return {
     name,
     title,
@@ -50,6 +54,7 @@ export function defineTool<In extends z.ZodObject, Out extends z.ZodObject>(
     input,
     output,
     long,
+    order,
     annotations: { title, ...EFFECTS[effect] },
     async answer(args, backends, call) {
       const answer = await definition.answer(input.parse(args), backends, call)

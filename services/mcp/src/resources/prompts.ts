@@ -1,3 +1,4 @@
+import { DEFAULT_RULES } from '@fluxgate/guard-core'
 import { completable, type McpServer } from '@modelcontextprotocol/server'
 import { z } from 'zod'
 import type { Caller } from '../calls/index.ts'
@@ -61,12 +62,9 @@ export function addPrompts(server: McpServer, caller: Caller, read: ReadResource
       title: 'Tune the guard policy',
       description: 'Whether the thresholds catch abuse and spare the rest, tried against the log.',
       argsSchema: z.object({
-        rule: completable(z.string().regex(RULE_NAME).describe('A rule of the policy.'), async start => {
-          const rules = (await read(caller, new AbortController().signal, async backends =>
-            Object.keys(backends.defaultPolicy.rules),
-          )) as string[]
-          return rules.filter(rule => rule.startsWith(start))
-        }),
+        rule: completable(z.string().regex(RULE_NAME).describe('A rule of the policy.'), start =>
+          Object.keys(DEFAULT_RULES).filter(rule => rule.startsWith(start)),
+        ),
       }),
     },
     ({ rule }) =>

@@ -6,8 +6,8 @@ import type { ReadResource } from './resources.ts'
 /** Reads within a budget of the caller's beside that of its tools, and within the same time; what breaks is for the log. */
 export function resourceReader(backends: Backends, limits: CallLimits, log: LinkLog): ReadResource {
   const budget = new CallBudget(limits)
-  return async ({ actor }, cancelled, read) => {
-    if (!budget.begin(actor, backends.nowMs()).ok) {
+  return async ({ name }, cancelled, read) => {
+    if (!budget.begin(name, backends.nowMs()).ok) {
       throw new Error('Too many reads. Wait a second, then try again.')
     }
     const late = Promise.withResolvers<never>()
@@ -22,7 +22,7 @@ export function resourceReader(backends: Backends, limits: CallLimits, log: Link
       throw new Error('Internal error. See the MCP server log.', { cause: error })
     } finally {
       signal.removeEventListener('abort', onAbort)
-      budget.end(actor)
+      budget.end(name)
     }
   }
 }

@@ -105,8 +105,8 @@ export function addResources(server: McpServer, caller: Caller, read: ReadResour
     words('The guard policy', 'The rules, thresholds and penalty that the guard goes by now.'),
     (uri, ctx) =>
       contents(uri, ctx, async backends => {
-        const stored = await backends.control.guardPolicy()
-        return { source: stored ? 'stored' : 'default', policy: stored?.value ?? backends.defaultPolicy }
+        const { source, policy } = await backends.live.guardPolicy()
+        return { source, policy }
       }),
   )
   server.registerResource(

@@ -1,3 +1,4 @@
+import { mayOrder } from '@fluxgate/operations'
 import { McpServer, type McpServerOptions } from '@modelcontextprotocol/server'
 import manifest from '../../package.json' with { type: 'json' }
 import { type Caller, progressOf, type Tool, type ToolRunner } from '../calls/index.ts'
@@ -27,8 +28,8 @@ export function buildServer(
     { ...options, instructions: INSTRUCTIONS, maxToolInputElements: MAX_ARGUMENT_ELEMENTS },
   )
   for (const tool of tools) {
-    // To who may only ask, orders do not exist.
-    if (!caller.mayAct && !tool.annotations.readOnlyHint) continue
+    // A caller does not see the orders that it may not give.
+    if (tool.order !== undefined && !mayOrder(caller, tool.order)) continue
     const { title, description, annotations } = tool
     server.registerTool(
       tool.name,

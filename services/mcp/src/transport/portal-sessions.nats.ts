@@ -38,7 +38,7 @@ export function openPortalSessions(
         throw new ToolError('FLUXGATE_READ_MODEL_AWAY', UNKNOWN, { cause })
       })
       if (!row || row.userId !== check.session.user || row.expiresAt <= nowMs()) return 'unknown'
-      return row.role === 'operator' ? { actor: `mcp:${row.userId}`, mayAct: true } : 'forbidden'
+      return row.role === 'operator' ? { name: `mcp:${row.userId}`, role: 'operator' } : 'forbidden'
     },
     [Symbol.dispose]() {
       offReconnect()

@@ -70,7 +70,7 @@ export function openRpc({ serverFor, bus, limits, nowMs, onRefused }: RpcParts):
 
 /** The token stays outside: what tools get to know is who calls. */
 function authInfoOf(caller: Caller): AuthInfo {
-  return { token: '', clientId: caller.actor, scopes: [], extra: { caller } }
+  return { token: '', clientId: caller.name, scopes: [], extra: { caller } }
 }
 
 function callerOf(authInfo: AuthInfo | undefined): Caller {

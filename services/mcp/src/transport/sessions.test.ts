@@ -3,8 +3,8 @@ import { describe, it } from 'node:test'
 import { InMemoryServerEventBus, McpServer } from '@modelcontextprotocol/server'
 import { type Session, Sessions } from './sessions.timer.ts'
 
-const ANN = { actor: 'mcp:ann', mayAct: true }
-const BOB = { actor: 'mcp:bob', mayAct: true }
+const ANN = { name: 'mcp:ann', role: 'operator' as const }
+const BOB = { name: 'mcp:bob', role: 'operator' as const }
 const limits = { maxSessions: 3, maxSessionsOfCaller: 2, sessionIdleMs: 1_000, sessionMaxMs: 5_000 }
 
 function scene(errors: unknown[] = [], failing: 'close' | 'connect' | undefined = undefined) {
@@ -95,7 +95,7 @@ describe('sessions', () => {
     assert.ok(await begin(ANN))
     assert.equal(await begin(ANN), undefined)
     assert.ok(await begin(BOB))
-    assert.equal(await begin({ actor: 'mcp:eve', mayAct: true }), undefined)
+    assert.equal(await begin({ name: 'mcp:eve', role: 'operator' }), undefined)
     assert.equal(sessions.size, 3)
   })
 

@@ -62,19 +62,19 @@ export class Sessions implements AsyncDisposable {
     const { maxSessions, maxSessionsOfCaller } = this.#limits
     this.endOld()
     const actors = [...this.#beginning.values(), ...Array.from(this.#sessions.values(), ({ actor }) => actor)]
-    const own = actors.filter(actor => actor === caller.actor).length
+    const own = actors.filter(actor => actor === caller.name).length
     if (actors.length >= maxSessions || own >= maxSessionsOfCaller) return undefined
     const server = this.#tools.serverFor(caller)
     const now = this.#tools.nowMs()
     const transport = new WebStandardStreamableHTTPServerTransport({
       sessionIdGenerator: randomUUID,
       onsessioninitialized: id => {
-        const session = { transport, actor: caller.actor, server, begunMs: now, usedMs: now }
+        const session = { transport, actor: caller.name, server, begunMs: now, usedMs: now }
         this.#sessions.set(id, session)
         this.#beginning.delete(server)
       },
     })
-    this.#beginning.set(server, caller.actor)
+    this.#beginning.set(server, caller.name)
     const unfollow = followResources(server, this.#tools.bus)
     server.server.onclose = () => {
       unfollow()
@@ -100,7 +100,7 @@ export class Sessions implements AsyncDisposable {
   find(id: string, caller: Caller): Session | undefined {
     this.endOld()
     const session = this.#sessions.get(id)
-    if (session?.actor !== caller.actor) return undefined
+    if (session?.actor !== caller.name) return undefined
     session.usedMs = this.#tools.nowMs()
     return session
   }

@@ -3,6 +3,11 @@ import { z } from 'zod'
 import { logReference, timeField } from './fields.ts'
 import { isoTime, isoTimeOrNull, quoted } from './text.ts'
 
+export const incidentField = z
+  .string()
+  .regex(/^inc_[0-9a-z]{8,40}$/, 'must look like inc_…')
+  .describe('Incident id, as get_security_incidents prints it.')
+
 export const INCIDENT_STATES = ['opened', 'reported', 'acknowledged', 'closed'] as const
 
 /** What a list tells of an incident. */

@@ -20,6 +20,7 @@ export {
   INCIDENT_STATES,
   incidentDetailFields,
   incidentDetailOf,
+  incidentField,
   incidentFields,
   incidentOf,
   incidentText,

@@ -29,22 +29,22 @@ export const debugGuardState = defineTool({
   output: guardStateOutput,
 
   async answer({ identity, lookBackMinutes }, backends, call) {
-    const { control } = backends
-    const [box, stored, nodes, guard] = await Promise.all([
-      control.throttles(call.signal),
-      control.guardPolicy(),
-      control.nodes(call.signal),
+    const { live } = backends
+    const [box, inForcePolicy, nodes, guard] = await Promise.all([
+      live.throttles(call.signal),
+      live.guardPolicy(),
+      live.nodes(call.signal),
       guardOf(backends),
     ])
     const now = backends.nowMs()
     const inForce = throttlesInForce(box, now)
-    const policy = stored?.value ?? backends.defaultPolicy
+    const { policy } = inForcePolicy
     const data = {
       readAt: isoTime(now),
       guard,
       policy: {
-        source: stored ? ('bucket' as const) : ('environment' as const),
-        revision: stored?.revision ?? null,
+        source: inForcePolicy.source === 'stored' ? ('bucket' as const) : ('environment' as const),
+        revision: inForcePolicy.revision,
         contextFlood: policy.rules.contextFlood,
         penalty: policy.penalty,
         rules: wholePolicy(policy).rules,
@@ -66,7 +66,7 @@ export const debugGuardState = defineTool({
 
 async function guardOf(backends: Backends) {
   const [lease, heads] = await Promise.all([
-    backends.control.guardLease(),
+    backends.live.guardLease(),
     backends.log.heads([...RULE_STREAMS]),
   ])
   if (!lease) return null

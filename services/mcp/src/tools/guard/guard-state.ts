@@ -5,7 +5,7 @@ const policy = z.object({
   source: z
     .enum(['bucket', 'environment'])
     .describe(
-      "bucket: stored by operators. environment: none is stored; this process's variables, as the guard's.",
+      'bucket: stored by operators. environment: none is stored; the default that the guard publishes.',
     ),
   revision: z.int().nullable(),
   contextFlood: z.object({ enabled: z.boolean(), windowMs: z.int(), thresholdTokens: z.int() }),

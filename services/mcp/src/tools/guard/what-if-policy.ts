@@ -78,7 +78,7 @@ export const whatIfPolicy = defineTool({
   }),
 
   async answer({ policy: patch, changesOnly, limit, cursor, ...range }, backends, call) {
-    const base = (await backends.control.guardPolicy())?.value ?? backends.defaultPolicy
+    const { policy: base } = await backends.live.guardPolicy()
     const tried = patchedPolicy(base, patch)
     if (!tried.ok) return problem(`This is no guard policy: ${tried.reason}`)
     const rules = { fallbackMs: DAY_MS, maxMs: backends.longReads.maxRangeMs }

@@ -10,12 +10,12 @@ import {
   identityOf,
   incidentDetailFields,
   incidentDetailOf,
+  incidentField,
   incidentText,
   isoTime,
   quoted,
   timeField,
 } from '../../views/index.ts'
-import { incidentField } from './incident-order.ts'
 
 const MAX_REPORT_CHARS = 4_000
 const whole = (text: string) => quoted(text, MAX_REPORT_CHARS)
@@ -80,7 +80,7 @@ export const getIncident = defineTool({
 
 async function throttleNow(backends: Backends, identity: string) {
   try {
-    const throttle = await backends.control.throttleOf(identityOf(identity))
+    const throttle = await backends.live.throttleOf(identityOf(identity))
     if (!throttle || throttle.until <= backends.nowMs()) return { state: 'none' as const }
     const { until, rule, actor } = throttle
     return { state: 'in_force' as const, until: isoTime(until), rule, actor }

@@ -1,13 +1,12 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { IncidentOpened, RequestAdmitted, RequestCompleted, ThrottleImposed } from '@fluxgate/contracts'
-import { readConfig } from '@fluxgate/runtime'
+import { DEFAULT_POLICY } from '@fluxgate/guard-core'
 import { eventually } from '@fluxgate/testing'
 import type { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import { ulid } from 'ulid'
 import type { ReadProgress } from '../../backends/backends.ts'
 import { openLongReads } from '../../backends/long-reads.nats.ts'
-import { readStdioConfig } from '../../config.ts'
 import { admittedData, callTool, make, pages, settled, startBench, type TestBench } from '../../test-bench.ts'
 
 interface Update {
@@ -160,7 +159,7 @@ describe('tools that read much of the log', () => {
     const limits = { maxLongRangeMs: 86_400_000, maxLongEvents: 1_000_000, requestRetentionMs: 86_400_000 }
     const readings = openLongReads(bench.link, bench.db, limits, Date.now)
     const range = { fromMs: Date.now() - 3_600_000, toMs: Date.now() }
-    const policy = readConfig(bench.env, readStdioConfig).guardPolicy
+    const policy = DEFAULT_POLICY
     for (const read of [
       (following: ReadProgress) => readings.verify(range, 600_000, following),
       (following: ReadProgress) => readings.stateAt(Date.now(), following),

@@ -64,7 +64,7 @@ async function inForce(
   { signal }: Call,
 ): Promise<Told> {
   const now = backends.nowMs()
-  const all = throttlesInForce(await backends.control.throttles(signal), now)
+  const all = throttlesInForce(await backends.live.throttles(signal), now)
   const wanted = identity === undefined ? all : all.filter(entry => entry.identity === identity)
   const { items, next } = throttlePage(wanted, limit, cursor)
   const throttles = items.map(entry => ({

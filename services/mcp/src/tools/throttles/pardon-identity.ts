@@ -1,8 +1,7 @@
 import { z } from 'zod'
-import { answered, defineTool, problem } from '../../calls/index.ts'
+import { answered, defineTool, refusedOrder } from '../../calls/index.ts'
 import {
   identityField,
-  identityOf,
   isoTime,
   throttleFields,
   throttleOf,
@@ -18,6 +17,7 @@ export const pardonIdentity = defineTool({
     'and why. Use it only when get_incident or debug_guard_state shows that the throttle is not deserved (any more), ' +
     'and a person has agreed. dryRun shows what would be lifted and changes nothing.',
   effect: 'setsRight',
+  order: 'pardon',
   input: z.strictObject({
     identity: identityField,
     reason: z.string().trim().min(3).max(256).describe('Why; it stands in the log for good.'),
@@ -32,20 +32,11 @@ export const pardonIdentity = defineTool({
   }),
 
   async answer({ identity, reason, dryRun }, backends, { actor }) {
-    const owner = identityOf(identity)
     const now = backends.nowMs()
-    const found = await backends.control.throttleOf(owner)
-    if (!found || found.until <= now) return notThrottled(identity)
-    const throttle = throttleOf(identity, found)
-    const data = { identity, throttle, actor, at: isoTime(now) }
-    if (dryRun) {
-      return answered({ ...data, pardoned: false }, `Would lift: ${throttleText(throttle, now)}`)
-    }
-    if (!(await backends.control.pardon(owner, actor, reason))) return notThrottled(identity)
-    return answered({ ...data, pardoned: true }, `Lifted, and recorded: ${throttleText(throttle, now)}`)
+    const outcome = await backends.orders.pardon(actor, identity, reason, { dryRun })
+    if (!outcome.ok) return refusedOrder(outcome, 'list_throttles shows who is throttled.')
+    const throttle = throttleOf(identity, outcome.value.throttle)
+    const data = { identity, pardoned: !dryRun, throttle, actor: actor.name, at: isoTime(now) }
+    return answered(data, `${dryRun ? 'Would lift' : 'Lifted, and recorded'}: ${throttleText(throttle, now)}`)
   },
 })
-
-function notThrottled(identity: string) {
-  return problem(`${identity} is not throttled, so there is nothing to pardon. list_throttles shows who is.`)
-}
