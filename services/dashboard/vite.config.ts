@@ -57,7 +57,11 @@ const proxied = { target: DASHBOARD_URL, changeOrigin: true, headers: { origin: 
 export default defineConfig({
   root: join(HERE, 'web'),
   plugins: [preact({ devToolsEnabled: false }), compressed(), noted()],
-  server: { port: 5173, strictPort: true, proxy: { '/api': proxied, '/portal': proxied, '/play': proxied } },
+  server: {
+    port: 5173,
+    strictPort: true,
+    proxy: { '/api/': proxied, '/portal/': proxied, '/play/': proxied },
+  },
   build: {
     outDir: '../dist',
     emptyOutDir: true,

@@ -81,8 +81,8 @@ function measuredText({ gossip, ...rest }: Measurements): string {
     `| bytes of a request, tables | ${figure(rest.tableBytes)} |`,
     `| one log takes of one publisher | ${figure(rest.logEventsPerSecond)} events/s |`,
     `| one projection writes | ${figure(rest.projectedPerSecond)} events/s |`,
-    `| a gossip frame heard | ${figure(hear.fixed)} µs + ${perNode} µs for each identity in it |`,
-    `| a gossip frame told | ${figure(tell.fixed)} µs + ${figure(tell.row)} µs for each identity in it |`,
+    `| a gossip frame received | ${figure(hear.fixed)} µs + ${perNode} µs for each identity in it |`,
+    `| a gossip frame sent | ${figure(tell.fixed)} µs + ${figure(tell.row)} µs for each identity in it |`,
     `| a gossip frame's bytes | ${figure(gossip.frameBytes)} + ${figure(gossip.rowBytes)} for each identity in it |`,
   ].join('\n')
 }

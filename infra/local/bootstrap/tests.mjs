@@ -26,7 +26,7 @@ const ORDER = [
 const NEEDS_NATS = /\.nats\.(pg\.)?test\.ts$/
 /** Units that open sockets, start processes or wait for real time, by what they write; and those that compute for long. */
 const SLOW_UNIT =
-  /from 'node:(?:child_process|net|http|https|tls|http2|dgram|worker_threads|timers\/promises)'|fetch\(|setTimeout|createServer|globSync|from '@fluxgate\/testing'/
+  /from 'node:(?:child_process|net|http|https|tls|http2|dgram|worker_threads|timers\/promises)'|fetch\(|setTimeout|createServer|globSync|from '@fluxgate\/testing'|from '[^']*\/test\//
 const LONG_UNIT = /\/(?:skipping-listener|token-counter|fold|recorded)\.test\.ts$/
 /** Processes for the units of a whole run: some of them wait, while others compute. */
 const UNIT_PROCESSES = 6

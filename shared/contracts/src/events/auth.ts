@@ -31,7 +31,7 @@ export const LoginSucceeded = defineEvent(
   1,
   record({ ...identityFields, account: Account, address: ShortText, session: ShortText }),
 )
-/** A log-in was refused. The client is told nothing of the reason. */
+/** A login was refused. The client does not learn the reason. */
 export const LoginFailed = defineEvent(
   'auth',
   'login_failed',
@@ -47,14 +47,14 @@ export const LoginFailed = defineEvent(
     ]),
   }),
 )
-/** A session has ended at every face; nobody accepts it any more. */
+/** A session has ended; no service accepts it any more. */
 export const LoggedOut = defineEvent(
   'auth',
   'logged_out',
   1,
   record({ ...identityFields, session: ShortText, address: ShortText }),
 )
-/** An API key was made. The key itself stands nowhere but in the answer that showed it. */
+/** An API key was created. The key itself is only in the answer that showed it. */
 export const KeyCreated = defineEvent(
   'auth',
   'key_created',
@@ -75,7 +75,7 @@ export const KeyRevoked = defineEvent(
   1,
   record({ ...identityFields, actor: Actor, reason: Type.Optional(ShortText) }),
 )
-/** A key was used from an address: told at its first use at a node, then at most once a minute with the count since. */
+/** A key was used from an address: appended at its first use at a node, then at most once a minute with the count since. */
 export const KeyAccepted = defineEvent(
   'auth',
   'key_accepted',
@@ -99,7 +99,7 @@ export const KeyRejected = defineEvent(
       Type.Literal('expired'),
       Type.Literal('disabled'),
     ]),
-    /** Calls that this event stands for. */
+    /** Calls that this event represents. */
     count: Type.Integer({ minimum: 1 }),
     /** The time in which they came, before the event's own; 0 for a single one. */
     windowMs: DurationMs,
@@ -167,7 +167,7 @@ export const InvitationRevoked = defineEvent(
 
 /**
  * A policy was changed by a person or a service. Where the change is about one identity the fields name it; else `user`
- * is `all` and `key` the policy. `from` and `to` are JSON texts, absent where nothing stood or stands.
+ * is `all` and `key` the policy. `from` and `to` are JSON texts, absent where there was or is no value.
  */
 export const PolicyChanged = defineEvent(
   'auth',
@@ -185,9 +185,9 @@ export const PolicyChanged = defineEvent(
 )
 
 /**
- * A person ordered something at a face that acts through another one, whose own facts name that face and not the person.
- * Told before the order is carried out: what became of it are the facts that follow. `user` is whom it is about, `key` the
- * key or `portal`.
+ * A person ordered something at a service that acts through another one, whose own events name that service and not the
+ * person. Appended before the order is carried out; the events that follow have its result. `user` is the user that it is
+ * about, `key` the key or `portal`.
  */
 export const OperatorOrdered = defineEvent(
   'auth',

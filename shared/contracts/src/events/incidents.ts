@@ -49,7 +49,7 @@ export const IncidentReport = Type.Object(
 )
 export type IncidentReport = Static<typeof IncidentReport>
 
-/** `source: facts` stands at once; a later `source: model` supersedes it. */
+/** `source: facts` is appended at once; a later `source: model` supersedes it. */
 export const IncidentReported = defineEvent(
   'incidents',
   'reported',

@@ -63,7 +63,7 @@ export const RequestRefused = defineEvent(
     retryAfterMs: Type.Optional(DurationMs),
     /** Which limit said no: `tokens`, `requests`, `streams` (with `user:` before it, the limit of all keys of the user), `throttle` or `budget:<name>`. */
     limit: Type.Optional(ShortText),
-    /** Requests that this event stands for. */
+    /** Requests that this event represents. */
     count: Type.Integer({ minimum: 1 }),
     /** The time in which they came, before the event's own; 0 for a single one. */
     windowMs: DurationMs,

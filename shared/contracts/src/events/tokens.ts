@@ -46,7 +46,7 @@ export const TokensSettled = defineEvent(
     /** Which models used how much, when there were several: `usage` and `costMicros` are their sums. */
     models: Type.Optional(Type.Array(BilledModel, { minItems: 2, maxItems: MAX_BILLED_MODELS })),
     reserved: Tokens,
-    /** Part of `total` that `progressed` events have told already. */
+    /** Part of `total` that earlier `progressed` events have reported. */
     progressed: Tokens,
     /** Millionths of a US dollar by the price list in force at the admission; absent for a model without a price. */
     costMicros: Type.Optional(Tokens),
@@ -61,7 +61,7 @@ export const TokensSettled = defineEvent(
   }),
 )
 
-/** A budget's warning level or its limit was passed: told once per budget, holder, period and level. */
+/** A budget's warning level or its limit was passed: appended once per budget, holder, period and level. */
 export const BudgetCrossed = defineEvent(
   'tokens',
   'budget_crossed',

@@ -16,7 +16,7 @@ export interface Session {
   readonly seenAt: number
 }
 
-/** A session that is not used for this long has ended; README names it. */
+/** A session that is not used for this long has ended; infra/docs/how-to/identity.md names it. */
 export const SESSION_IDLE_MS = 2 * 3_600_000
 /** So often is told that a session is in use. */
 const SEEN_EVERY_MS = 60_000
