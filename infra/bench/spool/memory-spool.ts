@@ -13,14 +13,15 @@ const NOTHING: SpoolFigures = {
   oldestMs: 0,
 }
 
-/** What the gateway calls of its spool, where there is none; stands in for `gateway/src/out/spool.ts`. */
+/** What the gateway calls of its spool, where there is none; replaces `gateway/src/recovery/node-spool.fs.ts`. */
 class MemorySpool extends MemoryBacklog {
   readonly figures = NOTHING
   releaseAdopted(): void {}
 }
 
 export async function openNodeSpool() {
-  return { spool: new MemorySpool(), left: new Map() }
+  const others = () => ({ alive: 0, dead: 0 })
+  return { spool: new MemorySpool(), left: new Map(), others, adoptDead: async () => undefined }
 }
 
 export async function settleLeft(): Promise<void> {}

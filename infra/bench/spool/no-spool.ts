@@ -4,7 +4,7 @@ import { registerHooks } from 'node:module'
 registerHooks({
   resolve(specifier, context, next) {
     const resolved = next(specifier, context)
-    if (!resolved.url.endsWith('/gateway/src/out/spool.ts')) return resolved
+    if (!resolved.url.endsWith('/gateway/src/recovery/node-spool.fs.ts')) return resolved
     return { ...resolved, url: new URL('./memory-spool.ts', import.meta.url).href }
   },
 })
