@@ -8,20 +8,20 @@ import { PUBLIC_API } from './public-api.ts'
 
 /** The documents as a node serves them, from routes behind which nothing stands: nothing but their documents answers. */
 export async function openApiDocuments(): Promise<{ public: string; admin: string }> {
-  const face = Fastify({ exposeHeadRoutes: false })
-  serveOpenApi(face, '/openapi.json', PUBLIC_API, false)
-  registerDnsQuery(face, { queryBytes: DNS_LIMITS.queryBytes } as Parameters<typeof registerDnsQuery>[1])
-  registerStatus(face, {})
-  await registerPortal(face, {} as PortalDeps)
+  const server = Fastify({ exposeHeadRoutes: false })
+  serveOpenApi(server, '/openapi.json', PUBLIC_API, false)
+  registerDnsQuery(server, { queryBytes: DNS_LIMITS.queryBytes } as Parameters<typeof registerDnsQuery>[1])
+  registerStatus(server, {})
+  await registerPortal(server, {} as PortalDeps)
   const admin = Fastify()
   const token = 'of nobody'
   const tokens = { operator: token, dashboard: undefined, metrics: undefined }
   await registerAdmin(admin, { tokens } as AdminDeps)
   const headers = { authorization: `Bearer ${token}` }
   const [ours, theirs] = await Promise.all([
-    face.inject('/openapi.json'),
+    server.inject('/openapi.json'),
     admin.inject({ url: '/admin/openapi.json', headers }),
   ])
-  await Promise.all([face.close(), admin.close()])
+  await Promise.all([server.close(), admin.close()])
   return { public: ours.body, admin: theirs.body }
 }

@@ -5,9 +5,9 @@ import { ADMIN_API } from './admin/admin-api.ts'
 import { readNewKey } from './admin/bodies.ts'
 import { openApiDocuments } from './api-documents.http.ts'
 import { ROUTES } from './dialects/route-table.ts'
-import { EMPTY, told, UNTOLD } from './http/operation.ts'
+import { documented, EMPTY, UNDOCUMENTED } from './http/operation.ts'
 import { serveOpenApi } from './http/serve-openapi.ts'
-import { assertTold } from './http/test-conformity.ts'
+import { assertDocumented } from './http/test-conformity.ts'
 import { PUBLIC_API } from './public-api.ts'
 
 interface Operation {
@@ -21,8 +21,8 @@ type Paths = Record<string, Record<string, Operation>>
 const documents = await openApiDocuments()
 const paths = (JSON.parse(documents.public) as { paths: Paths }).paths
 const adminPaths = (JSON.parse(documents.admin) as { paths: Paths }).paths
-const operationsOf = (face: Paths) =>
-  Object.entries(face).flatMap(([path, methods]) =>
+const operationsOf = (server: Paths) =>
+  Object.entries(server).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, operation]) => ({ path, method, ...operation })),
   )
 const all = [...operationsOf(paths), ...operationsOf(adminPaths)]
@@ -44,8 +44,12 @@ test('a document holds what was registered after it, under the names of OpenAPI'
   app.get('/before', () => 'not told')
   serveOpenApi(app, '/openapi.json', ADMIN_API, true)
   await app.register(async scope => {
-    scope.delete('/things/:id(^\\w+$)', told({ summary: 's', tag: 't', answers: { 204: EMPTY } }), () => {})
-    scope.all('/refused', UNTOLD, () => 'no')
+    scope.delete(
+      '/things/:id(^\\w+$)',
+      documented({ summary: 's', tag: 't', answers: { 204: EMPTY } }),
+      () => {},
+    )
+    scope.all('/refused', UNDOCUMENTED, () => 'no')
   })
   const { paths: found } = (await app.inject('/openapi.json')).json<{ paths: Paths }>()
   assert.deepEqual(Object.keys(found), ['/openapi.json', '/things/{id}'])
@@ -78,8 +82,10 @@ test('operations have ids of their own', () => {
 test('every part of a path is a parameter, and the other way round', () => {
   for (const { path, parameters = [] } of all) {
     const named = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name)
-    const told = parameters.filter(parameter => parameter.in === 'path').map(parameter => parameter.name)
-    assert.deepEqual(told, named, path)
+    const documented = parameters
+      .filter(parameter => parameter.in === 'path')
+      .map(parameter => parameter.name)
+    assert.deepEqual(documented, named, path)
   }
 })
 
@@ -101,7 +107,7 @@ test('a body is told by the schema that it is read by', () => {
 
 test('the check of answers fails for a status and for a body that are not told', () => {
   const check = (status: number, body: object) =>
-    assertTold('admin', 'POST', '/admin/tier', { status, body: JSON.stringify(body) })
+    assertDocumented('admin', 'POST', '/admin/tier', { status, body: JSON.stringify(body) })
   check(200, { from: 'free', to: 'pro' })
   check(404, { error: { message: 'm', type: 't', code: 'not_found' } })
   assert.throws(() => check(201, { from: 'free', to: 'pro' }), /not in the OpenAPI document/)

@@ -1,8 +1,8 @@
 import { SESSION_COOKIE } from '@fluxgate/session'
-import { FAULT, type Face } from './http/index.ts'
+import { type ApiDescription, ApiErrorBody } from './http/index.ts'
 import { API_CALLS, ERRORS, V1_CALLS, Whole } from './proxy/index.ts'
 
-export const PUBLIC_API: Face = {
+export const PUBLIC_API: ApiDescription = {
   title: 'Fluxgate: the public face',
   description:
     'Model calls in the APIs of OpenAI, Anthropic and Ollama, DNS-over-HTTPS (RFC 8484), the portal of developers, and ' +
@@ -26,7 +26,7 @@ export const PUBLIC_API: Face = {
   needs: { portal: ['session'], '*': ['key', 'keyHeader'] },
   faults: [],
   named: {
-    Fault: FAULT,
+    ApiError: ApiErrorBody,
     Answer: Whole,
     OpenAIError: ERRORS.openai,
     AnthropicError: ERRORS.anthropic,

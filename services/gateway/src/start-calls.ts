@@ -73,7 +73,7 @@ export async function startCalls(node: NodeContext, parts: CallParts): Promise<C
     openRefusalLog({ append, make, source, newId, logFull: events.isFull, ...times }),
   )
   const addressOf = clientAddress(trustedNetworks(config.trustedProxies), forwarderBy(config.forwardToken))
-  const onFault = (error: unknown) => log.error({ err: error }, 'a request failed by an error of the gateway')
+  const onError = (error: unknown) => log.error({ err: error }, 'a request failed by an error of the gateway')
   const proxy: ProxyDeps = {
     exchange: {
       append,
@@ -81,14 +81,14 @@ export async function startCalls(node: NodeContext, parts: CallParts): Promise<C
       make,
       nowMs,
       count: counter.count,
-      heardRoom: { room, maxCountedBytes: limits.maxCountedBytes },
+      bufferBudget: { room, maxCountedBytes: limits.maxCountedBytes },
       correct(call, used) {
         table.settle(call.identityText, call.tier, used.total - call.reserved, call.stream, nowMs())
         budgets.table.settle(call.id, { tokens: used.total, micros: used.costMicros ?? 0 }, epochMs())
       },
-      onFault,
+      onError,
       onEnd(exchange, end) {
-        running.remove(exchange.place)
+        running.remove(exchange.slot)
         telemetry.ended(exchange.call, end)
       },
     },
@@ -112,7 +112,7 @@ export async function startCalls(node: NodeContext, parts: CallParts): Promise<C
     nowMs,
     epochMs,
     addressOf: request => addresses.eventAddress(addressOf(request)),
-    onFault,
+    onError,
     onReserved: telemetry.admitted,
     onRefused: telemetry.refused,
     beginTrace: telemetry.beginTrace,

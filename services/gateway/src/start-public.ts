@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import type { FastifyInstance } from 'fastify'
 import type { Identities } from './accounts/index.ts'
 import { type DnsResolver, dnsClients, registerDnsQuery } from './dns/index.ts'
-import { createEdge, type Edge, edgeMetrics, keepTicketsYoung, loadTls, watchTls } from './edge/index.ts'
+import { createEdge, type Edge, edgeMetrics, loadTls, rotateTicketKeys, watchTls } from './edge/index.ts'
 import { answerAfter, type RawReply, serveOpenApi } from './http/index.ts'
 import { type Drain, drainOf, readinessOf, registerStatus } from './node/index.ts'
 import { proxyOf, refuseUnknown } from './proxy/index.ts'
@@ -47,13 +47,13 @@ export async function startPublic(node: NodeContext, parts: PublicParts): Promis
     hsts: config.tlsFiles !== undefined,
     overloaded: proxy.overloaded,
     onRefused: code => refusedAtEdge(code),
-    onFault: error => log.error({ err: error }, 'a connection was ended by an error of the gateway'),
+    onError: error => log.error({ err: error }, 'a connection was ended by an error of the gateway'),
   })
   const tlsWatch =
     tls && config.tlsFiles
       ? stack.use(watchTls({ files: config.tlsFiles, pair: tls, renew: edge.renewTls, log }))
       : undefined
-  if (tls) stack.use(keepTicketsYoung(edge.renewTickets))
+  if (tls) stack.use(rotateTicketKeys(edge.renewTickets))
   const refusedAtEdge = edgeMetrics(
     calls.registry,
     countsOf(edge, calls, () => tlsWatch),
@@ -99,7 +99,7 @@ function countsOf({ connections, sessions }: Edge, { bodies }: Calls, tls: EdgeC
     connectionsRefused: () => connections.refused,
     stalled: () => connections.stalled + sessions.stalled,
     floods: () => sessions.flooded,
-    bodyBytes: () => bodies.heldBytes,
+    bodyBytes: () => bodies.bufferedBytes,
     tls,
   }
 }

@@ -64,12 +64,12 @@ describe('live sessions', () => {
   test('end as soon as a logout is heard', async () => {
     await live.find('s1')
     rows.delete('s1')
-    live.heard(bytes({ type: 'fluxgate.auth.logged_out', data: { session: 's1' } }))
-    live.heard(logout('s2'))
-    live.heard(bytes(make(LoginSucceeded, loginOf('s1')).event))
-    live.heard(new Uint8Array([0xff]))
+    live.received(bytes({ type: 'fluxgate.auth.logged_out', data: { session: 's1' } }))
+    live.received(logout('s2'))
+    live.received(bytes(make(LoginSucceeded, loginOf('s1')).event))
+    live.received(new Uint8Array([0xff]))
     assert.equal(await live.find('s1'), 'ann')
-    live.heard(logout('s1'))
+    live.received(logout('s1'))
     assert.equal(await live.find('s1'), undefined)
   })
 
@@ -83,7 +83,7 @@ describe('live sessions', () => {
   })
 
   test('are asked for again when a logout comes while the answer is on its way', async () => {
-    for (const end of [() => live.heard(logout('s1')), () => live.clear()]) {
+    for (const end of [() => live.received(logout('s1')), () => live.clear()]) {
       rows.set('s1', 'ann')
       live.clear()
       const found = live.find('s1')

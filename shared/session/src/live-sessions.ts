@@ -94,7 +94,7 @@ export class LiveSessions<T> {
   }
 
   /** Bytes of a message on {@link LOGGED_OUT_SUBJECT}; anything else changes nothing. */
-  heard(bytes: Uint8Array): void {
+  received(bytes: Uint8Array): void {
     const parsed = parseEvent(bytes)
     if (parsed.ok && parsed.value.type === 'fluxgate.auth.logged_out') this.evict(parsed.value.data.session)
   }

@@ -37,7 +37,7 @@ export function openSessions({ db, link, publicKeys, origin, nowMs }: SessionSou
   const live = new LiveSessions<SessionWithUser>({ find: id => useSession(db, id, nowMs()) })
   const logouts = link.connection.subscribe(LOGGED_OUT_SUBJECT, {
     callback: (error, message) => {
-      if (!error) live.heard(message.data)
+      if (!error) live.received(message.data)
     },
   })
   const isSecure = origin?.startsWith('https:') ?? false

@@ -39,7 +39,7 @@ export async function issueKey(tools: AccountTools, request: KeyRequest): Promis
 }
 
 /** Shorter than the log remembers ids: within it, to ask again is to tell again what may have been lost. */
-const TELL_AGAIN_MS = 25_000
+const REPORT_AGAIN_MS = 25_000
 /** An event's id has 64 characters at most; ours of keys have 20. */
 const MAX_KEY_ID_CHARS = 56
 
@@ -55,7 +55,7 @@ export async function revoke(
   const revoked = await tools.accounts.revokeKey(userId, keyId, nowMs)
   if (!revoked) return NO_KEY
   tools.onKeyRevoked?.(keyId)
-  if (revoked.changed || nowMs - (revoked.key.revokedAt ?? 0) < TELL_AGAIN_MS) {
+  if (revoked.changed || nowMs - (revoked.key.revokedAt ?? 0) < REPORT_AGAIN_MS) {
     const fact = { user: userId, key: keyId, actor, ...(reason === undefined ? {} : { reason }) }
     tools.append(
       tools.make(KeyRevoked, fact, keyId.length <= MAX_KEY_ID_CHARS ? { id: `revoked-${keyId}` } : {}),

@@ -31,7 +31,7 @@ import type { Accounts } from './accounts.ts'
 
 /** Accounts in Postgres. @throws AccountsUnavailable when Postgres cannot be asked */
 export function openAccounts(db: Database): Accounts {
-  return tellingOutages({
+  return reportingOutages({
     createUser: user => createUser(db, user),
     findUserById: id => findUserById(db, id),
     findUserByEmail: email => findUserByEmail(db, email),
@@ -91,7 +91,7 @@ async function changePassword(
   return changed.numUpdatedRows > 0n
 }
 
-function tellingOutages(accounts: Accounts): Accounts {
+function reportingOutages(accounts: Accounts): Accounts {
   const guarded = Object.entries(accounts).map(
     ([name, method]: [string, (...args: never[]) => Promise<unknown>]) => [
       name,

@@ -13,7 +13,7 @@ interface Entry {
   failures: number
   atMs: number
   /** Whether somebody was told to wait since the last failure. */
-  told: boolean
+  reported: boolean
 }
 
 /** Exponential back-off by key. Tries during the wait are not counted: a stranger cannot prolong it. */
@@ -46,7 +46,7 @@ export class Backoff {
     if (this.#entries.size >= this.#limits.maxEntries) {
       this.#entries.delete(this.#entries.keys().next().value!)
     }
-    this.#entries.set(key, { failures, atMs: nowMs, told: false })
+    this.#entries.set(key, { failures, atMs: nowMs, reported: false })
   }
 
   /** Takes one failure back: it turned out not to be one. */
@@ -67,10 +67,10 @@ export class Backoff {
   }
 
   /** True once in each wait: for telling the log that somebody waits without letting him write it full. */
-  tellOnce(key: string): boolean {
+  reportOnce(key: string): boolean {
     const entry = this.#entries.get(key)
-    if (!entry || entry.told) return false
-    entry.told = true
+    if (!entry || entry.reported) return false
+    entry.reported = true
     return true
   }
 

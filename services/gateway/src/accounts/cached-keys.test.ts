@@ -11,19 +11,19 @@ class Rows {
   readonly rows = new Map<string, KeyRecord>()
   readonly asked: string[] = []
   mode: 'up' | 'down' | 'silent' | 'held' = 'up'
-  #held: Array<() => void> = []
+  #buffered: Array<() => void> = []
 
   readonly find = async (hash: string): Promise<KeyRecord | undefined> => {
     this.asked.push(hash)
     const row = this.rows.get(hash)
     if (this.mode === 'down') throw new Error('connection refused')
     if (this.mode === 'silent') return new Promise(() => {})
-    if (this.mode === 'held') await new Promise<void>(resolve => this.#held.push(resolve))
+    if (this.mode === 'held') await new Promise<void>(resolve => this.#buffered.push(resolve))
     return row
   }
 
   release(): void {
-    for (const resolve of this.#held.splice(0)) resolve()
+    for (const resolve of this.#buffered.splice(0)) resolve()
   }
 }
 

@@ -131,7 +131,7 @@ export class CachedKeys implements KeyDirectory {
         this.#probeAtMs = undefined
         const isCurrent = evictions === this.#evictions
         if (isCurrent && record) this.#cache.keep(hash, record, askedAtMs)
-        else if (isCurrent) this.#cache.keepUnknown(hash, askedAtMs)
+        else if (isCurrent) this.#cache.cacheUnknown(hash, askedAtMs)
         if (isCurrent || times === MAX_ASKED_AGAIN) return record ?? 'unknown'
       }
     } catch (error) {

@@ -1,7 +1,7 @@
 import { identitySubject, LoginFailed, LoginSucceeded, STREAMS } from '@fluxgate/contracts'
 import { lastMessage, type NatsLink, replay } from '@fluxgate/nats'
 import { PORTAL } from './accounts.ts'
-import { type FailedLogins, MAX_TOLD_FAILURES } from './portal-tools.ts'
+import { type FailedLogins, MAX_REPORTED_FAILURES } from './portal-tools.ts'
 
 /** A login must not wait for a log that is slow or away. */
 const LIMIT_MS = 1_000
@@ -47,8 +47,8 @@ async function failuresOf(link: NatsLink, user: string, signal: AbortSignal): Pr
       failed.lastAt = Date.parse(event.time)
       failed.lastAddress = event.data.address
     }
-    if (failed.count >= MAX_TOLD_FAILURES) break
+    if (failed.count >= MAX_REPORTED_FAILURES) break
   }
   if (failed.count === 0) return { count: 0 }
-  return { ...failed, count: Math.min(failed.count, MAX_TOLD_FAILURES) }
+  return { ...failed, count: Math.min(failed.count, MAX_REPORTED_FAILURES) }
 }

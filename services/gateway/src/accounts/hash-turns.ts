@@ -35,7 +35,7 @@ export class Turns {
   async take<T>(priority: Priority, source: string, work: () => Promise<T>): Promise<T | 'busy'> {
     const isStranger = priority === 'stranger'
     if (this.#hasSlot(isStranger)) this.#begin(isStranger)
-    else if (!this.#hasPlaceInLine(isStranger, source)) return 'busy'
+    else if (!this.#isQueued(isStranger, source)) return 'busy'
     else await this.#wait(isStranger, source)
     try {
       return await work()
@@ -51,7 +51,7 @@ export class Turns {
     return !isStranger || this.#strangersRunning < this.#limits.maxStrangers
   }
 
-  #hasPlaceInLine(isStranger: boolean, source: string): boolean {
+  #isQueued(isStranger: boolean, source: string): boolean {
     const { maxWaitingKnown, maxWaitingStrangers, maxWaitingPerSource } = this.#limits
     if (!isStranger) return this.#known.length < maxWaitingKnown
     if (this.#strangers.length >= maxWaitingStrangers) return false

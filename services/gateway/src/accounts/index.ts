@@ -10,7 +10,7 @@ export { ensureFirstOperator } from './first-operator.ts'
 export { forgetAddressesOf } from './forget-addresses.nats.ts'
 export { logIn } from './login.ts'
 export { LoginGuard } from './login-guard.ts'
-export { endAllSessions, endSession, type Visit } from './login-session.ts'
+export { endAllSessions, endSession, type LoginSession } from './login-session.ts'
 export { createOwnKey } from './own-keys.ts'
 export { changePassword } from './password-change.ts'
 export {

@@ -56,7 +56,7 @@ describe('the memory of keys', () => {
   test('keeps unknown keys apart, for half a minute, and no more than it may', () => {
     const cache = new KeyCache(limits)
     cache.keep('good', recordOf('k1'), 0)
-    for (let i = 0; i < 100; i++) cache.keepUnknown(`bad${i}`, i)
+    for (let i = 0; i < 100; i++) cache.cacheUnknown(`bad${i}`, i)
     assert.equal(cache.unknownSize, 3)
     assert.ok(cache.get('good'))
     assert.equal(cache.isUnknown('bad99', 30_098), true)
@@ -67,7 +67,7 @@ describe('the memory of keys', () => {
   test('turns a key that is gone into an unknown one, and back', () => {
     const cache = new KeyCache(limits)
     cache.keep('h', recordOf('k'), 0)
-    cache.keepUnknown('h', 1)
+    cache.cacheUnknown('h', 1)
     assert.deepEqual([cache.get('h'), cache.isUnknown('h', 1)], [undefined, true])
     cache.keep('h', recordOf('k'), 2)
     assert.equal(cache.isUnknown('h', 2), false)

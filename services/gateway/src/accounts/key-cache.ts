@@ -62,7 +62,7 @@ export class KeyCache {
     else this.#keysOfUser.set(record.user, new Set([record.keyId]))
   }
 
-  keepUnknown(hash: KeyHash, nowMs: number): void {
+  cacheUnknown(hash: KeyHash, nowMs: number): void {
     this.#forget(hash)
     this.#unknown.delete(hash)
     if (this.#unknown.size >= this.#limits.maxUnknown)

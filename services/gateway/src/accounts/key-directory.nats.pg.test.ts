@@ -148,7 +148,7 @@ describe('news between nodes', () => {
     const took: number[] = []
     for (let i = 0; i < TIMES; i++) {
       const name = `x${i}`
-      const heard = new Promise<void>(resolve => waiting.set(name, resolve))
+      const received = new Promise<void>(resolve => waiting.set(name, resolve))
       const startedMs = performance.now()
       const isRevocation = i % 2 === 0
       publisher.append(
@@ -156,7 +156,7 @@ describe('news between nodes', () => {
           ? make(KeyRevoked, { user: 'ann', key: name, actor: 'self' })
           : make(TierChanged, { user: name, key: 'portal', from: 'free', to: 'pro', actor: 'admin' }),
       )
-      await heard
+      await received
       took.push(performance.now() - startedMs)
     }
     took.sort((a, b) => a - b)

@@ -47,11 +47,11 @@ describe('back-off', () => {
     const backoff = new Backoff(limits)
     for (let i = 0; i < 5; i++) backoff.fail('a', 0)
     assert.deepEqual(
-      [backoff.tellOnce('a'), backoff.tellOnce('a'), backoff.tellOnce('b')],
+      [backoff.reportOnce('a'), backoff.reportOnce('a'), backoff.reportOnce('b')],
       [true, false, false],
     )
     backoff.fail('a', 1)
-    assert.equal(backoff.tellOnce('a'), true)
+    assert.equal(backoff.reportOnce('a'), true)
   })
 
   test('keeps no more than it may: the longest quiet goes first', () => {
@@ -83,8 +83,8 @@ describe('the login guard', () => {
   test('lets five wrong passwords pass, then asks to wait', () => {
     const guard = new LoginGuard()
     assert.deepEqual(fail(guard, 'ann', HOME, 6), [true, true, true, true, true, false])
-    const held = guard.begin('ann', at(HOME), 400)
-    assert.deepEqual(held, { ok: false, retryAfterMs: 600, tell: false })
+    const buffered = guard.begin('ann', at(HOME), 400)
+    assert.deepEqual(buffered, { ok: false, retryAfterMs: 600, report: false })
     assert.equal(guard.begin('ann', at(HOME), SECOND).ok, true)
     assert.equal(guard.begin('ann', at(HOME), 2 * SECOND).ok, false)
   })
@@ -128,8 +128,8 @@ describe('the login guard', () => {
       nowMs += MINUTE
       guard.begin('ann', at(`192.0.2.${i}`), nowMs)
     }
-    const held = guard.begin('ann', at(HOME), nowMs)
-    assert.equal(!held.ok && held.retryAfterMs, MINUTE)
+    const buffered = guard.begin('ann', at(HOME), nowMs)
+    assert.equal(!buffered.ok && buffered.retryAfterMs, MINUTE)
   })
 
   test('does not hold up owners where they have logged in before', () => {
@@ -189,10 +189,10 @@ describe('the login guard', () => {
   test('tells the log of a wait once', () => {
     const guard = new LoginGuard()
     fail(guard, 'ann', HOME, 5)
-    const told = Array.from({ length: 50 }, () => guard.begin('ann', at(HOME), 0)).filter(
-      held => !held.ok && held.tell,
+    const reported = Array.from({ length: 50 }, () => guard.begin('ann', at(HOME), 0)).filter(
+      buffered => !buffered.ok && buffered.report,
     )
-    assert.equal(told.length, 1)
+    assert.equal(reported.length, 1)
   })
 })
 

@@ -64,7 +64,7 @@ export type Admission =
       readonly ok: false
       readonly retryAfterMs: number
       /** Whether the log should hear of it: once in each wait. */
-      readonly tell: boolean
+      readonly report: boolean
     }
 
 /**
@@ -104,7 +104,7 @@ export class LoginGuard {
       [this.#account, account],
     ]
     const [holding, retryAfterMs] = longestWait(isKnown ? counters.slice(0, 1) : counters, nowMs)
-    if (holding) return { ok: false, retryAfterMs, tell: holding[0].tellOnce(holding[1]) }
+    if (holding) return { ok: false, retryAfterMs, report: holding[0].reportOnce(holding[1]) }
 
     const isFirstHere = !this.#pair.has(pair, nowMs)
     if (isFirstHere) this.#address.fail(group, nowMs)
@@ -131,7 +131,7 @@ export class LoginGuard {
   #beginAtDevice(account: string, group: string, device: string, nowMs: number): Admission {
     const key = `${account} device ${device}`
     const retryAfterMs = this.#pair.waitMs(key, nowMs)
-    if (retryAfterMs > 0) return { ok: false, retryAfterMs, tell: this.#pair.tellOnce(key) }
+    if (retryAfterMs > 0) return { ok: false, retryAfterMs, report: this.#pair.reportOnce(key) }
     this.#pair.fail(key, nowMs)
     return {
       ok: true,

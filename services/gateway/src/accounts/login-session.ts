@@ -2,7 +2,7 @@ import { LoggedOut } from '@fluxgate/contracts'
 import { type Account, type AccountRole, type AccountTools, PORTAL } from './accounts.ts'
 
 /** Where somebody comes from, and how a session's token is made for him. */
-export interface Visit<Session> {
+export interface LoginSession<Session> {
   /** For limits; it is in no event and no table. */
   readonly address: string
   /** The address as events and tables have it. */
@@ -18,7 +18,7 @@ export interface Visit<Session> {
 export async function beginSession<Session extends { readonly id: string; readonly expiresAt: number }>(
   tools: AccountTools,
   user: Account,
-  { eventAddress, agent, issue }: Visit<Session>,
+  { eventAddress, agent, issue }: LoginSession<Session>,
 ): Promise<Session> {
   const session = await issue({ user: user.id, role: user.role })
   await tools.accounts.createSession({
@@ -38,18 +38,18 @@ export async function endSession(
   { userId, sessionId, address }: { userId: string; sessionId: string; address: string },
 ): Promise<boolean> {
   const ended = await tools.accounts.endSession(userId, sessionId, tools.epochMs())
-  if (ended) tellEnded(tools, userId, sessionId, address)
+  if (ended) reportEnded(tools, userId, sessionId, address)
   return ended
 }
 
 /** Ends all sessions of the user; returns how many there were. @param address as events have it */
 export async function endAllSessions(tools: AccountTools, userId: string, address: string): Promise<number> {
   const ended = await tools.accounts.endAllSessions(userId, tools.epochMs())
-  for (const sessionId of ended) tellEnded(tools, userId, sessionId, address)
+  for (const sessionId of ended) reportEnded(tools, userId, sessionId, address)
   return ended.length
 }
 
-function tellEnded(tools: AccountTools, user: string, session: string, address: string): void {
+function reportEnded(tools: AccountTools, user: string, session: string, address: string): void {
   tools.onSessionEnded?.(session)
   tools.append(tools.make(LoggedOut, { user, key: PORTAL, session, address }))
 }

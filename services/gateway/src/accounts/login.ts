@@ -3,7 +3,7 @@ import { BUSY, done, type Outcome, refused } from '../http/index.ts'
 import type { Account } from './accounts.ts'
 import { PORTAL } from './accounts.ts'
 import { normaliseEmail } from './email.ts'
-import { beginSession, type Visit } from './login-session.ts'
+import { beginSession, type LoginSession } from './login-session.ts'
 import { isHashable } from './password-rules.ts'
 import { type HashedFor, KNOWN } from './passwords.ts'
 import type { FailedLogins, PortalTools } from './portal-tools.ts'
@@ -26,13 +26,13 @@ export interface LoggedIn<Session> {
 const WRONG = refused('wrong_credentials', 'The e-mail address or the password is wrong.')
 const TOO_LONG = refused('invalid_body', 'The password is empty, too long, or no text.')
 
-const BARRED = 'Too many wrong passwords came from this address. Wait a little.'
+const BLOCKED = 'Too many wrong passwords came from this address. Wait a little.'
 
 /** Checks a password and begins a session. Whether there is such an account shows neither in the answer nor in its time. */
 export async function logIn<Session extends { readonly id: string; readonly expiresAt: number }>(
   tools: PortalTools,
   credentials: Credentials,
-  visit: Visit<Session>,
+  visit: LoginSession<Session>,
 ): Promise<Outcome<LoggedIn<Session>>> {
   const email = normaliseEmail(credentials.email)
   if (email === undefined) return refused('invalid_email', 'That is not an e-mail address.')
@@ -45,21 +45,21 @@ export async function logIn<Session extends { readonly id: string; readonly expi
 
   const nowMs = tools.epochMs()
   const source = { address, device: tools.devices.deviceOf(visit.deviceCookie, email) }
-  const barredMs = tools.guard.isKnown(email, source, nowMs) ? 0 : (tools.barredMs?.(address) ?? 0)
-  if (barredMs > 0) return refused('too_many_attempts', BARRED, barredMs)
+  const blockedForMs = tools.guard.isKnown(email, source, nowMs) ? 0 : (tools.blockedForMs?.(address) ?? 0)
+  if (blockedForMs > 0) return refused('too_many_attempts', BLOCKED, blockedForMs)
   const attempt = tools.guard.begin(email, source, nowMs)
   if (!attempt.ok) {
-    if (attempt.tell) failed(ANONYMOUS, 'backed_off')
+    if (attempt.report) failed(ANONYMOUS, 'backed_off')
     return refused('too_many_attempts', 'Too many wrong passwords. Wait a little.', attempt.retryAfterMs)
   }
-  const whom: HashedFor = attempt.isKnown ? KNOWN : { priority: 'stranger', source: addressGroup(address) }
+  const who: HashedFor = attempt.isKnown ? KNOWN : { priority: 'stranger', source: addressGroup(address) }
   try {
     const found: { user?: Account | undefined } = {}
     const findHash = async () => {
       found.user = await tools.accounts.findUserByEmail(email)
       return found.user?.passwordHash ?? undefined
     }
-    const verdict = await tools.passwords.verify(findHash, credentials.password, whom)
+    const verdict = await tools.passwords.verify(findHash, credentials.password, who)
     const { user } = found
     if (verdict === 'busy') {
       attempt.abandoned()

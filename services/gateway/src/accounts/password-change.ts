@@ -1,7 +1,7 @@
 import { LoginFailed, PasswordChanged } from '@fluxgate/contracts'
 import { BUSY, done, type Outcome, refused } from '../http/index.ts'
 import { type LiveSession, PORTAL } from './accounts.ts'
-import { beginSession, endAllSessions, type Visit } from './login-session.ts'
+import { beginSession, endAllSessions, type LoginSession } from './login-session.ts'
 import { checkNewPassword, isHashable } from './password-rules.ts'
 import { KNOWN } from './passwords.ts'
 import type { PortalTools } from './portal-tools.ts'
@@ -21,7 +21,7 @@ export async function changePassword<Session extends { readonly id: string; read
   tools: PortalTools,
   who: LiveSession,
   { current, next }: PasswordChange,
-  visit: Visit<Session>,
+  visit: LoginSession<Session>,
 ): Promise<Outcome<Session>> {
   const email = who.email ?? ''
   const checked = await checkNewPassword(tools.strength, next, email)

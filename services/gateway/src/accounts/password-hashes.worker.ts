@@ -45,7 +45,7 @@ export async function createPasswords(settings: Partial<PasswordSettings> = {}):
     maxWaitingPerSource: all.maxWaitingPerAddress,
   })
   // What an account that is not there is checked against; nobody knows the password.
-  const nobody = await hash(randomBytes(32), options)
+  const none = await hash(randomBytes(32), options)
 
   return {
     async hash(password, { priority, source }) {
@@ -60,7 +60,7 @@ export async function createPasswords(settings: Partial<PasswordSettings> = {}):
     verify(from, password, { priority, source }) {
       return turns.take(priority, source, async () => {
         const digest = typeof from === 'function' ? await from() : from
-        const isRight = await verify(digest ?? nobody, password)
+        const isRight = await verify(digest ?? none, password)
         if (!isRight || digest === undefined) return 'wrong'
         return needsRehash(digest, cost) ? 'outdated' : 'right'
       })

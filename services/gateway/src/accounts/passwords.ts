@@ -12,9 +12,9 @@ export interface HashedFor {
 
 /** Slow hashes, a few at once: interface of the hasher in `out`. */
 export interface Passwords {
-  hash(password: string, whom: HashedFor): Promise<PasswordHash>
+  hash(password: string, who: HashedFor): Promise<PasswordHash>
   /** Takes as long for `undefined` as for a hash: an account that is not there answers like one that is. */
-  verify(hash: HashSource, password: string, whom: HashedFor): Promise<PasswordVerdict>
+  verify(hash: HashSource, password: string, who: HashedFor): Promise<PasswordVerdict>
 }
 
 /** A hash, or how to look it up: that is done in turn too, so that a crowd of logins does not take the database from others. */

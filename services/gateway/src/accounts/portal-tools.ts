@@ -15,7 +15,7 @@ export interface PortalTools extends AccountTools {
   /** By which events count an account without holding its address. */
   readonly accountHash: (normalisedEmail: string) => string
   /** How long an address has to wait before strangers may log in from it, beyond what its own failures ask for. */
-  readonly barredMs?: (address: string) => number
+  readonly blockedForMs?: (address: string) => number
   readonly guard: LoginGuard
   /** Registrations by address. */
   readonly registrations: Backoff
@@ -35,7 +35,7 @@ export interface FailedLogins {
   readonly lastAddress?: string
 }
 
-export const MAX_TOLD_FAILURES = 1_000
+export const MAX_REPORTED_FAILURES = 1_000
 const MINUTE_MS = 60_000
 
 /** Generous for people and for their scripts, too slow to fill a database with. */

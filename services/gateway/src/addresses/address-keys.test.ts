@@ -46,23 +46,23 @@ describe('addresses in events', () => {
   })
 
   test('are handed over to be stored once, and again when they were forgotten', () => {
-    const told: string[] = []
-    const hashes = new AddressHashes(key(1), (_hash, group) => told.push(group))
+    const reported: string[] = []
+    const hashes = new AddressHashes(key(1), (_hash, group) => reported.push(group))
     for (let i = 0; i < 5; i++) for (const host of ['1', '2']) hashes.textOf(`2001:db8::${host}`)
-    assert.deepEqual(told, ['2001:db8:0:0::/64'])
+    assert.deepEqual(reported, ['2001:db8:0:0::/64'])
     hashes.forget()
     hashes.textOf('2001:db8::3')
-    assert.equal(told.length, 2)
+    assert.equal(reported.length, 2)
   })
 
   test('take no more memory than they may, however many there are', () => {
-    let told = 0
-    const hashes = new AddressHashes(key(1), () => told++)
+    let reported = 0
+    const hashes = new AddressHashes(key(1), () => reported++)
     const address = (i: number) => `10.${(i >> 16) & 255}.${(i >> 8) & 255}.${i & 255}`
     for (let i = 0; i <= 50_000; i++) hashes.textOf(address(i))
     // The first was forgotten to make room, so that it is new again.
     hashes.textOf(address(0))
-    assert.equal(told, 50_002)
+    assert.equal(reported, 50_002)
   })
 })
 

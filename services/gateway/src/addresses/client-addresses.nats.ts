@@ -1,7 +1,7 @@
 import { type GuardPolicy, identityText, type Throttle } from '@fluxgate/contracts'
 import type { NatsLink } from '@fluxgate/nats'
 import { openAddressBook } from './address-book.nats.ts'
-import { addressThrottleOfBefore, barredMs } from './barred-address.ts'
+import { addressThrottleOfBefore, blockedForMs } from './blocked-address.ts'
 
 export interface ClientAddresses extends AsyncDisposable {
   /** The address as events and tables have it. */
@@ -15,7 +15,7 @@ export interface ClientAddresses extends AsyncDisposable {
   /** The throttle in force of an identity; of an address also one that has its hash of before the last rotation. */
   throttleOf(identity: string): Throttle | undefined
   /** How long the guard keeps strangers of this address from logging in. */
-  barredMs(address: string): number
+  blockedForMs(address: string): number
   /** The guard's policy is another: addresses that it names stay clear. */
   onGuard(policy: GuardPolicy | undefined): void
 }
@@ -40,7 +40,8 @@ export async function openClientAddresses(link: NatsLink, deps: ClientAddressDep
     resolveAddress: book.resolve,
     forgetAddresses: book.forget,
     accountHash: email => hashes.accountOf(email),
-    barredMs: address => barredMs(throttleOf(identityText(identityOf(hashes.textOf(address)))), epochMs()),
+    blockedForMs: address =>
+      blockedForMs(throttleOf(identityText(identityOf(hashes.textOf(address)))), epochMs()),
     onGuard: policy => hashes.allow(policy?.allow?.addresses ?? []),
     [Symbol.asyncDispose]: () => book[Symbol.asyncDispose](),
   }

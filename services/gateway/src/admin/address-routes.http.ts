@@ -1,9 +1,9 @@
 import { isAddressHash } from '@fluxgate/contracts'
 import type { FastifyInstance } from 'fastify'
-import { ClearAddress, json, refused, sendFault, told } from '../http/index.ts'
+import { ClearAddress, documented, json, refused, sendError } from '../http/index.ts'
 
 const UNKNOWN = refused('not_found', 'This hash is of no address of the last days.')
-const ONE = told({
+const ONE = documented({
   summary: 'The client address that a hash in events stands for, for three days after it was last used',
   tag: 'state',
   answers: { 200: json(ClearAddress) },
@@ -18,6 +18,6 @@ export function routeAddresses(scope: FastifyInstance, { resolveAddress }: Addre
   scope.get<{ Params: { hash: string } }>('/admin/addresses/:hash', ONE, async (request, reply) => {
     const { hash } = request.params
     const address = isAddressHash(hash) ? await resolveAddress(hash) : undefined
-    return address === undefined ? sendFault(reply, UNKNOWN.fault) : { hash, address }
+    return address === undefined ? sendError(reply, UNKNOWN.fault) : { hash, address }
   })
 }

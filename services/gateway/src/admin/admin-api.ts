@@ -1,7 +1,7 @@
 import { GuardPolicy, PriceList } from '@fluxgate/contracts'
-import { FAULT, type Face, User } from '../http/index.ts'
+import { type ApiDescription, ApiErrorBody, User } from '../http/index.ts'
 
-export const ADMIN_API: Face = {
+export const ADMIN_API: ApiDescription = {
   title: 'Fluxgate: the admin face',
   description:
     'Users, keys, limits, budgets, prices, throttles and the guard’s policies. Each change is a fact in the log.',
@@ -15,6 +15,6 @@ export const ADMIN_API: Face = {
   },
   needs: { '*': ['token'] },
   faults: ['invalid_admin_token', 'forbidden_token', 'internal', 'unavailable'],
-  named: { Fault: FAULT, User, GuardPolicy, PriceList },
+  named: { ApiError: ApiErrorBody, User, GuardPolicy, PriceList },
   calls: {},
 }

@@ -4,15 +4,22 @@ import { BUCKETS, type FluxgateEvent, jsonParser, LimitsPolicy } from '@fluxgate
 import { Bucket, replay } from '@fluxgate/nats'
 import { LIMITS_KEY } from '../policy/policy.nats.ts'
 import { DASHBOARD_ROUTES } from './authorize.ts'
-import { type AdminStand, DASHBOARD_TOKEN, METRICS_TOKEN, ROUTING, startAdmin, TOKEN } from './test-admin.ts'
+import {
+  type AdminTestEnv,
+  DASHBOARD_TOKEN,
+  METRICS_TOKEN,
+  ROUTING,
+  startAdmin,
+  TOKEN,
+} from './test-admin.ts'
 
-let stand: AdminStand
+let env: AdminTestEnv
 before(async () => {
-  stand = await startAdmin({ ownServers: true })
+  env = await startAdmin({ ownServers: true })
 })
-after(() => stand[Symbol.asyncDispose]())
+after(() => env[Symbol.asyncDispose]())
 
-const ask: AdminStand['ask'] = (...order) => stand.ask(...order)
+const ask: AdminTestEnv['ask'] = (...order) => env.ask(...order)
 
 interface Made {
   readonly key: string
@@ -23,7 +30,7 @@ const newKey = async (user: string): Promise<Made> =>
   (await ask('POST', '/admin/keys/generate', { user_id: user })).json as unknown as Made
 
 const policy = async () =>
-  (await new Bucket(stand.link, BUCKETS.policy, jsonParser(LimitsPolicy)).get(LIMITS_KEY))?.value.identities
+  (await new Bucket(env.link, BUCKETS.policy, jsonParser(LimitsPolicy)).get(LIMITS_KEY))?.value.identities
 
 describe('the admin face', () => {
   test('is for who has the token, and says of itself only that it lives', async () => {
@@ -57,7 +64,7 @@ describe('the admin face', () => {
       assert.equal(made.status, 401)
     }
     assert.deepEqual((await ask('GET', '/admin/health', undefined, '')).json, { status: 'alive' })
-    assert.deepEqual(stand.events, [])
+    assert.deepEqual(env.events, [])
     assert.equal((await ask('GET', '/admin/users', undefined, `bearer ${TOKEN}`)).status, 200)
   })
 
@@ -94,7 +101,7 @@ describe('the admin face', () => {
       const header = { 'x-fluxgate-actor': actor }
       const made = await ask('POST', '/admin/users', { user_id: user }, `Bearer ${token}`, header)
       assert.equal(made.status, 201)
-      const event = stand.events.find(({ data }) => 'user' in data && data.user === user)
+      const event = env.events.find(({ data }) => 'user' in data && data.user === user)
       return event && 'actor' in event.data ? event.data.actor : undefined
     }
     assert.equal(await order(DASHBOARD_TOKEN, 'ordered-1', 'operator:u_olga'), 'operator:u_olga')
@@ -104,7 +111,7 @@ describe('the admin face', () => {
 
   test('shows the key once, and never a hash or an address of a person', async () => {
     const { key, id, prefix } = await newKey('ann')
-    await stand.db
+    await env.db
       .updateTable('users')
       .set({ email: 'ann@example.com', password_hash: '$argon2id$x' })
       .where('id', '=', 'ann')
@@ -116,7 +123,7 @@ describe('the admin face', () => {
     for (const secret of [key, key.slice(12, -4), 'argon2', 'ann@example.com', 'hash']) {
       assert.ok(!seen.join().includes(secret), secret)
     }
-    assert.ok(!JSON.stringify([stand.events, stand.logged]).includes(key))
+    assert.ok(!JSON.stringify([env.events, env.logged]).includes(key))
   })
 
   test('changes the limits of an identity, and takes the change back', async () => {
@@ -142,12 +149,12 @@ describe('the admin face', () => {
   test('fills the bucket of an identity again, and tells who ordered it and why', async () => {
     const { id } = await newKey('erin')
     const identifier = `erin.${id}`
-    stand.limits.settle(identifier, 'free', 4_000_000_000, false, 0)
+    env.limits.settle(identifier, 'free', 4_000_000_000, false, 0)
     const answer = await ask('POST', '/admin/rate_limit/refill', { identifier, reason: 'a wrong report' })
     assert.deepEqual(answer.json, { identifier, identities: [identifier], tokens: 365_000 })
-    assert.equal(stand.limits.tokensLeft(0)[identifier], stand.limits.tierOf(identifier, 'free').capacity)
+    assert.equal(env.limits.tokensLeft(0)[identifier], env.limits.tierOf(identifier, 'free').capacity)
     const events = []
-    for await (const batch of replay(stand.link, { stream: 'AUTH', from: 'first' }))
+    for await (const batch of replay(env.link, { stream: 'AUTH', from: 'first' }))
       events.push(...batch.events)
     const order = events
       .map(({ event }) => event)
@@ -220,7 +227,7 @@ describe('the admin face', () => {
       assert.equal((await ask('DELETE', path)).status, 404)
 
       const facts: FluxgateEvent[] = []
-      for await (const batch of replay(stand.link, { stream: 'AUTH', from: 'first' })) {
+      for await (const batch of replay(env.link, { stream: 'AUTH', from: 'first' })) {
         for (const { event } of batch.events) {
           if (event.type === 'fluxgate.auth.policy_changed' && event.data.policy === key) facts.push(event)
         }
@@ -256,16 +263,16 @@ describe('the admin face', () => {
     assert.equal((await ask('GET', '/admin/keys?user_id=a&user_id=b')).status, 400)
     assert.equal((await ask('DELETE', '/admin/keys/%00')).status, 404)
     assert.equal((await ask('GET', '/admin/nothing')).code, 'not_found')
-    assert.deepEqual(stand.logged, [])
+    assert.deepEqual(env.logged, [])
   })
 
   test('says so when Postgres is away, and when the log is', async () => {
     const { id } = await newKey('dora')
-    await stand.postgres.stop()
+    await env.postgres.stop()
     const noDatabase = await ask('POST', '/admin/keys/generate', { user_id: 'late' })
     assert.deepEqual([noDatabase.status, noDatabase.code], [503, 'unavailable'])
-    await stand.postgres.start()
-    await stand.nats.stop()
+    await env.postgres.start()
+    await env.nats.stop()
     const order = { identifier: `dora.${id}`, capacity: 0, refill_rate: 0 }
     const started = performance.now()
     const answers = await Promise.all([
@@ -275,6 +282,6 @@ describe('the admin face', () => {
     ])
     for (const answer of answers) assert.deepEqual([answer.status, answer.code], [503, 'unavailable'])
     assert.ok(performance.now() - started < 7_000)
-    await stand.nats.start()
+    await env.nats.start()
   })
 })

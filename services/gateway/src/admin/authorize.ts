@@ -1,6 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { FastifyInstance } from 'fastify'
-import { faultAnswer, refused } from '../http/index.ts'
+import { errorAnswer, refused } from '../http/index.ts'
 
 /** One a purpose; each can do no more than its holder needs. */
 export interface AdminTokens {
@@ -28,8 +28,8 @@ export const DASHBOARD_ROUTES: ReadonlySet<string> = new Set([
 const METRICS_ROUTES: ReadonlySet<string> = new Set(['GET /metrics'])
 
 const digest = (text: string) => createHash('sha256').update(text).digest()
-const UNKNOWN = faultAnswer(refused('invalid_admin_token', 'A valid admin token is needed.').fault)
-const TOO_LITTLE = faultAnswer(refused('forbidden_token', 'This token is not for this route.').fault)
+const UNKNOWN = errorAnswer(refused('invalid_admin_token', 'A valid admin token is needed.').fault)
+const TOO_LITTLE = errorAnswer(refused('forbidden_token', 'This token is not for this route.').fault)
 
 declare module 'fastify' {
   interface FastifyRequest {

@@ -4,6 +4,7 @@ import Type from 'typebox'
 import { type BudgetReport, type BudgetTable, type HolderReport, reportOf, shown } from '../budgets/index.ts'
 import {
   budgetUse,
+  documented,
   done,
   EMPTY,
   json,
@@ -11,8 +12,7 @@ import {
   type Outcome,
   refused,
   send,
-  sendFault,
-  told,
+  sendError,
 } from '../http/index.ts'
 import { findBudget, withBudget, withoutBudget } from '../policy/index.ts'
 import { budgetBody, budgetOf, readBudget, readBudgetName } from './bodies.ts'
@@ -36,15 +36,15 @@ const name = { path: readBudgetName.schema.properties }
 const named = { ...readBudgetName.schema.properties, ...readBudget.schema.properties }
 const Shown = Type.Object(named, { additionalProperties: false })
 const Used = Type.Object({ ...named, ...budgetUse }, { additionalProperties: false })
-const LIST = told({ summary: 'All budgets', tag, answers: { 200: json(list('budgets', Used)) } })
-const ONE = told({
+const LIST = documented({ summary: 'All budgets', tag, answers: { 200: json(list('budgets', Used)) } })
+const ONE = documented({
   summary: 'A budget, and who has used most of it',
   tag,
   ...name,
   answers: { 200: json(Used) },
   faults: ['not_found'],
 })
-const PUT = told({
+const PUT = documented({
   summary: 'Make a budget, or change it',
   tag,
   ...name,
@@ -52,7 +52,7 @@ const PUT = told({
   answers: { 200: json(Shown, 'Changed.'), 201: json(Shown, 'Made.') },
   faults: ['invalid_body', 'unknown_tier', 'conflict'],
 })
-const DELETE = told({
+const DELETE = documented({
   summary: 'Take a budget away',
   tag,
   ...name,
@@ -74,16 +74,16 @@ export function routeBudgets(scope: FastifyInstance, deps: BudgetDeps): void {
 
   scope.get<{ Params: { name: string } }>(path, ONE, async (request, reply) => {
     const found = findBudget(await inTime(deps.readLimits()), request.params.name)
-    return found ? view(found, SHOWN_HOLDERS) : sendFault(reply, NO_BUDGET)
+    return found ? view(found, SHOWN_HOLDERS) : sendError(reply, NO_BUDGET)
   })
 
   scope.put<{ Params: { name: string } }>(path, PUT, async (request, reply) => {
     const named = readBudgetName(request.params)
-    if (!named.ok) return sendFault(reply, named.fault)
+    if (!named.ok) return sendError(reply, named.fault)
     const read = readBudget(request.body)
-    if (!read.ok) return sendFault(reply, read.fault)
+    if (!read.ok) return sendError(reply, read.fault)
     const budget = await withOneKey(deps, budgetOf(named.value.name, read.value))
-    if (!budget.ok) return sendFault(reply, budget.fault)
+    if (!budget.ok) return sendError(reply, budget.fault)
     let isNew = false
     const outcome = await orderLimits(deps, policy => {
       isNew = findBudget(policy, budget.value.name) === undefined
@@ -94,7 +94,7 @@ export function routeBudgets(scope: FastifyInstance, deps: BudgetDeps): void {
 
   scope.delete<{ Params: { name: string } }>(path, DELETE, async (request, reply) => {
     const outcome = await orderLimits(deps, policy => withoutBudget(policy, request.params.name))
-    return outcome.ok ? reply.code(204).send() : sendFault(reply, outcome.fault)
+    return outcome.ok ? reply.code(204).send() : sendError(reply, outcome.fault)
   })
 }
 

@@ -1,13 +1,13 @@
 import type { FastifyInstance } from 'fastify'
 import type { AdminAccounts } from '../accounts/index.ts'
-import { Invitation, json, list, NewInvitation, send, sendFault, told } from '../http/index.ts'
+import { documented, Invitation, json, list, NewInvitation, send, sendError } from '../http/index.ts'
 import { readInvitation } from './bodies.ts'
 
 const HOUR_MS = 3_600_000
 const DEFAULT_HOURS = 72
 
 const tag = 'users'
-const CREATE = told({
+const CREATE = documented({
   summary: 'Invite a person to register: once, with this e-mail address',
   description: 'The link is the address of the dashboard and `path`. Nothing is sent by the gateway.',
   tag,
@@ -15,12 +15,12 @@ const CREATE = told({
   answers: { 201: json(NewInvitation) },
   faults: ['invalid_body', 'invalid_email', 'unknown_tier', 'conflict'],
 })
-const LIST = told({
+const LIST = documented({
   summary: 'Invitations, newest first; ended ones for 30 days',
   tag,
   answers: { 200: json(list('invitations', Invitation)) },
 })
-const REVOKE = told({
+const REVOKE = documented({
   summary: 'Revoke an invitation',
   tag,
   answers: { 200: json(Invitation) },
@@ -34,7 +34,7 @@ export function routeInvitations(
 ): void {
   scope.post('/admin/invitations', CREATE, async (request, reply) => {
     const read = readInvitation(request.body)
-    if (!read.ok) return sendFault(reply, read.fault)
+    if (!read.ok) return sendError(reply, read.fault)
     const { email, role = 'developer', tier = 'free', expires_in_hours: hours = DEFAULT_HOURS } = read.value
     const expiresAt = epochMs() + hours * HOUR_MS
     const created = await accounts.createInvitation({ email, role, tier, expiresAt })

@@ -2,6 +2,7 @@ import { type Identity, identityText, type LimitsPolicy } from '@fluxgate/contra
 import type { FastifyInstance } from 'fastify'
 import type { AdminAccounts } from '../accounts/index.ts'
 import {
+  documented,
   EMPTY,
   json,
   Limited,
@@ -11,14 +12,13 @@ import {
   Refilled,
   refused,
   send,
-  sendFault,
-  told,
+  sendError,
 } from '../http/index.ts'
 import { withOverrides } from '../policy/index.ts'
 import { limitBody, readLimit, readRefill, tierOf } from './bodies.ts'
 import { inTime } from './confirm-order.timer.ts'
 
-export const NOBODY = refused(
+export const NO_IDENTITY = refused(
   'not_found',
   'The identifier must be <user>.<key>, a key id, a whole key, or the id of a user with a live key.',
 ).fault
@@ -33,26 +33,26 @@ export interface LimitDeps {
 }
 
 const tag = 'limits'
-const LIST = told({
+const LIST = documented({
   summary: 'Identities with limits of their own',
   tag,
   answers: { 200: json(list('rate_limits', LimitOfOne)) },
 })
-const PUT = told({
+const PUT = documented({
   summary: 'Give an identity limits of its own: a key, or all live keys of a user',
   tag,
   body: json(readLimit.schema),
   answers: { 200: json(Limited) },
   faults: ['invalid_body', 'not_found', 'conflict'],
 })
-const DELETE = told({
+const DELETE = documented({
   summary: 'Put an identity back to the limits of its tier',
   tag,
   answers: { 204: EMPTY },
   faults: ['not_found'],
 })
 
-const REFILL = told({
+const REFILL = documented({
   summary: 'Fill the bucket of an identity again, whatever it owes: a key, or all live keys of a user',
   tag,
   body: json(readRefill.schema),
@@ -74,19 +74,19 @@ export function routeLimits(scope: FastifyInstance, deps: LimitDeps): void {
 
   scope.post('/admin/rate_limit', PUT, async (request, reply) => {
     const read = readLimit(request.body)
-    if (!read.ok) return sendFault(reply, read.fault)
+    if (!read.ok) return sendError(reply, read.fault)
     const limit = tierOf(read.value)
     const about = await accounts.resolve(read.value.identifier)
-    if (about.length === 0) return sendFault(reply, NOBODY)
+    if (about.length === 0) return sendError(reply, NO_IDENTITY)
     const outcome = await orderLimits(deps, policy => withOverrides(policy, about, limit))
     return send(reply, 200, outcome, () => ({ ...named(about), ...limitBody(limit) }))
   })
 
   scope.post('/admin/rate_limit/refill', REFILL, async (request, reply) => {
     const read = readRefill(request.body)
-    if (!read.ok) return sendFault(reply, read.fault)
+    if (!read.ok) return sendError(reply, read.fault)
     const about = await accounts.resolve(read.value.identifier)
-    if (about.length === 0) return sendFault(reply, NOBODY)
+    if (about.length === 0) return sendError(reply, NO_IDENTITY)
     const given = await inTime(Promise.all(about.map(each => deps.refill(each, read.value.reason))))
     return { ...named(about), tokens: given.reduce((sum, tokens) => sum + tokens, 0) }
   })
@@ -96,9 +96,9 @@ export function routeLimits(scope: FastifyInstance, deps: LimitDeps): void {
     DELETE,
     async (request, reply) => {
       const about = await accounts.resolve(request.params.identifier)
-      if (about.length === 0) return sendFault(reply, NOBODY)
+      if (about.length === 0) return sendError(reply, NO_IDENTITY)
       const outcome = await orderLimits(deps, policy => withOverrides(policy, about, undefined))
-      return outcome.ok ? reply.code(204).send() : sendFault(reply, outcome.fault)
+      return outcome.ok ? reply.code(204).send() : sendError(reply, outcome.fault)
     },
   )
 }

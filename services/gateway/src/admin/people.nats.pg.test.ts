@@ -18,7 +18,7 @@ async function refusal(method: string, path: string, body?: object): Promise<[nu
 }
 
 /** Type and data of the facts about a user, with no user and key in them. */
-async function told(user: string): Promise<Array<[string, object]>> {
+async function reported(user: string): Promise<Array<[string, object]>> {
   const facts: FluxgateEvent[] = await gateways.facts('AUTH', user)
   return facts.map(({ type, data }) => {
     const { user: _, key: __, ...rest } = data as { user: string; key: string }
@@ -108,7 +108,7 @@ describe('tiers', () => {
     const fact = (changes: object[]) => ['policy_changed', { policy: 'limits', changes, actor: 'admin' }]
     const path = '/tiers/silver'
     await eventually(async () => {
-      const facts = (await told('all')).filter(([, data]) => JSON.stringify(data).includes('silver'))
+      const facts = (await reported('all')).filter(([, data]) => JSON.stringify(data).includes('silver'))
       assert.deepEqual(facts, [
         fact([{ path, to: '{"capacity":1,"refillRate":1}' }]),
         fact([{ path: `${path}/capacity`, from: '1', to: '2' }]),
@@ -133,7 +133,7 @@ describe('limits of single identities', () => {
     const text = '{"capacity":10,"refillRate":0.5,"concurrentStreams":1}'
     const path = `/identities/${identifier}`
     await eventually(async () => {
-      const facts = (await told('bob')).filter(([type]) => type === 'policy_changed')
+      const facts = (await reported('bob')).filter(([type]) => type === 'policy_changed')
       assert.deepEqual(facts, [
         ['policy_changed', { policy: 'limits', changes: [{ path, to: text }], actor: 'admin' }],
         ['policy_changed', { policy: 'limits', changes: [{ path, from: text }], actor: 'admin' }],
@@ -161,7 +161,7 @@ describe('users and their keys', () => {
     const actor = 'admin'
     const changes = [{ path: '/role', from: '"operator"', to: '"developer"' }]
     await eventually(async () =>
-      assert.deepEqual(await told('carol'), [
+      assert.deepEqual(await reported('carol'), [
         ['registered', { role: 'operator', tier: 'free', actor, address: 'admin' }],
         ['policy_changed', { policy: 'role', actor, changes }],
         ['tier_changed', { from: 'free', to: 'pro', actor }],
@@ -205,6 +205,6 @@ describe('users and their keys', () => {
     }
     const root = { user_id: 'eve', role: 'root' }
     assert.deepEqual(await refusal('POST', '/admin/users', root), [400, 'invalid_body'])
-    assert.deepEqual(await told('nobody'), [])
+    assert.deepEqual(await reported('nobody'), [])
   })
 })

@@ -1,6 +1,6 @@
 import { PriceList, wrongDate } from '@fluxgate/contracts'
 import type { FastifyInstance } from 'fastify'
-import { json, sendFault, told } from '../http/index.ts'
+import { documented, json, sendError } from '../http/index.ts'
 import { readPriceList } from './bodies.ts'
 import { inTime } from './confirm-order.timer.ts'
 
@@ -12,12 +12,12 @@ export interface PriceDeps {
 /** A list of some thousands of models; a value of the bucket has a megabyte at the most. */
 const MAX_LIST_BYTES = 512 * 1024
 
-const GET = told({
+const GET = documented({
   summary: 'The price list: US dollars per million tokens, image and call of a tool',
   tag: 'budgets',
   answers: { 200: json(PriceList) },
 })
-const PUT = told({
+const PUT = documented({
   summary: 'Replace the price list',
   tag: 'budgets',
   body: json(readPriceList.schema),
@@ -31,10 +31,10 @@ export function routePrices(scope: FastifyInstance, { readPrices, putPrices }: P
 
   scope.put('/admin/prices', { ...PUT, bodyLimit: MAX_LIST_BYTES }, async (request, reply) => {
     const read = readPriceList(request.body)
-    if (!read.ok) return sendFault(reply, read.fault)
+    if (!read.ok) return sendError(reply, read.fault)
     const wrong = wrongDate(read.value)
     if (wrong !== undefined) {
-      return sendFault(reply, { code: 'invalid_body', message: `"from": "${wrong}" is not a date.` })
+      return sendError(reply, { code: 'invalid_body', message: `"from": "${wrong}" is not a date.` })
     }
     await inTime(putPrices(read.value))
     return read.value

@@ -5,7 +5,16 @@ import type { FastifyInstance } from 'fastify'
 import Type from 'typebox'
 import type { AdminAccounts } from '../accounts/index.ts'
 import type { BudgetTable } from '../budgets/index.ts'
-import { Alive, type FaultLog, faultOf, json, Routing, sendFault, serveOpenApi, told } from '../http/index.ts'
+import {
+  Alive,
+  documented,
+  type ErrorLog,
+  errorOf,
+  json,
+  Routing,
+  sendError,
+  serveOpenApi,
+} from '../http/index.ts'
 import type { RoutingReport } from '../upstreams/index.ts'
 import { routeAddresses } from './address-routes.http.ts'
 import { ADMIN_API } from './admin-api.ts'
@@ -42,10 +51,10 @@ export interface AdminDeps {
   readonly routing: () => RoutingReport
   readonly registry: Registry
   readonly epochMs: () => number
-  readonly log?: FaultLog
+  readonly log?: ErrorLog
 }
 
-const QUIET: FaultLog = { warn() {}, error() {} }
+const QUIET: ErrorLog = { warn() {}, error() {} }
 
 /** The admin face (contract: design, section 5). Every change is an event that names `admin`. */
 export async function registerAdmin(app: FastifyInstance, deps: AdminDeps): Promise<void> {
@@ -53,12 +62,12 @@ export async function registerAdmin(app: FastifyInstance, deps: AdminDeps): Prom
   await app.register(async scope => {
     requireToken(scope, deps.tokens, new Set(['/admin/health']))
     scope.setErrorHandler<Error>((error, _request, reply) => {
-      if (!isUnconfirmed(error)) return sendFault(reply, faultOf(error, log))
+      if (!isUnconfirmed(error)) return sendError(reply, errorOf(error, log))
       log.warn({ err: error }, 'the event log did not take an order')
-      return sendFault(reply, UNCONFIRMED)
+      return sendError(reply, UNCONFIRMED)
     })
     scope.setNotFoundHandler((request, reply) =>
-      sendFault(reply, { code: 'not_found', message: `There is no ${request.method} here.` }),
+      sendError(reply, { code: 'not_found', message: `There is no ${request.method} here.` }),
     )
     scope.addHook('onRequest', async (_request, reply) => {
       reply.header('cache-control', 'no-store')
@@ -78,23 +87,23 @@ export async function registerAdmin(app: FastifyInstance, deps: AdminDeps): Prom
   })
 }
 
-const HEALTH = told({
+const HEALTH = documented({
   summary: 'Whether the process lives',
   tag: 'state',
   open: true,
   answers: { 200: json(Alive) },
 })
-const PROMETHEUS = told({
+const PROMETHEUS = documented({
   summary: 'Metrics in the text format of Prometheus',
   tag: 'state',
   answers: { 200: { content: { 'text/plain': Type.String() } } },
 })
-const TOKENS_LEFT = told({
+const TOKENS_LEFT = documented({
   summary: 'Tokens left by identity, as this node knows it',
   tag: 'state',
   answers: { 200: json(Type.Record(Type.String(), Type.Number())) },
 })
-const UPSTREAMS = told({
+const UPSTREAMS = documented({
   summary: 'How each model server does',
   tag: 'state',
   answers: { 200: json(Routing) },

@@ -18,7 +18,7 @@ import Fastify from 'fastify'
 import { monotonicFactory } from 'ulid'
 import { adminAccounts } from '../accounts/admin-accounts.pg.ts'
 import { BudgetTable } from '../budgets/budget-table.ts'
-import { assertTold } from '../http/test-conformity.ts'
+import { assertDocumented } from '../http/test-conformity.ts'
 import { LimitTable } from '../limits/limit-table.ts'
 import { refillOrders } from '../limits/refill.nats.ts'
 import { openLimitsBook, openPriceBook } from '../policy/policy.nats.ts'
@@ -39,7 +39,7 @@ export interface AdminAnswer {
 }
 
 /** The admin face over a real log and real tables. */
-export interface AdminStand extends AsyncDisposable {
+export interface AdminTestEnv extends AsyncDisposable {
   readonly nats: NatsServer
   readonly postgres: PostgresServer
   readonly link: NatsLink
@@ -57,7 +57,7 @@ export interface AdminStand extends AsyncDisposable {
 }
 
 /** @param ownServers for tests that stop them */
-export async function startAdmin({ ownServers = false } = {}): Promise<AdminStand> {
+export async function startAdmin({ ownServers = false } = {}): Promise<AdminTestEnv> {
   const stack = new AsyncDisposableStack()
   const events: FluxgateEvent[] = []
   const logged: unknown[] = []
@@ -130,7 +130,7 @@ export async function startAdmin({ ownServers = false } = {}): Promise<AdminStan
       headers,
       ...(body === undefined ? {} : { payload: body }),
     })
-    assertTold('admin', method, url, { status: answer.statusCode, body: answer.body })
+    assertDocumented('admin', method, url, { status: answer.statusCode, body: answer.body })
     const isJson = String(answer.headers['content-type']).startsWith('application/json')
     const json = isJson ? answer.json() : {}
     return { status: answer.statusCode, text: answer.body, json, code: json.error?.code }

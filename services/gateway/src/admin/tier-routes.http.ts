@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify'
-import { EMPTY, json, list, NamedTier, send, sendFault, told } from '../http/index.ts'
+import { documented, EMPTY, json, list, NamedTier, send, sendError } from '../http/index.ts'
 import { isTierDefined, tiersOf, withoutTier, withTier } from '../policy/index.ts'
 import { limitBody, readTierLimits, readTierName, tierOf } from './bodies.ts'
 import { inTime } from './confirm-order.timer.ts'
@@ -8,8 +8,8 @@ import { type LimitDeps, orderLimits } from './limit-routes.http.ts'
 const tag = 'limits'
 const path = '/admin/tiers/:name'
 const name = { path: readTierName.schema.properties }
-const LIST = told({ summary: 'All tiers', tag, answers: { 200: json(list('tiers', NamedTier)) } })
-const PUT = told({
+const LIST = documented({ summary: 'All tiers', tag, answers: { 200: json(list('tiers', NamedTier)) } })
+const PUT = documented({
   summary: 'Define a tier, or change it',
   tag,
   ...name,
@@ -17,7 +17,7 @@ const PUT = told({
   answers: { 200: json(NamedTier, 'Changed.'), 201: json(NamedTier, 'Made.') },
   faults: ['invalid_body', 'conflict'],
 })
-const DELETE = told({
+const DELETE = documented({
   summary: 'Take a tier away that nobody is in, or put a changed default back',
   tag,
   ...name,
@@ -34,9 +34,9 @@ export function routeTiers(scope: FastifyInstance, deps: LimitDeps): void {
 
   scope.put<{ Params: { name: string } }>(path, PUT, async (request, reply) => {
     const named = readTierName(request.params)
-    if (!named.ok) return sendFault(reply, named.fault)
+    if (!named.ok) return sendError(reply, named.fault)
     const read = readTierLimits(request.body)
-    if (!read.ok) return sendFault(reply, read.fault)
+    if (!read.ok) return sendError(reply, read.fault)
     const { name } = named.value
     let isNew = false
     const outcome = await orderLimits(deps, policy => {
@@ -48,10 +48,10 @@ export function routeTiers(scope: FastifyInstance, deps: LimitDeps): void {
 
   scope.delete<{ Params: { name: string } }>(path, DELETE, async (request, reply) => {
     const named = readTierName(request.params)
-    if (!named.ok) return sendFault(reply, named.fault)
+    if (!named.ok) return sendError(reply, named.fault)
     const { name } = named.value
     const isInUse = await deps.accounts.isTierInUse(name)
     const outcome = await orderLimits(deps, policy => withoutTier(policy, name, isInUse))
-    return outcome.ok ? reply.code(204).send() : sendFault(reply, outcome.fault)
+    return outcome.ok ? reply.code(204).send() : sendError(reply, outcome.fault)
   })
 }

@@ -5,7 +5,7 @@ import { shown } from './rule.ts'
  * Adds what a payer is told of its budgets: what is left of the tightest in each unit after this call's reservation, and
  * each budget whose warning level is reached. Nothing where no budget concerns the payer.
  */
-export function tellBudgets(
+export function writeBudgetHeaders(
   headers: Record<string, string>,
   { left, warnings }: Extract<Verdict, { kind: 'within' }>,
   nowMs: number,

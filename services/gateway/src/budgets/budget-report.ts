@@ -1,11 +1,11 @@
 import type { Budget } from '@fluxgate/contracts'
 import type { BudgetTable } from './budget-table.ts'
-import type { Standing } from './ledger.ts'
+import type { BudgetUse } from './ledger.ts'
 
 /** How one holder stands in the running period. */
 export interface HolderReport {
   readonly holder: string
-  readonly standing: Standing
+  readonly standing: BudgetUse
 }
 
 export interface BudgetReport {

@@ -2,7 +2,7 @@ import type { Budget, DataOf, TokensSettled } from '@fluxgate/contracts'
 import { identityText } from '@fluxgate/contracts'
 import type { BudgetLimits } from './budget-limits.ts'
 import { Crossings } from './crossings.ts'
-import { type Amount, Ledger, type Standing } from './ledger.ts'
+import { type Amount, type BudgetUse, Ledger } from './ledger.ts'
 import { periodEnd } from './period.ts'
 import { newReading, type Reading } from './reading.ts'
 import {
@@ -60,7 +60,7 @@ export class BudgetTable {
   /** The reading that goes on with the log, and sees what this node's calls hold come back from it. */
   readonly main: Reading = newReading()
   /** Called when a refusal has crossed a limit. */
-  onUntold: () => void = () => {}
+  onUnreported: () => void = () => {}
 
   constructor(limits: Limits) {
     this.#limits = limits
@@ -223,7 +223,7 @@ export class BudgetTable {
   /** A call was refused. Where only calls in flight stand in its way the limit is not crossed. */
   refused(verdict: Verdict, payer: Payer, request: string): void {
     if (verdict.kind !== 'over' || verdict.by.isOnlyHeld) return
-    if (this.crossings.find(verdict.by, 'hard', payer, request)) this.onUntold()
+    if (this.crossings.find(verdict.by, 'hard', payer, request)) this.onUnreported()
   }
 
   /**
@@ -288,7 +288,7 @@ export class BudgetTable {
   }
 }
 
-function takeLeft(left: Remaining, rule: Rule, wanted: Amount, { used, held }: Standing): void {
+function takeLeft(left: Remaining, rule: Rule, wanted: Amount, { used, held }: BudgetUse): void {
   for (const { unit, limit } of rule.limits) {
     const rest = Math.max(0, limit - inUnit(used, unit) - inUnit(held, unit) - inUnit(wanted, unit))
     if (unit === 'tokens') left.tokens = Math.min(left.tokens, rest)

@@ -74,7 +74,7 @@ export class BudgetFollower implements AsyncDisposable {
     this.#tools = tools
     this.#checkpoint = checkpoint
     this.table = new BudgetTable(tools.limits)
-    this.table.onUntold = () => this.#tell()
+    this.table.onUnreported = () => this.#report()
     this.#timer = setInterval(() => this.#tidy(), tools.limits.budgetCheckpointMs)
   }
 
@@ -230,7 +230,8 @@ export class BudgetFollower implements AsyncDisposable {
     const failures = handleEach(batch.events, ({ event, sequence }) => {
       if (event.type === 'fluxgate.tokens.settled') {
         this.table.fold(reader.reading, event.data, Date.parse(event.time), sequence, nowMs)
-      } else if (event.type === 'fluxgate.tokens.budget_crossed') this.table.crossings.markTold(event.data)
+      } else if (event.type === 'fluxgate.tokens.budget_crossed')
+        this.table.crossings.markReported(event.data)
     })
     for (const { at, error } of failures) this.#skip(reader, at.sequence, error)
     this.table.reach(reader.reading, batch.lastSequence, batch.lastStoredAtMs)
@@ -254,13 +255,13 @@ export class BudgetFollower implements AsyncDisposable {
     }
     this.table.markLoaded(reader.reading)
     if (this.isLoaded) this.#onLoaded?.()
-    this.#tell()
+    this.#report()
   }
 
   /** Not before the log was read to its end: what was told already comes in it. */
-  #tell(): void {
+  #report(): void {
     if (!this.#main?.isCaughtUp || this.#late) return
-    for (const fact of this.table.crossings.takeUntold()) {
+    for (const fact of this.table.crossings.takeUnreported()) {
       this.#tools.append(this.#tools.make(BudgetCrossed, fact, { id: crossingId(fact) }))
     }
   }
@@ -277,7 +278,7 @@ export class BudgetFollower implements AsyncDisposable {
     const ledgers = this.table.ledgers().filter(({ position }) => position > 0)
     const position = ledgers.reduce((sum, ledger) => sum + ledger.position, 0)
     if (!this.#log || this.#saving || position === this.#savedAt) return this.#saving ?? Promise.resolve()
-    if (this.table.crossings.untold > 0) return Promise.resolve()
+    if (this.table.crossings.unreported > 0) return Promise.resolve()
     const saved = ledgers.map(ledger => {
       const { scope, position, asOfMs, complete } = ledger
       return { scope, position, asOfMs, complete, periods: [...ledger.told()] }

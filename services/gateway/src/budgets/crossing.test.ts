@@ -9,25 +9,25 @@ describe('a crossing', () => {
   it('is told once per budget, level, holder and period, whoever finds it', () => {
     const table = tableOf([daily({ warnAt: 0.5 })])
     fold(table, 'r1', ALICE, 499)
-    assert.deepEqual(table.crossings.takeUntold(), [])
+    assert.deepEqual(table.crossings.takeUnreported(), [])
     fold(table, 'r2', ALICE, 1)
-    const [soft, ...rest] = table.crossings.takeUntold()
+    const [soft, ...rest] = table.crossings.takeUnreported()
     assert.deepEqual(rest, [])
     assert.deepEqual(
       [soft!.level, soft!.request, soft!.holder, soft!.used, soft!.limit, soft!.unit, soft!.user],
       ['soft', 'r2', 'alice', 500, 1_000, 'tokens', 'alice'],
     )
     fold(table, 'r3', ALICE, 1)
-    assert.deepEqual(table.crossings.takeUntold(), [])
+    assert.deepEqual(table.crossings.takeUnreported(), [])
     fold(table, 'r4', ALICE, 600)
     assert.deepEqual(
-      table.crossings.takeUntold().map(({ level }) => level),
+      table.crossings.takeUnreported().map(({ level }) => level),
       ['hard'],
     )
     const tomorrowMs = NOW_MS + DAY_MS
     table.forgetOver(tomorrowMs)
     fold(table, 'r5', ALICE, 500, { timeMs: tomorrowMs, nowMs: tomorrowMs })
-    const [next] = table.crossings.takeUntold()
+    const [next] = table.crossings.takeUnreported()
     assert.deepEqual([next!.level, next!.periodStart], ['soft', periodStart('day', tomorrowMs)])
     assert.notEqual(crossingId(next!), crossingId(soft!))
   })
@@ -41,7 +41,7 @@ describe('a crossing', () => {
       level: 'hard' as const,
       holder: `u${i}`,
     })
-    for (let i = 0; i < 1_000; i++) crossings.markTold(name(i))
+    for (let i = 0; i < 1_000; i++) crossings.markReported(name(i))
     const told = [...crossings.told()].map(([text]) => text)
     assert.equal(told.length, 100)
     assert.ok(told[0]!.endsWith('/u900'))
@@ -52,34 +52,37 @@ describe('a crossing', () => {
     for (const [table, request] of [[one, 'r1'] as const, [two, 'r2'] as const]) {
       fold(table, request, ALICE, 900)
     }
-    assert.equal(crossingId(one.crossings.takeUntold()[0]!), crossingId(two.crossings.takeUntold()[0]!))
+    assert.equal(
+      crossingId(one.crossings.takeUnreported()[0]!),
+      crossingId(two.crossings.takeUnreported()[0]!),
+    )
   })
 
   it('that stands in the log already is not told again', () => {
     const table = tableOf([daily()])
     fold(table, 'r1', ALICE, 900)
-    const [soft] = table.crossings.takeUntold()
+    const [soft] = table.crossings.takeUnreported()
     const after = tableOf([daily()])
     fold(after, 'r1', ALICE, 900)
-    after.crossings.markTold(soft!)
-    assert.deepEqual(after.crossings.takeUntold(), [])
+    after.crossings.markReported(soft!)
+    assert.deepEqual(after.crossings.takeUnreported(), [])
     const restarted = tableOf([daily()])
     restarted.crossings.restore(after.crossings.told())
     fold(restarted, 'r1', ALICE, 900)
-    assert.deepEqual(restarted.crossings.takeUntold(), [])
+    assert.deepEqual(restarted.crossings.takeUnreported(), [])
   })
 
   it('is one of the limit when a call is refused below it, but not when only calls in flight are in the way', () => {
     const table = tableOf([daily()])
     let told = 0
-    table.onUntold = () => told++
+    table.onUnreported = () => told++
     table.reserve('r1', ALICE, tokens(800))
     table.refused(table.ask(ALICE, tokens(300), NOW_MS), ALICE, 'r2')
     assert.equal(told, 0)
     table.refused(table.ask(ALICE, tokens(1_001), NOW_MS), ALICE, 'r3')
     table.refused(table.ask(ALICE, tokens(1_001), NOW_MS), ALICE, 'r4')
     assert.equal(told, 1)
-    const [hard] = table.crossings.takeUntold()
+    const [hard] = table.crossings.takeUnreported()
     assert.deepEqual([hard!.level, hard!.request, hard!.used], ['hard', 'r3', 0])
   })
 })

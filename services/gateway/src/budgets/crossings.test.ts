@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { Budget, LimitsPolicy } from '@fluxgate/contracts'
 import { withBudget, withoutBudget } from '../policy/budget-book.ts'
-import { tellBudgets } from './budget-headers.ts'
+import { writeBudgetHeaders } from './budget-headers.ts'
 import { reportOf } from './budget-report.ts'
 import type { BudgetTable, Verdict } from './budget-table.ts'
 import { budgetRefusal } from './refusal.ts'
@@ -11,7 +11,7 @@ import { ALICE, BOB, DAY_MS, daily, fold, NOW_MS, tableOf, tokens, withinOf } fr
 describe('what a payer is told', () => {
   const headersOf = (table: BudgetTable, wanted = tokens(10)) => {
     const headers: Record<string, string> = {}
-    tellBudgets(headers, withinOf(table.ask(ALICE, wanted, NOW_MS)), NOW_MS)
+    writeBudgetHeaders(headers, withinOf(table.ask(ALICE, wanted, NOW_MS)), NOW_MS)
     return headers
   }
 

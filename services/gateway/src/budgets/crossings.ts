@@ -9,15 +9,15 @@ export class Crossings {
   /** Those that stand in the log, are on their way there, or wait in {@link #untold} → end of their period. */
   readonly #told = new Map<string, number>()
   /** Found while the log is read: one of them may come later in it, told by another. */
-  readonly #untold = new Map<string, CrossedFact>()
+  readonly #unreported = new Map<string, CrossedFact>()
 
   /** @param max remembered at once; one that is forgotten may be told again, under the same id */
   constructor(max: number) {
     this.#max = max
   }
 
-  get untold(): number {
-    return this.#untold.size
+  get unreported(): number {
+    return this.#unreported.size
   }
 
   /** @returns whether it is new */
@@ -25,28 +25,28 @@ export class Crossings {
     const text = crossingText(crossingName(reached, level))
     if (this.#told.has(text)) return false
     this.#remember(text, reached.standing.endMs)
-    this.#untold.set(text, crossedFact(reached, level, payer, request))
+    this.#unreported.set(text, crossedFact(reached, level, payer, request))
     return true
   }
 
   /** Those that the log does not tell as far as it was read, each given once. */
-  takeUntold(): readonly CrossedFact[] {
-    if (this.#untold.size === 0) return NONE
-    const facts = [...this.#untold.values()]
-    this.#untold.clear()
+  takeUnreported(): readonly CrossedFact[] {
+    if (this.#unreported.size === 0) return NONE
+    const facts = [...this.#unreported.values()]
+    this.#unreported.clear()
     return facts
   }
 
   /** A crossing stands in the log. */
-  markTold(name: CrossingName): void {
+  markReported(name: CrossingName): void {
     const text = crossingText(name)
-    this.#untold.delete(text)
+    this.#unreported.delete(text)
     this.#remember(text, periodEnd(name.period, name.periodStart))
   }
 
   /** What {@link markTold} was given, or {@link takeUntold} gave, with the end of its period. */
   *told(): Generator<readonly [text: string, endMs: number]> {
-    for (const crossing of this.#told) if (!this.#untold.has(crossing[0])) yield crossing
+    for (const crossing of this.#told) if (!this.#unreported.has(crossing[0])) yield crossing
   }
 
   /** Takes over what {@link told} gave. */
@@ -63,7 +63,7 @@ export class Crossings {
     if (this.#told.size >= this.#max && !this.#told.has(text)) {
       for (const [oldest] of this.#told) {
         this.#told.delete(oldest)
-        this.#untold.delete(oldest)
+        this.#unreported.delete(oldest)
         break
       }
     }

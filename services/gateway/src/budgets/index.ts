@@ -1,4 +1,4 @@
-export { tellBudgets } from './budget-headers.ts'
+export { writeBudgetHeaders } from './budget-headers.ts'
 export type { BudgetLimits } from './budget-limits.ts'
 export { type BudgetReport, type HolderReport, reportOf } from './budget-report.ts'
 export { BudgetTable } from './budget-table.ts'

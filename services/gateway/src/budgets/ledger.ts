@@ -17,7 +17,7 @@ export interface Sum {
 }
 
 /** How a holder stands in the running period. `held` is reserved by calls in flight at this node. */
-export interface Standing {
+export interface BudgetUse {
   readonly startMs: number
   readonly endMs: number
   readonly used: Amount
@@ -28,7 +28,7 @@ export interface Standing {
 export type PeriodSums = readonly [startMs: number, sums: ReadonlyArray<readonly [string, number, number]>]
 
 /** A period is kept for a while after its end: clocks are set back, and nodes read the log at their own pace. */
-const KEPT_AFTER_END_MS = 3_600_000
+const RETAINED_AFTER_END_MS = 3_600_000
 /** So many are forgotten at once: finding them takes a pass over all. */
 const FORGOTTEN_SHARE = 0.1
 
@@ -123,7 +123,7 @@ export class Ledger {
     }
   }
 
-  standing(holder: string, nowMs: number): Standing {
+  standing(holder: string, nowMs: number): BudgetUse {
     this.#turnTo(nowMs)
     const sum = this.#periods.get(this.#startMs)?.get(holder)
     const used = sum
@@ -179,7 +179,7 @@ export class Ledger {
   }
 
   #isOver(startMs: number, nowMs: number): boolean {
-    return periodEnd(this.scope.period, startMs) + KEPT_AFTER_END_MS <= nowMs
+    return periodEnd(this.scope.period, startMs) + RETAINED_AFTER_END_MS <= nowMs
   }
 
   #sum(startMs: number, holder: string): Sum {

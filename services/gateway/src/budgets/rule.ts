@@ -1,5 +1,5 @@
 import type { Budget } from '@fluxgate/contracts'
-import type { Amount, Ledger, Standing } from './ledger.ts'
+import type { Amount, BudgetUse, Ledger } from './ledger.ts'
 
 export type Unit = 'tokens' | 'usd'
 export type Level = 'soft' | 'hard'
@@ -29,7 +29,7 @@ export interface Reached {
   readonly used: number
   /** True when only what calls in flight hold stands in the way: it may come free at any moment. */
   readonly isOnlyHeld: boolean
-  readonly standing: Pick<Standing, 'startMs' | 'endMs'>
+  readonly standing: Pick<BudgetUse, 'startMs' | 'endMs'>
 }
 
 export function ruleOf(budget: Budget): Rule {
@@ -53,7 +53,12 @@ export function shown(unit: Unit, value: number): number {
 }
 
 /** The first limit that the use so far has reached; a limit of nothing has no warning level. */
-export function reachedBy(rule: Rule, level: Level, holder: string, standing: Standing): Reached | undefined {
+export function reachedBy(
+  rule: Rule,
+  level: Level,
+  holder: string,
+  standing: BudgetUse,
+): Reached | undefined {
   for (const { unit, limit, warnFrom } of rule.limits) {
     const used = inUnit(standing.used, unit)
     if (level === 'hard' ? used >= limit : limit > 0 && used >= warnFrom) {
@@ -75,7 +80,7 @@ export function exceededBy(
   rule: Rule,
   wanted: Amount,
   holder: string,
-  standing: Standing,
+  standing: BudgetUse,
 ): Reached | undefined {
   let found: Reached | undefined
   for (const { unit, limit } of rule.limits) {

@@ -24,16 +24,16 @@ function refusedBy(user: string, key: string, more: Partial<RefusedRequest> = {}
 }
 
 function startReports(limits = REFUSAL_REPORT_LIMITS) {
-  const told: RefusalReport[] = []
-  const reports = new RefusalReports(report => told.push(report), limits)
+  const reported: RefusalReport[] = []
+  const reports = new RefusalReports(report => reported.push(report), limits)
   const add = (refused: RefusedRequest, nowMs: number, mayReport = true) =>
     reports.add(refused, refused.user === ANONYMOUS ? 'unknown' : undefined, undefined, nowMs, mayReport)
-  return { told, reports, add, counts: () => told.map(({ count }) => count) }
+  return { reported, reports, add, counts: () => reported.map(({ count }) => count) }
 }
 
 describe('refusal reports', () => {
   it('report the first refusal at once and the rest as one count when one address sends 12,000', () => {
-    const { told, reports, add } = startReports()
+    const { reported, reports, add } = startReports()
     assert.equal(add(refusedBy(ANONYMOUS, 'a'), 0), true)
     for (let i = 1; i < 12_000; i++) {
       assert.equal(add(refusedBy(ANONYMOUS, 'a'), i / 12), false)
@@ -41,7 +41,7 @@ describe('refusal reports', () => {
     }
     reports.flush(1_000)
     assert.deepEqual(
-      told.map(({ count, windowMs }) => [count, windowMs]),
+      reported.map(({ count, windowMs }) => [count, windowMs]),
       [
         [1, 0],
         [11_999, 1_000],
@@ -50,19 +50,19 @@ describe('refusal reports', () => {
   })
 
   it('report less and less often while a flood goes on, and at once again after a pause', () => {
-    const { told, reports, add } = startReports()
+    const { reported, reports, add } = startReports()
     for (let atMs = 0; atMs <= 60_000; atMs += 50) {
       add(refusedBy(ANONYMOUS, 'a'), atMs)
       if (atMs % 250 === 0) reports.flush(atMs)
     }
-    assert.ok(told.length <= 11, `${told.length} reports in a minute`)
-    assert.equal(told.reduce((sum, { count }) => sum + count, 0) > 1_000, true)
-    const before = told.length
+    assert.ok(reported.length <= 11, `${reported.length} reports in a minute`)
+    assert.equal(reported.reduce((sum, { count }) => sum + count, 0) > 1_000, true)
+    const before = reported.length
     reports.flush(80_000)
     reports.flush(100_000)
     assert.deepEqual(reports.sizes, { strangers: 0, known: 0 })
     assert.equal(add(refusedBy(ANONYMOUS, 'a'), 100_001), true)
-    assert.ok(told.length > before)
+    assert.ok(reported.length > before)
   })
 
   it('hold to a number of reports a second when refusals come from 5,000 addresses, and lose no count', () => {
@@ -77,11 +77,11 @@ describe('refusal reports', () => {
   })
 
   it('count addresses beyond the limit together', () => {
-    const { told, reports, add } = startReports({ ...REFUSAL_REPORT_LIMITS, maxStrangers: 3 })
+    const { reported, reports, add } = startReports({ ...REFUSAL_REPORT_LIMITS, maxStrangers: 3 })
     for (let i = 0; i < 10; i++) add(refusedBy(ANONYMOUS, `a${i}`), 0)
     assert.equal(reports.sizes.strangers, 4)
     reports.flushAll(0)
-    const others = told.filter(({ refused }) => refused.address === OTHER_ADDRESSES)
+    const others = reported.filter(({ refused }) => refused.address === OTHER_ADDRESSES)
     assert.equal(
       others.reduce((sum, { count }) => sum + count, 0),
       7,
@@ -90,26 +90,26 @@ describe('refusal reports', () => {
   })
 
   it('tell the models of a known identity apart, up to a limit', () => {
-    const { told, reports, add } = startReports()
+    const { reported, reports, add } = startReports()
     for (let i = 0; i < 100; i++)
       add(refusedBy('ada', 'k1', { reason: 'not_found', status: 404, model: `model-${i}` }), 0)
-    assert.equal(told.length, REFUSAL_REPORT_LIMITS.maxKindsOfOne + 1)
+    assert.equal(reported.length, REFUSAL_REPORT_LIMITS.maxKindsOfOne + 1)
     reports.flushAll(0)
     assert.equal(
-      told.reduce((sum, { count }) => sum + count, 0),
+      reported.reduce((sum, { count }) => sum + count, 0),
       100,
     )
   })
 
   it('report the oldest kind of known identities early when there are too many, and lose no count', () => {
-    const { told, reports, add } = startReports({ ...REFUSAL_REPORT_LIMITS, maxKnown: 10 })
+    const { reported, reports, add } = startReports({ ...REFUSAL_REPORT_LIMITS, maxKnown: 10 })
     for (let i = 0; i < 1_000; i++) {
       for (let n = 0; n < 3; n++) add(refusedBy(`u${i}`, 'k', { reason: 'rate_limited', status: 429 }), 0)
     }
     assert.equal(reports.sizes.known, 10)
     reports.flushAll(0)
     assert.equal(
-      told.reduce((sum, { count }) => sum + count, 0),
+      reported.reduce((sum, { count }) => sum + count, 0),
       3_000,
     )
   })

@@ -111,7 +111,7 @@ export class RefusalReports {
     }
     entry.count++
     if (nowMs < entry.dueAtMs || !mayReport || (isStranger && !this.#mayReportStranger(nowMs))) return false
-    this.#tell(entry, nowMs)
+    this.#append(entry, nowMs)
     return true
   }
 
@@ -119,14 +119,14 @@ export class RefusalReports {
   flush(nowMs: number): void {
     for (const [key, entry] of this.#known) {
       if (nowMs < entry.dueAtMs) continue
-      if (entry.count > 0) this.#tell(entry, nowMs)
+      if (entry.count > 0) this.#append(entry, nowMs)
       else this.#forgetKnown(key, entry)
     }
     for (const [key, entry] of this.#strangers) {
       if (nowMs < entry.dueAtMs) continue
       if (entry.count === 0) this.#strangers.delete(key)
       else if (this.#mayReportStranger(nowMs)) {
-        this.#tell(entry, nowMs)
+        this.#append(entry, nowMs)
         // To the end, so that all have their turn when there are more than may be reported.
         this.#strangers.delete(key)
         this.#strangers.set(key, entry)
@@ -137,7 +137,7 @@ export class RefusalReports {
   /** Reports all that was counted, before a node stops. */
   flushAll(nowMs: number): void {
     for (const entries of [this.#known, this.#strangers]) {
-      for (const entry of entries.values()) if (entry.count > 0) this.#tell(entry, nowMs)
+      for (const entry of entries.values()) if (entry.count > 0) this.#append(entry, nowMs)
     }
   }
 
@@ -163,7 +163,7 @@ export class RefusalReports {
     if (together) return together
     if (this.#known.size >= this.#limits.maxKnown) {
       const [oldest, entry] = this.#known.entries().next().value!
-      if (entry.count > 0) this.#tell(entry, nowMs)
+      if (entry.count > 0) this.#append(entry, nowMs)
       this.#forgetKnown(oldest, entry)
     }
     this.#kindsOf.set(owner, (this.#kindsOf.get(owner) ?? 0) + 1)
@@ -193,7 +193,7 @@ export class RefusalReports {
     else this.#kindsOf.delete(owner!)
   }
 
-  #tell(entry: Entry, nowMs: number): void {
+  #append(entry: Entry, nowMs: number): void {
     const { refused, rejected, traceparent, count } = entry
     const windowMs = count === 1 ? 0 : Math.max(0, Math.round(nowMs - entry.sinceMs))
     entry.count = 0

@@ -19,9 +19,9 @@ it('reads a parent and its decision, and ignores an invalid one', () => {
 })
 
 it("tells the upstream our call's span", () => {
-  const place = { traceId: TRACE, parentSpanId: undefined, serverSpanId: 'a'.repeat(16), clientSpanId: SPAN }
-  assert.equal(traceparentTo({ ...place, isSampled: true }), `00-${TRACE}-${SPAN}-01`)
-  assert.equal(traceparentTo({ ...place, isSampled: false }), `00-${TRACE}-${SPAN}-00`)
+  const slot = { traceId: TRACE, parentSpanId: undefined, serverSpanId: 'a'.repeat(16), clientSpanId: SPAN }
+  assert.equal(traceparentTo({ ...slot, isSampled: true }), `00-${TRACE}-${SPAN}-01`)
+  assert.equal(traceparentTo({ ...slot, isSampled: false }), `00-${TRACE}-${SPAN}-00`)
 })
 
 it('finds the model that an answer names, whatever its text says', () => {

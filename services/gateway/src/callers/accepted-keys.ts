@@ -5,7 +5,7 @@
 export class AcceptedKeys {
   readonly #everyMs: number
   readonly #maxPairs: number
-  readonly #pairs = new Map<string, { toldAtMs: number; count: number }>()
+  readonly #pairs = new Map<string, { reportedAtMs: number; count: number }>()
 
   constructor(everyMs: number, maxPairs = 100_000) {
     this.#everyMs = everyMs
@@ -18,14 +18,14 @@ export class AcceptedKeys {
     const known = this.#pairs.get(pair)
     if (!known) {
       if (this.#pairs.size >= this.#maxPairs) this.#pairs.delete(this.#pairs.keys().next().value!)
-      this.#pairs.set(pair, { toldAtMs: nowMs, count: 0 })
+      this.#pairs.set(pair, { reportedAtMs: nowMs, count: 0 })
       return 1
     }
     known.count++
-    if (nowMs - known.toldAtMs < this.#everyMs) return 0
+    if (nowMs - known.reportedAtMs < this.#everyMs) return 0
     const { count } = known
     known.count = 0
-    known.toldAtMs = nowMs
+    known.reportedAtMs = nowMs
     return count
   }
 

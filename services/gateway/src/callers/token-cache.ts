@@ -8,7 +8,7 @@ export interface TokenCacheLimits {
   readonly badMs: number
 }
 
-interface Kept {
+interface CachedEntry {
   readonly finding: TokenFinding
   /** Monotonic milliseconds. */
   readonly untilMs: number
@@ -17,8 +17,8 @@ interface Kept {
 /** Findings by the SHA-256 of their token. Bad tokens have a memory of their own, so that a flood of them pushes out no good one. */
 export class TokenCache {
   readonly #limits: TokenCacheLimits
-  readonly #good = new Map<string, Kept>()
-  readonly #bad = new Map<string, Kept>()
+  readonly #good = new Map<string, CachedEntry>()
+  readonly #bad = new Map<string, CachedEntry>()
 
   constructor(limits: TokenCacheLimits) {
     this.#limits = limits
@@ -29,8 +29,8 @@ export class TokenCache {
   }
 
   get(hash: string, nowMs: number): TokenFinding | undefined {
-    const kept = this.#good.get(hash) ?? this.#bad.get(hash)
-    return kept && nowMs < kept.untilMs ? kept.finding : undefined
+    const retained = this.#good.get(hash) ?? this.#bad.get(hash)
+    return retained && nowMs < retained.untilMs ? retained.finding : undefined
   }
 
   keep(hash: string, finding: TokenFinding, nowMs: number): void {
@@ -43,7 +43,7 @@ export class TokenCache {
   }
 }
 
-function put(kept: Map<string, Kept>, hash: string, entry: Kept, max: number): void {
-  if (kept.size >= max) kept.delete(kept.keys().next().value!)
-  kept.set(hash, entry)
+function put(retained: Map<string, CachedEntry>, hash: string, entry: CachedEntry, max: number): void {
+  if (retained.size >= max) retained.delete(retained.keys().next().value!)
+  retained.set(hash, entry)
 }

@@ -6,10 +6,10 @@ export interface CountRequest {
   readonly dialect: Dialect['name']
   /** The call's body, for the prompt. */
   readonly body: Buffer | undefined
-  readonly answer: HeardAnswer | undefined
+  readonly answer: BufferedResponse | undefined
 }
 
-export interface HeardAnswer {
+export interface BufferedResponse {
   readonly form: AnswerForm
   readonly bytes: Buffer
 }

@@ -27,11 +27,11 @@ describe('a dialect', () => {
     assert.equal(call.stripUsage, true)
     assert.equal(call.body.toString(), `{"stream_options":{"include_usage":true},${body.slice(1)}`)
     assert.equal(JSON.parse(call.body.toString()).stream_options.include_usage, true)
-    const kept = read('/v1/chat/completions', {
+    const retained = read('/v1/chat/completions', {
       stream: true,
       stream_options: { include_usage: false, x: 1 },
     })
-    assert.deepEqual(JSON.parse(kept.body.toString()).stream_options, { include_usage: true, x: 1 })
+    assert.deepEqual(JSON.parse(retained.body.toString()).stream_options, { include_usage: true, x: 1 })
     for (const untouched of [
       { stream: true, stream_options: { include_usage: true } },
       { stream: false },

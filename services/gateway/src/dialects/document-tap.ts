@@ -10,14 +10,14 @@ const MAX_HELD_BYTES = 64 * 1024
 export function documentTap(collector: UsageCollector, room: Room): UsageTap {
   let bytes = 0
   let chunks: Buffer[] = []
-  let held = 0
+  let buffered = 0
   let skimmer: JsonSkimmer | undefined
   let error: AnswerError | undefined
 
   function release(): void {
     chunks = []
-    room.give(held)
-    held = 0
+    room.give(buffered)
+    buffered = 0
   }
 
   return {
@@ -49,7 +49,7 @@ export function documentTap(collector: UsageCollector, room: Room): UsageTap {
       if (skimmer) skimmer.write(chunk)
       else {
         chunks.push(chunk)
-        held += chunk.length
+        buffered += chunk.length
       }
       return chunk
     },

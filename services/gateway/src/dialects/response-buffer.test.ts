@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { SharedRoom } from '@fluxgate/contracts'
 import { openai } from './openai.ts'
-import { Heard } from './response-buffer.ts'
+import { ResponseBuffer } from './response-buffer.ts'
 import { StripBuffer } from './strip-buffer.ts'
 import { tapOf } from './test-taps.ts'
 
@@ -11,7 +11,7 @@ const KIB = 1024
 describe('what is held of answers', () => {
   it('to be counted is given up beyond the bound of one answer, and of all together', () => {
     const room = new SharedRoom(150 * KIB)
-    const answers = Array.from({ length: 3 }, () => new Heard({ room, maxCountedBytes: 100 * KIB }))
+    const answers = Array.from({ length: 3 }, () => new ResponseBuffer({ room, maxCountedBytes: 100 * KIB }))
     for (const answer of answers) answer.keep(Buffer.alloc(60 * KIB))
     assert.deepEqual(
       answers.map(answer => answer.whole()?.length),
@@ -25,15 +25,15 @@ describe('what is held of answers', () => {
   })
 
   it('to take an event out is passed on when the event is longer than 64 KiB or there is no room', () => {
-    for (const [roomBytes, held] of [
+    for (const [roomBytes, buffered] of [
       [1024 * KIB, 64 * KIB],
       [10 * KIB, 10 * KIB],
     ] as const) {
       const room = new SharedRoom(roomBytes)
       const buffer = new StripBuffer(room)
-      assert.equal(buffer.write(Buffer.alloc(held), 0).length, 0)
-      assert.equal(room.bytes, held)
-      assert.equal(buffer.write(Buffer.alloc(1), 0).length, held + 1)
+      assert.equal(buffer.write(Buffer.alloc(buffered), 0).length, 0)
+      assert.equal(room.bytes, buffered)
+      assert.equal(buffer.write(Buffer.alloc(1), 0).length, buffered + 1)
       assert.equal(room.bytes, 0)
     }
   })

@@ -1,7 +1,7 @@
 import type { Room } from '@fluxgate/contracts'
 
 /** What all readers of answers hold together, and the most that one answer is held of to be counted. */
-export interface HeardRoom {
+export interface BufferBudget {
   readonly room: Room
   readonly maxCountedBytes: number
 }
@@ -10,12 +10,12 @@ export interface HeardRoom {
  * The answer so far, kept as the chunks that came, in case it must be counted at the end: no byte is copied or read
  * before that. Gives up, and is to be estimated, when it grows too long or the node holds too much.
  */
-export class Heard {
-  readonly #room: HeardRoom
+export class ResponseBuffer {
+  readonly #room: BufferBudget
   #chunks: Buffer[] | undefined = []
   #bytes = 0
 
-  constructor(room: HeardRoom) {
+  constructor(room: BufferBudget) {
     this.#room = room
   }
 

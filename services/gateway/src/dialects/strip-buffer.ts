@@ -10,7 +10,7 @@ const MAX_HELD_BYTES = 64 * 1024
 /** Holds the bytes of an event until its end has come, and forwards them without what was cut. */
 export class StripBuffer {
   readonly #room: Room
-  #held: Buffer = NOTHING
+  #buffered: Buffer = NOTHING
   /** Position of the first byte that is not forwarded. */
   #from = 0
   #cuts: Cut[] = []
@@ -31,23 +31,23 @@ export class StripBuffer {
 
   /** @param eventStart position behind the last event that is whole */
   write(chunk: Buffer, eventStart: number): Buffer {
-    const bytes = this.#held.length === 0 ? chunk : Buffer.concat([this.#held, chunk])
-    this.#room.give(this.#held.length)
-    this.#held = NOTHING
+    const bytes = this.#buffered.length === 0 ? chunk : Buffer.concat([this.#buffered, chunk])
+    this.#room.give(this.#buffered.length)
+    this.#buffered = NOTHING
     this.#eventStart = eventStart
     let whole = Math.max(0, eventStart - this.#from)
     const rest = bytes.length - whole
     if (rest > MAX_HELD_BYTES || !this.#room.take(rest)) whole = bytes.length
-    else this.#held = bytes.subarray(whole)
+    else this.#buffered = bytes.subarray(whole)
     return this.#forward(bytes.subarray(0, whole))
   }
 
   end(): Buffer {
-    const held = this.#held
-    this.#room.give(held.length)
-    this.#held = NOTHING
-    this.#eventStart = this.#from + held.length
-    return this.#forward(held)
+    const buffered = this.#buffered
+    this.#room.give(buffered.length)
+    this.#buffered = NOTHING
+    this.#eventStart = this.#from + buffered.length
+    return this.#forward(buffered)
   }
 
   #forward(bytes: Buffer): Buffer {

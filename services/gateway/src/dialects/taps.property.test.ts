@@ -105,8 +105,9 @@ describe('however a stream is cut into chunks', () => {
       const whole = passed(tapOf(openai, SSE, { stripUsage: true }), [sent])
       assert.deepEqual(seen.usage, stream.usage && chatCounts(stream.usage)?.counts)
       assert.equal(seen.pieces, whole.pieces)
-      const kept = sent.length - unasked.length
-      for (const { put, got } of seen.steps) assert.ok(put - got <= longest + kept, `${put} in, ${got} out`)
+      const retained = sent.length - unasked.length
+      for (const { put, got } of seen.steps)
+        assert.ok(put - got <= longest + retained, `${put} in, ${got} out`)
     })
     fc.assert(property, RUNS)
   })

@@ -23,7 +23,7 @@ interface Waiting {
 export function openTokenCounter(
   limits: CountLimits,
   nowMs: () => number,
-  onFault: (error: Error) => void,
+  onError: (error: Error) => void,
 ): TokenCounter {
   let queue: Waiting[] = []
   let running: Waiting | undefined
@@ -38,7 +38,7 @@ export function openTokenCounter(
       if (said === 'ready') isReady = true
       else finish(said)
     })
-    started.on('error', onFault) // 'exit' follows
+    started.on('error', onError) // 'exit' follows
     started.once('exit', () => {
       if (worker === started) worker = undefined
       isReady = false
@@ -101,15 +101,15 @@ function answer(waiting: Waiting, counted: Counted | undefined): void {
 }
 
 /** Copies, so that their memory can be handed over: a chunk may share its own with others. */
-function jobOf({ dialect, body, answer: heard }: CountRequest, limitMs: number): CountJob {
+function jobOf({ dialect, body, answer: received }: CountRequest, limitMs: number): CountJob {
   return {
     dialect,
     body: body && Uint8Array.from(body),
-    answer: heard && { form: heard.form, bytes: Uint8Array.from(heard.bytes) },
+    answer: received && { form: received.form, bytes: Uint8Array.from(received.bytes) },
     limitMs,
   }
 }
 
-function buffersOf({ body, answer: heard }: CountJob): ArrayBuffer[] {
-  return [body, heard?.bytes].flatMap(bytes => (bytes ? [bytes.buffer as ArrayBuffer] : []))
+function buffersOf({ body, answer: received }: CountJob): ArrayBuffer[] {
+  return [body, received?.bytes].flatMap(bytes => (bytes ? [bytes.buffer as ArrayBuffer] : []))
 }

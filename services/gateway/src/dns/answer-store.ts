@@ -1,5 +1,5 @@
 import type { Answer } from './answer.ts'
-import { BoundedCache, type Kept } from './cache.ts'
+import { BoundedCache, type CachedEntry } from './cache.ts'
 import type { DnsLimits } from './limits.ts'
 import { type DnsQuery, nameKey } from './query.ts'
 import { isFailure } from './reply.ts'
@@ -10,7 +10,7 @@ export type FailureKind = 'unreachable' | 'bad-answer'
 /** What asking the upstreams led to; an answer may itself report a failure (SERVFAIL). */
 export type Outcome = { readonly answer: Answer } | { readonly failure: FailureKind }
 
-export interface StoredAnswer extends Kept {
+export interface StoredAnswer extends CachedEntry {
   readonly answer: Answer
   readonly storedAtMs: number
   readonly freshUntilMs: number
@@ -18,7 +18,7 @@ export interface StoredAnswer extends Kept {
   recheckAtMs: number
 }
 
-interface StoredFailure extends Kept {
+interface StoredFailure extends CachedEntry {
   readonly outcome: Outcome
   readonly storedAtMs: number
   readonly untilMs: number

@@ -3,7 +3,7 @@ export interface CacheLimits {
   readonly cacheBytes: number
 }
 
-export interface Kept {
+export interface CachedEntry {
   /** Forgotten from then on. */
   readonly keepUntilMs: number
   /** What it holds in memory, roughly. */
@@ -11,7 +11,7 @@ export interface Kept {
 }
 
 /** Values by key, bounded in number and in bytes; the least recently used goes first. Time is passed in. */
-export class BoundedCache<Value extends Kept> {
+export class BoundedCache<Value extends CachedEntry> {
   readonly #limits: CacheLimits
   /** A Map keeps the order of insertion, and each use inserts anew. */
   readonly #values = new Map<string, Value>()

@@ -72,9 +72,9 @@ describe('DNS-over-HTTPS conformance: DNS', () => {
       const bytes = Buffer.concat([RECORDS(asked).subarray(0, -11), opt({ options: unknown })])
       return bytes
     }
-    const kept = optionsOf((await ask(resolver, query('c.test', 'A', [opt()]))).message)
+    const retained = optionsOf((await ask(resolver, query('c.test', 'A', [opt()]))).message)
     assert.deepEqual(
-      kept?.map(({ code, data }) => [code, data.toString()]),
+      retained?.map(({ code, data }) => [code, data.toString()]),
       [[65_001, 'kept']],
     )
   })

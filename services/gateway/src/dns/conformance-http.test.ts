@@ -7,7 +7,7 @@ import { registerDnsQuery } from './dns-query.http.ts'
 import type { DnsResolver } from './resolve.ts'
 import { createResolver } from './resolver.http.ts'
 import { DENIAL, opt, query, rcode, SOA } from './test-messages.ts'
-import { createFace, createFaceClient, type FaceClient } from './test-server.ts'
+import { createTestClient, createTestServer, type TestClient } from './test-server.ts'
 import {
   type Certificate,
   createCertificate,
@@ -36,7 +36,7 @@ describe('DNS-over-HTTPS conformance: HTTP', () => {
   let certificate: Certificate
   let upstream: FakeUpstream
   let resolver: DnsResolver
-  let face: FaceClient
+  let server: TestClient
   let port = 0
 
   before(async () => {
@@ -50,22 +50,22 @@ describe('DNS-over-HTTPS conformance: HTTP', () => {
         authorities: certificate.cert,
       }),
     )
-    const app = createFace(certificate)
+    const app = createTestServer(certificate)
     registerDnsQuery(app, resolver)
     app.post('/other', async request => ({ type: typeof request.body }))
     stack.defer(() => app.close())
     port = Number(new URL(await app.listen({ port: 0, host: '127.0.0.1' })).port)
-    face = stack.use(createFaceClient(port, certificate))
+    server = stack.use(createTestClient(port, certificate))
   })
   after(() => stack[Symbol.asyncDispose]())
 
   it('D1: GET and POST both answer, and HEAD answers without a body', async () => {
-    const [get, post] = [await face.get(query('a.test')), await face.post(query('a.test'))]
+    const [get, post] = [await server.get(query('a.test')), await server.post(query('a.test'))]
     assert.deepEqual([get.status, post.status], [200, 200])
     assert.equal(packet.decode(get.body).answers?.length, 2)
     assert.deepEqual(get.body, post.body)
     const path = `/dns-query?dns=${query('a.test').toString('base64url')}`
-    const head = await face.request({ ':method': 'HEAD', ':path': path })
+    const head = await server.request({ ':method': 'HEAD', ':path': path })
     assert.deepEqual([head.status, head.body.length], [200, 0])
     assert.equal(head.headers['content-type'], 'application/dns-message')
   })
@@ -74,7 +74,7 @@ describe('DNS-over-HTTPS conformance: HTTP', () => {
     const residues = new Set<number>()
     for (const name of ['a.test', 'ab.test', 'abc.test']) {
       residues.add(query(name).length % 3)
-      const reply = await face.get(query(name))
+      const reply = await server.get(query(name))
       assert.deepEqual([reply.status, rcode(reply.body)], [200, 0])
     }
     assert.equal(residues.size, 3)
@@ -87,16 +87,16 @@ describe('DNS-over-HTTPS conformance: HTTP', () => {
       `${standard}/`,
       `${standard}%2B`,
     ]) {
-      const reply = await face.request({ ':path': `/dns-query?dns=${bad}` })
+      const reply = await server.request({ ':path': `/dns-query?dns=${bad}` })
       assert.equal(reply.status, 400, bad)
     }
   })
 
   it('D3: application/dns-message both ways, without a charset', async () => {
-    const reply = await face.post(query('a.test'))
+    const reply = await server.post(query('a.test'))
     assert.equal(reply.headers['content-type'], 'application/dns-message')
     const parametered = { ':method': 'POST', 'content-type': 'Application/DNS-Message; x=y' }
-    assert.equal((await face.request(parametered, query('a.test'))).status, 200)
+    assert.equal((await server.request(parametered, query('a.test'))).status, 200)
   })
 
   it('D4: nothing is answered without TLS outside the mode that says so', async () => {
@@ -114,25 +114,25 @@ describe('DNS-over-HTTPS conformance: HTTP', () => {
   })
 
   it('D5: max-age is the smallest TTL of the answers', async () => {
-    const reply = await face.get(query('fresh.test'))
+    const reply = await server.get(query('fresh.test'))
     assert.equal(reply.headers['cache-control'], 'max-age=120')
-    assert.equal((await face.get(query('api.fluxgate.local'))).headers['cache-control'], 'max-age=30')
+    assert.equal((await server.get(query('api.fluxgate.local'))).headers['cache-control'], 'max-age=30')
   })
 
   it('D6: without an answer max-age is at most the SOA MINIMUM, and its TTL if that is smaller', async () => {
-    assert.equal((await face.get(query('absent.test'))).headers['cache-control'], 'max-age=60')
-    assert.equal((await face.get(query('nodata.test', 'MX'))).headers['cache-control'], 'max-age=20')
+    assert.equal((await server.get(query('absent.test'))).headers['cache-control'], 'max-age=60')
+    assert.equal((await server.get(query('nodata.test', 'MX'))).headers['cache-control'], 'max-age=20')
   })
 
   it('D7: without answer and SOA, and for SERVFAIL, max-age is 0', async () => {
-    assert.equal((await face.get(query('bare.test'))).headers['cache-control'], 'max-age=0')
-    assert.equal((await face.get(query('broken.test'))).headers['cache-control'], 'max-age=0')
+    assert.equal((await server.get(query('bare.test'))).headers['cache-control'], 'max-age=0')
+    assert.equal((await server.get(query('broken.test'))).headers['cache-control'], 'max-age=0')
   })
 
   it('D8: the EDNS payload size neither trims nor truncates', async () => {
     // opt() offers 512 bytes.
     const asked = query('long.test', 'TXT', [opt()])
-    const reply = packet.decode((await face.post(asked)).body)
+    const reply = packet.decode((await server.post(asked)).body)
     assert.equal(reply.flag_tc, false)
     assert.equal(reply.answers?.[0]?.type === 'TXT' && reply.answers[0].data.length, 8)
   })
@@ -144,10 +144,10 @@ describe('DNS-over-HTTPS conformance: HTTP', () => {
       [query('broken.test'), 2],
       [refused, 5],
     ] as const) {
-      const reply = await face.post(asked)
+      const reply = await server.post(asked)
       assert.deepEqual([reply.status, rcode(reply.body)], [200, code])
     }
-    const bad = await face.post(Buffer.from('not dns'))
+    const bad = await server.post(Buffer.from('not dns'))
     assert.equal(bad.status, 400)
     assert.match(String(bad.headers['content-type']), /^text\/plain/)
     assert.equal(bad.headers['cache-control'], 'no-store')
@@ -156,7 +156,7 @@ describe('DNS-over-HTTPS conformance: HTTP', () => {
   it('D10: 415 for another media type, 406 where Accept excludes ours', async () => {
     for (const type of ['application/json', 'text/plain', 'application/dns-json', undefined]) {
       const headers = { ':method': 'POST', ...(type && { 'content-type': type }) }
-      assert.equal((await face.request(headers, query('a.test'))).status, 415, type)
+      assert.equal((await server.request(headers, query('a.test'))).status, 415, type)
     }
     const path = `/dns-query?dns=${query('a.test').toString('base64url')}`
     const accepted = [
@@ -168,19 +168,19 @@ describe('DNS-over-HTTPS conformance: HTTP', () => {
     ]
     const excluded = ['text/html', 'application/dns-json', 'application/dns-message;q=0, */*', '*/*;q=0']
     for (const accept of accepted)
-      assert.equal((await face.request({ ':path': path, accept })).status, 200, accept)
+      assert.equal((await server.request({ ':path': path, accept })).status, 200, accept)
     for (const accept of excluded)
-      assert.equal((await face.request({ ':path': path, accept })).status, 406, accept)
+      assert.equal((await server.request({ ':path': path, accept })).status, 406, accept)
     const zipped = {
       ':method': 'POST',
       'content-type': 'application/dns-message',
       'content-encoding': 'gzip',
     }
-    assert.equal((await face.request(zipped, query('a.test'))).status, 415)
+    assert.equal((await server.request(zipped, query('a.test'))).status, 415)
   })
 
   it('D11: HTTP/2 and HTTP/1.1 are both served', async () => {
-    assert.equal((await face.get(query('a.test'))).status, 200)
+    assert.equal((await server.get(query('a.test'))).status, 200)
     const version = await new Promise<string>((resolve, reject) => {
       const path = `/dns-query?dns=${query('a.test').toString('base64url')}`
       httpsRequest({ host: 'localhost', port, path, ca: certificate.cert, agent: false }, reply => {
@@ -194,20 +194,20 @@ describe('DNS-over-HTTPS conformance: HTTP', () => {
 
   it('D12: 405 with Allow for other methods, whatever body they bring', async () => {
     for (const method of ['PUT', 'DELETE', 'PATCH', 'OPTIONS']) {
-      const reply = await face.request(
+      const reply = await server.request(
         { ':method': method, 'content-type': 'application/json' },
         Buffer.from('{}'),
       )
       assert.deepEqual([reply.status, reply.headers.allow], [405, 'GET, HEAD, POST'], method)
     }
-    assert.equal((await face.request({ ':path': '/dns-query/more' })).status, 404)
+    assert.equal((await server.request({ ':path': '/dns-query/more' })).status, 404)
   })
 
   it('D13: 413, 414 and 400 for what is too long or no DNS message', async () => {
     const dnsPost = { ':method': 'POST', 'content-type': 'application/dns-message' }
-    assert.equal((await face.request(dnsPost, Buffer.alloc(70_000))).status, 413)
-    assert.equal((await face.request(dnsPost, Buffer.alloc(4_097))).status, 413)
-    assert.equal((await face.request({ ':path': `/dns-query?dns=${'A'.repeat(6_000)}` })).status, 414)
+    assert.equal((await server.request(dnsPost, Buffer.alloc(70_000))).status, 413)
+    assert.equal((await server.request(dnsPost, Buffer.alloc(4_097))).status, 413)
+    assert.equal((await server.request({ ':path': `/dns-query?dns=${'A'.repeat(6_000)}` })).status, 414)
     const bad = [
       '/dns-query',
       '/dns-query?dns=',
@@ -215,13 +215,13 @@ describe('DNS-over-HTTPS conformance: HTTP', () => {
       '/dns-query?dns=A',
       '/dns-query?DNS=AAAA',
     ]
-    for (const path of bad) assert.equal((await face.request({ ':path': path })).status, 400, path)
+    for (const path of bad) assert.equal((await server.request({ ':path': path })).status, 400, path)
     const junk = Buffer.concat([query('a.test'), Buffer.from('x')])
     const response = packet.encode({ type: 'response', questions: [{ type: 'A', name: 'a.test' }] })
     for (const body of [Buffer.alloc(0), Buffer.alloc(11), junk, query('a.test').subarray(0, -1), response]) {
-      assert.equal((await face.post(body)).status, 400)
+      assert.equal((await server.post(body)).status, 400)
     }
-    assert.equal((await face.request({ ':method': 'POST' }, Buffer.alloc(0))).status, 415)
+    assert.equal((await server.request({ ':method': 'POST' }, Buffer.alloc(0))).status, 415)
   })
 
   it('D14: the ID is echoed; 0 goes upstream, and the cache does not look at it', async () => {
@@ -229,7 +229,7 @@ describe('DNS-over-HTTPS conformance: HTTP', () => {
     for (const id of [0, 1, 0xffff]) {
       const asked = query('id.test')
       asked.writeUInt16BE(id, 0)
-      const reply = await face.post(asked)
+      const reply = await server.post(asked)
       assert.equal(reply.body.readUInt16BE(0), id)
     }
     assert.equal(upstream.queries.length, 1)
@@ -238,9 +238,12 @@ describe('DNS-over-HTTPS conformance: HTTP', () => {
 
   it('keeps its parser to itself: other routes still read JSON and refuse DNS bodies', async () => {
     const headers = { ':method': 'POST', ':path': '/other' }
-    const json = await face.request({ ...headers, 'content-type': 'application/json' }, Buffer.from('{}'))
+    const json = await server.request({ ...headers, 'content-type': 'application/json' }, Buffer.from('{}'))
     assert.deepEqual([json.status, json.body.toString()], [200, '{"type":"object"}'])
-    const dns = await face.request({ ...headers, 'content-type': 'application/dns-message' }, query('a.test'))
+    const dns = await server.request(
+      { ...headers, 'content-type': 'application/dns-message' },
+      query('a.test'),
+    )
     assert.equal(dns.status, 415)
   })
 })

@@ -8,7 +8,7 @@ import { after, before, describe, it } from 'node:test'
 import { promisify } from 'node:util'
 import { registerDnsQuery } from './dns-query.http.ts'
 import { createResolver } from './resolver.http.ts'
-import { createFace } from './test-server.ts'
+import { createTestServer } from './test-server.ts'
 import { createCertificate, startFakeUpstream, zone } from './test-upstream.ts'
 
 const run = promisify(execFile)
@@ -59,7 +59,7 @@ describe('DNS clients', () => {
     stack.defer(() => rm(folder, { recursive: true }))
     authority = join(folder, 'authority.pem')
     await writeFile(authority, certificate.cert)
-    const app = createFace(certificate)
+    const app = createTestServer(certificate)
     stack.defer(() => app.close())
     registerDnsQuery(app, resolver)
     port = Number(new URL(await app.listen({ port: 0, host: '127.0.0.1' })).port)

@@ -9,7 +9,7 @@ import type {
 } from 'fastify'
 import Type from 'typebox'
 import type { Request } from '../edge/index.ts'
-import { type Operation, type Payload, told, UNTOLD } from '../http/index.ts'
+import { documented, type Operation, type Payload, UNDOCUMENTED } from '../http/index.ts'
 import type { DnsClient, DnsResolver } from './resolve.ts'
 
 const MEDIA_TYPE = 'application/dns-message'
@@ -30,11 +30,11 @@ const dns = (summary: string): Operation => {
   const answer = { ...MESSAGE, description: 'Every DNS response, NXDOMAIN and SERVFAIL too.' }
   return { summary, tag: 'dns', open: true, answers: { 200: answer }, errors }
 }
-const GET = told({
+const GET = documented({
   ...dns('A DNS query, as base64url without padding'),
   query: { dns: Type.String({ pattern: '^[A-Za-z0-9_-]+$' }) },
 })
-const POST = told({ ...dns('A DNS query, as bytes'), body: MESSAGE })
+const POST = documented({ ...dns('A DNS query, as bytes'), body: MESSAGE })
 
 export interface DnsQueryOptions {
   /**
@@ -102,7 +102,7 @@ export function registerDnsQuery<
         : refuse(reply, TYPE_REFUSAL),
     )
     scope.route({
-      ...UNTOLD,
+      ...UNDOCUMENTED,
       method: scope.supportedMethods.filter(method => !METHODS.includes(method)),
       url: PATH,
       handler: (_request, reply) => refuse(reply, METHOD_REFUSAL),

@@ -42,7 +42,7 @@ export function findOpt(message: WireMessage): WireRecord | 'broken' | undefined
 
 /** Reads an OPT record; undefined where its options do not fit. Unknown options are kept (RFC 6891 section 6.1.2). */
 export function readEdns(bytes: Buffer, opt: WireRecord): Edns | undefined {
-  const kept: Buffer[] = []
+  const retained: Buffer[] = []
   let isPadded = false
   let offset = opt.dataStart
   while (offset < opt.end) {
@@ -50,7 +50,7 @@ export function readEdns(bytes: Buffer, opt: WireRecord): Edns | undefined {
     const code = bytes.readUInt16BE(offset)
     const end = offset + 4 + bytes.readUInt16BE(offset + 2)
     if (end > opt.end) return undefined
-    if (!ONE_HOP_OPTIONS.has(code)) kept.push(bytes.subarray(offset, end))
+    if (!ONE_HOP_OPTIONS.has(code)) retained.push(bytes.subarray(offset, end))
     else if (code === OPTION.padding) isPadded = true
     offset = end
   }
@@ -58,7 +58,7 @@ export function readEdns(bytes: Buffer, opt: WireRecord): Edns | undefined {
     version: (opt.ttl >>> 16) & 0xff,
     extendedRcode: opt.ttl >>> 24,
     flags: opt.ttl & 0xffff,
-    options: kept.length === 0 ? EMPTY : Buffer.concat(kept),
+    options: retained.length === 0 ? EMPTY : Buffer.concat(retained),
     isPadded,
   }
 }

@@ -4,7 +4,7 @@ import { after, before, describe, it } from 'node:test'
 import * as packet from 'dns-packet'
 import { registerDnsQuery } from './dns-query.http.ts'
 import { createResolver } from './resolver.http.ts'
-import { createFace, createFaceClient } from './test-server.ts'
+import { createTestClient, createTestServer } from './test-server.ts'
 import {
   type Certificate,
   createCertificate,
@@ -44,7 +44,7 @@ describe('hostile DNS-over-HTTPS clients', () => {
         authorities: certificate.cert,
       }),
     )
-    const app = createFace(certificate)
+    const app = createTestServer(certificate)
     stack.defer(() => app.close())
     registerDnsQuery(app, resolver)
     port = Number(new URL(await app.listen({ port: 0, host: '127.0.0.1' })).port)
@@ -52,7 +52,7 @@ describe('hostile DNS-over-HTTPS clients', () => {
   after(() => stack.disposeAsync())
 
   it(`${CASES} damaged messages by GET and POST: 200 or 400, never 5xx`, async () => {
-    const client = stack.use(createFaceClient(port, certificate))
+    const client = stack.use(createTestClient(port, certificate))
     const names = ['a.test', 'api.fluxgate.local', 'b.example.test']
     const statuses = new Map<number, number>()
     let state = 1
@@ -104,7 +104,7 @@ describe('hostile DNS-over-HTTPS clients', () => {
       if (round % 2 === 0) session.destroy()
       else session.close()
     }
-    const client = stack.use(createFaceClient(port, certificate))
+    const client = stack.use(createTestClient(port, certificate))
     assert.equal((await client.get(query)).status, 200)
   })
 })

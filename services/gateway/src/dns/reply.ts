@@ -76,8 +76,8 @@ function ageTtls(message: Buffer, offsets: Uint16Array, { ageSeconds, staleTtlSe
 export function emptyBody(asker: Asker, rcode: number, isRecursive: boolean): Body {
   const bytes = Buffer.alloc(HEADER_BYTES + asker.question.length)
   // RD, CD and the opcode are repeated (RFC 1035 section 4.1.1, RFC 4035 section 3.2.2).
-  const kept = asker.flags & (FLAG.rd | FLAG.cd | FLAG.opcode)
-  bytes.writeUInt16BE(FLAG.qr | kept | (isRecursive ? FLAG.ra : 0) | (rcode & FLAG.rcode), 2)
+  const retained = asker.flags & (FLAG.rd | FLAG.cd | FLAG.opcode)
+  bytes.writeUInt16BE(FLAG.qr | retained | (isRecursive ? FLAG.ra : 0) | (rcode & FLAG.rcode), 2)
   bytes.writeUInt16BE(asker.question.length > 0 ? 1 : 0, 4)
   asker.question.copy(bytes, HEADER_BYTES)
   return {

@@ -13,7 +13,7 @@ import { DNS_LIMITS } from './limits.ts'
 import type { DnsResolver } from './resolve.ts'
 import { createResolver } from './resolver.http.ts'
 import { query, rcode } from './test-messages.ts'
-import { createFace, createFaceClient, type FaceClient } from './test-server.ts'
+import { createTestClient, createTestServer, type TestClient } from './test-server.ts'
 import {
   type Certificate,
   createCertificate,
@@ -48,9 +48,9 @@ describe('slow DNS questions of strangers', () => {
   after(() => stack.disposeAsync())
 
   /** A face whose clients are where `x-client` says, and the resolver behind it. */
-  async function face(
+  async function server(
     access: Parameters<typeof dnsClients>[0],
-  ): Promise<{ client: FaceClient; resolver: DnsResolver }> {
+  ): Promise<{ client: TestClient; resolver: DnsResolver }> {
     const resolver = stack.use(
       createResolver({
         upstreams: [{ url: `https://doh.test:${upstream.port}/dns-query`, addresses: ['127.0.0.1'] }],
@@ -60,7 +60,7 @@ describe('slow DNS questions of strangers', () => {
         authorities: certificate.cert,
       }),
     )
-    const app = createFace(certificate)
+    const app = createTestServer(certificate)
     stack.defer(() => app.close())
     const clientOf = dnsClients(access, {
       addressOf: ({ headers }) => String(headers['x-client'] ?? '192.0.2.1'),
@@ -75,14 +75,14 @@ describe('slow DNS questions of strangers', () => {
     registerDnsQuery(app, resolver, { clientOf })
     app.get('/health', (_request, reply) => reply.send({ status: 'alive' }))
     const port = Number(new URL(await app.listen({ port: 0, host: '127.0.0.1' })).port)
-    return { resolver, client: stack.use(createFaceClient(port, certificate)) }
+    return { resolver, client: stack.use(createTestClient(port, certificate)) }
   }
 
-  const ask = (client: FaceClient, name: string, headers: Record<string, string> = {}) =>
+  const ask = (client: TestClient, name: string, headers: Record<string, string> = {}) =>
     client.request({ ':path': `/dns-query?dns=${query(name).toString('base64url')}`, ...headers })
 
   it('delay no model call and no probe when they come from many addresses', async () => {
-    const { client, resolver } = await face({ kind: 'open' })
+    const { client, resolver } = await server({ kind: 'open' })
     const waiting = Array.from({ length: QUESTIONS }, (_, i) =>
       ask(client, `n${i}.slow.test`, { 'x-client': `2001:db8:0:${i % 60}::${i}` }),
     )
@@ -109,7 +109,7 @@ describe('slow DNS questions of strangers', () => {
   })
 
   it('are refused beyond a few when they come from one address, a /64 of IPv6 too, and others are answered', async () => {
-    const { client, resolver } = await face({ kind: 'open' })
+    const { client, resolver } = await server({ kind: 'open' })
     const asked = Array.from({ length: QUESTIONS }, (_, i) =>
       ask(client, `one${i}.slow.test`, { 'x-client': `2001:db8:0:1:${i.toString(16)}::1` }),
     )
@@ -124,15 +124,15 @@ describe('slow DNS questions of strangers', () => {
   })
 
   it('are refused by DOH_ACCESS when the address or the key may not ask, cached or not; own names never', async () => {
-    const code = async (client: FaceClient, name: string, headers: Record<string, string>) =>
+    const code = async (client: TestClient, name: string, headers: Record<string, string>) =>
       rcode((await ask(client, name, headers)).body)
-    const inside = await face({ kind: 'networks', networks: ['10.0.0.0/8'] })
+    const inside = await server({ kind: 'networks', networks: ['10.0.0.0/8'] })
     assert.equal(await code(inside.client, 'quick.test', { 'x-client': '10.1.2.3' }), RCODE.noError)
     assert.equal(await code(inside.client, 'quick.test', { 'x-client': '192.0.2.7' }), RCODE.refused)
     assert.equal(await code(inside.client, 'api.fluxgate.local', { 'x-client': '192.0.2.7' }), RCODE.noError)
     assert.equal(inside.resolver.stats().prohibited, 1)
 
-    const keyed = await face({ kind: 'keys' })
+    const keyed = await server({ kind: 'keys' })
     assert.equal(await code(keyed.client, 'quick.test', { authorization: `Bearer ${KEY}` }), RCODE.noError)
     assert.equal(
       await code(keyed.client, 'quick.test', { authorization: 'Bearer sk_live_other' }),

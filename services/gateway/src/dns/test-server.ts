@@ -4,27 +4,27 @@ import { fastify } from 'fastify'
 import type { Certificate } from './test-upstream.ts'
 
 /** A Fastify server as the gateway has it: TLS, HTTP/2 and HTTP/1.1 on one port. */
-export function createFace({ key, cert }: Certificate) {
+export function createTestServer({ key, cert }: Certificate) {
   return fastify({ http2: true, https: { key, cert, allowHTTP1: true } })
 }
 
-export interface FaceReply {
+export interface TestReply {
   readonly status: number
   readonly headers: Readonly<Record<string, string | string[] | undefined>>
   readonly body: Buffer
 }
 
-export interface FaceClient extends AsyncDisposable {
-  request(headers: OutgoingHttpHeaders, body?: Buffer): Promise<FaceReply>
+export interface TestClient extends AsyncDisposable {
+  request(headers: OutgoingHttpHeaders, body?: Buffer): Promise<TestReply>
   /** RFC 8484 section 4.1. */
-  get(query: Buffer): Promise<FaceReply>
-  post(query: Buffer): Promise<FaceReply>
+  get(query: Buffer): Promise<TestReply>
+  post(query: Buffer): Promise<TestReply>
 }
 
 /** An HTTP/2 client of one server that shows everything as it came. */
-export function createFaceClient(port: number, { cert }: Certificate): FaceClient {
+export function createTestClient(port: number, { cert }: Certificate): TestClient {
   const session: ClientHttp2Session = connect(`https://localhost:${port}`, { ca: cert })
-  const request = async (headers: OutgoingHttpHeaders, body?: Buffer): Promise<FaceReply> => {
+  const request = async (headers: OutgoingHttpHeaders, body?: Buffer): Promise<TestReply> => {
     const stream = session.request({ ':path': '/dns-query', ...headers }, { endStream: body === undefined })
     if (body !== undefined) stream.end(body)
     const [got] = await once(stream, 'response')

@@ -1,12 +1,12 @@
 import { type IncomingMessage, STATUS_CODES } from 'node:http'
 import { dialectOf } from '../dialects/index.ts'
 import type { RawReply } from '../http/index.ts'
-import type { EdgeFault } from './request-head.ts'
+import type { EdgeError } from './request-head.ts'
 
 /** Answers a request that no route saw, in the dialect of its path as far as it has one. */
-export function answerFault(
+export function answerError(
   response: Pick<RawReply, 'writeHead' | 'end'>,
-  fault: EdgeFault,
+  fault: EdgeError,
   url: string,
   close: boolean,
 ): void {
@@ -23,7 +23,7 @@ export function answerFault(
 }
 
 /** The same for bytes in which Node found no request. */
-export function faultBytes(fault: EdgeFault): Buffer {
+export function errorBytes(fault: EdgeError): Buffer {
   const body = bodyOf(fault, '')
   const head = [
     `HTTP/1.1 ${fault.status} ${STATUS_CODES[fault.status]}`,
@@ -36,7 +36,7 @@ export function faultBytes(fault: EdgeFault): Buffer {
   return Buffer.concat([Buffer.from(`${head.join('\r\n')}\r\n\r\n`), body])
 }
 
-function bodyOf({ status, code, message }: EdgeFault, url: string): Buffer {
+function bodyOf({ status, code, message }: EdgeError, url: string): Buffer {
   const type = status >= 500 ? 'server_error' : 'invalid_request_error'
   return Buffer.from(dialectOf(url).errorBody(type, code, message, ''))
 }

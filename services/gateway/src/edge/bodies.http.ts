@@ -45,7 +45,7 @@ const BROKEN: Refusal = Object.freeze({
   message: 'The request body ended early.',
 })
 const NO_BODY = Buffer.alloc(0)
-export const NO_ROOM: Refusal = Object.freeze({
+export const NO_CAPACITY: Refusal = Object.freeze({
   reason: 'overloaded',
   code: 'bodies_full',
   message: 'The gateway has no memory for more request bodies. Please try again.',
@@ -70,7 +70,7 @@ export class Bodies implements Disposable {
   readonly #nowMs: () => number
   readonly #reading = new SlotList<Reading>()
   readonly #timer: NodeJS.Timeout
-  #held = 0
+  #buffered = 0
   /** Part of it for callers without an accepted key. */
   #strangers = 0
 
@@ -82,8 +82,8 @@ export class Bodies implements Disposable {
   }
 
   /** Bytes of all bodies, and of the windows of those that are not read yet. */
-  get heldBytes(): number {
-    return this.#held
+  get bufferedBytes(): number {
+    return this.#buffered
   }
 
   release(share: BodyShare): void {
@@ -116,14 +116,14 @@ export class Bodies implements Disposable {
       return
     }
     if (!this.takeWindow(stream, share)) {
-      done(NO_ROOM)
+      done(NO_CAPACITY)
       return
     }
     let buffer: Buffer | undefined
     let length = 0
     let pieces = 0
     const finish = (body: Buffer | Refusal): void => {
-      this.#reading.remove(place)
+      this.#reading.remove(slot)
       stream.off('data', onData).off('end', onEnd).off('error', onError).off('close', onClose)
       done(body)
     }
@@ -143,7 +143,7 @@ export class Bodies implements Disposable {
       } else {
         if (total > buffer.length) {
           const size = nextSize(total, declared, maxBodyBytes)
-          if (!this.#reserve(share, size)) return NO_ROOM
+          if (!this.#reserve(share, size)) return NO_CAPACITY
           const larger = Buffer.allocUnsafeSlow(size)
           buffer.copy(larger, 0, 0, length)
           buffer = larger
@@ -161,12 +161,12 @@ export class Bodies implements Disposable {
     // With all that was declared the body is whole: Node's parser lets no more bytes through.
     const onEnd = (): void => {
       const body = unlessNoMemory(() => (buffer ? trimmed(buffer, length) : NO_BODY))
-      if (Buffer.isBuffer(body)) this.#set(share, heldBytesOf(body))
+      if (Buffer.isBuffer(body)) this.#set(share, bufferedBytesOf(body))
       finish(body)
     }
     const onError = (): void => fail(BROKEN)
     const onClose = (): void => finish(BROKEN)
-    const place = this.#reading.add({ startedMs: this.#nowMs(), fail })
+    const slot = this.#reading.add({ startedMs: this.#nowMs(), fail })
     stream.on('data', onData).on('end', onEnd).on('error', onError).on('close', onClose)
   }
 
@@ -178,14 +178,14 @@ export class Bodies implements Disposable {
     const more = size - share.bytes
     if (more <= 0) return true
     const { maxBodiesBytes } = this.#limits
-    if (this.#held + more > maxBodiesBytes) return false
+    if (this.#buffered + more > maxBodiesBytes) return false
     if (!share.isKnown && this.#strangers + more > maxBodiesBytes * STRANGERS_SHARE) return false
     this.#set(share, size)
     return true
   }
 
   #set(share: BodyShare, bytes: number): void {
-    this.#held += bytes - share.bytes
+    this.#buffered += bytes - share.bytes
     if (!share.isKnown) this.#strangers += bytes - share.bytes
     share.bytes = bytes
   }
@@ -207,7 +207,7 @@ function unlessNoMemory<T>(run: () => T): T | Refusal {
   try {
     return run()
   } catch {
-    return NO_ROOM
+    return NO_CAPACITY
   }
 }
 
@@ -225,7 +225,7 @@ function trimmed(buffer: Buffer, length: number): Buffer {
 }
 
 /** The memory that a body keeps alive. */
-function heldBytesOf(body: Buffer): number {
+function bufferedBytesOf(body: Buffer): number {
   return Math.min(body.buffer.byteLength, 2 * body.length + FIRST_BUFFER_BYTES)
 }
 

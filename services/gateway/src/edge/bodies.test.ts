@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { PassThrough } from 'node:stream'
 import { describe, it } from 'node:test'
 import type { Refusal } from '../http/refusal.ts'
-import { Bodies, type BodyRequest, type BodyShare, NO_ROOM } from './bodies.http.ts'
-import { QUICK_LIMITS } from './test/stand.ts'
+import { Bodies, type BodyRequest, type BodyShare, NO_CAPACITY } from './bodies.http.ts'
+import { QUICK_LIMITS } from './test/env.ts'
 
 const KIB = 1024
 
@@ -28,12 +28,12 @@ describe('bodies', () => {
     }
     const shares = [share(), share(), share(), share()]
     for (const own of shares.slice(0, 3)) assert.ok(Buffer.isBuffer(await read(own)))
-    assert.equal(await read(shares[3]!), NO_ROOM)
-    assert.ok(bodies.heldBytes <= 300 * KIB, `${bodies.heldBytes}`)
+    assert.equal(await read(shares[3]!), NO_CAPACITY)
+    assert.ok(bodies.bufferedBytes <= 300 * KIB, `${bodies.bufferedBytes}`)
     bodies.release(shares[0]!)
     assert.ok(Buffer.isBuffer(await read(shares[3]!)))
     for (const own of shares) bodies.release(own)
-    assert.equal(bodies.heldBytes, 0)
+    assert.equal(bodies.bufferedBytes, 0)
   })
 
   it('count a second form of a body, and refuse it when there is no room for both', async () => {
@@ -43,12 +43,12 @@ describe('bodies', () => {
     const body = new Promise<Buffer | Refusal>(done => bodies.read(request, own, done))
     request.end(Buffer.alloc(90 * KIB))
     assert.ok(Buffer.isBuffer(await body))
-    const held = bodies.heldBytes
+    const buffered = bodies.bufferedBytes
     assert.equal(bodies.takeCopy(own, 90 * KIB), true)
-    assert.equal(bodies.heldBytes, held + 90 * KIB)
+    assert.equal(bodies.bufferedBytes, buffered + 90 * KIB)
     assert.equal(bodies.takeCopy(own, 90 * KIB), false)
     bodies.release(own)
-    assert.equal(bodies.heldBytes, 0)
+    assert.equal(bodies.bufferedBytes, 0)
   })
 
   it('refuse a body that goes beyond its own bound, whatever its length was said to be', async () => {
@@ -64,6 +64,6 @@ describe('bodies', () => {
     using bodies = new Bodies({ ...QUICK_LIMITS, maxBodiesBytes: 1024 * KIB })
     const windows = Array.from({ length: 100 }, () => bodies.takeWindow(requestOf(), share()))
     assert.equal(windows.filter(Boolean).length, 4)
-    assert.equal(bodies.heldBytes, 256 * KIB)
+    assert.equal(bodies.bufferedBytes, 256 * KIB)
   })
 })

@@ -7,7 +7,7 @@ import { routesOf } from '../dialects/routes.ts'
 import { Bodies } from './bodies.http.ts'
 import { createEdge } from './edge.http.ts'
 import { OpenRequests } from './open-requests.ts'
-import { QUICK_LIMITS, startEdge } from './test/stand.ts'
+import { QUICK_LIMITS, startEdge } from './test/env.ts'
 
 const KEY = { authorization: 'Bearer good-key', 'content-type': 'application/json' }
 
@@ -35,7 +35,7 @@ describe('a small route', () => {
         assert.equal(await post(65_536, isDeclared), 200)
         assert.equal(await post(65_537, isDeclared), 413)
       }
-      await eventually(() => assert.equal(bodies.heldBytes, 0))
+      await eventually(() => assert.equal(bodies.bufferedBytes, 0))
     } finally {
       await app.close()
     }

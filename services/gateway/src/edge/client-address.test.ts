@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { clientAddress, FORWARD_TOKEN_HEADER, forwarderBy, trustedNetworks } from './client-address.ts'
-import type { Request } from './door.http.ts'
+import type { Request } from './request-filter.http.ts'
 
 const addressOf = clientAddress(trustedNetworks(['loopback', '10.0.0.0/8', '2001:db8::/32']))
 

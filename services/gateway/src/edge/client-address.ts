@@ -1,6 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { BlockList, isIP, isIPv6 } from 'node:net'
-import type { Request } from './door.http.ts'
+import type { Request } from './request-filter.http.ts'
 
 export type IsTrusted = (address: string) => boolean
 /** The address of whom a request is from. */

@@ -6,7 +6,7 @@ import { eventually } from '@fluxgate/testing'
 import { routesOf } from '../dialects/routes.ts'
 import { Connections } from './connections.net.ts'
 import { Sessions } from './sessions.http.ts'
-import { QUICK_LIMITS, startEdge } from './test/stand.ts'
+import { QUICK_LIMITS, startEdge } from './test/env.ts'
 
 /** A clock whose next reading can throw. */
 function brittleClock() {
@@ -128,7 +128,7 @@ describe('a request at the door', () => {
     }
     const routes = routesOf()
     await using edge = await startEdge({
-      onFault: error => errors.push(error),
+      onError: error => errors.push(error),
       overloaded: () => (left === 2 ? fail() : false),
       routes: { ...routes, allowed: path => (left === 1 ? fail() : routes.allowed(path)) },
     })
@@ -145,7 +145,7 @@ describe('a request at the door', () => {
 
   it('ends its connection alone when the refusal of unreadable bytes throws', async () => {
     const errors: unknown[] = []
-    await using edge = await startEdge({ onFault: error => errors.push(error) })
+    await using edge = await startEdge({ onError: error => errors.push(error) })
     edge.refused.push = () => {
       throw new Error('thrown by the metrics')
     }

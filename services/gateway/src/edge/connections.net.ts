@@ -1,10 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { addressGroup } from '@fluxgate/contracts'
-import { faultBytes, hasUnreadBody } from './answer.http.ts'
-import { enterConnection, guarded, type OnFault, uncaught } from './connection-boundary.ts'
+import { errorBytes, hasUnreadBody } from './answer.http.ts'
+import { enterConnection, guarded, type OnError, uncaught } from './connection-boundary.ts'
 import type { EdgeLimits } from './edge-limits.ts'
-import type { EdgeFault } from './request-head.ts'
+import type { EdgeError } from './request-head.ts'
 
 /** What is known of one HTTP/1.1 connection. */
 interface Line {
@@ -31,7 +31,7 @@ export class Connections implements Disposable {
   readonly #limits: ConnectionLimits
   readonly #isTrusted: (address: string) => boolean
   readonly #nowMs: () => number
-  readonly #onFault: OnFault
+  readonly #onError: OnError
   readonly #sockets = new Set<Socket>()
   readonly #perAddress = new Map<string, number>()
   readonly #lines = new Map<Socket, Line>()
@@ -45,10 +45,10 @@ export class Connections implements Disposable {
     limits: ConnectionLimits,
     isTrusted: (address: string) => boolean = () => false,
     nowMs: () => number = () => performance.now(),
-    onFault: OnFault = uncaught,
+    onError: OnError = uncaught,
   ) {
     this.#limits = limits
-    this.#onFault = onFault
+    this.#onError = onError
     this.#isTrusted = isTrusted
     this.#nowMs = nowMs
     this.#timer = setInterval(() => this.#endStalled(), limits.checkEveryMs)
@@ -61,7 +61,7 @@ export class Connections implements Disposable {
 
   /** A TCP connection, before any TLS. */
   accept(socket: Socket): void {
-    enterConnection(this.#onFault, socket, () => this.#accept(socket))
+    enterConnection(this.#onError, socket, () => this.#accept(socket))
   }
 
   #accept(socket: Socket): void {
@@ -103,14 +103,14 @@ export class Connections implements Disposable {
       setImmediate(() => {
         for (const response of line.open) {
           if (response.closed) continue
-          enterConnection(this.#onFault, socket, () => response.destroy().emit('close'))
+          enterConnection(this.#onError, socket, () => response.destroy().emit('close'))
         }
       })
     })
     // Node ends a connection after its last answer by this call. Ending it with bytes unread makes the system send a
     // reset, which takes the answer from the client (RFC 9112 section 9.6).
     const destroySoon = socket.destroySoon.bind(socket)
-    socket.destroySoon = guarded(this.#onFault, socket, () => {
+    socket.destroySoon = guarded(this.#onError, socket, () => {
       const request = line.last?.req
       if (request && hasUnreadBody(request)) this.#linger(line)
       else destroySoon()
@@ -147,7 +147,7 @@ export class Connections implements Disposable {
   }
 
   /** Answers what Node could not read as a request, if its sender can take it for nothing else, and hangs up. */
-  refuse(socket: Socket, fault: EdgeFault): void {
+  refuse(socket: Socket, fault: EdgeError): void {
     const line = this.#lines.get(socket)
     // No request came through here: a failed handshake, or a connection that is gone.
     if (line === undefined || !socket.writable) {
@@ -160,7 +160,7 @@ export class Connections implements Disposable {
       socket.destroy()
       return
     }
-    socket.write(faultBytes(fault))
+    socket.write(errorBytes(fault))
     this.#linger(line)
   }
 
@@ -204,7 +204,7 @@ export class Connections implements Disposable {
   /** A client that takes nothing of an answer holds its upstream too (slow read). */
   #endStalled(): void {
     for (const line of this.#lines.values())
-      enterConnection(this.#onFault, line.socket, () => this.#endIfStalled(line))
+      enterConnection(this.#onError, line.socket, () => this.#endIfStalled(line))
   }
 
   #endIfStalled(line: Line): void {

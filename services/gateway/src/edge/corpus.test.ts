@@ -3,8 +3,8 @@ import { after, before, describe, it } from 'node:test'
 import type { Case } from './test/case.ts'
 import { BODIES, CHUNKED, CONNECTIONS, FRAMING } from './test/corpus-body.ts'
 import { HEADERS, HOSTS, REQUEST_LINES } from './test/corpus-head.ts'
+import { type EdgeTestEnv, makePair, startEdge } from './test/env.ts'
 import { type RawResult, sendRaw } from './test/raw.ts'
-import { type EdgeStand, makePair, startEdge } from './test/stand.ts'
 import type { TlsPair } from './tls-pair.ts'
 
 const CORPUS: Readonly<Record<string, readonly Case[]>> = {
@@ -36,40 +36,41 @@ function count(group: string, { answers }: RawResult): void {
 }
 
 /** What a case says, held against what came back and what the upstream saw. */
-async function check(stand: EdgeStand, each: Case, tls: boolean): Promise<RawResult> {
-  stand.seen.length = 0
-  const result = await sendRaw(stand.port, Buffer.from(each.bytes, 'latin1'), { tls })
+async function check(env: EdgeTestEnv, each: Case, tls: boolean): Promise<RawResult> {
+  env.seen.length = 0
+  const result = await sendRaw(env.port, Buffer.from(each.bytes, 'latin1'), { tls })
   const { answers } = result
-  const told = `${each.name}: ${answers.map(({ status, body }) => `${status} ${body}`)}${result.closed ? ' closed' : ''}`
+  const reported = `${each.name}: ${answers.map(({ status, body }) => `${status} ${body}`)}${result.closed ? ' closed' : ''}`
   const [first] = answers
-  if (first) assert.ok(each.statuses.includes(first.status), told)
-  else assert.ok(result.closed && (each.orClose || each.statuses.length === 0), told)
-  assert.ok(answers.length <= (each.answers ?? 1), told)
+  if (first) assert.ok(each.statuses.includes(first.status), reported)
+  else assert.ok(result.closed && (each.orClose || each.statuses.length === 0), reported)
+  assert.ok(answers.length <= (each.answers ?? 1), reported)
   assert.equal(
-    stand.seen.length,
+    env.seen.length,
     each.upstream ?? 0,
-    `${told}, upstream: ${stand.seen.map(({ method, url }) => `${method} ${url}`)}`,
+    `${reported}, upstream: ${env.seen.map(({ method, url }) => `${method} ${url}`)}`,
   )
-  if (each.upstream !== undefined) assert.equal(answers.length, each.answers ?? 1, told)
+  if (each.upstream !== undefined) assert.equal(answers.length, each.answers ?? 1, reported)
   for (const [name, pattern] of Object.entries(each.headers ?? {}))
-    assert.match(first?.headers[name] ?? '', pattern, told)
-  if (first && first.status >= 400 && first.body !== '') assert.ok('error' in JSON.parse(first.body), told)
-  checkForwarded(stand, each, told)
+    assert.match(first?.headers[name] ?? '', pattern, reported)
+  if (first && first.status >= 400 && first.body !== '')
+    assert.ok('error' in JSON.parse(first.body), reported)
+  checkForwarded(env, each, reported)
   return result
 }
 
 function checkForwarded(
-  { seen: [request] }: EdgeStand,
+  { seen: [request] }: EdgeTestEnv,
   { forwarded, upstream = 0 }: Case,
-  told: string,
+  reported: string,
 ): void {
   if (upstream === 0 || !request) return
   for (const name of ['authorization', 'transfer-encoding', 'te', 'upgrade', 'cookie']) {
-    assert.equal(request.headers[name], undefined, told)
+    assert.equal(request.headers[name], undefined, reported)
   }
-  for (const name of forwarded?.without ?? []) assert.equal(request.headers[name], undefined, told)
-  if (forwarded?.url !== undefined) assert.equal(request.url, forwarded.url, told)
-  if (forwarded?.body !== undefined) assert.equal(request.body, forwarded.body, told)
+  for (const name of forwarded?.without ?? []) assert.equal(request.headers[name], undefined, reported)
+  if (forwarded?.url !== undefined) assert.equal(request.url, forwarded.url, reported)
+  if (forwarded?.body !== undefined) assert.equal(request.body, forwarded.body, reported)
 }
 
 let pair: TlsPair
@@ -99,18 +100,18 @@ it('the corpus has at least 200 cases, none twice', () => {
   )
 })
 
-for (const [face, tls] of [
+for (const [server, tls] of [
   ['plain', false],
   ['TLS', true],
 ] as const) {
-  describe(`HTTP/1.1 over ${face}`, { concurrency: 4 }, () => {
+  describe(`HTTP/1.1 over ${server}`, { concurrency: 4 }, () => {
     for (const [group, cases] of Object.entries(CORPUS)) {
       it(`${group}: ${cases.length} cases`, async () => {
-        await using stand = await startEdge(tls ? { tls: pair } : {})
+        await using env = await startEdge(tls ? { tls: pair } : {})
         const wrong: string[] = []
         for (const each of cases) {
           try {
-            count(`${group}, ${face}`, await check(stand, each, tls))
+            count(`${group}, ${server}`, await check(env, each, tls))
           } catch (error) {
             wrong.push((error as Error).message)
           }

@@ -7,12 +7,12 @@ import Fastify, { type FastifyInstance } from 'fastify'
 import type { Routes } from '../dialects/index.ts'
 import type { Bodies } from './bodies.http.ts'
 import { trustedNetworks } from './client-address.ts'
-import { enterConnection, type OnFault, uncaught } from './connection-boundary.ts'
+import { enterConnection, type OnError, uncaught } from './connection-boundary.ts'
 import { Connections } from './connections.net.ts'
 import { corsPolicy } from './cors.ts'
-import { type Handler, openDoor } from './door.http.ts'
 import type { EdgeLimits } from './edge-limits.ts'
 import { OpenRequests } from './open-requests.ts'
+import { createRequestFilter, type Handler } from './request-filter.http.ts'
 import { plainServer, secureServer, tlsOptions } from './server.http.ts'
 import { Sessions } from './sessions.http.ts'
 import type { TlsPair } from './tls-pair.ts'
@@ -33,7 +33,7 @@ export interface EdgeOptions {
   readonly overloaded?: () => boolean
   readonly onRefused?: (code: string) => void
   /** A throw that ended a connection, or a request before it was taken over. */
-  readonly onFault?: OnFault
+  readonly onError?: OnError
 }
 
 export interface Edge {
@@ -54,9 +54,9 @@ export const STRICT_SCHEMAS = { customOptions: { removeAdditional: false, coerce
 
 /** The public server: HTTP/1.1 and h2 by ALPN over TLS 1.2+, or plain HTTP/1.1 behind a balancer that ends TLS. */
 export function createEdge(options: EdgeOptions): Edge {
-  const { limits, tls, trustedProxies = [], corsOrigins = [], onFault = uncaught } = options
-  const connections = new Connections(limits, trustedNetworks(trustedProxies), undefined, onFault)
-  const sessions = new Sessions(limits, undefined, onFault)
+  const { limits, tls, trustedProxies = [], corsOrigins = [], onError = uncaught } = options
+  const connections = new Connections(limits, trustedNetworks(trustedProxies), undefined, onError)
+  const sessions = new Sessions(limits, undefined, onError)
   const requests = new OpenRequests(limits.maxOpenRequests)
   const server = tls ? secureServer(limits, tls) : plainServer(limits)
   const app = Fastify({
@@ -74,7 +74,7 @@ export function createEdge(options: EdgeOptions): Edge {
     // Errors of connections are answered at the door.
     clientErrorHandler: () => {},
     serverFactory(handler) {
-      const door = openDoor(
+      const filter = createRequestFilter(
         {
           limits,
           connections,
@@ -85,21 +85,21 @@ export function createEdge(options: EdgeOptions): Edge {
           hsts: options.hsts ?? false,
           overloaded: options.overloaded ?? (() => false),
           onRefused: options.onRefused ?? (() => {}),
-          onFault,
+          onError,
         },
         options.calls,
         (request, response) => handler(request as IncomingMessage, response as ServerResponse),
       )
-      for (const event of Object.keys(door) as Array<keyof typeof door>) server.on(event, door[event])
+      for (const event of Object.keys(filter) as Array<keyof typeof filter>) server.on(event, filter[event])
       return server as never
     },
   }) as unknown as FastifyInstance
   server.on('connection', (socket: Socket) => {
     connections.accept(socket)
-    if (!tls) enterConnection(onFault, socket, () => connections.open(socket))
+    if (!tls) enterConnection(onError, socket, () => connections.open(socket))
   })
   server.on('secureConnection', (socket: TLSSocket) => {
-    if (socket.alpnProtocol !== 'h2') enterConnection(onFault, socket, () => connections.open(socket))
+    if (socket.alpnProtocol !== 'h2') enterConnection(onError, socket, () => connections.open(socket))
   })
   server.on('session', (session: ServerHttp2Session) => sessions.open(session))
   app.addHook('onClose', async () => {

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { eventually } from '@fluxgate/testing'
 import { chat } from './test/case.ts'
+import { makePair, startEdge } from './test/env.ts'
 import { callHeaders, FRAME, frame, openFrames, openHeaders, type RawSession, reset } from './test/frames.ts'
 import { sendRaw } from './test/raw.ts'
-import { makePair, startEdge } from './test/stand.ts'
 
 const pair = makePair()
 
@@ -59,41 +59,41 @@ describe('a flood of HTTP/2 frames ends its connection and costs nobody else', {
   for (const [name, make] of floods) {
     it(name, async () => {
       // The upstream does not answer, so that opened streams stay open.
-      await using stand = await startEdge({
+      await using env = await startEdge({
         tls: await pair,
         upstream: () => {},
         limits: { requestTimeoutMs: 60_000 },
       })
-      const session = await openFrames(stand.port)
+      const session = await openFrames(env.port)
       const rssBefore = process.memoryUsage().rss
       const written = await flood(session, oneRound(make), 8 * 1_048_576)
       await eventually(() => assert.ok(session.closed, `${written} bytes taken`))
       assert.ok(written < 4 * 1_048_576, `${written} bytes taken`)
-      await eventually(() => assert.equal(stand.edge.sessions.size, 0))
-      await eventually(() => assert.equal(stand.stand.running.size, 0))
+      await eventually(() => assert.equal(env.edge.sessions.size, 0))
+      await eventually(() => assert.equal(env.env.running.size, 0))
       assert.ok(process.memoryUsage().rss - rssBefore < 150 * 1_048_576)
     })
   }
 
   it('a client that aborts now and then is not taken for one', async () => {
-    await using stand = await startEdge({ tls: await pair })
-    const session = await openFrames(stand.port)
+    await using env = await startEdge({ tls: await pair })
+    const session = await openFrames(env.port)
     session.socket.write(oneRound(i => Buffer.concat([callHeaders(2 * i + 1), reset(2 * i + 1)]))(0))
     session.socket.write(frame(FRAME.ping, 0, 0, Buffer.alloc(8)))
     await new Promise(resolve => setTimeout(resolve, 300))
-    assert.deepEqual([session.closed, session.goaway, stand.edge.sessions.flooded], [false, undefined, 0])
+    assert.deepEqual([session.closed, session.goaway, env.edge.sessions.flooded], [false, undefined, 0])
     session.socket.destroy()
   })
 
   it('answers that wait for windows of zero are given up', async () => {
-    await using stand = await startEdge({ tls: await pair, limits: { writeStallMs: 500 } })
+    await using env = await startEdge({ tls: await pair, limits: { writeStallMs: 500 } })
     // SETTINGS_INITIAL_WINDOW_SIZE 0: no byte of a body may be sent (CVE-2019-9517).
-    const session = await openFrames(stand.port, { settings: Buffer.from([0, 4, 0, 0, 0, 0]) })
+    const session = await openFrames(env.port, { settings: Buffer.from([0, 4, 0, 0, 0, 0]) })
     const body = (stream: number) => frame(FRAME.data, 1, stream, Buffer.from('{"model":"m"}'))
     for (let i = 0; i < 100; i++)
       session.socket.write(Buffer.concat([callHeaders(2 * i + 1), body(2 * i + 1)]))
-    await eventually(() => assert.ok(stand.edge.sessions.stalled >= 100))
-    assert.equal((await sendRaw(stand.port, chat(), { tls: true })).answers[0]?.status, 200)
+    await eventually(() => assert.ok(env.edge.sessions.stalled >= 100))
+    assert.equal((await sendRaw(env.port, chat(), { tls: true })).answers[0]?.status, 200)
     session.socket.destroy()
   })
 })

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { headFault, originForm, type RequestHead } from './request-head.ts'
+import { headError, originForm, type RequestHead } from './request-head.ts'
 
 const LIMITS = { maxUrlBytes: 8_192, maxHeaders: 100 }
 
@@ -44,7 +44,7 @@ describe('a request head', () => {
     fc.assert(
       fc.property(fc.array(piece, { maxLength: 12 }), pieces => {
         const url = `/v1/${pieces.join('')}`
-        if (headFault(head(url), LIMITS)) return
+        if (headError(head(url), LIMITS)) return
         const path = url.split('?', 1)[0]!
         const read = path
           .replace(/%(..)/g, (_all, hex) => String.fromCharCode(Number.parseInt(hex, 16)))
@@ -65,7 +65,7 @@ describe('a request head', () => {
       fc.property(
         fc.oneof(fc.string({ maxLength: 24 }), fc.webAuthority({ withPort: true, withUserInfo: true })),
         host => {
-          if (headFault(head('/', { host }), LIMITS)) return
+          if (headError(head('/', { host }), LIMITS)) return
           assert.match(host, /^[\w.-]+(:\d+)?$|^\[[0-9a-fA-F:.]+\](:\d+)?$/)
         },
       ),
@@ -80,10 +80,10 @@ describe('a request head', () => {
       headers: all,
       rawHeaders: Object.entries(all).flat(),
     })
-    assert.equal(headFault(head('/', {}, headers({ ':authority': 'gw.test' })), LIMITS), undefined)
-    assert.equal(headFault(head('/', {}, headers({ host: 'gw.test' })), LIMITS), undefined)
+    assert.equal(headError(head('/', {}, headers({ ':authority': 'gw.test' })), LIMITS), undefined)
+    assert.equal(headError(head('/', {}, headers({ host: 'gw.test' })), LIMITS), undefined)
     assert.equal(
-      headFault(head('/', {}, headers({ ':authority': 'gw.test', host: 'gw.test' })), LIMITS),
+      headError(head('/', {}, headers({ ':authority': 'gw.test', host: 'gw.test' })), LIMITS),
       undefined,
     )
     for (const wrong of [
@@ -92,7 +92,7 @@ describe('a request head', () => {
       { ':authority': 'a@b' },
       { ':authority': 'a', host: 'b' },
     ]) {
-      assert.equal(headFault(head('/', {}, headers(wrong)), LIMITS)?.status, 400, JSON.stringify(wrong))
+      assert.equal(headError(head('/', {}, headers(wrong)), LIMITS)?.status, 400, JSON.stringify(wrong))
     }
   })
 

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { EventEmitter } from 'node:events'
 import { describe, it } from 'node:test'
-import type { Response } from './door.http.ts'
 import { OpenRequests } from './open-requests.ts'
+import type { Response } from './request-filter.http.ts'
 
 const response = () => new EventEmitter() as unknown as Response
 

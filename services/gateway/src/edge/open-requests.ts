@@ -1,4 +1,4 @@
-import type { Response } from './door.http.ts'
+import type { Response } from './request-filter.http.ts'
 
 /** The part of all open requests that routes other than model calls can have: they need no key. */
 const ROUTES_SHARE = 0.25

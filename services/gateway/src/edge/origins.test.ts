@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { CHAT, chat, message } from './test/case.ts'
+import { startEdge } from './test/env.ts'
 import { sendRaw } from './test/raw.ts'
-import { startEdge } from './test/stand.ts'
 
 describe('pages of other origins', () => {
   const preflight = (origin: string) =>
@@ -14,20 +14,20 @@ describe('pages of other origins', () => {
     ])
 
   it('may call when they are listed, and read the limits', async () => {
-    await using stand = await startEdge({ corsOrigins: ['https://app.test'] })
-    const allowed = (await sendRaw(stand.port, preflight('https://app.test'))).answers[0]!
+    await using env = await startEdge({ corsOrigins: ['https://app.test'] })
+    const allowed = (await sendRaw(env.port, preflight('https://app.test'))).answers[0]!
     assert.equal(allowed.status, 204)
     assert.equal(allowed.headers['access-control-allow-origin'], 'https://app.test')
     assert.match(allowed.headers['access-control-allow-methods']!, /POST/)
     assert.equal(allowed.headers['access-control-allow-headers'], 'authorization,content-type,x-stainless-os')
     assert.equal(allowed.headers['access-control-allow-credentials'], undefined)
-    const other = (await sendRaw(stand.port, preflight('https://evil.test'))).answers[0]!
+    const other = (await sendRaw(env.port, preflight('https://evil.test'))).answers[0]!
     assert.equal(other.headers['access-control-allow-origin'], undefined)
-    const served = (await sendRaw(stand.port, chat(['Origin: https://app.test']))).answers[0]!
+    const served = (await sendRaw(env.port, chat(['Origin: https://app.test']))).answers[0]!
     assert.equal(served.headers['access-control-allow-origin'], 'https://app.test')
     assert.equal(served.headers.vary, 'Origin')
     assert.match(served.headers['access-control-expose-headers']!, /x-request-id/)
-    const refused = (await sendRaw(stand.port, chat(['Origin: https://app.test']).replace('good-key', 'bad')))
+    const refused = (await sendRaw(env.port, chat(['Origin: https://app.test']).replace('good-key', 'bad')))
       .answers[0]!
     assert.deepEqual(
       [refused.status, refused.headers['access-control-allow-origin']],
@@ -36,11 +36,11 @@ describe('pages of other origins', () => {
   })
 
   it('may not when nobody is listed, whatever the upstream says', async () => {
-    await using stand = await startEdge({
+    await using env = await startEdge({
       upstream: (_request, response) => response.setHeader('access-control-allow-origin', '*').end('{}'),
     })
     for (const bytes of [preflight('https://app.test'), chat(['Origin: https://app.test'])]) {
-      const { headers } = (await sendRaw(stand.port, bytes)).answers[0]!
+      const { headers } = (await sendRaw(env.port, bytes)).answers[0]!
       assert.equal(headers['access-control-allow-origin'], undefined)
     }
   })

@@ -5,8 +5,8 @@ import { after, before, describe, it } from 'node:test'
 import { eventually } from '@fluxgate/testing'
 import { Bodies } from './bodies.http.ts'
 import { AUTH, BODY, CHAT, CRLF, chat, chunked, framed, get, JSON_TYPE, message } from './test/case.ts'
+import { type EdgeTestEnv, makePair, QUICK_LIMITS, startEdge } from './test/env.ts'
 import { openRaw, parseAnswers, sendRaw } from './test/raw.ts'
-import { type EdgeStand, makePair, QUICK_LIMITS, startEdge } from './test/stand.ts'
 
 const pair = makePair()
 const GOOD = {
@@ -39,21 +39,21 @@ function ask(
   })
 }
 
-function refusedFacts({ stand }: EdgeStand): Array<[string, number]> {
-  return stand.named('requests.refused').map(({ data }) => [data.reason, data.status])
+function refusedFacts({ env }: EdgeTestEnv): Array<[string, number]> {
+  return env.named('requests.refused').map(({ data }) => [data.reason, data.status])
 }
 
 describe('over HTTP/2', () => {
-  let stand: EdgeStand
+  let env: EdgeTestEnv
   let session: ClientHttp2Session
   before(async () => {
-    stand = await startEdge({ tls: await pair })
-    session = connect(`https://localhost:${stand.port}`, { rejectUnauthorized: false })
+    env = await startEdge({ tls: await pair })
+    session = connect(`https://localhost:${env.port}`, { rejectUnauthorized: false })
     session.on('error', () => {})
   })
   after(async () => {
     session.destroy()
-    await stand[Symbol.asyncDispose]()
+    await env[Symbol.asyncDispose]()
   })
 
   it('a call is served', async () => {
@@ -83,7 +83,7 @@ describe('over HTTP/2', () => {
   ]
   for (const [name, headers, statuses] of wrong) {
     it(`${name} is ${statuses.join(' or ')}, and the connection lives`, async () => {
-      stand.seen.length = 0
+      env.seen.length = 0
       // What nghttp2 itself finds wrong ends the stream (RFC 9113 section 8.1.1).
       const answer = await ask(session, headers, BODY).catch(error => String(error))
       if (typeof answer === 'string') assert.match(answer, /NGHTTP2_PROTOCOL_ERROR/)
@@ -91,7 +91,7 @@ describe('over HTTP/2', () => {
         assert.ok(statuses.includes(answer.status), `${answer.status} ${answer.body}`)
         assert.ok('error' in JSON.parse(answer.body))
       }
-      assert.equal(stand.seen.length, 0)
+      assert.equal(env.seen.length, 0)
       assert.equal((await ask(session, {}, BODY)).status, 200)
     })
   }
@@ -120,7 +120,7 @@ describe('over HTTP/2', () => {
       assert.equal(JSON.parse(answer).error.code, 'request_too_large')
     }
     assert.equal((await ask(session, {}, BODY)).status, 200)
-    assert.ok(refusedFacts(stand).some(([reason, status]) => reason === 'too_large' && status === 413))
+    assert.ok(refusedFacts(env).some(([reason, status]) => reason === 'too_large' && status === 413))
   })
 
   it('a body that does not come is 408', async () => {
@@ -130,7 +130,7 @@ describe('over HTTP/2', () => {
     assert.equal(status, 408)
     stream.on('error', () => {})
     stream.close(constants.NGHTTP2_CANCEL)
-    assert.ok(refusedFacts(stand).some(([reason]) => reason === 'timeout'))
+    assert.ok(refusedFacts(env).some(([reason]) => reason === 'timeout'))
   })
 })
 
@@ -139,100 +139,101 @@ describe('over HTTP/1.1', () => {
     const over = tls ? 'TLS' : 'TCP'
 
     it(`over ${over} a client that sends too much sees the 413 and no reset`, async () => {
-      await using stand = await startEdge(tls ? { tls: await pair } : {})
+      await using env = await startEdge(tls ? { tls: await pair } : {})
       // More than the system's buffers take: without a lingering close the client would find a reset amid its writes.
       const big = 'x'.repeat(30_000_000)
       for (const bytes of [
         framed([`Content-Length: ${big.length}`], big),
         chunked(`${big.length.toString(16)}${CRLF}${big}${CRLF}0${CRLF}${CRLF}`),
       ]) {
-        const { answers, reset } = await sendRaw(stand.port, bytes, { tls, quietMs: 5_000 })
+        const { answers, reset } = await sendRaw(env.port, bytes, { tls, quietMs: 5_000 })
         assert.deepEqual([answers.map(({ status }) => status), reset], [[413], false])
         assert.equal(answers[0]!.headers.connection, 'close')
       }
-      stand.stand.deps.refusals.flushAll(performance.now())
-      const refused = stand.stand.named('requests.refused')
+      env.env.deps.refusals.flushAll(performance.now())
+      const refused = env.env.named('requests.refused')
       assert.ok(refused.every(({ data }) => data.reason === 'too_large' && data.status === 413))
       assert.equal(
         refused.reduce((sum, { data }) => sum + data.count, 0),
         2,
       )
-      assert.equal(stand.seen.length, 0)
+      assert.equal(env.seen.length, 0)
     })
 
     it(`over ${over} a body that does not come is 408 with a fact, and the connection ends`, async () => {
-      await using stand = await startEdge(tls ? { tls: await pair } : {})
-      const { answers, closed } = await sendRaw(stand.port, framed(['Content-Length: 50'], '{'), {
+      await using env = await startEdge(tls ? { tls: await pair } : {})
+      const { answers, closed } = await sendRaw(env.port, framed(['Content-Length: 50'], '{'), {
         tls,
         quietMs: 5_000,
       })
       assert.deepEqual([answers.map(({ status }) => status), closed], [[408], true])
-      assert.deepEqual(refusedFacts(stand), [['timeout', 408]])
+      assert.deepEqual(refusedFacts(env), [['timeout', 408]])
     })
   }
 
   it('each dialect is answered in its own words', async () => {
-    await using stand = await startEdge()
+    await using env = await startEdge()
     const post = (path: string) =>
       message(
         `POST ${path} HTTP/1.1`,
         ['Host: gw.test', AUTH, JSON_TYPE, 'Content-Encoding: gzip', 'Content-Length: 2'],
         '{}',
       )
-    const told = async (path: string) => JSON.parse((await sendRaw(stand.port, post(path))).answers[0]!.body)
+    const reported = async (path: string) =>
+      JSON.parse((await sendRaw(env.port, post(path))).answers[0]!.body)
     const code = 'unsupported_content_encoding'
-    assert.equal((await told(CHAT)).error.code, code)
-    assert.equal((await told('/v1/messages')).error.type, 'invalid_request_error')
-    assert.equal(typeof (await told('/api/chat')).error, 'string')
-    stand.stand.deps.refusals.flushAll(performance.now())
-    assert.deepEqual(refusedFacts(stand), Array(2).fill(['unsupported', 415]))
+    assert.equal((await reported(CHAT)).error.code, code)
+    assert.equal((await reported('/v1/messages')).error.type, 'invalid_request_error')
+    assert.equal(typeof (await reported('/api/chat')).error, 'string')
+    env.env.deps.refusals.flushAll(performance.now())
+    assert.deepEqual(refusedFacts(env), Array(2).fill(['unsupported', 415]))
     assert.deepEqual(
-      stand.stand.named('requests.refused').map(({ data }) => data.count),
+      env.env.named('requests.refused').map(({ data }) => data.count),
       [1, 2],
     )
   })
 
   it('a body that would poison prototypes changes nothing but is passed on as it is', async () => {
-    await using stand = await startEdge()
+    await using env = await startEdge()
     const body =
       '{"model":"m","__proto__":{"stream":true,"max_tokens":9},"constructor":{"prototype":{"stream":true}}}'
-    assert.equal((await sendRaw(stand.port, chat([], body))).answers[0]!.status, 200)
-    assert.equal(stand.seen[0]!.body, body)
+    assert.equal((await sendRaw(env.port, chat([], body))).answers[0]!.status, 200)
+    assert.equal(env.seen[0]!.body, body)
     const plain = '{"model":"m"}'
-    await sendRaw(stand.port, chat([], plain))
-    const [poisoned, other] = stand.stand.named('requests.admitted')
+    await sendRaw(env.port, chat([], plain))
+    const [poisoned, other] = env.env.named('requests.admitted')
     assert.deepEqual([poisoned!.data.stream, poisoned!.data.reserved], [false, other!.data.reserved])
     assert.equal(({} as { stream?: unknown }).stream, undefined)
   })
 
   it('asks for a body only when it would take it', async () => {
-    await using stand = await startEdge()
-    const socket = openRaw(stand.port)
+    await using env = await startEdge()
+    const socket = openRaw(env.port)
     let got = ''
     socket.on('data', chunk => {
       got += chunk.toString('latin1')
     })
     socket.write(chat(['Expect: 100-continue']).slice(0, -BODY.length))
     await eventually(() => assert.deepEqual(parseAnswers(got).interim, [100]))
-    assert.equal(stand.seen.length, 0)
+    assert.equal(env.seen.length, 0)
     socket.write(BODY)
     await eventually(() => assert.equal(parseAnswers(got).answers[0]?.status, 200))
     socket.destroy()
     const { answers, interim } = await sendRaw(
-      stand.port,
+      env.port,
       framed(['Content-Length: 900000', 'Expect: 100-continue'], ''),
     )
     assert.deepEqual([answers[0]!.status, interim], [413, []])
   })
 
   it('an early hint of the upstream is not taken for its answer', async () => {
-    await using stand = await startEdge({
+    await using env = await startEdge({
       upstream: (_request, response) => {
         response.writeEarlyHints({ link: '</x>; rel=preload' })
         response.end('{"late":true}')
       },
     })
-    const { answers } = await sendRaw(stand.port, chat())
+    const { answers } = await sendRaw(env.port, chat())
     assert.deepEqual([answers.length, answers[0]!.body], [1, '{"late":true}'])
   })
 
@@ -244,28 +245,28 @@ describe('over HTTP/1.1', () => {
       maxBodiesBytes: 250_000,
     }
     using bodies = new Bodies(limits)
-    await using stand = await startEdge({ limits, proxy: { bodies } })
+    await using env = await startEdge({ limits, proxy: { bodies } })
     const holders = Array.from({ length: 4 }, () => {
-      const socket = openRaw(stand.port)
+      const socket = openRaw(env.port)
       socket.write(framed(['Content-Length: 90000'], 'x'.repeat(80_000)))
       return socket
     })
-    await eventually(() => assert.deepEqual(refusedFacts(stand), Array(2).fill(['overloaded', 503])))
-    assert.ok(bodies.heldBytes <= 250_000)
+    await eventually(() => assert.deepEqual(refusedFacts(env), Array(2).fill(['overloaded', 503])))
+    assert.ok(bodies.bufferedBytes <= 250_000)
     for (const socket of holders) socket.destroy()
-    await eventually(() => assert.equal(bodies.heldBytes, 0))
-    assert.equal((await sendRaw(stand.port, chat())).answers[0]!.status, 200)
+    await eventually(() => assert.equal(bodies.bufferedBytes, 0))
+    assert.equal((await sendRaw(env.port, chat())).answers[0]!.status, 200)
   })
 
   it('an overloaded node refuses calls with a fact, tells when to come again, and stays alive to its balancer', async () => {
-    await using stand = await startEdge({ overloaded: () => true, proxy: { overloaded: () => true } })
-    const call = (await sendRaw(stand.port, chat())).answers[0]!
+    await using env = await startEdge({ overloaded: () => true, proxy: { overloaded: () => true } })
+    const call = (await sendRaw(env.port, chat())).answers[0]!
     assert.deepEqual([call.status, JSON.parse(call.body).error.code], [503, 'overloaded'])
     assert.equal(call.headers['retry-after'], '2')
-    assert.deepEqual(refusedFacts(stand), [['overloaded', 503]])
+    assert.deepEqual(refusedFacts(env), [['overloaded', 503]])
     for (const path of ['/', '/health', '/ready']) {
-      assert.equal((await sendRaw(stand.port, get(path))).answers[0]!.status, 200, path)
+      assert.equal((await sendRaw(env.port, get(path))).answers[0]!.status, 200, path)
     }
-    assert.equal((await sendRaw(stand.port, get('/portal/me'))).answers[0]!.status, 503)
+    assert.equal((await sendRaw(env.port, get('/portal/me'))).answers[0]!.status, 503)
   })
 })

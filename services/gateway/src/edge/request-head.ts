@@ -17,7 +17,7 @@ export interface HeadLimits {
 }
 
 /** A request that no route gets to see. */
-export interface EdgeFault {
+export interface EdgeError {
   readonly status: number
   /** Machine-readable, also the label of the metric. */
   readonly code: string
@@ -36,7 +36,7 @@ export const EDGE_METHODS: ReadonlySet<string> = new Set([
   'OPTIONS',
 ])
 
-const fault = (status: number, code: string, message: string): EdgeFault =>
+const fault = (status: number, code: string, message: string): EdgeError =>
   Object.freeze({ status, code, message })
 
 const BAD_HOST = fault(400, 'bad_host', 'The Host of the request is missing, repeated or invalid.')
@@ -46,23 +46,23 @@ const LONG_TARGET = fault(414, 'url_too_long', 'The URL of the request is too lo
 const BAD_FRAMING = fault(400, 'bad_framing', 'The length of the body is not clear.')
 const REPEATED = fault(400, 'repeated_header', 'A header that may appear only once is repeated.')
 const MANY_HEADERS = fault(431, 'too_many_headers', 'The request has too many headers.')
-const BAD_METHOD: EdgeFault = Object.freeze({
+const BAD_METHOD: EdgeError = Object.freeze({
   ...fault(405, 'method_not_allowed', 'This method is not served here.'),
   headers: Object.freeze({ allow: [...EDGE_METHODS].join(', ') }),
 })
 
 /** Why a request's head must be refused, or undefined. Costs half a microsecond for an ordinary request. */
-export function headFault(head: RequestHead, limits: HeadLimits): EdgeFault | undefined {
+export function headError(head: RequestHead, limits: HeadLimits): EdgeError | undefined {
   const { method = '', url = '', rawHeaders } = head
   if (!EDGE_METHODS.has(method)) return BAD_METHOD
   if (rawHeaders.length > limits.maxHeaders * 2) return MANY_HEADERS
   return (
-    repeatedFault(rawHeaders) ?? framingFault(head) ?? hostFault(head) ?? targetFault(method, url, limits)
+    repeatedError(rawHeaders) ?? framingError(head) ?? hostError(head) ?? targetError(method, url, limits)
   )
 }
 
 /** Fields of which Node keeps the first and another server the last: nobody may be told two things. */
-function repeatedFault(rawHeaders: readonly string[]): EdgeFault | undefined {
+function repeatedError(rawHeaders: readonly string[]): EdgeError | undefined {
   let hosts = 0
   let credentials = 0
   for (let i = 0; i < rawHeaders.length; i += 2) {
@@ -77,7 +77,7 @@ function repeatedFault(rawHeaders: readonly string[]): EdgeFault | undefined {
 }
 
 /** RFC 9112 sections 6.1 and 6.3: `chunked` alone, never beside a length, and not in HTTP/1.0. */
-function framingFault({ headers, httpVersionMinor }: RequestHead): EdgeFault | undefined {
+function framingError({ headers, httpVersionMinor }: RequestHead): EdgeError | undefined {
   const coding = headers['transfer-encoding']
   if (coding === undefined) return undefined
   const clear = typeof coding === 'string' && coding.trim().toLowerCase() === 'chunked'
@@ -86,7 +86,7 @@ function framingFault({ headers, httpVersionMinor }: RequestHead): EdgeFault | u
 }
 
 /** RFC 9112 section 3.2 for HTTP/1.1; RFC 9113 section 8.3.1 for `:authority`, which `host` may only repeat. */
-function hostFault({ httpVersionMajor, httpVersionMinor, headers }: RequestHead): EdgeFault | undefined {
+function hostError({ httpVersionMajor, httpVersionMinor, headers }: RequestHead): EdgeError | undefined {
   const host = headers.host
   if (httpVersionMajor === 1) {
     // HTTP/1.0 knows no Host; health checks of some balancers still speak it.
@@ -126,7 +126,7 @@ const AMBIGUOUS_MODEL = /;|%(?:25|2e|3b|5c)/i
 /** `.` and `..` as an upstream may read them: they would lead out of the roots that are served. */
 const DOT_SEGMENT = /(?:\/|%2f|%5c)(?:\.|%2e){1,2}(?:\/|%2f|%5c|$)/i
 
-function targetFault(method: string, url: string, { maxUrlBytes }: HeadLimits): EdgeFault | undefined {
+function targetError(method: string, url: string, { maxUrlBytes }: HeadLimits): EdgeError | undefined {
   if (url.length > maxUrlBytes) return LONG_TARGET
   if (url === '*') return method === 'OPTIONS' ? undefined : BAD_TARGET
   if (url === '' || WRONG.test(url)) return BAD_TARGET
@@ -142,7 +142,7 @@ const ABSOLUTE = /^https?:\/\/([^/?]*)(.*)$/i
 
 export type Target =
   | { readonly ok: true; readonly url: string }
-  | { readonly ok: false; readonly fault: EdgeFault }
+  | { readonly ok: false; readonly fault: EdgeError }
 
 /** The origin-form of a target that does not begin with a slash (RFC 9112 section 3.2.2). */
 export function originForm({ url = '', headers, httpVersionMajor }: RequestHead): Target {

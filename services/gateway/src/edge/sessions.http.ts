@@ -1,5 +1,5 @@
 import { constants, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2'
-import { enterConnection, guarded, type OnFault, uncaught } from './connection-boundary.ts'
+import { enterConnection, guarded, type OnError, uncaught } from './connection-boundary.ts'
 import type { EdgeLimits } from './edge-limits.ts'
 
 interface OpenStream {
@@ -39,7 +39,7 @@ type SessionLimits = Pick<
 export class Sessions implements Disposable {
   readonly #limits: SessionLimits
   readonly #nowMs: () => number
-  readonly #onFault: OnFault
+  readonly #onError: OnError
   readonly #sessions = new Map<ServerHttp2Session, Session>()
   readonly #timer: NodeJS.Timeout
   #draining = false
@@ -50,11 +50,11 @@ export class Sessions implements Disposable {
   constructor(
     limits: SessionLimits,
     nowMs: () => number = () => performance.now(),
-    onFault: OnFault = uncaught,
+    onError: OnError = uncaught,
   ) {
     this.#limits = limits
     this.#nowMs = nowMs
-    this.#onFault = onFault
+    this.#onError = onError
     this.#timer = setInterval(() => this.#look(), limits.checkEveryMs)
     this.#timer.unref()
   }
@@ -64,25 +64,25 @@ export class Sessions implements Disposable {
   }
 
   open(session: ServerHttp2Session): void {
-    enterConnection(this.#onFault, session, () => this.#open(session))
+    enterConnection(this.#onError, session, () => this.#open(session))
   }
 
   #open(session: ServerHttp2Session): void {
-    const onFault = this.#onFault
+    const onError = this.#onError
     // Its socket's errors end the session, which tells nothing more.
     session.on('error', () => {})
     const entry: Session = { session, streams: new Map(), idleSinceMs: this.#nowMs(), resets: 0, control: 0 }
     this.#sessions.set(session, entry)
     session.once('close', () => this.#sessions.delete(session))
     session.setLocalWindowSize(this.#limits.connectionWindowBytes)
-    const onControl = guarded(onFault, session, () => {
+    const onControl = guarded(onError, session, () => {
       if (++entry.control > this.#limits.maxControlFrames) this.#flood(entry)
     })
     session.on('ping', onControl)
     session.on('remoteSettings', onControl)
     session.on(
       'stream',
-      guarded(onFault, session, stream => this.#openStream(entry, stream)),
+      guarded(onError, session, stream => this.#openStream(entry, stream)),
     )
     if (this.#draining) session.close()
   }
@@ -112,7 +112,7 @@ export class Sessions implements Disposable {
     entry.streams.set(stream, { stream, openedMs: now, waiting: 0, stalledSinceMs: now })
     stream.once(
       'close',
-      guarded(this.#onFault, entry.session, () => this.#closeStream(entry, stream)),
+      guarded(this.#onError, entry.session, () => this.#closeStream(entry, stream)),
     )
   }
 
@@ -131,7 +131,7 @@ export class Sessions implements Disposable {
 
   #look(): void {
     for (const entry of this.#sessions.values())
-      enterConnection(this.#onFault, entry.session, () => this.#lookAtSession(entry))
+      enterConnection(this.#onError, entry.session, () => this.#lookAtSession(entry))
   }
 
   #lookAtSession(entry: Session): void {
@@ -157,8 +157,8 @@ export class Sessions implements Disposable {
       return
     }
     const waiting = stream.writableLength
-    const held = waiting > 0 || stream.writableEnded
-    if (!held || waiting !== open.waiting) {
+    const buffered = waiting > 0 || stream.writableEnded
+    if (!buffered || waiting !== open.waiting) {
       open.waiting = waiting
       open.stalledSinceMs = now
     } else if (now - open.stalledSinceMs >= writeStallMs) this.#endStream(stream)

@@ -8,7 +8,7 @@ import { after, before, describe, it } from 'node:test'
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls'
 import { createLog } from '@fluxgate/runtime'
 import { eventually } from '@fluxgate/testing'
-import { type EdgeStand, makePair, startEdge } from './test/stand.ts'
+import { type EdgeTestEnv, makePair, startEdge } from './test/env.ts'
 import type { TlsPair } from './tls-pair.ts'
 import { type TlsWatch, watchTls } from './tls-watch.fs.ts'
 
@@ -36,17 +36,17 @@ async function serialOf(port: number): Promise<string> {
 const log = createLog('test', 'silent')
 
 describe('the TLS face', () => {
-  let stand: EdgeStand
+  let env: EdgeTestEnv
   before(async () => {
-    stand = await startEdge({ tls: await makePair(), hsts: true })
+    env = await startEdge({ tls: await makePair(), hsts: true })
   })
-  after(() => stand[Symbol.asyncDispose]())
+  after(() => env[Symbol.asyncDispose]())
 
   it('speaks 1.2 and 1.3, h2 and http/1.1', async () => {
     for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
       for (const protocol of ['h2', 'http/1.1']) {
         const limits = { minVersion: version, maxVersion: version, ALPNProtocols: [protocol] }
-        const socket = await handshake(stand.port, limits)
+        const socket = await handshake(env.port, limits)
         assert.deepEqual([socket.getProtocol(), socket.alpnProtocol], [version, protocol])
         socket.destroy()
       }
@@ -64,11 +64,11 @@ describe('the TLS face', () => {
       ].map(ciphers => ({ ciphers, maxVersion: 'TLSv1.2' as const })),
       { ALPNProtocols: ['spdy/3'] },
     ]
-    for (const options of weak) await assert.rejects(handshake(stand.port, options), JSON.stringify(options))
+    for (const options of weak) await assert.rejects(handshake(env.port, options), JSON.stringify(options))
   })
 
   it('does not renegotiate', async () => {
-    const socket = await handshake(stand.port, { maxVersion: 'TLSv1.2', ALPNProtocols: ['http/1.1'] })
+    const socket = await handshake(env.port, { maxVersion: 'TLSv1.2', ALPNProtocols: ['http/1.1'] })
     socket.on('error', () => {})
     const outcome = await new Promise<string>(resolve => {
       socket.once('close', () => resolve('closed'))
@@ -79,7 +79,7 @@ describe('the TLS face', () => {
   })
 
   it('tells browsers to stay with TLS, and not to guess types', async () => {
-    const session = connectH2(`https://localhost:${stand.port}`, { rejectUnauthorized: false })
+    const session = connectH2(`https://localhost:${env.port}`, { rejectUnauthorized: false })
     const stream = session.request({ ':path': '/health' })
     const headers = await new Promise<Record<string, unknown>>(resolve => stream.on('response', resolve))
     assert.match(String(headers['strict-transport-security']), /^max-age=31536000/)
@@ -88,14 +88,14 @@ describe('the TLS face', () => {
   })
 
   it('forgets the keys of its session tickets', async () => {
-    const first = await handshake(stand.port, { maxVersion: 'TLSv1.2' })
+    const first = await handshake(env.port, { maxVersion: 'TLSv1.2' })
     const session = first.getSession()
     first.destroy()
-    const resumed = await handshake(stand.port, { maxVersion: 'TLSv1.2', session })
+    const resumed = await handshake(env.port, { maxVersion: 'TLSv1.2', session })
     assert.equal(resumed.isSessionReused(), true)
     resumed.destroy()
-    stand.edge.renewTickets()
-    const fresh = await handshake(stand.port, { maxVersion: 'TLSv1.2', session })
+    env.edge.renewTickets()
+    const fresh = await handshake(env.port, { maxVersion: 'TLSv1.2', session })
     assert.equal(fresh.isSessionReused(), false)
     fresh.destroy()
   })
@@ -103,7 +103,7 @@ describe('the TLS face', () => {
 
 describe('changed TLS files', () => {
   let directory: string
-  let stand: EdgeStand
+  let env: EdgeTestEnv
   let watching: TlsWatch
   const files = () => ({ certPath: join(directory, 'tls.crt'), keyPath: join(directory, 'tls.key') })
   const write = async ({ cert, key }: TlsPair) => {
@@ -118,23 +118,23 @@ describe('changed TLS files', () => {
     directory = await mkdtemp(join(tmpdir(), 'fluxgate-tls-'))
     const pair = await makePair()
     await write(pair)
-    stand = await startEdge({ tls: pair })
-    watching = watchTls({ files: files(), pair, renew: stand.edge.renewTls, log, pollMs })
+    env = await startEdge({ tls: pair })
+    watching = watchTls({ files: files(), pair, renew: env.edge.renewTls, log, pollMs })
   }
   const stop = async () => {
     watching[Symbol.dispose]()
-    await stand[Symbol.asyncDispose]()
+    await env[Symbol.asyncDispose]()
     await rm(directory, { recursive: true })
   }
 
   it('are taken into use for new connections, while running ones live', async () => {
     await start(60_000)
-    const session = connectH2(`https://localhost:${stand.port}`, { rejectUnauthorized: false })
+    const session = connectH2(`https://localhost:${env.port}`, { rejectUnauthorized: false })
     const health = async () => text(session.request({ ':path': '/health' }))
     assert.match(await health(), /alive/)
-    const before = await serialOf(stand.port)
+    const before = await serialOf(env.port)
     await write(await makePair())
-    await eventually(async () => assert.notEqual(await serialOf(stand.port), before))
+    await eventually(async () => assert.notEqual(await serialOf(env.port), before))
     assert.match(await health(), /alive/)
     assert.deepEqual([watching.renewals, watching.failures, watching.fault], [1, 0, undefined])
     assert.ok(watching.expiresMs > Date.now())
@@ -144,19 +144,19 @@ describe('changed TLS files', () => {
 
   it('that do not fit together leave the old pair in use, and say so until they do', async () => {
     await start(100)
-    const before = await serialOf(stand.port)
+    const before = await serialOf(env.port)
     const [one, two] = [await makePair(), await makePair()]
     await write({ cert: one.cert, key: two.key })
     await eventually(() => assert.match(watching.fault ?? '', /mismatch/))
-    assert.equal(await serialOf(stand.port), before)
+    assert.equal(await serialOf(env.port), before)
     await write({ cert: 'no certificate', key: one.key })
     await eventually(() => assert.ok(watching.failures >= 2))
-    assert.equal(await serialOf(stand.port), before)
+    assert.equal(await serialOf(env.port), before)
     await rm(files().certPath)
     await eventually(() => assert.match(watching.fault ?? '', /ENOENT/))
     await write(one)
     await eventually(() => assert.equal(watching.fault, undefined))
-    assert.notEqual(await serialOf(stand.port), before)
+    assert.notEqual(await serialOf(env.port), before)
     assert.equal(watching.renewals, 1)
     await stop()
   })

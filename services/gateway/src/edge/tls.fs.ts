@@ -80,7 +80,7 @@ async function retryRead(certPath: string, keyPath: string): Promise<TlsPair> {
 const TICKETS_EVERY_MS = 6 * 3_600_000
 
 /** Changes the keys of session tickets every few hours. */
-export function keepTicketsYoung(renewTickets: () => void): Disposable {
+export function rotateTicketKeys(renewTickets: () => void): Disposable {
   const timer = setInterval(renewTickets, TICKETS_EVERY_MS)
   return { [Symbol.dispose]: () => clearInterval(timer) }
 }

@@ -1,24 +1,24 @@
 import type { FastifyError, FastifyReply } from 'fastify'
 import {
   AccountsUnavailable,
-  type Fault,
-  type FaultCode,
-  faultAnswer,
+  type ApiError,
+  type ApiErrorCode,
+  errorAnswer,
   type Outcome,
   UNAVAILABLE,
 } from './api-error.ts'
 
 /** What any route of the portal may answer with; those that change something besides. */
-export const READING: readonly FaultCode[] = Object.freeze(['not_logged_in', 'internal', 'unavailable'])
-export const CHANGING: readonly FaultCode[] = Object.freeze(['cross_site', 'internal', 'unavailable'])
-export const TAKING: readonly FaultCode[] = Object.freeze([
+export const READING: readonly ApiErrorCode[] = Object.freeze(['not_logged_in', 'internal', 'unavailable'])
+export const CHANGING: readonly ApiErrorCode[] = Object.freeze(['cross_site', 'internal', 'unavailable'])
+export const TAKING: readonly ApiErrorCode[] = Object.freeze([
   'invalid_body',
   'too_large',
   'unsupported_media_type',
 ])
 
-export function sendFault(reply: FastifyReply, fault: Fault): FastifyReply {
-  const { status, headers, body } = faultAnswer(fault)
+export function sendError(reply: FastifyReply, fault: ApiError): FastifyReply {
+  const { status, headers, body } = errorAnswer(fault)
   return reply.code(status).headers(headers).send(body)
 }
 
@@ -29,16 +29,16 @@ export function send<T>(
   outcome: Outcome<T>,
   view: (value: T) => unknown,
 ): FastifyReply {
-  return outcome.ok ? reply.code(status).send(view(outcome.value)) : sendFault(reply, outcome.fault)
+  return outcome.ok ? reply.code(status).send(view(outcome.value)) : sendError(reply, outcome.fault)
 }
 
-export interface FaultLog {
+export interface ErrorLog {
   warn(fields: object, message: string): void
   error(fields: object, message: string): void
 }
 
 /** The fault behind what was thrown. Of what is unexpected the log learns, and the client nothing (ASVS 16.5.1). */
-export function faultOf(error: Partial<FastifyError> & Error, log: FaultLog): Fault {
+export function errorOf(error: Partial<FastifyError> & Error, log: ErrorLog): ApiError {
   if (error instanceof AccountsUnavailable) {
     log.warn({ err: error }, 'accounts cannot be reached')
     return UNAVAILABLE.fault

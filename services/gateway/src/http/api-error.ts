@@ -1,6 +1,6 @@
 /** Why something about accounts is not done: an expected outcome, told as a value. */
-export interface Fault {
-  readonly code: FaultCode
+export interface ApiError {
+  readonly code: ApiErrorCode
   readonly message: string
   readonly retryAfterMs?: number
 }
@@ -11,7 +11,7 @@ interface Terms {
 }
 
 /** The one table of statuses; types are those of the OpenAI-shaped errors on the public face. */
-export const FAULT_TERMS = Object.freeze({
+export const API_ERROR_TERMS = Object.freeze({
   invalid_body: { status: 400, type: 'invalid_request_error' },
   invalid_email: { status: 400, type: 'invalid_request_error' },
   unknown_tier: { status: 400, type: 'invalid_request_error' },
@@ -34,11 +34,11 @@ export const FAULT_TERMS = Object.freeze({
   unavailable: { status: 503, type: 'server_error' },
 } as const satisfies Record<string, Terms>)
 
-export type FaultCode = keyof typeof FAULT_TERMS
+export type ApiErrorCode = keyof typeof API_ERROR_TERMS
 
 export interface Refused {
   readonly ok: false
-  readonly fault: Fault
+  readonly fault: ApiError
 }
 
 export type Outcome<T> = { readonly ok: true; readonly value: T } | Refused
@@ -47,18 +47,18 @@ export function done<T>(value: T): Outcome<T> {
   return { ok: true, value }
 }
 
-export function refused(code: FaultCode, message: string, retryAfterMs?: number): Refused {
+export function refused(code: ApiErrorCode, message: string, retryAfterMs?: number): Refused {
   const wait = retryAfterMs === undefined ? {} : { retryAfterMs: Math.max(1, Math.ceil(retryAfterMs)) }
   return { ok: false, fault: { code, message, ...wait } }
 }
 
 /** As it goes over the wire. `retry-after` is whole seconds, at least 1 (RFC 9110 section 10.2.3). */
-export function faultAnswer(fault: Fault): {
+export function errorAnswer(fault: ApiError): {
   status: number
   headers: Record<string, string>
   body: { error: { message: string; type: string; code: string } }
 } {
-  const { status, type } = FAULT_TERMS[fault.code]
+  const { status, type } = API_ERROR_TERMS[fault.code]
   const wait = fault.retryAfterMs
   return {
     status,

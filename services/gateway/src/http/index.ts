@@ -1,19 +1,19 @@
 export { agentProducts } from './agent-products.ts'
-export { CHANGING, type FaultLog, faultOf, READING, send, sendFault, TAKING } from './answer.ts'
+export { CHANGING, type ErrorLog, errorOf, READING, send, sendError, TAKING } from './answer.ts'
 export { answerAfter } from './answer-after.ts'
 export {
   AccountsUnavailable,
+  type ApiError,
   BUSY,
   done,
-  type Fault,
-  faultAnswer,
+  errorAnswer,
   type Outcome,
   type Refused,
   refused,
 } from './api-error.ts'
 export type { Boundary, Step, StepProbe } from './boundary.ts'
-export type { Face, Paths } from './openapi-document.ts'
-export { EMPTY, json, type Operation, type Payload, told, UNTOLD } from './operation.ts'
+export type { ApiDescription, Paths } from './openapi-document.ts'
+export { documented, EMPTY, json, type Operation, type Payload, UNDOCUMENTED } from './operation.ts'
 export type { RawReply, ResponseHeaders } from './raw-reply.ts'
 export { bodyReader } from './read-body.ts'
 export { REFUSAL_TERMS, type Refusal, type RefusalReason, retryHeaders } from './refusal.ts'
@@ -32,6 +32,7 @@ export {
 export { isFromOwnPage } from './request-source.ts'
 export {
   Alive,
+  ApiErrorBody,
   budgetUse,
   Changes,
   ClearAddress,
@@ -39,7 +40,6 @@ export {
   Ended,
   Erased,
   Expires,
-  FAULT,
   Invitation,
   Key,
   Limited,

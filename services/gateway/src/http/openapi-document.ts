@@ -1,11 +1,11 @@
 import type { FastifyInstance, RouteOptions } from 'fastify'
 import type { TSchema } from 'typebox'
-import { FAULT_TERMS, type FaultCode } from './api-error.ts'
+import { API_ERROR_TERMS, type ApiErrorCode } from './api-error.ts'
 import { json, type Operation, type Payload } from './operation.ts'
-import { FAULT } from './schemas.ts'
+import { ApiErrorBody } from './schemas.ts'
 
 /** One of the gateway's HTTP faces. */
-export interface Face {
+export interface ApiDescription {
   readonly title: string
   readonly description: string
   readonly server: { readonly url: string; readonly description: string }
@@ -14,7 +14,7 @@ export interface Face {
   /** Which schemes a route of a tag needs, one of them; `*` for every other tag. */
   readonly needs: Readonly<Record<string, readonly string[]>>
   /** Faults that every route with credentials may answer with. */
-  readonly faults: readonly FaultCode[]
+  readonly faults: readonly ApiErrorCode[]
   /** Schemas that are written once; where one of them stands, the document refers to it. */
   readonly named: Readonly<Record<string, TSchema>>
   /** What is called past the router. */
@@ -42,12 +42,12 @@ export function rememberRoutes(app: FastifyInstance): readonly Route[] {
 }
 
 /** The OpenAPI 3.1 document of a face. Throws when a route does not say what it is. */
-export function openApiDocument(face: Face, routes: readonly Route[]): object {
+export function openApiDocument(server: ApiDescription, routes: readonly Route[]): object {
   const paths: Record<string, Record<string, object>> = {}
   const add = (method: string, path: string, operation: Operation) => {
-    paths[path] = { ...paths[path], [method.toLowerCase()]: operationObject(face, method, path, operation) }
+    paths[path] = { ...paths[path], [method.toLowerCase()]: operationObject(server, method, path, operation) }
   }
-  for (const [path, methods] of Object.entries(face.calls)) {
+  for (const [path, methods] of Object.entries(server.calls)) {
     for (const [method, operation] of Object.entries(methods)) add(method, path, operation)
   }
   for (const { method, url, config } of routes) {
@@ -60,20 +60,20 @@ export function openApiDocument(face: Face, routes: readonly Route[]): object {
   return {
     openapi: '3.1.0',
     info: {
-      title: face.title,
+      title: server.title,
       version: VERSION,
-      description: face.description,
+      description: server.description,
       license: { name: 'MIT', identifier: 'MIT' },
     },
-    servers: [face.server],
+    servers: [server.server],
     paths: sorted(paths),
-    components: { schemas: face.named, securitySchemes: face.schemes },
+    components: { schemas: server.named, securitySchemes: server.schemes },
   }
 }
 
-function operationObject(face: Face, method: string, path: string, operation: Operation): object {
+function operationObject(server: ApiDescription, method: string, path: string, operation: Operation): object {
   const { summary, description, tag, body } = operation
-  const names = operation.open ? [] : (face.needs[tag] ?? face.needs['*'] ?? [])
+  const names = operation.open ? [] : (server.needs[tag] ?? server.needs['*'] ?? [])
   const parameters = [
     ...[...path.matchAll(/\{(\w+)\}/g)].map(([, name = '']) => ({
       name,
@@ -94,40 +94,40 @@ function operationObject(face: Face, method: string, path: string, operation: Op
     summary,
     ...(description === undefined ? {} : { description }),
     ...(parameters.length > 0 ? { parameters } : {}),
-    ...(body === undefined ? {} : { requestBody: { required: true, ...contentOf(face, body) } }),
-    responses: responsesOf(face, operation),
+    ...(body === undefined ? {} : { requestBody: { required: true, ...contentOf(server, body) } }),
+    responses: responsesOf(server, operation),
     security: names.map(name => ({ [name]: [] })),
   }
 }
 
-function responsesOf(face: Face, { open, answers, errors = {}, faults = [] }: Operation): object {
+function responsesOf(server: ApiDescription, { open, answers, errors = {}, faults = [] }: Operation): object {
   const responses: Record<string, object> = {}
   for (const [status, payload] of [...Object.entries(answers), ...Object.entries(errors)]) {
-    responses[status] = { description: payload.description ?? 'Done.', ...contentOf(face, payload) }
+    responses[status] = { description: payload.description ?? 'Done.', ...contentOf(server, payload) }
   }
   const codes = Object.groupBy(
-    [...(open ? [] : face.faults), ...faults],
-    code => `${FAULT_TERMS[code].status}`,
+    [...(open ? [] : server.faults), ...faults],
+    code => `${API_ERROR_TERMS[code].status}`,
   )
   for (const [status, named = []] of Object.entries(codes)) {
     const description = [...new Set(named)].map(code => `\`${code}\``).join(', ')
-    responses[status] = { description, ...contentOf(face, json(FAULT)) }
+    responses[status] = { description, ...contentOf(server, json(ApiErrorBody)) }
   }
   return sorted(responses)
 }
 
-function contentOf({ named }: Face, { content, headers = {} }: Payload): object {
+function contentOf({ named }: ApiDescription, { content, headers = {} }: Payload): object {
   const types = Object.entries(content).map(([type, schema]): [string, object] => {
     const name = Object.keys(named).find(each => named[each] === schema)
     return [type, { schema: name === undefined ? schema : { $ref: `#/components/schemas/${name}` } }]
   })
-  const told = Object.entries(headers).map(([name, description]): [string, object] => [
+  const documented = Object.entries(headers).map(([name, description]): [string, object] => [
     name,
     { description, schema: { type: 'string' } },
   ])
   return {
     ...(types.length > 0 ? { content: Object.fromEntries(types) } : {}),
-    ...(told.length > 0 ? { headers: Object.fromEntries(told) } : {}),
+    ...(documented.length > 0 ? { headers: Object.fromEntries(documented) } : {}),
   }
 }
 

@@ -1,5 +1,5 @@
 import type { TSchema } from 'typebox'
-import type { FaultCode } from './api-error.ts'
+import type { ApiErrorCode } from './api-error.ts'
 
 /** What OpenAPI says of one route. Schemas of bodies are those that the route itself reads with. */
 export interface Operation {
@@ -14,7 +14,7 @@ export interface Operation {
   readonly body?: Payload
   readonly answers: Readonly<Record<number, Payload>>
   /** Faults of accounts and orders that it answers with, besides those of its face. */
-  readonly faults?: readonly FaultCode[]
+  readonly faults?: readonly ApiErrorCode[]
   /** Other errors, by status. */
   readonly errors?: Readonly<Record<number, Payload>>
 }
@@ -34,11 +34,11 @@ declare module 'fastify' {
 }
 
 /** The options of a route that say what it is, without Fastify checking or writing anything by them. */
-export function told(operation: Operation): { config: { operation: Operation } } {
+export function documented(operation: Operation): { config: { operation: Operation } } {
   return { config: { operation } }
 }
 
-export const UNTOLD = Object.freeze({ config: Object.freeze({ operation: null }) })
+export const UNDOCUMENTED = Object.freeze({ config: Object.freeze({ operation: null }) })
 
 export function json(schema: TSchema, description?: string): Payload {
   return { content: { 'application/json': schema }, ...(description === undefined ? {} : { description }) }

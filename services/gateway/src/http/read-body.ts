@@ -2,7 +2,7 @@ import type { Static, TSchema } from 'typebox'
 import { Compile } from 'typebox/compile'
 import { done, type Outcome, refused } from './api-error.ts'
 
-const FAULTS_LISTED = 3
+const MAX_LISTED = 3
 
 export interface BodyReader<S extends TSchema> {
   (body: unknown): Outcome<Static<S>>
@@ -15,11 +15,11 @@ export function bodyReader<S extends TSchema>(schema: S): BodyReader<S> {
   const validator = Compile(schema)
   const read = (body: unknown): Outcome<Static<S>> => {
     if (validator.Check(body)) return done(body as Static<S>)
-    const faults = validator.Errors(body).slice(0, FAULTS_LISTED)
-    const told = faults.map(
+    const faults = validator.Errors(body).slice(0, MAX_LISTED)
+    const documented = faults.map(
       ({ instancePath, message }) => `${instancePath.slice(1) || 'the body'} ${message}`,
     )
-    return refused('invalid_body', `The body cannot be taken: ${told.join('; ')}.`)
+    return refused('invalid_body', `The body cannot be taken: ${documented.join('; ')}.`)
   }
   return Object.assign(read, { schema })
 }

@@ -10,7 +10,7 @@ const orNull = <S extends TSchema>(schema: S) => Type.Union([schema, Type.Null()
 const closed = { additionalProperties: false } as const
 
 /** The `Fault` of the documents: errors of orders and accounts, in OpenAI's form. */
-export const FAULT = Type.Object(
+export const ApiErrorBody = Type.Object(
   { error: Type.Object({ message: Text, type: Text, code: Text }, closed) },
   closed,
 )

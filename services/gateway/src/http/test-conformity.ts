@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { Compile } from 'typebox/compile'
 import { openApiDocuments } from '../api-documents.http.ts'
 
-interface Told {
+interface Reported {
   readonly paths: Record<string, Record<string, { responses: Record<string, Response> }>>
   readonly components: { readonly schemas: Record<string, object> }
 }
@@ -12,17 +12,20 @@ interface Response {
 }
 
 const documents = await openApiDocuments()
-const told = { public: JSON.parse(documents.public) as Told, admin: JSON.parse(documents.admin) as Told }
+const documented = {
+  public: JSON.parse(documents.public) as Reported,
+  admin: JSON.parse(documents.admin) as Reported,
+}
 
 /** Fails unless the face's OpenAPI document has this answer: its path, method and status, and a body by its schema. */
-export function assertTold(
-  face: keyof typeof told,
+export function assertDocumented(
+  server: keyof typeof documented,
   method: string,
   url: string,
   answer: { readonly status: number; readonly body: string },
 ): void {
   const path = url.split('?')[0]!
-  const found = Object.entries(told[face].paths).find(([template]) => patternOf(template).test(path))
+  const found = Object.entries(documented[server].paths).find(([template]) => patternOf(template).test(path))
   const operation = found?.[1][method.toLowerCase()]
   // What is no route is answered with 404, or 405.
   if (!operation) return
@@ -32,7 +35,7 @@ export function assertTold(
   const { schema } = response.content?.['application/json'] ?? {}
   if (!schema) return
   const whole =
-    '$ref' in schema ? told[face].components.schemas[String(schema.$ref).split('/').at(-1)!]! : schema
+    '$ref' in schema ? documented[server].components.schemas[String(schema.$ref).split('/').at(-1)!]! : schema
   const validator = Compile(whole)
   const body: unknown = JSON.parse(answer.body)
   if (validator.Check(body)) return

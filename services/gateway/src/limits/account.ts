@@ -12,7 +12,7 @@ export interface Origin {
 }
 
 /** What has been applied of one other node's debits, within its present busy time. */
-export interface Heard {
+export interface ResponseBuffer {
   readonly origin: Origin
   busy: number
   tokens: number
@@ -48,7 +48,7 @@ export class Account {
   readonly ownRequests = new OwnDebits()
   /** To be told to the other nodes. */
   isDirty = false
-  heard: Heard[] = []
+  received: ResponseBuffer[] = []
   changedAtMs: number
 
   constructor(identity: string, tier: TierName, limits: Tier, busy: number, nowMs: number) {
@@ -106,18 +106,18 @@ export class Account {
   /** Streams that run at any node that is alive. */
   get allStreams(): number {
     let all = this.streams
-    for (const { origin, streams } of this.heard) if (origin.isAlive) all += streams
+    for (const { origin, streams } of this.received) if (origin.isAlive) all += streams
     return all
   }
 
-  heardOf(origin: Origin): Heard | undefined {
-    for (const heard of this.heard) if (heard.origin === origin) return heard
+  debitsOf(origin: Origin): ResponseBuffer | undefined {
+    for (const received of this.received) if (received.origin === origin) return received
     return undefined
   }
 
   forgetGone(): void {
-    if (this.heard.some(each => each.origin.isGone))
-      this.heard = this.heard.filter(each => !each.origin.isGone)
+    if (this.received.some(each => each.origin.isGone))
+      this.received = this.received.filter(each => !each.origin.isGone)
   }
 
   /** True when a newcomer would get the same. */
@@ -135,8 +135,8 @@ export class Account {
     return (
       // Sums of nothing need no new beginning.
       (this.ownTokens.total !== 0 || this.ownRequests.total !== 0) &&
-      this.ownTokens.untold === 0 &&
-      this.ownRequests.untold === 0 &&
+      this.ownTokens.unreported === 0 &&
+      this.ownRequests.unreported === 0 &&
       this.ownTokens.owed(this.tokens.refillRate, nowMs) === 0 &&
       (!this.requests || this.ownRequests.owed(this.requests.refillRate, nowMs) === 0)
     )

@@ -48,7 +48,7 @@ export type OwnPart = Static<typeof OwnPart>
 export type OwnRow = Static<typeof OwnRow>
 export const parseOwnPart = jsonParser(OwnPart)
 
-const HeardRow = Type.Object({
+const PeerRow = Type.Object({
   /** Index in `peers`. */
   peer: Count,
   busy: Count,
@@ -63,7 +63,7 @@ const WholeRow = Type.Object({
   tokens: Type.Number(),
   requests: Type.Number(),
   /** Whose debits are in that. */
-  heard: Type.Array(HeardRow, { maxItems: MAX_PEERS + 1 }),
+  received: Type.Array(PeerRow, { maxItems: MAX_PEERS + 1 }),
 })
 /** All that the sender knows: its own run is the first of `peers`. */
 const WholePart = Type.Object({

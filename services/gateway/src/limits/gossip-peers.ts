@@ -4,7 +4,7 @@ import { MAX_PEERS } from './gossip-frames.ts'
 /** Streams of a node that was silent for longer count as ended; nodes are heard once a second. */
 const SILENT_MS = 5_000
 /** A node that was silent for longer is forgotten, and what was heard of it: it is a stranger when it comes back. */
-const KEPT_MS = 3_600_000
+const RETAINED_MS = 3_600_000
 
 /** One run of another node. */
 export interface Peer extends Origin {
@@ -14,7 +14,7 @@ export interface Peer extends Origin {
   seq: number
   /** True when frames were missed and its snapshot has not been applied yet. */
   isBehind: boolean
-  heardAtMs: number
+  seenAtMs: number
 }
 
 /** The other nodes' runs, the {@link MAX_PEERS} latest heard. */
@@ -35,10 +35,10 @@ export class Peers {
       // As a rule its run of before has ended. When two nodes have one NODE_ID both are heard again, each as itself.
       for (const other of this.#byBoot.values()) if (other.node === node) other.isAlive = false
       if (this.#byBoot.size >= MAX_PEERS) this.#dropSilent()
-      peer = { node, boot, seq: 0, isBehind: false, heardAtMs: nowMs, isAlive: true, isGone: false }
+      peer = { node, boot, seq: 0, isBehind: false, seenAtMs: nowMs, isAlive: true, isGone: false }
       this.#byBoot.set(boot, peer)
     }
-    peer.heardAtMs = nowMs
+    peer.seenAtMs = nowMs
     peer.isAlive = true
     return peer
   }
@@ -46,16 +46,16 @@ export class Peers {
   /** To be called every second or so. */
   check(nowMs: number): void {
     for (const peer of this.#byBoot.values()) {
-      const silentMs = nowMs - peer.heardAtMs
+      const silentMs = nowMs - peer.seenAtMs
       if (silentMs > SILENT_MS) peer.isAlive = false
-      if (silentMs > KEPT_MS) this.#drop(peer)
+      if (silentMs > RETAINED_MS) this.#drop(peer)
     }
   }
 
   #dropSilent(): void {
     let longest: Peer | undefined
     for (const peer of this.#byBoot.values()) {
-      if (!longest || peer.heardAtMs < longest.heardAtMs) longest = peer
+      if (!longest || peer.seenAtMs < longest.seenAtMs) longest = peer
     }
     if (longest) this.#drop(longest)
   }

@@ -16,7 +16,7 @@ const BEAT_MS = 1_000
 const ANSWER_LIMIT_MS = 2_000
 const JOIN_TRIES = 3
 /** Frames that are kept while a joining node waits for its snapshot; what is beyond is a gap, and healed as one. */
-const MAX_KEPT_FRAMES = 1_000
+const MAX_BUFFERED_FRAMES = 1_000
 
 /** What a node told and heard since it joined. */
 export interface GossipFigures {
@@ -57,7 +57,7 @@ export async function joinGossip(
   /** Peers that did not answer when they were asked by their run. */
   const byNode = new WeakSet<Peer>()
   const asked = new Set<Peer>()
-  let kept: Uint8Array[] | undefined = []
+  let retained: Uint8Array[] | undefined = []
   const counts = { sent: 0, received: 0, unreadable: 0, asked: 0, healed: 0, answered: 0, joinedWith: 0 }
 
   const publish = (frame: object): void => {
@@ -107,8 +107,8 @@ export async function joinGossip(
   const frames = link.connection.subscribe(DEBITS, {
     callback: (error, { data }) => {
       if (error) return
-      if (!kept) hear(data)
-      else if (kept.length < MAX_KEPT_FRAMES) kept.push(data)
+      if (!retained) hear(data)
+      else if (retained.length < MAX_BUFFERED_FRAMES) retained.push(data)
     },
   })
   const answer = await join(link)
@@ -116,8 +116,8 @@ export async function joinGossip(
     gossip.join(answer, nowMs())
     counts.joinedWith = answer.reduce((sum, part) => sum + part.rows.length, 0)
   }
-  for (const data of kept.splice(0)) hear(data)
-  kept = undefined
+  for (const data of retained.splice(0)) hear(data)
+  retained = undefined
 
   const respond = (subject: string, parts: () => Array<OwnPart | WholePart>, queue?: string) =>
     link.connection.subscribe(subject, {

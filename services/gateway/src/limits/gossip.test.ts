@@ -260,7 +260,7 @@ describe('gossip', () => {
     }
     assert.equal(b.gossip.peers.size, MAX_PEERS)
     b.table.forget(1, 1)
-    assert.equal(b.table.knownOf(ALICE, 'free', 0).heard.length, MAX_PEERS)
+    assert.equal(b.table.knownOf(ALICE, 'free', 0).received.length, MAX_PEERS)
     const peers = new Peers()
     peers.hear('a', 'a-1', 0)
     peers.check(3_600_001)

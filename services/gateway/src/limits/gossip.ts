@@ -1,4 +1,4 @@
-import type { Account, Heard } from './account.ts'
+import type { Account, ResponseBuffer } from './account.ts'
 import {
   type Frame,
   MAX_ROWS,
@@ -40,7 +40,7 @@ export class Gossip {
     const frames: Frame[] = []
     const dirty = this.#table.takeDirty()
     for (let from = 0; from < dirty.length; from += MAX_ROWS) {
-      const rows = dirty.slice(from, from + MAX_ROWS).map(tell)
+      const rows = dirty.slice(from, from + MAX_ROWS).map(report)
       frames.push({ ...this.#self, seq: ++this.#seq, rows })
     }
     return frames
@@ -50,7 +50,7 @@ export class Gossip {
   skipFrames(): void {
     const dirty = this.#table.takeDirty()
     if (dirty.length === 0) return
-    for (const account of dirty) tell(account)
+    for (const account of dirty) report(account)
     this.#seq++
   }
 
@@ -68,10 +68,10 @@ export class Gossip {
     if (!isBeat && frame.seq > peer.seq) {
       for (const row of frame.rows) {
         const account = this.#table.knownOf(row.id, row.tier, nowMs)
-        const heard = heardIn(account, peer, row.busy)
-        heard.tokens += row.tokens
-        heard.requests += row.requests
-        heard.streams = row.streams
+        const received = debitsIn(account, peer, row.busy)
+        received.tokens += row.tokens
+        received.requests += row.requests
+        received.streams = row.streams
         account.debit(row.tokens, row.requests, nowMs)
       }
       peer.seq = frame.seq
@@ -108,21 +108,21 @@ export class Gossip {
     const peer = this.peers.hear(first.node, first.boot, nowMs)
     // A frame has overtaken it: what it says is known in part, and the next frame makes us ask again.
     if (first.seq < peer.seq) return
-    const told = new Set<string>()
+    const reported = new Set<string>()
     for (const row of parts.flatMap(part => part.rows)) {
-      told.add(row.id)
+      reported.add(row.id)
       const account = this.#table.knownOf(row.id, row.tier, nowMs)
-      const heard = heardIn(account, peer, row.busy)
-      const tokens = missed(row.tokens, heard.tokens)
-      const requests = missed(row.requests, heard.requests)
-      heard.tokens = row.tokens.total
-      heard.requests = row.requests.total
-      heard.streams = row.streams
+      const received = debitsIn(account, peer, row.busy)
+      const tokens = missed(row.tokens, received.tokens)
+      const requests = missed(row.requests, received.requests)
+      received.tokens = row.tokens.total
+      received.requests = row.requests.total
+      received.streams = row.streams
       account.debit(tokens, requests, nowMs)
     }
     for (const account of this.#table.accounts()) {
-      const heard = account.heardOf(peer)
-      if (heard && !told.has(account.identity)) heard.streams = 0
+      const received = account.debitsOf(peer)
+      if (received && !reported.has(account.identity)) received.streams = 0
     }
     peer.seq = first.seq
     peer.isBehind = false
@@ -135,16 +135,16 @@ export class Gossip {
     const rows: WholeRow[] = []
     for (const account of this.#table.accounts()) {
       if (account.isFresh(nowMs)) continue
-      const heard = account.heard.flatMap(({ origin, busy, tokens, requests, streams }) => {
+      const received = account.received.flatMap(({ origin, busy, tokens, requests, streams }) => {
         const peer = indexOf.get(origin)
         return peer === undefined ? [] : [{ peer, busy, tokens, requests, streams }]
       })
       const { busy, ownTokens, ownRequests, streams } = account
-      heard.push({ peer: 0, busy, tokens: ownTokens.total, requests: ownRequests.total, streams })
+      received.push({ peer: 0, busy, tokens: ownTokens.total, requests: ownRequests.total, streams })
       rows.push({
         id: account.identity,
         tier: account.tier,
-        heard,
+        received,
         tokens: account.tokens.missing(nowMs),
         requests: account.requests?.missing(nowMs) ?? 0,
       })
@@ -166,9 +166,9 @@ export class Gossip {
     for (const row of parts.flatMap(part => part.rows)) {
       const account = this.#table.knownOf(row.id, row.tier, nowMs)
       account.debit(row.tokens, row.requests, nowMs)
-      for (const { peer: index, ...heard } of row.heard) {
+      for (const { peer: index, ...received } of row.received) {
         const origin = peers?.[index]
-        if (origin) account.heard.push({ origin, ...heard })
+        if (origin) account.received.push({ origin, ...received })
       }
     }
   }
@@ -185,31 +185,31 @@ export class Gossip {
 }
 
 /** An account as a row; it is clean then. */
-function tell(account: Account): Frame['rows'][number] {
+function report(account: Account): Frame['rows'][number] {
   const { identity: id, tier, busy, streams, ownTokens, ownRequests } = account
-  const row = { id, tier, busy, tokens: ownTokens.untold, requests: ownRequests.untold, streams }
-  ownTokens.untold = 0
-  ownRequests.untold = 0
+  const row = { id, tier, busy, tokens: ownTokens.unreported, requests: ownRequests.unreported, streams }
+  ownTokens.unreported = 0
+  ownRequests.unreported = 0
   account.isDirty = false
   return row
 }
 
 /** What was heard of a peer in its present busy time. */
-function heardIn(account: Account, peer: Peer, busy: number): Heard {
-  let heard = account.heardOf(peer)
-  if (!heard) {
-    heard = { origin: peer, busy, tokens: 0, requests: 0, streams: 0 }
-    account.heard.push(heard)
-  } else if (heard.busy !== busy) {
-    heard.busy = busy
-    heard.tokens = 0
-    heard.requests = 0
+function debitsIn(account: Account, peer: Peer, busy: number): ResponseBuffer {
+  let received = account.debitsOf(peer)
+  if (!received) {
+    received = { origin: peer, busy, tokens: 0, requests: 0, streams: 0 }
+    account.received.push(received)
+  } else if (received.busy !== busy) {
+    received.busy = busy
+    received.tokens = 0
+    received.requests = 0
   }
-  return heard
+  return received
 }
 
 /** What is to be taken beyond what was heard, as far as it is owed still; what was given back unheard is given back. */
-function missed({ total, owed }: { total: number; owed: number }, heard: number): number {
+function missed({ total, owed }: { total: number; owed: number }, received: number): number {
   // Heard below zero: the end of a call was heard and its beginning was not, so it has been given back here too early.
-  return Math.min(total - heard, owed + Math.max(0, -heard))
+  return Math.min(total - received, owed + Math.max(0, -received))
 }

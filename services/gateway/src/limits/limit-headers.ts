@@ -42,11 +42,11 @@ export function limitHeaders(
   const tokens =
     penalty && (shared === account.tokens || penalty.level(nowMs) <= shared.level(nowMs)) ? penalty : shared
   const requests = account.requests && tighter(account.requests, user?.requests, nowMs)
-  tellBucket(headers, 'tokens', tokens, nowMs)
-  if (requests) tellBucket(headers, 'requests', requests, nowMs)
+  writeBucketHeaders(headers, 'tokens', tokens, nowMs)
+  if (requests) writeBucketHeaders(headers, 'requests', requests, nowMs)
   if (dialect === 'anthropic') {
-    tellAnthropic(headers, 'tokens', tokens, nowMs, epochMs)
-    if (requests) tellAnthropic(headers, 'requests', requests, nowMs, epochMs)
+    writeAnthropicHeaders(headers, 'tokens', tokens, nowMs, epochMs)
+    if (requests) writeAnthropicHeaders(headers, 'requests', requests, nowMs, epochMs)
   }
   return headers
 }
@@ -55,7 +55,12 @@ function tighter(own: TokenBucket, shared: TokenBucket | undefined, nowMs: numbe
   return shared && shared.level(nowMs) + USER_SLACK < own.level(nowMs) ? shared : own
 }
 
-function tellBucket(headers: Record<string, string>, name: Name, bucket: TokenBucket, nowMs: number): void {
+function writeBucketHeaders(
+  headers: Record<string, string>,
+  name: Name,
+  bucket: TokenBucket,
+  nowMs: number,
+): void {
   const fullInMs = bucket.fullInMs(nowMs)
   const names = NAMES[name]
   headers[names.limit] = String(bucket.capacity)
@@ -63,7 +68,7 @@ function tellBucket(headers: Record<string, string>, name: Name, bucket: TokenBu
   if (fullInMs < NEVER_MS) headers[names.reset] = durationText(fullInMs)
 }
 
-function tellAnthropic(
+function writeAnthropicHeaders(
   headers: Record<string, string>,
   name: Name,
   bucket: TokenBucket,

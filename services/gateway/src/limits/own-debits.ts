@@ -5,7 +5,7 @@
 export class OwnDebits {
   total = 0
   /** Not told to the other nodes yet. */
-  untold = 0
+  unreported = 0
   #owed = 0
   #atMs = 0
 
@@ -13,7 +13,7 @@ export class OwnDebits {
   add(amount: number, refillRate: number, maxOwed: number, nowMs: number): void {
     this.#owed = Math.min(maxOwed, Math.max(0, this.owed(refillRate, nowMs) + amount))
     this.total += amount
-    this.untold += amount
+    this.unreported += amount
   }
 
   /** As a bucket would miss it that nobody else takes from. */

@@ -3,8 +3,8 @@ import { type ClientHttp2Session, connect } from 'node:http2'
 import { describe, it } from 'node:test'
 import { eventually } from '@fluxgate/testing'
 import { AUTH, get, message } from '../edge/test/case.ts'
+import { type EdgeTestEnv, makePair, startEdge } from '../edge/test/env.ts'
 import { openRaw, parseAnswers, sendRaw } from '../edge/test/raw.ts'
-import { type EdgeStand, makePair, startEdge } from '../edge/test/stand.ts'
 import type { KeyAnswer } from '../http/refusal-messages.ts'
 import type { Upstream } from '../proxy/test-proxy.ts'
 import { drainOf } from './drain.timer.ts'
@@ -94,7 +94,7 @@ function streamOverHttp2(session: ClientHttp2Session, path: string, short: boole
 
 describe('a stopping node', { timeout: 120_000 }, () => {
   /** Everybody is somebody else, so that no limit of one caller is met. */
-  const start = async (finish: Array<() => void>): Promise<EdgeStand> => {
+  const start = async (finish: Array<() => void>): Promise<EdgeTestEnv> => {
     let callers = 0
     const lookupKey = (): KeyAnswer => {
       const identity = { user: `u${++callers}`, key: 'k1' }
@@ -108,8 +108,8 @@ describe('a stopping node', { timeout: 120_000 }, () => {
 
   it(`ends ${STREAMS} streams whole or with an error frame in their dialect, over both protocols`, async () => {
     const finish: Array<() => void> = []
-    await using stand = await start(finish)
-    const session = connect(`https://localhost:${stand.port}`, { rejectUnauthorized: false })
+    await using env = await start(finish)
+    const session = connect(`https://localhost:${env.port}`, { rejectUnauthorized: false })
     session.on('error', () => {})
     let goaway = false
     session.on('goaway', () => {
@@ -117,22 +117,22 @@ describe('a stopping node', { timeout: 120_000 }, () => {
     })
     const streams = Array.from({ length: STREAMS }, (_, i) => {
       const [path, short] = [PATHS[i % PATHS.length]!, i % 9 < 3]
-      return i % 2 === 0 ? streamOverHttp1(stand.port, path, short) : streamOverHttp2(session, path, short)
+      return i % 2 === 0 ? streamOverHttp1(env.port, path, short) : streamOverHttp2(session, path, short)
     })
-    const idle = openRaw(stand.port, true)
+    const idle = openRaw(env.port, true)
     idle.resume().write(get('/health'))
     let idleClosed = false
     idle.on('close', () => {
       idleClosed = true
     })
-    await eventually(() => assert.equal(stand.stand.running.size, STREAMS))
+    await eventually(() => assert.equal(env.env.running.size, STREAMS))
     await eventually(() => assert.ok(streams.every(({ text }) => text !== '')))
 
-    const drain = drainOf(stand.edge, stand.stand.running, { drainDelayMs: 0, drainMs: 8_000 })
+    const drain = drainOf(env.edge, env.env.running, { drainDelayMs: 0, drainMs: 8_000 })
     const stopped = drain.stop()
     assert.equal(drain.begun, true)
     await eventually(() => assert.ok(goaway && idleClosed))
-    const refused = await sendRaw(stand.port, get('/health'), { tls: true })
+    const refused = await sendRaw(env.port, get('/health'), { tls: true })
     assert.deepEqual([refused.answers.length, refused.closed], [0, true])
     // One in three streams ends by itself while the node drains.
     for (const end of finish) end()
@@ -140,51 +140,51 @@ describe('a stopping node', { timeout: 120_000 }, () => {
     await eventually(() => assert.ok(streams.every(({ ended }) => ended)))
 
     const whole = streams.filter(({ path, text }) => text.endsWith(FRAMES[path]!.last))
-    const told = streams.filter(({ path, text }) => FRAMES[path]!.error.test(text))
+    const reported = streams.filter(({ path, text }) => FRAMES[path]!.error.test(text))
     assert.deepEqual(
-      { whole: whole.length, told: told.length, cut: STREAMS - whole.length - told.length },
+      { whole: whole.length, reported: reported.length, cut: STREAMS - whole.length - reported.length },
       {
         whole: streams.filter(({ short }) => short).length,
-        told: streams.filter(({ short }) => !short).length,
+        reported: streams.filter(({ short }) => !short).length,
         cut: 0,
       },
     )
     const count = (name: 'requests.completed' | 'requests.interrupted' | 'tokens.settled') =>
-      stand.stand.named(name).length
+      env.env.named(name).length
     assert.deepEqual(
       [count('requests.completed'), count('requests.interrupted'), count('tokens.settled')],
-      [whole.length, told.length, STREAMS],
+      [whole.length, reported.length, STREAMS],
     )
-    assert.ok(stand.stand.named('requests.interrupted').every(({ data }) => data.by === 'drain'))
+    assert.ok(env.env.named('requests.interrupted').every(({ data }) => data.by === 'drain'))
   })
 
   it('still answers for a moment when balancers need one, and closes each connection after its answer', async () => {
-    await using stand = await startEdge()
-    const drain = drainOf(stand.edge, stand.stand.running, { drainDelayMs: 600, drainMs: 1_000 })
+    await using env = await startEdge()
+    const drain = drainOf(env.edge, env.env.running, { drainDelayMs: 600, drainMs: 1_000 })
     const stopped = drain.stop()
-    stand.checks.drain = () => (drain.begun ? 'the node is stopping' : undefined)
-    const ready = (await sendRaw(stand.port, get('/ready'))).answers[0]!
+    env.checks.drain = () => (drain.begun ? 'the node is stopping' : undefined)
+    const ready = (await sendRaw(env.port, get('/ready'))).answers[0]!
     assert.deepEqual([ready.status, JSON.parse(ready.body).missing], [503, { drain: 'the node is stopping' }])
-    const { answers, closed } = await sendRaw(stand.port, get('/health').repeat(2), { quietMs: 300 })
+    const { answers, closed } = await sendRaw(env.port, get('/health').repeat(2), { quietMs: 300 })
     assert.deepEqual(
       [answers.length, answers[0]!.status, answers[0]!.headers.connection, closed],
       [1, 200, 'close', true],
     )
     await stopped
-    assert.equal((await sendRaw(stand.port, get('/health'))).answers.length, 0)
+    assert.equal((await sendRaw(env.port, get('/health'))).answers.length, 0)
   })
 
   it('does not wait for connections that ask for nothing', async () => {
-    await using stand = await startEdge({ tls: await pair })
-    const session = connect(`https://localhost:${stand.port}`, { rejectUnauthorized: false })
+    await using env = await startEdge({ tls: await pair })
+    const session = connect(`https://localhost:${env.port}`, { rejectUnauthorized: false })
     session.on('error', () => {})
     await new Promise(resolve => session.once('connect', resolve))
-    const sockets = Array.from({ length: 20 }, () => openRaw(stand.port, true))
-    await eventually(() => assert.equal(stand.edge.connections.size, 21))
+    const sockets = Array.from({ length: 20 }, () => openRaw(env.port, true))
+    await eventually(() => assert.equal(env.edge.connections.size, 21))
     const startedMs = performance.now()
-    await drainOf(stand.edge, stand.stand.running, { drainDelayMs: 0, drainMs: 60_000 }).stop()
+    await drainOf(env.edge, env.env.running, { drainDelayMs: 0, drainMs: 60_000 }).stop()
     assert.ok(performance.now() - startedMs < 30_000)
-    await eventually(() => assert.equal(stand.edge.connections.size, 0))
+    await eventually(() => assert.equal(env.edge.connections.size, 0))
     for (const socket of sockets) socket.destroy()
   })
 })

@@ -4,7 +4,7 @@ import type { Log } from '@fluxgate/runtime'
 const CONNECTIONS = 8
 const SESSIONS_EVERY_MS = 3_600_000
 /** Ended sessions are kept for questions about who was there. */
-const SESSIONS_KEPT_MS = 30 * 86_400_000
+const SESSIONS_RETAINED_MS = 30 * 86_400_000
 
 export interface NodeDatabase extends AsyncDisposable {
   readonly db: Database
@@ -25,7 +25,7 @@ export function openNodeDatabase(url: string, epochMs: () => number, log: Log): 
   })
   const timer = setInterval(
     () =>
-      deleteOldSessions(db, epochMs() - SESSIONS_KEPT_MS).catch(error =>
+      deleteOldSessions(db, epochMs() - SESSIONS_RETAINED_MS).catch(error =>
         log.warn({ err: error }, 'old sessions not deleted'),
       ),
     SESSIONS_EVERY_MS,

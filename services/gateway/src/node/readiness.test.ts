@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { get } from '../edge/test/case.ts'
+import { startEdge } from '../edge/test/env.ts'
 import { sendRaw } from '../edge/test/raw.ts'
-import { startEdge } from '../edge/test/stand.ts'
 import type { UpstreamStatus } from '../upstreams/upstream-status.ts'
 import { type NeededParts, readinessOf } from './readiness.ts'
 
@@ -54,17 +54,17 @@ interface ReadyAnswer {
 
 /** Asks a running edge's `/ready` as a node with these parts answers it. */
 async function startAsking() {
-  const stand = await startEdge()
+  const env = await startEdge()
   return {
-    stand,
+    env,
     async askWith(parts: NeededParts): Promise<ReadyAnswer> {
       const { needed, degraded } = readinessOf(parts)
-      Object.assign(stand.checks, needed)
-      Object.assign(stand.warnings, degraded)
-      const answer = (await sendRaw(stand.port, get('/ready'))).answers[0]!
+      Object.assign(env.checks, needed)
+      Object.assign(env.warnings, degraded)
+      const answer = (await sendRaw(env.port, get('/ready'))).answers[0]!
       return { status: answer.status, ...JSON.parse(answer.body) }
     },
-    [Symbol.asyncDispose]: () => stand[Symbol.asyncDispose](),
+    [Symbol.asyncDispose]: () => env[Symbol.asyncDispose](),
   }
 }
 
@@ -77,7 +77,7 @@ describe('/ready', () => {
       const { status, ready, missing } = await asking.askWith({ ...WHOLE, ...without })
       assert.deepEqual([status, ready, Object.keys(missing)], [503, false, [part]])
       assert.match(missing[part] ?? '', says)
-      const health = (await sendRaw(asking.stand.port, get('/health'))).answers[0]!
+      const health = (await sendRaw(asking.env.port, get('/health'))).answers[0]!
       assert.equal(health.status, 200, 'alive all the same')
     }
   })

@@ -1,7 +1,7 @@
 import { failing, type ReadinessCheck } from '@fluxgate/runtime'
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import Type from 'typebox'
-import { Alive, json, type Operation, type Payload, Ready, told } from '../http/index.ts'
+import { Alive, documented, json, type Operation, type Payload, Ready } from '../http/index.ts'
 
 const GET = ['GET', 'HEAD']
 
@@ -28,7 +28,7 @@ export function registerStatus(
 ): void {
   const route = (url: string, operation: Operation, handler: (reply: FastifyReply) => unknown) =>
     app.route({
-      ...told(operation),
+      ...documented(operation),
       method: GET,
       url,
       handler: (_request, reply) => handler(reply.header('cache-control', 'no-store')),

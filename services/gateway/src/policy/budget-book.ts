@@ -12,7 +12,7 @@ export function findBudget(policy: LimitsPolicy, name: string): Budget | undefin
 
 /** The policy with this budget in place of the one of its name. */
 export function withBudget(policy: LimitsPolicy, budget: Budget): Outcome<LimitsPolicy> {
-  const fault = faultOf(policy, budget)
+  const fault = errorOf(policy, budget)
   if (fault) return fault
   const budgets = policy.budgets ?? []
   const at = budgets.findIndex(({ name }) => name === budget.name)
@@ -29,7 +29,7 @@ export function withoutBudget(policy: LimitsPolicy, name: string): Outcome<Limit
     : refused('not_found', 'There is no such budget.')
 }
 
-function faultOf(policy: LimitsPolicy, { each, only, tokens, usd, action, status }: Budget) {
+function errorOf(policy: LimitsPolicy, { each, only, tokens, usd, action, status }: Budget) {
   const invalid = (message: string) => refused('invalid_body', message)
   if (tokens === undefined && usd === undefined) return invalid('A budget needs tokens, usd, or both.')
   if (status !== undefined && action !== 'refuse') return invalid('Only a budget that refuses has a status.')

@@ -13,6 +13,7 @@ import {
 import {
   bodyReader,
   CHANGING,
+  documented,
   EMPTY,
   Expires,
   json,
@@ -22,9 +23,8 @@ import {
   Registered,
   RegistrationInfo,
   send,
-  sendFault,
+  sendError,
   TAKING,
-  told,
 } from '../http/index.ts'
 import {
   eventAddressOf,
@@ -55,7 +55,7 @@ const readRegistration = bodyReader(
 const readPasswords = bodyReader(Type.Object({ current: Text, new: Text }, { additionalProperties: false }))
 
 const tag = 'portal'
-const REGISTER = told({
+const REGISTER = documented({
   summary: 'Register',
   description:
     'Status, body and time are the same whether the address had an account or not. Without `invitation` only where ' +
@@ -75,14 +75,14 @@ const REGISTER = told({
     'busy',
   ],
 })
-const MODE = told({
+const MODE = documented({
   summary: 'Who may register',
   tag,
   open: true,
   answers: { 200: json(RegistrationInfo) },
   faults: ['internal', 'unavailable'],
 })
-const LOG_IN = told({
+const LOG_IN = documented({
   summary: 'Log in: sets the session cookie',
   tag,
   open: true,
@@ -98,15 +98,15 @@ const LOG_IN = told({
     'busy',
   ],
 })
-const LOG_OUT = told({
+const LOG_OUT = documented({
   summary: 'End this session',
   tag,
   open: true,
   answers: { 204: EMPTY },
   faults: CHANGING,
 })
-const ME = told({ summary: 'Who is logged in', tag, answers: { 200: json(Me) }, faults: READING })
-const PASSWORD = told({
+const ME = documented({ summary: 'Who is logged in', tag, answers: { 200: json(Me) }, faults: READING })
+const PASSWORD = documented({
   summary: 'Change the password; every other session ends',
   tag,
   body: json(readPasswords.schema),
@@ -127,7 +127,7 @@ export function routeAccounts(scope: FastifyInstance, deps: AccountRouteDeps): v
   scope.post('/register', REGISTER, async (request, reply) => {
     const startedMs = performance.now()
     const read = readRegistration(request.body)
-    if (!read.ok) return sendFault(reply, read.fault)
+    if (!read.ok) return sendError(reply, read.fault)
     const { email, password, invitation } = read.value
     const address = deps.addressOf(request)
     const eventAddress = deps.eventAddress(address)
@@ -146,11 +146,11 @@ export function routeAccounts(scope: FastifyInstance, deps: AccountRouteDeps): v
 
   scope.post('/login', LOG_IN, async (request, reply) => {
     const read = readCredentials(request.body)
-    if (!read.ok) return sendFault(reply, read.fault)
+    if (!read.ok) return sendError(reply, read.fault)
     // A new login ends the session that the browser had (ASVS 7.2.4).
     const before = await visitorOf(deps, request)
     const outcome = await logIn(deps, read.value, visitOf(deps, request))
-    if (!outcome.ok) return sendFault(reply, outcome.fault)
+    if (!outcome.ok) return sendError(reply, outcome.fault)
     const { user, session, deviceCookie, failedLogins } = outcome.value
     if (before.ok) {
       const { userId, id: sessionId } = before.value
@@ -179,9 +179,9 @@ export function routeAccounts(scope: FastifyInstance, deps: AccountRouteDeps): v
 
   scope.post('/password', PASSWORD, async (request, reply) => {
     const visitor = await visitorOf(deps, request)
-    if (!visitor.ok) return sendFault(reply, visitor.fault)
+    if (!visitor.ok) return sendError(reply, visitor.fault)
     const read = readPasswords(request.body)
-    if (!read.ok) return sendFault(reply, read.fault)
+    if (!read.ok) return sendError(reply, read.fault)
     const { current, new: next } = read.value
     const outcome = await changePassword(deps, visitor.value, { current, next }, visitOf(deps, request))
     if (outcome.ok) giveCookie(reply, outcome.value, deps.sessions.ttlSeconds)

@@ -64,8 +64,8 @@ describe('through the portal', () => {
   test('one sees oneself, and nobody without a session does', async () => {
     const { id, email, role, tier } = (await laptop.get('/me')).json()
     assert.deepEqual([id, email, role, tier], [userId, EMAIL, 'developer', 'free'])
-    const nobody = await new Browser(portal.app).get('/me')
-    assert.deepEqual([nobody.statusCode, nobody.json().error.code], [401, 'not_logged_in'])
+    const none = await new Browser(portal.app).get('/me')
+    assert.deepEqual([none.statusCode, none.json().error.code], [401, 'not_logged_in'])
   })
 
   test('one makes a key, sees it whole once, and revokes it', async () => {

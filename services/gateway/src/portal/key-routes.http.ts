@@ -4,6 +4,7 @@ import { type AccountKey, createOwnKey, revoke } from '../accounts/index.ts'
 import {
   bodyReader,
   CHANGING,
+  documented,
   EMPTY,
   json,
   Key,
@@ -11,9 +12,8 @@ import {
   OwnNewKey,
   READING,
   send,
-  sendFault,
+  sendError,
   TAKING,
-  told,
 } from '../http/index.ts'
 import { ID, type VisitorDeps, visitorOf } from './visitor.ts'
 
@@ -31,15 +31,20 @@ const readKey = bodyReader(
 )
 
 const tag = 'portal'
-const LIST = told({ summary: 'Own keys', tag, answers: { 200: json(list('keys', Key)) }, faults: READING })
-const CREATE = told({
+const LIST = documented({
+  summary: 'Own keys',
+  tag,
+  answers: { 200: json(list('keys', Key)) },
+  faults: READING,
+})
+const CREATE = documented({
   summary: 'Make a key',
   tag,
   body: json(readKey.schema),
   answers: { 201: json(OwnNewKey) },
   faults: [...READING, ...CHANGING, ...TAKING, 'conflict', 'too_many_attempts'],
 })
-const REVOKE = told({
+const REVOKE = documented({
   summary: 'Revoke an own key at every node',
   tag,
   answers: { 204: EMPTY },
@@ -50,16 +55,16 @@ const REVOKE = told({
 export function routeKeys(scope: FastifyInstance, deps: VisitorDeps): void {
   scope.get('/keys', LIST, async (request, reply) => {
     const visitor = await visitorOf(deps, request)
-    if (!visitor.ok) return sendFault(reply, visitor.fault)
+    if (!visitor.ok) return sendError(reply, visitor.fault)
     const keys = await deps.accounts.listKeys(visitor.value.userId)
     return reply.send({ keys: keys.map(keyView) })
   })
 
   scope.post('/keys', CREATE, async (request, reply) => {
     const visitor = await visitorOf(deps, request)
-    if (!visitor.ok) return sendFault(reply, visitor.fault)
+    if (!visitor.ok) return sendError(reply, visitor.fault)
     const read = readKey(request.body ?? {})
-    if (!read.ok) return sendFault(reply, read.fault)
+    if (!read.ok) return sendError(reply, read.fault)
     const { name = '', expires_in_days: expiresInDays } = read.value
     const outcome = await createOwnKey(deps, visitor.value, { name, expiresInDays })
     return send(reply, 201, outcome, ({ key, record }) => ({ key, ...keyView(record) }))
@@ -67,10 +72,10 @@ export function routeKeys(scope: FastifyInstance, deps: VisitorDeps): void {
 
   scope.delete<{ Params: { id: string } }>(`/keys/${ID}`, REVOKE, async (request, reply) => {
     const visitor = await visitorOf(deps, request)
-    if (!visitor.ok) return sendFault(reply, visitor.fault)
+    if (!visitor.ok) return sendError(reply, visitor.fault)
     const { userId } = visitor.value
     const outcome = await revoke(deps, { userId, keyId: request.params.id, actor: 'self' })
-    return outcome.ok ? reply.code(204).send() : sendFault(reply, outcome.fault)
+    return outcome.ok ? reply.code(204).send() : sendError(reply, outcome.fault)
   })
 }
 

@@ -111,17 +111,17 @@ describe('a wrong password', () => {
     const tries = await Promise.all(
       Array.from({ length: 12 }, () => new Browser(app).logIn(email, 'not the password')),
     )
-    const held = tries.filter(answer => answer.statusCode === 429)
-    assert.equal(held.length, 7)
-    assert.equal(held[0]?.headers['retry-after'], '60')
-    assert.equal(held[0]?.json<Failure>().error.code, 'too_many_attempts')
+    const buffered = tries.filter(answer => answer.statusCode === 429)
+    assert.equal(buffered.length, 7)
+    assert.equal(buffered[0]?.headers['retry-after'], '60')
+    assert.equal(buffered[0]?.json<Failure>().error.code, 'too_many_attempts')
     assert.equal((await new Browser(app).logIn(email)).statusCode, 429)
     const account = portal.events.findLast(event => event.type === 'fluxgate.auth.login_failed')?.data.account
-    const told = portal.events.filter(
+    const reported = portal.events.filter(
       ({ type, data }) =>
         type === 'fluxgate.auth.login_failed' && data.reason === 'backed_off' && data.account === account,
     )
-    assert.equal(told.length, 1)
+    assert.equal(reported.length, 1)
   })
 
   test('is not tried when too many are waiting', async () => {
@@ -212,10 +212,10 @@ describe('an API key', () => {
     assert.deepEqual(revoked, [id])
     assert.deepEqual(factsAbout(user).slice(-2), ['key_created', 'key_revoked'])
     assert.equal((await browser.delete(`/keys/${id}`)).statusCode, 204)
-    const told = portal.events.filter(
+    const reported = portal.events.filter(
       event => event.type === 'fluxgate.auth.key_revoked' && event.data.key === id,
     )
-    assert.equal(new Set(told.map(event => event.id)).size, 1)
+    assert.equal(new Set(reported.map(event => event.id)).size, 1)
     assert.equal((await browser.delete('/keys/no-such-key')).statusCode, 404)
   })
 
@@ -233,7 +233,7 @@ describe('nothing that is secret', () => {
     const { browser, email } = await person(portal)
     await new Browser(portal.app).logIn(email, 'some wrong password')
     const { key } = (await browser.post('/keys')).json<{ key: string }>()
-    const told = JSON.stringify([portal.events, portal.logged])
+    const reported = JSON.stringify([portal.events, portal.logged])
     for (const secret of [
       '@example.com',
       PASSWORD,
@@ -243,7 +243,7 @@ describe('nothing that is secret', () => {
       key.slice(12),
       browser.cookie,
     ]) {
-      assert.ok(!told.includes(String(secret)), String(secret))
+      assert.ok(!reported.includes(String(secret)), String(secret))
     }
   })
 })

@@ -28,7 +28,7 @@ describe('an owner', () => {
   })
 
   test('logs in from a known device while the guard bars the address', async () => {
-    const app = await portal.portal({ guard: new LoginGuard(), barredMs: () => 599_000 })
+    const app = await portal.portal({ guard: new LoginGuard(), blockedForMs: () => 599_000 })
     const { browser, email } = await person(portal)
     const laptop = atOffice(app)
     const refused = await laptop.logIn(email)

@@ -6,7 +6,7 @@ import {
   DEFAULT_REGISTRATION_LIMITS,
   LoginGuard,
 } from '../accounts/index.ts'
-import { type Fault, type FaultLog, faultOf, isFromOwnPage, sendFault } from '../http/index.ts'
+import { type ApiError, type ErrorLog, errorOf, isFromOwnPage, sendError } from '../http/index.ts'
 import { routeAccounts } from './account-routes.http.ts'
 import { routeKeys } from './key-routes.http.ts'
 import { routeSessions } from './session-routes.http.ts'
@@ -15,7 +15,7 @@ import type { VisitorDeps } from './visitor.ts'
 type Made = 'guard' | 'registrations' | 'creations' | 'onSessionEnded' | 'log' | 'addressOf'
 
 export interface PortalDeps extends Omit<VisitorDeps, Made>, Partial<Pick<VisitorDeps, Made>> {
-  readonly log: FaultLog
+  readonly log: ErrorLog
   /** Origins besides the gateway's own from which pages may call, such as `https://ops.example.com`. */
   readonly origins?: readonly string[]
   /** Registrations are answered after this time, whether they made an account or not. */
@@ -29,7 +29,7 @@ const REGISTRATION_MS = 300
 const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS'])
 
 /** What changes an account is a fact, and the log can take no new ones. */
-const LOG_FULL: Fault = Object.freeze({
+const LOG_FULL: ApiError = Object.freeze({
   code: 'unavailable',
   message: 'The gateway cannot record changes right now. Please try again.',
   retryAfterMs: 2_000,
@@ -61,10 +61,10 @@ export async function registerPortal(app: FastifyInstance, given: PortalDeps): P
       scope.setErrorHandler<Error>((error, request, reply) => {
         // Fastify ends the connection after a body that is too long; HTTP/2 ends the stream alone.
         if (request.raw.httpVersionMajor === 2) reply.removeHeader('connection')
-        return sendFault(reply, faultOf(error, log))
+        return sendError(reply, errorOf(error, log))
       })
       scope.setNotFoundHandler((request, reply) =>
-        sendFault(reply, { code: 'not_found', message: `There is no ${request.method} here.` }),
+        sendError(reply, { code: 'not_found', message: `There is no ${request.method} here.` }),
       )
       scope.addHook('onRequest', async (request, reply) => {
         reply.headers(HEADERS)
@@ -72,9 +72,9 @@ export async function registerPortal(app: FastifyInstance, given: PortalDeps): P
         const { origin, 'sec-fetch-site': site } = request.headers
         const secFetchSite = Array.isArray(site) ? site.join() : site
         if (!isFromOwnPage({ secFetchSite, origin, host: request.host }, origins)) {
-          return sendFault(reply, { code: 'cross_site', message: 'Cross-site requests are not allowed.' })
+          return sendError(reply, { code: 'cross_site', message: 'Cross-site requests are not allowed.' })
         }
-        if (logFull()) return sendFault(reply, LOG_FULL)
+        if (logFull()) return sendError(reply, LOG_FULL)
       })
       routeAccounts(scope, deps)
       routeKeys(scope, deps)

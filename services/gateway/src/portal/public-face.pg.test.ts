@@ -111,8 +111,8 @@ describe('guessing', () => {
     const guess = () => new Browser(app).logIn(email, 'not the password')
     for (let i = 0; i < 5; i++) assert.equal((await guess()).statusCode, 401)
     for (const waitSeconds of [1, 2, 4, 8, 16]) {
-      const held = await guess()
-      assert.deepEqual([held.statusCode, held.headers['retry-after']], [429, String(waitSeconds)])
+      const buffered = await guess()
+      assert.deepEqual([buffered.statusCode, buffered.headers['retry-after']], [429, String(waitSeconds)])
       offsetMs += waitSeconds * SECOND_MS
       assert.equal((await guess()).statusCode, 401)
     }

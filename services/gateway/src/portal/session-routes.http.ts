@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import { endAllSessions, endSession } from '../accounts/index.ts'
 import {
   CHANGING,
+  documented,
   EMPTY,
   Ended,
   json,
@@ -9,27 +10,26 @@ import {
   READING,
   refused,
   Session,
-  sendFault,
-  told,
+  sendError,
 } from '../http/index.ts'
 import { eventAddressOf, ID, shownAddress, takeCookie, type VisitorDeps, visitorOf } from './visitor.ts'
 
 const NO_SESSION = refused('not_found', 'There is no such session.')
 
 const tag = 'portal'
-const LIST = told({
+const LIST = documented({
   summary: 'Own sessions',
   tag,
   answers: { 200: json(list('sessions', Session)) },
   faults: READING,
 })
-const END = told({
+const END = documented({
   summary: 'End an own session',
   tag,
   answers: { 204: EMPTY },
   faults: [...READING, ...CHANGING, 'not_found'],
 })
-const END_ALL = told({
+const END_ALL = documented({
   summary: 'End all own sessions, this one too',
   tag,
   answers: { 200: json(Ended) },
@@ -40,7 +40,7 @@ const END_ALL = told({
 export function routeSessions(scope: FastifyInstance, deps: VisitorDeps): void {
   scope.get('/sessions', LIST, async (request, reply) => {
     const visitor = await visitorOf(deps, request)
-    if (!visitor.ok) return sendFault(reply, visitor.fault)
+    if (!visitor.ok) return sendError(reply, visitor.fault)
     const { userId, id: current } = visitor.value
     const sessions = await deps.accounts.listSessions(userId, deps.epochMs())
     const shown = sessions.map(async ({ id, createdAt, expiresAt, address: text, agent }) => {
@@ -52,18 +52,18 @@ export function routeSessions(scope: FastifyInstance, deps: VisitorDeps): void {
 
   scope.delete<{ Params: { id: string } }>(`/sessions/${ID}`, END, async (request, reply) => {
     const visitor = await visitorOf(deps, request)
-    if (!visitor.ok) return sendFault(reply, visitor.fault)
+    if (!visitor.ok) return sendError(reply, visitor.fault)
     const { userId, id: current } = visitor.value
     const sessionId = request.params.id
     const ended = await endSession(deps, { userId, sessionId, address: eventAddressOf(deps, request) })
-    if (!ended) return sendFault(reply, NO_SESSION.fault)
+    if (!ended) return sendError(reply, NO_SESSION.fault)
     if (sessionId === current) takeCookie(reply)
     return reply.code(204).send()
   })
 
   scope.post('/logout-everywhere', END_ALL, async (request, reply) => {
     const visitor = await visitorOf(deps, request)
-    if (!visitor.ok) return sendFault(reply, visitor.fault)
+    if (!visitor.ok) return sendError(reply, visitor.fault)
     const ended = await endAllSessions(deps, visitor.value.userId, eventAddressOf(deps, request))
     takeCookie(reply)
     return reply.send({ ended })

@@ -17,7 +17,7 @@ import { deviceCookies } from '../accounts/device-cookie.ts'
 import { DEFAULT_GUARD_LIMITS, LoginGuard } from '../accounts/login-guard.ts'
 import { createPasswords } from '../accounts/password-hashes.worker.ts'
 import { openPasswordStrength } from '../accounts/password-strength.worker.ts'
-import { assertTold } from '../http/test-conformity.ts'
+import { assertDocumented } from '../http/test-conformity.ts'
 import { type PortalDeps, registerPortal } from './portal.http.ts'
 
 export const PASSWORD = 'plum wagon seldom quiet'
@@ -145,7 +145,7 @@ export class Browser {
       ...(body === undefined ? {} : { payload: body }),
     }
     const answer = await this.#app.inject(options)
-    assertTold('public', method, `/portal${path}`, { status: answer.statusCode, body: answer.body })
+    assertDocumented('public', method, `/portal${path}`, { status: answer.statusCode, body: answer.body })
     const set = answer.cookies.find(cookie => cookie.name === '__Host-fluxgate')
     if (set) this.cookie = set.value === '' ? undefined : set.value
     this.device =

@@ -7,7 +7,7 @@ import {
   type Sessions,
 } from '@fluxgate/session'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { type LiveSession, type PortalTools, randomText, type Visit } from '../accounts/index.ts'
+import { type LiveSession, type LoginSession, type PortalTools, randomText } from '../accounts/index.ts'
 import { agentProducts, done, type Outcome, refused } from '../http/index.ts'
 
 export interface VisitorDeps extends PortalTools {
@@ -39,7 +39,7 @@ export async function visitorOf(deps: VisitorDeps, request: FastifyRequest): Pro
   return found?.userId === user ? done(found) : NOT_LOGGED_IN
 }
 
-export function visitOf(deps: VisitorDeps, request: FastifyRequest): Visit<IssuedSession> {
+export function visitOf(deps: VisitorDeps, request: FastifyRequest): LoginSession<IssuedSession> {
   const address = deps.addressOf(request)
   return {
     address,

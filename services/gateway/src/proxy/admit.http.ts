@@ -1,8 +1,8 @@
 import { KeyAccepted } from '@fluxgate/contracts'
-import { budgetRefusal, estimate, reservedAmount, tellBudgets } from '../budgets/index.ts'
+import { budgetRefusal, estimate, reservedAmount, writeBudgetHeaders } from '../budgets/index.ts'
 import { type AdmittedCall, type Call, requestHeaders, traceparentTo } from '../call/index.ts'
 import type { ReadCall, Route } from '../dialects/index.ts'
-import { NO_ROOM, type Request } from '../edge/index.ts'
+import { NO_CAPACITY, type Request } from '../edge/index.ts'
 import { BAD_MODEL, type Caller, type Refusal, unknownModel } from '../http/index.ts'
 import { limitHeaders, overLimit } from '../limits/index.ts'
 import { Exchange } from './exchange.http.ts'
@@ -24,7 +24,7 @@ export function admit(
   const { facts } = read.call
   // With an option spliced in it is another buffer, held beside the first until the call has ended.
   const copied = body && read.call.body !== body ? read.call.body.length : 0
-  if (copied > 0 && !deps.bodies.takeCopy(scope.share, copied)) return NO_ROOM
+  if (copied > 0 && !deps.bodies.takeCopy(scope.share, copied)) return NO_CAPACITY
   if (facts.model.length > 256) return BAD_MODEL
   call.model = facts.model
   if (!deps.upstreams.serves(facts.model, call.dialect.name)) return unknownModel(facts.model)
@@ -71,7 +71,7 @@ export function admit(
   const exchange = new Exchange(deps.exchange, scope, admittedCall, body, read.call.stripUsage)
   // From here on whatever throws, and a client that leaves, gives back what is taken.
   scope.handTo(exchange)
-  exchange.place = deps.running.add(exchange)
+  exchange.slot = deps.running.add(exchange)
   const taken: Taken = { deps, scope, exchange, body, wanted, verdict, account, user, nowMs, epochMs }
   scope.enter('reserved', begin, taken, read.call)
   return undefined
@@ -98,7 +98,7 @@ function begin(taken: Taken, read: ReadCall): void {
   const { request } = scope
   deps.budgets.reserve(call.id, call, taken.wanted)
   const headers = limitHeaders(taken.account, taken.user, call.dialect.name, taken.nowMs, epochMs)
-  tellBudgets(headers, verdict, epochMs)
+  writeBudgetHeaders(headers, verdict, epochMs)
   exchange.admit(headers)
   const uses = deps.accepted.use(call.identityText, call.address, call.startedMs)
   if (uses > 0) {

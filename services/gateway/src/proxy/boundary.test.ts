@@ -9,9 +9,9 @@ import type { UpstreamDefaults } from '../upstreams/upstream-spec.ts'
 import {
   CHAT,
   KEY,
-  type StandOptions,
-  startStand,
-  type TestStand,
+  startTestEnv,
+  type TestEnv,
+  type TestEnvOptions,
   type Upstream,
   unary,
 } from './test-proxy.ts'
@@ -32,7 +32,7 @@ interface Scenario {
   /** Requests at one time; one unless said. */
   readonly requests?: number
   /** Once an answer has begun. */
-  readonly during?: (stand: TestStand, leave: () => void) => void
+  readonly during?: (env: TestEnv, leave: () => void) => void
 }
 
 const stream: Upstream = (_request, response) => {
@@ -92,21 +92,18 @@ const scenarios = (): Readonly<Record<Step, Scenario>> => ({
   interrupted: {
     upstream: stream,
     body: { stream: true },
-    during: stand => {
-      for (const exchange of stand.running) exchange.interrupt('throttle', 'throttled')
+    during: env => {
+      for (const exchange of env.running) exchange.interrupt('throttle', 'throttled')
     },
   },
 })
 
 /** One client: whatever comes, its answer ends. */
-async function ask(
-  stand: TestStand,
-  { path = CHAT, body = {}, key = KEY, during }: Scenario,
-): Promise<number> {
+async function ask(env: TestEnv, { path = CHAT, body = {}, key = KEY, during }: Scenario): Promise<number> {
   const leave = new AbortController()
   const isGet = path === '/v1/models'
   try {
-    const response = await fetch(stand.url + path, {
+    const response = await fetch(env.url + path, {
       method: isGet ? 'GET' : 'POST',
       headers: { authorization: `Bearer ${key}`, ...JSON_TYPE },
       ...(isGet ? {} : { body: JSON.stringify({ model: 'm', ...body }) }),
@@ -114,7 +111,7 @@ async function ask(
     })
     const reader = response.body!.getReader()
     const first = await reader.read()
-    if (!first.done) during?.(stand, () => leave.abort())
+    if (!first.done) during?.(env, () => leave.abort())
     while (!(await reader.read()).done);
     return response.status
   } catch (error) {
@@ -123,45 +120,45 @@ async function ask(
   }
 }
 
-function idsOf(stand: TestStand, ...names: string[]): string[] {
-  return stand.events
+function idsOf(env: TestEnv, ...names: string[]): string[] {
+  return env.events
     .filter(event => names.some(name => event.type === `fluxgate.${name}`))
     .map(event => (event.data as { request: string }).request)
     .toSorted()
 }
 
 /** Slots, budgets, streams, memory and events, when all is over. */
-async function assertReleased(stand: TestStand): Promise<void> {
+async function assertReleased(env: TestEnv): Promise<void> {
   await eventually(() => {
-    const { running, deps } = stand
-    const { upstreams, waiting } = stand.upstreams.report()
+    const { running, deps } = env
+    const { upstreams, waiting } = env.upstreams.report()
     assert.deepEqual(
       {
         running: running.size,
         inFlight: upstreams[0]!.inFlight,
         waiting,
-        bodyBytes: deps.bodies.heldBytes,
-        openRequests: stand.requests.size,
-        heard: stand.room.bytes,
+        bodyBytes: deps.bodies.bufferedBytes,
+        openRequests: env.requests.size,
+        received: env.room.bytes,
       },
-      { running: 0, inFlight: 0, waiting: 0, bodyBytes: 0, openRequests: 0, heard: 0 },
+      { running: 0, inFlight: 0, waiting: 0, bodyBytes: 0, openRequests: 0, received: 0 },
     )
   })
-  const admitted = idsOf(stand, 'requests.admitted')
-  const endings = idsOf(stand, 'requests.completed', 'requests.failed', 'requests.interrupted')
+  const admitted = idsOf(env, 'requests.admitted')
+  const endings = idsOf(env, 'requests.completed', 'requests.failed', 'requests.interrupted')
   assert.deepEqual(endings, admitted, 'one ending for each admitted request')
-  assert.deepEqual(idsOf(stand, 'tokens.settled'), admitted, 'one settlement for each admitted request')
-  const used = stand.named('tokens.settled').reduce((sum, { data }) => sum + data.total, 0)
-  const standing = stand.deps.budgets.ledgers()[0]?.standing('u1.k1', Date.now())
+  assert.deepEqual(idsOf(env, 'tokens.settled'), admitted, 'one settlement for each admitted request')
+  const used = env.named('tokens.settled').reduce((sum, { data }) => sum + data.total, 0)
+  const standing = env.deps.budgets.ledgers()[0]?.standing('u1.k1', Date.now())
   // What was used stays held until the log says so.
   const counted = standing ? standing.held.tokens + standing.used.tokens : used
   assert.equal(counted, used, 'the budget counts what was used, and no reservation')
-  const left = stand.deps.limits.tokensLeft(performance.now())['u1.k1'] ?? CAPACITY
+  const left = env.deps.limits.tokensLeft(performance.now())['u1.k1'] ?? CAPACITY
   assert.ok(left >= CAPACITY - used, `${left} tokens left of ${CAPACITY}, ${used} used`)
 }
 
 /** A budget that has read a log in which nothing was used, so that every call holds a part of it. */
-function putBudget({ deps: { budgets } }: TestStand): void {
+function putBudget({ deps: { budgets } }: TestEnv): void {
   const budget = { name: 'daily', each: 'key', period: 'day', tokens: 100_000, action: 'refuse' } as const
   for (const ledger of budgets.setBudgets([budget], Date.now())) ledger.reading = budgets.main
   budgets.markLoaded(budgets.main)
@@ -170,16 +167,16 @@ function putBudget({ deps: { budgets } }: TestStand): void {
 const CAPACITY = 5_000
 
 /** With one stream at once for its caller, so that a stream that is not given back shows. */
-async function assertServes(stand: TestStand): Promise<void> {
+async function assertServes(env: TestEnv): Promise<void> {
   const free = { capacity: CAPACITY, refillRate: 100, requestsPerMinute: 10_000, concurrentStreams: 1 }
-  stand.deps.limits.setPolicy({ tiers: { free }, identities: {} }, performance.now())
-  const status = await ask(stand, {
+  env.deps.limits.setPolicy({ tiers: { free }, identities: {} }, performance.now())
+  const status = await ask(env, {
     upstream: stream,
     body: { stream: true },
     during: (_stand, leave) => leave(),
   })
   assert.ok(status === 0 || status === 200, `the next stream is answered ${status}`)
-  await eventually(() => assert.equal(stand.running.size, 0))
+  await eventually(() => assert.equal(env.running.size, 0))
 }
 
 describe('a throw', () => {
@@ -189,8 +186,8 @@ describe('a throw', () => {
         const faults: unknown[] = []
         let left = 1
         const scenario = scenarios()[step]
-        const options: StandOptions = {
-          onFault: error => faults.push(error),
+        const options: TestEnvOptions = {
+          onError: error => faults.push(error),
           probe(reached, where) {
             if (reached !== step || where !== at || left === 0) return
             left = 0
@@ -199,24 +196,24 @@ describe('a throw', () => {
           ...(scenario.count ? { count: scenario.count } : {}),
           ...(scenario.defaults ? { defaults: scenario.defaults } : {}),
         }
-        await using stand = await startStand(scenario.upstream, options)
-        putBudget(stand)
+        await using env = await startTestEnv(scenario.upstream, options)
+        putBudget(env)
         const { requests = 1 } = scenario
-        await Promise.all(Array.from({ length: requests }, () => ask(stand, scenario)))
+        await Promise.all(Array.from({ length: requests }, () => ask(env, scenario)))
         await eventually(() => assert.equal(left, 0, `${step} is never reached`))
-        await assertReleased(stand)
+        await assertReleased(env)
         assert.equal(faults.length, 1, String(faults))
         if (step === 'received' || step === 'body_read') {
-          assert.deepEqual(idsOf(stand, 'requests.admitted').length, at === 'begin' ? 0 : 1)
+          assert.deepEqual(idsOf(env, 'requests.admitted').length, at === 'begin' ? 0 : 1)
         }
-        await assertServes(stand)
+        await assertServes(env)
       })
     }
   }
 })
 
 describe('a request whose part throws', () => {
-  const part = (name: string, options: (fail: () => void) => StandOptions, upstream = unary) => {
+  const part = (name: string, options: (fail: () => void) => TestEnvOptions, upstream = unary) => {
     it(`in ${name} has one ending and one settlement, and releases what it holds`, async () => {
       const faults: unknown[] = []
       let left = 1
@@ -225,16 +222,16 @@ describe('a request whose part throws', () => {
         left = 0
         throw new Error(`thrown in ${name}`)
       }
-      await using stand = await startStand(upstream, {
-        onFault: error => faults.push(error),
+      await using env = await startTestEnv(upstream, {
+        onError: error => faults.push(error),
         ...options(fail),
       })
-      const status = await ask(stand, { upstream })
+      const status = await ask(env, { upstream })
       assert.equal(left, 0, 'it is never reached')
-      await assertReleased(stand)
-      assert.ok(status === 500 || idsOf(stand, 'requests.completed').length === 1, `${status}`)
+      await assertReleased(env)
+      assert.ok(status === 500 || idsOf(env, 'requests.completed').length === 1, `${status}`)
       assert.ok(faults.length >= 1)
-      assert.equal(await ask(stand, { upstream: unary }), 200)
+      assert.equal(await ask(env, { upstream: unary }), 200)
     })
   }
   part('the look-up of its key', fail => ({
@@ -266,19 +263,19 @@ describe('a request whose event cannot be written', () => {
     it(`${name} releases what it holds and has at most one ending and one settlement`, async () => {
       const faults: unknown[] = []
       let left = 1
-      await using stand = await startStand(unary, {
-        onFault: error => faults.push(error),
+      await using env = await startTestEnv(unary, {
+        onError: error => faults.push(error),
         beforeAppend: type => {
           if (type !== `fluxgate.${name}` || left === 0) return
           left = 0
           throw new Error(`no room for ${type}`)
         },
       })
-      const status = await ask(stand, { upstream: unary })
+      const status = await ask(env, { upstream: unary })
       assert.ok(status === 500 || status === 0, `${status}`)
-      await assertReleased(stand)
+      await assertReleased(env)
       assert.equal(faults.length, 1, String(faults))
-      assert.equal(await ask(stand, { upstream: unary }), 200)
+      assert.equal(await ask(env, { upstream: unary }), 200)
     })
   }
 })

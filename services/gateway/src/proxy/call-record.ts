@@ -97,12 +97,12 @@ export class CallRecord {
   }
 
   /** After a throw: does what {@link close} has not done, with figures that cannot be at fault; each part by itself. */
-  closeAfterFault(closing: Closing, nothing: Settlement, onFault: (error: unknown) => void): void {
+  closeAfterError(closing: Closing, nothing: Settlement, onError: (error: unknown) => void): void {
     const guarded = (run: () => void): void => {
       try {
         run()
       } catch (error) {
-        onFault(error)
+        onError(error)
       }
     }
     const { finish, ending, settlement } = closing

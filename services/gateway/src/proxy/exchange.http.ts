@@ -13,12 +13,12 @@ import {
 } from '../call/index.ts'
 import {
   AnswerTap,
+  type BufferBudget,
   type Counted,
   type CountTokens,
   EVENT_STREAM,
-  Heard,
-  type HeardRoom,
   mediaTypeOf,
+  ResponseBuffer,
   type UsageTap,
 } from '../dialects/index.ts'
 import type { RawReply, Refusal, ResponseHeaders } from '../http/index.ts'
@@ -36,18 +36,18 @@ export interface ExchangeDeps {
   readonly nowMs: () => number
   /** For what an upstream did not report. */
   readonly count: CountTokens
-  readonly heardRoom: HeardRoom
+  readonly bufferBudget: BufferBudget
   /** Puts what was used in place of what bucket and budgets hold for the call. */
   readonly correct: (call: AdmittedCall, used: Settlement) => void
   readonly onEnd: (exchange: Exchange, end: CallEnd) => void
   /** A fault of our own, which the client is told of as a status 500. */
-  readonly onFault: (error: unknown) => void
+  readonly onError: (error: unknown) => void
 }
 
 const PROGRESS_EVERY_MS = 1_000
 /** After an interruption; another call is told by the limits themselves how long to wait. */
 const AGAIN_MS = 1_000
-export const OUR_FAULT: Refusal = Object.freeze({
+export const INTERNAL_ERROR: Refusal = Object.freeze({
   reason: 'unavailable',
   code: 'internal_error',
   message: 'Internal error. Please try again; the gateway log has the reason.',
@@ -68,7 +68,7 @@ export class Exchange implements UpstreamListener, ScopeOwner {
   readonly call: AdmittedCall
   readonly #record: CallRecord
   /** Among those that run. */
-  place = -1
+  slot = -1
   readonly #deps: ExchangeDeps
   readonly #scope: RequestScope
   readonly #reply: RawReply
@@ -84,7 +84,7 @@ export class Exchange implements UpstreamListener, ScopeOwner {
   #last: Buffer[] | undefined
   #lastWait: NodeJS.Timeout | undefined
   /** Absent where nothing could be counted: the answer costs nothing or cannot be read. */
-  #heard: Heard | undefined
+  #received: ResponseBuffer | undefined
   readonly #body: Buffer | undefined
   #status = 0
   #sentMs: number
@@ -96,7 +96,7 @@ export class Exchange implements UpstreamListener, ScopeOwner {
   /** Bytes of the whole answer, where the upstream has said so. */
   #length = Number.NaN
   /** The client was told the length: nothing can be put behind the answer. */
-  #isLengthTold = false
+  #isLengthSent = false
   #progressedAtMs = 0
   #ended = false
   /** Nothing is left to be recorded of it. */
@@ -154,9 +154,10 @@ export class Exchange implements UpstreamListener, ScopeOwner {
     this.#length = Number(incoming['content-length'] ?? Number.NaN)
     const encoded = isEncoded(incoming)
     this.#tap = this.#openTap(encoded ? UNREADABLE : mediaType)
-    if (!encoded && status < 400 && this.call.reserved > 0) this.#heard = new Heard(this.#deps.heardRoom)
+    if (!encoded && status < 400 && this.call.reserved > 0)
+      this.#received = new ResponseBuffer(this.#deps.bufferBudget)
     const headers = responseHeaders(incoming, !this.#stripUsage || NO_CONTENT_STATUSES.has(status))
-    this.#isLengthTold = 'content-length' in headers
+    this.#isLengthSent = 'content-length' in headers
     headers['x-request-id'] = this.call.id
     headers['x-fluxgate-overhead-ms'] = (this.#sentMs - this.call.startedMs).toFixed(2)
     for (const name in this.#limitHeaders) headers[name] = this.#limitHeaders[name]!
@@ -176,14 +177,14 @@ export class Exchange implements UpstreamListener, ScopeOwner {
       this.#firstNamed = modelIn(chunk)
     }
     this.#bytes += chunk.length
-    this.#heard?.keep(chunk)
+    this.#received?.keep(chunk)
     const forward = this.#tap.write(chunk)
     if (this.#last || this.#bytes >= this.#length || this.#tap.progress === 'ended' || this.#tap.error) {
       this.#approachEnd(this.#tap, forward)
       return
     }
     if (forward.length > 0 && !this.#reply.write(forward)) this.#waitForDrain()
-    if (this.call.stream) this.#tellProgress(this.#tap)
+    if (this.call.stream) this.#reportProgress(this.#tap)
   }
 
   onEnd(): void {
@@ -231,10 +232,10 @@ export class Exchange implements UpstreamListener, ScopeOwner {
     clearTimeout(this.#lastWait)
     this.#guarded(() => this.#control?.abort(new Error('a fault of the gateway', { cause })))
     this.#guarded(() => this.#tap?.end())
-    this.#guarded(() => this.#heard?.release())
+    this.#guarded(() => this.#received?.release())
     if (!this.#isClosed) {
       const phase = this.#tap ? 'stream' : 'response'
-      const error = new UpstreamError(OUR_FAULT.code, phase, 500, OUR_FAULT.message, { cause })
+      const error = new UpstreamError(INTERNAL_ERROR.code, phase, 500, INTERNAL_ERROR.message, { cause })
       if (!this.#reply.headersSent && !wasEnded) this.#status = 500
       const finish: Finish = this.#finishing ?? { outcome: 'failed', error }
       const nothing = settle(undefined, this.call, undefined)
@@ -243,7 +244,7 @@ export class Exchange implements UpstreamListener, ScopeOwner {
         closing.settlement = settle(this.#answer(), this.call, undefined)
       })
       this.#isClosed = true
-      this.#record.closeAfterFault(closing, nothing, this.#deps.onFault)
+      this.#record.closeAfterError(closing, nothing, this.#deps.onError)
     }
     this.#guarded(() => this.#deps.committed(() => this.#guarded(() => this.#cut())))
   }
@@ -251,7 +252,7 @@ export class Exchange implements UpstreamListener, ScopeOwner {
   /** An answer that is not at its end yet is ended as a fault of ours. */
   #cut(): void {
     if (this.#reply.writableEnded) return
-    this.#guarded(() => this.#breakOff(OUR_FAULT))
+    this.#guarded(() => this.#breakOff(INTERNAL_ERROR))
     if (!this.#reply.writableEnded) this.#reply.destroy()
   }
 
@@ -259,7 +260,7 @@ export class Exchange implements UpstreamListener, ScopeOwner {
     try {
       run()
     } catch (error) {
-      this.#deps.onFault(error)
+      this.#deps.onError(error)
     }
   }
 
@@ -273,7 +274,7 @@ export class Exchange implements UpstreamListener, ScopeOwner {
       isStreamAsked: stream,
       stripUsage: this.#stripUsage,
       collector: dialect.usage(this.#vendor),
-      room: this.#deps.heardRoom.room,
+      room: this.#deps.bufferBudget.room,
     })
   }
 
@@ -305,7 +306,7 @@ export class Exchange implements UpstreamListener, ScopeOwner {
     const rest = tap.end()
     const end = this.#last ? Buffer.concat([...this.#last, rest]) : rest
     if (tap.isCutOff) {
-      if (end.length > 0 && !this.#isLengthTold) this.#reply.write(end)
+      if (end.length > 0 && !this.#isLengthSent) this.#reply.write(end)
       this.#finish({ outcome: 'failed', error: CUT_OFF() }, () => this.#breakOff(refusalOf(CUT_OFF())))
       return
     }
@@ -325,7 +326,7 @@ export class Exchange implements UpstreamListener, ScopeOwner {
     const form = this.#tap?.frameForm
     const frame = this.call.dialect.errorFrame(form, code, message, this.call.id)
     // A body without frames, or of a length that is told, can only be cut off, so that it is not taken for whole.
-    if (frame === '' || this.#isLengthTold) this.#reply.destroy()
+    if (frame === '' || this.#isLengthSent) this.#reply.destroy()
     else if (this.#tap?.isBetweenParts) this.#reply.end(frame)
     else this.#reply.end(`${form === 'events' ? '\n\n' : '\n'}${frame}`)
   }
@@ -337,7 +338,7 @@ export class Exchange implements UpstreamListener, ScopeOwner {
     this.#reply.once('drain', () => this.#scope.enter('client_drained', resume, control, undefined))
   }
 
-  #tellProgress(tap: UsageTap): void {
+  #reportProgress(tap: UsageTap): void {
     const now = this.#deps.nowMs()
     if (now - this.#progressedAtMs < PROGRESS_EVERY_MS) return
     this.#progressedAtMs = now
@@ -356,10 +357,10 @@ export class Exchange implements UpstreamListener, ScopeOwner {
     clearTimeout(this.#lastWait)
     const ending = this.#ending()
     const missing = unreported(this.#answer(), this.call)
-    const bytes = missing && this.#heard?.whole()
-    this.#heard?.release()
+    const bytes = missing && this.#received?.whole()
+    this.#received?.release()
     const body = missing?.input ? this.#body : undefined
-    if (!bytes || (body && body.length > this.#deps.heardRoom.maxCountedBytes)) {
+    if (!bytes || (body && body.length > this.#deps.bufferBudget.maxCountedBytes)) {
       this.#settle(finish, ending, undefined, tellClient)
       return
     }

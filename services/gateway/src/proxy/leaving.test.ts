@@ -3,8 +3,8 @@ import { connect as connectH2 } from 'node:http2'
 import { describe, it } from 'node:test'
 import { eventually } from '@fluxgate/testing'
 import { chat } from '../edge/test/case.ts'
+import { type EdgeTestEnv, makePair, startEdge } from '../edge/test/env.ts'
 import { openRaw } from '../edge/test/raw.ts'
-import { type EdgeStand, makePair, startEdge } from '../edge/test/stand.ts'
 import type { KeyAnswer } from '../http/refusal-messages.ts'
 
 const pair = makePair()
@@ -21,45 +21,42 @@ function heldLookups() {
   return { waiting, lookupKey }
 }
 
-async function assertNothingHeld({ stand }: EdgeStand): Promise<void> {
+async function assertNothingHeld({ env }: EdgeTestEnv): Promise<void> {
   await eventually(() => {
-    const [upstream] = stand.upstreams.report().upstreams
+    const [upstream] = env.upstreams.report().upstreams
     assert.deepEqual(
-      [stand.running.size, stand.requests.size, upstream!.inFlight, stand.deps.bodies.heldBytes],
+      [env.running.size, env.requests.size, upstream!.inFlight, env.deps.bodies.bufferedBytes],
       [0, 0, 0, 0],
     )
   })
-  const admitted = stand.named('requests.admitted').length
-  assert.equal(
-    stand.named('requests.interrupted').length + stand.named('requests.completed').length,
-    admitted,
-  )
-  assert.equal(stand.named('tokens.settled').length, admitted)
+  const admitted = env.named('requests.admitted').length
+  assert.equal(env.named('requests.interrupted').length + env.named('requests.completed').length, admitted)
+  assert.equal(env.named('tokens.settled').length, admitted)
 }
 
 describe('clients that leave during the look-up of their key', () => {
   it('over HTTP/1.1 hold nothing afterwards', async () => {
     const { waiting, lookupKey } = heldLookups()
-    await using stand = await startEdge({ proxy: { lookupKey } })
+    await using env = await startEdge({ proxy: { lookupKey } })
     const sockets = Array.from({ length: CALLS }, () => {
-      const socket = openRaw(stand.port)
+      const socket = openRaw(env.port)
       socket.on('error', () => {})
       socket.write(chat())
       return socket
     })
     await eventually(() => assert.equal(waiting.length, CALLS))
     for (const socket of sockets) socket.resetAndDestroy()
-    await eventually(() => assert.equal(stand.edge.connections.size, 0))
+    await eventually(() => assert.equal(env.edge.connections.size, 0))
     for (const answer of waiting) answer()
-    await assertNothingHeld(stand)
-    assert.equal(stand.seen.length, 0)
+    await assertNothingHeld(env)
+    assert.equal(env.seen.length, 0)
   })
 
   it('over HTTP/1.1 hold nothing when the look-up and the reset come together', async () => {
     const { waiting, lookupKey } = heldLookups()
-    await using stand = await startEdge({ proxy: { lookupKey }, upstream: () => {} })
+    await using env = await startEdge({ proxy: { lookupKey }, upstream: () => {} })
     const sockets = Array.from({ length: CALLS }, () => {
-      const socket = openRaw(stand.port)
+      const socket = openRaw(env.port)
       socket.on('error', () => {})
       socket.write(chat())
       return socket
@@ -69,26 +66,26 @@ describe('clients that leave during the look-up of their key', () => {
       sockets[i]!.resetAndDestroy()
       waiting[i]!()
     }
-    await assertNothingHeld(stand)
+    await assertNothingHeld(env)
   })
 
   it('over HTTP/1.1 hold nothing when their requests are pipelined', async () => {
     const { waiting, lookupKey } = heldLookups()
-    await using stand = await startEdge({ proxy: { lookupKey }, upstream: () => {} })
-    const socket = openRaw(stand.port)
+    await using env = await startEdge({ proxy: { lookupKey }, upstream: () => {} })
+    const socket = openRaw(env.port)
     socket.on('error', () => {})
     socket.write(chat().repeat(5))
     await eventually(() => assert.equal(waiting.length, 5))
     for (const answer of waiting) answer()
-    await eventually(() => assert.equal(stand.stand.running.size, 5))
+    await eventually(() => assert.equal(env.env.running.size, 5))
     socket.resetAndDestroy()
-    await assertNothingHeld(stand)
+    await assertNothingHeld(env)
   })
 
   it('over HTTP/2 hold nothing afterwards', async () => {
     const { waiting, lookupKey } = heldLookups()
-    await using stand = await startEdge({ tls: await pair, proxy: { lookupKey } })
-    const session = connectH2(`https://localhost:${stand.port}`, { rejectUnauthorized: false })
+    await using env = await startEdge({ tls: await pair, proxy: { lookupKey } })
+    const session = connectH2(`https://localhost:${env.port}`, { rejectUnauthorized: false })
     session.on('error', () => {})
     for (let i = 0; i < CALLS; i++) {
       const headers = { ':method': 'POST', ':path': '/v1/chat/completions', authorization: 'Bearer x' }
@@ -99,9 +96,9 @@ describe('clients that leave during the look-up of their key', () => {
     }
     await eventually(() => assert.equal(waiting.length, CALLS))
     session.destroy()
-    await eventually(() => assert.equal(stand.edge.sessions.size, 0))
+    await eventually(() => assert.equal(env.edge.sessions.size, 0))
     for (const answer of waiting) answer()
-    await assertNothingHeld(stand)
+    await assertNothingHeld(env)
   })
 })
 
@@ -109,24 +106,24 @@ it('bodies of callers without a key are refused beyond a quarter of the room, an
   const { waiting, lookupKey } = heldLookups()
   const limits = { maxBodiesBytes: 1_000_000, maxBodyBytes: 100_000 }
   const lookup = (key: string) => (key === 'good-key' ? ACCEPTED : lookupKey())
-  await using stand = await startEdge({ limits, proxy: { lookupKey: lookup } })
+  await using env = await startEdge({ limits, proxy: { lookupKey: lookup } })
   const strangers = Array.from({ length: 40 }, () => {
-    const socket = openRaw(stand.port)
+    const socket = openRaw(env.port)
     socket.on('error', () => {})
     socket.write(chat().replace('good-key', 'unknown').replace('Content-Length: 13', 'Content-Length: 65000'))
     return socket
   })
   await eventually(() => {
-    stand.stand.deps.refusals.flushAll(performance.now())
-    const refused = stand.stand.named('requests.refused').reduce((sum, { data }) => sum + data.count, 0)
+    env.env.deps.refusals.flushAll(performance.now())
+    const refused = env.env.named('requests.refused').reduce((sum, { data }) => sum + data.count, 0)
     assert.ok(refused >= 30, String(refused))
   })
-  assert.ok(stand.stand.deps.bodies.heldBytes <= 250_000, `${stand.stand.deps.bodies.heldBytes}`)
-  const socket = openRaw(stand.port)
+  assert.ok(env.env.deps.bodies.bufferedBytes <= 250_000, `${env.env.deps.bodies.bufferedBytes}`)
+  const socket = openRaw(env.port)
   socket.write(chat())
-  await eventually(() => assert.equal(stand.seen.length, 1))
+  await eventually(() => assert.equal(env.seen.length, 1))
   socket.destroy()
   for (const each of strangers) each.destroy()
   for (const answer of waiting) answer()
-  await assertNothingHeld(stand)
+  await assertNothingHeld(env)
 })

@@ -42,7 +42,7 @@ export interface ProxyDeps {
   /** Absent while tracing is off. */
   readonly beginTrace?: ((traceparent: string | undefined) => CallTrace) | undefined
   /** A fault of our own, which the client is told of as a status 500. */
-  readonly onFault: (error: unknown) => void
+  readonly onError: (error: unknown) => void
   /** For tests that throw at each step of a request. */
   readonly probe?: StepProbe | undefined
   /** Exchanges in flight. */

@@ -4,12 +4,12 @@ import { type Call, refused, shortText, traceparentOf } from '../call/index.ts'
 import { credentialsOf, lookUpCredentials } from '../callers/index.ts'
 import { dialectNamed, dialectOf, type Route } from '../dialects/index.ts'
 import {
-  answerFault,
-  type EdgeFault,
+  answerError,
+  type EdgeError,
   type Gate,
   gateOf,
   type Handler,
-  NO_ROOM,
+  NO_CAPACITY,
   type Request,
 } from '../edge/index.ts'
 import {
@@ -27,7 +27,7 @@ import {
 } from '../http/index.ts'
 import { overLimit } from '../limits/index.ts'
 import { admit } from './admit.http.ts'
-import { OUR_FAULT } from './exchange.http.ts'
+import { INTERNAL_ERROR } from './exchange.http.ts'
 import { dialectOfList } from './models.ts'
 import type { ProxyDeps } from './proxy-deps.ts'
 import { answerRefusal } from './refuse.ts'
@@ -35,12 +35,12 @@ import { RequestScope, type ScopeDeps } from './request-scope.ts'
 
 /** `/v1/*` (OpenAI, Anthropic) and `/api/*` (Ollama): every call of a model comes here, straight from the door. */
 export function proxyOf(deps: ProxyDeps): Handler {
-  const { onFault, probe } = deps
+  const { onError, probe } = deps
   const scopeDeps: ScopeDeps = {
-    onFault,
+    onError,
     probe,
     release: share => deps.bodies.release(share),
-    answerFault: scope => answerOurFault(deps, scope),
+    answerError: scope => answerInternalError(deps, scope),
   }
   return (request, response) => {
     const scope = new RequestScope(scopeDeps, request, response as RawReply)
@@ -90,7 +90,7 @@ function receive(deps: ProxyDeps, scope: RequestScope): void {
   }
   // What the client sends meanwhile waits in its stream's window; room for that much is taken first.
   if (!deps.bodies.takeWindow(request, scope.share)) {
-    refuse(deps, scope.reply, call, addressIdentity(call.address), NO_ROOM)
+    refuse(deps, scope.reply, call, addressIdentity(call.address), NO_CAPACITY)
     return
   }
   const found = (result: KeyAnswer) => scope.enter('key_found', looked, arrival, result)
@@ -102,20 +102,20 @@ function looked(arrival: Arrival, answer: KeyAnswer): void {
 }
 
 /** A fault of ours before the call was admitted. */
-function answerOurFault(deps: ProxyDeps, { request, reply }: RequestScope): void {
+function answerInternalError(deps: ProxyDeps, { request, reply }: RequestScope): void {
   try {
     if (reply.headersSent) reply.destroy()
-    else answerFault(reply, INTERNAL, request.url!, request.httpVersionMajor === 1)
+    else answerError(reply, INTERNAL, request.url!, request.httpVersionMajor === 1)
   } catch (error) {
-    deps.onFault(error)
+    deps.onError(error)
     reply.destroy()
   }
 }
 
-const INTERNAL: EdgeFault = Object.freeze({
+const INTERNAL: EdgeError = Object.freeze({
   status: 500,
-  code: OUR_FAULT.code,
-  message: OUR_FAULT.message,
+  code: INTERNAL_ERROR.code,
+  message: INTERNAL_ERROR.message,
 })
 
 /** A path that no route takes: refused in the dialect that it looks like. */
@@ -132,9 +132,9 @@ function authenticated(arrival: Arrival, answer: KeyAnswer, isNew: boolean): voi
   const { reply } = scope
   // A key that this node knows is let through: not all who share an address with a guesser are one.
   if (answer.kind !== 'accepted' || isNew) {
-    const barred = addressBarred(deps, call)
-    if (barred) {
-      refuse(deps, reply, call, addressIdentity(call.address), barred)
+    const blocked = addressBlocked(deps, call)
+    if (blocked) {
+      refuse(deps, reply, call, addressIdentity(call.address), blocked)
       return
     }
   }
@@ -174,7 +174,7 @@ function accepted({ deps, scope, call, gate }: Arrival, caller: Caller): void {
 }
 
 /** An address in the penalty box, from which keys were guessed: each try costs it a token, whatever the key is worth. */
-function addressBarred(deps: ProxyDeps, call: Call): Refusal | undefined {
+function addressBlocked(deps: ProxyDeps, call: Call): Refusal | undefined {
   const address = identityText(addressIdentity(call.address))
   const throttle = deps.throttleOf(address)
   if (!throttle) return undefined

@@ -6,8 +6,8 @@ import {
   CHAT,
   KEY,
   post,
-  startStand,
-  type TestStand,
+  startTestEnv,
+  type TestEnv,
   type Upstream,
   USAGE,
   unary,
@@ -16,9 +16,9 @@ import {
 const SSE = { 'content-type': 'text/event-stream' }
 
 /** Exactly one ending and one settlement for each admitted request. */
-function assertConserved(stand: TestStand): void {
+function assertConserved(env: TestEnv): void {
   const ids = (names: string[]) =>
-    stand.events
+    env.events
       .filter(event => names.some(name => event.type === `fluxgate.${name}`))
       .map(event => (event.data as { request: string }).request)
       .sort()
@@ -30,7 +30,7 @@ function assertConserved(stand: TestStand): void {
 describe('a plain call', () => {
   it('is passed on, answered, and told in four facts', async () => {
     let seen: { url: string | undefined; key: string | undefined; body: string } | undefined
-    await using stand = await startStand((request, response, body) => {
+    await using env = await startTestEnv((request, response, body) => {
       seen = { url: request.url, key: request.headers.authorization, body }
       unary(request, response, body)
     })
@@ -38,8 +38,8 @@ describe('a plain call', () => {
     const body = '{"model":"m1", "messages":[{"role":"user","content":"Hello"}]}'
     // A slow refill, so that what is left shows the settlement however busy the machine is.
     const free = { capacity: 5_000, refillRate: 4, requestsPerMinute: 600 }
-    stand.deps.limits.setPolicy({ tiers: { free }, identities: {} }, 0)
-    const response = await post(stand, `${CHAT}?api-version=1`, body, { traceparent })
+    env.deps.limits.setPolicy({ tiers: { free }, identities: {} }, 0)
+    const response = await post(env, `${CHAT}?api-version=1`, body, { traceparent })
     assert.equal(response.status, 200)
     assert.deepEqual((await bodyOf(response)).usage, USAGE)
     assert.match(response.headers.get('x-request-id') ?? '', /^req_/)
@@ -50,19 +50,19 @@ describe('a plain call', () => {
     assert.match(response.headers.get('x-ratelimit-reset-tokens') ?? '', /^\d+(\.\d)?s$/)
     assert.deepEqual(seen, { url: `/base${CHAT}?api-version=1`, key: undefined, body })
     assert.deepEqual(
-      stand.events.map(event => event.type),
+      env.events.map(event => event.type),
       ['requests.admitted', 'auth.key_accepted', 'requests.completed', 'tokens.settled'].map(
         name => `fluxgate.${name}`,
       ),
     )
-    const [settled] = stand.named('tokens.settled')
+    const [settled] = env.named('tokens.settled')
     assert.deepEqual(
       [settled!.data.total, settled!.data.source, settled!.traceparent],
       [15, 'reported', traceparent],
     )
-    const left = stand.deps.limits.tokensLeft(performance.now())['u1.k1'] ?? 0
+    const left = env.deps.limits.tokensLeft(performance.now())['u1.k1'] ?? 0
     assert.ok(left >= 4_985 && left < 5_000, `${left}`)
-    assertConserved(stand)
+    assertConserved(env)
   })
 
   it('tells in its settlement what came from the prompt cache of the upstream', async () => {
@@ -73,14 +73,14 @@ describe('a plain call', () => {
       cache_read_input_tokens: 64,
       cache_creation_input_tokens: 26,
     }
-    await using stand = await startStand((request, response) => {
+    await using env = await startTestEnv((request, response) => {
       response.setHeader('content-type', 'application/json')
       response.end(JSON.stringify({ usage: request.url?.endsWith('/messages') ? anthropic : openai }))
     })
-    await (await post(stand, CHAT, { model: 'm', messages: [] })).text()
-    await (await post(stand, '/v1/messages', { model: 'm', messages: [] })).text()
+    await (await post(env, CHAT, { model: 'm', messages: [] })).text()
+    await (await post(env, '/v1/messages', { model: 'm', messages: [] })).text()
     const settled = await eventually(() => {
-      const facts = stand.named('tokens.settled')
+      const facts = env.named('tokens.settled')
       assert.equal(facts.length, 2)
       return facts
     })
@@ -91,9 +91,9 @@ describe('a plain call', () => {
   })
 
   it('waits for a key that is not cached', async () => {
-    await using stand = await startStand(unary)
-    assert.equal((await post(stand, CHAT, {}, { authorization: 'Bearer slow-key' })).status, 200)
-    const response = await fetch(stand.url + CHAT, {
+    await using env = await startTestEnv(unary)
+    assert.equal((await post(env, CHAT, {}, { authorization: 'Bearer slow-key' })).status, 200)
+    const response = await fetch(env.url + CHAT, {
       method: 'POST',
       body: '{}',
       headers: { 'x-api-key': KEY },
@@ -102,24 +102,24 @@ describe('a plain call', () => {
   })
 
   it('may have no body and then costs nothing', async () => {
-    await using stand = await startStand((_request, response) => response.end('{"data":[]}'))
-    const response = await fetch(`${stand.url}/v1/models`, { headers: { authorization: `Bearer ${KEY}` } })
+    await using env = await startTestEnv((_request, response) => response.end('{"data":[]}'))
+    const response = await fetch(`${env.url}/v1/models`, { headers: { authorization: `Bearer ${KEY}` } })
     assert.deepEqual(await response.json(), { object: 'list', data: [] })
-    assert.equal(stand.named('tokens.settled')[0]!.data.total, 0)
-    assertConserved(stand)
+    assert.equal(env.named('tokens.settled')[0]!.data.total, 0)
+    assertConserved(env)
   })
 
   it('that the upstream refuses is a complete answer and costs nothing', async () => {
-    await using stand = await startStand((_request, response) => {
+    await using env = await startTestEnv((_request, response) => {
       response
         .writeHead(404, { 'content-type': 'application/json' })
         .end('{"error":{"message":"no such model"}}')
     })
-    const response = await post(stand, CHAT, {})
+    const response = await post(env, CHAT, {})
     assert.equal(response.status, 404)
     assert.match(await response.text(), /no such model/)
-    assert.equal(stand.named('requests.completed')[0]!.data.status, 404)
-    assert.equal(stand.named('tokens.settled')[0]!.data.total, 0)
+    assert.equal(env.named('requests.completed')[0]!.data.status, 404)
+    assert.equal(env.named('tokens.settled')[0]!.data.total, 0)
   })
 })
 
@@ -140,32 +140,32 @@ describe('a stream', () => {
 
   it('comes without the usage that only the gateway asked for', async () => {
     let asked = ''
-    await using stand = await startStand((request, response, body) => {
+    await using env = await startTestEnv((request, response, body) => {
       asked = body
       void streamed(request, response, body)
     })
-    const response = await post(stand, CHAT, { stream: true })
+    const response = await post(env, CHAT, { stream: true })
     assert.equal(await response.text(), frames[0]! + frames[2]!)
     assert.equal(response.headers.get('content-length'), null)
     assert.equal(response.headers.get('x-accel-buffering'), 'no')
     assert.equal(JSON.parse(asked).stream_options.include_usage, true)
-    assert.equal(stand.named('tokens.settled')[0]!.data.total, 15)
+    assert.equal(env.named('tokens.settled')[0]!.data.total, 15)
   })
 
   it('comes whole when the client asked for usage itself', async () => {
-    await using stand = await startStand(streamed)
-    const response = await post(stand, CHAT, { stream: true, stream_options: { include_usage: true } })
+    await using env = await startTestEnv(streamed)
+    const response = await post(env, CHAT, { stream: true, stream_options: { include_usage: true } })
     assert.equal(await response.text(), frames.join(''))
   })
 
   it('arrives piece by piece, and its first piece before its last is made', async () => {
     let finish = () => {}
-    await using stand = await startStand((_request, response) => {
+    await using env = await startTestEnv((_request, response) => {
       response.writeHead(200, SSE)
       response.write(frames[0])
       finish = () => response.end(frames[2])
     })
-    const response = await post(stand, CHAT, { stream: true })
+    const response = await post(env, CHAT, { stream: true })
     const reader = response.body!.getReader()
     assert.equal(Buffer.from((await reader.read()).value!).toString(), frames[0])
     finish()
@@ -174,25 +174,25 @@ describe('a stream', () => {
   })
 
   it('that breaks in the middle ends with an error frame, fails, and is settled for what came', async () => {
-    await using stand = await startStand((_request, response) => {
+    await using env = await startTestEnv((_request, response) => {
       response.writeHead(200, SSE)
       response.write(frames[0])
       setTimeout(() => response.destroy(), 20)
     })
-    const text = await (await post(stand, CHAT, { stream: true })).text()
+    const text = await (await post(env, CHAT, { stream: true })).text()
     assert.ok(text.startsWith(frames[0]!))
     assert.equal(JSON.parse(text.slice(frames[0]!.length + 'data: '.length)).error.code, 'upstream_broken')
     assert.ok(!text.includes('[DONE]'))
-    const [failed] = stand.named('requests.failed')
+    const [failed] = env.named('requests.failed')
     assert.deepEqual([failed!.data.phase, failed!.data.status], ['stream', 200])
-    const [settled] = stand.named('tokens.settled')
+    const [settled] = env.named('tokens.settled')
     assert.deepEqual([settled!.data.usage.output, settled!.data.source], [1, 'estimated'])
-    assertConserved(stand)
+    assertConserved(env)
   })
 
   it('whose client leaves is stopped at the upstream within 100 ms and settled', async () => {
     let upstreamClosedMs = 0
-    await using stand = await startStand((_request, response) => {
+    await using env = await startTestEnv((_request, response) => {
       response.writeHead(200, SSE)
       const writing = setInterval(() => response.write(frames[0]), 5)
       response.on('close', () => {
@@ -201,21 +201,21 @@ describe('a stream', () => {
       })
     })
     const leave = new AbortController()
-    const response = await post(stand, CHAT, { stream: true }, {}, leave.signal)
+    const response = await post(env, CHAT, { stream: true }, {}, leave.signal)
     await response.body!.getReader().read()
     const leftMs = performance.now()
     leave.abort()
     await eventually(() => assert.ok(upstreamClosedMs > 0))
     assert.ok(upstreamClosedMs - leftMs < 10_000, `${upstreamClosedMs - leftMs} ms`)
-    await eventually(() => assert.equal(stand.named('requests.interrupted').length, 1))
-    assert.equal(stand.named('requests.interrupted')[0]!.data.by, 'client')
-    assert.ok(stand.named('tokens.settled')[0]!.data.usage.output >= 1)
-    assert.equal(stand.running.size, 0)
-    assertConserved(stand)
+    await eventually(() => assert.equal(env.named('requests.interrupted').length, 1))
+    assert.equal(env.named('requests.interrupted')[0]!.data.by, 'client')
+    assert.ok(env.named('tokens.settled')[0]!.data.usage.output >= 1)
+    assert.equal(env.running.size, 0)
+    assertConserved(env)
   })
 
   it('of more than a second tells its progress, which its settlement counts in', async () => {
-    await using stand = await startStand(async (_request, response) => {
+    await using env = await startTestEnv(async (_request, response) => {
       response.writeHead(200, SSE)
       for (let i = 0; i < 30; i++) {
         response.write(frames[0])
@@ -223,16 +223,16 @@ describe('a stream', () => {
       }
       response.end(frames[1]! + frames[2]!)
     })
-    await (await post(stand, CHAT, { stream: true })).text()
-    const progressed = stand.named('tokens.progressed')
+    await (await post(env, CHAT, { stream: true })).text()
+    const progressed = env.named('tokens.progressed')
     assert.equal(progressed.length, 1)
     assert.equal(progressed[0]!.data.delta, progressed[0]!.data.prompt + progressed[0]!.data.completion)
-    assert.equal(stand.named('tokens.settled')[0]!.data.progressed, progressed[0]!.data.delta)
+    assert.equal(env.named('tokens.settled')[0]!.data.progressed, progressed[0]!.data.delta)
   })
 
   it('does not run ahead of a client that does not read', async () => {
     let written = 0
-    await using stand = await startStand((_request, response) => {
+    await using env = await startTestEnv((_request, response) => {
       response.writeHead(200, SSE)
       const piece = `data: ${'x'.repeat(64 * 1024)}\n\n`
       const write = (): void => {
@@ -247,7 +247,7 @@ describe('a stream', () => {
       }
       write()
     })
-    const response = await post(stand, CHAT, { stream: true })
+    const response = await post(env, CHAT, { stream: true })
     const reader = response.body!.getReader()
     await reader.read()
     await new Promise(resolve => setTimeout(resolve, 500))
@@ -258,24 +258,24 @@ describe('a stream', () => {
 
 describe('an upstream', () => {
   it('that hangs before its first byte is a 504 in the dialect of the path', async () => {
-    await using stand = await startStand(() => {})
+    await using env = await startTestEnv(() => {})
     for (const [path, code] of [
       [CHAT, (body: { error: { code: string } }) => body.error.code],
       ['/v1/messages', (body: { type: string; error: { type: string } }) => body.error.type],
       ['/api/chat', (body: { error: string }) => body.error],
     ] as const) {
-      const response = await post(stand, path, {})
+      const response = await post(env, path, {})
       assert.equal(response.status, 504, path)
       assert.match(
         (code as (body: unknown) => string)(await bodyOf(response)),
         /upstream_timeout|api_error|did not answer/,
       )
     }
-    assertConserved(stand)
+    assertConserved(env)
   })
 
   it('that cannot be reached is a 502', async () => {
-    await using good = await startStand(unary)
+    await using good = await startTestEnv(unary)
     const { openUpstreams } = await import('../upstreams/upstreams.http.ts')
     await using nowhere = await openUpstreams({
       urls: ['http://127.0.0.1:1'],
@@ -287,12 +287,12 @@ describe('an upstream', () => {
         maxUpstreamConnections: 1,
       },
     })
-    await using stand = await startStand(unary, { upstreams: nowhere })
-    const response = await post(stand, CHAT, {})
+    await using env = await startTestEnv(unary, { upstreams: nowhere })
+    const response = await post(env, CHAT, {})
     assert.equal(response.status, 502)
     assert.equal((await bodyOf(response)).error.code, 'upstream_unreachable')
-    assert.equal(stand.named('requests.failed')[0]!.data.phase, 'connect')
+    assert.equal(env.named('requests.failed')[0]!.data.phase, 'connect')
     assert.ok(good.url)
-    assertConserved(stand)
+    assertConserved(env)
   })
 })

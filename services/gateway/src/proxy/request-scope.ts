@@ -11,12 +11,12 @@ export interface ScopeOwner {
 
 export interface ScopeDeps {
   /** A fault of our own, which the client is told of as a status 500. */
-  readonly onFault: (error: unknown) => void
+  readonly onError: (error: unknown) => void
   /** For tests that throw at each step. */
   readonly probe?: StepProbe | undefined
   readonly release: (share: BodyShare) => void
   /** Answers with a status 500, or cuts the answer off. */
-  readonly answerFault: (scope: RequestScope) => void
+  readonly answerError: (scope: RequestScope) => void
 }
 
 /**
@@ -68,11 +68,11 @@ export class RequestScope implements Boundary {
   }
 
   #fail(error: unknown): void {
-    this.#deps.onFault(error)
+    this.#deps.onError(error)
     // A throw may have been before `close` did its part.
     if (this.reply.destroyed) this.#deps.release(this.share)
     if (this.#owner) this.#owner.fail(error)
-    else this.#deps.answerFault(this)
+    else this.#deps.answerError(this)
   }
 }
 

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import { describe, it } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
-import { CHAT, KEY, post, startStand, type TestStand, type Upstream } from './test-proxy.ts'
+import { CHAT, KEY, post, startTestEnv, type TestEnv, type Upstream } from './test-proxy.ts'
 
 const SSE = { 'content-type': 'text/event-stream' }
 const REPORTED = { prompt_tokens: 10, completion_tokens: 5, total_tokens: 15 }
@@ -23,65 +23,65 @@ function sending(parts: readonly string[], headers: Record<string, string> = SSE
   }
 }
 
-const stream = (stand: TestStand, path = CHAT, more: object = {}) =>
-  post(stand, path, { model: 'm', stream: true, messages: [], ...more })
-const failures = (stand: TestStand) => stand.named('requests.failed').map(({ data }) => data.code)
-const totals = (stand: TestStand) => stand.named('tokens.settled').map(({ data }) => data.total)
+const stream = (env: TestEnv, path = CHAT, more: object = {}) =>
+  post(env, path, { model: 'm', stream: true, messages: [], ...more })
+const failures = (env: TestEnv) => env.named('requests.failed').map(({ data }) => data.code)
+const totals = (env: TestEnv) => env.named('tokens.settled').map(({ data }) => data.total)
 
 describe('a stream', () => {
   it('is whole at its last event, although the server leaves the connection open', async () => {
-    await using stand = await startStand(sending([PIECE, USAGE, DONE], SSE, false))
-    const response = await stream(stand)
+    await using env = await startTestEnv(sending([PIECE, USAGE, DONE], SSE, false))
+    const response = await stream(env)
     assert.equal(await response.text(), PIECE + DONE)
-    assert.equal(stand.named('requests.completed').length, 1)
-    assert.deepEqual(totals(stand), [15])
-    assert.equal(stand.running.size, 0)
+    assert.equal(env.named('requests.completed').length, 1)
+    assert.deepEqual(totals(env), [15])
+    assert.equal(env.running.size, 0)
   })
 
   it('is whole at its last event without usage too, which is waited for only for a while', async () => {
-    await using stand = await startStand(sending([PIECE, DONE], SSE, false))
-    assert.equal(await (await stream(stand)).text(), PIECE + DONE)
-    assert.deepEqual([stand.named('requests.completed').length, failures(stand)], [1, []])
+    await using env = await startTestEnv(sending([PIECE, DONE], SSE, false))
+    assert.equal(await (await stream(env)).text(), PIECE + DONE)
+    assert.deepEqual([env.named('requests.completed').length, failures(env)], [1, []])
   })
 
   it('gives its usage behind the last event', async () => {
-    await using stand = await startStand(sending([PIECE, DONE, USAGE]))
-    assert.equal(await (await stream(stand)).text(), PIECE + DONE)
-    assert.deepEqual(totals(stand), [15])
+    await using env = await startTestEnv(sending([PIECE, DONE, USAGE]))
+    assert.equal(await (await stream(env)).text(), PIECE + DONE)
+    assert.deepEqual(totals(env), [15])
   })
 
   it('is read as one without a content type, and its injected usage stays here', async () => {
     for (const headers of [{}, { 'content-type': 'text/plain' }]) {
-      await using stand = await startStand(sending([PIECE, USAGE, DONE], headers as Record<string, string>))
-      assert.equal(await (await stream(stand)).text(), PIECE + DONE)
-      assert.deepEqual(totals(stand), [15])
+      await using env = await startTestEnv(sending([PIECE, USAGE, DONE], headers as Record<string, string>))
+      assert.equal(await (await stream(env)).text(), PIECE + DONE)
+      assert.deepEqual(totals(env), [15])
     }
   })
 
   it('fails when it closes without its last event, and the client is told so in its dialect', async () => {
-    await using stand = await startStand(sending([PIECE]))
-    const text = await (await stream(stand)).text()
+    await using env = await startTestEnv(sending([PIECE]))
+    const text = await (await stream(env)).text()
     assert.ok(text.startsWith(PIECE), text)
     assert.equal(JSON.parse(text.slice(PIECE.length).replace('data: ', '')).error.code, 'upstream_broken')
-    assert.deepEqual(failures(stand), ['upstream_broken'])
+    assert.deepEqual(failures(env), ['upstream_broken'])
   })
 
   it('that breaks off inside of an event is followed by an error frame of its own', async () => {
     const torn = 'data: {"choices":[{"del'
-    await using stand = await startStand((_request, response) => {
+    await using env = await startTestEnv((_request, response) => {
       response.writeHead(200, SSE)
       response.write(PIECE + torn, () => response.destroy())
     })
-    const text = await (await stream(stand, CHAT, { stream_options: { include_usage: true } })).text()
+    const text = await (await stream(env, CHAT, { stream_options: { include_usage: true } })).text()
     assert.ok(text.startsWith(`${PIECE}${torn}\n\ndata: {"error"`), text)
   })
 
   it('of a told length is cut off when it breaks, and nothing stands in front of the next answer', async () => {
-    await using stand = await startStand((_request, response) => {
+    await using env = await startTestEnv((_request, response) => {
       response.writeHead(200, { ...SSE, 'content-length': '5000' })
       response.write(PIECE, () => response.destroy())
     })
-    const { hostname, port } = new URL(stand.url)
+    const { hostname, port } = new URL(env.url)
     const socket = connect(Number(port), hostname)
     const body = JSON.stringify({
       model: 'm',
@@ -99,7 +99,7 @@ describe('a stream', () => {
     await once(socket, 'close')
     assert.match(answer, /content-length: 5000/i)
     assert.ok(!answer.includes('upstream_broken'), answer)
-    assert.deepEqual(failures(stand), ['upstream_broken'])
+    assert.deepEqual(failures(env), ['upstream_broken'])
   })
 })
 
@@ -114,26 +114,26 @@ describe('an error inside of a good status', () => {
       ['/api/chat', ['{"error":"oom"}\n'], { 'content-type': 'application/x-ndjson' }, '{"error":"oom"}\n'],
     ]
     for (const [path, parts, headers, expected] of answers) {
-      await using stand = await startStand(sending(parts, headers))
-      const response = await stream(stand, path)
+      await using env = await startTestEnv(sending(parts, headers))
+      const response = await stream(env, path)
       assert.equal(await response.text(), expected)
-      assert.deepEqual([failures(stand), totals(stand)], [['upstream_error'], [0]], expected)
+      assert.deepEqual([failures(env), totals(env)], [['upstream_error'], [0]], expected)
     }
   })
 
   it('settles what was generated before it', async () => {
     const count = { prompt: 7, completion: 3 }
-    await using stand = await startStand(sending([PIECE, PIECE, `data: ${error}\n\n`]), {
+    await using env = await startTestEnv(sending([PIECE, PIECE, `data: ${error}\n\n`]), {
       count: (_ask, done) => done(count),
     })
-    assert.ok((await (await stream(stand)).text()).includes('boom'))
-    assert.deepEqual([failures(stand), totals(stand)], [['upstream_error'], [10]])
+    assert.ok((await (await stream(env)).text()).includes('boom'))
+    assert.deepEqual([failures(env), totals(env)], [['upstream_error'], [10]])
   })
 
   it('does not wait for a server that leaves the connection open behind it', async () => {
-    await using stand = await startStand(sending([`data: ${error}\n\n`], SSE, false))
-    assert.ok((await (await stream(stand)).text()).includes('boom'))
-    assert.deepEqual(failures(stand), ['upstream_error'])
+    await using env = await startTestEnv(sending([`data: ${error}\n\n`], SSE, false))
+    assert.ok((await (await stream(env)).text()).includes('boom'))
+    assert.deepEqual(failures(env), ['upstream_error'])
   })
 })
 
@@ -142,13 +142,13 @@ describe('the body of a call', () => {
     response.writeHead(200, SSE)
     response.end(`data: ${JSON.stringify({ body })}\n\n${USAGE}${DONE}`)
   }
-  const sentOn = async (stand: TestStand, body: string) => {
-    const text = await (await post(stand, CHAT, body)).text()
+  const sentOn = async (env: TestEnv, body: string) => {
+    const text = await (await post(env, CHAT, body)).text()
     return (JSON.parse(text.slice('data: '.length, text.indexOf('\n'))) as { body: string }).body
   }
 
   it('reaches the server byte for byte but for what is spliced in', async () => {
-    await using stand = await startStand(echo)
+    await using env = await startTestEnv(echo)
     const asked = '"include_usage":true'
     const body = (options: string) =>
       `{"stream":true,"stream_options":${options},"seed":9007199254740993, "temperature":1.0,"messages":[]}`
@@ -159,15 +159,15 @@ describe('the body of a call', () => {
       ['{"a":1 , "include_usage" : false}', '{"a":1 , "include_usage" : true}'],
       ['{"include_usage":true}', '{"include_usage":true}'],
     ] as const)
-      assert.equal(await sentOn(stand, body(options)), body(expected))
+      assert.equal(await sentOn(env, body(options)), body(expected))
     const bare = '{ "stream":true, "seed":9007199254740993 }'
-    assert.equal(await sentOn(stand, bare), `{"stream_options":{${asked}},${bare.slice(1)}`)
+    assert.equal(await sentOn(env, bare), `{"stream_options":{${asked}},${bare.slice(1)}`)
   })
 
   it('is refused when readers could take it for two calls', async () => {
-    await using stand = await startStand(echo)
+    await using env = await startTestEnv(echo)
     const refused = async (path: string, body: string) => {
-      const response = await post(stand, path, body)
+      const response = await post(env, path, body)
       const { error } = (await response.json()) as { error: { message?: string; code?: string } | string }
       assert.equal(response.status, 400, body)
       return typeof error === 'string' ? error : (error.code ?? error.message)
@@ -188,18 +188,18 @@ describe('the body of a call', () => {
       assert.match(String(await refused('/v1/messages', `{"stream":${value}}`)), /true, false or null/)
       assert.match(String(await refused('/api/chat', `{"stream":${value}}`)), /true, false or null/)
     }
-    assert.deepEqual(stand.named('requests.admitted'), [])
+    assert.deepEqual(env.named('requests.admitted'), [])
   })
 
   it('is refused when it is nested too deep, with a key that was just looked up', async () => {
-    await using stand = await startStand(echo)
+    await using env = await startTestEnv(echo)
     const deep = '['.repeat(8_000) + ']'.repeat(8_000)
     for (const body of [
       `{"model":"m","stream":true,"stream_options":{"a":${deep}},"messages":[]}`,
       `{"model":"m","tools":${deep}}`,
     ])
       for (const path of [CHAT, '/v1/messages', '/api/chat', '/v1/responses', '/v1/embeddings']) {
-        const response = await post(stand, path, body, { authorization: 'Bearer slow-key' })
+        const response = await post(env, path, body, { authorization: 'Bearer slow-key' })
         assert.equal(response.status, 400)
         assert.match(await response.text(), /nested deeper than 128 levels/)
       }

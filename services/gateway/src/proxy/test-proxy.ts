@@ -21,9 +21,9 @@ import type { CountTokens } from '../dialects/count.ts'
 import { routesOf } from '../dialects/routes.ts'
 import { Bodies } from '../edge/bodies.http.ts'
 import { clientAddress } from '../edge/client-address.ts'
-import type { Handler } from '../edge/door.http.ts'
 import { createEdge, type Edge } from '../edge/edge.http.ts'
 import type { OpenRequests } from '../edge/open-requests.ts'
+import type { Handler } from '../edge/request-filter.http.ts'
 import type { RawReply } from '../http/raw-reply.ts'
 import type { KeyAnswer } from '../http/refusal-messages.ts'
 import { LimitTable } from '../limits/limit-table.ts'
@@ -36,7 +36,7 @@ import type { ProxyDeps } from './proxy-deps.ts'
 export type Upstream = (request: IncomingMessage, response: ServerResponse, body: string) => void
 
 /** The proxy on a real port before a real upstream server, with the appended events in a list. */
-export interface TestStand extends AsyncDisposable {
+export interface TestEnv extends AsyncDisposable {
   readonly url: string
   readonly events: FluxgateEvent[]
   readonly throttles: Map<string, Throttle>
@@ -71,7 +71,7 @@ const ANSWERS = new Map<string, KeyAnswer | Promise<KeyAnswer>>([
   ['no-database', { kind: 'unavailable' }],
 ])
 
-export interface StandOptions extends Partial<Omit<ProxyDeps, 'exchange'>> {
+export interface TestEnvOptions extends Partial<Omit<ProxyDeps, 'exchange'>> {
   readonly count?: CountTokens
   /** Hears of each event before it is appended, and may throw. */
   readonly beforeAppend?: (type: string) => void
@@ -79,12 +79,12 @@ export interface StandOptions extends Partial<Omit<ProxyDeps, 'exchange'>> {
   readonly exchange?: Partial<ExchangeDeps>
 }
 
-export async function startStand(
+export async function startTestEnv(
   upstream: Upstream,
-  { count, beforeAppend, defaults, exchange, ...overrides }: StandOptions = {},
+  { count, beforeAppend, defaults, exchange, ...overrides }: TestEnvOptions = {},
   makeEdge: (calls: Handler, bodies: Bodies) => Pick<Edge, 'app' | 'requests'> = (calls, bodies) =>
     createEdge({ limits: LIMITS, calls, bodies, routes: routesOf() }),
-): Promise<TestStand> {
+): Promise<TestEnv> {
   const server = createServer(async (request, response) => {
     let body = ''
     for await (const chunk of request) body += chunk
@@ -113,7 +113,7 @@ export async function startStand(
   const throwIt = (error: unknown): never => {
     throw error
   }
-  const onFault = overrides.onFault ?? throwIt
+  const onError = overrides.onError ?? throwIt
   const upstreams = await openUpstreams({
     urls: [`http://127.0.0.1:${port}/base`],
     file: undefined,
@@ -148,13 +148,13 @@ export async function startStand(
       make,
       nowMs,
       count: count ?? ((_ask, done) => done(undefined)),
-      heardRoom: { room, maxCountedBytes: 100_000 },
+      bufferBudget: { room, maxCountedBytes: 100_000 },
       correct(call, used) {
         limits.settle(call.identityText, call.tier, used.total - call.reserved, call.stream, nowMs())
         budgets.settle(call.id, { tokens: used.total, micros: used.costMicros ?? 0 }, Date.now())
       },
-      onEnd: exchange => running.remove(exchange.place),
-      onFault,
+      onEnd: exchange => running.remove(exchange.slot),
+      onError,
       ...exchange,
     },
     upstreams,
@@ -177,7 +177,7 @@ export async function startStand(
     nowMs,
     epochMs: Date.now,
     addressOf: clientAddress(() => false),
-    onFault,
+    onError,
     onReserved() {},
     onRefused() {},
     running,
@@ -230,13 +230,13 @@ interface Body {
 export const bodyOf = (response: Response) => response.json() as Promise<Body>
 
 export function post(
-  stand: TestStand,
+  env: TestEnv,
   path: string,
   body: unknown,
   headers: Record<string, string> = {},
   signal?: AbortSignal,
 ) {
-  return fetch(stand.url + path, {
+  return fetch(env.url + path, {
     method: 'POST',
     headers: { authorization: `Bearer ${KEY}`, 'content-type': 'application/json', ...headers },
     body: typeof body === 'string' ? body : JSON.stringify(body),

@@ -11,7 +11,7 @@ import type { Log } from '@fluxgate/runtime'
 import { type Adopted, type OtherSpools, openSpool, type Spool, type SpoolRecord } from '../spool/index.ts'
 import { isFolded, OpenRequests } from './open-requests.ts'
 import { settleOpen } from './settle-open.ts'
-import { findTold } from './spool-progress.nats.ts'
+import { findReported } from './spool-progress.nats.ts'
 
 export interface SpoolConfig {
   readonly root: string
@@ -117,7 +117,7 @@ export interface RecoveryDeps {
 export async function settleLeft(left: OpenRequests, deps: RecoveryDeps): Promise<void> {
   if (left.size === 0) return
   const found = left.size
-  for await (const event of findTold(deps.link, left.values())) left.apply(event)
+  for await (const event of findReported(deps.link, left.values())) left.apply(event)
   for (const open of left.values()) {
     for (const event of settleOpen(open, deps.make, deps.refillRateOf, deps.prices)) deps.append(event)
   }

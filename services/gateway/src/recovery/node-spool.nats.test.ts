@@ -110,8 +110,8 @@ describe('a node that is killed', () => {
     for (const [request, times] of admitted) {
       const endings = (completed.get(request) ?? 0) + (interrupted.get(request) ?? 0)
       if (times === 1 && endings === 1 && settled.get(request) === 1) continue
-      const told = all.filter(each => requestOf(each) === request)
-      assert.fail(`each of ${request} once: ${JSON.stringify(told, null, 1)}`)
+      const reported = all.filter(each => requestOf(each) === request)
+      assert.fail(`each of ${request} once: ${JSON.stringify(reported, null, 1)}`)
     }
     assert.equal(settled.size, admitted.size)
     for (const request of committed) assert.equal(completed.get(request), 1, `${request} was answered`)

@@ -5,13 +5,13 @@ export type Progressed = EventNamed<'tokens.progressed'>
 
 /** A request that was admitted and is not told to its end. */
 export interface OpenRequest {
-  readonly admitted: Told<Admitted>
-  progressed: Told<Progressed> | undefined
+  readonly admitted: Reported<Admitted>
+  progressed: Reported<Progressed> | undefined
   ended: boolean
   settled: boolean
 }
 
-interface Told<E extends FluxgateEvent> {
+interface Reported<E extends FluxgateEvent> {
   readonly subject: string
   readonly event: E
 }

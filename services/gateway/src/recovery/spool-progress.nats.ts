@@ -7,7 +7,10 @@ const LOOKS_AT_ONCE = 8
 const CLOCK_MARGIN_MS = 10_000
 
 /** Endings, settlements and progress in the log since the oldest of these requests, of their identities. */
-export async function* findTold(link: NatsLink, open: Iterable<OpenRequest>): AsyncGenerator<OutgoingEvent> {
+export async function* findReported(
+  link: NatsLink,
+  open: Iterable<OpenRequest>,
+): AsyncGenerator<OutgoingEvent> {
   const requests = new Set<string>()
   for (const { admitted } of open) requests.add(admitted.event.data.request)
   const looks = looksFor(open)

@@ -15,8 +15,8 @@ async function besideDead(root: string, from: number, to: number, settings = {})
 
 describe('a spool beside one whose process has died', () => {
   it('publishes what was left there after its own and before what comes, when it looks', async () => {
-    using place = temporaryRoot()
-    const { spool, takeDead, others, dead } = await besideDead(place.root, 100, 110)
+    using slot = temporaryRoot()
+    const { spool, takeDead, others, dead } = await besideDead(slot.root, 100, 110)
     fill(spool, 0, 10)
     assert.deepEqual(others(), { alive: 1, dead: 0 })
     assert.deepEqual(await takeDead(() => {}), [])
@@ -39,12 +39,12 @@ describe('a spool beside one whose process has died', () => {
     spool.tick([])
     assert.deepEqual(readdirSync(join(spool.path, 'from')), [])
     spool.close([])
-    assert.deepEqual(readdirSync(join(place.root, 'one')), ['damaged'])
+    assert.deepEqual(readdirSync(join(slot.root, 'one')), ['damaged'])
   })
 
   it('keeps the order while the disk alone holds its own events', async () => {
-    using place = temporaryRoot()
-    const { spool, takeDead, dead } = await besideDead(place.root, 10_000, 10_500, {
+    using slot = temporaryRoot()
+    const { spool, takeDead, dead } = await besideDead(slot.root, 10_000, 10_500, {
       limits: { maxQueued: 50 },
     })
     fill(spool, 0, 1_000)
@@ -57,9 +57,9 @@ describe('a spool beside one whose process has died', () => {
   })
 
   it('leaves it whole to the next process when it dies itself meanwhile', async () => {
-    using place = temporaryRoot()
-    const { spool, takeDead, dead } = await besideDead(place.root, 100, 110)
-    const root = join(place.root, 'one')
+    using slot = temporaryRoot()
+    const { spool, takeDead, dead } = await besideDead(slot.root, 100, 110)
+    const root = join(slot.root, 'one')
     giveUp(dead)
     spool.addAdopted(await takeDead(() => {}))
     fill(spool, 0, 10)

@@ -18,12 +18,12 @@ import {
 const DISK_BYTES = 2 * 1024 ** 2
 
 it('a full disk: new work is refused, work in flight is kept, and all is well when there is room again', async t => {
-  using place = temporaryRoot()
-  using disk = mountSmallDisk(place.root, DISK_BYTES)
+  using slot = temporaryRoot()
+  using disk = mountSmallDisk(slot.root, DISK_BYTES)
   if (!disk) return t.skip('file systems cannot be mounted here')
-  const { spool } = open(place.root, { limits: { commitWaitMs: 60_000 } })
+  const { spool } = open(slot.root, { limits: { commitWaitMs: 60_000 } })
   fill(spool, 0, 100)
-  const ballast = join(place.root, 'damaged', 'ballast')
+  const ballast = join(slot.root, 'damaged', 'ballast')
   assert.throws(() => {
     for (;;) writeFileSync(ballast, Buffer.alloc(4_096), { flag: 'a' })
   }, /ENOSPC/)
@@ -46,16 +46,16 @@ it('a full disk: new work is refused, work in flight is kept, and all is well wh
   assert.equal(answered, 2, 'what was in memory is on the disk now')
   assert.equal(spool.figures.uncertain, 0)
   fill(spool, 102, 110)
-  die(place.root)
-  assert.deepEqual(take(open(place.root).spool).map(numberOf), range(0, 110))
+  die(slot.root)
+  assert.deepEqual(take(open(slot.root).spool).map(numberOf), range(0, 110))
   assert.deepEqual(take(spool).map(numberOf), range(0, 110))
 })
 
 it('what cannot be deleted while the directory is read-only counts, and goes when it can', async () => {
-  using place = temporaryRoot()
-  const { spool } = open(place.root, { limits: { maxBytes: 16 * 64 * 1024 } })
+  using slot = temporaryRoot()
+  const { spool } = open(slot.root, { limits: { maxBytes: 16 * 64 * 1024 } })
   fill(spool, 0, 800, 50, 512)
-  const segments = segmentsUnder(place.root)
+  const segments = segmentsUnder(slot.root)
   assert.ok(segments.length > 3)
   for (const each of take(spool)) spool.acknowledged(each)
   const { bytes } = spool.figures
@@ -66,7 +66,7 @@ it('what cannot be deleted while the directory is read-only counts, and goes whe
   }
   await eventually(() => {
     spool.tick([])
-    assert.equal(segmentsUnder(place.root).length, 1)
+    assert.equal(segmentsUnder(slot.root).length, 1)
   })
   assert.ok(spool.figures.bytes < bytes / 3)
 })

@@ -9,15 +9,15 @@ import { open, range, segmentsUnder, temporaryRoot } from './test-spool.ts'
 describe('a commit', () => {
   it('is one write for all that a turn of the event loop has brought, before its callbacks run', async () => {
     await using bench = await startBench()
-    using place = temporaryRoot()
-    const { spool } = open(place.root)
+    using slot = temporaryRoot()
+    const { spool } = open(slot.root)
     await using publisher = new EventPublisher(bench.link, {}, spool)
     for (const turn of range(0, 5)) {
       const events = range(turn * 100, turn * 100 + 100).map(numbered)
       const onDisk = Promise.withResolvers<Buffer>()
       for (const event of events) {
         publisher.append(event)
-        publisher.committed(() => onDisk.resolve(readFileSync(segmentsUnder(place.root)[0]!)))
+        publisher.committed(() => onDisk.resolve(readFileSync(segmentsUnder(slot.root)[0]!)))
       }
       assert.equal(spool.figures.commits, turn, 'nothing is written before the end of the turn')
       const disk = await onDisk.promise
@@ -28,8 +28,8 @@ describe('a commit', () => {
 
   it('waits for one sync with all that was written meanwhile, where commits are synced', async () => {
     await using bench = await startBench()
-    using place = temporaryRoot()
-    const { spool } = open(place.root, { fsync: 'commit' })
+    using slot = temporaryRoot()
+    const { spool } = open(slot.root, { fsync: 'commit' })
     await using publisher = new EventPublisher(bench.link, {}, spool)
     const order: number[] = []
     for (const turn of range(0, 50)) {
@@ -45,8 +45,8 @@ describe('a commit', () => {
 describe('an event that is not acknowledged', () => {
   it('is sent again after 500 ms under the same id, then after twice as long each time, and stored once', async () => {
     await using bench = await startBench()
-    using place = temporaryRoot()
-    await using publisher = new EventPublisher(bench.link, {}, open(place.root).spool)
+    using slot = temporaryRoot()
+    await using publisher = new EventPublisher(bench.link, {}, open(slot.root).spool)
     await publisher.publish(numbered(0))
     // A server that hangs: the connection stands, and nobody answers.
     await bench.server.pause()

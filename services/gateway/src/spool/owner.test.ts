@@ -42,21 +42,21 @@ function age(path: string, ms: number): void {
 
 describe('the owner of a spool', () => {
   it('is alive while its process is, and gone when it gives up', () => {
-    using place = temporaryRoot()
-    assert.equal(isOwned(place.root, Date.now()), false)
-    claim(place.root)
-    assert.equal(isOwned(place.root, Date.now()), true)
-    giveUp(place.root)
-    assert.equal(isOwned(place.root, Date.now()), false)
+    using slot = temporaryRoot()
+    assert.equal(isOwned(slot.root, Date.now()), false)
+    claim(slot.root)
+    assert.equal(isOwned(slot.root, Date.now()), true)
+    giveUp(slot.root)
+    assert.equal(isOwned(slot.root, Date.now()), false)
   })
 
   it('is dead when its process is, or when another has its id now', () => {
-    using place = temporaryRoot()
-    claim(place.root)
-    rewrite(place.root, { pid: spawnSync('true').pid })
-    assert.equal(isOwned(place.root, Date.now()), false)
-    rewrite(place.root, { pid: process.pid, started: '1' })
-    assert.equal(isOwned(place.root, Date.now()), false, 'a container comes back with the same process id')
+    using slot = temporaryRoot()
+    claim(slot.root)
+    rewrite(slot.root, { pid: spawnSync('true').pid })
+    assert.equal(isOwned(slot.root, Date.now()), false)
+    rewrite(slot.root, { pid: process.pid, started: '1' })
+    assert.equal(isOwned(slot.root, Date.now()), false, 'a container comes back with the same process id')
   })
 
   for (const [where, change] of Object.entries({
@@ -64,33 +64,33 @@ describe('the owner of a spool', () => {
     'written by a version that named no namespace': { pidSpace: undefined },
   })) {
     it(`${where} counts as alive while it renews its claim, whatever runs under its id here`, () => {
-      using place = temporaryRoot()
-      claim(place.root)
+      using slot = temporaryRoot()
+      claim(slot.root)
       for (const pid of [process.pid, spawnSync('true').pid]) {
-        rewrite(place.root, { ...change, pid, started: '1' })
-        assert.equal(isOwned(place.root, Date.now()), true, `pid ${pid}`)
-        age(join(place.root, 'owner'), FOREIGN_OWNER_LIMIT_MS + 1_000)
-        assert.equal(isOwned(place.root, Date.now()), false)
-        keepClaim(place.root)
-        assert.equal(isOwned(place.root, Date.now()), true)
+        rewrite(slot.root, { ...change, pid, started: '1' })
+        assert.equal(isOwned(slot.root, Date.now()), true, `pid ${pid}`)
+        age(join(slot.root, 'owner'), FOREIGN_OWNER_LIMIT_MS + 1_000)
+        assert.equal(isOwned(slot.root, Date.now()), false)
+        keepClaim(slot.root)
+        assert.equal(isOwned(slot.root, Date.now()), true)
       }
     })
   }
 
   it('is judged by the clock of the file system when the clock of its host is wrong', t => {
-    using place = temporaryRoot()
-    claim(place.root)
+    using slot = temporaryRoot()
+    claim(slot.root)
     const realMs = Date.now()
     t.mock.method(Date, 'now', () => realMs - 3_600_000)
-    const nowMs = keepClaim(place.root)
+    const nowMs = keepClaim(slot.root)
     assert.ok(Math.abs(nowMs - realMs) < FOREIGN_OWNER_LIMIT_MS, `${nowMs} at ${realMs}`)
   })
 
   it('keeps its spool to itself while it lives, in the same process too', () => {
-    using place = temporaryRoot()
-    const one = open(place.root)
+    using slot = temporaryRoot()
+    const one = open(slot.root)
     fill(one.spool, 0, 10)
-    const two = open(place.root)
+    const two = open(slot.root)
     assert.deepEqual(two.adopted, [])
     assert.deepEqual(two.others(), { alive: 1, dead: 0 })
     assert.deepEqual(take(one.spool).map(numberOf), range(0, 10))
@@ -99,19 +99,19 @@ describe('the owner of a spool', () => {
 
 describe('directories of several processes', () => {
   it('are left alone while they are being made, when another process starts', () => {
-    using place = temporaryRoot()
-    const own = open(place.root).spool.path
-    const young = join(place.root, '.node-being-made')
+    using slot = temporaryRoot()
+    const own = open(slot.root).spool.path
+    const young = join(slot.root, '.node-being-made')
     mkdirSync(join(young, 'from'), { recursive: true })
-    assert.deepEqual(takeDead(place.root, own), [])
+    assert.deepEqual(takeDead(slot.root, own), [])
     assert.ok(existsSync(young), 'a process has just made it and claims it next')
     age(young, FOREIGN_OWNER_LIMIT_MS + 1_000)
-    takeDead(place.root, own)
+    takeDead(slot.root, own)
     assert.ok(!existsSync(young), 'a kill has left it')
   })
 
   it('are all there when several processes start at once on one folder', async () => {
-    using place = temporaryRoot()
+    using slot = temporaryRoot()
     const module = JSON.stringify(join(import.meta.dirname, 'test-spool.ts'))
     const code = `
       const { workerData, parentPort } = require('node:worker_threads')
@@ -128,7 +128,7 @@ describe('directories of several processes', () => {
         })
       })`
     const workers = range(0, THREADS).map(
-      n => new Worker(code, { eval: true, workerData: { root: place.root, n } }),
+      n => new Worker(code, { eval: true, workerData: { root: slot.root, n } }),
     )
     await Promise.all(workers.map(worker => once(worker, 'message')))
     const ended = Promise.all(workers.map(async worker => (await once(worker, 'message'))[0]))
@@ -140,9 +140,9 @@ describe('directories of several processes', () => {
     )
     await Promise.all(workers.map(worker => worker.terminate()))
     const total = THREADS * DIRECTORIES
-    assert.equal(readdirSync(place.root).length, total + 1)
-    die(place.root)
-    const { spool, adopted } = open(place.root)
+    assert.equal(readdirSync(slot.root).length, total + 1)
+    die(slot.root)
+    const { spool, adopted } = open(slot.root)
     assert.equal(adopted.length, total)
     assert.deepEqual(
       take(spool)
@@ -155,16 +155,16 @@ describe('directories of several processes', () => {
 
 describe('a process whose spool was taken while it was stopped', () => {
   it('opens another directory when it looks at its claim, and goes on', () => {
-    using place = temporaryRoot()
+    using slot = temporaryRoot()
     let taken = 0
     const settings = { limits: { claimEveryMs: 0 }, onTaken: () => taken++ }
-    const { spool } = open(place.root, settings)
+    const { spool } = open(slot.root, settings)
     fill(spool, 0, 10)
     const [sent] = take(spool, 1)
     age(join(spool.path, 'owner'), FOREIGN_OWNER_LIMIT_MS + 1_000)
     rewrite(spool.path, { pidSpace: 'elsewhere' })
     age(join(spool.path, 'owner'), FOREIGN_OWNER_LIMIT_MS + 1_000)
-    const thief = open(place.root)
+    const thief = open(slot.root)
     assert.equal(thief.adopted.length, 1)
 
     spool.tick([sent!])
@@ -180,14 +180,14 @@ describe('a process whose spool was taken while it was stopped', () => {
     for (const each of after) spool.acknowledged(each)
     spool.tick([])
     spool.close([])
-    assert.deepEqual(readdirSync(place.root).length, 2, 'the other process and the damaged')
+    assert.deepEqual(readdirSync(slot.root).length, 2, 'the other process and the damaged')
   })
 
   it('writes nothing more to it when it wakes up', () => {
-    using place = temporaryRoot()
-    const { spool } = open(place.root, { limits: { claimEveryMs: -20_000 } })
+    using slot = temporaryRoot()
+    const { spool } = open(slot.root, { limits: { claimEveryMs: -20_000 } })
     fill(spool, 0, 10)
-    const moved = join(place.root, 'elsewhere')
+    const moved = join(slot.root, 'elsewhere')
     renameSync(spool.path, moved)
     const before = segmentsUnder(moved).map(path => readFileSync(path).length)
     spool.add([pending(10)])

@@ -54,15 +54,15 @@ function failNextSync(t: TestContext): { failed: string | undefined } {
 
 describe('a power failure', () => {
   it('calls no sent event unsent, where commits are synced', t => {
-    using place = temporaryRoot()
+    using slot = temporaryRoot()
     const onDisk = watchSyncs(t)
-    const { spool } = open(place.root, { fsync: 'commit' })
+    const { spool } = open(slot.root, { fsync: 'commit' })
     fill(spool, 0, 300)
     assert.equal(take(spool, 100).length, 100)
     const mark = join(spool.path, 'watermark')
-    die(place.root)
+    die(slot.root)
     writeFileSync(mark, onDisk.get(mark) ?? '')
-    const [dead] = open(place.root).adopted
+    const [dead] = open(slot.root).adopted
     const ids = new Set(dead!.uncertain.map(({ id }) => id))
     for (const number of range(0, 100)) assert.ok(ids.has(spoolEvent(number).id), `${number} was sent`)
   })
@@ -70,9 +70,9 @@ describe('a power failure', () => {
 
 describe('a sync that fails', () => {
   it('makes its turns wait for a sync of another segment that holds their events too', async t => {
-    using place = temporaryRoot()
+    using slot = temporaryRoot()
     const sync = failNextSync(t)
-    const { spool } = open(place.root, { fsync: 'commit', limits: { commitWaitMs: 60_000 } })
+    const { spool } = open(slot.root, { fsync: 'commit', limits: { commitWaitMs: 60_000 } })
     const safe: number[] = []
     // The second turn is written while the first is being synced.
     for (const number of [0, 1]) {
@@ -86,7 +86,7 @@ describe('a sync that fails', () => {
       assert.deepEqual(safe, [0, 1])
     })
     assert.equal(spool.figures.uncertain, 0)
-    const [first, second] = segmentsUnder(place.root)
+    const [first, second] = segmentsUnder(slot.root)
     assert.equal(first, sync.failed)
     for (const number of [0, 1]) assert.ok(readFileSync(second!).includes(spoolEvent(number).id))
     const sent = take(spool)
@@ -97,9 +97,9 @@ describe('a sync that fails', () => {
   })
 
   it('loses and doubles nothing, whatever the disk has kept of the segment', async t => {
-    using place = temporaryRoot()
+    using slot = temporaryRoot()
     const sync = failNextSync(t)
-    const source = join(place.root, 'source')
+    const source = join(slot.root, 'source')
     const { spool } = open(source, { fsync: 'commit' })
     for (const number of range(0, 4)) spool.add([pending(number)])
     await eventually(() => {
@@ -110,11 +110,11 @@ describe('a sync that fails', () => {
     die(source)
     const whole = readFileSync(sync.failed!)
     const bytes = whole.length / 4
-    for (const kept of range(0, 16)) {
-      const root = join(place.root, `kept-${kept}`)
+    for (const retained of range(0, 16)) {
+      const root = join(slot.root, `kept-${retained}`)
       cpSync(source, root, { recursive: true })
       const content = Buffer.from(whole)
-      for (const n of range(0, 4)) if (!(kept & (1 << n))) content.fill(0, n * bytes, (n + 1) * bytes)
+      for (const n of range(0, 4)) if (!(retained & (1 << n))) content.fill(0, n * bytes, (n + 1) * bytes)
       writeFileSync(segmentsUnder(root)[0]!, content)
       const next = open(root)
       assert.deepEqual(
@@ -122,7 +122,7 @@ describe('a sync that fails', () => {
           .map(numberOf)
           .sort((a, b) => a - b),
         range(0, 6),
-        `of four events ${kept.toString(2)} were kept`,
+        `of four events ${retained.toString(2)} were kept`,
       )
       next.spool.close([])
     }

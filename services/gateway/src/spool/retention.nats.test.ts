@@ -8,8 +8,8 @@ import { open, range, temporaryRoot } from './test-spool.ts'
 
 it('a server that has lost what it had just acknowledged gets it again', async () => {
   await using bench = await startBench()
-  using place = temporaryRoot()
-  const { spool } = open(place.root)
+  using slot = temporaryRoot()
+  const { spool } = open(slot.root)
   await using publisher = new EventPublisher(bench.link, { retainAfterAckMs: 60_000 }, spool)
   for (const i of range(0, 50)) publisher.append(numbered(i))
   await publisher.flush()

@@ -19,7 +19,7 @@ export class SegmentStore {
   /** Stored segments that could not be deleted: they count until they can. */
   readonly #undeleted = new Set<Segment>()
   #last: Segment | undefined
-  #keepAdopted = false
+  #retainAdopted = false
   bytes = 0
 
   constructor(root: string, own: Home, adopted: readonly Adopted[], log: LinkLog) {
@@ -32,7 +32,7 @@ export class SegmentStore {
 
   /** Puts what dead processes left behind all that is here; none of it is deleted before {@link releaseAdopted}. */
   addAdopted(adopted: readonly Adopted[]): void {
-    if (adopted.length > 0) this.#keepAdopted = true
+    if (adopted.length > 0) this.#retainAdopted = true
     for (const { home, segments } of adopted) {
       this.#homes.add(home)
       for (const segment of segments) this.add(segment, segment.bytes)
@@ -51,7 +51,7 @@ export class SegmentStore {
     this.#segments.clear()
     this.#undeleted.clear()
     this.#last = undefined
-    this.#keepAdopted = false
+    this.#retainAdopted = false
     this.bytes = 0
     this.#own = own
     this.#homes.add(own)
@@ -78,7 +78,7 @@ export class SegmentStore {
 
   /** From now on what dead processes left is deleted when it is stored. */
   releaseAdopted(): void {
-    this.#keepAdopted = false
+    this.#retainAdopted = false
   }
 
   /**
@@ -113,18 +113,18 @@ export class SegmentStore {
     }
     for (const segment of this.#segments) {
       if (segment === cursor?.segment || !segment.sealed || segment.unacknowledged > 0) break
-      if (this.#keepAdopted && segment.home !== this.#own) break
+      if (this.#retainAdopted && segment.home !== this.#own) break
       this.#segments.delete(segment)
       if (segment === this.#last) this.#last = undefined
       this.#delete(segment, 'first')
     }
-    if (!this.#keepAdopted && this.#homes.size > 1) this.#removeEmptyHomes()
+    if (!this.#retainAdopted && this.#homes.size > 1) this.#removeEmptyHomes()
   }
 
   /** @param keep leave our own directory for the next process, whatever is in it */
   close(keep: boolean): void {
     for (const home of this.#homes) home[Symbol.dispose]()
-    if (!keep && this.unacknowledged === 0 && !this.#keepAdopted) {
+    if (!keep && this.unacknowledged === 0 && !this.#retainAdopted) {
       removeDirectory(this.#root, this.#own.path)
     } else {
       giveUp(this.#own.path)

@@ -176,9 +176,9 @@ export class Spool implements Backlog {
     }
   }
 
-  acknowledged(pending: SpooledEvent, isKept = false): void {
+  acknowledged(pending: SpooledEvent, isRetained = false): void {
     if (!pending.segment) this.#unspooled.delete(pending)
-    else if (!isKept) pending.segment.unacknowledged--
+    else if (!isRetained) pending.segment.unacknowledged--
     if (pending.commit && --pending.commit.left === 0) this.#group.run(performance.now())
   }
 
@@ -263,21 +263,21 @@ export class Spool implements Backlog {
 
   #keepInMemory(batch: readonly SpooledEvent[]): void {
     const room = Math.max(0, this.#limits.maxUnspooled - this.#unspooled.size)
-    const kept = batch.length <= room ? batch : batch.slice(0, room)
-    if (kept.length < batch.length) {
-      this.#counts.lost += batch.length - kept.length
+    const retained = batch.length <= room ? batch : batch.slice(0, room)
+    if (retained.length < batch.length) {
+      this.#counts.lost += batch.length - retained.length
       this.#log.error(
-        { events: batch.length - kept.length, fault: this.#fault },
+        { events: batch.length - retained.length, fault: this.#fault },
         'events lost: no disk, no memory',
       )
     }
     // A lost event counts as missing until the deadline.
     const commit = this.#group.waitForStreams(batch.length)
-    for (const pending of kept) {
+    for (const pending of retained) {
       pending.commit = commit
       this.#unspooled.add(pending)
     }
-    this.#order.addUnspooled(kept)
+    this.#order.addUnspooled(retained)
   }
 
   #fail(error: unknown): void {

@@ -39,8 +39,8 @@ async function benchWithWindow(windowMs: number): Promise<TestBench> {
 describe('a publisher with a spool', () => {
   it('holds 50,000 events on disk while NATS is away, in bounded memory, and stores them in order', async () => {
     await using bench = await startBench()
-    using place = temporaryRoot()
-    const { spool } = open(place.root)
+    using slot = temporaryRoot()
+    const { spool } = open(slot.root)
     const publisher = new EventPublisher(bench.link, {}, spool)
     const warm = 1_000
     for (const i of range(0, warm)) publisher.append(numbered(i))
@@ -69,18 +69,18 @@ describe('a publisher with a spool', () => {
     await publisher.flush()
     assert.deepEqual(await stored(bench), range(0, total))
     assert.equal(await publisher.close(), 0)
-    assert.deepEqual(segmentsUnder(place.root), [])
+    assert.deepEqual(segmentsUnder(slot.root), [])
   })
 
   it('doubles nothing after a restart, though the stream has forgotten the copies', async () => {
     await using bench = await benchWithWindow(500)
-    using place = temporaryRoot()
+    using slot = temporaryRoot()
     using killed = temporaryRoot()
-    const publisher = new EventPublisher(bench.link, {}, open(place.root).spool)
+    const publisher = new EventPublisher(bench.link, {}, open(slot.root).spool)
     for (const i of range(0, 300)) publisher.append(numbered(i))
     await new Promise<void>(resolve => publisher.committed(resolve))
     // As a process leaves it that is killed now: all sent, and nobody knows of an acknowledgement.
-    cpSync(place.root, killed.root, { recursive: true })
+    cpSync(slot.root, killed.root, { recursive: true })
     die(killed.root)
     await publisher.flush()
     await publisher.close()
@@ -99,16 +99,16 @@ describe('a publisher with a spool', () => {
 
   it('doubles nothing when its clock is wrong and the stream got events long after their last write', async t => {
     await using bench = await benchWithWindow(500)
-    using place = temporaryRoot()
+    using slot = temporaryRoot()
     using killed = temporaryRoot()
     const realMs = Date.now()
     t.mock.method(Date, 'now', () => realMs + 300_000)
-    const { spool: first } = open(place.root)
+    const { spool: first } = open(slot.root)
     first.recordEnds(await readStreamEnds(bench.link))
     const publisher = new EventPublisher(bench.link, {}, first)
     for (const i of range(0, 300)) publisher.append(numbered(i))
     await publisher.flush()
-    cpSync(place.root, killed.root, { recursive: true })
+    cpSync(slot.root, killed.root, { recursive: true })
     die(killed.root)
     for (const segment of segmentsUnder(killed.root)) utimesSync(segment, 1, 1)
     await publisher.close()
@@ -176,8 +176,8 @@ describe('a publisher with a spool', () => {
     await using link = await connectNats({ url: server.url, name: 'test' }, silent)
     const stream = { name: 'TOKENS', subjects: ['fluxgate.tokens.>'], duplicate_window: 30e9 }
     await link.manager.streams.add(stream)
-    using place = temporaryRoot()
-    await using publisher = new EventPublisher(link, {}, open(place.root).spool)
+    using slot = temporaryRoot()
+    await using publisher = new EventPublisher(link, {}, open(slot.root).spool)
     const total = 12_000
     let committed = 0
     for (let from = 0; from < total; from += 500) {

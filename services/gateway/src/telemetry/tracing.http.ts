@@ -76,7 +76,7 @@ export function openTracing(config: TracingConfig, deps: TracingDeps): Tracing {
   const random = new RandomIdGenerator()
   const sampler = new TraceIdRatioBasedSampler(config.ratio)
   const given = new GivenIds()
-  const exporter = new TellingExporter(otlpExporter(config), deps.log)
+  const exporter = new ReportingExporter(otlpExporter(config), deps.log)
   const provider = new TracerProvider({
     resource: defaultResource().merge(resourceFromAttributes(config.resource)),
     // The decision falls at the admission.
@@ -99,9 +99,9 @@ export function openTracing(config: TracingConfig, deps: TracingDeps): Tracing {
   const isSampled = (traceId: string) =>
     sampler.shouldSample(ROOT_CONTEXT, traceId).decision === SamplingDecision.RECORD_AND_SAMPLED
 
-  function serverSpan(call: Call, place: CallTrace, startMs: number, attributes: Attributes) {
-    given.next(place.traceId, place.serverSpanId)
-    const { traceId, parentSpanId } = place
+  function serverSpan(call: Call, slot: CallTrace, startMs: number, attributes: Attributes) {
+    given.next(slot.traceId, slot.serverSpanId)
+    const { traceId, parentSpanId } = slot
     const parent =
       parentSpanId === undefined
         ? ROOT_CONTEXT
@@ -129,15 +129,15 @@ export function openTracing(config: TracingConfig, deps: TracingDeps): Tracing {
     },
 
     ended(call, end) {
-      const place = call.trace
-      if (!place?.isSampled) return
+      const slot = call.trace
+      if (!slot?.isSampled) return
       const endMs = deps.epochMs()
       const startMs = endMs - (deps.nowMs() - call.startedMs)
       const { status, attempts, upstream } = end.ending
       const attributes = serverAttributes(call, call.identity, status, end.outcome, end.errorType)
-      const server = serverSpan(call, place, startMs, attributes)
+      const server = serverSpan(call, slot, startMs, attributes)
       if (attempts > 0 && upstream !== SELF) {
-        given.next(place.traceId, place.clientSpanId)
+        given.next(slot.traceId, slot.clientSpanId)
         const name = `${operationOf(call.path)} ${call.model}`.trim()
         const client = tracer.startSpan(
           name,
@@ -156,11 +156,11 @@ export function openTracing(config: TracingConfig, deps: TracingDeps): Tracing {
     },
 
     refused(call, identity, code, status) {
-      const place = call.trace
-      if (!place?.isSampled) return
+      const slot = call.trace
+      if (!slot?.isSampled) return
       const endMs = deps.epochMs()
       const startMs = endMs - (deps.nowMs() - call.startedMs)
-      const span = serverSpan(call, place, startMs, serverAttributes(call, identity, status, 'refused', code))
+      const span = serverSpan(call, slot, startMs, serverAttributes(call, identity, status, 'refused', code))
       if (status >= 500) span.setStatus({ code: SpanStatusCode.ERROR })
       span.end(endMs)
     },
@@ -211,7 +211,7 @@ class GivenIds implements IdGenerator {
 }
 
 /** Counts, and says once that spans are being lost, and once that they are not any more. */
-class TellingExporter implements SpanExporter {
+class ReportingExporter implements SpanExporter {
   exported = 0
   lost = 0
   readonly #inner: SpanExporter

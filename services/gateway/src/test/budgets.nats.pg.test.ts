@@ -56,7 +56,7 @@ interface BudgetView {
   readonly top: ReadonlyArray<{
     readonly holder: string
     readonly used: { readonly tokens: number; readonly usd: number }
-    readonly held: { readonly tokens: number }
+    readonly buffered: { readonly tokens: number }
   }>
 }
 
@@ -117,8 +117,8 @@ describe('budgets over two gateways', () => {
     for (const node of [one, two]) {
       await eventually(async () => assert.equal(await usedAt(node, 'soft', 'ann'), used))
     }
-    const told = (await crossings('ann')).map(({ data }) => [data.level, data.used, data.holder])
-    assert.deepEqual(told, [
+    const reported = (await crossings('ann')).map(({ data }) => [data.level, data.used, data.holder])
+    assert.deepEqual(reported, [
       ['soft', 2 * CALL_TOKENS, 'ann'],
       ['hard', 3 * CALL_TOKENS, 'ann'],
     ])

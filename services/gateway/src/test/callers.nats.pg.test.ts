@@ -131,8 +131,8 @@ describe('a session of the portal', () => {
         'auth.logged_out',
         'auth.user_enabled',
       ])
-      const told = facts[1]?.data as { actor: string; reason: string }
-      assert.deepEqual([told.actor, told.reason], ['admin', 'chargeback'])
+      const reported = facts[1]?.data as { actor: string; reason: string }
+      assert.deepEqual([reported.actor, reported.reason], ['admin', 'chargeback'])
     })
   })
 })
@@ -170,11 +170,11 @@ it('who logs in is told how often it failed since the last time, at whatever nod
     const failed = short(await gateways.facts('AUTH', user)).filter(type => type === 'auth.login_failed')
     assert.equal(failed.length, 3)
   })
-  const told = await tryLogIn(0, 'gil', PASSWORD)
-  assert.equal(told.status, 200)
-  assert.equal(told.failedLogins?.count, 3)
-  assert.equal(told.failedLogins?.lastAddress, '127.0.0.1')
-  const { lastAt = 0 } = told.failedLogins ?? {}
+  const reported = await tryLogIn(0, 'gil', PASSWORD)
+  assert.equal(reported.status, 200)
+  assert.equal(reported.failedLogins?.count, 3)
+  assert.equal(reported.failedLogins?.lastAddress, '127.0.0.1')
+  const { lastAt = 0 } = reported.failedLogins ?? {}
   assert.ok(lastAt >= beganAt && lastAt <= Date.now())
   await eventually(async () => {
     const facts = short(await gateways.facts('AUTH', user))

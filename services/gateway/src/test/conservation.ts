@@ -44,11 +44,11 @@ export function assertConserved(ledger: Ledger): { admitted: number; interrupted
     const of = (fact: string) => facts.get(fact) ?? 0
     if (of('requests.refused') > 0 && facts.size === 1) continue
     const endings = ENDINGS.reduce((sum, fact) => sum + of(`requests.${fact}`), 0)
-    const told = JSON.stringify(Object.fromEntries(facts))
+    const reported = JSON.stringify(Object.fromEntries(facts))
     assert.deepEqual(
       [of('requests.admitted'), endings, of('tokens.settled')],
       [1, 1, 1],
-      `${request}: ${told}`,
+      `${request}: ${reported}`,
     )
     admitted++
     interrupted += of('requests.interrupted')
@@ -57,7 +57,7 @@ export function assertConserved(ledger: Ledger): { admitted: number; interrupted
 }
 
 /** A client saw the whole answer: the log says so too, once. */
-export function assertTold(ledger: Ledger, requests: Iterable<string>): void {
+export function assertDocumented(ledger: Ledger, requests: Iterable<string>): void {
   for (const request of requests) {
     assert.equal(ledger.get(request)?.get('requests.completed'), 1, `${request} was answered`)
   }

@@ -10,7 +10,7 @@ import { migrateToLatest, openDatabase } from '@fluxgate/read-model'
 import { createLog, readConfig } from '@fluxgate/runtime'
 import { createDatabase, type NatsServer, SESSION_KEYS, testNats, testPostgres } from '@fluxgate/testing'
 import { readGatewayConfig } from '../config.ts'
-import { assertTold } from '../http/test-conformity.ts'
+import { assertDocumented } from '../http/test-conformity.ts'
 import { type Gateway, startGateway } from '../service.ts'
 
 export const ADMIN_TOKEN = 'admin-token-for-tests'
@@ -109,7 +109,7 @@ export async function startGateways(
         ...(body ? { body: JSON.stringify(body) } : {}),
       })
       const text = await response.text()
-      assertTold('admin', method, path, { status: response.status, body: text })
+      assertDocumented('admin', method, path, { status: response.status, body: text })
       return { status: response.status, body: text === '' ? {} : JSON.parse(text) }
     },
     async facts(stream, user) {

@@ -9,13 +9,13 @@ const PIECES = 3
 export interface TestModelServer extends AsyncDisposable {
   readonly url: string
   /** Streams that wait to be let go. */
-  readonly held: number
+  readonly buffered: number
   release(): void
 }
 
 /** @param pieceMs pause between the pieces of a stream; absent: streams are held */
 export async function startModelServer(pieceMs?: number): Promise<TestModelServer> {
-  const held = new Set<ServerResponse>()
+  const buffered = new Set<ServerResponse>()
   const server = createServer(async (request, response) => {
     response.on('error', () => {})
     const body = Buffer.concat(await Array.fromAsync(request)).toString()
@@ -27,7 +27,7 @@ export async function startModelServer(pieceMs?: number): Promise<TestModelServe
     response.setHeader('content-type', 'text/event-stream')
     response.write(piece())
     if (pieceMs === undefined) {
-      held.add(response)
+      buffered.add(response)
       return
     }
     for (let i = 1; i < PIECES; i++) {
@@ -40,12 +40,12 @@ export async function startModelServer(pieceMs?: number): Promise<TestModelServe
   await once(server, 'listening')
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    get held() {
-      return held.size
+    get buffered() {
+      return buffered.size
     },
     release() {
-      for (const response of held) end(response)
-      held.clear()
+      for (const response of buffered) end(response)
+      buffered.clear()
     },
     async [Symbol.asyncDispose]() {
       server.closeAllConnections()

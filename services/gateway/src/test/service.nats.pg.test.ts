@@ -244,8 +244,8 @@ describe('the admin face', () => {
       assert.equal(answer.status, 400, JSON.stringify(body))
       assert.equal(answer.body.error.code, 'invalid_body')
     }
-    const nobody = await admin('POST', '/admin/pardon', { identifier: 'nobody' })
-    assert.equal(nobody.status, 404)
+    const none = await admin('POST', '/admin/pardon', { identifier: 'nobody' })
+    assert.equal(none.status, 404)
   })
 
   it('changes a tier, and the bucket with it', async () => {

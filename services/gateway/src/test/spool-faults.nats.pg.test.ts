@@ -6,7 +6,7 @@ import { describe, it } from 'node:test'
 import { connectNats } from '@fluxgate/nats'
 import { createLog } from '@fluxgate/runtime'
 import { eventually, makeReadOnly, mountSmallDisk, startNatsServer } from '@fluxgate/testing'
-import { assertConserved, assertTold, readLedger } from './conservation.ts'
+import { assertConserved, assertDocumented, readLedger } from './conservation.ts'
 import { ADMIN_TOKEN, startGateways, type TestGateways } from './gateways.ts'
 import { startModelServer, type TestModelServer } from './model-server.ts'
 
@@ -19,7 +19,7 @@ const MAX_CALLS = 60_000
 const CHAT = '/v1/chat/completions'
 const silent = createLog('test', 'silent')
 
-interface Stand extends AsyncDisposable {
+interface SpoolTestEnv extends AsyncDisposable {
   readonly gateways: TestGateways
   readonly models: TestModelServer
   readonly dataDir: string
@@ -35,7 +35,7 @@ interface Stand extends AsyncDisposable {
   missing(): Promise<Record<string, string>>
 }
 
-async function startStand(dataDir: string, env: Record<string, string> = {}): Promise<Stand> {
+async function startTestEnv(dataDir: string, env: Record<string, string> = {}): Promise<SpoolTestEnv> {
   await using stack = new AsyncDisposableStack()
   const models = stack.use(await startModelServer())
   const gateways = stack.use(
@@ -88,7 +88,7 @@ async function startStand(dataDir: string, env: Record<string, string> = {}): Pr
     async holdStream() {
       const response = await call(CHAT, { model: 'm', stream: true, messages: [] })
       assert.equal(response.status, 200)
-      await eventually(() => models.held > 0)
+      await eventually(() => models.buffered > 0)
       return async () => {
         models.release()
         const text = await response.text()
@@ -111,22 +111,22 @@ async function startStand(dataDir: string, env: Record<string, string> = {}): Pr
 }
 
 /** New work is refused as each dialect says it, and the client is told when to come again. */
-async function assertRefused(stand: Stand, refused: Response): Promise<void> {
+async function assertRefused(env: SpoolTestEnv, refused: Response): Promise<void> {
   assert.equal(refused.status, 503)
   assert.ok(Number(refused.headers.get('retry-after')) >= 1)
   const { error } = (await refused.json()) as { error: { code: string; type: string } }
   assert.deepEqual([error.code, error.type], ['log_unavailable', 'server_error'])
-  const anthropic = await stand.call('/v1/messages', { model: 'm', max_tokens: 5, messages: [] })
+  const anthropic = await env.call('/v1/messages', { model: 'm', max_tokens: 5, messages: [] })
   assert.equal(anthropic.status, 503)
   assert.ok(Number(anthropic.headers.get('retry-after')) >= 1)
   assert.deepEqual(await anthropic.json().then(body => [(body as Body).type, (body as Body).error.type]), [
     'error',
     'api_error',
   ])
-  const ollama = await stand.call('/api/chat', { model: 'm', messages: [] })
+  const ollama = await env.call('/api/chat', { model: 'm', messages: [] })
   assert.equal(ollama.status, 503)
   assert.equal(typeof ((await ollama.json()) as { error: unknown }).error, 'string')
-  const portal = await stand.call('/portal/login', { email: 'a@example.com', password: 'long enough for it' })
+  const portal = await env.call('/portal/login', { email: 'a@example.com', password: 'long enough for it' })
   assert.equal(portal.status, 503)
   assert.ok(Number(portal.headers.get('retry-after')) >= 1)
   await portal.arrayBuffer()
@@ -137,22 +137,22 @@ interface Body {
   error: { type: string }
 }
 
-async function assertServes(stand: Stand): Promise<void> {
+async function assertServes(env: SpoolTestEnv): Promise<void> {
   await eventually(async () => {
-    const response = await stand.call()
+    const response = await env.call()
     await response.arrayBuffer()
     assert.equal(response.status, 200)
-    stand.answered.add(response.headers.get('x-request-id')!)
+    env.answered.add(response.headers.get('x-request-id')!)
   })
-  assert.equal((await stand.missing()).log, undefined)
+  assert.equal((await env.missing()).log, undefined)
 }
 
 /** Once the node has stopped, the log holds every request exactly once, and those that clients saw answered among them. */
-async function assertNothingLost(stand: Stand, natsUrl: string): Promise<void> {
+async function assertNothingLost(env: SpoolTestEnv, natsUrl: string): Promise<void> {
   const ledger = await readLedger(natsUrl)
-  assertTold(ledger, stand.answered)
+  assertDocumented(ledger, env.answered)
   const { admitted, interrupted } = assertConserved(ledger)
-  assert.equal(admitted, stand.answered.size)
+  assert.equal(admitted, env.answered.size)
   assert.equal(interrupted, 0)
 }
 
@@ -171,31 +171,31 @@ function temporaryDirectory(): { readonly path: string } & Disposable {
 
 describe('a gateway whose log takes nothing more', () => {
   it('ends an answer when its facts are on this disk, several in one write, while NATS is away', async () => {
-    using place = temporaryDirectory()
-    await using stand = await startStand(place.path)
-    const { nats } = stand.gateways
+    using slot = temporaryDirectory()
+    await using env = await startTestEnv(slot.path)
+    const { nats } = env.gateways
     await nats.stop('SIGKILL')
-    const commits = await stand.metric('fluxgate_spool_commits_total')
+    const commits = await env.metric('fluxgate_spool_commits_total')
     const calls = Array.from({ length: 200 }, async () => {
-      const response = await stand.call()
+      const response = await env.call()
       assert.equal(response.status, 200)
       await response.arrayBuffer()
       const request = response.headers.get('x-request-id')!
-      const events = eventsOnDisk(join(place.path, 'spool')).filter(event => event.includes(request))
+      const events = eventsOnDisk(join(slot.path, 'spool')).filter(event => event.includes(request))
       const types = ['requests.admitted', 'requests.completed', 'tokens.settled']
       const missing = types.filter(type => !events.some(event => event.includes(`"fluxgate.${type}"`)))
       assert.deepEqual(missing, [], `of ${request}`)
-      stand.answered.add(request)
+      env.answered.add(request)
     })
     await Promise.all(calls)
-    const written = (await stand.metric('fluxgate_spool_commits_total')) - commits
+    const written = (await env.metric('fluxgate_spool_commits_total')) - commits
     assert.ok(written < 2 * calls.length, `${written} writes for ${3 * calls.length} events`)
     await nats.start()
-    await eventually(() => assertNothingLost(stand, nats.url))
+    await eventually(() => assertNothingLost(env, nats.url))
   })
 
   it('serves from its spool while JetStream is full, refuses when the spool is full too, and recovers', async () => {
-    using place = temporaryDirectory()
+    using slot = temporaryDirectory()
     // JetStream's own limit, below the disk's size: 2.9.10 hangs on a full disk, and answers 10023 at its limit.
     await using nats = await startNatsServer({ maxFileBytes: 24 * MIB })
     await using link = await connectNats({ url: nats.url, name: 'test' }, silent)
@@ -204,15 +204,15 @@ describe('a gateway whose log takes nothing more', () => {
       await streams.add({ name, subjects: [`fluxgate.${name.toLowerCase()}.>`], duplicate_window: 30e9 })
     }
     await streams.add({ name: 'BALLAST', subjects: ['ballast'] })
-    await using stand = await startStand(place.path, { NATS_URL: nats.url, NATS_STORAGE: '64MiB' })
-    const finish = await stand.holdStream()
+    await using env = await startTestEnv(slot.path, { NATS_URL: nats.url, NATS_STORAGE: '64MiB' })
+    const finish = await env.holdStream()
     await fillJetStream(link)
 
-    const refused = await stand.callUntilRefused()
-    await assertRefused(stand, refused)
-    assert.match((await stand.missing()).log ?? '', /spool is full/)
+    const refused = await env.callUntilRefused()
+    await assertRefused(env, refused)
+    assert.match((await env.missing()).log ?? '', /spool is full/)
     assert.match(await finish(), /\[DONE\]/, 'what is in flight ends all the same')
-    const served = stand.answered.size
+    const served = env.answered.size
     assert.ok(served > 500, `${served} were served from the spool`)
     assert.deepEqual(
       [...(await readLedger(nats.url)).values()].filter(facts => facts.has('requests.completed')),
@@ -220,52 +220,52 @@ describe('a gateway whose log takes nothing more', () => {
     )
 
     await streams.purge('BALLAST')
-    await assertServes(stand)
-    await stand.gateways[Symbol.asyncDispose]()
-    await assertNothingLost(stand, nats.url)
-    assert.deepEqual(readdirSync(join(place.path, 'spool')), ['damaged'], 'nothing is left in the spool')
+    await assertServes(env)
+    await env.gateways[Symbol.asyncDispose]()
+    await assertNothingLost(env, nats.url)
+    assert.deepEqual(readdirSync(join(slot.path, 'spool')), ['damaged'], 'nothing is left in the spool')
   })
 
   it('refuses while its disk is full, and serves by itself when there is room', async t => {
-    using place = temporaryDirectory()
-    using disk = mountSmallDisk(place.path, 4 * MIB)
+    using slot = temporaryDirectory()
+    using disk = mountSmallDisk(slot.path, 4 * MIB)
     if (!disk) return t.skip('file systems cannot be mounted here')
-    await using stand = await startStand(place.path)
-    const finish = await stand.holdStream()
-    const ballast = join(place.path, 'ballast')
+    await using env = await startTestEnv(slot.path)
+    const finish = await env.holdStream()
+    const ballast = join(slot.path, 'ballast')
     assert.throws(() => {
       for (;;) writeFileSync(ballast, Buffer.alloc(4_096), { flag: 'a' })
     }, /ENOSPC/)
 
-    const refused = await stand.callUntilRefused()
-    await assertRefused(stand, refused)
-    assert.match((await stand.missing()).log ?? '', /ENOSPC/)
+    const refused = await env.callUntilRefused()
+    await assertRefused(env, refused)
+    assert.match((await env.missing()).log ?? '', /ENOSPC/)
     assert.match(await finish(), /\[DONE\]/)
 
     rmSync(ballast)
-    await assertServes(stand)
-    const { url } = stand.gateways.nats
-    await eventually(() => assertNothingLost(stand, url))
+    await assertServes(env)
+    const { url } = env.gateways.nats
+    await eventually(() => assertNothingLost(env, url))
   })
 
   it('refuses while its directory is read-only, and serves by itself when it can be written to', async () => {
-    using place = temporaryDirectory()
-    await using stand = await startStand(place.path)
-    const finish = await stand.holdStream()
-    const spool = join(place.path, 'spool')
+    using slot = temporaryDirectory()
+    await using env = await startTestEnv(slot.path)
+    const finish = await env.holdStream()
+    const spool = join(slot.path, 'spool')
     const [own] = readdirSync(spool).filter(name => name.startsWith('one-'))
     const home = join(spool, own!)
     {
       using _readOnly = makeReadOnly(home)
-      const refused = await stand.callUntilRefused()
-      await assertRefused(stand, refused)
-      assert.match((await stand.missing()).log ?? '', /EROFS|EACCES/)
+      const refused = await env.callUntilRefused()
+      await assertRefused(env, refused)
+      assert.match((await env.missing()).log ?? '', /EROFS|EACCES/)
       assert.match(await finish(), /\[DONE\]/)
     }
-    await assertServes(stand)
+    await assertServes(env)
     assert.ok(existsSync(home))
-    const { url } = stand.gateways.nats
-    await eventually(() => assertNothingLost(stand, url))
+    const { url } = env.gateways.nats
+    await eventually(() => assertNothingLost(env, url))
   })
 })
 

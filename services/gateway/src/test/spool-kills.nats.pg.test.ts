@@ -16,7 +16,7 @@ import {
   testPostgres,
   testRandom,
 } from '@fluxgate/testing'
-import { assertConserved, assertTold, readLedger } from './conservation.ts'
+import { assertConserved, assertDocumented, readLedger } from './conservation.ts'
 import { startModelServer } from './model-server.ts'
 
 const KILLS = 5
@@ -157,7 +157,7 @@ it(`a gateway that is killed ${KILLS} times under load: what clients saw answere
   assert.deepEqual(readdirSync(join(dataDir, 'spool', 'damaged')), [])
 
   const ledger = await readLedger(nats.url)
-  assertTold(ledger, clients.answered)
+  assertDocumented(ledger, clients.answered)
   const { admitted, interrupted } = assertConserved(ledger)
   assert.ok(admitted >= clients.answered.size)
   assert.ok(interrupted >= KILLS, `${interrupted} were running when their node was killed`)

@@ -132,16 +132,16 @@ describe('traces', () => {
       OTEL_EXPORTER_OTLP_TIMEOUT: '200',
       OTEL_BSP_SCHEDULE_DELAY: '10',
     })
-    const told = () => node.lines.filter(line => line.includes('spans cannot be exported'))
+    const reported = () => node.lines.filter(line => line.includes('spans cannot be exported'))
     for (let i = 0; i < 5; i++) {
       const response = await scene.call(node)
       assert.equal(response.status, 200)
       await response.text()
-      await eventually(() => assert.ok(told().length > 0))
+      await eventually(() => assert.ok(reported().length > 0))
     }
     const lost = async () => Number(/fluxgate_spans_lost_total\S* (\d+)/.exec(await scrape(node))?.[1])
     await eventually(async () => assert.equal(await lost(), 10))
-    assert.equal(told().length, 1)
+    assert.equal(reported().length, 1)
     await node.gateway[Symbol.asyncDispose]()
   })
 

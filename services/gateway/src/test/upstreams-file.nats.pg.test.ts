@@ -7,7 +7,7 @@ import { ConfigError, createLog, readConfig } from '@fluxgate/runtime'
 import { createDatabase, eventually, SESSION_KEYS, testNats, testPostgres } from '@fluxgate/testing'
 import { readGatewayConfig } from '../config.ts'
 import { startGateway } from '../service.ts'
-import { planStand } from '../upstreams/test-plan.ts'
+import { planTestEnv } from '../upstreams/test-plan.ts'
 import { answering, fakeServer } from '../upstreams/test-servers.ts'
 import type { RoutingReport } from '../upstreams/upstream-status.ts'
 
@@ -18,7 +18,7 @@ it('a node serves by UPSTREAMS_FILE, and tells on every face when the file is br
   const credentials = { header: 'x-api-key', value: `\${env:MODEL_KEY}` }
   const plan = { upstreams: [{ name: 'one', url: server.url, credentials, models: ['m'] }] }
   // Only for its file in a folder of its own.
-  await using stand = await planStand(plan, { MODEL_KEY: 'k' })
+  await using files = await planTestEnv(plan, { MODEL_KEY: 'k' })
   await using nats = await testNats()
   await using postgres = await testPostgres()
   const databaseUrl = await createDatabase(postgres)
@@ -30,12 +30,12 @@ it('a node serves by UPSTREAMS_FILE, and tells on every face when the file is br
     DATABASE_URL: databaseUrl,
     SESSION_PRIVATE_KEY: SESSION_KEYS.privateKey,
     ADMIN_TOKEN: TOKEN,
-    UPSTREAMS_FILE: stand.path,
+    UPSTREAMS_FILE: files.path,
     PUBLIC_HOST: '127.0.0.1',
     PUBLIC_PORT: '0',
     ADMIN_PORT: '0',
     TLS: 'off',
-    FLUXGATE_DATA_DIR: join(stand.path, '../data'),
+    FLUXGATE_DATA_DIR: join(files.path, '../data'),
     DRAIN_TIMEOUT: '100ms',
     // A busy machine is no reason to refuse a call here.
     MAX_LOOP_DELAY: '0',
@@ -73,8 +73,8 @@ it('a node serves by UPSTREAMS_FILE, and tells on every face when the file is br
   assert.deepEqual([report.upstreams[0]!.name, report.upstreams[0]!.calls], ['one', 1])
   assert.ok(!JSON.stringify(report).includes('"k"'), 'no secret')
 
-  await writeFile(`${stand.path}.new`, '{')
-  await rename(`${stand.path}.new`, stand.path)
+  await writeFile(`${files.path}.new`, '{')
+  await rename(`${files.path}.new`, files.path)
   await eventually(async () => {
     const ready = await fetch(`${url}/ready`)
     assert.equal(ready.status, 200)

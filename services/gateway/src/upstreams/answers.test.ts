@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync } from 'node:zlib'
 import { eventually } from '@fluxgate/testing'
-import { planStand } from './test-plan.ts'
+import { planTestEnv } from './test-plan.ts'
 import { answering, fakeServer, send, tcpServer } from './test-servers.ts'
 
 const OK = '{"ok":true}'
@@ -18,8 +18,8 @@ describe('an answer', () => {
       socket.write(count === 1 ? head : head + OK)
       if (count === 1) setImmediate(() => socket.resetAndDestroy())
     })
-    await using stand = await planStand(one(server.url))
-    const sent = send(stand.upstreams)
+    await using env = await planTestEnv(one(server.url))
+    const sent = send(env.upstreams)
     const { status, text, attempts } = await sent.outcome
     assert.deepEqual([status, text, attempts.length, sent.said], [200, OK, 2, ['start', 'end']])
   })
@@ -29,8 +29,8 @@ describe('an answer', () => {
       socket.write('HTTP/1.1 200 OK\r\ncontent-length: 11\r\n\r\n')
       setImmediate(() => socket.resetAndDestroy())
     })
-    await using stand = await planStand({ ...one(server.url), retry: { maxAttempts: 1 } })
-    const sent = send(stand.upstreams)
+    await using env = await planTestEnv({ ...one(server.url), retry: { maxAttempts: 1 } })
+    const sent = send(env.upstreams)
     const { error } = await sent.outcome
     assert.deepEqual([error?.status, error?.code, sent.said], [502, 'upstream_broken', ['error']])
   })
@@ -45,8 +45,8 @@ describe('an answer', () => {
       await using server = await fakeServer(response =>
         response.writeHead(200, { 'content-encoding': coding }).end(bytes),
       )
-      await using stand = await planStand(one(server.url))
-      const { text, headers } = await send(stand.upstreams).outcome
+      await using env = await planTestEnv(one(server.url))
+      const { text, headers } = await send(env.upstreams).outcome
       assert.deepEqual([text, headers['content-encoding']], [OK, undefined], coding)
     }
   })
@@ -55,8 +55,8 @@ describe('an answer', () => {
     await using server = await fakeServer(response =>
       response.writeHead(200, { 'content-encoding': 'gzip' }).end('this is no gzip'),
     )
-    await using stand = await planStand(one(server.url))
-    const sent = send(stand.upstreams)
+    await using env = await planTestEnv(one(server.url))
+    const sent = send(env.upstreams)
     assert.deepEqual([(await sent.outcome).error?.status, sent.said], [502, ['error']])
   })
 
@@ -64,8 +64,8 @@ describe('an answer', () => {
     await using server = await tcpServer(socket =>
       socket.end('HTTP/1.1 799 Odd\r\ncontent-length: 0\r\n\r\n'),
     )
-    await using stand = await planStand({ ...one(server.url), retry: { maxAttempts: 1 } })
-    const { error } = await send(stand.upstreams).outcome
+    await using env = await planTestEnv({ ...one(server.url), retry: { maxAttempts: 1 } })
+    const { error } = await send(env.upstreams).outcome
     assert.deepEqual([error?.status, error?.code], [502, 'upstream_status'])
   })
 
@@ -73,13 +73,13 @@ describe('an answer', () => {
     await using server = await fakeServer(response => {
       response.writeHead(200, { 'content-type': 'text/event-stream' }).write('data: [DONE]\n\n')
     })
-    await using stand = await planStand(one(server.url))
-    const sent = send(stand.upstreams)
+    await using env = await planTestEnv(one(server.url))
+    const sent = send(env.upstreams)
     await eventually(() => assert.deepEqual(sent.said, ['start']))
     sent.control.finish()
-    assert.equal(stand.upstreams.report().upstreams[0]!.inFlight, 0)
+    assert.equal(env.upstreams.report().upstreams[0]!.inFlight, 0)
     await eventually(() => assert.equal(server.left, 1))
-    const upstream = stand.upstreams.report().upstreams[0]!
+    const upstream = env.upstreams.report().upstreams[0]!
     assert.deepEqual([upstream.circuit, upstream.failures, sent.said], ['closed', 0, ['start']])
   })
 })
@@ -96,8 +96,8 @@ describe('a stream that is silent', () => {
   it('after its headers or comments is not cut by the idle limit', async () => {
     for (const first of ['', ': thinking\n\n']) {
       await using server = await silent(first, 700)
-      await using stand = await planStand(one(server.url, { timeouts: { idleMs: 100, firstByteMs: 20_000 } }))
-      const { error, text } = await send(stand.upstreams).outcome
+      await using env = await planTestEnv(one(server.url, { timeouts: { idleMs: 100, firstByteMs: 20_000 } }))
+      const { error, text } = await send(env.upstreams).outcome
       assert.deepEqual([error, text], [undefined, `${first}data: {}\n\n`])
     }
   })
@@ -105,8 +105,8 @@ describe('a stream that is silent', () => {
   it('beyond the first-byte limit is a 504', async () => {
     await using server = await silent('', 20_000)
     const plan = { ...one(server.url, { timeouts: { firstByteMs: 200 } }), retry: { maxAttempts: 1 } }
-    await using stand = await planStand(plan)
-    const sent = send(stand.upstreams)
+    await using env = await planTestEnv(plan)
+    const sent = send(env.upstreams)
     assert.deepEqual([(await sent.outcome).error?.status, sent.said], [504, ['error']])
   })
 })
@@ -120,19 +120,19 @@ describe('the option that asks for usage', () => {
       await using server = await fakeServer((response, _request, got) =>
         answering(OK, got.includes('stream_options') ? status : 200)(response, _request, got, 0),
       )
-      await using stand = await planStand(one(server.url))
-      assert.equal((await send(stand.upstreams, { body, bodyAsGiven }).outcome).status, 200)
-      assert.equal((await send(stand.upstreams, { body, bodyAsGiven, model: 'm' }).outcome).status, 200)
+      await using env = await planTestEnv(one(server.url))
+      assert.equal((await send(env.upstreams, { body, bodyAsGiven }).outcome).status, 200)
+      assert.equal((await send(env.upstreams, { body, bodyAsGiven, model: 'm' }).outcome).status, 200)
       assert.deepEqual(server.bodies, [body, bodyAsGiven, bodyAsGiven])
     }
   })
 
   it('is never sent when the upstreams file says so, and a refusal of the call itself passes', async () => {
     await using server = await fakeServer(answering('{"error":{}}', 400))
-    await using off = await planStand(one(server.url, { askForUsage: false }))
+    await using off = await planTestEnv(one(server.url, { askForUsage: false }))
     assert.equal((await send(off.upstreams, { body, bodyAsGiven }).outcome).status, 400)
     assert.deepEqual(server.bodies, [bodyAsGiven])
-    await using on = await planStand(one(server.url))
+    await using on = await planTestEnv(one(server.url))
     assert.equal((await send(on.upstreams, { body, bodyAsGiven }).outcome).status, 400)
     assert.deepEqual(server.bodies.slice(1), [body, bodyAsGiven])
   })
@@ -142,11 +142,11 @@ it('errors that one caller provokes do not refuse the calls of another', async (
   await using server = await fakeServer((response, _request, got, count) =>
     answering(OK, got.includes('bad') ? 500 : 200)(response, _request, got, count),
   )
-  await using stand = await planStand({ ...one(server.url), retry: { maxAttempts: 1 } })
+  await using env = await planTestEnv({ ...one(server.url), retry: { maxAttempts: 1 } })
   for (let call = 0; call < 60; call++) {
-    await send(stand.upstreams, { caller: 'attacker', body: '{"bad":1}' }).outcome
+    await send(env.upstreams, { caller: 'attacker', body: '{"bad":1}' }).outcome
   }
-  const { error } = await send(stand.upstreams, { caller: 'attacker', body: '{"bad":1}' }).outcome
+  const { error } = await send(env.upstreams, { caller: 'attacker', body: '{"bad":1}' }).outcome
   assert.equal(error?.code, 'no_healthy_upstream')
-  assert.equal((await send(stand.upstreams, { caller: 'neighbour' }).outcome).status, 200)
+  assert.equal((await send(env.upstreams, { caller: 'neighbour' }).outcome).status, 200)
 })

@@ -52,7 +52,7 @@ export class Attempt implements Dispatcher.DispatchHandler {
   #isOver = false
   #isPaused = false
   /** Among those that are watched for silence; -1 when it is not. */
-  #place = -1
+  #slot = -1
   /** When it has been silent for too long. */
   #deadlineMs = Number.POSITIVE_INFINITY
 
@@ -80,7 +80,7 @@ export class Attempt implements Dispatcher.DispatchHandler {
   finish(): void {
     if (this.#isOver) return
     this.#leave()
-    if (this.#place === -1) return
+    if (this.#slot === -1) return
     this.#deadlineMs = this.#fleet.deps.nowMs() + LINGER_MS
     this.#isPaused = false
     this.#controller?.resume()
@@ -95,7 +95,7 @@ export class Attempt implements Dispatcher.DispatchHandler {
 
   resume(): void {
     if (this.#isOver) return
-    if (this.#isPaused) this.#heard()
+    if (this.#isPaused) this.#received()
     this.#isPaused = false
     this.#controller?.resume()
   }
@@ -143,13 +143,13 @@ export class Attempt implements Dispatcher.DispatchHandler {
       return
     }
     if (firstByteTimeoutMs > 0) self.#deadlineMs = self.#startedMs + firstByteTimeoutMs
-    self.#place = self.#fleet.watched.add(self)
+    self.#slot = self.#fleet.watched.add(self)
     self.#isEventStream = String(headers['content-type'] ?? '')
       .toLowerCase()
       .startsWith('text/event-stream')
     const kind = failureOf(status)
     if (kind === undefined) self.upstream.succeeded(self.#ticket, self.#fleet.deps.nowMs() - self.#startedMs)
-    else self.upstream.failed(self.#ticket, kind, self.#isRepeat, statusFault(status))
+    else self.upstream.failed(self.#ticket, kind, self.#isRepeat, statusError(status))
     self.#owner.onAnswer(self, status, headers)
   }
 
@@ -158,7 +158,7 @@ export class Attempt implements Dispatcher.DispatchHandler {
     const isComment = self.#phase === 'response' && self.#isEventStream && isCommentOnly(chunk)
     if (!isComment) {
       self.#phase = 'stream'
-      self.#heard()
+      self.#received()
     }
     self.#owner.onChunk(self, chunk)
   }
@@ -195,7 +195,7 @@ export class Attempt implements Dispatcher.DispatchHandler {
     self.#break(self.#phase === 'stream' ? STALLED() : SILENT())
   }
 
-  #heard(): void {
+  #received(): void {
     const { idleTimeoutMs } = this.upstream.spec
     if (this.#phase !== 'stream') return
     this.#deadlineMs = idleTimeoutMs > 0 ? this.#fleet.deps.nowMs() + idleTimeoutMs : Number.POSITIVE_INFINITY
@@ -210,9 +210,9 @@ export class Attempt implements Dispatcher.DispatchHandler {
   }
 
   #unwatch(): void {
-    if (this.#place === -1) return
-    this.#fleet.watched.remove(this.#place)
-    this.#place = -1
+    if (this.#slot === -1) return
+    this.#fleet.watched.remove(this.#slot)
+    this.#slot = -1
   }
 
   #leave(): void {
@@ -221,7 +221,7 @@ export class Attempt implements Dispatcher.DispatchHandler {
   }
 }
 
-function statusFault(status: number): { code: string; message: string } {
+function statusError(status: number): { code: string; message: string } {
   return { code: `status_${status}`, message: `It answered ${status}.` }
 }
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { gzipSync } from 'node:zlib'
 import { eventually, freePort } from '@fluxgate/testing'
-import { planStand } from './test-plan.ts'
+import { planTestEnv } from './test-plan.ts'
 import { answering, type FakeServer, fakeServer, send, tcpServer } from './test-servers.ts'
 
 const OK = '{"ok":true}'
@@ -37,8 +37,8 @@ describe('a call is sent to another upstream when the first', () => {
     it(what, async () => {
       await using bad = await start()
       await using good = await fakeServer(answering(OK))
-      await using stand = await planStand(pair(bad.url, good), {}, FIRST)
-      const sent = send(stand.upstreams)
+      await using env = await planTestEnv(pair(bad.url, good), {}, FIRST)
+      const sent = send(env.upstreams)
       const { status, text, attempts, error } = await sent.outcome
       assert.equal(error, undefined)
       assert.deepEqual([status, text], [200, OK])
@@ -47,17 +47,17 @@ describe('a call is sent to another upstream when the first', () => {
         ['bad', 'good'],
       )
       assert.deepEqual(sent.said, ['start', 'end'])
-      await eventually(() => assert.ok(stand.upstreams.report().upstreams.every(each => each.inFlight === 0)))
+      await eventually(() => assert.ok(env.upstreams.report().upstreams.every(each => each.inFlight === 0)))
     })
   }
 
   it('refuses the connection', async () => {
     await using good = await fakeServer(answering(OK))
     const plan = pair(`http://127.0.0.1:${await freePort()}`, good)
-    await using stand = await planStand(plan, {}, FIRST)
-    const { status, attempts } = await send(stand.upstreams).outcome
+    await using env = await planTestEnv(plan, {}, FIRST)
+    const { status, attempts } = await send(env.upstreams).outcome
     assert.deepEqual([status, attempts.length], [200, 2])
-    assert.equal(stand.upstreams.report().upstreams[0]!.lastError?.code, 'upstream_unreachable')
+    assert.equal(env.upstreams.report().upstreams[0]!.lastError?.code, 'upstream_unreachable')
   })
 })
 
@@ -68,8 +68,8 @@ describe('a call is not repeated', () => {
       setTimeout(() => socket.resetAndDestroy(), 50)
     })
     await using good = await fakeServer(answering(OK))
-    await using stand = await planStand(pair(bad.url, good), {}, FIRST)
-    const sent = send(stand.upstreams)
+    await using env = await planTestEnv(pair(bad.url, good), {}, FIRST)
+    const sent = send(env.upstreams)
     const { text, error, attempts } = await sent.outcome
     assert.deepEqual(
       [text, error?.code, error?.phase, attempts.length],
@@ -82,8 +82,8 @@ describe('a call is not repeated', () => {
   it('when the answer stalls in the middle', async () => {
     await using bad = await fakeServer(response => void response.write('x'))
     await using good = await fakeServer(answering(OK))
-    await using stand = await planStand(pair(bad.url, good), {}, FIRST)
-    const { error } = await send(stand.upstreams).outcome
+    await using env = await planTestEnv(pair(bad.url, good), {}, FIRST)
+    const { error } = await send(env.upstreams).outcome
     assert.deepEqual([error?.code, error?.status], ['upstream_stalled', 504])
   })
 
@@ -94,8 +94,8 @@ describe('a call is not repeated', () => {
     ] as const) {
       await using bad = await tcpServer(socket => socket.resetAndDestroy())
       await using good = await fakeServer(answering(OK))
-      await using stand = await planStand(pair(bad.url, good, rest), {}, FIRST)
-      const { error, attempts } = await send(stand.upstreams, { path }).outcome
+      await using env = await planTestEnv(pair(bad.url, good, rest), {}, FIRST)
+      const { error, attempts } = await send(env.upstreams, { path }).outcome
       assert.deepEqual([error?.code, error?.phase, attempts.length], ['upstream_broken', 'response', 1], path)
       assert.equal(good.bodies.length, 0)
     }
@@ -104,8 +104,8 @@ describe('a call is not repeated', () => {
   it('when the upstream redirects: that is an error and not followed', async () => {
     await using good = await fakeServer(answering(OK))
     await using bad = await fakeServer(answering('', 307, { location: good.url }))
-    await using stand = await planStand(pair(bad.url, good), {}, FIRST)
-    const { error } = await send(stand.upstreams).outcome
+    await using env = await planTestEnv(pair(bad.url, good), {}, FIRST)
+    const { error } = await send(env.upstreams).outcome
     assert.equal(error?.code, 'upstream_redirect')
     assert.equal(good.bodies.length, 0)
   })
@@ -116,8 +116,8 @@ describe('a call is not repeated', () => {
       upstreams: [{ name: 'a', url: bad.url }],
       retry: { baseDelayMs: 5_000, maxDelayMs: 5_000, maxTotalMs: 100 },
     }
-    await using stand = await planStand(plan, {}, FIRST)
-    const { status, attempts } = await send(stand.upstreams).outcome
+    await using env = await planTestEnv(plan, {}, FIRST)
+    const { status, attempts } = await send(env.upstreams).outcome
     assert.deepEqual([status, attempts.length], [503, 1])
   })
 
@@ -125,9 +125,9 @@ describe('a call is not repeated', () => {
     await using bad = await fakeServer(answering('{}', 500))
     const retry = { baseDelayMs: 1, budgetRatio: 0.2, budgetPerSecond: 0 }
     const circuit = { minRequests: 100_000 }
-    await using stand = await planStand({ upstreams: [{ name: 'a', url: bad.url }], retry, circuit })
-    for (let i = 0; i < 100; i++) await send(stand.upstreams).outcome
-    const { retries, retriesSpared } = stand.upstreams.report()
+    await using env = await planTestEnv({ upstreams: [{ name: 'a', url: bad.url }], retry, circuit })
+    for (let i = 0; i < 100; i++) await send(env.upstreams).outcome
+    const { retries, retriesSpared } = env.upstreams.report()
     // A fifth of the calls, and the ten that a node has at its start.
     assert.ok(retries > 20 && retries <= 30, `${retries}`)
     assert.ok(retriesSpared > 0)
@@ -149,9 +149,9 @@ describe('when all attempts fail', () => {
       upstreams: [{ name: 'a', url: busy.url }],
       retry: { maxAttempts: 2, maxRetryAfterMs: 1_500 },
     }
-    await using stand = await planStand(plan)
+    await using env = await planTestEnv(plan)
     const startedMs = performance.now()
-    const { status, text, headers, attempts } = await send(stand.upstreams).outcome
+    const { status, text, headers, attempts } = await send(env.upstreams).outcome
     assert.deepEqual([status, text, attempts.length], [429, '{"error":"busy 2"}', 2])
     assert.equal(headers['x-mine'], 'yes')
     assert.ok(performance.now() - startedMs >= 990, 'a short retry-after is waited out')
@@ -159,16 +159,16 @@ describe('when all attempts fail', () => {
 
   it('a long retry-after is passed on at once', async () => {
     await using busy = await fakeServer(answering('{"error":"later"}', 429, { 'retry-after': '60' }))
-    await using stand = await planStand({ upstreams: [{ name: 'a', url: busy.url }] })
-    const { status, headers, attempts } = await send(stand.upstreams).outcome
+    await using env = await planTestEnv({ upstreams: [{ name: 'a', url: busy.url }] })
+    const { status, headers, attempts } = await send(env.upstreams).outcome
     assert.deepEqual([status, headers['retry-after'], attempts.length], [429, '60', 1])
   })
 
   it('an answer that came counts more than connections that failed after it', async () => {
     await using busy = await fakeServer(answering('{"error":"busy"}', 503))
     const plan = pair(busy.url, { ...busy, url: `http://127.0.0.1:${await freePort()}` })
-    await using stand = await planStand({ ...plan, retry: { maxAttempts: 2, baseDelayMs: 1 } }, {}, FIRST)
-    const sent = send(stand.upstreams)
+    await using env = await planTestEnv({ ...plan, retry: { maxAttempts: 2, baseDelayMs: 1 } }, {}, FIRST)
+    const sent = send(env.upstreams)
     const { status, text, attempts } = await sent.outcome
     assert.deepEqual([status, text, attempts.length], [503, '{"error":"busy"}', 2])
     assert.deepEqual(sent.said, ['start', 'end'])
@@ -179,8 +179,8 @@ describe('when all attempts fail', () => {
       upstreams: [{ name: 'a', url: `http://127.0.0.1:${await freePort()}` }],
       retry: { baseDelayMs: 1 },
     }
-    await using stand = await planStand(plan)
-    const { error, attempts } = await send(stand.upstreams).outcome
+    await using env = await planTestEnv(plan)
+    const { error, attempts } = await send(env.upstreams).outcome
     assert.deepEqual(
       [error?.code, error?.status, error?.phase, attempts.length],
       ['upstream_unreachable', 502, 'connect', 3],
@@ -197,8 +197,8 @@ describe('an answer that is compressed though nobody asked for it', () => {
       response.write(bytes.subarray(0, 20))
       setTimeout(() => response.end(bytes.subarray(20)), 20)
     })
-    await using stand = await planStand({ upstreams: [{ name: 'a', url: server.url }] })
-    const outcome = await send(stand.upstreams).outcome
+    await using env = await planTestEnv({ upstreams: [{ name: 'a', url: server.url }] })
+    const outcome = await send(env.upstreams).outcome
     assert.equal(outcome.text, text)
     assert.equal(outcome.headers['content-encoding'], undefined)
     assert.equal(outcome.headers['content-length'], undefined)
@@ -210,8 +210,8 @@ describe('an answer that is compressed though nobody asked for it', () => {
       await using server = await fakeServer(response => {
         response.writeHead(200, { 'content-encoding': 'gzip' }).end(bytes)
       })
-      await using stand = await planStand({ upstreams: [{ name: 'a', url: server.url }] })
-      const sent = send(stand.upstreams)
+      await using env = await planTestEnv({ upstreams: [{ name: 'a', url: server.url }] })
+      const sent = send(env.upstreams)
       const { error } = await sent.outcome
       assert.equal(error?.code, 'upstream_encoding')
       assert.deepEqual(sent.said, ['start', 'error'])
@@ -233,12 +233,12 @@ describe('a client that leaves', () => {
       ],
     ]
     for (const [stage, plan] of stages) {
-      await using stand = await planStand(plan, {}, { ...FIRST, lookup: () => {} })
-      const sent = send(stand.upstreams)
+      await using env = await planTestEnv(plan, {}, { ...FIRST, lookup: () => {} })
+      const sent = send(env.upstreams)
       await new Promise(resolve => setTimeout(resolve, 100))
       const leftMs = performance.now()
       sent.control.abort(new Error('left'))
-      assert.equal(stand.upstreams.report().upstreams[0]!.inFlight, 0, stage)
+      assert.equal(env.upstreams.report().upstreams[0]!.inFlight, 0, stage)
       assert.ok(performance.now() - leftMs < 100, stage)
       await new Promise(resolve => setTimeout(resolve, 50))
       assert.deepEqual(sent.said, [], stage)

@@ -2,11 +2,11 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { OWN_ROOM, SharedRoom } from '@fluxgate/contracts'
 import type { Attempt } from './attempt.http.ts'
-import { HeldAnswer } from './buffered-answer.ts'
+import { BufferedAnswer } from './buffered-answer.ts'
 import { Circuits } from './circuits.ts'
 import { Fleet } from './fleet.http.ts'
 import { DEFAULT_POLICY } from './routing-policy.ts'
-import { planStand } from './test-plan.ts'
+import { planTestEnv } from './test-plan.ts'
 import { answering, fakeServer, send } from './test-servers.ts'
 import { UsageOption } from './usage-option.ts'
 
@@ -50,14 +50,14 @@ describe('what is remembered of an upstream', () => {
 })
 
 describe('failed answers that are held', () => {
-  const held = (room: SharedRoom) => new HeldAnswer({} as Attempt, 503, {}, room)
+  const buffered = (room: SharedRoom) => new BufferedAnswer({} as Attempt, 503, {}, room)
 
   it('are given up beyond 64 KiB each, and when all that is held of answers is as much as may be', () => {
     const room = new SharedRoom(100 * KIB)
-    const one = held(room)
+    const one = buffered(room)
     assert.equal(one.add(Buffer.alloc(64 * KIB)), true)
     assert.equal(one.add(Buffer.alloc(1)), false)
-    const two = held(room)
+    const two = buffered(room)
     assert.equal(two.add(Buffer.alloc(40 * KIB)), false)
     one.release()
     one.release()
@@ -72,8 +72,8 @@ describe('failed answers that are held', () => {
       upstreams: [{ name: 'a', url: broken.url }],
       retry: { baseDelayMs: 1, maxDelayMs: 1 },
     }
-    await using stand = await planStand(plan, {}, { room })
-    const outcome = await send(stand.upstreams).outcome
+    await using env = await planTestEnv(plan, {}, { room })
+    const outcome = await send(env.upstreams).outcome
     assert.equal(outcome.status, 503)
     assert.ok(broken.bodies.length > 1)
     assert.equal(room.bytes, 0)
@@ -94,7 +94,7 @@ it('a list of models above 4 MiB is not read', async () => {
       { name: 'short', url: short.url },
     ],
   }
-  await using stand = await planStand(plan)
-  const ids = (await stand.upstreams.listModels('openai')).map(({ id }) => id)
+  await using env = await planTestEnv(plan)
+  const ids = (await env.upstreams.listModels('openai')).map(({ id }) => id)
   assert.deepEqual(ids, ['m0', 'm1'])
 })

@@ -5,7 +5,7 @@ import type { Attempt } from './attempt.http.ts'
 const MAX_HELD_BYTES = 64 * 1024
 
 /** An answer that failed, kept while another attempt is made. */
-export class HeldAnswer {
+export class BufferedAnswer {
   readonly attempt: Attempt
   readonly status: number
   readonly headers: ResponseHeaders

@@ -35,8 +35,8 @@ export class Catalog {
   async list(dialect: DialectName): Promise<readonly ListedModel[]> {
     const asked = this.#fleet.live.filter(({ spec }) => spec.dialects.includes(dialect))
     const lists = await Promise.all(asked.map(upstream => this.#listOf(upstream, dialect)))
-    const nobodyTold = asked.length > 0 && lists.every(list => list === undefined)
-    if (!nobodyTold) return mergeModels(lists.map(list => list ?? []))
+    const noneAnswered = asked.length > 0 && lists.every(list => list === undefined)
+    if (!noneAnswered) return mergeModels(lists.map(list => list ?? []))
     throw new UpstreamError('upstream_unreachable', 'connect', 502, 'No model server told its models.')
   }
 
@@ -50,10 +50,10 @@ export class Catalog {
       raw: undefined,
     }))
     if (!names.open) return known
-    const told = await this.#ask(upstream, dialect)
-    if (told === undefined) return known.length > 0 ? known : undefined
+    const reported = await this.#ask(upstream, dialect)
+    if (reported === undefined) return known.length > 0 ? known : undefined
     // What it calls by its own name only is not to be had under that name.
-    const callable = told.filter(({ id }) => names.ownName(id) === id)
+    const callable = reported.filter(({ id }) => names.ownName(id) === id)
     const more = new Set(callable.map(({ id }) => id))
     return [...callable, ...known.filter(({ id }) => !more.has(id))]
   }

@@ -1,6 +1,6 @@
 import type { Boundary, ResponseHeaders } from '../http/index.ts'
 import { Attempt, type AttemptOwner } from './attempt.http.ts'
-import { HeldAnswer } from './buffered-answer.ts'
+import { BufferedAnswer } from './buffered-answer.ts'
 import type { Asked } from './circuits.ts'
 import { Decoder, type DecoderSink, decodedHeaders, decodingOf } from './decoder.ts'
 import type { Fleet, Waiting } from './fleet.http.ts'
@@ -33,7 +33,7 @@ export class Delivery implements UpstreamControl, AttemptOwner, DecoderSink, Wai
   #fallbacks: string[] | undefined
   #attempt: Attempt | undefined
   /** A failed answer, for the client in case that nothing better comes. */
-  #held: HeldAnswer | undefined
+  #buffered: BufferedAnswer | undefined
   #decoder: Decoder | undefined
   /** The answer's head, until a byte of its body or its end has come: before that the call may still be tried elsewhere. */
   #head: { readonly status: number; readonly headers: ResponseHeaders } | undefined
@@ -69,8 +69,8 @@ export class Delivery implements UpstreamControl, AttemptOwner, DecoderSink, Wai
     clearTimeout(this.#timer)
     this.#fleet.leave(this)
     this.#decoder?.destroy()
-    this.#held?.release()
-    this.#held?.attempt.abort(reason)
+    this.#buffered?.release()
+    this.#buffered?.attempt.abort(reason)
     this.#attempt?.abort(reason)
   }
 
@@ -113,12 +113,12 @@ export class Delivery implements UpstreamControl, AttemptOwner, DecoderSink, Wai
       const retryAfterMs = retryAfterMsOf(headers, this.#fleet.deps.epochMs())
       if (retryAfterMs > 0) attempt.upstream.rest(retryAfterMs, this.#fleet.deps.nowMs())
       if (this.#planNext(attempt.upstream, retryAfterMs)) {
-        this.#dropHeld()
-        this.#held = new HeldAnswer(attempt, status, headers, this.#fleet.deps.room)
+        this.#dropBuffered()
+        this.#buffered = new BufferedAnswer(attempt, status, headers, this.#fleet.deps.room)
         return
       }
     }
-    this.#dropHeld()
+    this.#dropBuffered()
     this.#open(status, headers)
   }
 
@@ -135,22 +135,22 @@ export class Delivery implements UpstreamControl, AttemptOwner, DecoderSink, Wai
   }
 
   onChunk(attempt: Attempt, chunk: Buffer): void {
-    if (attempt !== this.#held?.attempt) this.#write(chunk)
-    else if (!this.#held.add(chunk)) this.#lose(this.#held)
+    if (attempt !== this.#buffered?.attempt) this.#write(chunk)
+    else if (!this.#buffered.add(chunk)) this.#lose(this.#buffered)
   }
 
   onWhole(attempt: Attempt): void {
-    const held = this.#held
-    if (attempt !== held?.attempt) this.#close()
+    const buffered = this.#buffered
+    if (attempt !== buffered?.attempt) this.#close()
     else {
-      held.isWhole = true
-      if (this.#isDone) this.#replay(held)
+      buffered.isWhole = true
+      if (this.#isDone) this.#replay(buffered)
     }
   }
 
   onBroken(attempt: Attempt, error: UpstreamError, isOurs: boolean): void {
-    if (attempt === this.#held?.attempt) {
-      this.#lose(this.#held)
+    if (attempt === this.#buffered?.attempt) {
+      this.#lose(this.#buffered)
       return
     }
     this.#decoder?.destroy()
@@ -313,34 +313,34 @@ export class Delivery implements UpstreamControl, AttemptOwner, DecoderSink, Wai
 
   #finish(error: UpstreamError): void {
     this.#isDone = true
-    const held = this.#held
-    if (!held) this.#listener.onError(error)
-    else if (held.isWhole) this.#replay(held)
+    const buffered = this.#buffered
+    if (!buffered) this.#listener.onError(error)
+    else if (buffered.isWhole) this.#replay(buffered)
     // Else the rest of the held answer is on its way, and its end or its loss ends the call.
     else this.#lastError ??= error
   }
 
-  #replay(held: HeldAnswer): void {
-    this.#held = undefined
-    held.release()
-    this.#open(held.status, held.headers)
-    for (const chunk of held.chunks) this.#write(chunk)
+  #replay(buffered: BufferedAnswer): void {
+    this.#buffered = undefined
+    buffered.release()
+    this.#open(buffered.status, buffered.headers)
+    for (const chunk of buffered.chunks) this.#write(chunk)
     this.#close()
   }
 
   /** The held answer is of no use. */
-  #lose(held: HeldAnswer): void {
-    this.#held = undefined
-    held.release()
-    held.attempt.abort(new Error('not needed'))
+  #lose(buffered: BufferedAnswer): void {
+    this.#buffered = undefined
+    buffered.release()
+    buffered.attempt.abort(new Error('not needed'))
     if (this.#isDone && this.#lastError) this.#listener.onError(this.#lastError)
   }
 
-  #dropHeld(): void {
-    const held = this.#held
-    this.#held = undefined
-    held?.release()
-    held?.attempt.abort(new Error('not needed'))
+  #dropBuffered(): void {
+    const buffered = this.#buffered
+    this.#buffered = undefined
+    buffered?.release()
+    buffered?.attempt.abort(new Error('not needed'))
   }
 
   #open(status: number, headers: ResponseHeaders): void {

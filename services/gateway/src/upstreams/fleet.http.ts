@@ -69,11 +69,11 @@ export class Fleet {
     const sameCircuit = isSame(plan.policy.circuit, this.policy.circuit)
     const sameRetry = isSame(plan.policy.retry, this.policy.retry)
     this.#live = plan.upstreams.map(spec => {
-      const kept = before.get(spec.name)
-      if (!kept || !sameCircuit || !isSame(kept.spec, spec))
+      const retained = before.get(spec.name)
+      if (!retained || !sameCircuit || !isSame(retained.spec, spec))
         return new LiveUpstream(spec, plan.policy.circuit, this.deps)
       before.delete(spec.name)
-      return kept
+      return retained
     })
     this.#plan = plan
     this.policy = plan.policy

@@ -6,17 +6,17 @@ export interface SchemaError {
   readonly message: string
 }
 
-const FAULTS_LISTED = 10
+const MAX_LISTED = 10
 
 /** Complaints in words that name the place as one would write it: `upstreams[1].weight must be at least 1`. */
-export function schemaFaults(errors: readonly SchemaError[]): string[] {
+export function schemaErrors(errors: readonly SchemaError[]): string[] {
   const faults: string[] = []
   for (const error of errors) {
     const words = wordsOf(error)
     for (const fault of words) if (!faults.includes(fault)) faults.push(fault)
   }
-  const more = faults.length - FAULTS_LISTED
-  return more > 0 ? [...faults.slice(0, FAULTS_LISTED), `and ${more} more faults`] : faults
+  const more = faults.length - MAX_LISTED
+  return more > 0 ? [...faults.slice(0, MAX_LISTED), `and ${more} more faults`] : faults
 }
 
 /** Parameters of the keywords that are worded here. */
@@ -29,7 +29,7 @@ interface Params {
 }
 
 function wordsOf({ keyword, instancePath, params, message }: SchemaError): string[] {
-  const at = placeOf(instancePath)
+  const at = pathOf(instancePath)
   const { requiredProperties, additionalProperties, allowedValues, limit, type } = params as Params
   switch (keyword) {
     case 'required':
@@ -61,17 +61,17 @@ function wordsOf({ keyword, instancePath, params, message }: SchemaError): strin
 }
 
 /** JSON pointer (RFC 6901) → `a.b[0]["c d"]`. */
-function placeOf(pointer: string): string {
-  let place = ''
+function pathOf(pointer: string): string {
+  let slot = ''
   for (const part of pointer.split('/').slice(1)) {
     const name = part.replaceAll('~1', '/').replaceAll('~0', '~')
-    place = /^\d+$/.test(name) ? `${place}[${name}]` : member(place, name)
+    slot = /^\d+$/.test(name) ? `${slot}[${name}]` : member(slot, name)
   }
-  return place === '' ? 'the file' : place
+  return slot === '' ? 'the file' : slot
 }
 
-function member(place: string, name: string): string {
-  const at = place === 'the file' ? '' : place
+function member(slot: string, name: string): string {
+  const at = slot === 'the file' ? '' : slot
   if (!/^[A-Za-z_][\w-]*$/.test(name)) return `${at}[${JSON.stringify(name)}]`
   return at === '' ? name : `${at}.${name}`
 }

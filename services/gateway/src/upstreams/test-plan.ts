@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { DEFAULTS } from './test-servers.ts'
 import { type OpenUpstreams, openUpstreams, type UpstreamsDeps } from './upstreams.http.ts'
 
-export interface PlanStand extends AsyncDisposable {
+export interface PlanTestEnv extends AsyncDisposable {
   readonly upstreams: OpenUpstreams
   readonly path: string
   /** Puts another file in the place of the one that is there, as careful writers do. */
@@ -12,11 +12,11 @@ export interface PlanStand extends AsyncDisposable {
 }
 
 /** `UPSTREAMS_FILE` in a temporary folder, and the upstreams that it makes. */
-export async function planStand(
+export async function planTestEnv(
   plan: object,
   env: Record<string, string> = {},
   deps: UpstreamsDeps = {},
-): Promise<PlanStand> {
+): Promise<PlanTestEnv> {
   await using stack = new AsyncDisposableStack()
   const folder = await mkdtemp(join(tmpdir(), 'fluxgate-upstreams-'))
   stack.defer(() => rm(folder, { recursive: true, force: true }))

@@ -4,7 +4,7 @@ import { Compile } from 'typebox/compile'
 import { VENDORS, vendorOfHost } from '../usage/index.ts'
 import { matches } from './model-names.ts'
 import { CircuitPolicy, DEFAULT_POLICY, QueuePolicy, RetryPolicy } from './routing-policy.ts'
-import { schemaFaults } from './schema-errors.ts'
+import { schemaErrors } from './schema-errors.ts'
 import {
   baseOf,
   basicOf,
@@ -93,9 +93,9 @@ export function parseUpstreamsFile(text: string, env: EnvLookup, defaults: Upstr
   const read = readJson(text, { maxSize: MAX_FILE_CHARS })
   // The parser's own words may quote the file, and so a password in it.
   if (!read.ok)
-    return { ok: false, faults: [read.reason === 'not JSON' ? `not JSON${placeIn(text)}` : read.reason] }
+    return { ok: false, faults: [read.reason === 'not JSON' ? `not JSON${positionIn(text)}` : read.reason] }
   const { value } = read
-  if (!validator.Check(value)) return { ok: false, faults: schemaFaults([...validator.Errors(value)]) }
+  if (!validator.Check(value)) return { ok: false, faults: schemaErrors([...validator.Errors(value)]) }
   const faults: string[] = []
   const upstreams = value.upstreams.map((entry, index) => {
     const at = `upstreams[${index}]`
@@ -133,20 +133,20 @@ class Reading {
     this.#faults = faults
   }
 
-  fault(place: string, words: string): void {
-    this.#faults.push(`${this.at}${place} ${words}`)
+  fault(slot: string, words: string): void {
+    this.#faults.push(`${this.at}${slot} ${words}`)
   }
 
   /** The text with each `${env:NAME}` replaced by the variable's value. */
-  resolve(place: string, text: string): string {
+  resolve(slot: string, text: string): string {
     return text.replace(/\$\{([^}]*)\}/g, (_whole, reference: string) => {
       const name = /^env:([A-Za-z_][A-Za-z0-9_]*)$/.exec(reference)?.[1]
       if (name === undefined) {
-        this.fault(place, `has a reference that is not of the form \${env:NAME}: \${${reference}}`)
+        this.fault(slot, `has a reference that is not of the form \${env:NAME}: \${${reference}}`)
         return ''
       }
       const value = this.#env(name)
-      if (value === undefined) this.fault(place, `needs the environment variable ${name}, which is not set`)
+      if (value === undefined) this.fault(slot, `needs the environment variable ${name}, which is not set`)
       return value ?? ''
     })
   }
@@ -228,12 +228,12 @@ function headersOf(
   reading: Reading,
 ): Record<string, string> {
   const found: Record<string, string> = {}
-  const put = (place: string, name: string, value: string) => {
+  const put = (slot: string, name: string, value: string) => {
     const lower = name.toLowerCase()
-    if (!TOKEN.test(lower)) reading.fault(place, 'is not a header name')
-    else if (RESERVED.has(lower)) reading.fault(place, `may not set ${lower}`)
-    else if (lower in found) reading.fault(place, `sets ${lower} a second time`)
-    else if (!VALUE.test(value)) reading.fault(place, 'has a value that no header can hold')
+    if (!TOKEN.test(lower)) reading.fault(slot, 'is not a header name')
+    else if (RESERVED.has(lower)) reading.fault(slot, `may not set ${lower}`)
+    else if (lower in found) reading.fault(slot, `sets ${lower} a second time`)
+    else if (!VALUE.test(value)) reading.fault(slot, 'has a value that no header can hold')
     else found[lower] = value
   }
   if (basic !== undefined) put('.url', 'authorization', basic)
@@ -241,14 +241,14 @@ function headersOf(
     put('.credentials', credentials.header, reading.resolve('.credentials.value', credentials.value))
   }
   for (const [name, value] of Object.entries(headers)) {
-    const place = `.headers[${JSON.stringify(name)}]`
-    put(place, name, reading.resolve(place, value))
+    const slot = `.headers[${JSON.stringify(name)}]`
+    put(slot, name, reading.resolve(slot, value))
   }
   return found
 }
 
 /** Line and column of a syntax error: behind the longest part of the text that could still become JSON. */
-function placeIn(text: string): string {
+function positionIn(text: string): string {
   let good = 0
   let bad = text.length + 1
   while (bad - good > 1) {

@@ -26,7 +26,7 @@ export function openPortalSessions(
     find: id => useSession(db, id, nowMs()),
   })
   const loggedOut = link.connection.subscribe(LOGGED_OUT_SUBJECT, {
-    callback: (error, message) => (error ? live.clear() : live.heard(message.data)),
+    callback: (error, message) => (error ? live.clear() : live.received(message.data)),
   })
   // Messages published while disconnected are lost.
   const offReconnect = link.onReconnect(() => live.clear())

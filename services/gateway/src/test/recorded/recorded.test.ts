@@ -3,7 +3,7 @@ import { after, before, describe, it } from 'node:test'
 import type { EventNamed } from '@fluxgate/contracts'
 import { dialectOf } from '../../dialects/dialect-of-path.ts'
 import { tapOf } from '../../dialects/test-taps.ts'
-import { KEY, startStand, type TestStand } from '../../proxy/test-proxy.ts'
+import { KEY, startTestEnv, type TestEnv } from '../../proxy/test-proxy.ts'
 import type { ReportedUsage } from '../../usage/reported.ts'
 import { type Expected, type RecordedAnswer, recordedAnswers } from './answers.ts'
 
@@ -17,12 +17,12 @@ const answers = recordedAnswers()
 const skip = answers ? false : 'the recordings (../shared/fixtures) are not here'
 
 describe('a recorded answer', { skip }, () => {
-  let stand: TestStand
+  let env: TestEnv
   let sent: { readonly answer: RecordedAnswer; readonly cut: number }
   const table: string[] = []
 
   before(async () => {
-    stand = await startStand((_request, response) => {
+    env = await startTestEnv((_request, response) => {
       const { answer, cut } = sent
       response.writeHead(answer.expected.status ?? 200, { 'content-type': answer.contentType })
       response.write(answer.bytes.subarray(0, cut), () =>
@@ -30,9 +30,9 @@ describe('a recorded answer', { skip }, () => {
       )
     })
     // No call of the test waits for a limit.
-    stand.deps.limits.setPolicy({ tiers: { free: { capacity: 1e12, refillRate: 1e9 } }, identities: {} }, 0)
+    env.deps.limits.setPolicy({ tiers: { free: { capacity: 1e12, refillRate: 1e9 } }, identities: {} }, 0)
   })
-  after(() => stand?.[Symbol.asyncDispose]())
+  after(() => env?.[Symbol.asyncDispose]())
 
   it('is settled at the vendor’s figures when it comes through the gateway, whole and in two pieces', async t => {
     const startedMs = performance.now()
@@ -43,7 +43,7 @@ describe('a recorded answer', { skip }, () => {
       const borders = [length, ...bordersOf(length, HTTP_BORDERS)]
       for (const cut of borders) {
         sent = { answer, cut }
-        const settled = await settledBy(stand, answer)
+        const settled = await settledBy(env, answer)
         calls++
         const wrong = deviation(answer.expected, settled.data)
         if (wrong !== undefined) deviations.push(`${answer.name} cut at ${cut} of ${length}: ${wrong}`)
@@ -96,20 +96,20 @@ function bordersOf(length: number, count: number): number[] {
   return Array.from({ length: count }, (_, i) => Math.floor(from + ((length - from) * (i + 1)) / (count + 1)))
 }
 
-async function settledBy(stand: TestStand, { path, isStream }: RecordedAnswer) {
-  const before = stand.named('tokens.settled').length
+async function settledBy(env: TestEnv, { path, isStream }: RecordedAnswer) {
+  const before = env.named('tokens.settled').length
   const model = 'asked-for'
   const content = [{ role: 'user', content: 'Hello' }]
   const text = path === '/v1/completions' ? { prompt: 'Hello' } : { messages: content, input: 'Hello' }
   const body = { model, stream: isStream, max_tokens: 10, ...text }
-  const response = await fetch(stand.url + path, {
+  const response = await fetch(env.url + path, {
     method: 'POST',
     headers: { authorization: `Bearer ${KEY}`, 'content-type': 'application/json' },
     body: JSON.stringify({ ...body, query: 'Hello', documents: ['a', 'b'] }),
   })
   await response.arrayBuffer()
   // What the gateway has appended is safe before the client sees the end.
-  return stand.named('tokens.settled')[before]!
+  return env.named('tokens.settled')[before]!
 }
 
 const COUNTS = [

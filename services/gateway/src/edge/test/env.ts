@@ -6,7 +6,7 @@ import type { ReadinessCheck } from '@fluxgate/runtime'
 import { routesOf } from '../../dialects/routes.ts'
 import { registerStatus } from '../../node/status.http.ts'
 import type { ProxyDeps } from '../../proxy/proxy-deps.ts'
-import { startStand, type TestStand, type Upstream } from '../../proxy/test-proxy.ts'
+import { startTestEnv, type TestEnv, type Upstream } from '../../proxy/test-proxy.ts'
 import { Bodies } from '../bodies.http.ts'
 import { createEdge, type Edge, type EdgeOptions } from '../edge.http.ts'
 import type { EdgeLimits } from '../edge-limits.ts'
@@ -49,10 +49,10 @@ export interface Seen {
   readonly body: string
 }
 
-export interface EdgeStand extends AsyncDisposable {
+export interface EdgeTestEnv extends AsyncDisposable {
   readonly port: number
   readonly edge: Edge
-  readonly stand: TestStand
+  readonly env: TestEnv
   /** What reached the upstream. */
   readonly seen: Seen[]
   /** Codes of what the edge itself refused. */
@@ -62,14 +62,14 @@ export interface EdgeStand extends AsyncDisposable {
   readonly warnings: Record<string, ReadinessCheck>
 }
 
-export interface EdgeStandOptions extends Partial<Omit<EdgeOptions, 'limits' | 'calls' | 'bodies'>> {
+export interface EdgeTestEnvOptions extends Partial<Omit<EdgeOptions, 'limits' | 'calls' | 'bodies'>> {
   readonly limits?: Partial<EdgeLimits>
   readonly upstream?: Upstream
   readonly proxy?: Partial<ProxyDeps>
 }
 
 /** The whole public edge with the proxy behind it, before a real upstream that answers 200 unless told otherwise. */
-export async function startEdge(options: EdgeStandOptions = {}): Promise<EdgeStand> {
+export async function startEdge(options: EdgeTestEnvOptions = {}): Promise<EdgeTestEnv> {
   const limits = { ...QUICK_LIMITS, ...options.limits }
   const seen: Seen[] = []
   const refused: string[] = []
@@ -80,7 +80,7 @@ export async function startEdge(options: EdgeStandOptions = {}): Promise<EdgeSta
   const checks: Record<string, ReadinessCheck> = {}
   const warnings: Record<string, ReadinessCheck> = {}
   let edge!: Edge
-  const stand = await startStand(
+  const env = await startTestEnv(
     (request, response, body) => {
       seen.push({ method: request.method, url: request.url, headers: request.headers, body })
       answer(request, response, body)
@@ -100,9 +100,9 @@ export async function startEdge(options: EdgeStandOptions = {}): Promise<EdgeSta
     },
   )
   return {
-    port: Number(new URL(stand.url).port),
+    port: Number(new URL(env.url).port),
     edge,
-    stand,
+    env,
     seen,
     refused,
     checks,
@@ -111,7 +111,7 @@ export async function startEdge(options: EdgeStandOptions = {}): Promise<EdgeSta
       edge.sessions.destroyAll()
       edge.connections.destroyAll()
       bodies[Symbol.dispose]()
-      await stand[Symbol.asyncDispose]()
+      await env[Symbol.asyncDispose]()
     },
   }
 }

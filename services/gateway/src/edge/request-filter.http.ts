@@ -3,20 +3,20 @@ import { Http2ServerRequest, type Http2ServerResponse } from 'node:http2'
 import type { Socket } from 'node:net'
 import type { Routes } from '../dialects/index.ts'
 import type { RawReply } from '../http/index.ts'
-import { answerFault, faultBytes } from './answer.http.ts'
+import { answerError, errorBytes } from './answer.http.ts'
 import type { Bodies, BodyShare } from './bodies.http.ts'
-import { enterConnection, type OnFault } from './connection-boundary.ts'
+import { enterConnection, type OnError } from './connection-boundary.ts'
 import type { Connections } from './connections.net.ts'
 import { type CorsPolicy, corsHeaders, preflightHeaders } from './cors.ts'
 import type { EdgeLimits } from './edge-limits.ts'
 import type { OpenRequests } from './open-requests.ts'
-import { type EdgeFault, headFault, originForm } from './request-head.ts'
+import { type EdgeError, headError, originForm } from './request-head.ts'
 
 export type Request = IncomingMessage | Http2ServerRequest
 export type Response = ServerResponse | Http2ServerResponse
 export type Handler = (request: Request, response: Response) => void
 
-export interface DoorOptions {
+export interface RequestFilterOptions {
   readonly limits: EdgeLimits
   readonly connections: Connections
   readonly requests: OpenRequests
@@ -27,43 +27,43 @@ export interface DoorOptions {
   readonly hsts: boolean
   readonly overloaded: () => boolean
   readonly onRefused: (code: string) => void
-  readonly onFault: OnFault
+  readonly onError: OnError
 }
 
 const HSTS = 'max-age=31536000'
-const BUSY: EdgeFault = Object.freeze({
+const BUSY: EdgeError = Object.freeze({
   status: 503,
   code: 'overloaded',
   message: 'The gateway is overloaded. Please try again.',
   headers: Object.freeze({ 'retry-after': '2' }),
 })
 /** A throw before or beside the scope of a request. */
-const INTERNAL: EdgeFault = Object.freeze({
+const INTERNAL: EdgeError = Object.freeze({
   status: 500,
   code: 'internal_error',
   message: 'Internal error. Please try again; the gateway log has the reason.',
 })
-const NO_EXPECTATION: EdgeFault = Object.freeze({
+const NO_EXPECTATION: EdgeError = Object.freeze({
   status: 417,
   code: 'unknown_expectation',
   message: 'The only expectation that can be met is 100-continue.',
 })
 const ALL_METHODS = 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS'
-const NO_TUNNEL: EdgeFault = Object.freeze({
+const NO_TUNNEL: EdgeError = Object.freeze({
   status: 405,
   code: 'method_not_allowed',
   message: 'This is not a proxy for CONNECT.',
   headers: Object.freeze({ allow: ALL_METHODS }),
 })
 
-const BAD_VERSION: EdgeFault = Object.freeze({
+const BAD_VERSION: EdgeError = Object.freeze({
   status: 505,
   code: 'bad_version',
   message: 'This is a server of HTTP/1.1 and HTTP/2.',
 })
 
 /** Node's parser gave up: by its error's code. */
-const PARSE_FAULTS: Readonly<Record<string, EdgeFault>> = Object.freeze({
+const PARSE_ERRORS: Readonly<Record<string, EdgeError>> = Object.freeze({
   HPE_HEADER_OVERFLOW: { status: 431, code: 'headers_too_large', message: 'The headers are too large.' },
   HPE_CHUNK_EXTENSIONS_OVERFLOW: {
     status: 413,
@@ -76,7 +76,7 @@ const PARSE_FAULTS: Readonly<Record<string, EdgeFault>> = Object.freeze({
     message: 'The request did not arrive in time.',
   },
 })
-const BAD_REQUEST: EdgeFault = Object.freeze({
+const BAD_REQUEST: EdgeError = Object.freeze({
   status: 400,
   code: 'bad_request',
   message: 'The request is not valid HTTP.',
@@ -86,7 +86,7 @@ const BAD_REQUEST: EdgeFault = Object.freeze({
  * Every request comes in here: what must be refused of HTTP itself is refused at the door. Calls of models go straight
  * to `calls`; they need nothing of the router behind `others`.
  */
-export function openDoor(options: DoorOptions, calls: Handler, others: Handler) {
+export function createRequestFilter(options: RequestFilterOptions, calls: Handler, others: Handler) {
   const letIn: Handler = (request, response) => {
     if (isCall(request.url!)) calls(request, response)
     else others(request, response)
@@ -121,46 +121,46 @@ export function openDoor(options: DoorOptions, calls: Handler, others: Handler) 
     }),
     /** Over HTTP/1.1 there is only the socket left; over HTTP/2 a response is given instead. */
     connect: (_request: Request, response: Socket | Http2ServerResponse): void => {
-      enterConnection(options.onFault, response, () => {
+      enterConnection(options.onError, response, () => {
         options.onRefused(NO_TUNNEL.code)
-        if ('writeHead' in response) answerFault(response as RawReply, NO_TUNNEL, '', false)
-        else response.end(faultBytes(NO_TUNNEL))
+        if ('writeHead' in response) answerError(response as RawReply, NO_TUNNEL, '', false)
+        else response.end(errorBytes(NO_TUNNEL))
       })
     },
     clientError: (error: NodeJS.ErrnoException, socket: Socket): void => {
-      enterConnection(options.onFault, socket, () => refuseUnread(options, error, socket))
+      enterConnection(options.onError, socket, () => refuseUnread(options, error, socket))
     },
   }
 }
 
 /** What Node's parser could not read as a request. */
-function refuseUnread(options: DoorOptions, error: NodeJS.ErrnoException, socket: Socket): void {
+function refuseUnread(options: RequestFilterOptions, error: NodeJS.ErrnoException, socket: Socket): void {
   // What comes after a connection's last request belongs to no request: the answer to that one is still due.
   if (error.code === 'HPE_CLOSED_CONNECTION' && options.connections.isAnswering(socket)) return
-  const fault = PARSE_FAULTS[error.code ?? ''] ?? BAD_REQUEST
+  const fault = PARSE_ERRORS[error.code ?? ''] ?? BAD_REQUEST
   if (error.code !== 'ECONNRESET') options.onRefused(fault.code)
   options.connections.refuse(socket, fault)
 }
 
 /** Answers with a status 500 where an answer can still be given. */
-function fail(options: DoorOptions, request: Request, response: Response, error: unknown): void {
-  enterConnection(options.onFault, response as RawReply, () => {
-    options.onFault(error)
+function fail(options: RequestFilterOptions, request: Request, response: Response, error: unknown): void {
+  enterConnection(options.onError, response as RawReply, () => {
+    options.onError(error)
     const http1 = !(request instanceof Http2ServerRequest)
     if (response.headersSent) (response as RawReply).destroy()
-    else answerFault(response as RawReply, INTERNAL, request.url ?? '', http1)
+    else answerError(response as RawReply, INTERNAL, request.url ?? '', http1)
     if (http1) options.connections.endAfter(request.socket)
   })
 }
 
-function admit(options: DoorOptions, request: Request, response: Response): boolean {
+function admit(options: RequestFilterOptions, request: Request, response: Response): boolean {
   const { connections, limits, cors } = options
   if (!(request instanceof Http2ServerRequest)) {
     if (!connections.take(request, response as ServerResponse)) return false
     // Node's parser lets a request line name versions that are not spoken in such lines.
     if (request.httpVersionMajor !== 1) return refuse(options, request, response, BAD_VERSION)
   }
-  const fault = headFault(request, limits)
+  const fault = headError(request, limits)
   if (fault) return refuse(options, request, response, fault)
   if (request.url!.charCodeAt(0) !== SLASH && request.url !== '*') {
     const target = originForm(request)
@@ -190,7 +190,7 @@ function admit(options: DoorOptions, request: Request, response: Response): bool
 }
 
 /** Room for the body of a route, which is read before anybody is asked who it is. */
-function takeBody({ bodies, limits }: DoorOptions, request: Request, response: Response): boolean {
+function takeBody({ bodies, limits }: RequestFilterOptions, request: Request, response: Response): boolean {
   if (request.method === 'GET' || request.method === 'HEAD') return true
   const share: BodyShare = { bytes: 0, isKnown: false }
   if (!bodies.takeWindow(request, share, limits.maxRouteBodyBytes)) return false
@@ -205,16 +205,21 @@ function isCall(url: string): boolean {
 const SLASH = 47
 const ALWAYS = new Set(['/', '/health', '/ready'])
 
-function refuse(options: DoorOptions, request: Request, response: Response, fault: EdgeFault): false {
+function refuse(
+  options: RequestFilterOptions,
+  request: Request,
+  response: Response,
+  fault: EdgeError,
+): false {
   options.onRefused(fault.code)
   const http1 = !(request instanceof Http2ServerRequest)
   if (http1) options.connections.endAfter(request.socket)
-  answerFault(response as RawReply, fault, request.url ?? '', http1)
+  answerError(response as RawReply, fault, request.url ?? '', http1)
   return false
 }
 
 /** What a path takes; to a page of a listed origin also that it may (a CORS preflight). */
-function answerOptions({ cors, routes }: DoorOptions, response: Response, request: Request): false {
+function answerOptions({ cors, routes }: RequestFilterOptions, response: Response, request: Request): false {
   const { url = '', headers } = request
   const query = url.indexOf('?')
   const allow = routes.allowed(query === -1 ? url : url.slice(0, query)) ?? ALL_METHODS
