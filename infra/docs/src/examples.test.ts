@@ -10,8 +10,8 @@ const examples = documents()
   .flatMap(blocksOf)
   .filter(({ language }) => language === 'ts')
 const IMPORT = /import \{([^}]+)\} from '(@fluxgate\/[\w-]+)'/g
-/** Servers of the example are not there. */
-const needsServers = ({ code }: Block) => /:\/\/|@fluxgate\/testing/.test(code)
+/** An address, a connection, or the servers of a test. */
+const needsServers = ({ code }: Block) => /:\/\/|\blink\b|@fluxgate\/testing/.test(code)
 
 describe('READMEs of packages', () => {
   it('are in every package and service', () => {

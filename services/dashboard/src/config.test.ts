@@ -11,8 +11,8 @@ const needed = {
   SESSION_PUBLIC_KEY: SESSION_KEYS.publicKey,
 }
 
-describe('the configuration', () => {
-  it('needs the log, the database and a public key, and has a default for the rest', () => {
+describe('dashboard configuration', () => {
+  it('requires NATS, Postgres and a public key, and has defaults for the rest', () => {
     const config = readConfig(needed, readDashboardConfig)
     assert.partialDeepStrictEqual(config, {
       host: '127.0.0.1',
@@ -28,7 +28,7 @@ describe('the configuration', () => {
     })
   })
 
-  it('takes origins for what they are, and both keys during a rotation', () => {
+  it('reads origins, and both keys during a rotation', () => {
     const config = readConfig(
       {
         ...needed,
@@ -47,7 +47,7 @@ describe('the configuration', () => {
     })
   })
 
-  it('says what to set when it is given what the first edition was given', () => {
+  it('says which variables to set when it gets those of the first edition', () => {
     const { SESSION_PUBLIC_KEY: _, ...rest } = needed
     const old = { ...rest, JWT_SECRET: 'x'.repeat(32), ADMIN_TOKEN: 'y'.repeat(32) }
     assert.throws(
@@ -60,7 +60,7 @@ describe('the configuration', () => {
     )
   })
 
-  it('tells every fault at once, and no secret', () => {
+  it('reports all errors at once, without secrets', () => {
     const wrong = {
       SESSION_PUBLIC_KEY: 'short',
       DASHBOARD_PORT: '99999',

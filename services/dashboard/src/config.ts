@@ -71,7 +71,7 @@ export interface ForensicsLimits {
   readonly traceScanned: number
   /** Rows of each list of an answer; all are counted. */
   readonly forensicsRows: number
-  readonly maxOffenders: number
+  readonly maxViolations: number
   /** Answers about past moments that are kept: the past does not change. */
   readonly maxCachedAnswers: number
   /** Readings of the log at once, and how long one of them may take. */
@@ -181,7 +181,7 @@ export const DEFAULT_LIMITS: DashboardLimits = Object.freeze({
   pageMs: 4_000,
   traceScanned: 500_000,
   forensicsRows: 200,
-  maxOffenders: 500,
+  maxViolations: 500,
   maxCachedAnswers: 16,
   maxJobs: 4,
   jobMs: 5 * MINUTE_MS,

@@ -1,6 +1,6 @@
 import { TierName } from '@fluxgate/contracts'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import { body, orderText, sendFault, sendOutcome, userId } from '../http/index.ts'
+import { body, orderText, sendError, sendOutcome, userId } from '../http/index.ts'
 import { actorOf, visitorOf } from '../sessions/index.ts'
 
 import type { UserOrder, Users } from './users.pg.ts'
@@ -21,7 +21,7 @@ export function userRoutes(app: FastifyInstance, users: Users): void {
   )
   app.get<{ Params: { id: string } }>('/users/:id', { schema: { params } }, async (request, reply) => {
     const found = await users.find(request.params.id)
-    return found ?? sendFault(reply, { code: 'not_found', message: 'There is no such user.' })
+    return found ?? sendError(reply, { code: 'not_found', message: 'There is no such user.' })
   })
   app.get('/tiers', async (_request, reply) => sendOutcome(reply, await users.tiers()))
 
@@ -50,7 +50,7 @@ function takeUserOrders(app: FastifyInstance, users: Users): void {
     async (request, reply) => {
       // Whoever takes the last operator's role away, one's own above all, has nobody left to give it back.
       if (request.params.id === visitorOf(request).user) {
-        return sendFault(reply, { code: 'conflict', message: 'You cannot change your own role.' })
+        return sendError(reply, { code: 'conflict', message: 'You cannot change your own role.' })
       }
       return sendOutcome(reply, await users.setRole(orderOf(request), request.body.role))
     },
@@ -61,7 +61,7 @@ function takeUserOrders(app: FastifyInstance, users: Users): void {
       { schema: { params, body: body({ reason: orderText }) } },
       async (request, reply) => {
         if (request.params.id === visitorOf(request).user) {
-          return sendFault(reply, { code: 'conflict', message: 'You cannot disable your own account.' })
+          return sendError(reply, { code: 'conflict', message: 'You cannot disable your own account.' })
         }
         return sendOutcome(reply, await users.setDisabled(orderOf(request), word === 'disable'))
       },

@@ -14,24 +14,24 @@ import { eventually } from '@fluxgate/testing'
 import type { IdentityDetail } from '../identities/answers.ts'
 import type { ShadowPage } from '../policy/answers.ts'
 import { ApiClient } from '../test/api-client.ts'
-import { DEVELOPER, logIn, OPERATOR, type Stand, startStand } from '../test/stand.ts'
+import { DEVELOPER, logIn, OPERATOR, startTestEnv, type TestEnv } from '../test/test-env.ts'
 import { usageRow } from '../test/usage-row.ts'
 import type { MetricsView, UsageView } from '../usage/answers.ts'
 import type { MadeKey, UserDetail, UserPage } from './answers.ts'
 
-let stand: Stand
+let testEnv: TestEnv
 let api: ApiClient
 
 before(async () => {
-  stand = await startStand()
-  api = new ApiClient(stand, await logIn(stand, OPERATOR.email))
+  testEnv = await startTestEnv()
+  api = new ApiClient(testEnv, await logIn(testEnv, OPERATOR.email))
 })
-after(() => stand?.[Symbol.asyncDispose]())
+after(() => testEnv?.[Symbol.asyncDispose]())
 
 async function orders(): Promise<FluxgateEvent[]> {
   const filter = 'fluxgate.auth.*.operator_ordered.>'
   const found: FluxgateEvent[] = []
-  for await (const { events } of replay(stand.link, { stream: 'AUTH', filter, from: 'first' })) {
+  for await (const { events } of replay(testEnv.link, { stream: 'AUTH', filter, from: 'first' })) {
     found.push(...events.map(({ event }) => event))
   }
   return found
@@ -42,8 +42,8 @@ async function ordered(path: string, body: object, status = 200): Promise<void> 
   assert.equal(answer.status, status, `${path}: ${await answer.text()}`)
 }
 
-describe('users and keys', () => {
-  it('are made, changed, disabled and found, each order with its reason and who gave it', async () => {
+describe('user routes', () => {
+  it('create, change, disable and find users, each with reason and operator', async () => {
     await ordered('/api/users', { user: 'u_new', tier: 'free', role: 'developer', reason: 'asked for' }, 201)
     await ordered('/api/users', { user: 'u_new', tier: 'free', role: 'developer', reason: 'again' }, 409)
     await ordered('/api/users/u_new/tier', { tier: 'pro', reason: 'pays now' })
@@ -67,14 +67,14 @@ describe('users and keys', () => {
       ],
     )
     assert.deepEqual(
-      stand.gateway.admin.actors,
+      testEnv.gateway.admin.actors,
       told.map(() => 'operator:u_olga'),
     )
     assert.equal((await api.read<UserPage>('/api/users?q=%25')).items.length, 0, 'a percent sign is a letter')
     assert.equal((await api.read<UserPage>('/api/users?q=OLGA@')).items.length, 1)
   })
 
-  it('have keys that are shown once, end by themselves, and are revoked', async () => {
+  it('create keys that are shown once, expire, and can be revoked', async () => {
     const answer = await api.order('/api/users/u_dave/keys', { name: 'ci', expiresInDays: 30, reason: 'r' })
     assert.equal(answer.status, 201)
     const made = (await answer.json()) as MadeKey
@@ -91,7 +91,7 @@ describe('users and keys', () => {
     assert.equal((await api.get('/api/users/u_nobody')).status, 404)
   })
 
-  it('keep an operator from shutting themselves out, and need a reason', async () => {
+  it('refuse operators who disable themselves, and orders without a reason', async () => {
     await ordered(`/api/users/${OPERATOR.id}/disable`, { reason: 'r' }, 409)
     await ordered(`/api/users/${OPERATOR.id}/role`, { role: 'developer', reason: 'r' }, 409)
     await ordered('/api/users/u_dave/tier', { tier: 'pro', reason: '' }, 400)
@@ -101,14 +101,14 @@ describe('users and keys', () => {
   })
 })
 
-describe('usage over a range', () => {
-  it('is summed, compared with the time before, and told by model and node', async () => {
+describe('usage routes', () => {
+  it('sum usage by model and node, and compare with the previous range', async () => {
     const minute = Math.floor(Date.now() / 60_000) * 60_000
-    await stand.db
+    await testEnv.db
       .insertInto('usage_minutes')
       .values([usageRow(minute, 500), usageRow(minute - 60 * 60_000, 200)])
       .execute()
-    await stand.db
+    await testEnv.db
       .insertInto('latency_minutes')
       .values({
         minute: new Date(minute),
@@ -119,7 +119,7 @@ describe('usage over a range', () => {
         count: 9,
       })
       .execute()
-    await stand.db
+    await testEnv.db
       .insertInto('requests')
       .values({
         request_id: '01JZZZZZZZZZZZZZZZZZZZZZZZ',
@@ -144,12 +144,12 @@ describe('usage over a range', () => {
     for (const range of ['5m', '24h', '7d', '30d']) await api.read<MetricsView>(`/api/metrics?range=${range}`)
   })
 
-  it("is a developer's own, with the limits and what is left of them", async () => {
-    const policy = new Bucket(stand.link, 'policy', jsonParser(LimitsPolicy))
+  it("returns only the developer's own usage, limits and remaining tokens", async () => {
+    const policy = new Bucket(testEnv.link, 'policy', jsonParser(LimitsPolicy))
     const own = { capacity: 900, refillRate: 9 }
     await policy.put('limits', { tiers: {}, identities: { 'u_dave.session': own } })
-    stand.gateway.admin.levels['u_dave.session'] = 777
-    const dave = new ApiClient(stand, await logIn(stand, DEVELOPER.email))
+    testEnv.gateway.admin.levels['u_dave.session'] = 777
+    const dave = new ApiClient(testEnv, await logIn(testEnv, DEVELOPER.email))
     const usage = await eventually(async () => {
       const view = await dave.read<UsageView>('/api/me/usage?range=1h')
       assert.deepEqual(view.limits.at(-1)?.tokensLeft, 777)
@@ -177,7 +177,7 @@ describe('usage over a range', () => {
       },
       201,
     )
-    await stand.db
+    await testEnv.db
       .insertInto('auth_events')
       .values({
         event_id: 'e1',
@@ -194,12 +194,12 @@ describe('usage over a range', () => {
     const login = { fact: 'login_succeeded', user_id: 'u_dave', key_id: 'portal', detail: '{}' }
     for (const [i, address] of hashes.entries()) {
       const at = new Date(Date.now() - (i + 1) * 1_000)
-      await stand.db
+      await testEnv.db
         .insertInto('auth_events')
         .values({ ...login, event_id: `login${i}`, sequence: 2 + i, at, address })
         .execute()
     }
-    const addresses = new Bucket(stand.link, BUCKETS.addresses, jsonParser(ClearAddress))
+    const addresses = new Bucket(testEnv.link, BUCKETS.addresses, jsonParser(ClearAddress))
     await addresses.put(hashes[0]!, { address: '203.0.113.7' })
     const detail = await eventually(async () => {
       const view = await api.read<IdentityDetail>('/api/identities/u_dave.k_1?range=1h')
@@ -224,8 +224,8 @@ describe('usage over a range', () => {
   })
 })
 
-describe('the shadow policy', () => {
-  it('is shown beside what the one in force did', async () => {
+describe('shadow policy routes', () => {
+  it('returns shadow findings beside the incidents of the live policy', async () => {
     const finding = {
       user: 'u_dave',
       key: 'k_1',
@@ -237,9 +237,9 @@ describe('the shadow policy', () => {
       action: 'throttle' as const,
       until: Date.now() + 1_000,
     }
-    await stand.db.insertInto('incidents').values(incidentRow('inc_00000000s1')).execute()
+    await testEnv.db.insertInto('incidents').values(incidentRow('inc_00000000s1')).execute()
     for (const incident of ['inc_00000000s1', 'inc_00000000s2']) {
-      await stand.publisher.publish(stand.make(ThrottleShadowed, { ...finding, incident }))
+      await testEnv.publisher.publish(testEnv.make(ThrottleShadowed, { ...finding, incident }))
     }
     const { items } = await api.read<ShadowPage>('/api/shadowed')
     assert.deepEqual(

@@ -29,7 +29,7 @@ export interface EventRows {
   /** Cursor of where the streams ended before the page was read: a tail from there on misses nothing. */
   readonly head: string
   /** Messages that the streams hold, so that an unfiltered list knows its length. */
-  readonly held: number
+  readonly stored: number
 }
 
 /** One message in full. */
@@ -84,7 +84,7 @@ export interface TraceView {
 export type JobFrame<T> =
   | { readonly kind: 'progress'; readonly read: number; readonly of: number }
   | { readonly kind: 'result'; readonly value: T }
-  | { readonly kind: 'fault'; readonly code: string; readonly message: string }
+  | { readonly kind: 'error'; readonly code: string; readonly message: string }
 
 export interface DroppedView {
   readonly stream: string
@@ -189,12 +189,12 @@ export interface WhatIfView {
   readonly dropped: readonly DroppedView[]
 }
 
-export interface OffenderView {
-  readonly offence: string
+export interface ViolationView {
+  readonly violation: string
   readonly detail: string
   readonly identity: string | null
   readonly request: string | null
-  readonly places: readonly LogPosition[]
+  readonly positions: readonly LogPosition[]
 }
 
 export interface VerdictView {
@@ -209,9 +209,9 @@ export interface VerdictView {
   /** The busiest. */
   readonly identities: ReadonlyArray<{ readonly identity: string; readonly sums: TotalsView }>
   readonly projected: ProjectedSums | null
-  readonly offenders: readonly OffenderView[]
+  readonly violations: readonly ViolationView[]
   /** Offence → how often. */
-  readonly offences: Readonly<Record<string, number>>
+  readonly violationCounts: Readonly<Record<string, number>>
   readonly dropped: readonly DroppedView[]
 }
 

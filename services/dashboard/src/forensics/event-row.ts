@@ -3,7 +3,7 @@ import type { Unreadable } from '@fluxgate/forensics'
 import type { EventRow } from './answers.ts'
 
 /** What tells most of an event, in this order; the rest is in its detail. */
-const TOLD: ReadonlyArray<readonly [name: string, unit: string]> = [
+const NOTE_FIELDS: ReadonlyArray<readonly [name: string, unit: string]> = [
   ['model', ''],
   ['rule', ''],
   ['severity', ''],
@@ -22,7 +22,7 @@ const TOLD: ReadonlyArray<readonly [name: string, unit: string]> = [
   ['actor', ''],
   ['address', ''],
 ]
-const MAX_TOLD = 4
+const MAX_NOTE_FIELDS = 4
 const MAX_TEXT = 80
 
 /** A message of the log as a row of a list. */
@@ -60,13 +60,13 @@ export function rowOf(fact: StoredEvent | Unreadable): EventRow {
 }
 
 function noteOf(data: Readonly<Record<string, unknown>>): string {
-  const told: string[] = []
-  for (const [name, unit] of TOLD) {
+  const parts: string[] = []
+  for (const [name, unit] of NOTE_FIELDS) {
     const value = data[name]
     if (typeof value !== 'string' && typeof value !== 'number') continue
     if (value === '') continue
-    told.push(`${typeof value === 'number' ? Math.round(value) : value.slice(0, MAX_TEXT)}${unit}`)
-    if (told.length === MAX_TOLD) break
+    parts.push(`${typeof value === 'number' ? Math.round(value) : value.slice(0, MAX_TEXT)}${unit}`)
+    if (parts.length === MAX_NOTE_FIELDS) break
   }
-  return told.join(' · ')
+  return parts.join(' · ')
 }

@@ -24,7 +24,7 @@ export async function listEvents(
     scanned,
     reachedAt: reachedMs,
     head: cursorOf(new Map(retained.map(({ stream, lastSequence }) => [stream, lastSequence]))),
-    held: retained
+    stored: retained
       .filter(({ stream }) => filter.streams.some(name => STREAMS[name] === stream))
       .reduce(
         (sum, { firstSequence, lastSequence }) => sum + Math.max(0, lastSequence - firstSequence + 1),

@@ -1,10 +1,10 @@
 import { GuardPolicy, STREAMS, type StreamName, validatorOf } from '@fluxgate/contracts'
 import { LogUnreadable, type Range } from '@fluxgate/forensics'
 import type { FastifyInstance } from 'fastify'
-import { body, sendFault } from '../http/index.ts'
+import { body, sendError } from '../http/index.ts'
 import type { Forensics } from './forensics.nats.ts'
 import type { EventSearch } from './questions.ts'
-import { Places, type StreamParts, streamJob, streamTail } from './stream.http.ts'
+import { Slots, type StreamParts, streamJob, streamTail } from './stream.http.ts'
 
 export interface ForensicsRoutes extends StreamParts {
   readonly forensics: Forensics
@@ -46,7 +46,7 @@ export function forensicsRoutes(app: FastifyInstance, parts: ForensicsRoutes): v
     async ({ params, signal }, reply) => {
       const found = await forensics.trace(params.id, signal)
       return (
-        found ?? sendFault(reply, { code: 'not_found', message: 'The log has no events of this request.' })
+        found ?? sendError(reply, { code: 'not_found', message: 'The log has no events for this request.' })
       )
     },
   )
@@ -54,7 +54,7 @@ export function forensicsRoutes(app: FastifyInstance, parts: ForensicsRoutes): v
 
 function eventRoutes(app: FastifyInstance, parts: ForensicsRoutes): void {
   const { forensics } = parts
-  const tails = { parts, places: new Places(parts.maxTails) }
+  const tails = { parts, places: new Slots(parts.maxTails) }
   const page = {
     order: { enum: ['newest', 'oldest'], default: 'newest' },
     after: cursor,
@@ -69,7 +69,7 @@ function eventRoutes(app: FastifyInstance, parts: ForensicsRoutes): void {
       try {
         return await forensics.events({ ...searchOf(query), order, after: positionsOf(after), limit }, signal)
       } catch (error) {
-        if (error instanceof LogUnreadable) return sendFault(reply, AWAY)
+        if (error instanceof LogUnreadable) return sendError(reply, AWAY)
         throw error
       }
     },
@@ -90,14 +90,14 @@ function eventRoutes(app: FastifyInstance, parts: ForensicsRoutes): void {
       const name = ALL.find(each => STREAMS[each] === stream)!
       const found = await forensics.event(name, sequence, signal)
       const message = 'There is no such event in the log: it was never there, or retention has dropped it.'
-      return found ?? sendFault(reply, { code: 'not_found', message })
+      return found ?? sendError(reply, { code: 'not_found', message })
     },
   )
 }
 
 function jobRoutes(app: FastifyInstance, parts: ForensicsRoutes): void {
   const { forensics } = parts
-  const jobs = { parts, places: new Places(parts.maxJobs) }
+  const jobs = { parts, places: new Slots(parts.maxJobs) }
   const moments = { type: 'array', items: moment, minItems: 1, maxItems: MAX_MOMENTS }
   app.post<{ Body: { moments: number[] } }>(
     '/forensics/states',
@@ -120,7 +120,7 @@ function jobRoutes(app: FastifyInstance, parts: ForensicsRoutes): void {
     async (request, reply) => {
       const policy = validatePolicy(request.body.policy)
       if (!policy.ok)
-        return sendFault(reply, { code: 'invalid', message: `The policy is not valid: ${policy.reason}.` })
+        return sendError(reply, { code: 'invalid', message: `The policy is not valid: ${policy.reason}.` })
       return streamJob(request, reply, jobs, working =>
         forensics.whatIf(policy.value, spanOf(request.body), working),
       )
@@ -142,7 +142,7 @@ function searchOf({ streams, fact, identity, text, from, to }: SearchQuery): Eve
   const named = streams?.split(',') ?? ALL
   return {
     streams: ALL.filter(stream => named.includes(stream)),
-    fact,
+    kind: fact,
     user,
     key,
     text: text === '' ? undefined : text,

@@ -3,7 +3,7 @@ import { after, before, describe, it } from 'node:test'
 import { IncidentOpened, partitionOf } from '@fluxgate/contracts'
 import { eventually } from '@fluxgate/testing'
 import { ApiClient } from '../test/api-client.ts'
-import { DEVELOPER, logIn, OPERATOR, type Stand, startStand } from '../test/stand.ts'
+import { DEVELOPER, logIn, OPERATOR, startTestEnv, type TestEnv } from '../test/test-env.ts'
 import type {
   EventRow,
   EventRows,
@@ -21,30 +21,30 @@ const anna = { user: 'u_anna', key: 'k_1' }
 const ben = { user: 'u_ben', key: 'k_2' }
 const REQUESTS = 60
 
-let stand: Stand
+let testEnv: TestEnv
 let api: ApiClient
 let developer: string
 let beganAt: number
 
 before(async () => {
-  stand = await startStand({ limits: { maxJobs: 1 } })
-  api = new ApiClient(stand, await logIn(stand, OPERATOR.email))
-  developer = await logIn(stand, DEVELOPER.email)
+  testEnv = await startTestEnv({ limits: { maxJobs: 1 } })
+  api = new ApiClient(testEnv, await logIn(testEnv, OPERATOR.email))
+  developer = await logIn(testEnv, DEVELOPER.email)
   beganAt = Date.now()
   for (let i = 0; i < REQUESTS; i++) {
-    stand.traffic.request(i % 2 === 0 ? anna : ben, i % 10 === 0 ? 'failed' : 'completed', 100 + i)
+    testEnv.traffic.request(i % 2 === 0 ? anna : ben, i % 10 === 0 ? 'failed' : 'completed', 100 + i)
   }
-  stand.traffic.request(anna, 'refused')
+  testEnv.traffic.request(anna, 'refused')
   await eventually(async () => {
-    const { state } = await stand.link.manager.streams.info('TOKENS')
+    const { state } = await testEnv.link.manager.streams.info('TOKENS')
     assert.equal(state.messages, REQUESTS)
   })
   await eventually(async () => {
-    const { state } = await stand.link.manager.streams.info('REQUESTS')
+    const { state } = await testEnv.link.manager.streams.info('REQUESTS')
     assert.equal(state.messages, REQUESTS * 2 + 1)
   })
 })
-after(() => stand?.[Symbol.asyncDispose]())
+after(() => testEnv?.[Symbol.asyncDispose]())
 
 async function allPages(query: string, limit: number): Promise<EventRow[]> {
   const rows: EventRow[] = []
@@ -59,7 +59,7 @@ async function allPages(query: string, limit: number): Promise<EventRow[]> {
   throw new Error('the pages do not end')
 }
 
-const placeOf = ({ stream, sequence }: EventRow) => `${stream}:${sequence}`
+const positionOf = ({ stream, sequence }: EventRow) => `${stream}:${sequence}`
 
 async function job<T>(path: string, body: object): Promise<{ frames: Array<JobFrame<T>>; value: T }> {
   const response = await api.order(path, body)
@@ -74,14 +74,14 @@ async function job<T>(path: string, body: object): Promise<{ frames: Array<JobFr
   return { frames, value: (last as { value: T }).value }
 }
 
-describe('events of the log', () => {
-  it('come in pages, backwards and forwards, each once, in the order of time', async () => {
+describe('forensics event routes', () => {
+  it('page through events in both orders, each once', async () => {
     for (const order of ['newest', 'oldest']) {
       const whole = await api.read<EventRows>(`/api/forensics/events?order=${order}&limit=5000`)
       assert.equal(whole.next, null)
       const rows = await allPages(`order=${order}`, 17)
-      assert.deepEqual(rows.map(placeOf), whole.items.map(placeOf))
-      assert.equal(new Set(rows.map(placeOf)).size, rows.length)
+      assert.deepEqual(rows.map(positionOf), whole.items.map(positionOf))
+      assert.equal(new Set(rows.map(positionOf)).size, rows.length)
       const times = rows.map(({ at }) => (order === 'oldest' ? at : -at))
       assert.deepEqual(
         times,
@@ -91,10 +91,10 @@ describe('events of the log', () => {
     }
     const newest = await allPages('order=newest', 50)
     const oldest = await allPages('order=oldest', 50)
-    assert.deepEqual(new Set(newest.map(placeOf)), new Set(oldest.map(placeOf)))
+    assert.deepEqual(new Set(newest.map(positionOf)), new Set(oldest.map(positionOf)))
   })
 
-  it('are filtered by stream, fact, identity, time and text', async () => {
+  it('filter events by stream, type, identity, time and text', async () => {
     const of = (query: string) => allPages(query, 13)
     assert.equal((await of('streams=tokens')).length, REQUESTS)
     assert.equal((await of('fact=failed')).length, REQUESTS / 10)
@@ -109,7 +109,7 @@ describe('events of the log', () => {
     assert.match(found?.note ?? '', /sim-small · reported · 159 tokens/)
   })
 
-  it('are shown in full, by their place', async () => {
+  it('return one event in full by its position', async () => {
     const { items } = await api.read<EventRows>('/api/forensics/events?fact=refused&limit=1')
     const { stream, sequence } = items[0]!
     const view = await api.read<EventView>(`/api/forensics/events/${stream}/${sequence}`)
@@ -119,8 +119,8 @@ describe('events of the log', () => {
     assert.equal((await api.get('/api/forensics/events/KV_policy/1')).status, 400)
   })
 
-  it('that cannot be read are told as such, not hidden', async () => {
-    await stand.link.jetstream.publish(
+  it('list unreadable events as unreadable', async () => {
+    await testEnv.link.jetstream.publish(
       `fluxgate.auth.${partitionOf('u_odd')}.login_failed.u_odd.k_9`,
       Buffer.from('{"no":'),
     )
@@ -130,11 +130,11 @@ describe('events of the log', () => {
     assert.equal(view.event, '{"no":')
   })
 
-  it('are followed as they are stored, with what came between the page and the tail', async () => {
+  it('tail new events without a gap after the first page', async () => {
     const { head } = await api.read<EventRows>('/api/forensics/events?limit=1')
-    stand.traffic.request(ben, 'refused')
+    testEnv.traffic.request(ben, 'refused')
     const abort = new AbortController()
-    const response = await fetch(`${stand.url}/api/forensics/tail?fact=refused&since=${head}`, {
+    const response = await fetch(`${testEnv.url}/api/forensics/tail?fact=refused&since=${head}`, {
       headers: { cookie: api.cookie },
       signal: abort.signal,
     })
@@ -151,8 +151,8 @@ describe('events of the log', () => {
       }
     })().catch(() => {})
     await eventually(() => assert.equal(rows.length, 1))
-    stand.traffic.request(anna, 'completed')
-    stand.traffic.request(anna, 'refused')
+    testEnv.traffic.request(anna, 'completed')
+    testEnv.traffic.request(anna, 'refused')
     await eventually(() =>
       assert.deepEqual(
         rows.map(({ identity }) => identity),
@@ -165,8 +165,8 @@ describe('events of the log', () => {
   })
 })
 
-describe('questions to the log', () => {
-  it("show one request's life, with its bars", async () => {
+describe('forensics routes', () => {
+  it('return the events and bars of one request', async () => {
     const { items } = await api.read<EventRows>('/api/forensics/events?fact=completed&limit=1')
     const request = items[0]!.request!
     const trace = await api.read<TraceView>(`/api/forensics/requests/${request}`)
@@ -183,7 +183,7 @@ describe('questions to the log', () => {
     assert.equal((await api.get('/api/forensics/requests/req_01ARZ3NDEKTSV4RRFFQ69G5FAV')).status, 404)
   })
 
-  it('rebuild the states at several moments, out of one reading', async () => {
+  it('rebuild the states of several moments in one read', async () => {
     const now = Date.now()
     const { value } = await job<StatesView>('/api/forensics/states', { moments: [now, beganAt - 1_000] })
     const [before, after] = value.states
@@ -194,21 +194,21 @@ describe('questions to the log', () => {
     assert.deepEqual(alone.value.states, [after])
   })
 
-  it('verify a range, and name what breaks a promise', async () => {
+  it('verify a range, and return each violation', async () => {
     const { value } = await job<VerdictView>('/api/forensics/verify', {})
     const { admitted, completed, failed, interrupted, inFlight } = value.whole
     assert.equal(admitted, completed + failed + interrupted + inFlight)
-    assert.deepEqual(value.offences, { unreadable: 1 })
+    assert.deepEqual(value.violationCounts, { unreadable: 1 })
     assert.equal(value.holds, false)
     const until = { from: beganAt - 1_000, to: beganAt - 1 }
     assert.equal((await job<VerdictView>('/api/forensics/verify', until)).value.facts, 0)
   })
 
-  it('try another policy, and say how it differs from what happened', async () => {
+  it('run another policy, and return the differences', async () => {
     const base = await api.read<WhatIfBase>('/api/forensics/whatif')
     assert.equal(base.source, 'default')
-    await stand.publisher.publish(
-      stand.make(IncidentOpened, {
+    await testEnv.publisher.publish(
+      testEnv.make(IncidentOpened, {
         ...ben,
         incident: 'inc_00000000b1',
         rule: 'keySharing',
@@ -230,13 +230,13 @@ describe('questions to the log', () => {
     assert.equal(wrong.status, 400)
   })
 
-  it('are bounded: one after the other where only one may run, and given up when the page leaves', async () => {
-    for (let i = 0; i < 5_000; i++) stand.traffic.begin(anna, 'refused')
+  it('run one job at a time when the limit is one, and cancel it when the client disconnects', async () => {
+    for (let i = 0; i < 5_000; i++) testEnv.traffic.begin(anna, 'refused')
     const abort = new AbortController()
     const ask = (signal: AbortSignal) =>
-      fetch(`${stand.url}/api/forensics/states`, {
+      fetch(`${testEnv.url}/api/forensics/states`, {
         method: 'POST',
-        headers: { cookie: api.cookie, 'content-type': 'application/json', origin: stand.url },
+        headers: { cookie: api.cookie, 'content-type': 'application/json', origin: testEnv.url },
         body: JSON.stringify({ moments: [Date.now()] }),
         signal,
       })
@@ -257,7 +257,7 @@ describe('questions to the log', () => {
     })
   })
 
-  it('are for operators alone', async () => {
+  it('refuse developers', async () => {
     const paths = ['events', 'events/AUTH/1', 'requests/req_12345678', 'tail', 'whatif']
     for (const path of paths) {
       assert.equal((await api.get(`/api/forensics/${path}`, developer)).status, 403, path)

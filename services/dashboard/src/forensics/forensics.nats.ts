@@ -81,7 +81,7 @@ function cachedStates(
 
 async function verifyRange(
   { db, link, requestRetentionMs, nowMs }: ForensicsSources,
-  { forensicsRows, maxOffenders }: ForensicsLimits,
+  { forensicsRows, maxViolations }: ForensicsLimits,
   range: Range,
   working: Working,
 ): Promise<VerdictView> {
@@ -89,5 +89,5 @@ async function verifyRange(
   // Rows are deleted by the day: near the limit they may be there or not.
   const projected = { ...settledView(db), retainedFromMs: now - requestRetentionMs + DAY_MS }
   const found = await verify(link, { range, projected, nowMs: now }, working)
-  return verdictView(found, forensicsRows, maxOffenders)
+  return verdictView(found, forensicsRows, maxViolations)
 }

@@ -1,12 +1,7 @@
-import type { StreamName } from '@fluxgate/contracts'
+import type { EventFilter } from '@fluxgate/forensics'
 
 /** Which events are asked for; what is absent does not matter. Times are epoch milliseconds, both included. */
-export interface EventSearch {
-  readonly streams: readonly StreamName[]
-  readonly fact: string | undefined
-  readonly user: string | undefined
-  readonly key: string | undefined
-  readonly text: string | undefined
+export interface EventSearch extends EventFilter {
   readonly fromMs: number | undefined
   readonly toMs: number | undefined
 }

@@ -1,6 +1,6 @@
 import { LogUnreadable } from '@fluxgate/forensics'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { beginEventStream, every, faultOf, sendFault } from '../http/index.ts'
+import { apiErrorOf, beginEventStream, every, sendError } from '../http/index.ts'
 import { type Gate, isStillOperator } from '../sessions/index.ts'
 import type { EventRow, JobFrame, TailFrame } from './answers.ts'
 import type { Working } from './questions.ts'
@@ -28,7 +28,7 @@ interface Wire {
 }
 
 /** How many are at work; nobody waits in line for one that may take minutes. */
-export class Places {
+export class Slots {
   #taken = 0
   readonly #max: number
 
@@ -44,37 +44,40 @@ export class Places {
 }
 
 /**
- * Does work over the log and tells of it by Server-Sent Events: progress, then the result or a fault. The page cancels it by
+ * Does work over the log and tells of it by Server-Sent Events: progress, then the result or an error. The page cancels it by
  * leaving; nothing goes on after that, nor after the session has ended.
  */
 export async function streamJob<T>(
   request: FastifyRequest,
   reply: FastifyReply,
-  { parts, places }: { parts: StreamParts; places: Places },
+  { parts, places: slots }: { parts: StreamParts; places: Slots },
   work: (working: Working) => Promise<T>,
 ): Promise<FastifyReply | undefined> {
-  using place = places.take()
-  if (!place)
-    return sendFault(reply, { code: 'too_many', message: 'The log is being read for others. Try again.' })
+  using slot = slots.take()
+  if (!slot)
+    return sendError(reply, {
+      code: 'too_many',
+      message: 'Too many log queries are running. Try again in a moment.',
+    })
   const wire = openWire(request, reply, parts)
   const say = (frame: JobFrame<T>) => wire.say(frame)
   const late = AbortSignal.timeout(parts.jobMs)
   const signal = AbortSignal.any([wire.signal, late])
-  let toldAtMs = 0
+  let sentAtMs = 0
   try {
     const value = await work({
       signal,
       onProgress(read, of) {
         const nowMs = performance.now()
-        if (nowMs - toldAtMs < PROGRESS_EVERY_MS) return
-        toldAtMs = nowMs
+        if (nowMs - sentAtMs < PROGRESS_EVERY_MS) return
+        sentAtMs = nowMs
         say({ kind: 'progress', read, of })
       },
     })
     if (late.aborted) throw late.reason
     say({ kind: 'result', value })
   } catch (error) {
-    if (!wire.signal.aborted) say(faultFrame(error, late.aborted, request))
+    if (!wire.signal.aborted) say(errorFrame(error, late.aborted, request))
   } finally {
     reply.raw.end()
   }
@@ -85,11 +88,11 @@ export async function streamJob<T>(
 export async function streamTail(
   request: FastifyRequest,
   reply: FastifyReply,
-  { parts, places }: { parts: StreamParts; places: Places },
+  { parts, places }: { parts: StreamParts; places: Slots },
   follow: (signal: AbortSignal, onRows: (rows: readonly EventRow[]) => void) => Promise<void>,
 ): Promise<FastifyReply | undefined> {
   using place = places.take()
-  if (!place) return sendFault(reply, { code: 'too_many', message: 'Too many pages follow the log.' })
+  if (!place) return sendError(reply, { code: 'too_many', message: 'Too many live tails are open.' })
   const wire = openWire(request, reply, parts)
   const say = (frame: TailFrame) => wire.say(frame)
   let waiting: EventRow[] = []
@@ -100,8 +103,8 @@ export async function streamTail(
     waiting = []
     leftOut = 0
   }
-  const stopTelling = every(TAIL_EVERY_MS, sendRows, wire.end)
-  const stopBeating = every(parts.heartbeatMs, async () => say({ kind: 'alive' }), wire.end)
+  const stopSending = every(TAIL_EVERY_MS, sendRows, wire.end)
+  const stopHeartbeat = every(parts.heartbeatMs, async () => say({ kind: 'alive' }), wire.end)
   say({ kind: 'alive' })
   try {
     await follow(wire.signal, rows => {
@@ -113,8 +116,8 @@ export async function streamTail(
   } catch (error) {
     request.log.error({ err: error }, 'a tail broke')
   } finally {
-    stopTelling()
-    stopBeating()
+    stopSending()
+    stopHeartbeat()
     reply.raw.end()
   }
   return undefined
@@ -146,17 +149,17 @@ function openWire(request: FastifyRequest, reply: FastifyReply, parts: StreamPar
   }
 }
 
-function faultFrame(error: unknown, isLate: boolean, request: FastifyRequest): JobFrame<never> {
+function errorFrame(error: unknown, isLate: boolean, request: FastifyRequest): JobFrame<never> {
   if (isLate)
-    return { kind: 'fault', code: 'too_large', message: 'It took too long. Choose a shorter range.' }
+    return { kind: 'error', code: 'too_large', message: 'The query took too long. Choose a shorter range.' }
   if (error instanceof LogUnreadable) {
     return {
-      kind: 'fault',
+      kind: 'error',
       code: 'unavailable',
       message: 'The event log is unavailable. Try again in a moment.',
     }
   }
-  const { code, message } = faultOf(error as Parameters<typeof faultOf>[0])
+  const { code, message } = apiErrorOf(error as Parameters<typeof apiErrorOf>[0])
   if (code === 'internal') request.log.error({ err: error, url: request.url }, 'forensics failed')
-  return { kind: 'fault', code, message }
+  return { kind: 'error', code, message }
 }

@@ -20,27 +20,27 @@ export function barsOf(
     bars.push({ name, fromMs: fromMs - startMs, toMs: Math.max(fromMs, toMs) - startMs, note })
   const admitted = steps.find(({ event }) => event.type === 'fluxgate.requests.admitted')
   const settled = steps.find(({ event }) => event.type === 'fluxgate.tokens.settled')
-  if (admitted) bar('Admission', startMs, admitted.atMs, 'from the arrival until it was admitted')
+  if (admitted) bar('Admission', startMs, admitted.atMs, 'from arrival to admission')
   const askedMs = admitted?.atMs ?? startMs
   if (ended) {
     const { data, atMs } = ended
     if (data.firstByteMs === undefined) {
-      bar('Upstream', askedMs, atMs, `${data.upstream}: no byte came`)
+      bar('Upstream', askedMs, atMs, `${data.upstream}: no response byte`)
     } else {
       const firstByteMs = Math.min(Math.max(startMs + data.firstByteMs, askedMs), atMs)
-      bar('Upstream', askedMs, firstByteMs, `${data.upstream}: until its first byte`)
-      bar('Answer', firstByteMs, atMs, `${data.bytes.toLocaleString('en')} bytes: until the end`)
+      bar('Upstream', askedMs, firstByteMs, `${data.upstream}: to the first byte`)
+      bar('Answer', firstByteMs, atMs, `${data.bytes.toLocaleString('en')} bytes, to the end`)
     }
   } else if (admitted) {
-    bar('In flight', askedMs, last.atMs, 'no ending is told yet')
+    bar('In flight', askedMs, last.atMs, 'no ending event yet')
   }
   if (settled) {
     const from = Math.min(ended?.atMs ?? askedMs, settled.atMs)
-    bar('Settlement', from, settled.atMs, 'until the tokens were settled')
+    bar('Settlement', from, settled.atMs, 'to the settlement')
   }
   const storedMs = Math.max(...steps.map(({ storedAtMs }) => storedAtMs))
-  bar('Log', Math.min(last.atMs, storedMs), storedMs, 'until the log held all of it')
-  if (projectedAtMs !== undefined) bar('Tables', storedMs, projectedAtMs, 'until the tables held it')
+  bar('Log', Math.min(last.atMs, storedMs), storedMs, 'until the log stored all of it')
+  if (projectedAtMs !== undefined) bar('Tables', storedMs, projectedAtMs, 'until it was projected')
   return { startMs, bars }
 }
 

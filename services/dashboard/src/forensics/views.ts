@@ -67,10 +67,20 @@ function sameness({ difference }: { difference: string }): number {
   return difference === 'same' ? 1 : 0
 }
 
-export function verdictView(found: Verdict, rows: number, maxOffenders: number): VerdictView {
-  const { holds, fromMs: from, toMs: to, events, whole, endedOfBefore, identities, offenders } = found
-  const offences: Record<string, number> = {}
-  for (const { offence } of offenders) offences[offence] = (offences[offence] ?? 0) + 1
+export function verdictView(found: Verdict, rows: number, maxViolations: number): VerdictView {
+  const {
+    holds,
+    fromMs: from,
+    toMs: to,
+    events,
+    whole,
+    endedOfBefore,
+    identities,
+    offenders: violations,
+  } = found
+  const violationCounts: Record<string, number> = {}
+  for (const { offence: violation } of violations)
+    violationCounts[violation] = (violationCounts[violation] ?? 0) + 1
   const busiest = [...identities]
     .map(([identity, sums]) => ({ identity, sums }))
     .sort((a, b) => b.sums.admitted + b.sums.refused - a.sums.admitted - a.sums.refused)
@@ -84,14 +94,16 @@ export function verdictView(found: Verdict, rows: number, maxOffenders: number):
     identityCount: identities.size,
     identities: busiest.slice(0, rows),
     projected: found.projected ?? null,
-    offences,
-    offenders: offenders.slice(0, maxOffenders).map(({ offence, detail, identity, request, places }) => ({
-      offence,
-      detail,
-      identity: identity ?? null,
-      request: request ?? null,
-      places,
-    })),
+    violationCounts,
+    violations: violations
+      .slice(0, maxViolations)
+      .map(({ offence: violation, detail, identity, request, places }) => ({
+        violation,
+        detail,
+        identity: identity ?? null,
+        request: request ?? null,
+        positions: places,
+      })),
     dropped: found.dropped.map(droppedPart),
   }
 }

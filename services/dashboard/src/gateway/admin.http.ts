@@ -1,7 +1,7 @@
 import { lookup } from 'node:dns/promises'
 import { isIP } from 'node:net'
 import { readJson } from '@fluxgate/contracts'
-import { done, type FaultCode, type Outcome, refused } from '../http/index.ts'
+import { done, type ErrorCode, type Outcome, refused } from '../http/index.ts'
 
 /** The gateways' admin faces. */
 export interface GatewayAdmin {
@@ -26,12 +26,12 @@ export interface AdminSettings {
   readonly timeoutMs: number
 }
 
-const CLOSED = 'This dashboard has no ADMIN_TOKEN_DASHBOARD: it cannot ask the gateways.'
+const CLOSED = 'ADMIN_TOKEN_DASHBOARD is not set: the gateways cannot be queried.'
 const AWAY = 'No gateway responds on its admin port.'
 const LATE = 'The gateway has not confirmed it in time. Look again before you repeat it.'
 /** Nothing was sent: the next gateway may be asked instead. */
 const NOT_SENT = /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|UND_ERR_CONNECT_TIMEOUT)$/
-const CODES: Readonly<Record<number, FaultCode>> = {
+const CODES: Readonly<Record<number, ErrorCode>> = {
   400: 'invalid',
   401: 'bad_gateway',
   404: 'not_found',
@@ -93,7 +93,7 @@ export function openGatewayAdmin({ urls, token, timeoutMs }: AdminSettings): Gat
   }
 }
 
-/** A name may stand for several gateways, as that of a headless service does. */
+/** A name may env for several gateways, as that of a headless service does. */
 async function addressesOf(base: string): Promise<string[]> {
   const url = new URL(base)
   if (url.protocol !== 'http:' || isIP(url.hostname.replace(/^\[|\]$/g, '')) !== 0) return [base]
@@ -114,7 +114,7 @@ const MAX_ANSWER_CHARS = 64 * 1024 * 1024
 async function outcomeOf<T>(response: Response): Promise<Outcome<T>> {
   const text = await response.text()
   const read = text === '' ? undefined : readJson(text, { maxSize: MAX_ANSWER_CHARS })
-  if (read && !read.ok) return refused('bad_gateway', 'The gateway sent an answer that cannot be parsed.')
+  if (read && !read.ok) return refused('bad_gateway', 'The gateway sent a response that cannot be parsed.')
   const body = read?.value as { error?: { message?: string } } | null | undefined
   if (response.ok) return done(body as T)
   const message = body?.error?.message ?? `The gateway answered ${response.status}.`

@@ -7,8 +7,8 @@ const names = [
   { browser: 'fluxgate-device', gateway: '__Host-fluxgate-device' },
 ]
 
-describe('the cookies at the border', () => {
-  it('get the names that each side takes, and nothing else crosses', () => {
+describe('gateway cookies', () => {
+  it('are renamed for each side, and other cookies are dropped', () => {
     const fromGateway = [
       '__Host-fluxgate=abc.def=; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age=60',
       '__Host-fluxgate-device=dev; Path=/; Secure; HttpOnly',
@@ -30,7 +30,7 @@ describe('the cookies at the border', () => {
     assert.equal(cookiesForGateway({ other: '1' }, names), undefined)
   })
 
-  it('does not cross when it is no token', () => {
+  it('drops a cookie when it is not a signed token', () => {
     for (const value of [
       undefined,
       '',
@@ -45,7 +45,7 @@ describe('the cookies at the border', () => {
     }
   })
 
-  it('keep their prefix and stay secure where the dashboard is behind TLS', () => {
+  it('keep their prefix and stay secure when the dashboard is behind TLS', () => {
     const same = [{ browser: '__Host-fluxgate', gateway: '__Host-fluxgate' }]
     const [cookie] = cookiesForBrowser('__Host-fluxgate=a; Path=/; HttpOnly; secure', same, true)
     assert.equal(cookie, '__Host-fluxgate=a; Path=/; HttpOnly; Secure')

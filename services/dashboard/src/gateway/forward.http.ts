@@ -1,6 +1,6 @@
 import replyFrom, { type FastifyReplyFromHooks } from '@fastify/reply-from'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { sendFault } from '../http/index.ts'
+import { sendError } from '../http/index.ts'
 
 export interface GatewayTarget {
   readonly gatewayUrl: string
@@ -50,7 +50,7 @@ export function forward(
     ...headers,
     onError: (failed, { error }) => {
       request.log.error({ err: error }, 'the gateway does not respond')
-      sendFault(failed as FastifyReply, { code: 'bad_gateway', message: 'The gateway does not respond.' })
+      sendError(failed as FastifyReply, { code: 'bad_gateway', message: 'The gateway does not respond.' })
     },
   })
 }

@@ -1,3 +1,3 @@
-export interface FaultBody {
+export interface ErrorBody {
   readonly error: { readonly code: string; readonly message: string }
 }

@@ -1,10 +1,10 @@
 /** Why a request of the page is not done: an expected outcome, told as a value. */
-export interface Fault {
-  readonly code: FaultCode
+export interface ApiError {
+  readonly code: ErrorCode
   readonly message: string
 }
 
-export type FaultCode =
+export type ErrorCode =
   | 'invalid'
   | 'unauthenticated'
   | 'forbidden'
@@ -18,7 +18,7 @@ export type FaultCode =
   | 'bad_gateway'
 
 /** The one table of HTTP statuses. */
-export const STATUS: Readonly<Record<FaultCode, number>> = Object.freeze({
+export const STATUS: Readonly<Record<ErrorCode, number>> = Object.freeze({
   invalid: 400,
   unauthenticated: 401,
   forbidden: 403,
@@ -34,12 +34,12 @@ export const STATUS: Readonly<Record<FaultCode, number>> = Object.freeze({
 
 export type Outcome<T> =
   | { readonly ok: true; readonly value: T }
-  | { readonly ok: false; readonly error: Fault }
+  | { readonly ok: false; readonly error: ApiError }
 
 export function done<T>(value: T): Outcome<T> {
   return { ok: true, value }
 }
 
-export function refused(code: FaultCode, message: string): Outcome<never> {
+export function refused(code: ErrorCode, message: string): Outcome<never> {
   return { ok: false, error: { code, message } }
 }

@@ -1,6 +1,6 @@
 import { type AllowedSources, isAllowedHost, isAllowedOrigin } from '@fluxgate/runtime'
 import type { FastifyInstance, onRequestAsyncHookHandler } from 'fastify'
-import { sendFault } from './reply.http.ts'
+import { sendError } from './reply.http.ts'
 
 /** Nothing from anywhere else: no third party, no inline script or style, no frame. */
 const CONTENT_SECURITY_POLICY = [
@@ -38,13 +38,13 @@ export function requireKnownHost(allowed: AllowedSources): onRequestAsyncHookHan
   return async ({ headers, url }, reply) => {
     if (PROBED.has(url)) return
     if (!isAllowedHost(headers.host, allowed)) {
-      return sendFault(reply, {
+      return sendError(reply, {
         code: 'forbidden',
         message: `The host ${JSON.stringify(headers.host ?? '').slice(0, 100)} is not allowed here; DASHBOARD_ALLOWED_HOSTS lists more.`,
       })
     }
     if (!isAllowedOrigin(headers.origin, allowed)) {
-      return sendFault(reply, {
+      return sendError(reply, {
         code: 'cross_site',
         message: 'Pages of this origin are not allowed here; DASHBOARD_ALLOWED_ORIGINS lists more.',
       })

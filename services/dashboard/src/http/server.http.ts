@@ -9,7 +9,7 @@ import fastify, {
 } from 'fastify'
 import { STATUS } from './error.ts'
 import { protect, requireKnownHost } from './protection.http.ts'
-import { faultOf, sendFault } from './reply.http.ts'
+import { apiErrorOf, sendError } from './reply.http.ts'
 
 export interface ServerOptions {
   readonly log: Log
@@ -50,9 +50,9 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
     else readJson(request, body, done)
   })
   app.setErrorHandler<FastifyError>((error, request, reply) => {
-    const fault = faultOf(error)
-    if (STATUS[fault.code] >= 500) request.log.error({ err: error, url: request.url }, 'request failed')
-    return sendFault(reply, fault)
+    const answer = apiErrorOf(error)
+    if (STATUS[answer.code] >= 500) request.log.error({ err: error, url: request.url }, 'request failed')
+    return sendError(reply, answer)
   })
   protect(app, options.origin)
   app.addHook('onRequest', requireKnownHost(options.allowed))

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { it } from 'node:test'
 import { shareFor } from './share.ts'
 
-it('one answer serves all who ask at about the same time; a failed one is not kept', async () => {
+it('shareFor shares one answer among concurrent callers, and caches no failure', async () => {
   let now = 0
   let made = 0
   let version = 0

@@ -10,13 +10,13 @@ export interface Sharing {
  * was asked for less than `ageMs` ago and before any change. A failed one is not kept.
  */
 export function shareFor<T>({ ageMs, nowMs, version }: Sharing, make: () => Promise<T>): () => Promise<T> {
-  let held: { askedAtMs: number; version: number; answer: Promise<T> } | undefined
+  let cached: { askedAtMs: number; version: number; answer: Promise<T> } | undefined
   return () => {
-    if (held && held.version === version() && nowMs() - held.askedAtMs < ageMs) return held.answer
+    if (cached && cached.version === version() && nowMs() - cached.askedAtMs < ageMs) return cached.answer
     const mine = { askedAtMs: nowMs(), version: version(), answer: make() }
-    held = mine
+    cached = mine
     mine.answer.catch(() => {
-      if (held === mine) held = undefined
+      if (cached === mine) cached = undefined
     })
     return mine.answer
   }

@@ -2,7 +2,7 @@ import { MINUTE_MS, parseIdentity } from '@fluxgate/contracts'
 import { topIdentities, usageTotal } from '@fluxgate/read-model'
 import type { FastifyInstance } from 'fastify'
 import { namesOf } from '../accounts/index.ts'
-import { body, identityText as identity, orderText, sendFault } from '../http/index.ts'
+import { body, identityText as identity, orderText, sendError } from '../http/index.ts'
 import { type RangeName, rangeQuery } from '../usage/index.ts'
 import type { IdentityPage } from './answers.ts'
 import { type DetailSources, identityDetail } from './identity.pg.ts'
@@ -44,7 +44,7 @@ export function identityRoutes(
     { schema: { params: body({ identity }), querystring: rangeQuery } },
     async ({ params, query }, reply) => {
       const found = parseIdentity(params.identity)
-      if (!found) return sendFault(reply, { code: 'invalid', message: 'An identity is <user>.<key>.' })
+      if (!found) return sendError(reply, { code: 'invalid', message: 'An identity is <user>.<key>.' })
       return identityDetail(options, found, query.range)
     },
   )

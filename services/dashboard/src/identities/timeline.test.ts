@@ -27,7 +27,7 @@ const incident = {
   closeReason: null,
 }
 
-it('tells what happened, the newest first, and who did it', () => {
+it('timelineOf lists what happened, newest first, with the actor', () => {
   const found = timelineOf(
     {
       ...nothing,
@@ -57,7 +57,7 @@ it('tells what happened, the newest first, and who did it', () => {
   )
 })
 
-it('leaves out that a key is used, and the end of a throttle that another one replaced', () => {
+it('timelineOf omits key uses and ends of replaced throttles', () => {
   const replaced = { ...throttle, state: 'replaced' }
   const found = timelineOf(
     { ...nothing, auth: [{ ...auth, id: 'a', at: 1, fact: 'key_accepted' }], throttles: [replaced] },
@@ -69,7 +69,7 @@ it('leaves out that a key is used, and the end of a throttle that another one re
   )
 })
 
-it('is no longer than asked for, and leads from a joined finding to the incident that grew', () => {
+it('timelineOf is bounded, and links a joined finding to its incident', () => {
   const joined = { ...incident, id: 'inc_2', openedAt: 12, joinedInto: 'inc_1' }
   const found = timelineOf({ ...nothing, incidents: [incident, joined] }, 1)
   assert.deepEqual(

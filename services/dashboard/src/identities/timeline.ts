@@ -75,9 +75,9 @@ function authEntry({ id, at, fact, actor, address, reason, detail }: AuthFact): 
 
 /** The figures of a fact that a person reads: a change, an order, a key's name. */
 function textOf(detail: Readonly<Record<string, unknown>>): string {
-  const said = (name: string) => (typeof detail[name] === 'string' ? (detail[name] as string) : '')
-  if (said('from') !== '' || said('to') !== '') return `${said('from')} → ${said('to')}`
-  return [said('order').replaceAll('_', ' '), said('wanted'), said('name')]
+  const textAt = (name: string) => (typeof detail[name] === 'string' ? (detail[name] as string) : '')
+  if (textAt('from') !== '' || textAt('to') !== '') return `${textAt('from')} → ${textAt('to')}`
+  return [textAt('order').replaceAll('_', ' '), textAt('wanted'), textAt('name')]
     .filter(part => part !== '')
     .join(' ')
 }

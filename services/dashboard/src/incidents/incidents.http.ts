@@ -13,7 +13,7 @@ import {
   body,
   identityText as identity,
   orderText,
-  sendFault,
+  sendError,
   sendOutcome,
   throttleReason,
 } from '../http/index.ts'
@@ -56,7 +56,7 @@ export function incidentRoutes(app: FastifyInstance, options: IncidentRoutes): v
     { schema: { params: idParams } },
     async (request, reply) => {
       const incident = await findIncidentView(db, recent, request.params.id)
-      if (!incident) return sendFault(reply, { code: 'not_found', message: 'There is no such incident.' })
+      if (!incident) return sendError(reply, { code: 'not_found', message: 'There is no such incident.' })
       const throttle = hub.throttleOf(`${incident.userId}.${incident.keyId}`, nowMs()) ?? null
       return { incident, throttle, names: await namesOf(db, [incident]) } satisfies IncidentDetail
     },

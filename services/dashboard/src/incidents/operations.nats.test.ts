@@ -11,29 +11,29 @@ import type { IdentityPage } from '../identities/answers.ts'
 import type { Overview } from '../overview/answers.ts'
 import type { SystemView } from '../system/answers.ts'
 import { ApiClient } from '../test/api-client.ts'
-import { DEVELOPER, logIn, OPERATOR, type Stand, startStand } from '../test/stand.ts'
+import { DEVELOPER, logIn, OPERATOR, startTestEnv, type TestEnv } from '../test/test-env.ts'
 import { usageRow } from '../test/usage-row.ts'
 import type { IncidentDetail, IncidentPage, ThrottlePage } from './answers.ts'
 
-let stand: Stand
+let testEnv: TestEnv
 let api: ApiClient
 let pageDir: string
 
 before(async () => {
   pageDir = await mkdtemp(join(tmpdir(), 'fluxgate-page-'))
   await writeFile(join(pageDir, 'index.html'), '<!doctype html><title>Fluxgate</title>')
-  stand = await startStand({ pageDir })
-  api = new ApiClient(stand, await logIn(stand, OPERATOR.email))
+  testEnv = await startTestEnv({ pageDir })
+  api = new ApiClient(testEnv, await logIn(testEnv, OPERATOR.email))
 })
 
 after(async () => {
-  await stand?.[Symbol.asyncDispose]()
+  await testEnv?.[Symbol.asyncDispose]()
   await rm(pageDir, { recursive: true, force: true })
 })
 
 async function logged(stream: string): Promise<FluxgateEvent[]> {
   const events: FluxgateEvent[] = []
-  for await (const batch of replay(stand.link, { stream, from: 'first' })) {
+  for await (const batch of replay(testEnv.link, { stream, from: 'first' })) {
     events.push(...batch.events.map(each => each.event))
   }
   return events
@@ -49,9 +49,9 @@ const throttle = (seconds: number): Throttle => ({
   actor: 'guard',
 })
 
-describe('the penalty box', () => {
-  it('is seen at once, and a pardon lifts the throttle and says who did it', async () => {
-    await stand.penaltyBox.impose({ user: 'u_flood', key: 'k_1' }, throttle(600))
+describe('throttle routes', () => {
+  it("list a throttle at once, and pardon it with the operator's name", async () => {
+    await testEnv.penaltyBox.impose({ user: 'u_flood', key: 'k_1' }, throttle(600))
     await eventually(async () => {
       const { active } = await api.read<ThrottlePage>('/api/throttles')
       assert.deepEqual(
@@ -61,17 +61,17 @@ describe('the penalty box', () => {
     })
     const response = await api.order('/api/throttles/u_flood.k_1/pardon', { reason: 'a batch job' })
     assert.equal(response.status, 200)
-    assert.equal(await stand.penaltyBox.get({ user: 'u_flood', key: 'k_1' }), undefined)
+    assert.equal(await testEnv.penaltyBox.get({ user: 'u_flood', key: 'k_1' }), undefined)
     const fact = (await logged('THROTTLES')).find(event => event.type === 'fluxgate.throttles.pardoned')
     assert.partialDeepStrictEqual(fact?.data, { actor: `operator:${OPERATOR.id}`, reason: 'a batch job' })
     assert.equal((await api.order('/api/throttles/u_flood.k_1/pardon', { reason: 'again' })).status, 409)
     assert.equal((await api.order('/api/throttles/nonsense/pardon', { reason: 'r' })).status, 404)
   })
 
-  it('takes a throttle by hand, within its bounds', async () => {
+  it('impose a manual throttle within its limits', async () => {
     const wanted = { identity: 'u_slow.k_1', capacity: 50, refillRate: 5, seconds: 60, reason: 'asked for' }
     assert.equal((await api.order('/api/throttles', wanted)).status, 201)
-    const held = await stand.penaltyBox.get({ user: 'u_slow', key: 'k_1' })
+    const held = await testEnv.penaltyBox.get({ user: 'u_slow', key: 'k_1' })
     const expected = { capacity: 50, actor: `operator:${OPERATOR.id}`, rule: 'manual' }
     assert.partialDeepStrictEqual(held?.value, expected)
     const wrong = [
@@ -103,9 +103,9 @@ const facts = {
   evidence: [{ stream: 'TOKENS', sequence: 4 }],
 }
 
-describe('incidents', () => {
-  it('are there as soon as the log tells of them', async () => {
-    await stand.publisher.publish(stand.make(IncidentOpened, { ...facts, action: 'throttled' }))
+describe('incident routes', () => {
+  it('list an incident as soon as the log has it', async () => {
+    await testEnv.publisher.publish(testEnv.make(IncidentOpened, { ...facts, action: 'throttled' }))
     await eventually(async () => {
       const { items } = await api.read<IncidentPage>('/api/incidents')
       assert.deepEqual(
@@ -119,8 +119,8 @@ describe('incidents', () => {
     })
   })
 
-  it('are acknowledged, then closed, once each, by a person who is named', async () => {
-    await stand.db.insertInto('incidents').values(incidentRow()).execute()
+  it("acknowledge and close an incident once each, with the operator's name", async () => {
+    await testEnv.db.insertInto('incidents').values(incidentRow()).execute()
     const acknowledged = await api.order(`/api/incidents/${ID}/acknowledge`, { note: 'mine' })
     assert.equal(acknowledged.status, 200)
     assert.partialDeepStrictEqual(await acknowledged.json(), { state: 'acknowledged', note: 'mine' })
@@ -144,14 +144,16 @@ describe('incidents', () => {
     assert.deepEqual(types, ['opened', 'acknowledged', 'closed'])
   })
 
-  it('that joined another one are listed nowhere, and the one that grew says how far', async () => {
+  it('omit joined incidents, and count their findings at the incident that they joined', async () => {
     const [first, second] = ['inc_00000000j1', 'inc_00000000j2'] as const
     const about = { user: 'u_flood', key: 'k_1', rule: 'context_flood' }
     for (const incident of [first, second]) {
-      await stand.publisher.publish(stand.make(IncidentOpened, { ...facts, incident, action: 'observed' }))
+      await testEnv.publisher.publish(
+        testEnv.make(IncidentOpened, { ...facts, incident, action: 'observed' }),
+      )
     }
-    await stand.publisher.publish(
-      stand.make(IncidentJoined, { ...about, incident: second, into: first, findings: 2 }),
+    await testEnv.publisher.publish(
+      testEnv.make(IncidentJoined, { ...about, incident: second, into: first, findings: 2 }),
     )
     await eventually(async () => {
       const { items } = await api.read<IncidentPage>('/api/incidents')
@@ -163,17 +165,17 @@ describe('incidents', () => {
     const { incident } = await api.read<IncidentDetail>(`/api/incidents/${second}`)
     assert.equal(incident.joinedInto, first)
     const row = { ...incidentRow(), id: 'inc_00000000j3', joined_into: first }
-    await stand.db.insertInto('incidents').values(row).execute()
+    await testEnv.db.insertInto('incidents').values(row).execute()
     const { items } = await api.read<IncidentPage>('/api/incidents?scope=all')
     assert.ok(!items.some(({ id }) => id === row.id), 'nor when the read model says it')
   })
 })
 
-describe('the read models', () => {
-  it('give the lag and who burnt the most', async () => {
+describe('read models', () => {
+  it('return the projection lag and the top consumers', async () => {
     const now = Date.now()
-    await stand.db.insertInto('usage_minutes').values(usageRow(now, 500)).execute()
-    await stand.db
+    await testEnv.db.insertInto('usage_minutes').values(usageRow(now, 500)).execute()
+    await testEnv.db
       .insertInto('projection_checkpoints')
       .values({
         projection: 'read-model',
@@ -197,10 +199,10 @@ describe('the read models', () => {
     assert.equal((await api.get('/api/identities/top?minutes=7')).status, 400)
   })
 
-  it('know the nodes that live', async () => {
+  it('list live nodes', async () => {
     const node = { address: '127.0.0.1', port: 8443, started: Date.now() - 5_000 }
-    await stand.nodes.put('gw-a', { ...node, node: 'gw-a', heartbeat: Date.now() })
-    await stand.nodes.put('gw-old', { ...node, node: 'gw-old', heartbeat: Date.now() - 60_000 })
+    await testEnv.nodes.put('gw-a', { ...node, node: 'gw-a', heartbeat: Date.now() })
+    await testEnv.nodes.put('gw-old', { ...node, node: 'gw-old', heartbeat: Date.now() - 60_000 })
     await eventually(async () => {
       const { nodes } = await api.read<SystemView>('/api/system')
       assert.deepEqual(

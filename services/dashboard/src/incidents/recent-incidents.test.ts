@@ -65,8 +65,8 @@ function after(...events: ReturnType<typeof opened>[]) {
   return recent
 }
 
-describe('incidents of the last minutes', () => {
-  it('are there before the read model has them', () => {
+describe('RecentIncidents', () => {
+  it('lists incidents that the read model does not have yet', () => {
     const incident = after(opened(ID), reported('facts', 'first')).upon(ID, undefined)
     assert.deepEqual(
       [incident?.state, incident?.report?.summary, incident?.numbers.tokens, incident?.openedAt],
@@ -74,7 +74,7 @@ describe('incidents of the last minutes', () => {
     )
   })
 
-  it('bring a row of the read model forward, and never back', () => {
+  it('advances a row of the read model, never reverts it', () => {
     const row = after(opened(ID)).upon(ID, undefined)
     const ahead = after(opened(ID), acknowledged(), reported('facts', 'late')).upon(ID, row)
     assert.deepEqual([ahead?.state, ahead?.note, ahead?.report?.summary], ['acknowledged', 'n', 'late'])
@@ -83,7 +83,7 @@ describe('incidents of the last minutes', () => {
     assert.deepEqual(after(opened(ID), acknowledged()).upon(ID, done), done, 'facts it holds change nothing')
   })
 
-  it("let the model's report supersede that of the facts, whichever comes last", () => {
+  it("prefers the model's report when both reports exist, in either order", () => {
     const incident = after(opened(ID), reported('model', 'wise'), reported('facts', 'plain')).upon(
       ID,
       undefined,
@@ -91,7 +91,7 @@ describe('incidents of the last minutes', () => {
     assert.deepEqual([incident?.reportSource, incident?.report?.summary], ['model', 'wise'])
   })
 
-  it('are listed with the rows, newest first, and none twice', () => {
+  it('lists incidents with the rows, newest first, without duplicates', () => {
     const recent = after(opened(ID, T), opened('inc_00000002', T + 5))
     const row = recent.upon(ID, undefined)!
     const other = { ...row, id: 'inc_00000000', openedAt: T - 9 }
@@ -101,14 +101,14 @@ describe('incidents of the last minutes', () => {
     )
   })
 
-  it('say nothing of what they do not know, and are bounded', () => {
+  it('ignores events of unknown incidents, and is bounded', () => {
     assert.equal(after(closed()).upon(ID, undefined), undefined)
     const recent = new RecentIncidents(2)
     for (let i = 0; i < 5; i++) recent.fold(opened(`inc_0000000${i}`))
     assert.equal(recent.uponAll([]).length, 2)
   })
 
-  it('hold a bounded number of facts of one incident, and lose neither its opening nor its state', () => {
+  it('bounds the events of one incident without losing its opening or its state', () => {
     const recent = after(opened(ID), acknowledged())
     for (let findings = 2; findings <= 1_000; findings++) recent.fold(joined(findings))
     const incident = recent.upon(ID, undefined)
@@ -116,7 +116,7 @@ describe('incidents of the last minutes', () => {
     assert.equal(recent.factsOf(ID), 50)
   })
 
-  it('count a fact that comes twice once', () => {
+  it('counts a repeated event once', () => {
     const event = opened(ID)
     assert.equal(after(event, event).uponAll([]).length, 1)
   })

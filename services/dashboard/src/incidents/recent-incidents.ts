@@ -90,7 +90,7 @@ export class RecentIncidents {
     return (this.#facts.get(id) ?? []).reduce(evolveIncident, row)
   }
 
-  /** Newest first: the rows as they stand now, and with them the incidents that the read model does not know yet. */
+  /** Newest first: the rows as they env now, and with them the incidents that the read model does not know yet. */
   uponAll(rows: readonly IncidentView[]): IncidentView[] {
     const byId = new Map(rows.map(row => [row.id, row]))
     for (const id of new Set([...byId.keys(), ...this.#facts.keys()])) {

@@ -64,8 +64,8 @@ const figures = ({ at, admitted, refused, completed, failed, tokens, active }: T
 ]
 const quiet = { admitted: 0, refused: 0, completed: 0, failed: 0, tokens: 0, active: 0 }
 
-describe('the live board', () => {
-  it('counts each second by outcome, and tells the quiet ones too', () => {
+describe('LiveBoard', () => {
+  it('counts each second by outcome, seconds without events included', () => {
     const board = new LiveBoard(LIMITS)
     const make = events()
     board.rewind(T)
@@ -81,7 +81,7 @@ describe('the live board', () => {
     assert.deepEqual(board.advance(T + 4_000).map(figures), [[3, quiet]])
   })
 
-  it('counts the tokens of a stream once, as they are told', () => {
+  it('counts the tokens of a stream once when progress events come before the settlement', () => {
     const board = new LiveBoard(LIMITS)
     const make = events()
     board.rewind(T)
@@ -94,7 +94,7 @@ describe('the live board', () => {
     )
   })
 
-  it('tells which node decided', () => {
+  it('counts requests by node', () => {
     const board = new LiveBoard(LIMITS)
     const make = events()
     board.rewind(T)
@@ -103,7 +103,7 @@ describe('the live board', () => {
     assert.deepEqual(board.advance(T + 1_000)[0]?.nodes, { 'gw-a': 2 })
   })
 
-  it('tells seconds again that were read back from the log, and only those', () => {
+  it('sends again only the seconds that were read back', () => {
     const board = new LiveBoard(LIMITS)
     const make = events()
     board.rewind(T)
@@ -140,7 +140,7 @@ describe('the live board', () => {
     assert.equal(board.since(0).length, 60)
   })
 
-  it('knows nothing before it was told of the log, rather than zeros', () => {
+  it('returns no ticks before the log is known', () => {
     const board = new LiveBoard(LIMITS)
     board.rewind(T)
     board.advance(T + 5_000)

@@ -23,7 +23,7 @@ const REMEMBERED_IDS = 50_000
 const GRACE_MS = 30
 const RETRY_MS = 1_000
 
-interface Held {
+interface BufferedEvent {
   readonly event: FluxgateEvent
   readonly atMs: number
 }
@@ -41,8 +41,8 @@ export class LiveFeed implements AsyncDisposable {
   readonly #ids = new RecentIds(REMEMBERED_IDS)
   readonly #cleanups: Array<() => void> = []
   /** Events that came while the log is being read back; undefined while live. */
-  #held: Held[] | undefined = []
-  #heardUntilMs: number
+  #buffered: BufferedEvent[] | undefined = []
+  #receivedUntilMs: number
   #catchingUp = Promise.resolve()
 
   constructor(link: NatsLink, listener: LogListener, limits: FeedLimits, log: Log) {
@@ -50,13 +50,13 @@ export class LiveFeed implements AsyncDisposable {
     this.#listener = skippingListener(listener, log)
     this.#limits = limits
     this.#log = log
-    this.#heardUntilMs = Date.now() - limits.historyMs
+    this.#receivedUntilMs = Date.now() - limits.historyMs
     for (const stream of WATCHED) this.#subscribe(stream)
     this.#cleanups.push(
       link.onReconnect(() => this.#beginCatchUp()),
       link.onDisconnect(() => this.#onDisconnect()),
       everySecond(nowMs => {
-        if (!this.#held) this.#listener.tick(nowMs)
+        if (!this.#buffered) this.#listener.tick(nowMs)
       }),
     )
     this.#beginCatchUp()
@@ -68,7 +68,7 @@ export class LiveFeed implements AsyncDisposable {
   }
 
   isLive(): boolean {
-    return this.#held === undefined
+    return this.#buffered === undefined
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -84,7 +84,7 @@ export class LiveFeed implements AsyncDisposable {
         const parsed = parseEvent(message.data)
         // The projection buries what cannot be read; a viewer only looks past it.
         if (!parsed.ok) return
-        if (this.#held) this.#held.push({ event: parsed.value, atMs: Date.now() })
+        if (this.#buffered) this.#buffered.push({ event: parsed.value, atMs: Date.now() })
         else this.#tell(parsed.value, Date.now())
       },
     })
@@ -96,13 +96,13 @@ export class LiveFeed implements AsyncDisposable {
   }
 
   #onDisconnect(): void {
-    if (!this.#held) this.#heardUntilMs = Date.now()
-    this.#held ??= []
+    if (!this.#buffered) this.#receivedUntilMs = Date.now()
+    this.#buffered ??= []
     this.#listener.feed(false, Date.now())
   }
 
   #beginCatchUp(): void {
-    this.#held ??= []
+    this.#buffered ??= []
     this.#catchingUp = this.#catchingUp.then(() => this.#catchUp())
   }
 
@@ -124,12 +124,12 @@ export class LiveFeed implements AsyncDisposable {
 
   /** All that was stored before now comes from the streams; what comes from now on is held until they are read. */
   async #readBack(): Promise<void> {
-    const live: Held[] = []
-    this.#held = live
+    const live: BufferedEvent[] = []
+    this.#buffered = live
     await this.#link.connection.flush()
     const nowMs = Date.now()
     const { historyMs, maxReplayEvents } = this.#limits
-    const wantedMs = secondOf(Math.max(this.#heardUntilMs - UNNOTICED_MS, nowMs - historyMs))
+    const wantedMs = secondOf(Math.max(this.#receivedUntilMs - UNNOTICED_MS, nowMs - historyMs))
     const starts = await Promise.all(
       WATCHED.map(stream => startOf(this.#link, stream, wantedMs, maxReplayEvents)),
     )
@@ -145,7 +145,7 @@ export class LiveFeed implements AsyncDisposable {
       }
     }
     for (const { event, atMs } of live) this.#tell(event, atMs)
-    this.#held = undefined
+    this.#buffered = undefined
   }
 }
 

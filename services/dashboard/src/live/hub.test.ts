@@ -92,8 +92,8 @@ const refusal = () =>
     windowMs: 0,
   }).event
 
-function hubWithPast(seconds: number, onFault: (error: unknown) => void = assert.ifError): LiveHub {
-  const hub = new LiveHub('b1', LIMITS, T, onFault)
+function hubWithPast(seconds: number, onError: (error: unknown) => void = assert.ifError): LiveHub {
+  const hub = new LiveHub('b1', LIMITS, T, onError)
   hub.rewind(T)
   hub.feed(true, T)
   for (let i = 0; i < seconds; i++) {
@@ -103,8 +103,8 @@ function hubWithPast(seconds: number, onFault: (error: unknown) => void = assert
   return hub
 }
 
-describe('a page that throws', () => {
-  it('is dropped alone when it is written to, looked at or closed', () => {
+describe('live hub sink that throws', () => {
+  it('is dropped alone when write, buffered or close throws', () => {
     const errors: unknown[] = []
     const fail = (): never => {
       throw new Error('thrown by the page')
@@ -126,8 +126,8 @@ describe('a page that throws', () => {
   })
 })
 
-describe('the live hub', () => {
-  it('gives a fresh page the last minutes at once, then what comes', () => {
+describe('LiveHub', () => {
+  it('sends a new client the last minutes, then new frames', () => {
     const hub = hubWithPast(400)
     const now = T + 400_000
     hub.throttle('u.k', throttle(now + 5_000), now)
@@ -149,7 +149,7 @@ describe('the live hub', () => {
     )
   })
 
-  it('loses nothing for a page that comes back: each second is told exactly once', () => {
+  it('sends each second exactly once to a client that reconnects', () => {
     const hub = hubWithPast(3)
     const first = new Page()
     const leave = hub.join(first, undefined, T + 3_000)
@@ -173,7 +173,7 @@ describe('the live hub', () => {
     assert.deepEqual(told, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
   })
 
-  it('gives all its history to a page of another boot', () => {
+  it('sends the whole history to a client of an earlier process', () => {
     const hub = hubWithPast(400)
     const page = new Page()
     hub.join(page, 'b0-17', T + 400_000)
@@ -181,7 +181,7 @@ describe('the live hub', () => {
     assert.match(page.lastId() ?? '', /^b1-/)
   })
 
-  it('drops a page that does not read, and no other', () => {
+  it('drops a slow client and no other', () => {
     const hub = hubWithPast(1)
     const [slow, good] = [new Page(false), new Page()]
     hub.join(slow, undefined, T + 1_000)
@@ -192,7 +192,7 @@ describe('the live hub', () => {
     assert.ok(slow.waiting < LIMITS.maxClientBytes + 1_000)
   })
 
-  it('tells whether it hears the log, and of facts about incidents', () => {
+  it('sends the state of the feed, and events of incidents', () => {
     const hub = hubWithPast(1)
     const page = new Page()
     hub.join(page, undefined, T + 1_000)
@@ -211,7 +211,7 @@ describe('the live hub', () => {
     assert.ok(page.text.endsWith(': alive\n\n'))
   })
 
-  it('has a limit of pages', () => {
+  it('refuses clients beyond its limit', () => {
     const hub = hubWithPast(1)
     for (let i = 0; i < 3; i++) hub.join(new Page(), undefined, T)
     assert.equal(hub.isFull, true)

@@ -25,11 +25,11 @@ export class LiveHub {
   changes = 0
   /** Pages dropped because they did not read fast enough, or could not be written to. */
   dropped = 0
-  readonly #onFault: (error: unknown) => void
+  readonly #onError: (error: unknown) => void
 
-  constructor(boot: string, limits: LiveLimits, nowMs: number, onFault: (error: unknown) => void) {
+  constructor(boot: string, limits: LiveLimits, nowMs: number, onError: (error: unknown) => void) {
     this.#limits = limits
-    this.#onFault = onFault
+    this.#onError = onError
     this.#board = new LiveBoard(limits)
     this.#ring = new FrameRing(boot, limits)
     this.#feed = { connected: false, now: nowMs }
@@ -139,7 +139,7 @@ export class LiveHub {
       sink.write(bytes)
       return sink.buffered() <= this.#limits.maxClientBytes
     } catch (error) {
-      this.#onFault(error)
+      this.#onError(error)
       return false
     }
   }
@@ -148,7 +148,7 @@ export class LiveHub {
     try {
       sink.close()
     } catch (error) {
-      this.#onFault(error)
+      this.#onError(error)
     }
   }
 

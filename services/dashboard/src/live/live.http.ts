@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import type { FastifyInstance } from 'fastify'
-import { beginEventStream, every, sendFault } from '../http/index.ts'
+import { beginEventStream, every, sendError } from '../http/index.ts'
 import { type Gate, isStillOperator, requireRole, requireVisitor } from '../sessions/index.ts'
 import type { LiveHub, Sink } from './hub.ts'
 
@@ -29,7 +29,7 @@ export function liveRoutes(app: FastifyInstance, gate: Gate, options: LiveRoutes
       const header = request.headers['last-event-id']
       const lastId = (Array.isArray(header) ? header[0] : header) ?? request.query.after
       if (hub.isFull) {
-        return sendFault(reply, { code: 'too_many', message: 'Too many pages are open.' })
+        return sendError(reply, { code: 'too_many', message: 'Too many live connections are open.' })
       }
       beginEventStream(reply)
       // The answer has begun: what throws from here on ends this page alone.

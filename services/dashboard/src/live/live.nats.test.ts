@@ -7,12 +7,12 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { endAllSessions } from '@fluxgate/read-model'
 import { eventually } from '@fluxgate/testing'
 import { LiveClient } from '../test/live-client.ts'
-import { DEVELOPER, logIn, OPERATOR, type Stand, startStand } from '../test/stand.ts'
+import { DEVELOPER, logIn, OPERATOR, startTestEnv, type TestEnv } from '../test/test-env.ts'
 
 const someone = { user: 'u_some', key: 'k_1' }
 const outcomes = ['completed', 'completed', 'failed', 'refused', 'interrupted'] as const
 
-let stand: Stand
+let testEnv: TestEnv
 let pageDir: string
 let cookie: string
 /** What was published, by outcome; the page must come to the same sums. */
@@ -21,19 +21,19 @@ const published = { completed: 0, failed: 0, refused: 0, interrupted: 0, tokens:
 before(async () => {
   pageDir = await mkdtemp(join(tmpdir(), 'fluxgate-page-'))
   await writeFile(join(pageDir, 'index.html'), '<!doctype html>')
-  stand = await startStand({ pageDir, ownNats: true, limits: { sessionCheckMs: 200, heartbeatMs: 500 } })
-  cookie = await logIn(stand, OPERATOR.email)
+  testEnv = await startTestEnv({ pageDir, ownNats: true, limits: { sessionCheckMs: 200, heartbeatMs: 500 } })
+  cookie = await logIn(testEnv, OPERATOR.email)
 })
 
 after(async () => {
-  await stand?.[Symbol.asyncDispose]()
+  await testEnv?.[Symbol.asyncDispose]()
   await rm(pageDir, { recursive: true, force: true })
 })
 
 function send(requests: number): void {
   for (let i = 0; i < requests; i++) {
     const outcome = outcomes[i % outcomes.length]!
-    stand.traffic.request(someone, outcome, 70)
+    testEnv.traffic.request(someone, outcome, 70)
     published[outcome]++
     if (outcome !== 'refused') published.tokens += 70
   }
@@ -56,9 +56,9 @@ function assertNoGap(client: LiveClient): void {
   assert.deepEqual(missing, [])
 }
 
-describe('the live picture', () => {
-  it('comes to the sums of what was published, second by second', async () => {
-    const client = new LiveClient(stand.url, cookie)
+describe('live feed', () => {
+  it('sums the published events second by second', async () => {
+    const client = new LiveClient(testEnv.url, cookie)
     assert.equal(await client.status, 200)
     for (let i = 0; i < 5; i++) {
       send(20)
@@ -71,21 +71,21 @@ describe('the live picture', () => {
   })
 
   it('shows what is in flight', async () => {
-    const client = new LiveClient(stand.url, cookie)
-    const requests = [1, 2, 3].map(() => stand.traffic.begin(someone, 'admitted'))
+    const client = new LiveClient(testEnv.url, cookie)
+    const requests = [1, 2, 3].map(() => testEnv.traffic.begin(someone, 'admitted'))
     await eventually(() => assert.equal([...client.ticks().values()].at(-1)?.active, 3))
-    for (const request of requests) stand.traffic.end(someone, request, 'completed', 50)
+    for (const request of requests) testEnv.traffic.end(someone, request, 'completed', 50)
     published.completed += 3
     published.tokens += 150
     await eventually(() => assert.equal([...client.ticks().values()].at(-1)?.active, 0))
     client.close()
   })
 
-  it('tells of throttles when they come and when they go', async () => {
-    const client = new LiveClient(stand.url, cookie)
+  it('sends throttles when they are imposed and when they end', async () => {
+    const client = new LiveClient(testEnv.url, cookie)
     await eventually(() => assert.ok(client.of('history').length > 0))
     const now = Date.now()
-    await stand.penaltyBox.impose(someone, {
+    await testEnv.penaltyBox.impose(someone, {
       capacity: 1,
       refillRate: 1,
       imposedAt: now,
@@ -95,23 +95,23 @@ describe('the live picture', () => {
       actor: 'admin',
     })
     await eventually(() => assert.equal(client.of('throttle').at(-1)?.throttle?.until, now + 60_000))
-    const fresh = new LiveClient(stand.url, cookie)
+    const fresh = new LiveClient(testEnv.url, cookie)
     await eventually(() => assert.equal(fresh.of('history')[0]?.throttles[0]?.identity, 'u_some.k_1'))
-    await stand.penaltyBox.pardon(someone, 'admin', 'r', Date.now())
+    await testEnv.penaltyBox.pardon(someone, 'admin', 'r', Date.now())
     await eventually(() => assert.equal(client.of('throttle').at(-1)?.throttle, null))
     client.close()
     fresh.close()
   })
 
-  it('gives a page that comes back what it missed, and no more', async () => {
-    const first = new LiveClient(stand.url, cookie)
+  it('sends a returning client the frames that it missed', async () => {
+    const first = new LiveClient(testEnv.url, cookie)
     await eventually(() => assert.ok(first.of('tick').length > 0))
     first.close()
-    const present = new LiveClient(stand.url, cookie)
+    const present = new LiveClient(testEnv.url, cookie)
     send(10)
     await eventually(() => assert.ok(present.of('tick').length > 1))
     present.close()
-    const second = new LiveClient(stand.url, cookie, first.lastId)
+    const second = new LiveClient(testEnv.url, cookie, first.lastId)
     await eventually(() => assert.ok(second.of('tick').length > 2))
     assert.equal(second.of('history').length, 0)
     first.frames.push(...second.frames)
@@ -121,17 +121,17 @@ describe('the live picture', () => {
   })
 })
 
-describe('when a part is away', () => {
-  it('the log away is told, and what it stored meanwhile is not missed', async () => {
-    const client = new LiveClient(stand.url, cookie)
+describe('live feed without NATS', () => {
+  it('reports an unavailable log, and misses nothing that was stored meanwhile', async () => {
+    const client = new LiveClient(testEnv.url, cookie)
     await eventually(() => assert.ok(client.of('tick').length > 0))
-    await stand.nats.stop('SIGKILL')
+    await testEnv.nats.stop('SIGKILL')
     await eventually(() => assert.equal(client.of('feed').at(-1)?.connected, false))
     const ticks = client.of('tick').length
     send(10)
     await sleep(2_200)
     assert.equal(client.of('tick').length, ticks, 'no zeros are told while nobody knows')
-    await stand.nats.start()
+    await testEnv.nats.start()
     await eventually(() => assert.equal(client.of('feed').at(-1)?.connected, true))
     send(10)
     await eventually(() => assert.deepEqual(sums(client), published))
@@ -139,14 +139,14 @@ describe('when a part is away', () => {
     client.close()
   })
 
-  it('a restart of the dashboard leaves no gap: the log is read back', async () => {
-    const before = new LiveClient(stand.url, cookie)
+  it('reads the log back when the dashboard restarts', async () => {
+    const before = new LiveClient(testEnv.url, cookie)
     await eventually(() => assert.ok(before.of('tick').length > 0))
-    await stand.down()
+    await testEnv.down()
     await eventually(() => assert.ok(before.ended))
     send(25)
-    await stand.up()
-    const after = new LiveClient(stand.url, cookie, before.lastId)
+    await testEnv.up()
+    const after = new LiveClient(testEnv.url, cookie, before.lastId)
     await eventually(() => assert.deepEqual(sums(after), published))
     before.frames.push(...after.frames)
     assertNoGap(before)
@@ -154,15 +154,15 @@ describe('when a part is away', () => {
     after.close()
   })
 
-  it('a session that ends closes its page', async () => {
-    const other = await logIn(stand, OPERATOR.email)
-    const client = new LiveClient(stand.url, other)
+  it('closes the live connection when its session ends', async () => {
+    const other = await logIn(testEnv, OPERATOR.email)
+    const client = new LiveClient(testEnv.url, other)
     assert.equal(await client.status, 200)
-    await endAllSessions(stand.db, OPERATOR.id, Date.now())
+    await endAllSessions(testEnv.db, OPERATOR.id, Date.now())
     await eventually(() => assert.ok(client.ended))
-    const again = new LiveClient(stand.url, other, client.lastId)
+    const again = new LiveClient(testEnv.url, other, client.lastId)
     assert.equal(await again.status, 401)
-    const developer = new LiveClient(stand.url, await logIn(stand, DEVELOPER.email))
+    const developer = new LiveClient(testEnv.url, await logIn(testEnv, DEVELOPER.email))
     assert.equal(await developer.status, 403)
   })
 })

@@ -5,7 +5,7 @@ import { skippingListener } from './skipping-listener.ts'
 
 const eventOf = (id: string) => ({ id, type: 'fluxgate.requests.refused' }) as FluxgateEvent
 
-describe('the live picture', () => {
+describe('live feed', () => {
   it('skips, counts and logs an event whose handling throws, and folds its neighbours', () => {
     const folded: string[] = []
     const errors: string[] = []

@@ -7,9 +7,9 @@ import { after, before, describe, it } from 'node:test'
 import { endAllSessions, setDisabled } from '@fluxgate/read-model'
 import { eventually } from '@fluxgate/testing'
 import { ApiClient } from '../test/api-client.ts'
-import { DEVELOPER, FORWARD_TOKEN, logIn, OPERATOR, type Stand, startStand } from '../test/stand.ts'
+import { DEVELOPER, FORWARD_TOKEN, logIn, OPERATOR, startTestEnv, type TestEnv } from '../test/test-env.ts'
 
-let stand: Stand
+let testEnv: TestEnv
 let api: ApiClient
 let developer: string
 let pageDir: string
@@ -17,41 +17,41 @@ let pageDir: string
 before(async () => {
   pageDir = await mkdtemp(join(tmpdir(), 'fluxgate-page-'))
   await writeFile(join(pageDir, 'index.html'), '<!doctype html><title>Fluxgate</title>')
-  stand = await startStand({ pageDir })
-  api = new ApiClient(stand, await logIn(stand, OPERATOR.email))
-  developer = await logIn(stand, DEVELOPER.email)
+  testEnv = await startTestEnv({ pageDir })
+  api = new ApiClient(testEnv, await logIn(testEnv, OPERATOR.email))
+  developer = await logIn(testEnv, DEVELOPER.email)
 })
 
 after(async () => {
-  await stand?.[Symbol.asyncDispose]()
+  await testEnv?.[Symbol.asyncDispose]()
   await rm(pageDir, { recursive: true, force: true })
 })
 
-describe('the page', () => {
-  it('is served for every view, with headers that let nothing else in', async () => {
+describe('page routes', () => {
+  it('serve every view with security headers', async () => {
     for (const path of ['/', '/incidents/inc_12345678', '/keys?x=1']) {
-      const response = await fetch(`${stand.url}${path}`)
+      const response = await fetch(`${testEnv.url}${path}`)
       assert.equal(response.status, 200)
       assert.match(await response.text(), /<title>Fluxgate/)
       assert.match(response.headers.get('content-security-policy') ?? '', /^default-src 'self';/)
       assert.equal(response.headers.get('x-content-type-options'), 'nosniff')
       assert.equal(response.headers.get('cache-control'), 'no-cache')
-      const plain = await fetch(`${stand.url}${path}`, { headers: { 'accept-encoding': 'identity' } })
+      const plain = await fetch(`${testEnv.url}${path}`, { headers: { 'accept-encoding': 'identity' } })
       assert.equal(plain.status, 200, `${path} without compression, as curl asks`)
       assert.match(await plain.text(), /<title>Fluxgate/)
     }
     for (const path of ['/assets/gone.js', '/api/nothing', '/../package.json', '/%2e%2e/package.json']) {
-      const response = await fetch(`${stand.url}${path}`)
+      const response = await fetch(`${testEnv.url}${path}`)
       assert.doesNotMatch(await response.text(), /"name"/)
     }
-    assert.equal((await fetch(`${stand.url}/assets/gone.js`)).status, 404)
+    assert.equal((await fetch(`${testEnv.url}/assets/gone.js`)).status, 404)
   })
 
-  it('is refused to a page that has rebound its name, by whatever path', async () => {
+  it('refuse unknown hosts on every path', async () => {
     const ask = (path: string, host: string, headers: Record<string, string> = {}, method = 'GET') =>
       new Promise<number | undefined>((resolve, reject) => {
         const sent = request(
-          `${stand.url}${path}`,
+          `${testEnv.url}${path}`,
           { method, agent: false, headers: { ...headers, host, 'content-length': '0' } },
           answer => {
             answer.resume()
@@ -61,7 +61,7 @@ describe('the page', () => {
         sent.on('error', reject)
         sent.end()
       })
-    const { port } = new URL(stand.url)
+    const { port } = new URL(testEnv.url)
     const evil = { origin: 'http://evil.example', 'sec-fetch-site': 'same-origin', cookie: api.cookie }
     for (const path of [
       '/',
@@ -85,14 +85,14 @@ describe('the page', () => {
     assert.equal(await ask('/health', '10.1.2.3:3000'), 200)
   })
 
-  it('tells that it is alive and ready', async () => {
-    assert.equal((await fetch(`${stand.url}/health`)).status, 200)
-    assert.deepEqual(await (await fetch(`${stand.url}/ready`)).json(), { ready: true, missing: {} })
+  it('answer liveness and readiness', async () => {
+    assert.equal((await fetch(`${testEnv.url}/health`)).status, 200)
+    assert.deepEqual(await (await fetch(`${testEnv.url}/ready`)).json(), { ready: true, missing: {} })
   })
 })
 
-describe('a cookie that is no token', () => {
-  it('does not reach the gateway, and is no outage', async () => {
+describe('gateway cookies of a malformed session', () => {
+  it('are not forwarded, and cause no error', async () => {
     for (const value of ['%0a', '%00x', 'a%0d%0aset-cookie:%20x=1', '%e2%82']) {
       const response = await api.get('/portal/sessions', `fluxgate=${value}`)
       assert.equal(response.status, 401, value)
@@ -100,10 +100,10 @@ describe('a cookie that is no token', () => {
   })
 })
 
-describe('who may ask', () => {
+describe('access control', () => {
   const views = ['/api/overview', '/api/incidents', '/api/throttles', '/api/identities/top', '/api/system']
 
-  it('nobody without a session, and only operators for what is theirs', async () => {
+  it('refuses requests without a session, and developers on operator routes', async () => {
     for (const path of [...views, '/api/session', '/api/live']) {
       assert.equal((await api.get(path, '')).status, 401, path)
       assert.equal((await api.get(path, 'fluxgate=abc.def.ghi')).status, 401, path)
@@ -116,18 +116,18 @@ describe('who may ask', () => {
     assert.ok(!('session' in session), 'the session id stays here')
   })
 
-  it('nobody whose session has ended or whose account is disabled', async () => {
-    const cookie = await logIn(stand, DEVELOPER.email)
-    await endAllSessions(stand.db, DEVELOPER.id, Date.now())
+  it('refuses ended sessions and disabled accounts', async () => {
+    const cookie = await logIn(testEnv, DEVELOPER.email)
+    await endAllSessions(testEnv.db, DEVELOPER.id, Date.now())
     assert.equal((await api.get('/api/session', cookie)).status, 401)
-    const second = await logIn(stand, DEVELOPER.email)
-    await setDisabled(stand.db, DEVELOPER.id, Date.now())
+    const second = await logIn(testEnv, DEVELOPER.email)
+    await setDisabled(testEnv.db, DEVELOPER.id, Date.now())
     assert.equal((await api.get('/api/session', second)).status, 401)
-    await setDisabled(stand.db, DEVELOPER.id, null)
-    developer = await logIn(stand, DEVELOPER.email)
+    await setDisabled(testEnv.db, DEVELOPER.id, null)
+    developer = await logIn(testEnv, DEVELOPER.email)
   })
 
-  it('no other site', async () => {
+  it('refuses requests from other sites', async () => {
     const path = '/api/throttles/u.k/pardon'
     const foreign: Record<string, string>[] = [
       { origin: 'http://evil.example', 'sec-fetch-site': 'cross-site' },
@@ -143,14 +143,14 @@ describe('who may ask', () => {
   })
 })
 
-describe('the portal', () => {
-  it('gets the session under its own name, an origin that is its own, and nothing more', async () => {
-    const response = await fetch(`${stand.url}/portal/keys`, {
+describe('portal routes', () => {
+  it('forward the session, an origin of the gateway, and no other header', async () => {
+    const response = await fetch(`${testEnv.url}/portal/keys`, {
       method: 'POST',
       headers: {
         cookie: `${developer}; secret=1`,
         'content-type': 'application/json',
-        origin: stand.url,
+        origin: testEnv.url,
         'sec-fetch-site': 'same-origin',
         'x-forwarded-for': '6.6.6.6',
         authorization: 'Bearer x',
@@ -162,8 +162,8 @@ describe('the portal', () => {
     assert.equal(response.status, 201)
     assert.match(((await response.json()) as { key: string }).key, /^sk_live_/)
     assert.equal(response.headers.get('cache-control'), 'no-store')
-    const { headers } = stand.gateway.seen.at(-1)!
-    assert.equal(headers.origin, stand.gateway.url)
+    const { headers } = testEnv.gateway.seen.at(-1)!
+    assert.equal(headers.origin, testEnv.gateway.url)
     assert.match(headers.cookie ?? '', /^__Host-fluxgate=[\w.-]+$/)
     assert.deepEqual(
       [headers['sec-fetch-site'], headers.authorization, headers['x-fluxgate-forward-token']],
@@ -173,17 +173,17 @@ describe('the portal', () => {
     assert.equal(headers['x-forwarded-for'], '6.6.6.6')
   })
 
-  it('gets the device cookie, which a browser keeps when it logs out', async () => {
+  it('pass the device cookie, also after a logout', async () => {
     const login = await api.order('/portal/login', { email: DEVELOPER.email, password: 'correct horse' })
     const device = login.headers.getSetCookie().find(each => each.startsWith('fluxgate-device='))
     assert.match(device ?? '', /^fluxgate-device=of.a.laptop; .*HttpOnly/)
     const again = { email: DEVELOPER.email, password: 'wrong' }
     await api.order('/portal/login', again, { cookie: 'fluxgate-device=of.a.laptop; secret=1' })
-    assert.equal(stand.gateway.seen.at(-1)!.headers.cookie, '__Host-fluxgate-device=of.a.laptop')
+    assert.equal(testEnv.gateway.seen.at(-1)!.headers.cookie, '__Host-fluxgate-device=of.a.laptop')
   })
 
-  it('is told of a logout, which counts here at once', async () => {
-    const cookie = await logIn(stand, DEVELOPER.email)
+  it('end the session at once after a logout at the gateway', async () => {
+    const cookie = await logIn(testEnv, DEVELOPER.email)
     assert.equal((await api.get('/api/session', cookie)).status, 200)
     const response = await api.order('/portal/logout', {}, { cookie })
     assert.equal(response.status, 204)
@@ -192,11 +192,11 @@ describe('the portal', () => {
     await eventually(async () => assert.equal((await api.get('/api/session', cookie)).status, 401), within)
   })
 
-  it('passes a refusal on, and says when the gateway does not answer', async () => {
+  it('pass refusals on, and answer 502 when the gateway does not respond', async () => {
     const wrong = await api.order('/portal/login', { email: OPERATOR.email, password: 'wrong' })
     assert.equal(wrong.status, 401)
     assert.deepEqual(wrong.headers.getSetCookie(), [])
-    await stand.gateway[Symbol.asyncDispose]()
+    await testEnv.gateway[Symbol.asyncDispose]()
     const away = await api.order('/portal/login', { email: OPERATOR.email, password: 'x' })
     assert.equal(away.status, 502)
     assert.equal(((await away.json()) as { error: { code: string } }).error.code, 'bad_gateway')

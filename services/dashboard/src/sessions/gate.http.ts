@@ -1,6 +1,6 @@
 import type { Actor } from '@fluxgate/operations'
 import type { FastifyRequest, onRequestAsyncHookHandler } from 'fastify'
-import { sendFault } from '../http/index.ts'
+import { sendError } from '../http/index.ts'
 import type { Role } from './answers.ts'
 import { isSameOrigin } from './same-origin.ts'
 
@@ -35,7 +35,7 @@ export function requireVisitor({ admit, cookieName }: Gate): onRequestAsyncHookH
   return async (request, reply) => {
     const token = request.cookies[cookieName]
     const visitor = token === undefined ? undefined : await admit(token)
-    if (!visitor) return sendFault(reply, { code: 'unauthenticated', message: 'Log in first.' })
+    if (!visitor) return sendError(reply, { code: 'unauthenticated', message: 'Log in first.' })
     request.visitor = visitor
   }
 }
@@ -43,7 +43,7 @@ export function requireVisitor({ admit, cookieName }: Gate): onRequestAsyncHookH
 export function requireRole(role: Role): onRequestAsyncHookHandler {
   return async (request, reply) => {
     if (request.visitor?.role === role) return
-    return sendFault(reply, { code: 'forbidden', message: `This is for ${role}s.` })
+    return sendError(reply, { code: 'forbidden', message: `This requires the ${role} role.` })
   }
 }
 
@@ -51,7 +51,7 @@ export function requireRole(role: Role): onRequestAsyncHookHandler {
 export function requireSameOrigin({ origin }: Pick<Gate, 'origin'>): onRequestAsyncHookHandler {
   return async (request, reply) => {
     if (isSafe(request.method) || isSameOrigin(sourceOf(request), origin)) return
-    return sendFault(reply, { code: 'cross_site', message: 'This request comes from another site.' })
+    return sendError(reply, { code: 'cross_site', message: 'Requests from other sites are refused.' })
   }
 }
 

@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify'
-import { sendFault } from '../http/index.ts'
+import { sendError } from '../http/index.ts'
 import type { SessionView } from './answers.ts'
 import { visitorOf } from './gate.http.ts'
 
@@ -21,7 +21,7 @@ export function sessionRoutes(app: FastifyInstance, options: SessionRoutes): voi
   app.get('/gateway-certificate', async (_request, reply) => {
     if (!gatewayCa) {
       const message = 'The gateway has no certificate authority of its own.'
-      return sendFault(reply, { code: 'not_found', message })
+      return sendError(reply, { code: 'not_found', message })
     }
     reply.header('content-disposition', 'attachment; filename="fluxgate.pem"')
     return reply.type('application/x-pem-file').send(gatewayCa)

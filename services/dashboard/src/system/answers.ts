@@ -39,14 +39,14 @@ export interface UpstreamView {
 /** What one gateway tells of its upstreams, or why it does not. */
 export interface GatewayReport {
   readonly url: string
-  readonly fault: string | null
+  readonly error: string | null
   readonly upstreams: readonly UpstreamView[]
   /** Calls that wait for a free upstream. */
   readonly waiting: number
   readonly retries: number
   readonly fallbacks: number
   /** Why the file of upstreams as it is now is not in force. */
-  readonly fileFault: string | null
+  readonly fileError: string | null
 }
 
 export interface StreamView {

@@ -3,15 +3,15 @@ import { describe, it } from 'node:test'
 import { STREAMS } from '@fluxgate/contracts'
 import { needsRoom, THROTTLES_STREAM } from './room.ts'
 
-describe('a stream needs room', () => {
-  it('when the bucket of throttles is so full that automatic ones are dropped, or incidents are near their limit', () => {
+describe('needsRoom', () => {
+  it('is true when the throttle bucket or the incidents stream is near its limit', () => {
     assert.equal(needsRoom(THROTTLES_STREAM, 649, 1_000), false)
     assert.equal(needsRoom(THROTTLES_STREAM, 650, 1_000), true)
     assert.equal(needsRoom(STREAMS.incidents, 899, 1_000), false)
     assert.equal(needsRoom(STREAMS.incidents, 900, 1_000), true)
   })
 
-  it('never when it drops its oldest by design, or has no limit', () => {
+  it('is false when a stream drops its oldest by design or has no limit', () => {
     assert.equal(needsRoom(STREAMS.requests, 1_000, 1_000), false)
     assert.equal(needsRoom(THROTTLES_STREAM, 1_000, 0), false)
   })

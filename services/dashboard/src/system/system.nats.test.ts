@@ -4,21 +4,21 @@ import { TokensSettled } from '@fluxgate/contracts'
 import { buryEvent, consume, done, replay } from '@fluxgate/nats'
 import { eventually } from '@fluxgate/testing'
 import { ApiClient } from '../test/api-client.ts'
-import { DEVELOPER, logIn, OPERATOR, type Stand, startStand } from '../test/stand.ts'
+import { DEVELOPER, logIn, OPERATOR, startTestEnv, type TestEnv } from '../test/test-env.ts'
 import type { DeadLetterPage, SystemView } from './answers.ts'
 
-let stand: Stand
+let testEnv: TestEnv
 let api: ApiClient
 const silent = new AbortController().signal
 
 before(async () => {
-  stand = await startStand()
-  api = new ApiClient(stand, await logIn(stand, OPERATOR.email))
+  testEnv = await startTestEnv()
+  api = new ApiClient(testEnv, await logIn(testEnv, OPERATOR.email))
 })
-after(() => stand?.[Symbol.asyncDispose]())
+after(() => testEnv?.[Symbol.asyncDispose]())
 
 function settled(request: string, id?: string) {
-  return stand.make(
+  return testEnv.make(
     TokensSettled,
     {
       request,
@@ -40,7 +40,7 @@ function settled(request: string, id?: string) {
 
 async function ids(stream: string): Promise<string[]> {
   const found: string[] = []
-  for await (const { events } of replay(stand.link, { stream, from: 'first' })) {
+  for await (const { events } of replay(testEnv.link, { stream, from: 'first' })) {
     found.push(...events.map(({ event }) => event.id))
   }
   return found
@@ -49,25 +49,25 @@ async function ids(stream: string): Promise<string[]> {
 /** An event in the log, and a dead letter about it, as a consumer leaves one. */
 async function bury(id: string, reason: string): Promise<number> {
   const { subject, event } = settled(`request_${id}`, id)
-  const ack = await stand.link.jetstream.publish(subject, JSON.stringify(event), { msgID: id })
-  await buryEvent(stand.link, 'reporter', { stream: 'TOKENS', sequence: ack.seq }, reason, silent)
+  const ack = await testEnv.link.jetstream.publish(subject, JSON.stringify(event), { msgID: id })
+  await buryEvent(testEnv.link, 'reporter', { stream: 'TOKENS', sequence: ack.seq }, reason, silent)
   return ack.seq
 }
 
 /** The stream's window of duplicates, made short: else a copy that is half a minute old would be dropped. */
 async function forgetDuplicatesSoon(): Promise<void> {
-  const { config } = await stand.link.manager.streams.info('TOKENS')
-  await stand.link.manager.streams.update('TOKENS', { ...config, duplicate_window: 100_000_000 })
+  const { config } = await testEnv.link.manager.streams.info('TOKENS')
+  await testEnv.link.manager.streams.update('TOKENS', { ...config, duplicate_window: 100_000_000 })
 }
 
-describe('the system', () => {
-  it('tells of streams, consumers and what is behind', async () => {
+describe('system route', () => {
+  it('returns streams, consumers and their lag', async () => {
     await using _consumer = consume(
-      stand.link,
+      testEnv.link,
       { stream: 'TOKENS', durable: 'slow-one', concurrency: 1 },
       async () => done,
     )
-    await stand.publisher.publish(settled('request_1'))
+    await testEnv.publisher.publish(settled('request_1'))
     const system = await eventually(async () => {
       const view = await api.read<SystemView>('/api/system')
       assert.equal(view.consumers?.find(({ name }) => name === 'slow-one')?.pending, 0)
@@ -78,12 +78,12 @@ describe('the system', () => {
     assert.equal(system.deadLetters, 0)
   })
 
-  it('says that the bucket of throttles needs room, while it is so full that automatic ones are dropped', async () => {
-    const { streams } = stand.link.manager
+  it('reports that the throttle bucket needs room when automatic throttles are dropped', async () => {
+    const { streams } = testEnv.link.manager
     const needy = async () =>
       (await api.read<SystemView>('/api/system')).streams?.filter(each => each.needsRoom)
     assert.deepEqual(await needy(), [])
-    await stand.link.jetstream.publish('$KV.throttles._filler', 'x'.repeat(10_000))
+    await testEnv.link.jetstream.publish('$KV.throttles._filler', 'x'.repeat(10_000))
     const { config, state } = await streams.info('KV_throttles')
     await streams.update('KV_throttles', { ...config, max_bytes: Math.ceil(state.bytes * 1.4) })
     await eventually(async () =>
@@ -96,10 +96,10 @@ describe('the system', () => {
     await eventually(async () => assert.deepEqual(await needy(), []))
   })
 
-  it('tells of upstreams with their health and circuits, as each gateway sees them', async () => {
+  it('returns upstreams with health and circuit for each gateway', async () => {
     const { gateways } = await api.read<SystemView>('/api/system')
     assert.deepEqual(
-      gateways?.map(({ fault, upstreams }) => [fault, upstreams.map(each => [each.name, each.circuit])]),
+      gateways?.map(({ error, upstreams }) => [error, upstreams.map(each => [each.name, each.circuit])]),
       [
         [
           null,
@@ -112,8 +112,8 @@ describe('the system', () => {
     )
   })
 
-  it('is for operators alone', async () => {
-    const dave = new ApiClient(stand, await logIn(stand, DEVELOPER.email))
+  it('refuses developers', async () => {
+    const dave = new ApiClient(testEnv, await logIn(testEnv, DEVELOPER.email))
     for (const path of ['/api/system', '/api/dead-letters', '/api/metrics', '/api/users', '/api/shadowed']) {
       assert.equal((await dave.get(path)).status, 403, path)
     }
@@ -121,8 +121,8 @@ describe('the system', () => {
   })
 })
 
-describe('dead letters', () => {
-  it('are shown with their reason, and put back once under their own id, by a person who is named', async () => {
+describe('dead letter routes', () => {
+  it("list dead letters and replay each once under its own id, with the operator's name", async () => {
     await forgetDuplicatesSoon()
     const original = await bury('event-one-00000001', 'gave up after 100 attempts')
     await new Promise(resolve => setTimeout(resolve, 300))
@@ -159,7 +159,7 @@ describe('dead letters', () => {
     )
     const facts: string[] = []
     const filter = 'fluxgate.auth.*.letter_replayed.>'
-    for await (const { events } of replay(stand.link, { stream: 'AUTH', filter, from: 'first' })) {
+    for await (const { events } of replay(testEnv.link, { stream: 'AUTH', filter, from: 'first' })) {
       for (const { event } of events) {
         if (event.type === 'fluxgate.auth.letter_replayed') facts.push(event.data.actor)
       }
@@ -167,26 +167,26 @@ describe('dead letters', () => {
     assert.deepEqual(facts, [`operator:${OPERATOR.id}`])
   })
 
-  it('whose order was claimed and broke off are put back by whoever tries again', async () => {
+  it('replay a dead letter again when an earlier replay was interrupted', async () => {
     await bury('event-two-00000001', 'r')
     await new Promise(resolve => setTimeout(resolve, 300))
     const [letter] = (await api.read<DeadLetterPage>('/api/dead-letters')).items
     const path = `/api/dead-letters/${letter!.sequence}/replay`
     assert.equal((await api.order(path, { reason: 'r' })).status, 200)
     // As if the process had died between the claim and the copy.
-    const { seq } = await stand.link.manager.streams.getMessage('TOKENS', {
+    const { seq } = await testEnv.link.manager.streams.getMessage('TOKENS', {
       last_by_subj: settled('x').subject,
     })
-    await stand.link.manager.streams.deleteMessage('TOKENS', seq)
+    await testEnv.link.manager.streams.deleteMessage('TOKENS', seq)
     await new Promise(resolve => setTimeout(resolve, 300))
     assert.equal((await api.order(path, { reason: 'r' })).status, 200)
     assert.equal((await api.order(path, { reason: 'r' })).status, 409)
   })
 
-  it('that are no events of ours are shown and refused', async () => {
+  it('list dead letters that are no events, and refuse to replay them', async () => {
     const { subject } = settled('x')
-    const ack = await stand.link.jetstream.publish(subject, 'not JSON')
-    await buryEvent(stand.link, 'projection', { stream: 'TOKENS', sequence: ack.seq }, 'no JSON', silent)
+    const ack = await testEnv.link.jetstream.publish(subject, 'not JSON')
+    await buryEvent(testEnv.link, 'projection', { stream: 'TOKENS', sequence: ack.seq }, 'no JSON', silent)
     const [letter] = (await api.read<DeadLetterPage>('/api/dead-letters')).items
     assert.partialDeepStrictEqual(letter, { event: null, body: 'not JSON', reason: 'no JSON' })
     const answer = await api.order(`/api/dead-letters/${letter!.sequence}/replay`, { reason: 'r' })

@@ -36,7 +36,7 @@ export async function systemView({ db, link, admin, liveNodes, nowMs }: SystemSo
       (await Promise.all(EVENT_STREAMS.map(name => consumersOf(link, name)))).flat(),
     ),
     unlessAway(link, () => projectionLag(db, link, now)),
-    unlessAway(link, () => waitingLetters(link)),
+    unlessAway(link, () => countDeadLetters(link)),
   ])
   return { now, nodes: liveNodes(), gateways, streams, consumers, projection, deadLetters }
 }
@@ -66,11 +66,11 @@ async function gatewayReports(admin: GatewayAdmin): Promise<GatewayReport[]> {
     urls.map(async (url): Promise<GatewayReport> => {
       const answer = await admin.ask<RoutingReport>(url, '/admin/upstreams')
       if (!answer.ok) {
-        const none = { upstreams: [], waiting: 0, retries: 0, fallbacks: 0, fileFault: null }
-        return { url, fault: answer.error.message, ...none }
+        const none = { upstreams: [], waiting: 0, retries: 0, fallbacks: 0, fileError: null }
+        return { url, error: answer.error.message, ...none }
       }
       const { upstreams, waiting, retries, fallbacks, file } = answer.value
-      return { url, fault: null, upstreams, waiting, retries, fallbacks, fileFault: file?.fault ?? null }
+      return { url, error: null, upstreams, waiting, retries, fallbacks, fileError: file?.fault ?? null }
     }),
   )
 }
@@ -107,7 +107,7 @@ async function consumersOf(link: NatsLink, stream: string): Promise<ConsumerView
 }
 
 /** Dead letters that nobody has put back. */
-async function waitingLetters(link: NatsLink): Promise<number> {
+async function countDeadLetters(link: NatsLink): Promise<number> {
   const { streams } = link.manager
   const { state } = await streams.info(DEADLETTER_STREAM)
   if (state.messages === 0) return 0

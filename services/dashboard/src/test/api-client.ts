@@ -1,17 +1,17 @@
-import type { Stand } from './stand.ts'
+import type { TestEnv } from './test-env.ts'
 
 /** Asks the dashboard as its page does, with one visitor's cookie. */
 export class ApiClient {
-  readonly #stand: Stand
+  readonly #env: TestEnv
   readonly cookie: string
 
-  constructor(stand: Stand, cookie: string) {
-    this.#stand = stand
+  constructor(testEnv: TestEnv, cookie: string) {
+    this.#env = testEnv
     this.cookie = cookie
   }
 
   get(path: string, cookie = this.cookie): Promise<Response> {
-    return fetch(`${this.#stand.url}${path}`, { headers: { cookie } })
+    return fetch(`${this.#env.url}${path}`, { headers: { cookie } })
   }
 
   async read<T>(path: string): Promise<T> {
@@ -22,7 +22,7 @@ export class ApiClient {
 
   /** An order as this dashboard's own page sends it, unless other headers are given. */
   order(path: string, body: object | string, headers: Record<string, string> = {}): Promise<Response> {
-    const { url } = this.#stand
+    const { url } = this.#env
     const own = { 'content-type': 'application/json', origin: url, 'sec-fetch-site': 'same-origin' }
     return fetch(`${url}${path}`, {
       method: 'POST',

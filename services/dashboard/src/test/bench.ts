@@ -1,6 +1,6 @@
 import { buildPage, launchBrowser, logInOn, openTab } from './browser.ts'
-import { fanOut, keepBusy, startAlone, watchPage } from './load.ts'
-import { logIn, OPERATOR, startStand } from './stand.ts'
+import { fanOut, generateLoad, startAlone, watchPage } from './load.ts'
+import { logIn, OPERATOR, startTestEnv } from './test-env.ts'
 
 /**
  * `npm run fluxgate -- bench:dashboard [minutes]`: an overview open in Chromium at 200 events a second for ten minutes (its heap, its
@@ -14,13 +14,13 @@ const SAMPLES = 20
 
 await using stack = new AsyncDisposableStack()
 const { pageDir } = stack.use(await buildPage())
-const stand = stack.use(await startStand({ pageDir }))
-const stop = keepBusy(stand, EVENTS_PER_SECOND)
+const testEnv = stack.use(await startTestEnv({ pageDir }))
+const stop = generateLoad(testEnv, EVENTS_PER_SECOND)
 stack.defer(stop)
 const browser = await launchBrowser()
 {
   await using tab = await openTab(browser)
-  await logInOn(tab.page, stand.url, OPERATOR.email)
+  await logInOn(tab.page, testEnv.url, OPERATOR.email)
   await tab.page.getByTestId('rate-requests').waitFor()
   const durationMs = MINUTES * 60_000
   const figures = await watchPage(tab.page, durationMs, durationMs / SAMPLES)
@@ -33,9 +33,9 @@ const browser = await launchBrowser()
 }
 await browser.close()
 {
-  await using alone = await startAlone(stand)
-  const cookie = await logIn(stand, OPERATOR.email)
-  const figures = await fanOut({ url: stand.url, cookie, pid: alone.pid }, PAGES, FAN_OUT_MS)
+  await using alone = await startAlone(testEnv)
+  const cookie = await logIn(testEnv, OPERATOR.email)
+  const figures = await fanOut({ url: testEnv.url, cookie, pid: alone.pid }, PAGES, FAN_OUT_MS)
   console.log(`${PAGES} open pages, ${FAN_OUT_MS / 1_000} s at ${EVENTS_PER_SECOND} events/s:`)
   console.log(`  complete pages: ${figures.complete} of ${figures.pages}, ${figures.ticks} ticks each`)
   console.log(`  polls: ${figures.polls}, failed: ${figures.failedPolls}`)

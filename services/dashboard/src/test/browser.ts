@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
 import { build } from 'vite'
-import { PASSWORD } from './stand.ts'
+import { PASSWORD } from './test-env.ts'
 
 const CHROMIUM = '/usr/bin/chromium'
 const FLAGS = [

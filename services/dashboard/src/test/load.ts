@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { SECOND_MS } from '@fluxgate/contracts'
 import { eventually } from '@fluxgate/testing'
 import type { Page } from 'playwright-core'
-import type { Stand } from './stand.ts'
+import type { TestEnv } from './test-env.ts'
 
 const MAIN = fileURLToPath(new URL('../main.ts', import.meta.url))
 const EVENTS_PER_REQUEST = 3
@@ -18,23 +18,23 @@ const POLL_MS = 5_000
 const TICKS_PER_SECOND = 100
 
 /** Traffic of so many events a second, until told to stop. */
-export function keepBusy(stand: Stand, eventsPerSecond: number): () => void {
+export function generateLoad(testEnv: TestEnv, eventsPerSecond: number): () => void {
   let owed = 0
   const timer = setInterval(() => {
     owed += (eventsPerSecond / EVENTS_PER_REQUEST) * (TURN_MS / SECOND_MS)
-    for (; owed >= 1; owed--) stand.traffic.request({ user: 'u_load', key: 'k_1' }, 'completed', 90)
+    for (; owed >= 1; owed--) testEnv.traffic.request({ user: 'u_load', key: 'k_1' }, 'completed', 90)
   }, TURN_MS)
   return () => clearInterval(timer)
 }
 
-/** The dashboard in a process of its own, in place of the stand's. */
-export async function startAlone(stand: Stand): Promise<{ pid: number } & AsyncDisposable> {
-  await stand.down()
+/** The dashboard in a process of its own, instead of the test environment's. */
+export async function startAlone(testEnv: TestEnv): Promise<{ pid: number } & AsyncDisposable> {
+  await testEnv.down()
   const args = ['--disable-warning=ExperimentalWarning', MAIN]
-  const env = { PATH: process.env.PATH ?? '', ...stand.env }
+  const env = { PATH: process.env.PATH ?? '', ...testEnv.processEnv }
   const child: ChildProcess = spawn(process.execPath, args, { env, stdio: ['ignore', 'ignore', 'inherit'] })
   const ended = new Promise<void>(resolve => child.once('exit', () => resolve()))
-  await eventually(async () => (await fetch(`${stand.url}/ready`)).status === 200)
+  await eventually(async () => (await fetch(`${testEnv.url}/ready`)).status === 200)
   return {
     pid: child.pid!,
     async [Symbol.asyncDispose]() {

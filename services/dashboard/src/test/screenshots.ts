@@ -3,10 +3,10 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Browser, Page } from 'playwright-core'
 import { buildPage, launchBrowser, logInOn, openTab } from './browser.ts'
-import { IDENTITY, INCIDENT, keepNodesAlive, seed } from './seed.ts'
+import { IDENTITY, INCIDENT, renewNodes, seed } from './seed.ts'
 import { setPolicies } from './seed-policies.ts'
 import { SLOW, slowRequest } from './slow-request.ts'
-import { DEVELOPER, OPERATOR, type Stand, startStand } from './stand.ts'
+import { DEVELOPER, OPERATOR, startTestEnv, type TestEnv } from './test-env.ts'
 
 /**
  * Pictures of every view, light and dark, on a phone, a laptop and a wide screen: `npm run fluxgate -- screenshots`, or
@@ -85,7 +85,7 @@ const DEVELOPER_VIEWS: Readonly<Record<string, Scene>> = {
 
 type Shot = { scheme: 'light' | 'dark'; screen: keyof typeof SCREENS; only: string | undefined }
 
-async function shoot(browser: Browser, stand: Stand, { scheme, screen, only }: Shot) {
+async function shoot(browser: Browser, testEnv: TestEnv, { scheme, screen, only }: Shot) {
   const isWanted = (name: string) => only === undefined || name === only
   for (const [who, views] of [
     [OPERATOR.email, OPERATOR_VIEWS],
@@ -95,13 +95,13 @@ async function shoot(browser: Browser, stand: Stand, { scheme, screen, only }: S
     const { page } = tab
     const picture = (name: string) =>
       page.screenshot({ path: join(FOLDER, `${name}-${screen}-${scheme}.png`), fullPage: true })
-    await page.goto(stand.url)
+    await page.goto(testEnv.url)
     if (who === OPERATOR.email && isWanted('login')) await picture('login')
-    await logInOn(page, stand.url, who)
+    await logInOn(page, testEnv.url, who)
     await page.locator('.shell h1').waitFor()
     for (const [name, { path, act }] of Object.entries(views)) {
       if (!isWanted(name)) continue
-      await page.goto(stand.url + path)
+      await page.goto(testEnv.url + path)
       await page.locator('.shell h1').waitFor()
       await page.waitForTimeout(SETTLE_MS)
       await act?.(page)
@@ -111,12 +111,12 @@ async function shoot(browser: Browser, stand: Stand, { scheme, screen, only }: S
       await picture(name)
     }
     if (who === OPERATOR.email && isWanted('reconnecting')) {
-      await page.goto(stand.url)
+      await page.goto(testEnv.url)
       await page.locator('[data-testid="connection"][data-state="Live"]').waitFor()
-      await stand.down()
+      await testEnv.down()
       await page.locator('[data-testid="connection"][data-state="Reconnecting"]').waitFor()
       await picture('reconnecting')
-      await stand.up()
+      await testEnv.up()
     }
   }
 }
@@ -124,17 +124,17 @@ async function shoot(browser: Browser, stand: Stand, { scheme, screen, only }: S
 await using stack = new AsyncDisposableStack()
 await mkdir(FOLDER, { recursive: true })
 const { pageDir } = stack.use(await buildPage())
-const stand = stack.use(await startStand({ pageDir }))
-await seed(stand)
-await setPolicies(stand)
-await slowRequest(stand, { user: DEVELOPER.id, key: 'k_laptop' })
-stack.defer(keepNodesAlive(stand))
+const testEnv = stack.use(await startTestEnv({ pageDir }))
+await seed(testEnv)
+await setPolicies(testEnv)
+await slowRequest(testEnv, { user: DEVELOPER.id, key: 'k_laptop' })
+stack.defer(renewNodes(testEnv))
 const busy = setInterval(() => {
   const now = Date.now()
   for (let i = 0; i < 6; i++) {
     const outcome = i === 0 && now % 3 === 0 ? 'failed' : i === 1 ? 'refused' : 'completed'
     const identity = { user: DEVELOPER.id, key: 'k_laptop' }
-    stand.traffic.request(identity, outcome, 120 + (now % 90), `gw-${'ab'[i % 2]}`)
+    testEnv.traffic.request(identity, outcome, 120 + (now % 90), `gw-${'ab'[i % 2]}`)
   }
 }, 200)
 stack.defer(() => clearInterval(busy))
@@ -144,7 +144,7 @@ const [wanted, only] = process.argv.slice(2)
 for (const scheme of ['light', 'dark'] as const) {
   for (const screen of ['phone', 'laptop', 'wide'] as const) {
     if (wanted === undefined || wanted === `${screen}-${scheme}`)
-      await shoot(browser, stand, { scheme, screen, only })
+      await shoot(browser, testEnv, { scheme, screen, only })
   }
 }
 console.log(`pictures are in ${FOLDER}`)

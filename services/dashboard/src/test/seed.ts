@@ -1,7 +1,7 @@
 import { DAY_MS, HOUR_MS, IncidentOpened, IncidentReported, ThrottleShadowed } from '@fluxgate/contracts'
 import { buryEvent } from '@fluxgate/nats'
 import { createKey, createUser, type NewRow } from '@fluxgate/read-model'
-import { DEVELOPER, OPERATOR, type Stand } from './stand.ts'
+import { DEVELOPER, OPERATOR, type TestEnv } from './test-env.ts'
 
 const MODELS = ['phi4-mini', 'llama3.2:3b', 'qwen3:8b']
 const KEY = 'k_laptop'
@@ -30,19 +30,19 @@ export const INCIDENT = 'inc_00000000c1'
 export const IDENTITY = `${DEVELOPER.id}.${KEY}`
 
 /** A picture of a month: what every view has something to show of. */
-export async function seed(stand: Stand): Promise<void> {
+export async function seed(testEnv: TestEnv): Promise<void> {
   const now = Date.now()
   const key = { userId: DEVELOPER.id, hash: Buffer.alloc(32, 1), prefix: 'sk_live_4f2a', last4: '9c1e' }
-  await createKey(stand.db, { ...key, id: KEY, name: 'laptop', createdAt: now - 20 * DAY_MS })
+  await createKey(testEnv.db, { ...key, id: KEY, name: 'laptop', createdAt: now - 20 * DAY_MS })
   for (const [i, { id, email, key: keyId, tier }] of OTHERS.entries()) {
     const createdAt = now - (i + 4) * DAY_MS
-    await createUser(stand.db, { id, email, tier, role: 'developer', createdAt })
+    await createUser(testEnv.db, { id, email, tier, role: 'developer', createdAt })
     const secret = { hash: Buffer.alloc(32, i + 2), prefix: `sk_live_7c${i}e`, last4: `b${i}4d` }
-    await createKey(stand.db, { ...secret, id: keyId, userId: id, name: keyId.slice(2), createdAt })
+    await createKey(testEnv.db, { ...secret, id: keyId, userId: id, name: keyId.slice(2), createdAt })
   }
-  await seedUsage(stand, now)
-  await seedEvents(stand, now)
-  await stand.db
+  await seedUsage(testEnv, now)
+  await seedEvents(testEnv, now)
+  await testEnv.db
     .insertInto('projection_checkpoints')
     .values(
       ['REQUESTS', 'TOKENS', 'AUTH'].map(stream => ({
@@ -56,7 +56,7 @@ export async function seed(stand: Stand): Promise<void> {
     .execute()
 }
 
-async function seedUsage({ db, gateway }: Stand, now: number): Promise<void> {
+async function seedUsage({ db, gateway }: TestEnv, now: number): Promise<void> {
   const steps = [
     ...Array.from({ length: 120 }, (_, i) => ['minute', Math.floor(now / 60_000 - i) * 60_000] as const),
     ...Array.from({ length: 400 }, (_, i) => ['hour', Math.floor(now / HOUR_MS - i) * HOUR_MS] as const),
@@ -139,14 +139,14 @@ function latencyRows(model: string, at: number, i: number) {
   })
 }
 
-async function seedEvents(stand: Stand, now: number): Promise<void> {
-  const { publisher, make, db } = stand
+async function seedEvents(testEnv: TestEnv, now: number): Promise<void> {
+  const { publisher, make, db } = testEnv
   const about = { user: DEVELOPER.id, key: KEY }
   const finding = {
     ...about,
     rule: 'contextFlood',
     severity: 'high' as const,
-    numbers: { burntTokens: 8_231 },
+    numbers: { consumedTokens: 8_231 },
     explanation: 'Burnt 8,231 tokens in 2 s, 300 are allowed.',
     evidence: [],
   }
@@ -174,7 +174,7 @@ async function seedEvents(stand: Stand, now: number): Promise<void> {
     const facts = { user, key, rule, severity, explanation, numbers: {}, evidence: [] }
     await publisher.publish(make(IncidentOpened, { ...facts, incident: id, action: 'observed' }))
   }
-  await stand.penaltyBox.impose(about, {
+  await testEnv.penaltyBox.impose(about, {
     capacity: 100,
     refillRate: 10,
     imposedAt: now,
@@ -206,20 +206,20 @@ async function seedEvents(stand: Stand, now: number): Promise<void> {
       })),
     )
     .execute()
-  stand.traffic.request(about, 'completed', 120)
+  testEnv.traffic.request(about, 'completed', 120)
   await publisher.flush()
   const first = { stream: 'TOKENS', sequence: 1 }
   const reason = 'gave up after 100 attempts: connection refused'
-  await buryEvent(stand.link, 'incident-reporter', first, reason, new AbortController().signal)
+  await buryEvent(testEnv.link, 'incident-reporter', first, reason, new AbortController().signal)
 }
 
 /** Two nodes that live, until told to stop. */
-export function keepNodesAlive(stand: Stand): () => void {
+export function renewNodes(testEnv: TestEnv): () => void {
   const started = Date.now() - HOUR_MS
   const beat = () => {
     for (const [i, node] of ['gw-a', 'gw-b'].entries()) {
       const record = { node, address: `10.0.0.${11 + i}`, port: 8443, started, heartbeat: Date.now() }
-      void stand.nodes.put(node, record)
+      void testEnv.nodes.put(node, record)
     }
   }
   beat()

@@ -6,12 +6,12 @@ import {
   TokensSettled,
 } from '@fluxgate/contracts'
 import { ulid } from 'ulid'
-import type { Stand } from './stand.ts'
+import type { TestEnv } from './test-env.ts'
 
 export const SLOW = `req_${ulid()}`
 
 /** A request whose events happened one after the other, as a gateway tells of a stream of two seconds. */
-export async function slowRequest(stand: Stand, identity: Identity): Promise<void> {
+export async function slowRequest(testEnv: TestEnv, identity: Identity): Promise<void> {
   const startMs = Date.now() - 2_500
   const common = { request: SLOW, ...identity, model: 'sim-small' }
   const tier = { tier: 'free' as const, refillRate: 100 }
@@ -28,11 +28,11 @@ export async function slowRequest(stand: Stand, identity: Identity): Promise<voi
   const usage = { input: 10, output: 90 }
   const total = { upstream: 'sim', usage, total: 100, reserved: 266, progressed: 50 }
   for (const event of [
-    stand.make(RequestAdmitted, { ...common, ...asked, ...estimate }, at(30)),
-    stand.make(TokensProgressed, { ...common, ...tier, ...counted }, at(1_030)),
-    stand.make(RequestCompleted, { ...common, ...ending }, at(2_030)),
-    stand.make(TokensSettled, { ...common, ...tier, ...total, source: 'reported' }, at(2_034)),
+    testEnv.make(RequestAdmitted, { ...common, ...asked, ...estimate }, at(30)),
+    testEnv.make(TokensProgressed, { ...common, ...tier, ...counted }, at(1_030)),
+    testEnv.make(RequestCompleted, { ...common, ...ending }, at(2_030)),
+    testEnv.make(TokensSettled, { ...common, ...tier, ...total, source: 'reported' }, at(2_034)),
   ]) {
-    await stand.publisher.publish(event)
+    await testEnv.publisher.publish(event)
   }
 }

@@ -1,5 +1,5 @@
 import type { NewRow } from '@fluxgate/read-model'
-import { DEVELOPER } from './stand.ts'
+import { DEVELOPER } from './test-env.ts'
 
 /** Two requests of the developer in the minute of that time (epoch milliseconds), the first 100 tokens of them prompts. */
 export function usageRow(atMs: number, tokens: number): NewRow<'usage_minutes'> {

@@ -4,7 +4,7 @@ import { bucketsOf, RANGE_NAMES, RANGES, spanOf } from './range.ts'
 
 const NOW = Date.UTC(2026, 10, 23, 15, 41, 25)
 
-it('a range and the one before it are of one length, touch, and hold the minute that has begun', () => {
+it('spanOf returns two adjacent ranges of equal length, including the current minute', () => {
   for (const name of RANGE_NAMES) {
     const { now, before } = spanOf(name, NOW)
     assert.equal(now.to - now.from, RANGES[name].spanMs)
@@ -14,7 +14,7 @@ it('a range and the one before it are of one length, touch, and hold the minute 
   }
 })
 
-it('buckets are whole ones of UTC, from the one that the range begins in', () => {
+it('bucketsOf returns whole UTC buckets from the start of the range', () => {
   const day = spanOf('24h', NOW).now
   const hours = bucketsOf(day, 'hour')
   assert.equal(hours.length, 25, '24 hours that begin at 42 minutes past touch 25')

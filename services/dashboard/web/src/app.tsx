@@ -11,7 +11,7 @@ import { followLive } from './live/index.ts'
 import { Overview } from './overview/index.ts'
 import { Playground } from './playground/index.ts'
 import { Policy } from './policy/index.ts'
-import { matchPath, usePlace } from './router/index.ts'
+import { matchPath, useRoute } from './router/index.ts'
 import { Login, Sessions, session } from './session/index.ts'
 import { lazy, Shell } from './shell/index.ts'
 import { DeadLetters, System } from './system/index.ts'
@@ -60,7 +60,7 @@ export function App() {
 }
 
 function Inside({ me }: { me: SessionView }) {
-  const { path } = usePlace()
+  const { path } = useRoute()
   const isOperator = me.role === 'operator'
   useEffect(() => (isOperator ? followLive() : undefined), [isOperator])
   return (

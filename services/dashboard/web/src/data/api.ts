@@ -1,6 +1,6 @@
-import type { FaultBody } from '../../../src/http/answers.ts'
+import type { ErrorBody } from '../../../src/http/answers.ts'
 
-export interface Fault {
+export interface ApiError {
   /** HTTP status; 0 when there was no answer. */
   readonly status: number
   readonly code: string
@@ -9,9 +9,9 @@ export interface Fault {
 
 export type Result<T> =
   | { readonly ok: true; readonly value: T }
-  | { readonly ok: false; readonly fault: Fault }
+  | { readonly ok: false; readonly error: ApiError }
 
-const UNREACHABLE: Fault = { status: 0, code: 'unreachable', message: 'The dashboard cannot be reached.' }
+const UNREACHABLE: ApiError = { status: 0, code: 'unreachable', message: 'The dashboard cannot be reached.' }
 
 let onUnauthenticated = () => {}
 
@@ -47,19 +47,19 @@ async function ask<T>(path: string, init: RequestInit): Promise<Result<T>> {
     const text = await response.text()
     body = text === '' ? undefined : JSON.parse(text)
   } catch (error) {
-    if (init.signal?.aborted) return { ok: false, fault: { ...UNREACHABLE, code: 'aborted' } }
+    if (init.signal?.aborted) return { ok: false, error: { ...UNREACHABLE, code: 'aborted' } }
     console.warn('request failed', path, error)
-    return { ok: false, fault: UNREACHABLE }
+    return { ok: false, error: UNREACHABLE }
   }
   if (response.ok) return { ok: true, value: body as T }
-  const fault = faultOf(response, body)
-  if (fault.status === 401 && !path.startsWith('/portal/login')) onUnauthenticated()
-  return { ok: false, fault }
+  const error = apiErrorOf(response, body)
+  if (error.status === 401 && !path.startsWith('/portal/login')) onUnauthenticated()
+  return { ok: false, error }
 }
 
 /** Both this server and the gateway answer `{ error: { code, message } }`. */
-function faultOf(response: Response, body: unknown): Fault {
-  const { error } = (body ?? {}) as Partial<FaultBody>
+function apiErrorOf(response: Response, body: unknown): ApiError {
+  const { error } = (body ?? {}) as Partial<ErrorBody>
   return {
     status: response.status,
     code: error?.code ?? 'unknown',

@@ -6,7 +6,7 @@ import { useEffect, useState } from 'preact/hooks'
  */
 let offsetMs: number | undefined
 
-export function hearServerTime(serverMs: number): void {
+export function syncServerTime(serverMs: number): void {
   const difference = serverMs - Date.now()
   if (offsetMs === undefined || difference > offsetMs) offsetMs = difference
 }

@@ -1,5 +1,5 @@
-export { type Fault, get, post, put, type Result, remove, whenUnauthenticated } from './api.ts'
-export { forgetServerTime, hearServerTime, useNow } from './clock.ts'
+export { type ApiError, get, post, put, type Result, remove, whenUnauthenticated } from './api.ts'
+export { forgetServerTime, syncServerTime, useNow } from './clock.ts'
 export { eventData } from './event-stream.ts'
 export { type Resource, useResource } from './resource.ts'
 export { createStore, type Store, useStore } from './store.ts'

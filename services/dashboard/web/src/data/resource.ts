@@ -1,11 +1,11 @@
 import { useEffect, useRef, useState } from 'preact/hooks'
-import { type Fault, get } from './api.ts'
+import { type ApiError, get } from './api.ts'
 
 export interface Resource<T> {
   /** The last good answer; stays while a newer one is awaited or fails. */
   readonly data: T | undefined
   /** Why the last attempt failed. */
-  readonly fault: Fault | undefined
+  readonly error: ApiError | undefined
   readonly reload: () => void
 }
 
@@ -19,7 +19,7 @@ const AFTER_CHANGE_MS = 150
 
 /** The answer of a GET, kept fresh while the page can be seen. Another path forgets the answer of the one before. */
 export function useResource<T>(path: string, { everyMs, version = 0 }: ResourceOptions = {}): Resource<T> {
-  const [answer, setAnswer] = useState<{ path: string; data?: T; fault?: Fault }>({ path })
+  const [answer, setAnswer] = useState<{ path: string; data?: T; error?: ApiError }>({ path })
   const [asked, setAsked] = useState(0)
   const lastVersion = useRef(version)
 
@@ -30,7 +30,7 @@ export function useResource<T>(path: string, { everyMs, version = 0 }: ResourceO
       if (abort.signal.aborted) return
       setAnswer(before => {
         if (result.ok) return { path, data: result.value }
-        return before.path === path ? { ...before, fault: result.fault } : { path, fault: result.fault }
+        return before.path === path ? { ...before, error: result.error } : { path, error: result.error }
       })
     }
     // A burst of facts is one reason to look, not many.
@@ -46,5 +46,5 @@ export function useResource<T>(path: string, { everyMs, version = 0 }: ResourceO
   }, [path, asked, version, everyMs])
 
   const mine = answer.path === path ? answer : undefined
-  return { data: mine?.data, fault: mine?.fault, reload: () => setAsked(count => count + 1) }
+  return { data: mine?.data, error: mine?.error, reload: () => setAsked(count => count + 1) }
 }

@@ -2,7 +2,7 @@ import { createStore } from '../data/index.ts'
 
 export interface Notice {
   readonly id: number
-  readonly kind: 'done' | 'fault'
+  readonly kind: 'done' | 'error'
   readonly text: string
 }
 

@@ -28,14 +28,14 @@ export interface OrderDialogProps {
 export function OrderDialog(props: OrderDialogProps) {
   const [text, setText] = useState('')
   const [busy, setBusy] = useState(false)
-  const [fault, setFault] = useState<string>()
+  const [error, setError] = useState<string>()
 
   async function send(event: SubmitEvent): Promise<void> {
     event.preventDefault()
     setBusy(true)
     const answer = await props.order(text.trim())
     setBusy(false)
-    if (!answer.ok) return setFault(answer.fault.message)
+    if (!answer.ok) return setError(answer.error.message)
     notify('done', props.done)
     if (!props.staysOpen) props.onClose()
   }
@@ -56,8 +56,8 @@ export function OrderDialog(props: OrderDialogProps) {
             onInput={event => setText(event.currentTarget.value)}
           />
         </label>
-        <p class="field-fault" role="alert">
-          {fault}
+        <p class="field-error" role="alert">
+          {error}
         </p>
         <footer class="dialog-foot">
           <button type="button" onClick={props.onClose}>

@@ -3,16 +3,16 @@ import type { EventView } from '../../../src/forensics/answers.ts'
 import type { LogPosition } from '../../../src/live/answers.ts'
 import { useResource } from '../data/index.ts'
 import { Time } from '../format/index.ts'
-import { CopyButton, Empty, Icon, Identity, Loading, splitIdentity, Trouble } from '../layout/index.ts'
+import { CopyButton, Empty, ErrorMessage, Icon, Identity, Loading, splitIdentity } from '../layout/index.ts'
+import { toneOf } from './event-tones.ts'
 import { eventPath, requestPath } from './links.tsx'
-import { toneOf } from './tones.ts'
 
 /** One event in full, and the ways on from it. */
 export function EventDetail({ place, onClose }: { place: LogPosition; onClose: () => void }) {
-  const { data, fault, reload } = useResource<EventView>(`/api${eventPath(place)}`)
+  const { data, error, reload } = useResource<EventView>(`/api${eventPath(place)}`)
   const heading = useRef<HTMLHeadingElement>(null)
   useEffect(() => heading.current?.focus({ preventScroll: true }), [])
-  const isMissing = fault?.status === 404 || fault?.status === 400
+  const isMissing = error?.status === 404 || error?.status === 400
   return (
     <section class="event-detail" aria-labelledby="event-title" data-testid="event-detail">
       <header class="event-detail-head">
@@ -25,9 +25,9 @@ export function EventDetail({ place, onClose }: { place: LogPosition; onClose: (
           <Icon name="cross" />
         </button>
       </header>
-      {isMissing && <Empty icon="search">{fault.message}</Empty>}
-      {fault && !isMissing && <Trouble fault={fault} retry={reload} />}
-      {!data && !fault && <Loading rows={6} />}
+      {isMissing && <Empty icon="search">{error.message}</Empty>}
+      {error && !isMissing && <ErrorMessage error={error} retry={reload} />}
+      {!data && !error && <Loading rows={6} />}
       {data && <Whole view={data} />}
     </section>
   )
@@ -41,7 +41,7 @@ function Whole({ view }: { view: EventView }) {
   return (
     <>
       <dl class="event-facts">
-        <dt>Fact</dt>
+        <dt>Event</dt>
         <dd class={`event-fact ${readable ? toneOf(fact) : 'bad'}`}>
           {readable ? fact : `${fact}, unreadable`}
         </dd>
@@ -89,7 +89,7 @@ function Whole({ view }: { view: EventView }) {
       <div class="event-orders">
         <CopyButton text={json} label="Copy JSON" />
         <a class="button small" href={`/forensics?from=${around(-2_000)}&to=${around(2_000)}`}>
-          2 s around it
+          2 s around this event
         </a>
       </div>
       <section

@@ -4,8 +4,8 @@ import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks'
 import type { EventRow } from '../../../src/forensics/answers.ts'
 import { useStore } from '../data/index.ts'
 import { Time } from '../format/index.ts'
-import { type Feed, placeKey } from './feed.ts'
-import { toneOf } from './tones.ts'
+import { toneOf } from './event-tones.ts'
+import { type Feed, positionKey } from './feed.ts'
 
 const ROW_PX = 36
 const CARD_PX = 80
@@ -105,7 +105,7 @@ export function EventList(props: { feed: Feed; here: string | undefined; onOpen:
       data-testid="event-grid"
     >
       <div role="row" class="event-row event-head" aria-rowindex={1}>
-        {['Stored', 'Fact', 'Identity', 'What', 'Place'].map(name => (
+        {['Stored', 'Event', 'Identity', 'Details', 'Position'].map(name => (
           <span role="columnheader" key={name}>
             {name}
           </span>
@@ -117,12 +117,12 @@ export function EventList(props: { feed: Feed; here: string | undefined; onOpen:
             const row = rows[index]!
             return (
               <Row
-                key={placeKey(row)}
+                key={positionKey(row)}
                 row={row}
                 index={index}
                 rowPx={rowPx}
                 isActive={index === active}
-                isHere={placeKey(row) === here}
+                isHere={positionKey(row) === here}
                 onKeyDown={onKeyDown}
                 onFocus={() => setActive(index)}
                 onOpen={() => onOpen(row)}

@@ -2,8 +2,8 @@ import { useEffect, useMemo } from 'preact/hooks'
 import type { LogPosition } from '../../../src/live/answers.ts'
 import { useStore } from '../data/index.ts'
 import { count, plural, Time } from '../format/index.ts'
-import { Empty, Loading, PageHead, Trouble } from '../layout/index.ts'
-import { navigate, usePlace } from '../router/index.ts'
+import { Empty, ErrorMessage, Loading, PageHead } from '../layout/index.ts'
+import { navigate, useRoute } from '../router/index.ts'
 import { EventDetail } from './event-detail.tsx'
 import { EventList } from './event-list.tsx'
 import { type Feed, openFeed } from './feed.ts'
@@ -14,7 +14,7 @@ import { withQuery } from './span.tsx'
 
 /** The log itself: filtered, paged, followed live, and one event in full beside the list. */
 export function Events({ open }: { open: LogPosition | undefined }) {
-  const { query } = usePlace()
+  const { query } = useRoute()
   const isTailing = query.get('tail') === '1' && query.get('order') !== 'oldest' && !query.has('to')
   const searched = new URLSearchParams(query)
   searched.delete('tail')
@@ -53,16 +53,16 @@ export function Events({ open }: { open: LogPosition | undefined }) {
 }
 
 function List({ feed, open }: { feed: Feed; open: LogPosition | undefined }) {
-  const { query } = usePlace()
-  const { isLoading, isWhole, fault, version } = useStore(feed.state, it => it)
+  const { query } = useRoute()
+  const { isLoading, isWhole, error, version } = useStore(feed.state, it => it)
   if (feed.rows.length === 0) {
-    if (fault) return <Trouble fault={fault} retry={() => retry(feed)} />
+    if (error) return <ErrorMessage error={error} retry={() => retry(feed)} />
     if (isLoading || version === 0) return <Loading rows={10} />
-    if (isWhole) return <Empty icon="search">No event in the log is like that.</Empty>
+    if (isWhole) return <Empty icon="search">No events match.</Empty>
   }
   return (
     <>
-      {fault && <Trouble fault={fault} retry={() => retry(feed)} />}
+      {error && <ErrorMessage error={error} retry={() => retry(feed)} />}
       <EventList
         feed={feed}
         here={open && `${open.stream}:${open.sequence}`}
@@ -73,14 +73,14 @@ function List({ feed, open }: { feed: Feed; open: LogPosition | undefined }) {
 }
 
 function retry(feed: Feed): void {
-  feed.state.set({ ...feed.state.get(), fault: undefined })
+  feed.state.set({ ...feed.state.get(), error: undefined })
   feed.more()
 }
 
 /** How much of the log is in the list, and whether it follows the log. */
 function Status(props: { feed: Feed; isTailing: boolean; onTail: (on: boolean) => void }) {
   const { feed, isTailing, onTail } = props
-  const { query } = usePlace()
+  const { query } = useRoute()
   const { isLoading, isWhole, scanned, reachedAt, tail, leftOut, toEnd } = useStore(feed.state, it => it)
   const canTail = query.get('order') !== 'oldest' && !query.has('to')
   return (
@@ -91,10 +91,10 @@ function Status(props: { feed: Feed; isTailing: boolean; onTail: (on: boolean) =
       </span>
       <span class="muted num explorer-reach">
         {isWhole ? (
-          'to the end'
+          'complete'
         ) : (
           <>
-            {count(scanned)} looked at
+            {count(scanned)} scanned
             {reachedAt !== null && (
               <>
                 , to <Time at={reachedAt} />
@@ -110,8 +110,11 @@ function Status(props: { feed: Feed; isTailing: boolean; onTail: (on: boolean) =
           </button>
         )}
       </span>
-      {leftOut > 0 && <span class="is-warn num">{count(leftOut)} came too fast and are not shown</span>}
-      <label class="chip tail-switch" title={canTail ? '' : 'Only the newest, without an end of the range'}>
+      {leftOut > 0 && <span class="is-warn num">{count(leftOut)} arrived too fast and are not shown</span>}
+      <label
+        class="chip tail-switch"
+        title={canTail ? '' : 'Only with newest first and without an end of the range'}
+      >
         <input
           type="checkbox"
           data-testid="tail"

@@ -1,5 +1,5 @@
 import type { EventRow, EventRows, TailFrame } from '../../../src/forensics/answers.ts'
-import { createStore, eventData, type Fault, get, type Store } from '../data/index.ts'
+import { type ApiError, createStore, eventData, get, type Store } from '../data/index.ts'
 
 export interface FeedState {
   /** Grows with each change of the rows, which are one array that changes. */
@@ -9,10 +9,10 @@ export interface FeedState {
   readonly toEnd: boolean
   /** The end was reached: there is nothing more. */
   readonly isWhole: boolean
-  readonly fault: Fault | undefined
+  readonly error: ApiError | undefined
   readonly scanned: number
   readonly reachedAt: number | null
-  readonly held: number
+  readonly stored: number
   readonly tail: 'off' | 'live' | 'reconnecting'
   /** Live events that came faster than they could be sent. */
   readonly leftOut: number
@@ -51,10 +51,10 @@ export function openFeed(query: string): Feed {
     isLoading: false,
     toEnd: false,
     isWhole: false,
-    fault: undefined,
+    error: undefined,
     scanned: 0,
     reachedAt: null,
-    held: 0,
+    stored: 0,
     tail: 'off',
     leftOut: 0,
     before: 0,
@@ -66,23 +66,30 @@ export function openFeed(query: string): Feed {
   async function load(limit: number): Promise<boolean> {
     const own = new AbortController()
     loading = own
-    change({ isLoading: true, fault: undefined })
+    change({ isLoading: true, error: undefined })
     const after = next === '' ? '' : `&after=${next}`
     const signal = AbortSignal.any([own.signal, abort.signal])
     const answer = await get<EventRows>(`/api/forensics/events?${query}&limit=${limit}${after}`, signal)
     if (loading === own) loading = undefined
     if (own.signal.aborted) return false
     if (!answer.ok) {
-      change({ isLoading: false, toEnd: false, fault: answer.fault })
+      change({ isLoading: false, toEnd: false, error: answer.error })
       return false
     }
-    const { items, scanned, reachedAt, held, head } = answer.value
-    if (next === '') for (const [stream, at] of placesOf(head)) newest.set(stream, at)
+    const { items, scanned, reachedAt, stored: held, head } = answer.value
+    if (next === '') for (const [stream, at] of positionsOf(head)) newest.set(stream, at)
     for (const row of items) rows.push(row)
     next = answer.value.next ?? ''
     const { version, scanned: before } = state.get()
     const isWhole = answer.value.next === null || rows.length >= MAX_ROWS
-    change({ version: version + 1, isLoading: false, isWhole, held, scanned: before + scanned, reachedAt })
+    change({
+      version: version + 1,
+      isLoading: false,
+      isWhole,
+      stored: held,
+      scanned: before + scanned,
+      reachedAt,
+    })
     return !isWhole
   }
 
@@ -104,11 +111,11 @@ export function openFeed(query: string): Feed {
   function take({ items, leftOut }: { items: readonly EventRow[]; leftOut: number }): void {
     const fresh = items.filter(({ stream, sequence }) => sequence > (newest.get(stream) ?? 0))
     for (const { stream, sequence } of fresh) newest.set(stream, Math.max(newest.get(stream) ?? 0, sequence))
-    const known = new Set(rows.slice(0, FIRST_PAGE).map(placeKey))
-    const added = fresh.filter(row => !known.has(placeKey(row))).sort((a, b) => b.at - a.at)
+    const known = new Set(rows.slice(0, FIRST_PAGE).map(positionKey))
+    const added = fresh.filter(row => !known.has(positionKey(row))).sort((a, b) => b.at - a.at)
     rows.unshift(...added)
     if (rows.length > MAX_ROWS) rows.length = MAX_ROWS
-    const { version, before, leftOut: missed, held } = state.get()
+    const { version, before, leftOut: missed, stored: held } = state.get()
     const counts = { before: before + added.length, held: held + added.length, leftOut: missed + leftOut }
     change({ version: version + 1, ...counts })
   }
@@ -118,8 +125,8 @@ export function openFeed(query: string): Feed {
     rows,
     state,
     more() {
-      const { isLoading, isWhole, fault } = state.get()
-      if (!isLoading && !isWhole && !fault) void load(PAGE)
+      const { isLoading, isWhole, error } = state.get()
+      if (!isLoading && !isWhole && !error) void load(PAGE)
     },
     toEnd() {
       const { isLoading, isWhole } = state.get()
@@ -127,8 +134,8 @@ export function openFeed(query: string): Feed {
     },
     stop() {
       loading?.abort()
-      const fault = { status: 0, code: 'stopped', message: 'Stopped. There may be more.' }
-      change({ isLoading: false, toEnd: false, fault })
+      const error = { status: 0, code: 'stopped', message: 'Stopped. There may be more events.' }
+      change({ isLoading: false, toEnd: false, error })
     },
     tail() {
       const own = new AbortController()
@@ -142,11 +149,11 @@ export function openFeed(query: string): Feed {
   }
 }
 
-export function placeKey({ stream, sequence }: EventRow): string {
+export function positionKey({ stream, sequence }: EventRow): string {
   return `${stream}:${sequence}`
 }
 
-function placesOf(cursor: string): Array<[string, number]> {
+function positionsOf(cursor: string): Array<[string, number]> {
   return cursor.split('_').map(part => {
     const [stream = '', sequence = '0'] = part.split('.')
     return [stream, Number(sequence)]

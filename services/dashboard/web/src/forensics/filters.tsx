@@ -1,7 +1,7 @@
 import { useEffect, useState } from 'preact/hooks'
-import { navigate, usePlace } from '../router/index.ts'
+import { navigate, useRoute } from '../router/index.ts'
+import { FACTS } from './event-tones.ts'
 import { SpanFields, spanAt, withQuery } from './span.tsx'
-import { FACTS } from './tones.ts'
 
 export const EVENTS_PATH = '/forensics'
 const STREAM_NAMES = ['requests', 'tokens', 'auth', 'throttles', 'incidents'] as const
@@ -21,7 +21,7 @@ export function searchText(query: URLSearchParams, nowMs: number): string {
 
 /** Every filter stands in the address. Texts count when they are entered, not with each letter. */
 export function Filters() {
-  const { query } = usePlace()
+  const { query } = useRoute()
   const change = (changes: Record<string, string | undefined>) =>
     navigate(withQuery(EVENTS_PATH, query, changes))
   const streams = query.get('streams')?.split(',') ?? []
@@ -41,7 +41,7 @@ export function Filters() {
         ))}
       </fieldset>
       <label class="field">
-        <span>Fact</span>
+        <span>Event</span>
         <select
           data-testid="filter-fact"
           value={query.get('fact') ?? ''}
@@ -95,11 +95,11 @@ function TextFilter(props: {
   onChange: (changes: Record<string, string | undefined>) => void
 }) {
   const { label, name, hint, onChange } = props
-  const held = usePlace().query.get(name) ?? ''
-  const [text, setText] = useState(held)
-  useEffect(() => setText(held), [held])
+  const current = useRoute().query.get(name) ?? ''
+  const [text, setText] = useState(current)
+  useEffect(() => setText(current), [current])
   const enter = () => {
-    if (text.trim() !== held) onChange({ [name]: text.trim() })
+    if (text.trim() !== current) onChange({ [name]: text.trim() })
   }
   return (
     <label class="field">

@@ -8,5 +8,5 @@ const TABS = [
 ] as const
 
 export function ForensicsTabs({ here }: { here: (typeof TABS)[number]['href'] | undefined }) {
-  return <Tabs label="Which question" tabs={TABS.map(tab => ({ ...tab, isHere: tab.href === here }))} />
+  return <Tabs label="Forensics view" tabs={TABS.map(tab => ({ ...tab, isHere: tab.href === here }))} />
 }

@@ -5,7 +5,7 @@ import { eventually } from '@fluxgate/testing'
 import type { Browser, Locator, Page } from 'playwright-core'
 import { axeFindings, buildPage, launchBrowser, logInOn, openTab } from '../../../src/test/browser.ts'
 import { SLOW, slowRequest } from '../../../src/test/slow-request.ts'
-import { OPERATOR, type Stand, startStand } from '../../../src/test/stand.ts'
+import { OPERATOR, startTestEnv, type TestEnv } from '../../../src/test/test-env.ts'
 
 const INCIDENT = 'inc_00000000f1'
 const anna = { user: 'u_anna', key: 'k_1' }
@@ -16,26 +16,26 @@ const MAX_NODES = 900
 const TOO_WIDE = 'document.documentElement.scrollWidth - document.documentElement.clientWidth'
 const PATHS = ['/forensics', '/forensics/state', '/forensics/what-if', '/forensics/verify']
 const stack = new AsyncDisposableStack()
-let stand: Stand
+let testEnv: TestEnv
 let browser: Browser
 
 before(async () => {
   const { pageDir } = stack.use(await buildPage())
-  stand = stack.use(await startStand({ pageDir }))
+  testEnv = stack.use(await startTestEnv({ pageDir }))
   browser = await launchBrowser()
   stack.defer(() => browser.close())
   for (let i = 0; i < 40; i++)
-    stand.traffic.request(i % 2 === 0 ? anna : ben, i % 8 === 0 ? 'failed' : 'completed', 100 + i)
-  stand.traffic.request(anna, 'refused')
-  await stand.publisher.publish(
-    stand.make(IncidentOpened, {
+    testEnv.traffic.request(i % 2 === 0 ? anna : ben, i % 8 === 0 ? 'failed' : 'completed', 100 + i)
+  testEnv.traffic.request(anna, 'refused')
+  await testEnv.publisher.publish(
+    testEnv.make(IncidentOpened, {
       ...anna,
       incident: INCIDENT,
       rule: 'contextFlood',
       severity: 'high',
       action: 'throttled',
       explanation: 'Burnt 600 tokens.',
-      numbers: { burntTokens: 600 },
+      numbers: { consumedTokens: 600 },
       evidence: [],
       until: Date.now() + 60_000,
     }),
@@ -46,8 +46,8 @@ before(async () => {
     severity: 'high' as const,
     summary: 'Many tokens.',
   }
-  await stand.publisher.publish(
-    stand.make(IncidentReported, {
+  await testEnv.publisher.publish(
+    testEnv.make(IncidentReported, {
       incident: INCIDENT,
       source: 'facts',
       report: {
@@ -63,7 +63,7 @@ after(() => stack.disposeAsync())
 
 async function open(path: string): Promise<{ page: Page; complaints: string[] } & AsyncDisposable> {
   const tab = await openTab(browser, { viewport: { width: 1_366, height: 860 } })
-  await logInOn(tab.page, stand.url + path, OPERATOR.email)
+  await logInOn(tab.page, testEnv.url + path, OPERATOR.email)
   return tab
 }
 
@@ -73,8 +73,8 @@ async function attributes(locator: Locator, name: string): Promise<Array<string 
 
 const rowsOf = (page: Page) => page.getByTestId('event-row').allInnerTexts()
 
-describe('the event explorer', () => {
-  it('shows the same again by its address, opens an event, and goes on to its request and back', async () => {
+describe('event explorer', () => {
+  it('restores its search from the URL, opens an event, its request, and goes back', async () => {
     await using tab = await open('/forensics')
     const { page } = tab
     await page.getByTestId('event-row').first().waitFor()
@@ -114,7 +114,7 @@ describe('the event explorer', () => {
   })
 
   it("shows a request's waterfall, to scale", async () => {
-    await slowRequest(stand, anna)
+    await slowRequest(testEnv, anna)
     await using tab = await open(`/forensics/requests/${SLOW}`)
     const { page } = tab
     await page.getByTestId('waterfall').waitFor()
@@ -132,7 +132,7 @@ describe('the event explorer', () => {
     assert.deepEqual(tab.complaints, [])
   })
 
-  it('is where a citation of an incident leads', async () => {
+  it('opens the event that an incident cites', async () => {
     await using tab = await open(`/incidents/${INCIDENT}`)
     const { page } = tab
     await page.getByRole('link', { name: 'TOKENS #3' }).click()
@@ -146,7 +146,7 @@ describe('the event explorer', () => {
     const { page } = tab
     await page.getByText('Following live').waitFor()
     const before = (await rowsOf(page)).length
-    stand.traffic.request(ben, 'refused')
+    testEnv.traffic.request(ben, 'refused')
     await eventually(async () => assert.equal((await rowsOf(page)).length, before + 1))
     assert.match((await rowsOf(page))[0] ?? '', /u_ben\.k_2/)
     await page.getByTestId('tail').uncheck()
@@ -155,8 +155,8 @@ describe('the event explorer', () => {
   })
 })
 
-describe('questions to the log', () => {
-  it('the slider goes through the moments by keyboard, and an exact time is in the address', async () => {
+describe('forensics routes', () => {
+  it('state page moves its slider by keyboard, and has an exact time in the URL', async () => {
     await using tab = await open('/forensics/state?range=15m')
     const { page } = tab
     const state = page.getByTestId('state')
@@ -180,7 +180,7 @@ describe('questions to the log', () => {
     assert.deepEqual(tab.complaints, [])
   })
 
-  it('what-if: other thresholds stand in the address, and the difference is drawn', async () => {
+  it('what-if page has changed thresholds in the URL, and draws the difference', async () => {
     await using tab = await open(
       '/forensics/what-if?set=contextFlood.burstSeconds:0,contextFlood.windowMs:2000',
     )
@@ -198,15 +198,15 @@ describe('questions to the log', () => {
     assert.deepEqual(tab.complaints, [])
   })
 
-  it('verify: the equation, and every offender with its links', async () => {
+  it('verify page shows the equation, and each violation with its links', async () => {
     await using tab = await open('/forensics/verify?range=15m')
     const { page } = tab
     const verdict = page.getByTestId('verdict')
     await verdict.waitFor()
     assert.equal(await verdict.getAttribute('data-holds'), 'true')
-    const double = stand.traffic.begin(anna, 'admitted')
-    stand.traffic.end(anna, double, 'completed', 50)
-    stand.traffic.end(anna, double, 'completed', 50)
+    const double = testEnv.traffic.begin(anna, 'admitted')
+    testEnv.traffic.end(anna, double, 'completed', 50)
+    testEnv.traffic.end(anna, double, 'completed', 50)
     await eventually(async () => {
       await page.getByTestId('verify-run').click()
       assert.equal(await verdict.getAttribute('data-holds'), 'false')
@@ -225,11 +225,11 @@ for (const colorScheme of ['light', 'dark'] as const) {
     it(`every view is without a finding of axe and fits ${width} px, ${colorScheme}`, async () => {
       await using tab = await openTab(browser, { colorScheme, viewport: { width, height: 860 } })
       const { page } = tab
-      await logInOn(page, `${stand.url}/forensics`, OPERATOR.email)
+      await logInOn(page, `${testEnv.url}/forensics`, OPERATOR.email)
       await page.getByTestId('event-row').first().waitFor()
       const more = ['/forensics/events/TOKENS/3', `/forensics/requests/${SLOW}`]
       for (const path of [...PATHS, ...more]) {
-        await page.goto(stand.url + path)
+        await page.goto(testEnv.url + path)
         await page.locator('.shell h1').waitFor()
         if (path.endsWith('what-if')) await page.getByTestId('whatif-run').click()
         await eventually(async () => {
@@ -264,14 +264,14 @@ const SCROLLED = `new Promise(done => {
   requestAnimationFrame(step)
 })`
 
-it('100,000 events: few nodes, the end is reached, frames come', async t => {
+it('renders few nodes and reaches the end when there are 100,000 events', async t => {
   for (let i = 0; i < MANY; i++) {
-    stand.traffic.begin(anna, 'refused')
+    testEnv.traffic.begin(anna, 'refused')
     if (i % 2_000 === 0) await new Promise(done => setTimeout(done, 20))
   }
   await eventually(
     async () => {
-      const { state } = await stand.link.manager.streams.info('REQUESTS')
+      const { state } = await testEnv.link.manager.streams.info('REQUESTS')
       assert.ok(state.messages > MANY)
     },
     { timeoutMs: 60_000 },

@@ -10,7 +10,7 @@ import { WhatIf } from './what-if.tsx'
 /** Questions to the log itself. An event's own address shows it beside the list, which stays as it is. */
 export function Forensics({ path }: { path: string }) {
   const place = matchPath('/forensics/events/:stream/:sequence', path)
-  if (place || path === '/forensics') return <Events open={place && placeOf(place)} />
+  if (place || path === '/forensics') return <Events open={place && positionOf(place)} />
   const request = matchPath('/forensics/requests/:id', path)?.id
   if (request !== undefined) return <Trace key={request} request={request} />
   if (path === '/forensics/state') return <StateAt />
@@ -19,6 +19,6 @@ export function Forensics({ path }: { path: string }) {
   return <Missing />
 }
 
-function placeOf({ stream = '', sequence = '' }: Record<string, string>) {
+function positionOf({ stream = '', sequence = '' }: Record<string, string>) {
   return { stream, sequence: Number(sequence) }
 }

@@ -1,10 +1,10 @@
 import { count, percent } from '../format/index.ts'
-import { Trouble } from '../layout/index.ts'
+import { ErrorMessage } from '../layout/index.ts'
 import type { Job } from './job.ts'
 
 /** How far the reading is, a way out of it, and what became of it. Its room is kept, so that nothing jumps. */
 export function JobBar({ job, retry }: { job: Job<unknown>; retry: () => void }) {
-  const { running, fault, wasCancelled, cancel } = job
+  const { running, error, wasCancelled, cancel } = job
   const share = running && running.of > 0 ? running.read / running.of : null
   const done = percent(share)
   return (
@@ -29,7 +29,7 @@ export function JobBar({ job, retry }: { job: Job<unknown>; retry: () => void })
         )}
         {!running && wasCancelled && (
           <>
-            <span class="muted">Cancelled: what is shown is from before.</span>
+            <span class="muted">Cancelled. Earlier results are shown.</span>
             <button type="button" class="small" onClick={retry}>
               Run again
             </button>
@@ -39,7 +39,7 @@ export function JobBar({ job, retry }: { job: Job<unknown>; retry: () => void })
           {running ? 'Reading the log' : wasCancelled ? 'Cancelled' : job.value ? 'Done' : ''}
         </span>
       </div>
-      {fault && <Trouble fault={fault} retry={retry} />}
+      {error && <ErrorMessage error={error} retry={retry} />}
     </>
   )
 }

@@ -1,30 +1,30 @@
 import { useEffect, useRef, useState } from 'preact/hooks'
 import type { JobFrame } from '../../../src/forensics/answers.ts'
-import type { FaultBody } from '../../../src/http/answers.ts'
-import { eventData, type Fault } from '../data/index.ts'
+import type { ErrorBody } from '../../../src/http/answers.ts'
+import { type ApiError, eventData } from '../data/index.ts'
 
 /** Work over the log that the server does while the page waits. The last result stays until the next one comes. */
 export interface Job<T> {
   readonly running: { readonly read: number; readonly of: number } | undefined
-  readonly fault: Fault | undefined
+  readonly error: ApiError | undefined
   readonly value: T | undefined
   readonly wasCancelled: boolean
   readonly run: (body: object) => void
   readonly cancel: () => void
 }
 
-type State<T> = Pick<Job<T>, 'running' | 'fault' | 'value' | 'wasCancelled'>
+type State<T> = Pick<Job<T>, 'running' | 'error' | 'value' | 'wasCancelled'>
 
-const CUT_OFF: Fault = {
+const CUT_OFF: ApiError = {
   status: 0,
   code: 'cut_off',
-  message: 'The connection was lost before the answer came.',
+  message: 'The connection was lost before the result arrived.',
 }
 
 export function useJob<T>(path: string): Job<T> {
   const [state, setState] = useState<State<T>>({
     running: undefined,
-    fault: undefined,
+    error: undefined,
     value: undefined,
     wasCancelled: false,
   })
@@ -38,7 +38,7 @@ export function useJob<T>(path: string): Job<T> {
     const change = (next: Partial<State<T>>) => {
       if (abort.current === own) setState(before => ({ ...before, ...next }))
     }
-    change({ running: { read: 0, of: 0 }, fault: undefined, wasCancelled: false })
+    change({ running: { read: 0, of: 0 }, error: undefined, wasCancelled: false })
     void follow<T>(path, body, own.signal, change)
   }
   const cancel = () => {
@@ -58,22 +58,23 @@ async function follow<T>(
   try {
     const headers = { 'content-type': 'application/json' }
     const response = await fetch(path, { method: 'POST', headers, body: JSON.stringify(body), signal })
-    if (!response.ok || !response.body) return change({ running: undefined, fault: await faultOf(response) })
+    if (!response.ok || !response.body)
+      return change({ running: undefined, error: await apiErrorOf(response) })
     for await (const data of eventData(response.body)) {
       const frame = JSON.parse(data) as JobFrame<T>
       if (frame.kind === 'progress') change({ running: { read: frame.read, of: frame.of } })
       else if (frame.kind === 'result') return change({ running: undefined, value: frame.value })
       else
-        return change({ running: undefined, fault: { status: 0, code: frame.code, message: frame.message } })
+        return change({ running: undefined, error: { status: 0, code: frame.code, message: frame.message } })
     }
-    change({ running: undefined, fault: CUT_OFF })
+    change({ running: undefined, error: CUT_OFF })
   } catch {
-    if (!signal.aborted) change({ running: undefined, fault: CUT_OFF })
+    if (!signal.aborted) change({ running: undefined, error: CUT_OFF })
   }
 }
 
-async function faultOf(response: Response): Promise<Fault> {
-  const { error } = (await response.json().catch(() => ({}))) as Partial<FaultBody>
+async function apiErrorOf(response: Response): Promise<ApiError> {
+  const { error } = (await response.json().catch(() => ({}))) as Partial<ErrorBody>
   const message = error?.message ?? `The answer was ${response.status}.`
   return { status: response.status, code: error?.code ?? 'unknown', message }
 }

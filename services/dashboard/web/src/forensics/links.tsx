@@ -10,7 +10,7 @@ export function requestPath(request: string): string {
   return `/forensics/requests/${encodeURIComponent(request)}`
 }
 
-export function PlaceLink({ place }: { place: LogPosition }) {
+export function PositionLink({ place }: { place: LogPosition }) {
   return (
     <a href={eventPath(place)}>
       <code>

@@ -1,6 +1,6 @@
 import type { GuardPolicy } from '@fluxgate/contracts'
 import { fieldAt, type PolicyField, PolicyFields, withField } from '../policy/index.ts'
-import { navigate, usePlace } from '../router/index.ts'
+import { navigate, useRoute } from '../router/index.ts'
 import { withQuery } from './span.tsx'
 
 /** `contextFlood.thresholdTokens` → the value that stands in the address as `set=contextFlood.thresholdTokens:200`. */
@@ -26,7 +26,7 @@ export function policyOf(base: GuardPolicy, query: URLSearchParams): GuardPolicy
 }
 
 export function PolicyForm({ base, path }: { base: GuardPolicy; path: string }) {
-  const { query } = usePlace()
+  const { query } = useRoute()
   const changes = changesOf(query)
   const put = (name: string, value: PolicyField) => {
     const next = new Map(changes)
@@ -54,7 +54,7 @@ export function PolicyForm({ base, path }: { base: GuardPolicy; path: string }) 
             class="small"
             onClick={() => navigate(withQuery(path, query, { set: undefined }), { replace: true })}
           >
-            Back to the base
+            Reset
           </button>
         </div>
       )}

@@ -1,4 +1,4 @@
-import { navigate, usePlace } from '../router/index.ts'
+import { navigate, useRoute } from '../router/index.ts'
 
 /** Which part of the log is meant: a stretch back from now, or from one time to another. */
 export interface Span {
@@ -15,7 +15,7 @@ export const STRETCHES = [
   { name: '1h', text: 'Last hour', ms: HOUR_MS },
   { name: '24h', text: 'Last 24 h', ms: DAY_MS },
   { name: '7d', text: 'Last 7 d', ms: 7 * DAY_MS },
-  { name: 'all', text: 'Everything retained', ms: undefined },
+  { name: 'all', text: 'All retained events', ms: undefined },
 ] as const
 export type StretchName = (typeof STRETCHES)[number]['name']
 
@@ -66,7 +66,7 @@ export function utcText(local: string): string | undefined {
 
 /** A stretch, or two exact times; the address holds them. */
 export function SpanFields({ path, fallback }: { path: string; fallback: StretchName }) {
-  const { query } = usePlace()
+  const { query } = useRoute()
   const { from, to } = spanAt(query, fallback, 0)
   const isExact = query.has('from') || query.has('to')
   const change = (changes: Record<string, string | undefined>) => navigate(withQuery(path, query, changes))

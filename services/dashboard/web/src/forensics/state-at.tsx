@@ -2,7 +2,7 @@ import { useEffect, useMemo } from 'preact/hooks'
 import type { StatesView, StateView } from '../../../src/forensics/answers.ts'
 import { Time } from '../format/index.ts'
 import { Loading, PageHead } from '../layout/index.ts'
-import { navigate, usePlace } from '../router/index.ts'
+import { navigate, useRoute } from '../router/index.ts'
 import { ForensicsTabs } from './forensics-tabs.tsx'
 import { type Job, useJob } from './job.ts'
 import { JobBar } from './job-bar.tsx'
@@ -20,7 +20,7 @@ const API = '/api/forensics/states'
  * none of them has a reading of its own.
  */
 export function StateAt() {
-  const { query } = usePlace()
+  const { query } = useRoute()
   const range = `${query.get('range')} ${query.get('from')} ${query.get('to')}`
   const stops = useMemo(() => stopsOf(query, Date.now()), [range])
   const strip = useJob<StatesView>(API)
@@ -120,9 +120,7 @@ function Slider(props: {
       />
       <div class="moment-ends muted">
         <Time at={stops[0]!} />
-        <span class="moment-legend">
-          Bars: tokens settled between two stops. Red: a throttle was in force.
-        </span>
+        <span class="moment-legend">Bars: tokens settled between two stops. Red: a throttle was active.</span>
         <Time at={stops[stops.length - 1]!} />
       </div>
     </div>

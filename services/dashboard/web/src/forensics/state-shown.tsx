@@ -1,7 +1,7 @@
-import type { ComponentChildren } from 'preact'
 import type { StateView } from '../../../src/forensics/answers.ts'
 import { count, humanized, plural, setting, Time } from '../format/index.ts'
-import { Badge, Empty, Panel, Severity, State } from '../layout/index.ts'
+import { Badge, Panel, Severity, State } from '../layout/index.ts'
+import { type Column, DataTable } from '../table/index.ts'
 import { Equation } from './equation.tsx'
 import { IdentityLink } from './links.tsx'
 
@@ -9,167 +9,104 @@ import { IdentityLink } from './links.tsx'
 export function StateShown({ state }: { state: StateView }) {
   return (
     <div class="stack" data-testid="state" data-at={state.at}>
-      <Panel
-        title="Totals"
-        note={`${plural(state.identities, 'identity', 'identities')} had asked for something`}
-      >
+      <Panel title="Totals" note={`${plural(state.identities, 'identity', 'identities')} with requests`}>
         <Equation sums={state.totals} />
       </Panel>
       <div class="two">
-        <Throttles state={state} />
-        <Incidents state={state} />
+        <ListPanel
+          title="Active throttles"
+          all={state.throttleCount}
+          rows={state.throttles}
+          keyOf={({ identity }) => identity}
+          columns={THROTTLES}
+          none="No active throttles at that time."
+          size="compact"
+        />
+        <ListPanel
+          title="Open incidents"
+          all={state.incidentCount}
+          rows={state.incidents}
+          keyOf={({ incident }) => incident}
+          columns={INCIDENTS}
+          none="No open incidents at that time."
+          size="compact"
+        />
       </div>
-      <Buckets state={state} />
+      <ListPanel
+        title="Buckets below capacity"
+        all={state.bucketCount}
+        rows={state.buckets}
+        keyOf={({ identity }) => identity}
+        columns={BUCKETS}
+        none="All buckets were full."
+        testId="state-bucket"
+      />
     </div>
   )
 }
 
-function ListPanel(props: {
+function ListPanel<Row>(props: {
   title: string
   all: number
-  shown: number
+  rows: readonly Row[]
+  keyOf: (row: Row) => string
+  columns: readonly Column<Row>[]
   none: string
-  children: ComponentChildren
+  size?: 'compact'
+  testId?: string
 }) {
-  const { title, all, shown, none, children } = props
-  const note = shown < all ? { note: `the first ${count(shown)}` } : {}
+  const { title, all, rows, keyOf, columns, none, size, testId } = props
+  const note = rows.length < all ? { note: `the first ${count(rows.length)}` } : {}
   return (
     <Panel title={title} {...note} class="list-panel" aside={<span class="count num">{count(all)}</span>}>
-      {all === 0 ? <Empty icon="check">{none}</Empty> : <div class="table-wrap capped">{children}</div>}
+      <DataTable
+        columns={columns}
+        rows={rows}
+        keyOf={keyOf}
+        isCapped
+        {...(size === undefined ? {} : { size })}
+        {...(testId === undefined ? {} : { rowProps: () => ({ 'data-testid': testId }) })}
+        empty={['check', none]}
+      />
     </Panel>
   )
 }
 
-function Throttles({ state: { throttles, throttleCount } }: { state: StateView }) {
-  return (
-    <ListPanel
-      title="Throttles in force"
-      all={throttleCount}
-      shown={throttles.length}
-      none="No throttles at that time."
-    >
-      <table class="table compact">
-        <thead>
-          <tr>
-            <th scope="col">Identity</th>
-            <th scope="col">Rule</th>
-            <th scope="col" class="right">
-              Until
-            </th>
-          </tr>
-        </thead>
-        <tbody>
-          {throttles.map(({ identity, rule, untilMs, actor, incident }) => (
-            <tr key={identity}>
-              <th scope="row">
-                <IdentityLink identity={identity} />
-              </th>
-              <td data-label="Rule">
-                {incident === null ? (
-                  `${humanized(rule)}, ${actor}`
-                ) : (
-                  <a href={`/incidents/${incident}`}>{humanized(rule)}</a>
-                )}
-              </td>
-              <td class="right" data-label="Until">
-                <Time at={untilMs} />
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </ListPanel>
-  )
-}
+const THROTTLES: readonly Column<StateView['throttles'][number]>[] = [
+  { name: 'Identity', cell: ({ identity }) => <IdentityLink identity={identity} /> },
+  {
+    name: 'Rule',
+    cell: ({ rule, actor, incident }) =>
+      incident === null ? (
+        `${humanized(rule)}, ${actor}`
+      ) : (
+        <a href={`/incidents/${incident}`}>{humanized(rule)}</a>
+      ),
+  },
+  { name: 'Until', isFigure: true, cell: ({ untilMs }) => <Time at={untilMs} /> },
+]
 
-function Incidents({ state: { incidents, incidentCount } }: { state: StateView }) {
-  return (
-    <ListPanel
-      title="Incidents open"
-      all={incidentCount}
-      shown={incidents.length}
-      none="No incident was open then."
-    >
-      <table class="table compact">
-        <thead>
-          <tr>
-            <th scope="col">Incident</th>
-            <th scope="col">Severity</th>
-            <th scope="col">State</th>
-            <th scope="col" class="right">
-              Opened
-            </th>
-          </tr>
-        </thead>
-        <tbody>
-          {incidents.map(({ incident, identity, rule, severity, state, openedAtMs }) => (
-            <tr key={incident}>
-              <th scope="row" title={identity}>
-                <a href={`/incidents/${incident}`}>{humanized(rule)}</a>
-              </th>
-              <td data-label="Severity">
-                <Severity severity={severity} />
-              </td>
-              <td data-label="State">
-                <State state={state} />
-              </td>
-              <td class="right" data-label="Opened">
-                <Time at={openedAtMs} />
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </ListPanel>
-  )
-}
+const INCIDENTS: readonly Column<StateView['incidents'][number]>[] = [
+  {
+    name: 'Incident',
+    title: ({ identity }) => identity,
+    cell: ({ incident, rule }) => <a href={`/incidents/${incident}`}>{humanized(rule)}</a>,
+  },
+  { name: 'Severity', cell: ({ severity }) => <Severity severity={severity} /> },
+  { name: 'State', cell: ({ state }) => <State state={state} /> },
+  { name: 'Opened', isFigure: true, cell: ({ openedAtMs }) => <Time at={openedAtMs} /> },
+]
 
-function Buckets({ state: { buckets, bucketCount } }: { state: StateView }) {
-  return (
-    <ListPanel
-      title="Buckets that were not full"
-      all={bucketCount}
-      shown={buckets.length}
-      none="Every bucket was full."
-    >
-      <table class="table">
-        <thead>
-          <tr>
-            <th scope="col">Identity</th>
-            <th scope="col">Tier</th>
-            <th scope="col" class="right">
-              Left
-            </th>
-            <th scope="col" class="right">
-              Capacity
-            </th>
-            <th scope="col" class="right">
-              Refill
-            </th>
-          </tr>
-        </thead>
-        <tbody>
-          {buckets.map(({ identity, tier, tokensLeft, capacity, refillRate }) => (
-            <tr key={identity} data-testid="state-bucket">
-              <th scope="row">
-                <IdentityLink identity={identity} />
-              </th>
-              <td data-label="Tier">
-                <Badge>{tier}</Badge>
-              </td>
-              <td class={`right num strong ${tokensLeft <= 0 ? 'is-bad' : ''}`} data-label="Left">
-                {setting(tokensLeft)} tokens
-              </td>
-              <td class="right num" data-label="Capacity">
-                {setting(capacity)} tokens
-              </td>
-              <td class="right num" data-label="Refill">
-                {setting(refillRate)} tokens/s
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </ListPanel>
-  )
-}
+const BUCKETS: readonly Column<StateView['buckets'][number]>[] = [
+  { name: 'Identity', cell: ({ identity }) => <IdentityLink identity={identity} /> },
+  { name: 'Tier', cell: ({ tier }) => <Badge>{tier}</Badge> },
+  {
+    name: 'Remaining',
+    isFigure: true,
+    tone: ({ tokensLeft }) => (tokensLeft <= 0 ? 'is-bad' : 'strong'),
+    sortBy: row => row.tokensLeft,
+    cell: ({ tokensLeft }) => `${setting(tokensLeft)} tokens`,
+  },
+  { name: 'Capacity', isFigure: true, cell: ({ capacity }) => `${setting(capacity)} tokens` },
+  { name: 'Refill', isFigure: true, cell: ({ refillRate }) => `${setting(refillRate)} tokens/s` },
+]

@@ -1,20 +1,74 @@
 import { useEffect } from 'preact/hooks'
-import type { OffenderView, VerdictView } from '../../../src/forensics/answers.ts'
+import type { VerdictView, ViolationView } from '../../../src/forensics/answers.ts'
 import { count, humanized, plural, setting, Time } from '../format/index.ts'
 import { Badge, Empty, PageHead, Panel } from '../layout/index.ts'
-import { usePlace } from '../router/index.ts'
+import { useRoute } from '../router/index.ts'
+import { type Column, DataTable } from '../table/index.ts'
 import { Equation } from './equation.tsx'
 import { ForensicsTabs } from './forensics-tabs.tsx'
 import { useJob } from './job.ts'
 import { JobBar } from './job-bar.tsx'
-import { Dropped, IdentityLink, PlaceLink, requestPath } from './links.tsx'
+import { Dropped, IdentityLink, PositionLink, requestPath } from './links.tsx'
 import { SpanFields, spanAt } from './span.tsx'
 
 const PATH = '/forensics/verify'
 
+const VIOLATIONS: readonly Column<ViolationView>[] = [
+  { name: 'Violation', cell: ({ violation }) => humanized(violation) },
+  { name: 'Details', cell: ({ detail }) => <span class="offender-detail">{detail}</span> },
+  {
+    name: 'Request',
+    cell: ({ request }) => (request === null ? '–' : <a href={requestPath(request)}>{request}</a>),
+  },
+  {
+    name: 'Identity',
+    cell: ({ identity }) => (identity === null ? '–' : <IdentityLink identity={identity} />),
+  },
+  {
+    name: 'Positions',
+    cell: ({ positions: places }) =>
+      places.length === 0
+        ? '–'
+        : places.map(place => (
+            <span key={place.sequence} class="position">
+              <PositionLink place={place} />{' '}
+            </span>
+          )),
+  },
+]
+
+type IdentitySums = VerdictView['identities'][number]
+const SUM_NAMES = [
+  'admitted',
+  'completed',
+  'failed',
+  'interrupted',
+  'inFlight',
+  'refused',
+  'settled',
+] as const
+const SUMS: readonly Column<IdentitySums>[] = [
+  { name: 'Identity', cell: ({ identity }) => <IdentityLink identity={identity} /> },
+  ...SUM_NAMES.map(
+    (name): Column<IdentitySums> => ({
+      name: humanized(name),
+      isFigure: true,
+      sortBy: ({ sums }) => sums[name],
+      cell: ({ sums }) => setting(sums[name]),
+    }),
+  ),
+  {
+    name: 'Tokens',
+    isFigure: true,
+    tone: () => 'strong',
+    sortBy: ({ sums }) => sums.totalTokens,
+    cell: ({ sums }) => setting(sums.totalTokens),
+  },
+]
+
 /** Whether a range of the log keeps every promise that it makes, and who breaks one. */
 export function Verify() {
-  const { query } = usePlace()
+  const { query } = useRoute()
   const job = useJob<VerdictView>('/api/forensics/verify')
   const run = () => job.run(spanAt(query, '24h', Date.now()))
   const range = `${query.get('range')} ${query.get('from')} ${query.get('to')}`
@@ -45,20 +99,25 @@ export function Verify() {
 }
 
 function Verdict({ verdict }: { verdict: VerdictView }) {
-  const { holds, from, to, facts, whole, offenders, offences, projected, dropped, identities } = verdict
-  const all = Object.values(offences).reduce((sum, each) => sum + each, 0)
+  const { holds, from, to, facts, whole, violations, violationCounts, projected, dropped, identities } =
+    verdict
+  const all = Object.values(violationCounts).reduce((sum, each) => sum + each, 0)
   return (
     <div class="stack" data-testid="verdict" data-holds={holds}>
       <p class={`verdict-line ${holds ? 'good' : 'bad'}`} role="status">
-        <strong>{holds ? 'The ledger holds' : `The ledger does not hold: ${plural(all, 'offence')}`}</strong>
+        <strong>
+          {holds
+            ? 'Ledger verified: no violations'
+            : `Ledger verification failed: ${plural(all, 'violation')}`}
+        </strong>
         <span class="num">
-          {plural(facts, 'fact')}, {from === null ? 'from the beginning' : <Time at={from} />} to{' '}
+          {plural(facts, 'event')}, {from === null ? 'from the beginning' : <Time at={from} />} to{' '}
           <Time at={to} />
         </span>
       </p>
       <Dropped dropped={dropped} />
       <div class="two">
-        <Panel title="Every admitted request has ended or is in flight">
+        <Panel title="Requests are conserved">
           <Equation sums={whole} />
           {verdict.endedOfBefore > 0 && (
             <p class="muted">
@@ -66,11 +125,9 @@ function Verdict({ verdict }: { verdict: VerdictView }) {
             </p>
           )}
         </Panel>
-        <Panel title="The tables hold what the log settled">
+        <Panel title="Tables match the log">
           {projected === null || projected.inLog.settled + projected.inTables.settled === 0 ? (
-            <p class="muted">
-              The tables hold nothing of this range (yet, or any more): there is nothing to compare.
-            </p>
+            <p class="muted">The tables have no rows for this range: nothing to compare.</p>
           ) : (
             <dl class="numbers">
               <div>
@@ -98,126 +155,49 @@ function Verdict({ verdict }: { verdict: VerdictView }) {
         </Panel>
       </div>
       <Panel
-        title="Offences"
+        title="Violations"
         class="list-panel"
-        {...(offenders.length < all ? { note: `the first ${count(offenders.length)}` } : {})}
+        {...(violations.length < all ? { note: `the first ${count(violations.length)}` } : {})}
         aside={<span class="count num">{count(all)}</span>}
       >
         {all === 0 ? (
-          <Empty icon="check">No gap, no dead letter, nothing twice, nothing missing.</Empty>
+          <Empty icon="check">No violations.</Empty>
         ) : (
           <>
             <p class="sub-head">
-              {Object.entries(offences).map(([offence, times]) => (
-                <Badge key={offence} tone="bad">
-                  {humanized(offence)} {count(times)}
+              {Object.entries(violationCounts).map(([violation, times]) => (
+                <Badge key={violation} tone="bad">
+                  {humanized(violation)} {count(times)}
                 </Badge>
               ))}
             </p>
-            <Offenders offenders={offenders} />
+            <DataTable
+              columns={VIOLATIONS}
+              rows={violations}
+              keyOf={row => String(violations.indexOf(row))}
+              size="compact"
+              isCapped
+              rowProps={() => ({ 'data-testid': 'offender' })}
+              empty={['check', '']}
+            />
           </>
         )}
       </Panel>
       <Panel
         title="Identities"
-        note="the busiest first"
+        note="busiest first"
         class="list-panel"
         aside={<span class="count num">{count(verdict.identityCount)}</span>}
       >
-        {identities.length === 0 ? (
-          <Empty icon="identities">No requests in this range.</Empty>
-        ) : (
-          <Sums identities={identities} />
-        )}
+        <DataTable
+          columns={SUMS}
+          rows={identities}
+          keyOf={({ identity }) => identity}
+          size="compact"
+          isCapped
+          empty={['identities', 'No requests in this range.']}
+        />
       </Panel>
-    </div>
-  )
-}
-
-function Offenders({ offenders }: { offenders: readonly OffenderView[] }) {
-  return (
-    <div class="table-wrap capped">
-      <table class="table compact">
-        <thead>
-          <tr>
-            <th scope="col">Offence</th>
-            <th scope="col">What</th>
-            <th scope="col">Request</th>
-            <th scope="col">Identity</th>
-            <th scope="col">Where</th>
-          </tr>
-        </thead>
-        <tbody>
-          {offenders.map(({ offence, detail, request, identity, places }, i) => (
-            <tr key={i} data-testid="offender">
-              <th scope="row">{humanized(offence)}</th>
-              <td class="offender-detail" data-label="What">
-                {detail}
-              </td>
-              <td data-label="Request">
-                {request === null ? '–' : <a href={requestPath(request)}>{request}</a>}
-              </td>
-              <td data-label="Identity">{identity === null ? '–' : <IdentityLink identity={identity} />}</td>
-              <td data-label="Where">
-                {places.length === 0 ? '–' : null}
-                {places.map(place => (
-                  <span key={place.sequence} class="place">
-                    <PlaceLink place={place} />{' '}
-                  </span>
-                ))}
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
-  )
-}
-
-function Sums({ identities }: { identities: VerdictView['identities'] }) {
-  const columns = [
-    'admitted',
-    'completed',
-    'failed',
-    'interrupted',
-    'inFlight',
-    'refused',
-    'settled',
-  ] as const
-  return (
-    <div class="table-wrap capped">
-      <table class="table compact">
-        <thead>
-          <tr>
-            <th scope="col">Identity</th>
-            {columns.map(name => (
-              <th key={name} scope="col" class="right">
-                {humanized(name)}
-              </th>
-            ))}
-            <th scope="col" class="right">
-              Tokens
-            </th>
-          </tr>
-        </thead>
-        <tbody>
-          {identities.map(({ identity, sums }) => (
-            <tr key={identity}>
-              <th scope="row">
-                <IdentityLink identity={identity} />
-              </th>
-              {columns.map(name => (
-                <td key={name} class="right num" data-label={humanized(name)}>
-                  {setting(sums[name])}
-                </td>
-              ))}
-              <td class="right num strong" data-label="Tokens">
-                {setting(sums.totalTokens)}
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
     </div>
   )
 }

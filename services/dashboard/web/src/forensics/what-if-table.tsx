@@ -1,6 +1,7 @@
 import type { WhatIfAnswer, WhatIfDifference, WhatIfRowView } from '../../../src/forensics/answers.ts'
 import { count, humanized, Time } from '../format/index.ts'
 import { Badge, Panel, type Tone } from '../layout/index.ts'
+import { type Column, DataTable } from '../table/index.ts'
 import { IdentityLink } from './links.tsx'
 
 const TONES: Readonly<Record<WhatIfDifference, Tone>> = {
@@ -10,6 +11,28 @@ const TONES: Readonly<Record<WhatIfDifference, Tone>> = {
   gone: 'good',
 }
 
+const COLUMNS: readonly Column<WhatIfRowView>[] = [
+  { name: 'Identity', cell: ({ identity }) => <IdentityLink identity={identity} /> },
+  { name: 'Difference', cell: ({ difference }) => <Badge tone={TONES[difference]}>{difference}</Badge> },
+  {
+    name: 'Rule',
+    title: ({ would, was }) => (would ?? was)?.explanation,
+    cell: ({ would, was }) => humanized((would ?? was)?.rule ?? ''),
+  },
+  { name: 'Would be', cell: ({ would }) => <AnswerText answer={would} /> },
+  {
+    name: 'Was',
+    cell: ({ was }) =>
+      was ? (
+        <a href={`/incidents/${was.incident}`}>
+          <AnswerText answer={was} />
+        </a>
+      ) : (
+        '–'
+      ),
+  },
+]
+
 export function WhatIfTable({ rows, all }: { rows: readonly WhatIfRowView[]; all: number }) {
   return (
     <Panel
@@ -18,50 +41,14 @@ export function WhatIfTable({ rows, all }: { rows: readonly WhatIfRowView[]; all
       {...(rows.length < all ? { note: `${count(rows.length)} of them` } : {})}
       aside={<span class="count num">{count(all)}</span>}
     >
-      <div class="table-wrap capped">
-        <table class="table">
-          <thead>
-            <tr>
-              <th scope="col">Identity</th>
-              <th scope="col">Difference</th>
-              <th scope="col">Rule</th>
-              <th scope="col">Would be</th>
-              <th scope="col">Was</th>
-            </tr>
-          </thead>
-          <tbody>
-            {rows.map(({ difference, identity, would, was }) => (
-              <tr
-                key={`${identity} ${(would ?? was)?.incident}`}
-                data-testid="whatif-row"
-                data-difference={difference}
-              >
-                <th scope="row">
-                  <IdentityLink identity={identity} />
-                </th>
-                <td data-label="Difference">
-                  <Badge tone={TONES[difference]}>{difference}</Badge>
-                </td>
-                <td data-label="Rule" title={(would ?? was)?.explanation}>
-                  {humanized((would ?? was)?.rule ?? '')}
-                </td>
-                <td data-label="Would be">
-                  <AnswerText answer={would} />
-                </td>
-                <td data-label="Was">
-                  {was ? (
-                    <a href={`/incidents/${was.incident}`}>
-                      <AnswerText answer={was} />
-                    </a>
-                  ) : (
-                    '–'
-                  )}
-                </td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
+      <DataTable
+        columns={COLUMNS}
+        rows={rows}
+        keyOf={({ identity, would, was }) => `${identity} ${(would ?? was)?.incident}`}
+        isCapped
+        rowProps={({ difference }) => ({ 'data-testid': 'whatif-row', 'data-difference': difference })}
+        empty={['check', 'No decisions.']}
+      />
     </Panel>
   )
 }

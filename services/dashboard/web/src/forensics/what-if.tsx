@@ -3,7 +3,7 @@ import type { WhatIfBase, WhatIfView } from '../../../src/forensics/answers.ts'
 import { useResource } from '../data/index.ts'
 import { plural } from '../format/index.ts'
 import { Empty, Loaded, PageHead, Panel } from '../layout/index.ts'
-import { usePlace } from '../router/index.ts'
+import { useRoute } from '../router/index.ts'
 import { ForensicsTabs } from './forensics-tabs.tsx'
 import { useJob } from './job.ts'
 import { JobBar } from './job-bar.tsx'
@@ -31,7 +31,7 @@ export function WhatIf() {
 }
 
 function Trial({ base }: { base: WhatIfBase }) {
-  const { query } = usePlace()
+  const { query } = useRoute()
   const job = useJob<WhatIfView>('/api/forensics/whatif')
   const [changesOnly, setChangesOnly] = useState(false)
   const run = () => {
@@ -44,9 +44,7 @@ function Trial({ base }: { base: WhatIfBase }) {
     <>
       <Panel
         title="Policy to try"
-        note={
-          base.source === 'set' ? 'begins with the one in force' : 'none is set: begins with the defaults'
-        }
+        note={base.source === 'set' ? 'starts from the current policy' : 'starts from the defaults'}
       >
         <PolicyForm base={base.policy} path={PATH} />
         <div class="moment-fields">
@@ -68,7 +66,7 @@ function Trial({ base }: { base: WhatIfBase }) {
           <Dropped dropped={value.dropped} />
           <Panel
             title="Difference"
-            note={`${plural(value.facts, 'fact')} looked at`}
+            note={`${plural(value.facts, 'event')} evaluated`}
             aside={
               <label class="chip">
                 <input
@@ -76,7 +74,7 @@ function Trial({ base }: { base: WhatIfBase }) {
                   checked={changesOnly}
                   onChange={event => setChangesOnly(event.currentTarget.checked)}
                 />
-                <span>Only what differs</span>
+                <span>Only differences</span>
               </label>
             }
           >
@@ -91,12 +89,12 @@ function Trial({ base }: { base: WhatIfBase }) {
               .
             </p>
             {rows.length === 0 ? (
-              <Empty icon="check">Neither this policy nor the one in force finds anyone.</Empty>
+              <Empty icon="check">No findings with either policy.</Empty>
             ) : (
               <WhatIfChart rows={rows} from={value.from} to={value.to} />
             )}
             <p class="muted">
-              The traffic is taken as it was: an earlier throttle would have kept some of it away.
+              Traffic is replayed as it was. An earlier throttle would have refused some of it.
             </p>
           </Panel>
           {rows.length > 0 && <WhatIfTable rows={rows} all={value.rowCount} />}

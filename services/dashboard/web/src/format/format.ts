@@ -46,6 +46,11 @@ export function duration(ms: number | null): Figure {
   return { value: tenth.format(ms / MINUTE_MS), unit: 'min' }
 }
 
+/** A figure with its unit, as one text. */
+export function textOf({ value, unit }: Figure): string {
+  return `${value} ${unit}`
+}
+
 /** `4:07`, `1:04:09`, `2 d 3 h`: what is left of a time. */
 export function countdown(ms: number): string {
   const seconds = Math.max(0, Math.round(ms / SECOND_MS))

@@ -12,5 +12,6 @@ export {
   rate,
   setting,
   span,
+  textOf,
 } from './format.ts'
 export { Ago, Time, utc } from './time.tsx'

@@ -2,10 +2,10 @@ import { useState } from 'preact/hooks'
 import type { Names } from '../../../src/accounts/answers.ts'
 import type { FoundIdentities, IdentityPage, IdentityRow } from '../../../src/identities/answers.ts'
 import { useNow, useResource } from '../data/index.ts'
-import { count, countdown, duration, percent } from '../format/index.ts'
+import { count, countdown, duration, percent, textOf } from '../format/index.ts'
 import { Badge, Empty, Identity, Loaded, PageHead, Panel, Tabs } from '../layout/index.ts'
-import { SearchField, usePlace, useSearch } from '../router/index.ts'
-import { Columns } from '../table/index.ts'
+import { SearchField, useRoute, useSearch } from '../router/index.ts'
+import { type Column, DataTable } from '../table/index.ts'
 import { PardonDialog, ThrottleDialog, ThrottleList, useThrottled } from '../throttles/index.ts'
 
 const EVERY_MS = 10_000
@@ -18,7 +18,7 @@ const WINDOWS = [
 const DEFAULT_MINUTES = 60
 
 export function Identities() {
-  const asked = Number(usePlace().query.get('minutes') ?? DEFAULT_MINUTES)
+  const asked = Number(useRoute().query.get('minutes') ?? DEFAULT_MINUTES)
   const minutes = WINDOWS.find(each => each.minutes === asked)?.minutes ?? DEFAULT_MINUTES
   const top = useResource<IdentityPage>(`/api/identities/top?minutes=${minutes}`, { everyMs: EVERY_MS })
   const search = useSearch('/identities')
@@ -26,7 +26,7 @@ export function Identities() {
     <>
       <PageHead title="Identities">
         <Tabs
-          label="Over which time"
+          label="Time range"
           tabs={WINDOWS.map(each => ({
             text: each.text,
             href: each.minutes === DEFAULT_MINUTES ? '/identities' : `/identities?minutes=${each.minutes}`,
@@ -39,16 +39,10 @@ export function Identities() {
       <Panel
         title="Top consumers"
         class="list-panel"
-        aside={top.data && <span class="count num">{count(top.data.totalTokens)} tokens in all</span>}
+        aside={top.data && <span class="count num">{count(top.data.totalTokens)} tokens total</span>}
       >
         <Loaded resource={top} rows={8}>
-          {page =>
-            page.items.length === 0 ? (
-              <Empty icon="identities">No requests in this period.</Empty>
-            ) : (
-              <Burners page={page} />
-            )
-          }
+          {page => <Consumers page={page} />}
         </Loaded>
       </Panel>
       <ThrottleList names={top.data?.names} />
@@ -73,7 +67,7 @@ function Found({ text }: { text: string }) {
                   </li>
                 ))}
               </ul>
-              {more && <p class="more muted">There are more: say more of the name.</p>}
+              {more && <p class="more muted">More match: refine your search.</p>}
             </>
           )
         }
@@ -84,131 +78,130 @@ function Found({ text }: { text: string }) {
 
 type Order = { readonly kind: 'throttle' | 'pardon'; readonly identity: string }
 
-function Burners({ page }: { page: IdentityPage }) {
+function figure(
+  name: string,
+  share: number,
+  numberOf: (row: IdentityRow) => number,
+  tone?: Column<IdentityRow>['tone'],
+): Column<IdentityRow> {
+  return {
+    name,
+    share,
+    isFigure: true,
+    sortBy: numberOf,
+    cell: row => count(numberOf(row)),
+    ...(tone ? { tone } : {}),
+  }
+}
+
+function Consumers({ page }: { page: IdentityPage }) {
   const [order, setOrder] = useState<Order>()
   const throttled = new Map(useThrottled().map(({ identity, throttle }) => [identity, throttle.until]))
-  const most = page.items[0]?.totalTokens ?? 0
+  const { items, names, totalTokens } = page
+  const most = items[0]?.totalTokens ?? 0
   const done = () => setOrder(undefined)
+  const columns: Column<IdentityRow>[] = [
+    { name: 'Identity', share: 22, cell: row => <Consumer row={row} names={names} most={most} /> },
+    figure(
+      'Tokens',
+      9,
+      row => row.totalTokens,
+      () => 'strong',
+    ),
+    {
+      name: 'Share',
+      share: 7,
+      isFigure: true,
+      cell: row => textOf(percent(totalTokens === 0 ? null : row.totalTokens / totalTokens)),
+    },
+    {
+      name: 'Prompt / completion',
+      share: 15.5,
+      isFigure: true,
+      cell: row => `${count(row.promptTokens)} / ${count(row.completionTokens)}`,
+    },
+    figure('Requests', 9, row => row.admitted),
+    figure(
+      'Refused',
+      8,
+      row => row.refused,
+      row => (row.refused > 0 ? 'is-warn' : ''),
+    ),
+    figure(
+      'Failed',
+      7,
+      row => row.failed,
+      row => (row.failed > 0 ? 'is-bad' : ''),
+    ),
+    {
+      name: 'Mean time',
+      share: 9,
+      isFigure: true,
+      sortBy: row => row.meanDurationMs,
+      cell: row => textOf(duration(row.meanDurationMs === 0 ? null : row.meanDurationMs)),
+    },
+    {
+      name: 'Actions',
+      isUnnamed: true,
+      share: 13.5,
+      cell: row => {
+        const identity = identityOf(row)
+        const until = throttled.get(identity)
+        const kind = until === undefined ? 'throttle' : 'pardon'
+        return <OrderButton until={until} onClick={() => setOrder({ kind, identity })} />
+      },
+    },
+  ]
   return (
     <>
-      <div class="table-wrap">
-        <table class="table fixed wide">
-          <Columns shares={[22, 9, 7, 15.5, 9, 8, 7, 9, 13.5]} />
-          <thead>
-            <tr>
-              <th scope="col">Identity</th>
-              <th scope="col" class="right">
-                Tokens
-              </th>
-              <th scope="col" class="right">
-                Share
-              </th>
-              <th scope="col" class="right">
-                Prompt / completion
-              </th>
-              <th scope="col" class="right">
-                Requests
-              </th>
-              <th scope="col" class="right">
-                Refused
-              </th>
-              <th scope="col" class="right">
-                Failed
-              </th>
-              <th scope="col" class="right">
-                Mean time
-              </th>
-              <th scope="col">
-                <span class="sr">Orders</span>
-              </th>
-            </tr>
-          </thead>
-          <tbody>
-            {page.items.map(row => {
-              const identity = `${row.userId}.${row.keyId}`
-              const until = throttled.get(identity)
-              return (
-                <BurnerRow
-                  key={identity}
-                  row={row}
-                  names={page.names}
-                  most={most}
-                  total={page.totalTokens}
-                  until={until}
-                  onOrder={() => setOrder({ kind: until === undefined ? 'throttle' : 'pardon', identity })}
-                />
-              )
-            })}
-          </tbody>
-        </table>
-      </div>
-      {order?.kind === 'pardon' && (
-        <PardonDialog identity={order.identity} names={page.names} onClose={done} />
-      )}
+      <DataTable
+        columns={columns}
+        rows={items}
+        keyOf={identityOf}
+        size="wide"
+        rowProps={row => ({ 'data-identity': identityOf(row) })}
+        empty={['identities', 'No requests in this period.']}
+      />
+      {order?.kind === 'pardon' && <PardonDialog identity={order.identity} names={names} onClose={done} />}
       {order?.kind === 'throttle' && (
-        <ThrottleDialog identity={order.identity} names={page.names} onClose={done} />
+        <ThrottleDialog identity={order.identity} names={names} onClose={done} />
       )}
     </>
   )
 }
 
-function BurnerRow(props: {
-  row: IdentityRow
-  names: Names
-  most: number
-  total: number
-  until: number | undefined
-  onOrder: () => void
-}) {
-  const { row, names, most, total, until, onOrder } = props
-  const now = useNow()
-  const mean = duration(row.meanDurationMs === 0 ? null : row.meanDurationMs)
-  const share = percent(total === 0 ? null : row.totalTokens / total)
+function identityOf({ userId, keyId }: IdentityRow): string {
+  return `${userId}.${keyId}`
+}
+
+function Consumer({ row, names, most }: { row: IdentityRow; names: Names; most: number }) {
   const tier = names.users[row.userId]?.tier
   return (
-    <tr data-identity={`${row.userId}.${row.keyId}`}>
-      <th scope="row">
-        <span class="burner">
-          <Identity user={row.userId} apiKey={row.keyId} names={names} isLink />
-          {tier && <Badge>{tier}</Badge>}
-        </span>
-        <span
-          class="burner-bar"
-          style={{ transform: `scaleX(${most === 0 ? 0 : row.totalTokens / most})` }}
-        />
-      </th>
-      <td class="right num strong" data-label="Tokens">
-        {count(row.totalTokens)}
-      </td>
-      <td class="right num" data-label="Share">
-        {share.value} {share.unit}
-      </td>
-      <td class="right num" data-label="Prompt / completion">
-        {count(row.promptTokens)} / {count(row.completionTokens)}
-      </td>
-      <td class="right num" data-label="Requests">
-        {count(row.admitted)}
-      </td>
-      <td class={`right num ${row.refused > 0 ? 'is-warn' : ''}`} data-label="Refused">
-        {count(row.refused)}
-      </td>
-      <td class={`right num ${row.failed > 0 ? 'is-bad' : ''}`} data-label="Failed">
-        {count(row.failed)}
-      </td>
-      <td class="right num" data-label="Mean time">
-        {mean.value} {mean.unit}
-      </td>
-      <td class="right">
-        {until === undefined ? (
-          <button type="button" class="small" onClick={onOrder}>
-            Throttle
-          </button>
-        ) : (
-          <button type="button" class="small" onClick={onOrder} title="In the penalty box">
-            Pardon <span class="num">{countdown(until - now)}</span>
-          </button>
-        )}
-      </td>
-    </tr>
+    <>
+      <span class="consumer">
+        <Identity user={row.userId} apiKey={row.keyId} names={names} isLink />
+        {tier && <Badge>{tier}</Badge>}
+      </span>
+      <span
+        class="consumer-bar"
+        style={{ transform: `scaleX(${most === 0 ? 0 : row.totalTokens / most})` }}
+      />
+    </>
+  )
+}
+
+function OrderButton({ until, onClick }: { until: number | undefined; onClick: () => void }) {
+  const now = useNow()
+  if (until === undefined) {
+    return (
+      <button type="button" class="small" onClick={onClick}>
+        Throttle
+      </button>
+    )
+  }
+  return (
+    <button type="button" class="small" onClick={onClick} title="In the penalty box">
+      Pardon <span class="num">{countdown(until - now)}</span>
+    </button>
   )
 }

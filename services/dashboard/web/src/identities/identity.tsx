@@ -2,7 +2,7 @@ import { useState } from 'preact/hooks'
 import type { IdentityDetail } from '../../../src/identities/answers.ts'
 import { useResource, useStore } from '../data/index.ts'
 import { KeyTable } from '../keys/index.ts'
-import { Badge, Empty, Icon, keyText, Loading, PageHead, Panel, Trouble } from '../layout/index.ts'
+import { Badge, Empty, ErrorMessage, Icon, keyText, Loading, PageHead, Panel } from '../layout/index.ts'
 import { live } from '../live/index.ts'
 import { PardonDialog, ThrottleDialog, useThrottled } from '../throttles/index.ts'
 import {
@@ -28,7 +28,7 @@ export function IdentityPage({ identity }: { identity: string }) {
   const version = useStore(live, it => it.changes)
   const path = `/api/identities/${encodeURIComponent(identity)}?range=${range.name}`
   const detail = useResource<IdentityDetail>(path, { everyMs: everyMsOf(range.name), version })
-  const { data, fault, reload } = detail
+  const { data, error, reload } = detail
   const key = data?.names.keys[data.key]
   return (
     <>
@@ -39,9 +39,9 @@ export function IdentityPage({ identity }: { identity: string }) {
       <PageHead title={data ? (data.account?.email ?? data.user) : 'Identity'}>
         {data && <Orders detail={data} reload={reload} />}
       </PageHead>
-      {fault && fault.status !== 400 && <Trouble fault={fault} retry={reload} />}
-      {fault?.status === 400 && <Empty icon="identities">{identity} is no identity.</Empty>}
-      {!data && !fault && <Loading rows={8} />}
+      {error && error.status !== 400 && <ErrorMessage error={error} retry={reload} />}
+      {error?.status === 400 && <Empty icon="identities">{identity} is not an identity.</Empty>}
+      {!data && !error && <Loading rows={8} />}
       {data && (
         <>
           <div class="facts">
@@ -54,7 +54,7 @@ export function IdentityPage({ identity }: { identity: string }) {
                 <a href={`/users/${data.user}`}>Account and keys</a>
               </>
             ) : (
-              <span class="muted">No account here</span>
+              <span class="muted">No account</span>
             )}
             <code class="facts-id">{data.identity}</code>
           </div>
@@ -74,32 +74,32 @@ function Detail({ detail, range }: { detail: IdentityDetail; range: RangeChoice 
       <UsageParts sum={usage.total} />
       <UsageCharts usage={usage} spanText={`last ${range.text}`} />
       <div class="two">
-        <Panel title="Limit, and what is left now" class="list-panel">
+        <Panel title="Limit and remaining tokens" class="list-panel">
           <Limits limits={usage.limits} keys={keys} />
         </Panel>
         <Panel
-          title="What happened"
+          title="Timeline"
           note="newest first"
           class="list-panel"
           aside={
             <a class="panel-link" href={`/forensics?identity=${encodeURIComponent(identity)}`}>
-              All its events
+              All events
             </a>
           }
         >
           {timeline.length === 0 ? (
-            <Empty icon="identities">No events about this identity besides its requests.</Empty>
+            <Empty icon="identities">No events besides requests.</Empty>
           ) : (
             <Timeline entries={timeline} />
           )}
         </Panel>
       </div>
       <Panel title="All keys of this user" class="list-panel">
-        {keys.length === 0 ? (
-          <Empty icon="keys">There is no key with an account here.</Empty>
-        ) : (
-          <KeyTable keys={keys} hrefOf={({ id }) => `/identities/${detail.user}.${id}`} />
-        )}
+        <KeyTable
+          keys={keys}
+          hrefOf={({ id }) => `/identities/${detail.user}.${id}`}
+          empty="No account with keys."
+        />
       </Panel>
     </>
   )

@@ -38,7 +38,7 @@ export function IncidentEvidence({ incident }: { incident: IncidentView }) {
   const places = [...new Set([...incident.evidence.map(positionText), ...cited])]
   return (
     <Panel title="Cited evidence" aside={<span class="count num">{places.length}</span>}>
-      {places.length === 0 && <p class="prose muted">No place in the log is cited.</p>}
+      {places.length === 0 && <p class="prose muted">No log positions are cited.</p>}
       <ul class="evidence">
         {places.map(place => (
           <li
@@ -71,7 +71,7 @@ export function IncidentTimeline({ incident }: { incident: IncidentView }) {
   const steps: Step[] = [
     { at: incident.openedAt, what: `Opened, ${incident.action}`, who: 'guard' },
     ...step(incident.reportedAt, {
-      what: incident.reportSource === 'model' ? 'Reported by a model' : 'Reported from the facts',
+      what: incident.reportSource === 'model' ? 'Reported by a model' : 'Reported without a model',
       who: incident.reportModel,
     }),
     ...step(incident.acknowledgedAt, {

@@ -15,14 +15,14 @@ export function IncidentReport({ incident }: { incident: IncidentView }) {
   if (!report) {
     return (
       <Panel title="Report">
-        <p class="prose muted">No report has been written yet. The facts alone make the first one.</p>
+        <p class="prose muted">No report yet. The first one is generated without a model.</p>
         <Loading rows={4} />
       </Panel>
     )
   }
   const confidence = Math.round(report.confidence * 100)
   const author =
-    reportSource === 'model' ? `Written by ${reportModel ?? 'a model'}` : 'Made from the facts alone'
+    reportSource === 'model' ? `Written by ${reportModel ?? 'a model'}` : 'Generated without a model'
   return (
     <Panel
       title="Report"
@@ -45,7 +45,7 @@ export function IncidentReport({ incident }: { incident: IncidentView }) {
             <span class="confidence-bar">
               <span style={{ transform: `scaleX(${report.confidence})` }} />
             </span>
-            <span class="num">{confidence} % sure</span>
+            <span class="num">{confidence} % confidence</span>
           </span>
         </div>
         <p class="report-summary">{report.summary}</p>

@@ -6,6 +6,7 @@ import { count, countdown, humanized } from '../format/index.ts'
 import {
   Badge,
   Empty,
+  ErrorMessage,
   Icon,
   Identity,
   Loading,
@@ -13,7 +14,6 @@ import {
   Panel,
   Severity,
   State,
-  Trouble,
 } from '../layout/index.ts'
 import { live } from '../live/index.ts'
 import { PardonDialog } from '../throttles/index.ts'
@@ -26,8 +26,8 @@ const MAX_TEXT = 4_000
 export function Incident({ id }: { id: string }) {
   const version = useStore(live, it => it.changes)
   const path = `/api/incidents/${encodeURIComponent(id)}`
-  const { data, fault, reload } = useResource<IncidentDetail>(path, { everyMs: EVERY_MS, version })
-  const isMissing = fault?.status === 404 || fault?.status === 400
+  const { data, error, reload } = useResource<IncidentDetail>(path, { everyMs: EVERY_MS, version })
+  const isMissing = error?.status === 404 || error?.status === 400
   return (
     <>
       <a class="back" href="/incidents">
@@ -38,8 +38,8 @@ export function Incident({ id }: { id: string }) {
         {data && <Orders detail={data} reload={reload} />}
       </PageHead>
       {isMissing && <Empty icon="incidents">There is no incident {id}.</Empty>}
-      {fault && !isMissing && <Trouble fault={fault} retry={reload} />}
-      {!data && !fault && <Loading rows={8} />}
+      {error && !isMissing && <ErrorMessage error={error} retry={reload} />}
+      {!data && !error && <Loading rows={8} />}
       {data && <Detail detail={data} />}
     </>
   )
@@ -59,7 +59,7 @@ function Detail({ detail: { incident, names, throttle } }: { detail: IncidentDet
               Throttled for another <span class="num">{countdown(throttle.until - now)}</span>
             </>
           ) : incident.action === 'throttled' ? (
-            'The throttle is over'
+            'Throttle ended'
           ) : (
             'Observed only'
           )}
@@ -75,7 +75,7 @@ function Detail({ detail: { incident, names, throttle } }: { detail: IncidentDet
       <div class="incident-grid">
         <IncidentReport incident={incident} />
         <div class="stack">
-          <Panel title="What crossed the line">
+          <Panel title="Trigger">
             <p class="prose">{incident.explanation}</p>
             <IncidentNumbers numbers={incident.numbers} />
           </Panel>
@@ -130,7 +130,7 @@ function Acknowledge({ incident, onClose }: { incident: IncidentView; onClose: (
     <OrderDialog
       title="Acknowledge this incident?"
       label="Note"
-      placeholder="What you make of it, for those who come after you."
+      placeholder="Your assessment, for other operators."
       confirm="Acknowledge"
       maxLength={MAX_TEXT}
       testId="acknowledge"
@@ -138,7 +138,7 @@ function Acknowledge({ incident, onClose }: { incident: IncidentView; onClose: (
       order={note => post(`/api/incidents/${incident.id}/acknowledge`, { note })}
       onClose={onClose}
     >
-      <p>It says that somebody has it in hand. The throttle, if there is one, stays.</p>
+      <p>Marks the incident as being handled. A throttle stays in force.</p>
     </OrderDialog>
   )
 }
@@ -148,7 +148,7 @@ function Close({ incident, onClose }: { incident: IncidentView; onClose: () => v
     <OrderDialog
       title="Close this incident?"
       label="Reason"
-      placeholder="How it ended."
+      placeholder="How it was resolved."
       confirm="Close incident"
       maxLength={MAX_TEXT}
       testId="close"
@@ -156,7 +156,7 @@ function Close({ incident, onClose }: { incident: IncidentView; onClose: () => v
       order={reason => post(`/api/incidents/${incident.id}/close`, { reason })}
       onClose={onClose}
     >
-      <p>A closed incident stays in the log for good and cannot be opened again.</p>
+      <p>A closed incident stays in the log and cannot be reopened.</p>
     </OrderDialog>
   )
 }

@@ -5,7 +5,7 @@ import { get, useResource, useStore } from '../data/index.ts'
 import { notify } from '../dialogs/index.ts'
 import { Empty, Loaded, PageHead, Panel, Tabs } from '../layout/index.ts'
 import { live } from '../live/index.ts'
-import { usePlace } from '../router/index.ts'
+import { useRoute } from '../router/index.ts'
 import { IncidentList } from './incident-list.tsx'
 
 const EVERY_MS = 15_000
@@ -15,13 +15,13 @@ const SCOPES: readonly { readonly value: IncidentScope; readonly text: string }[
   { value: 'all', text: 'All' },
 ]
 const EMPTY: Readonly<Record<IncidentScope, string>> = {
-  open: 'No open incidents. What the guard finds appears here.',
-  closed: 'No incident has been closed yet.',
-  all: 'The guard has found nothing yet.',
+  open: 'No open incidents.',
+  closed: 'No closed incidents.',
+  all: 'No incidents yet.',
 }
 
 export function Incidents() {
-  const asked = usePlace().query.get('scope')
+  const asked = useRoute().query.get('scope')
   const scope = SCOPES.find(each => each.value === asked)?.value ?? 'open'
   const version = useStore(live, it => it.changes)
   const page = useResource<IncidentPage>(`/api/incidents?scope=${scope}`, { everyMs: EVERY_MS, version })
@@ -29,7 +29,7 @@ export function Incidents() {
     <>
       <PageHead title="Incidents">
         <Tabs
-          label="Which incidents"
+          label="Incident state"
           tabs={SCOPES.map(({ value, text }) => ({
             text,
             href: value === 'open' ? '/incidents' : `/incidents?scope=${value}`,
@@ -70,7 +70,7 @@ function Pages({ scope, first }: { scope: IncidentScope; first: IncidentPage }) 
     setBusy(true)
     const answer = await get<IncidentPage>(`/api/incidents?scope=${scope}&before=${encodeURIComponent(next)}`)
     setBusy(false)
-    if (!answer.ok) return notify('fault', answer.fault.message)
+    if (!answer.ok) return notify('error', answer.error.message)
     const { items, names } = answer.value
     setOlder({
       items: [...(older?.items ?? []), ...items],

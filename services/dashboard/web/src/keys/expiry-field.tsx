@@ -7,7 +7,7 @@ export function ExpiryField(props: {
 }) {
   return (
     <label class="field">
-      <span>Ends</span>
+      <span>Expires</span>
       <select
         data-testid="key-expiry"
         value={props.days ?? ''}

@@ -23,7 +23,7 @@ function ShowKey({ apiKey, me, onClose }: { apiKey: string; me: SessionView; onC
   return (
     <Dialog title="Your new key" onClose={onClose}>
       <p class="dialog-text">
-        Copy it now. It is shown once and not stored. Whoever has it spends your tokens.
+        Copy it now. It is shown once and not stored. Anyone who has it can spend your tokens.
       </p>
       <div class="secret">
         <code data-testid="new-key">{apiKey}</code>
@@ -43,7 +43,7 @@ function NameKey({ onMade, onClose }: { onMade: (key: string) => void; onClose: 
   const [name, setName] = useState('')
   const [days, setDays] = useState<number>()
   const [busy, setBusy] = useState(false)
-  const [fault, setFault] = useState<string>()
+  const [error, setError] = useState<string>()
 
   async function send(event: SubmitEvent): Promise<void> {
     event.preventDefault()
@@ -51,7 +51,7 @@ function NameKey({ onMade, onClose }: { onMade: (key: string) => void; onClose: 
     const answer = await createKey(name.trim(), days)
     setBusy(false)
     if (answer.ok) onMade(answer.value.key)
-    else setFault(answer.fault.message)
+    else setError(answer.error.message)
   }
 
   return (
@@ -62,15 +62,15 @@ function NameKey({ onMade, onClose }: { onMade: (key: string) => void; onClose: 
           <input
             required
             maxLength={MAX_NAME}
-            placeholder="What it is for, such as: laptop"
+            placeholder="For example: laptop"
             data-testid="key-name"
             value={name}
             onInput={event => setName(event.currentTarget.value)}
           />
         </label>
         <ExpiryField days={days} onChange={setDays} />
-        <p class="field-fault" role="alert">
-          {fault}
+        <p class="field-error" role="alert">
+          {error}
         </p>
         <footer class="dialog-foot">
           <button type="button" onClick={onClose}>
@@ -92,13 +92,13 @@ function NameKey({ onMade, onClose }: { onMade: (key: string) => void; onClose: 
 
 export function RevokeKeyDialog({ apiKey, onClose }: { apiKey: KeyView; onClose: () => void }) {
   const [busy, setBusy] = useState(false)
-  const [fault, setFault] = useState<string>()
+  const [error, setError] = useState<string>()
 
   async function revoke(): Promise<void> {
     setBusy(true)
     const answer = await revokeKey(apiKey.id)
     setBusy(false)
-    if (!answer.ok) return setFault(answer.fault.message)
+    if (!answer.ok) return setError(answer.error.message)
     notify('done', `${nameOf(apiKey)} is revoked at every gateway.`)
     onClose()
   }
@@ -109,8 +109,8 @@ export function RevokeKeyDialog({ apiKey, onClose }: { apiKey: KeyView; onClose:
         Requests with <code>{`${apiKey.prefix}…${apiKey.last4}`}</code> are refused from now on, at every
         gateway. This cannot be undone.
       </p>
-      <p class="field-fault" role="alert">
-        {fault}
+      <p class="field-error" role="alert">
+        {error}
       </p>
       <footer class="dialog-foot">
         <button type="button" onClick={onClose}>

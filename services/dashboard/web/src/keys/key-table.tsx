@@ -2,79 +2,74 @@ import type { KeyView } from '../../../src/accounts/answers.ts'
 import { useNow } from '../data/index.ts'
 import { Ago, Time } from '../format/index.ts'
 import { Badge } from '../layout/index.ts'
-import { Columns } from '../table/index.ts'
+import { type Column, DataTable } from '../table/index.ts'
 
 export interface KeyTableProps {
   readonly keys: readonly KeyView[]
   /** Where a key's own page is, for those who may see it. */
   readonly hrefOf?: (key: KeyView) => string
   readonly onRevoke?: (key: KeyView) => void
+  readonly empty: string
 }
 
 /** API keys as lists show them: never the key itself. */
-export function KeyTable({ keys, hrefOf, onRevoke }: KeyTableProps) {
-  return (
-    <div class="table-wrap">
-      <table class="table fixed">
-        <Columns shares={onRevoke ? [20, 20, 17, 11, 13, 9, 10] : [22, 22, 18, 13, 14, 11]} />
-        <thead>
-          <tr>
-            <th scope="col">Name</th>
-            <th scope="col">Key</th>
-            <th scope="col">Created</th>
-            <th scope="col">Last used</th>
-            <th scope="col">Ends</th>
-            <th scope="col">State</th>
-            {onRevoke && (
-              <th scope="col">
-                <span class="sr">Orders</span>
-              </th>
-            )}
-          </tr>
-        </thead>
-        <tbody>
-          {keys.map(key => (
-            <KeyRow key={key.id} apiKey={key} href={hrefOf?.(key)} onRevoke={onRevoke} />
-          ))}
-        </tbody>
-      </table>
-    </div>
-  )
-}
-
-function KeyRow(props: {
-  apiKey: KeyView
-  href: string | undefined
-  onRevoke: ((key: KeyView) => void) | undefined
-}) {
-  const { apiKey: key, href, onRevoke } = props
-  const name = key.name || 'No name'
-  return (
-    <tr data-testid="key-row" data-key={key.id} class={key.revokedAt === null ? '' : 'is-over'}>
-      <th scope="row">{href === undefined ? name : <a href={href}>{name}</a>}</th>
-      <td data-label="Key">
-        <code title={key.id}>
-          {key.prefix}…{key.last4}
+export function KeyTable({ keys, hrefOf, onRevoke, empty }: KeyTableProps) {
+  const columns: Column<KeyView>[] = [
+    {
+      name: 'Name',
+      share: 21,
+      cell: key => {
+        const name = key.name || 'No name'
+        return hrefOf ? <a href={hrefOf(key)}>{name}</a> : name
+      },
+    },
+    {
+      name: 'Key',
+      share: 20,
+      cell: ({ id, prefix, last4 }) => (
+        <code title={id}>
+          {prefix}…{last4}
         </code>
-      </td>
-      <td data-label="Created">
-        <Time at={key.createdAt} />
-      </td>
-      <td data-label="Last used">{key.lastUsedAt === null ? 'never' : <Ago at={key.lastUsedAt} />}</td>
-      <td data-label="Ends">{key.expiresAt === null ? 'never' : <Time at={key.expiresAt} />}</td>
-      <td data-label="State">
-        <KeyState apiKey={key} />
-      </td>
-      {onRevoke && (
-        <td class="right">
-          {key.revokedAt === null && (
-            <button type="button" class="small" onClick={() => onRevoke(key)}>
-              Revoke
-            </button>
-          )}
-        </td>
-      )}
-    </tr>
+      ),
+    },
+    { name: 'Created', share: 17, cell: ({ createdAt }) => <Time at={createdAt} /> },
+    {
+      name: 'Last used',
+      share: 12,
+      cell: ({ lastUsedAt }) => (lastUsedAt === null ? 'never' : <Ago at={lastUsedAt} />),
+    },
+    {
+      name: 'Expires',
+      share: 13,
+      cell: ({ expiresAt }) => (expiresAt === null ? 'never' : <Time at={expiresAt} />),
+    },
+    { name: 'State', share: 9, cell: key => <KeyState apiKey={key} /> },
+  ]
+  if (onRevoke) {
+    columns.push({
+      name: 'Actions',
+      isUnnamed: true,
+      share: 10,
+      cell: key =>
+        key.revokedAt === null && (
+          <button type="button" class="small" onClick={() => onRevoke(key)}>
+            Revoke
+          </button>
+        ),
+    })
+  }
+  return (
+    <DataTable
+      columns={columns}
+      rows={keys}
+      keyOf={({ id }) => id}
+      empty={['keys', empty]}
+      rowProps={({ id, revokedAt }) => ({
+        'data-testid': 'key-row',
+        'data-key': id,
+        class: revokedAt === null ? '' : 'is-over',
+      })}
+    />
   )
 }
 

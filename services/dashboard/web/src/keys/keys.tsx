@@ -2,7 +2,7 @@ import { useState } from 'preact/hooks'
 import type { KeyView } from '../../../src/accounts/answers.ts'
 import type { SessionView } from '../../../src/sessions/answers.ts'
 import { useResource } from '../data/index.ts'
-import { Badge, Empty, Icon, Loaded, PageHead, Panel } from '../layout/index.ts'
+import { Badge, Icon, Loaded, PageHead, Panel } from '../layout/index.ts'
 import { CreateKeyDialog, RevokeKeyDialog } from './key-dialogs.tsx'
 import { KeyTable } from './key-table.tsx'
 import { KEYS_PATH, type KeyList } from './portal.ts'
@@ -33,13 +33,13 @@ export function Keys({ me }: { me: SessionView }) {
       </PageHead>
       <Panel title="API keys" class="list-panel" aside={<Badge>{me.tier} tier</Badge>}>
         <Loaded resource={keys}>
-          {list =>
-            list.keys.length === 0 ? (
-              <Empty icon="keys">You have no key yet. Create one to send requests.</Empty>
-            ) : (
-              <KeyTable keys={list.keys} onRevoke={key => setOpen({ kind: 'revoke', key })} />
-            )
-          }
+          {list => (
+            <KeyTable
+              keys={list.keys}
+              onRevoke={key => setOpen({ kind: 'revoke', key })}
+              empty="No keys yet. Create one to send requests."
+            />
+          )}
         </Loaded>
       </Panel>
       <Panel title="First request">

@@ -5,29 +5,29 @@ import { after, before, describe, it } from 'node:test'
 import { eventually } from '@fluxgate/testing'
 import type { Browser } from 'playwright-core'
 import { buildPage, launchBrowser, logInOn, openTab } from '../../../src/test/browser.ts'
-import { DEVELOPER, OPERATOR, type Stand, startStand } from '../../../src/test/stand.ts'
+import { DEVELOPER, OPERATOR, startTestEnv, type TestEnv } from '../../../src/test/test-env.ts'
 
 const TOO_WIDE = 'document.documentElement.scrollWidth - document.documentElement.clientWidth'
 const MAX_SCRIPT_BYTES = 150 * 1024
 const stack = new AsyncDisposableStack()
 
-let stand: Stand
+let testEnv: TestEnv
 let browser: Browser
 let pageDir: string
 
 before(async () => {
   pageDir = stack.use(await buildPage()).pageDir
-  stand = stack.use(await startStand({ pageDir }))
+  testEnv = stack.use(await startTestEnv({ pageDir }))
   browser = await launchBrowser()
   stack.defer(() => browser.close())
 })
 after(() => stack.disposeAsync())
 
-describe('a developer', () => {
-  it('makes a key that is shown once, copies it, and revokes it', async () => {
+describe('developer portal', () => {
+  it('creates a key that is shown once, copies it, and revokes it', async () => {
     await using tab = await openTab(browser, { permissions: ['clipboard-read', 'clipboard-write'] })
     const { page } = tab
-    await logInOn(page, stand.url, DEVELOPER.email)
+    await logInOn(page, testEnv.url, DEVELOPER.email)
     await page.getByText('You have no key yet.').waitFor()
     assert.equal(await page.getByTestId('connection').count(), 0, 'nothing of the operators is here')
     await page.getByTestId('create-key').click()
@@ -51,21 +51,21 @@ describe('a developer', () => {
     assert.deepEqual(tab.complaints, [])
   })
 
-  it('has no view of the operators', async () => {
+  it('shows no operator view', async () => {
     await using tab = await openTab(browser)
     const { page } = tab
-    await logInOn(page, `${stand.url}/system`, DEVELOPER.email)
-    await page.getByRole('heading', { name: 'Nothing here' }).waitFor()
+    await logInOn(page, `${testEnv.url}/system`, DEVELOPER.email)
+    await page.getByRole('heading', { name: 'Page not found' }).waitFor()
     const links = await page.locator('nav[aria-label="Views"] a').allTextContents()
     assert.deepEqual(links, ['Keys', 'Usage', 'Playground', 'Sessions'])
   })
 })
 
-describe('the page', () => {
-  it('keeps the address through the login, and goes back and forth', async () => {
+describe('page routes', () => {
+  it('keeps the URL through the login, and goes back and forward', async () => {
     await using tab = await openTab(browser)
     const { page } = tab
-    await logInOn(page, `${stand.url}/identities?minutes=5`, OPERATOR.email)
+    await logInOn(page, `${testEnv.url}/identities?minutes=5`, OPERATOR.email)
     await page.getByRole('heading', { name: 'Identities', exact: true }).waitFor()
     assert.equal(await page.locator('.tabs [aria-current]').textContent(), '5 min')
     await page.getByRole('link', { name: 'System' }).click()
@@ -79,10 +79,10 @@ describe('the page', () => {
     assert.deepEqual(tab.complaints, [])
   })
 
-  it('is left by a logout, which ends the session', async () => {
+  it('ends the session on logout', async () => {
     await using tab = await openTab(browser)
     const { page } = tab
-    await logInOn(page, stand.url, OPERATOR.email)
+    await logInOn(page, testEnv.url, OPERATOR.email)
     await page.getByRole('button', { name: 'Log out' }).click()
     await page.getByTestId('login-email').waitFor()
     await page.reload()
@@ -92,33 +92,33 @@ describe('the page', () => {
     assert.deepEqual(names, ['fluxgate-device'])
   })
 
-  it('is seen to be over when the session ends elsewhere', async () => {
+  it('shows the login page when the session ends elsewhere', async () => {
     await using tab = await openTab(browser)
     const { page } = tab
-    await logInOn(page, stand.url, OPERATOR.email)
+    await logInOn(page, testEnv.url, OPERATOR.email)
     await page.getByTestId('rate-requests').waitFor()
     await page.evaluate("fetch('/portal/logout', { method: 'POST' })")
     await page.getByTestId('login-email').waitFor({ timeout: 15_000 })
   })
 
-  it('takes the colours of the system, or those that were chosen, from the first moment on', async () => {
+  it('applies the system theme or the chosen one before the first paint', async () => {
     await using tab = await openTab(browser, { colorScheme: 'dark' })
     const { page } = tab
     const background = () => page.evaluate('getComputedStyle(document.documentElement).backgroundColor')
-    await logInOn(page, stand.url, OPERATOR.email)
+    await logInOn(page, testEnv.url, OPERATOR.email)
     assert.equal(await background(), 'rgb(13, 17, 23)')
     await page.getByRole('button', { name: 'Light' }).click()
     assert.equal(await background(), 'rgb(244, 246, 248)')
     await page.reload({ waitUntil: 'commit' })
     await eventually(async () => assert.equal(await background(), 'rgb(244, 246, 248)'))
-    await page.getByRole('button', { name: 'As the system' }).click()
+    await page.getByRole('button', { name: 'System' }).click()
     assert.equal(await background(), 'rgb(13, 17, 23)')
   })
 
-  it('is worked with the keyboard alone, and shows where the focus is', async () => {
+  it('works by keyboard, with a visible focus', async () => {
     await using tab = await openTab(browser)
     const { page } = tab
-    await page.goto(stand.url)
+    await page.goto(testEnv.url)
     await page.getByTestId('login-email').focus()
     await page.keyboard.type(OPERATOR.email)
     await page.keyboard.press('Tab')
@@ -139,7 +139,7 @@ describe('the page', () => {
     it(`fits a window of ${width} px`, async () => {
       await using tab = await openTab(browser, { viewport: { width, height: 800 } })
       const { page } = tab
-      await logInOn(page, stand.url, OPERATOR.email)
+      await logInOn(page, testEnv.url, OPERATOR.email)
       for (const path of [
         '/',
         '/incidents',
@@ -152,7 +152,7 @@ describe('the page', () => {
         '/playground',
         '/sessions',
       ]) {
-        await page.goto(stand.url + path)
+        await page.goto(testEnv.url + path)
         await page.locator('h1').waitFor()
         const over = await page.evaluate<number>(TOO_WIDE)
         assert.ok(over <= 0, `${path} is ${over} px too wide`)
@@ -160,15 +160,15 @@ describe('the page', () => {
     })
   }
 
-  it('asks nobody else, and brings its own fonts', async () => {
+  it('loads nothing from other hosts, fonts included', async () => {
     await using tab = await openTab(browser)
     const { page } = tab
     const asked: URL[] = []
     page.on('request', request => asked.push(new URL(request.url())))
-    await logInOn(page, `${stand.url}/system`, OPERATOR.email)
+    await logInOn(page, `${testEnv.url}/system`, OPERATOR.email)
     await page.getByTestId('stream-row').first().waitFor()
     await page.evaluate('document.fonts.ready.then(() => {})')
-    assert.deepEqual([...new Set(asked.map(({ origin }) => origin))], [stand.url])
+    assert.deepEqual([...new Set(asked.map(({ origin }) => origin))], [testEnv.url])
     const fonts = asked.filter(({ pathname }) => pathname.endsWith('.woff2'))
     assert.equal(fonts.length, 2, String(fonts))
     assert.equal(await page.evaluate(`document.fonts.check('14px Inter')`), true)
@@ -178,7 +178,7 @@ describe('the page', () => {
   it('shows local times, and UTC to who points at them', async () => {
     await using tab = await openTab(browser, { timezoneId: 'Asia/Tokyo' })
     const { page } = tab
-    await logInOn(page, `${stand.url}/users`, OPERATOR.email)
+    await logInOn(page, `${testEnv.url}/users`, OPERATOR.email)
     const time = page.getByTestId('user-row').first().locator('time')
     const at = new Date((await time.getAttribute('datetime')) ?? '')
     const [day, hours] = at.toISOString().slice(0, 19).split('T')
@@ -187,13 +187,13 @@ describe('the page', () => {
     assert.ok(((await time.textContent()) ?? '').includes(local), local)
   })
 
-  it('loads little: the compressed scripts of the first load', async () => {
+  it('keeps the compressed scripts of the first load small', async () => {
     const assets = join(pageDir, 'assets')
     const scripts = (await readdir(assets)).filter(name => name.endsWith('.js.br'))
     const sizes = await Promise.all(scripts.map(async name => (await stat(join(assets, name))).size))
     const bytes = sizes.reduce((sum, size) => sum + size, 0)
     assert.ok(bytes > 10_000 && bytes <= MAX_SCRIPT_BYTES, `${bytes} bytes`)
-    const response = await fetch(stand.url, { headers: { 'accept-encoding': 'br' } })
+    const response = await fetch(testEnv.url, { headers: { 'accept-encoding': 'br' } })
     assert.equal(response.headers.get('content-encoding'), 'br')
   })
 })

@@ -46,11 +46,11 @@ export function Snippets({ me, apiKey }: { me: SessionView; apiKey?: string }) {
       </pre>
       {me.hasOwnCertificate && (
         <p class="snippet-note">
-          The gateway’s certificate is its own: put{' '}
+          The gateway uses its own certificate authority: save{' '}
           <a href={CERTIFICATE} download="fluxgate.pem">
             fluxgate.pem
           </a>{' '}
-          beside it.
+          next to this code.
         </p>
       )}
     </figure>

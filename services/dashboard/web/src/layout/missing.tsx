@@ -3,9 +3,9 @@ import { PageHead } from './page-head.tsx'
 export function Missing() {
   return (
     <>
-      <PageHead title="Nothing here" />
+      <PageHead title="Page not found" />
       <p class="lead">
-        There is no such view, or it is not for your role. <a href="/">Go to the start</a>
+        This page does not exist, or your role has no access to it. <a href="/">Go to the start page</a>
       </p>
     </>
   )

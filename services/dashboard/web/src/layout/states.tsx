@@ -1,5 +1,5 @@
 import type { ComponentChildren } from 'preact'
-import type { Fault, Resource } from '../data/index.ts'
+import type { ApiError, Resource } from '../data/index.ts'
 import { Icon, type IconName } from './icon.tsx'
 
 /** Grey lines where rows will be, of about their height, so that nothing jumps when they come. */
@@ -24,10 +24,10 @@ export function Empty({ icon, children }: { icon: IconName; children: ComponentC
 }
 
 /** Above data that is getting old, or instead of data that never came. */
-export function Trouble({ fault, retry }: { fault: Fault; retry: () => void }) {
+export function ErrorMessage({ error, retry }: { error: ApiError; retry: () => void }) {
   return (
-    <div class="trouble" role="alert">
-      <span>{fault.message}</span>
+    <div class="error-message" role="alert">
+      <span>{error.message}</span>
       <button type="button" class="small" onClick={retry}>
         Try again
       </button>
@@ -41,11 +41,11 @@ export function Loaded<T>(props: {
   rows?: number
   children: (data: T) => ComponentChildren
 }) {
-  const { data, fault, reload } = props.resource
+  const { data, error, reload } = props.resource
   return (
     <>
-      {fault && <Trouble fault={fault} retry={reload} />}
-      {data === undefined ? !fault && <Loading rows={props.rows ?? 3} /> : props.children(data)}
+      {error && <ErrorMessage error={error} retry={reload} />}
+      {data === undefined ? !error && <Loading rows={props.rows ?? 3} /> : props.children(data)}
     </>
   )
 }

@@ -1,6 +1,6 @@
 import type { Throttle } from '@fluxgate/contracts'
 import type { LiveFrameName, LiveFrames, Tick } from '../../../src/live/answers.ts'
-import { createStore, forgetServerTime, hearServerTime } from '../data/index.ts'
+import { createStore, forgetServerTime, syncServerTime } from '../data/index.ts'
 import { loadSession } from '../session/index.ts'
 import { mergeTicks } from './series.ts'
 
@@ -26,7 +26,7 @@ const NOTHING: LiveState = {
 }
 export const live = createStore<LiveState>(NOTHING)
 
-const KEEP_MS = 11 * 60_000
+const RETAINED_MS = 11 * 60_000
 /** Frames come every second and heartbeats every 15: after this much silence the connection is taken for dead. */
 const SILENCE_MS = 20_000
 /** Browsers open six connections to a server without HTTP/2: a tab that nobody sees gives its own back. */
@@ -38,11 +38,11 @@ const FRAMES: { readonly [Name in LiveFrameName]: (state: LiveState, data: LiveF
   {
     history: (state, { ticks, throttles }) => ({
       ...state,
-      ticks: mergeTicks(state.ticks, ticks, KEEP_MS),
+      ticks: mergeTicks(state.ticks, ticks, RETAINED_MS),
       throttles: new Map(throttles.map(({ identity, throttle }) => [identity, throttle])),
       changes: state.changes + 1,
     }),
-    tick: (state, { ticks }) => ({ ...state, ticks: mergeTicks(state.ticks, ticks, KEEP_MS) }),
+    tick: (state, { ticks }) => ({ ...state, ticks: mergeTicks(state.ticks, ticks, RETAINED_MS) }),
     throttle: (state, { identity, throttle }) => {
       const throttles = new Map(state.throttles)
       if (throttle) throttles.set(identity, throttle)
@@ -88,7 +88,7 @@ export function followLive(): () => void {
     setConnection('connecting')
   }
 
-  function heard(): void {
+  function received(): void {
     clearTimeout(silence)
     silence = setTimeout(again, SILENCE_MS)
   }
@@ -101,10 +101,10 @@ export function followLive(): () => void {
   }
 
   function take<Name extends LiveFrameName>(name: Name, event: MessageEvent<string>): void {
-    heard()
+    received()
     if (event.lastEventId !== '') lastId = event.lastEventId
     const data = JSON.parse(event.data) as LiveFrames[Name]
-    if ('now' in data) hearServerTime(data.now)
+    if ('now' in data) syncServerTime(data.now)
     live.set(FRAMES[name](live.get(), data))
   }
 
@@ -118,7 +118,7 @@ export function followLive(): () => void {
     source.addEventListener('open', () => {
       retryMs = RETRY_MIN_MS
       forgetServerTime()
-      heard()
+      received()
       setConnection('live')
     })
     source.addEventListener('error', () => {
@@ -128,7 +128,7 @@ export function followLive(): () => void {
       void loadSession()
       again()
     })
-    heard()
+    received()
   }
 
   open()

@@ -17,8 +17,8 @@ const tick = (second: number, figures: Partial<Tick> = {}): Tick => ({
 })
 const seconds = (ticks: readonly Tick[]) => ticks.map(each => each.at / 1_000)
 
-describe('ticks of the page', () => {
-  it('are appended, corrected in place, and forgotten in time', () => {
+describe('mergeTicks', () => {
+  it('appends new ticks, replaces corrected ones, and drops old ones', () => {
     const known = [tick(1), tick(2), tick(3)]
     assert.deepEqual(seconds(mergeTicks(known, [tick(4)], 60_000)), [1, 2, 3, 4])
     const corrected = mergeTicks(known, [tick(2, { refused: 7 }), tick(4)], 60_000)
@@ -29,15 +29,15 @@ describe('ticks of the page', () => {
     assert.deepEqual(mergeTicks(known, [], 3_000), known)
   })
 
-  it('fill the gap that a restart of the server left', () => {
+  it('fills the gap after a server restart', () => {
     const before = [tick(1), tick(2, { refused: 1 })]
     const history = [tick(1), tick(2, { refused: 1 }), tick(3, { refused: 2 }), tick(4)]
     assert.deepEqual(mergeTicks(before, history, 60_000), history)
   })
 })
 
-describe('figures over ticks', () => {
-  it('are means per second and shares', () => {
+describe('ratesOver', () => {
+  it('returns means per second and shares', () => {
     const ticks = [
       tick(1, { admitted: 100 }),
       tick(2, { admitted: 6, refused: 2, tokens: 50 }),
@@ -52,7 +52,7 @@ describe('figures over ticks', () => {
     )
   })
 
-  it('become columns with a hole where nobody has told', () => {
+  it('columnsOf leaves a gap where ticks are missing', () => {
     const { times, columns } = columnsOf([tick(5, { tokens: 1 }), tick(7, { tokens: 2 })], 4, [
       each => each.tokens,
     ])

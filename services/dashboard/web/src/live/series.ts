@@ -5,13 +5,13 @@ import type { Tick } from '../../../src/live/answers.ts'
 const SECOND_MS = 1_000
 
 /** Later tellings of a second replace earlier ones. Sorted; those older than `keepMs` before the newest are dropped. */
-export function mergeTicks(known: readonly Tick[], news: readonly Tick[], keepMs: number): Tick[] {
+export function mergeTicks(known: readonly Tick[], news: readonly Tick[], retainedMs: number): Tick[] {
   const first = news[0]
   const last = known[known.length - 1]
   if (!first) return [...known]
   const appended = !last || first.at > last.at
   const merged = appended ? [...known, ...news] : bySecond(known, news)
-  const oldest = merged[merged.length - 1]!.at - keepMs
+  const oldest = merged[merged.length - 1]!.at - retainedMs
   const start = merged.findIndex(tick => tick.at > oldest)
   return start === 0 ? merged : merged.slice(start)
 }

@@ -36,7 +36,7 @@ export function AttentionBar({ overview, system }: AttentionProps) {
   const nextFreeMs = (throttled.at(-1)?.throttle.until ?? now) - now
   const concerns = [
     ...(connection === 'live' && !feed
-      ? [{ id: 'log', tone: 'bad' as const, text: 'The event log is away', href: '/system' }]
+      ? [{ id: 'log', tone: 'bad' as const, text: 'Event log unavailable', href: '/system' }]
       : []),
     ...concernsOf(overview),
     ...(system ? systemConcerns(system) : []),
@@ -67,7 +67,7 @@ function throttledConcern(many: number, nextFreeMs: number): Concern {
   return {
     id: 'throttled',
     tone: 'warn',
-    text: `${who} throttled, next free in ${countdown(nextFreeMs)}`,
+    text: `${who} throttled, next ends in ${countdown(nextFreeMs)}`,
     href: '/identities',
   }
 }
@@ -75,11 +75,11 @@ function throttledConcern(many: number, nextFreeMs: number): Concern {
 function concernsOf({ openIncidents, moreIncidents, nodes }: Overview): Concern[] {
   const concerns: Concern[] = []
   if (nodes.length === 0) {
-    concerns.push({ id: 'nodes', tone: 'bad', text: 'No gateway node is alive', href: '/system' })
+    concerns.push({ id: 'nodes', tone: 'bad', text: 'No live gateway nodes', href: '/system' })
   }
   const fresh = openIncidents.filter(incident => incident.state !== 'acknowledged').length
   if (fresh > 0) {
-    const text = `${count(fresh)}${moreIncidents ? '+' : ''} ${fresh === 1 ? 'incident' : 'incidents'} to look at`
+    const text = `${count(fresh)}${moreIncidents ? '+' : ''} ${fresh === 1 ? 'incident' : 'incidents'} to review`
     concerns.push({ id: 'incidents', tone: 'bad', text, href: '/incidents' })
   }
   return concerns
@@ -87,9 +87,9 @@ function concernsOf({ openIncidents, moreIncidents, nodes }: Overview): Concern[
 
 function systemConcerns({ gateways, streams, consumers, projection, deadLetters }: SystemView): Concern[] {
   const concerns: Concern[] = []
-  const silent = gateways?.filter(({ fault }) => fault !== null).length ?? 0
+  const silent = gateways?.filter(({ error }) => error !== null).length ?? 0
   if (silent > 0) {
-    const text = `${plural(silent, 'gateway')} without an answer`
+    const text = `${plural(silent, 'gateway')} not responding`
     concerns.push({ id: 'gateways', tone: 'bad', text, href: '/system' })
   }
   const sick = new Set(
@@ -116,7 +116,7 @@ function systemConcerns({ gateways, streams, consumers, projection, deadLetters 
     concerns.push({ id: 'lag', tone, text: `Read models ${span(lagMs)} behind`, href: '/system' })
   }
   if (deadLetters) {
-    const text = `${plural(deadLetters, 'dead letter')} to look at`
+    const text = `${plural(deadLetters, 'dead letter')} waiting`
     concerns.push({ id: 'letters', tone: 'warn', text, href: '/system/dead-letters' })
   }
   return concerns

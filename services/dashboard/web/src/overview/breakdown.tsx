@@ -1,8 +1,65 @@
 import type { MetricsView, ModelUsage, NodeUsage } from '../../../src/usage/answers.ts'
 import type { Resource } from '../data/index.ts'
-import { count, duration, percent } from '../format/index.ts'
+import { count, duration, percent, textOf } from '../format/index.ts'
 import { Empty, Loaded, Panel } from '../layout/index.ts'
-import { Columns } from '../table/index.ts'
+import { type Column, DataTable } from '../table/index.ts'
+
+const MODELS: readonly Column<ModelUsage>[] = [
+  { name: 'Model', share: 25, cell: ({ model }) => model || <span class="muted">none named</span> },
+  {
+    name: 'Requests',
+    share: 16,
+    isFigure: true,
+    sortBy: row => row.admitted + row.refused,
+    cell: row => count(row.admitted + row.refused),
+  },
+  {
+    name: 'Tokens',
+    share: 14,
+    isFigure: true,
+    sortBy: row => row.totalTokens,
+    cell: row => count(row.totalTokens),
+  },
+  {
+    name: 'Failed',
+    share: 13,
+    isFigure: true,
+    sortBy: failedShare,
+    cell: row => textOf(percent(failedShare(row))),
+  },
+  {
+    name: 'p95',
+    share: 14,
+    isFigure: true,
+    sortBy: row => row.latency?.p95Ms ?? null,
+    cell: row => timeText(row.latency?.p95Ms ?? null),
+  },
+  {
+    name: 'TTFT p95',
+    heading: (
+      <>
+        <abbr title="Time to first token">TTFT</abbr> p95
+      </>
+    ),
+    share: 18,
+    isFigure: true,
+    sortBy: row => row.latency?.firstByteP95Ms ?? null,
+    cell: row => timeText(row.latency?.firstByteP95Ms ?? null),
+  },
+]
+
+function figure(name: string, share: number, numberOf: (row: NodeUsage) => number): Column<NodeUsage> {
+  return { name, share, isFigure: true, sortBy: numberOf, cell: row => count(numberOf(row)) }
+}
+
+const NODES: readonly Column<NodeUsage>[] = [
+  { name: 'Node', share: 24, cell: ({ node }) => <code>{node}</code> },
+  figure('Admitted', 17, row => row.admitted),
+  figure('Refused', 15, row => row.refused),
+  figure('Failed', 12, row => row.failed),
+  figure('Tokens', 15, row => row.totalTokens),
+  { ...figure('p95', 17, row => row.p95Ms ?? 0), sortBy: row => row.p95Ms, cell: row => timeText(row.p95Ms) },
+]
 
 /** The range's figures by model and by node. */
 export function Breakdown({ metrics }: { metrics: Resource<MetricsView> }) {
@@ -10,24 +67,31 @@ export function Breakdown({ metrics }: { metrics: Resource<MetricsView> }) {
     <div class="two">
       <Panel title="By model" class="list-panel">
         <Loaded resource={metrics}>
-          {({ models }) =>
-            models.length === 0 ? (
-              <Empty icon="overview">No model was asked in this time.</Empty>
-            ) : (
-              <ModelTable models={models} />
-            )
-          }
+          {({ models }) => (
+            <DataTable
+              columns={MODELS}
+              rows={models}
+              keyOf={({ model }) => model}
+              size="compact"
+              rowProps={() => ({ 'data-testid': 'model-row' })}
+              empty={['overview', 'No model requests in this period.']}
+            />
+          )}
         </Loaded>
       </Panel>
       <Panel title="By node" class="list-panel">
         <Loaded resource={metrics}>
           {({ nodes }) =>
             nodes === null ? (
-              <Empty icon="nodes">There are too many requests in this time to count them by node.</Empty>
-            ) : nodes.length === 0 ? (
-              <Empty icon="nodes">No node served a request in this time.</Empty>
+              <Empty icon="nodes">Too many requests in this period to count them by node.</Empty>
             ) : (
-              <NodeTable nodes={nodes} />
+              <DataTable
+                columns={NODES}
+                rows={nodes}
+                keyOf={({ node }) => node}
+                size="compact"
+                empty={['nodes', 'No requests in this period.']}
+              />
             )
           }
         </Loaded>
@@ -36,119 +100,11 @@ export function Breakdown({ metrics }: { metrics: Resource<MetricsView> }) {
   )
 }
 
-function ModelTable({ models }: { models: readonly ModelUsage[] }) {
-  return (
-    <div class="table-wrap">
-      <table class="table compact fixed">
-        <Columns shares={[25, 16, 14, 13, 14, 18]} />
-        <thead>
-          <tr>
-            <th scope="col">Model</th>
-            <th scope="col" class="right">
-              Requests
-            </th>
-            <th scope="col" class="right">
-              Tokens
-            </th>
-            <th scope="col" class="right">
-              Failed
-            </th>
-            <th scope="col" class="right">
-              p95
-            </th>
-            <th scope="col" class="right">
-              <abbr title="Time to first token">TTFT</abbr> p95
-            </th>
-          </tr>
-        </thead>
-        <tbody>
-          {models.map(row => (
-            <tr key={row.model} data-testid="model-row">
-              <th scope="row">{row.model || <span class="muted">none named</span>}</th>
-              <td class="right num" data-label="Requests">
-                {count(row.admitted + row.refused)}
-              </td>
-              <td class="right num" data-label="Tokens">
-                {count(row.totalTokens)}
-              </td>
-              <td class="right num" data-label="Failed">
-                {failedText(row)}
-              </td>
-              <td class="right num" data-label="p95">
-                {timeText(row.latency?.p95Ms ?? null)}
-              </td>
-              <td class="right num" data-label="TTFT p95">
-                {timeText(row.latency?.firstByteP95Ms ?? null)}
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
-  )
-}
-
-function NodeTable({ nodes }: { nodes: readonly NodeUsage[] }) {
-  return (
-    <div class="table-wrap">
-      <table class="table compact fixed">
-        <Columns shares={[24, 17, 15, 12, 15, 17]} />
-        <thead>
-          <tr>
-            <th scope="col">Node</th>
-            <th scope="col" class="right">
-              Admitted
-            </th>
-            <th scope="col" class="right">
-              Refused
-            </th>
-            <th scope="col" class="right">
-              Failed
-            </th>
-            <th scope="col" class="right">
-              Tokens
-            </th>
-            <th scope="col" class="right">
-              p95
-            </th>
-          </tr>
-        </thead>
-        <tbody>
-          {nodes.map(({ node, admitted, refused, failed, totalTokens, p95Ms }) => (
-            <tr key={node}>
-              <th scope="row">
-                <code>{node}</code>
-              </th>
-              <td class="right num" data-label="Admitted">
-                {count(admitted)}
-              </td>
-              <td class="right num" data-label="Refused">
-                {count(refused)}
-              </td>
-              <td class="right num" data-label="Failed">
-                {count(failed)}
-              </td>
-              <td class="right num" data-label="Tokens">
-                {count(totalTokens)}
-              </td>
-              <td class="right num" data-label="p95">
-                {timeText(p95Ms)}
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
-  )
-}
-
-function failedText({ completed, failed, interrupted }: ModelUsage): string {
+function failedShare({ completed, failed, interrupted }: ModelUsage): number | null {
   const ended = completed + failed + interrupted
-  const { value, unit } = percent(ended === 0 ? null : failed / ended)
-  return `${value} ${unit}`
+  return ended === 0 ? null : failed / ended
 }
 
 function timeText(ms: number | null): string {
-  const { value, unit } = duration(ms)
-  return ms === null ? value : `${value} ${unit}`
+  return ms === null ? duration(ms).value : textOf(duration(ms))
 }

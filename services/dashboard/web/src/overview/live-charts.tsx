@@ -53,7 +53,7 @@ function LiveChart(props: { title: string; unit: string; kind: 'bars' | 'area'; 
       rest={{ note: 'now', values: columns.map(column => column.at(-1) ?? null) }}
       spanText="last 5 minutes"
     >
-      {ticks.length === 0 && <p class="chart-waiting">Waiting for the first second of the log…</p>}
+      {ticks.length === 0 && <p class="chart-waiting">Waiting for data…</p>}
     </SeriesChart>
   )
 }

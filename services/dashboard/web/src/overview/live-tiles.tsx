@@ -45,7 +45,7 @@ export function LiveTiles({ metrics, range }: { metrics: MetricsView | undefined
         label="Refusals"
         unit="%"
         figures={[{ value: percent(minute.refusedShare).value }]}
-        note="of asked, last minute"
+        note="of requests, last minute"
       />
       <Tile
         label="In flight"

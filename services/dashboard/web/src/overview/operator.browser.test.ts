@@ -6,7 +6,7 @@ import { buryEvent } from '@fluxgate/nats'
 import { eventually } from '@fluxgate/testing'
 import type { Browser, Page } from 'playwright-core'
 import { buildPage, launchBrowser, logInOn, openTab } from '../../../src/test/browser.ts'
-import { OPERATOR, type Stand, startStand } from '../../../src/test/stand.ts'
+import { OPERATOR, startTestEnv, type TestEnv } from '../../../src/test/test-env.ts'
 
 const flooder = { user: 'u_flood', key: 'k_1' }
 const ID = 'inc_00000000b1'
@@ -43,12 +43,12 @@ const LIVE_VIEWS = [
 ] as const
 const stack = new AsyncDisposableStack()
 
-let stand: Stand
+let testEnv: TestEnv
 let browser: Browser
 
 before(async () => {
   const { pageDir } = stack.use(await buildPage())
-  stand = stack.use(await startStand({ pageDir, ownNats: true }))
+  testEnv = stack.use(await startTestEnv({ pageDir, ownNats: true }))
   browser = await launchBrowser()
   stack.defer(() => browser.close())
 })
@@ -60,7 +60,7 @@ async function shown(page: Page, testId: string): Promise<number> {
 
 function impose(seconds: number): Promise<void> {
   const now = Date.now()
-  return stand.penaltyBox.impose(flooder, {
+  return testEnv.penaltyBox.impose(flooder, {
     capacity: 100,
     refillRate: 10,
     imposedAt: now,
@@ -72,26 +72,26 @@ function impose(seconds: number): Promise<void> {
 }
 
 /** Requests at a steady rate until told to stop. */
-function keepBusy(): () => void {
+function generateLoad(): () => void {
   const timer = setInterval(() => {
-    for (let i = 0; i < 4; i++) stand.traffic.request(flooder, 'completed', 50)
+    for (let i = 0; i < 4; i++) testEnv.traffic.request(flooder, 'completed', 50)
   }, 100)
   return () => clearInterval(timer)
 }
 
-describe('an operator', () => {
-  it('logs in, and sees the numbers move', async () => {
+describe('operator page', () => {
+  it('shows live numbers after the login', async () => {
     await using tab = await openTab(browser)
     const { page } = tab
-    await page.goto(stand.url)
+    await page.goto(testEnv.url)
     await page.getByTestId('login-email').fill(OPERATOR.email)
     await page.getByTestId('login-password').fill('wrong')
     await page.getByTestId('login-submit').click()
     await page.getByText('Wrong e-mail or password.').waitFor()
-    await logInOn(page, stand.url, OPERATOR.email)
+    await logInOn(page, testEnv.url, OPERATOR.email)
     await page.getByTestId('rate-requests').waitFor()
     assert.equal(await shown(page, 'rate-requests'), 0)
-    const stop = keepBusy()
+    const stop = generateLoad()
     await eventually(async () => assert.ok((await shown(page, 'rate-requests')) > 10))
     await eventually(async () => assert.ok((await shown(page, 'rate-tokens')) > 500))
     stop()
@@ -99,10 +99,10 @@ describe('an operator', () => {
     assert.deepEqual(tab.complaints, [])
   })
 
-  it('sees a throttle come, and lifts it', async () => {
+  it('shows a throttle and pardons it', async () => {
     await using tab = await openTab(browser)
     const { page } = tab
-    await logInOn(page, stand.url, OPERATOR.email)
+    await logInOn(page, testEnv.url, OPERATOR.email)
     await page.getByText('No throttled identities.').waitFor()
     await impose(600)
     const row = page.locator('[data-testid="throttle-row"][data-identity="u_flood.k_1"]')
@@ -118,17 +118,17 @@ describe('an operator', () => {
     await page.getByTestId('pardon-reason').fill('a batch job that is known')
     await page.getByTestId('pardon-confirm').click()
     await row.waitFor({ state: 'detached', timeout: 3_000 })
-    assert.equal(await stand.penaltyBox.get(flooder), undefined)
+    assert.equal(await testEnv.penaltyBox.get(flooder), undefined)
     await page.getByText('Pardoned.').waitFor()
     assert.deepEqual(tab.complaints, [])
   })
 
-  it('sees that the bucket of throttles is full', async () => {
+  it('shows that the throttle bucket is full', async () => {
     await using tab = await openTab(browser)
     const { page } = tab
-    await logInOn(page, stand.url, OPERATOR.email)
-    const { streams } = stand.link.manager
-    await stand.link.jetstream.publish('$KV.throttles._filler', 'x'.repeat(10_000))
+    await logInOn(page, testEnv.url, OPERATOR.email)
+    const { streams } = testEnv.link.manager
+    await testEnv.link.jetstream.publish('$KV.throttles._filler', 'x'.repeat(10_000))
     const { config, state } = await streams.info('KV_throttles')
     await streams.update('KV_throttles', { ...config, max_bytes: Math.ceil(state.bytes * 1.25) })
     const concern = page.getByTestId('attention').getByText('KV_throttles is 80 % full')
@@ -138,15 +138,15 @@ describe('an operator', () => {
     assert.deepEqual(tab.complaints, [])
   })
 
-  it('is told of an incident, reads its report, acknowledges and closes it', async () => {
+  it('shows an incident and its report, acknowledges and closes it', async () => {
     await using tab = await openTab(browser)
     const { page } = tab
-    await logInOn(page, stand.url, OPERATOR.email)
-    await page.getByText('No incident is open.').waitFor()
+    await logInOn(page, testEnv.url, OPERATOR.email)
+    await page.getByText('No open incidents.').waitFor()
     const facts = { ...flooder, rule: 'context_flood', severity: 'high' as const, explanation: 'too much' }
     const numbers = { drainedTokens: 8_231 }
-    await stand.publisher.publish(
-      stand.make(IncidentOpened, { incident: ID, ...facts, numbers, evidence: [], action: 'observed' }),
+    await testEnv.publisher.publish(
+      testEnv.make(IncidentOpened, { incident: ID, ...facts, numbers, evidence: [], action: 'observed' }),
     )
     const row = page.locator(`[data-testid="incident-row"][data-incident="${ID}"]`)
     await row.waitFor({ timeout: 5_000 })
@@ -163,8 +163,8 @@ describe('an operator', () => {
       recommendedAction: 'a',
       evidence: [{ stream: 'TOKENS', sequence: 7 }],
     }
-    await stand.publisher.publish(
-      stand.make(IncidentReported, { incident: ID, source: 'model', model: 'phi4-mini', report }),
+    await testEnv.publisher.publish(
+      testEnv.make(IncidentReported, { incident: ID, source: 'model', model: 'phi4-mini', report }),
     )
     await page.getByTestId('incident-report').waitFor({ timeout: 5_000 })
     const text = (await page.locator('main').textContent()) ?? ''
@@ -178,30 +178,30 @@ describe('an operator', () => {
     await page.getByTestId('close-reason').fill('over')
     await page.getByTestId('close-confirm').click()
     await page.getByTestId('close-button').waitFor({ state: 'detached' })
-    await page.goto(`${stand.url}/incidents?scope=closed`)
+    await page.goto(`${testEnv.url}/incidents?scope=closed`)
     await row.waitFor()
     assert.deepEqual(tab.complaints, [])
   })
 })
 
-describe('with a reason, an operator', () => {
-  it('puts a dead letter back', async () => {
+describe('operator page with a reason', () => {
+  it('replays a dead letter', async () => {
     // Else the stream would take what comes back for a copy, for half a minute.
-    const { config } = await stand.link.manager.streams.info('TOKENS')
-    await stand.link.manager.streams.update('TOKENS', { ...config, duplicate_window: 100_000_000 })
-    stand.traffic.request(flooder, 'completed', 50)
-    await stand.publisher.flush()
+    const { config } = await testEnv.link.manager.streams.info('TOKENS')
+    await testEnv.link.manager.streams.update('TOKENS', { ...config, duplicate_window: 100_000_000 })
+    testEnv.traffic.request(flooder, 'completed', 50)
+    await testEnv.publisher.flush()
     const signal = new AbortController().signal
-    await buryEvent(stand.link, 'incident-reporter', { stream: 'TOKENS', sequence: 1 }, 'gave up', signal)
+    await buryEvent(testEnv.link, 'incident-reporter', { stream: 'TOKENS', sequence: 1 }, 'gave up', signal)
     await using tab = await openTab(browser)
     const { page } = tab
-    await logInOn(page, `${stand.url}/system/dead-letters`, OPERATOR.email)
+    await logInOn(page, `${testEnv.url}/system/dead-letters`, OPERATOR.email)
     const row = page.getByTestId('letter-row')
-    assert.match((await row.textContent()) ?? '', /gave up.*TOKENS #1 · given up by incident-reporter/s)
+    assert.match((await row.textContent()) ?? '', /gave up.*TOKENS #1 · rejected by incident-reporter/s)
     await row.getByTestId('replay-button').click()
     await page.getByTestId('replay-reason').fill('it can be handled now')
     await page.getByTestId('replay-confirm').click()
-    await row.getByText('put back', { exact: true }).waitFor()
+    await row.getByText('replayed', { exact: true }).waitFor()
     assert.match((await row.textContent()) ?? '', /operator:u_olga.*it can be handled now/s)
     assert.deepEqual(tab.complaints, [])
   })
@@ -209,34 +209,34 @@ describe('with a reason, an operator', () => {
   it('throttles an identity on its page', async () => {
     await using tab = await openTab(browser)
     const { page } = tab
-    await logInOn(page, `${stand.url}/identities/u_flood.k_1`, OPERATOR.email)
+    await logInOn(page, `${testEnv.url}/identities/u_flood.k_1`, OPERATOR.email)
     await page.getByTestId('throttle-button').click()
     assert.equal(await page.getByTestId('throttle-confirm').isDisabled(), true, 'a throttle needs a reason')
     await page.getByTestId('throttle-reason').fill('until the owner answers')
     await page.getByTestId('throttle-confirm').click()
     await page.getByTestId('pardon-button').waitFor()
-    const throttle = await stand.penaltyBox.get(flooder)
+    const throttle = await testEnv.penaltyBox.get(flooder)
     assert.deepEqual(
       [throttle?.value.reason, throttle?.value.actor],
       ['until the owner answers', 'operator:u_olga'],
     )
-    await stand.penaltyBox.pardon(flooder, 'admin', 'r', Date.now())
+    await testEnv.penaltyBox.pardon(flooder, 'admin', 'r', Date.now())
     assert.deepEqual(tab.complaints, [])
   })
 })
 
-describe('a page that stays open', () => {
-  it('comes back after a restart of the server, with what happened meanwhile', async () => {
+describe('open dashboard page', () => {
+  it('reconnects after a server restart and shows what happened meanwhile', async () => {
     await using tab = await openTab(browser)
     const { page } = tab
-    await logInOn(page, stand.url, OPERATOR.email)
+    await logInOn(page, testEnv.url, OPERATOR.email)
     const state = (name: string) => page.locator(`[data-testid="connection"][data-state="${name}"]`)
     await state('Live').waitFor()
-    await stand.down()
+    await testEnv.down()
     await state('Reconnecting').waitFor()
-    for (let i = 0; i < 300; i++) stand.traffic.request(flooder, 'refused')
-    await stand.publisher.flush()
-    await stand.up()
+    for (let i = 0; i < 300; i++) testEnv.traffic.request(flooder, 'refused')
+    await testEnv.publisher.flush()
+    await testEnv.up()
     await state('Live').waitFor({ timeout: 15_000 })
     await eventually(async () => {
       const tiles = (await page.locator('.tiles').textContent()) ?? ''
@@ -245,28 +245,28 @@ describe('a page that stays open', () => {
     })
     await impose(60)
     await page.getByTestId('throttle-row').waitFor({ timeout: 2_000 })
-    await stand.penaltyBox.pardon(flooder, 'admin', 'r', Date.now())
+    await testEnv.penaltyBox.pardon(flooder, 'admin', 'r', Date.now())
     assert.deepEqual(tab.complaints, [])
   })
 
-  it('says that the log is away, and when it is back', async () => {
+  it('shows when the event log is unavailable, and when it is back', async () => {
     await using tab = await openTab(browser)
     const { page } = tab
-    await logInOn(page, stand.url, OPERATOR.email)
+    await logInOn(page, testEnv.url, OPERATOR.email)
     const state = (name: string) => page.locator(`[data-testid="connection"][data-state="${name}"]`)
     await state('Live').waitFor()
-    await stand.nats.stop('SIGKILL')
-    await state('Log away').waitFor()
-    await page.getByText('The event log is away').waitFor()
-    await stand.nats.start()
+    await testEnv.nats.stop('SIGKILL')
+    await state('Log unavailable').waitFor()
+    await page.getByText('Event log unavailable').waitFor()
+    await testEnv.nats.start()
     await state('Live').waitFor({ timeout: 15_000 })
     assert.deepEqual(tab.complaints, [])
   })
 
-  it('gives its connection back while nobody sees it, and catches up', async () => {
+  it('closes its connection while hidden, and catches up when shown', async () => {
     await using tab = await openTab(browser)
     const { page } = tab
-    await logInOn(page, stand.url, OPERATOR.email)
+    await logInOn(page, testEnv.url, OPERATOR.email)
     const state = (name: string) => page.locator(`[data-testid="connection"][data-state="${name}"]`)
     await state('Live').waitFor()
     await page.evaluate(LOOK_AWAY)
@@ -275,12 +275,12 @@ describe('a page that stays open', () => {
     await page.evaluate(LOOK_BACK)
     await state('Live').waitFor()
     await page.getByTestId('throttle-row').waitFor()
-    await stand.penaltyBox.pardon(flooder, 'admin', 'r', Date.now())
+    await testEnv.penaltyBox.pardon(flooder, 'admin', 'r', Date.now())
     assert.deepEqual(tab.complaints, [])
   })
 
-  it('does not move while live, on any view of any width', async () => {
-    const stop = keepBusy()
+  it('keeps its layout while live, on every view and width', async () => {
+    const stop = generateLoad()
     try {
       const shifted = await Promise.all(LIVE_VIEWS.map(([path, width]) => shiftsOf(path, width)))
       assert.deepEqual(shifted.flat(), [])
@@ -294,11 +294,11 @@ describe('a page that stays open', () => {
 async function shiftsOf(path: string, width: number): Promise<string[]> {
   await using tab = await openTab(browser, { viewport: { width, height: 900 } })
   const { page } = tab
-  await logInOn(page, stand.url + path, OPERATOR.email)
+  await logInOn(page, testEnv.url + path, OPERATOR.email)
   await page.locator('.shell h1').waitFor()
   await eventually(async () => assert.equal(await page.locator('.loading, .chart-bone').count(), 0))
   await sleep(1_500)
   const moved = await page.evaluate<string[]>(LAYOUT_SHIFTS)
-  const troubles = await page.locator('.trouble').allTextContents()
-  return moved.map(html => `${path} at ${width} px: ${html} ${troubles.join()}`)
+  const errors = await page.locator('.error-message').allTextContents()
+  return moved.map(html => `${path} at ${width} px: ${html} ${errors.join()}`)
 }

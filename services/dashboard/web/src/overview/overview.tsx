@@ -3,7 +3,7 @@ import type { SystemView } from '../../../src/system/answers.ts'
 import type { MetricsView } from '../../../src/usage/answers.ts'
 import { useResource, useStore } from '../data/index.ts'
 import { IncidentList } from '../incidents/index.ts'
-import { Empty, Loaded, PageHead, Panel, Trouble } from '../layout/index.ts'
+import { Empty, ErrorMessage, Loaded, PageHead, Panel } from '../layout/index.ts'
 import { live } from '../live/index.ts'
 import { ThrottleList } from '../throttles/index.ts'
 import {
@@ -38,7 +38,7 @@ export function Overview() {
         <RangeTabs path="/" choices={RANGE_CHOICES} here={range} />
       </PageHead>
       <AttentionBar overview={overview.data} system={system.data} />
-      {metrics.fault && <Trouble fault={metrics.fault} retry={metrics.reload} />}
+      {metrics.error && <ErrorMessage error={metrics.error} retry={metrics.reload} />}
       {isLive ? (
         <>
           <LiveTiles metrics={metrics.data} range={range} />
@@ -94,7 +94,7 @@ function OpenIncidents({ resource }: { resource: ReturnType<typeof useResource<O
       <Loaded resource={resource}>
         {({ openIncidents, names }) =>
           openIncidents.length === 0 ? (
-            <Empty icon="check">No incident is open.</Empty>
+            <Empty icon="check">No open incidents.</Empty>
           ) : (
             <>
               <IncidentList items={openIncidents.slice(0, SHOWN)} names={names} />

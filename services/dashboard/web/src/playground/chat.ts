@@ -1,4 +1,4 @@
-import { eventData, type Fault } from '../data/index.ts'
+import { type ApiError, eventData } from '../data/index.ts'
 
 export interface Message {
   readonly role: 'system' | 'user' | 'assistant'
@@ -24,7 +24,7 @@ export interface ChatFigures {
 
 export type ChatEnd =
   | { readonly kind: 'whole' | 'stopped'; readonly figures: ChatFigures }
-  | { readonly kind: 'failed'; readonly fault: Fault; readonly figures: ChatFigures }
+  | { readonly kind: 'failed'; readonly error: ApiError; readonly figures: ChatFigures }
 
 interface Chunk {
   readonly choices?: ReadonlyArray<{ readonly delta?: { readonly content?: string | null } }>
@@ -52,7 +52,7 @@ export async function chat(
   })
   const failed = (status: number, code: string, message: string): ChatEnd => ({
     kind: 'failed',
-    fault: { status, code, message },
+    error: { status, code, message },
     figures: figures(),
   })
   try {
@@ -80,10 +80,10 @@ export async function chat(
       firstTokenMs ??= performance.now() - sentMs
       onText(piece)
     }
-    return failed(0, 'cut_off', 'The answer ended before it was whole.')
+    return failed(0, 'cut_off', 'The response ended before it was complete.')
   } catch {
     if (signal.aborted) return { kind: 'stopped', figures: figures() }
-    return failed(0, 'unreachable', 'The answer broke off.')
+    return failed(0, 'unreachable', 'The connection was lost during the response.')
   }
 }
 

@@ -3,25 +3,32 @@ import { after, before, describe, it } from 'node:test'
 import { eventually } from '@fluxgate/testing'
 import type { Browser } from 'playwright-core'
 import { buildPage, launchBrowser, logInOn, openTab } from '../../../src/test/browser.ts'
-import { DEVELOPER, logIn, OPERATOR, PASSWORD, type Stand, startStand } from '../../../src/test/stand.ts'
+import {
+  DEVELOPER,
+  logIn,
+  OPERATOR,
+  PASSWORD,
+  startTestEnv,
+  type TestEnv,
+} from '../../../src/test/test-env.ts'
 
 const stack = new AsyncDisposableStack()
-let stand: Stand
+let testEnv: TestEnv
 let browser: Browser
 
 before(async () => {
   const { pageDir } = stack.use(await buildPage())
-  stand = stack.use(await startStand({ pageDir }))
+  testEnv = stack.use(await startTestEnv({ pageDir }))
   browser = await launchBrowser()
   stack.defer(() => browser.close())
 })
 after(() => stack.disposeAsync())
 
-describe('the playground', () => {
-  it('streams an answer, and shows its tokens and its times', async () => {
+describe('playground', () => {
+  it('streams a response, and shows its tokens and times', async () => {
     await using tab = await openTab(browser)
     const { page } = tab
-    await logInOn(page, `${stand.url}/playground`, DEVELOPER.email)
+    await logInOn(page, `${testEnv.url}/playground`, DEVELOPER.email)
     await page.getByTestId('play-model').selectOption('sim-large')
     await page.getByTestId('play-text').fill('Hello')
     await page.keyboard.press('Enter')
@@ -35,7 +42,7 @@ describe('the playground', () => {
     await page.getByTestId('play-text').fill('More')
     await page.getByTestId('play-send').click()
     await eventually(async () => assert.equal(await figures.count(), 2))
-    const { model, messages } = stand.gateway.model.asked.at(-1) as { model: string; messages: unknown[] }
+    const { model, messages } = testEnv.gateway.model.asked.at(-1) as { model: string; messages: unknown[] }
     assert.equal(model, 'sim-large')
     assert.deepEqual(messages, [
       { role: 'user', content: 'Hello' },
@@ -45,12 +52,12 @@ describe('the playground', () => {
     assert.deepEqual(tab.complaints, [])
   })
 
-  it('stops an answer, and the gateway with it', async () => {
-    const { model } = stand.gateway
+  it('stops a response, also at the gateway', async () => {
+    const { model } = testEnv.gateway
     model.pieces = 10_000
     await using tab = await openTab(browser)
     const { page } = tab
-    await logInOn(page, `${stand.url}/playground`, DEVELOPER.email)
+    await logInOn(page, `${testEnv.url}/playground`, DEVELOPER.email)
     await page.getByTestId('play-text').fill('Go on')
     await page.getByTestId('play-send').click()
     await page.getByText('piece 3').waitFor()
@@ -60,15 +67,15 @@ describe('the playground', () => {
     model.pieces = 3
   })
 
-  it("calls in the visitor's name, and lets nothing else across", async () => {
-    const cookie = await logIn(stand, DEVELOPER.email)
+  it("forwards calls with the visitor's session and no other header", async () => {
+    const cookie = await logIn(testEnv, DEVELOPER.email)
     const ask = (path: string, headers: Record<string, string>, method = 'POST') =>
-      fetch(`${stand.url}${path}`, {
+      fetch(`${testEnv.url}${path}`, {
         method,
         headers: { 'content-type': 'application/json', ...headers },
         ...(method === 'POST' ? { body: '{}' } : {}),
       })
-    const own = { origin: stand.url, 'sec-fetch-site': 'same-origin' }
+    const own = { origin: testEnv.url, 'sec-fetch-site': 'same-origin' }
     assert.equal((await ask('/play/chat', own)).status, 401)
     assert.equal((await ask('/play/chat', { cookie, origin: 'https://evil.example' })).status, 403)
     assert.equal((await ask('/play/embeddings', { ...own, cookie })).status, 404)
@@ -81,18 +88,18 @@ describe('the playground', () => {
     assert.equal(answer.headers.get('x-ratelimit-remaining-tokens'), '4711')
     assert.equal(answer.headers.get('x-secret'), null)
     await answer.text()
-    const { headers } = stand.gateway.seen.at(-1)!
+    const { headers } = testEnv.gateway.seen.at(-1)!
     assert.equal(headers.authorization, `Bearer ${cookie.slice(cookie.indexOf('=') + 1)}`)
     assert.equal(headers.cookie, undefined)
     assert.equal(headers['x-api-key'], undefined)
   })
 })
 
-describe('somebody new', () => {
-  it('registers, and is inside', async () => {
+describe('new visitor', () => {
+  it('registers and is logged in', async () => {
     await using tab = await openTab(browser)
     const { page } = tab
-    await page.goto(stand.url)
+    await page.goto(testEnv.url)
     await page.getByTestId('login-other').click()
     await page.getByTestId('login-email').fill('new@example.com')
     await page.getByTestId('login-password').fill(PASSWORD)
@@ -101,11 +108,11 @@ describe('somebody new', () => {
   })
 })
 
-describe('the palette', () => {
-  it('goes to views and to what has a name, by keyboard alone', async () => {
+describe('palette', () => {
+  it('opens views and identifiers by keyboard', async () => {
     await using tab = await openTab(browser)
     const { page } = tab
-    await logInOn(page, stand.url, OPERATOR.email)
+    await logInOn(page, testEnv.url, OPERATOR.email)
     await page.getByRole('heading', { name: 'Overview', exact: true }).waitFor()
     const find = async (text: string) => {
       await page.keyboard.press('Control+k')

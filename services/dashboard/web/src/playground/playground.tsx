@@ -35,7 +35,7 @@ export function Playground({ me }: { me: SessionView }) {
           )
         }
       >
-        {models.fault && <Loaded resource={models}>{() => null}</Loaded>}
+        {models.error && <Loaded resource={models}>{() => null}</Loaded>}
         <div
           class="play-turns"
           role="log"
@@ -44,7 +44,7 @@ export function Playground({ me }: { me: SessionView }) {
           data-testid="play-turns"
         >
           {talk.turns.length === 0 ? (
-            <Empty icon="play">Ask something. It is your own call: it counts against your limits.</Empty>
+            <Empty icon="play">Send a message. It is an ordinary call and counts against your limits.</Empty>
           ) : (
             talk.turns.map((turn, i) => <TurnShown key={i} turn={turn} />)
           )}
@@ -67,12 +67,12 @@ export function Playground({ me }: { me: SessionView }) {
             </select>
           </label>
           <label class="field">
-            <span>Most tokens to answer with</span>
+            <span>Max output tokens</span>
             <input
               type="number"
               min={1}
               max={1_000_000}
-              placeholder="as the gateway decides"
+              placeholder="default"
               value={maxTokens}
               onInput={event => setMaxTokens(event.currentTarget.value)}
             />
@@ -89,7 +89,7 @@ function useTalk() {
   useEffect(() => () => running?.abort(), [running])
 
   async function send(text: string, model: string, maxTokens: number | undefined): Promise<void> {
-    const asked: Turn[] = [...turns.filter(isSaid), { role: 'user', content: text }]
+    const asked: Turn[] = [...turns.filter(hasContent), { role: 'user', content: text }]
     const stop = new AbortController()
     setRunning(stop)
     let answer = ''
@@ -119,7 +119,7 @@ function useTalk() {
 }
 
 /** A model that is asked on hears what was said, not that nothing was. */
-function isSaid(turn: Turn): boolean {
+function hasContent(turn: Turn): boolean {
   return turn.content !== ''
 }
 
@@ -130,8 +130,8 @@ function TurnShown({ turn: { role, content, end } }: { turn: Turn }) {
       <h3>{role === 'user' ? 'You' : 'Model'}</h3>
       {isWaiting ? <p class="muted">Waiting for the first token…</p> : content !== '' && <p>{content}</p>}
       {end?.kind === 'failed' && (
-        <p class="play-fault" role="alert">
-          {end.fault.message}
+        <p class="play-error" role="alert">
+          {end.error.message}
         </p>
       )}
       {end && <Figures end={end} />}
@@ -158,7 +158,7 @@ function figureTexts(figures: ChatFigures): string[] {
   }
   return [
     firstTokenMs === undefined ? '' : `first token after ${time(firstTokenMs)}`,
-    `${time(totalMs)} in all`,
+    `${time(totalMs)} total`,
     promptTokens === undefined ? '' : `${promptTokens} + ${completionTokens} tokens`,
     tokensLeft === undefined ? '' : `${tokensLeft} tokens left`,
     requestId ?? '',
@@ -190,7 +190,7 @@ function Composer(props: {
           rows={3}
           data-testid="play-text"
           value={text}
-          placeholder="Enter sends, Shift and Enter begins a new line"
+          placeholder="Enter sends, Shift+Enter adds a line"
           onInput={event => setText(event.currentTarget.value)}
           onKeyDown={event => {
             if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return

@@ -10,17 +10,17 @@ import { fieldAt, PolicyFields, withField } from './policy-fields.tsx'
 const WORDS = {
   guard: {
     title: 'In force',
-    note: 'What the guard goes by.',
-    none: 'None is set: the guard goes by its environment. What you save here takes its place.',
-    begin: 'Begin with the defaults',
-    gone: 'The guard goes by its environment then.',
+    note: 'The policy that the guard applies.',
+    none: 'Not set: the guard uses its environment. A policy saved here replaces it.',
+    begin: 'Start from the defaults',
+    gone: 'The guard then uses its environment.',
   },
   'guard-shadow': {
     title: 'Shadow',
     note: 'Evaluated beside the policy in force and recorded in the log, never enforced.',
     none: 'There is no shadow policy. Save one to see what it would do.',
-    begin: 'Begin with the one in force',
-    gone: 'Nothing is decided in its shadow then.',
+    begin: 'Start from the current policy',
+    gone: 'No shadow policy is evaluated then.',
   },
 }
 
@@ -36,7 +36,7 @@ export interface PolicyEditorProps {
 export function PolicyEditor({ view: { key, policy }, start, asJson, onSaved }: PolicyEditorProps) {
   const before = policy === null ? '' : textOf(policy)
   const [text, setText] = useState(before)
-  const [fault, setFault] = useState<string>()
+  const [error, setError] = useState<string>()
   const [isAsking, setAsking] = useState(false)
   const words = WORDS[key]
   const path = `/api/policies/${key}`
@@ -46,23 +46,23 @@ export function PolicyEditor({ view: { key, policy }, start, asJson, onSaved }: 
 
   function edit(next: string): void {
     setText(next)
-    setFault(undefined)
+    setError(undefined)
   }
 
   async function save(event: SubmitEvent): Promise<void> {
     event.preventDefault()
-    if (!read.ok) return setFault(read.message)
+    if (!read.ok) return setError(read.message)
     const answer = await put(path, { policy: read.value })
-    if (!answer.ok) return setFault(answer.fault.message)
-    notify('done', 'The policy is in its place.')
+    if (!answer.ok) return setError(answer.error.message)
+    notify('done', 'Policy saved.')
     onSaved()
   }
 
   async function takeAway(): Promise<void> {
     setAsking(false)
     const answer = await remove(path)
-    if (!answer.ok) return setFault(answer.fault.message)
-    notify('done', 'The policy is gone.')
+    if (!answer.ok) return setError(answer.error.message)
+    notify('done', 'Policy removed.')
     onSaved()
   }
 
@@ -91,12 +91,10 @@ export function PolicyEditor({ view: { key, policy }, start, asJson, onSaved }: 
             />
           </div>
         ) : (
-          <Empty icon="policy">
-            {text === '' ? words.none : 'This is no policy yet: it has to be mended as JSON.'}
-          </Empty>
+          <Empty icon="policy">{text === '' ? words.none : 'Not a valid policy: edit it as JSON.'}</Empty>
         )}
-        <p class="field-fault" role="alert">
-          {fault}
+        <p class="field-error" role="alert">
+          {error}
         </p>
         <div class="policy-orders">
           {text === '' ? (
@@ -122,7 +120,7 @@ export function PolicyEditor({ view: { key, policy }, start, asJson, onSaved }: 
         </div>
       </form>
       {isAsking && (
-        <Dialog title="Take this policy away?" onClose={() => setAsking(false)}>
+        <Dialog title="Remove this policy?" onClose={() => setAsking(false)}>
           <p class="dialog-text">{words.gone}</p>
           <footer class="dialog-foot">
             <button type="button" onClick={() => setAsking(false)}>
@@ -146,7 +144,7 @@ function readPolicy(text: string): { ok: true; value: unknown } | { ok: false; m
   try {
     return { ok: true, value: JSON.parse(text) }
   } catch (error) {
-    return { ok: false, message: `This is no JSON: ${(error as Error).message}` }
+    return { ok: false, message: `Invalid JSON: ${(error as Error).message}` }
   }
 }
 

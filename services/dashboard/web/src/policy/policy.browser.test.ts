@@ -4,7 +4,7 @@ import type { Browser } from 'playwright-core'
 import type { PolicyPage } from '../../../src/policy/answers.ts'
 import { ApiClient } from '../../../src/test/api-client.ts'
 import { buildPage, launchBrowser, logInOn, openTab } from '../../../src/test/browser.ts'
-import { DEVELOPER, logIn, OPERATOR, type Stand, startStand } from '../../../src/test/stand.ts'
+import { DEVELOPER, logIn, OPERATOR, startTestEnv, type TestEnv } from '../../../src/test/test-env.ts'
 
 const POLICY = {
   rules: { contextFlood: { enabled: true, windowMs: 2_000, thresholdTokens: 300 } },
@@ -12,21 +12,21 @@ const POLICY = {
   graceMs: 300_000,
 }
 const stack = new AsyncDisposableStack()
-let stand: Stand
+let testEnv: TestEnv
 let browser: Browser
 
 before(async () => {
   const { pageDir } = stack.use(await buildPage())
-  stand = stack.use(await startStand({ pageDir }))
+  testEnv = stack.use(await startTestEnv({ pageDir }))
   browser = await launchBrowser()
   stack.defer(() => browser.close())
 })
 after(() => stack.disposeAsync())
 
-it("an operator changes the guard's policy; a bad one is refused with the reason; who changed what is told", async () => {
+it('policy page saves a valid policy, refuses an invalid one with the reason, and lists the changes', async () => {
   await using tab = await openTab(browser)
   const { page } = tab
-  await logInOn(page, `${stand.url}/policy`, OPERATOR.email)
+  await logInOn(page, `${testEnv.url}/policy`, OPERATOR.email)
   await page.getByRole('link', { name: 'JSON' }).click()
   const text = page.getByTestId('policy-guard')
   await text.fill(JSON.stringify(POLICY))
@@ -47,10 +47,10 @@ it("an operator changes the guard's policy; a bad one is refused with the reason
   assert.deepEqual(tab.complaints, [])
 })
 
-it('thresholds are edited one by one, from the defaults on, in seconds', async () => {
+it('policy page edits single thresholds in seconds, starting from the defaults', async () => {
   await using tab = await openTab(browser)
   const { page } = tab
-  await logInOn(page, `${stand.url}/policy`, OPERATOR.email)
+  await logInOn(page, `${testEnv.url}/policy`, OPERATOR.email)
   await page.getByTestId('begin-guard').click()
   const window = page.getByTestId('guard-contextFlood-windowMs')
   assert.equal(await window.inputValue(), '20')
@@ -63,7 +63,7 @@ it('thresholds are edited one by one, from the defaults on, in seconds', async (
   await page.getByTestId('save-guard').click()
   await page.getByText('/penalty/capacity').waitFor()
   await page.getByText('Set, as a whole').first().waitFor()
-  const olga = new ApiClient(stand, await logIn(stand, OPERATOR.email))
+  const olga = new ApiClient(testEnv, await logIn(testEnv, OPERATOR.email))
   const { policies } = await olga.read<PolicyPage>('/api/policies')
   const [guard] = policies
   assert.equal(guard?.policy?.rules.contextFlood.windowMs, 3_000)
@@ -77,21 +77,21 @@ it('thresholds are edited one by one, from the defaults on, in seconds', async (
   assert.deepEqual(tab.complaints, [])
 })
 
-it('is for operators alone', async () => {
-  const dave = new ApiClient(stand, await logIn(stand, DEVELOPER.email))
+it('refuses developers', async () => {
+  const dave = new ApiClient(testEnv, await logIn(testEnv, DEVELOPER.email))
   assert.equal((await dave.get('/api/policies')).status, 403)
-  const refused = await fetch(`${stand.url}/api/policies/guard`, {
+  const refused = await fetch(`${testEnv.url}/api/policies/guard`, {
     method: 'PUT',
     headers: {
       'content-type': 'application/json',
       cookie: dave.cookie,
-      origin: stand.url,
+      origin: testEnv.url,
       'sec-fetch-site': 'same-origin',
     },
     body: JSON.stringify({ policy: POLICY }),
   })
   assert.equal(refused.status, 403)
-  const olga = new ApiClient(stand, await logIn(stand, OPERATOR.email))
+  const olga = new ApiClient(testEnv, await logIn(testEnv, OPERATOR.email))
   const { policies } = await olga.read<PolicyPage>('/api/policies')
   assert.deepEqual(
     policies.map(({ key, policy }) => [key, policy]),

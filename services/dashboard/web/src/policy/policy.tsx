@@ -2,19 +2,19 @@ import type { PolicyChangeView, PolicyPage } from '../../../src/policy/answers.t
 import { useResource } from '../data/index.ts'
 import { humanized, Time } from '../format/index.ts'
 import { Empty, Loaded, PageHead, Panel, Tabs } from '../layout/index.ts'
-import { usePlace } from '../router/index.ts'
+import { useRoute } from '../router/index.ts'
 import { PolicyEditor } from './policy-editor.tsx'
 import { ShadowResults } from './shadow-results.tsx'
 
 /** The guard's policies: edited, what the shadow would have done, and who changed what. */
 export function Policy() {
   const page = useResource<PolicyPage>('/api/policies')
-  const asJson = usePlace().query.get('as') === 'json'
+  const asJson = useRoute().query.get('as') === 'json'
   return (
     <>
       <PageHead title="Policy">
         <Tabs
-          label="How policies are shown"
+          label="Policy format"
           tabs={[
             { text: 'Thresholds', href: '/policy', isHere: !asJson },
             { text: 'JSON', href: '/policy?as=json', isHere: asJson },
@@ -67,7 +67,7 @@ function Change({ change: { at, actor, policy, changes } }: { change: PolicyChan
             <li key={path}>{path}</li>
           ) : path === WHOLE ? (
             <li key={path}>
-              {from === undefined ? 'Set' : to === undefined ? 'Taken away' : 'Replaced'}, as a whole
+              {from === undefined ? 'Set' : to === undefined ? 'Removed' : 'Replaced'}, as a whole
             </li>
           ) : (
             <li key={path}>

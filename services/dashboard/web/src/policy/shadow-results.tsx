@@ -20,7 +20,7 @@ export function ShadowResults() {
       aside={
         items.length > 0 && (
           <span class="count num">
-            {plural(items.length, 'finding')}, {alone} of the shadow alone
+            {plural(items.length, 'finding')}, {alone} in the shadow only
           </span>
         )
       }
@@ -28,7 +28,7 @@ export function ShadowResults() {
       <Loaded resource={page}>
         {({ items: findings, more, names }) =>
           findings.length === 0 ? (
-            <Empty icon="policy">The shadow policy has found nothing, or there is none.</Empty>
+            <Empty icon="policy">No shadow policy findings.</Empty>
           ) : (
             <>
               <ul class="rows shadowed">
@@ -55,7 +55,7 @@ function Finding({ finding, names }: { finding: ShadowedView; names: Names }) {
           {humanized(rule)}
           <Badge>would {action}</Badge>
           {incident === null ? (
-            <Badge tone="warn">shadow alone</Badge>
+            <Badge tone="warn">shadow only</Badge>
           ) : (
             <a href={`/incidents/${incident}`}>found by both</a>
           )}

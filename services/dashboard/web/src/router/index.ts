@@ -1,2 +1,2 @@
-export { followAddress, matchPath, navigate, usePlace } from './route.ts'
+export { followAddress, matchPath, navigate, useRoute } from './route.ts'
 export { SearchField, useSearch } from './search.tsx'

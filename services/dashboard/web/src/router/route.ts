@@ -1,20 +1,20 @@
 import { createStore, useStore } from '../data/index.ts'
 
 /** Where the page is: the address bar is the one place that says so, and every view can be linked to. */
-export interface Place {
+export interface Route {
   readonly path: string
   readonly query: URLSearchParams
 }
 
-const place = createStore<Place>(here())
+const current = createStore<Route>(here())
 
-function here(): Place {
+function here(): Route {
   return { path: location.pathname, query: new URLSearchParams(location.search) }
 }
 
 /** Begins to follow the address bar, and takes clicks on links of this page. */
 export function followAddress(): void {
-  addEventListener('popstate', () => place.set(here()))
+  addEventListener('popstate', () => current.set(here()))
   document.addEventListener('click', event => {
     const link = event.target instanceof Element ? event.target.closest('a') : null
     const plain = event.button === 0 && !event.metaKey && !event.ctrlKey && !event.shiftKey && !event.altKey
@@ -30,12 +30,12 @@ export function navigate(to: string, { replace = false } = {}): void {
   const movesOn = URL.parse(to, location.href)?.pathname !== location.pathname
   if (replace) history.replaceState(null, '', to)
   else history.pushState(null, '', to)
-  place.set(here())
+  current.set(here())
   if (movesOn) scrollTo(0, 0)
 }
 
-export function usePlace(): Place {
-  return useStore(place, it => it)
+export function useRoute(): Route {
+  return useStore(current, it => it)
 }
 
 /** `/incidents/:id` and `/incidents/inc_1` → `{ id: 'inc_1' }`; undefined when the path is another one. */

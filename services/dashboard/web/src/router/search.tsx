@@ -1,5 +1,5 @@
 import { useEffect, useState } from 'preact/hooks'
-import { navigate, usePlace } from './route.ts'
+import { navigate, useRoute } from './route.ts'
 
 const TYPING_MS = 250
 
@@ -12,7 +12,7 @@ export interface Search {
 
 /** What is looked for stands in the address, a moment after it was typed. */
 export function useSearch(path: string): Search {
-  const asked = usePlace().query.get('q') ?? ''
+  const asked = useRoute().query.get('q') ?? ''
   const [text, setText] = useState(asked)
   useEffect(() => setText(asked), [asked])
   useEffect(() => {

@@ -1,9 +1,9 @@
 import { useEffect, useState } from 'preact/hooks'
 import { invitationInLink, logIn, type Registration, readRegistration, register } from './session.ts'
 
-const INVITED = 'You are invited: register with the e-mail address that the invitation was made for.'
-const BY_INVITATION = 'New accounts are by invitation: ask an operator for a link.'
-const CLOSED = 'Registration is closed: an operator makes accounts.'
+const INVITED = 'You are invited. Register with the e-mail address of the invitation.'
+const BY_INVITATION = 'Registration is by invitation. Ask an operator for a link.'
+const CLOSED = 'Registration is closed. Operators create accounts.'
 
 function isOpen(registration: Registration | undefined): boolean {
   return registration?.mode === 'open' || registration?.mode === 'domain'
@@ -16,7 +16,7 @@ export function Login() {
   const [email, setEmail] = useState('')
   const [password, setPassword] = useState('')
   const [busy, setBusy] = useState(false)
-  const [fault, setFault] = useState<string>()
+  const [error, setError] = useState<string>()
   useEffect(() => {
     document.title = `${isNew ? 'Register' : 'Log in'} · Fluxgate`
   }, [isNew])
@@ -31,10 +31,10 @@ export function Login() {
   async function send(event: SubmitEvent): Promise<void> {
     event.preventDefault()
     setBusy(true)
-    setFault(undefined)
+    setError(undefined)
     const answer = await (isNew ? register(email, password, invitation) : logIn(email, password))
     setBusy(false)
-    if (!answer.ok) setFault(answer.fault.message)
+    if (!answer.ok) setError(answer.error.message)
   }
 
   return (
@@ -69,8 +69,8 @@ export function Login() {
             onInput={event => setPassword(event.currentTarget.value)}
           />
         </label>
-        <p class="field-fault" role="alert">
-          {fault}
+        <p class="field-error" role="alert">
+          {error}
         </p>
         <button type="submit" class="primary wide" data-testid="login-submit" disabled={busy}>
           {busy ? 'One moment…' : isNew ? 'Register' : 'Log in'}
@@ -82,10 +82,10 @@ export function Login() {
             data-testid="login-other"
             onClick={() => {
               setNew(!isNew)
-              setFault(undefined)
+              setError(undefined)
             }}
           >
-            {isNew ? 'I have an account' : 'I have no account yet'}
+            {isNew ? 'Log in instead' : 'Create an account'}
           </button>
         )}
         {!mayRegister && registration && (

@@ -16,7 +16,7 @@ whenUnauthenticated(() => session.set({ kind: 'none' }))
 export async function loadSession(): Promise<void> {
   const answer = await get<SessionView>('/api/session')
   if (answer.ok) session.set({ kind: 'here', session: answer.value })
-  else if (answer.fault.status === 401) session.set({ kind: 'none' })
+  else if (answer.error.status === 401) session.set({ kind: 'none' })
   else {
     if (session.get().kind !== 'here') session.set({ kind: 'away' })
     setTimeout(() => void loadSession(), RETRY_MS)

@@ -17,8 +17,8 @@ export function Sessions() {
 
   async function end(id: string): Promise<void> {
     const answer = await endSession(id)
-    if (!answer.ok) return notify('fault', answer.fault.message)
-    notify('done', 'That session has ended.')
+    if (!answer.ok) return notify('error', answer.error.message)
+    notify('done', 'Session ended.')
     list.reload()
   }
 
@@ -29,7 +29,7 @@ export function Sessions() {
           Log out everywhere
         </button>
       </PageHead>
-      <Panel title="Logged in" class="list-panel">
+      <Panel title="Active sessions" class="list-panel">
         <Loaded resource={list}>
           {({ sessions }) => (
             <ul class="rows">
@@ -52,7 +52,7 @@ function SessionRow({ session, onEnd }: { session: OwnSession; onEnd: () => void
       <div class="row-main">
         <p class="row-title">
           {address || 'unknown address'}
-          {current && <Badge tone="good">this one</Badge>}
+          {current && <Badge tone="good">current</Badge>}
         </p>
         <p class="row-note" title={agent}>
           since <Time at={createdAt} /> · until <Time at={expiresAt} /> · {agent}
@@ -74,13 +74,13 @@ function Everywhere({ onClose }: { onClose: () => void }) {
     setBusy(true)
     const answer = await logOutEverywhere()
     setBusy(false)
-    if (!answer.ok) return notify('fault', answer.fault.message)
+    if (!answer.ok) return notify('error', answer.error.message)
     await loadSession()
   }
 
   return (
     <Dialog title="Log out everywhere?" onClose={onClose}>
-      <p class="dialog-text">Every session of yours ends, this one too. API keys go on working.</p>
+      <p class="dialog-text">All your sessions end, including this one. API keys stay valid.</p>
       <footer class="dialog-foot">
         <button type="button" onClick={onClose}>
           Cancel

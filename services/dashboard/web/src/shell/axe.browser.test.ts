@@ -10,9 +10,9 @@ import {
   openTab,
   type Tab,
 } from '../../../src/test/browser.ts'
-import { IDENTITY, INCIDENT, keepNodesAlive, seed } from '../../../src/test/seed.ts'
+import { IDENTITY, INCIDENT, renewNodes, seed } from '../../../src/test/seed.ts'
 import { setPolicies } from '../../../src/test/seed-policies.ts'
-import { OPERATOR, type Stand, startStand } from '../../../src/test/stand.ts'
+import { OPERATOR, startTestEnv, type TestEnv } from '../../../src/test/test-env.ts'
 
 const PATHS = [
   '/',
@@ -40,17 +40,17 @@ const PATHS = [
   '/nothing',
 ]
 const stack = new AsyncDisposableStack()
-let stand: Stand
+let testEnv: TestEnv
 let browser: Browser
 
 before(async () => {
   const { pageDir } = stack.use(await buildPage())
-  stand = stack.use(await startStand({ pageDir }))
+  testEnv = stack.use(await startTestEnv({ pageDir }))
   browser = await launchBrowser()
   stack.defer(() => browser.close())
-  await seed(stand)
-  await setPolicies(stand)
-  stack.defer(keepNodesAlive(stand))
+  await seed(testEnv)
+  await setPolicies(testEnv)
+  stack.defer(renewNodes(testEnv))
 })
 after(() => stack.disposeAsync())
 
@@ -63,17 +63,17 @@ for (const colorScheme of ['light', 'dark'] as const) {
     after(() => tab[Symbol.asyncDispose]())
 
     it('finds nothing on the login page', async () => {
-      await tab.page.goto(stand.url)
+      await tab.page.goto(testEnv.url)
       await tab.page.getByTestId('login-email').waitFor()
       assert.deepEqual(await axeFindings(tab.page), [])
-      await logInOn(tab.page, stand.url, OPERATOR.email)
+      await logInOn(tab.page, testEnv.url, OPERATOR.email)
       await tab.page.locator('.shell h1').waitFor()
     })
 
     for (const path of PATHS) {
       it(`finds nothing on ${path}`, async () => {
         const { page } = tab
-        await page.goto(stand.url + path)
+        await page.goto(testEnv.url + path)
         await page.locator('.shell h1').waitFor()
         await eventually(async () => assert.equal(await page.locator('.loading').count(), 0))
         assert.deepEqual(await axeFindings(page), [])
@@ -82,7 +82,7 @@ for (const colorScheme of ['light', 'dark'] as const) {
 
     it('finds nothing on the palette', async () => {
       const { page } = tab
-      await page.goto(stand.url)
+      await page.goto(testEnv.url)
       await page.locator('.shell h1').waitFor()
       await page.keyboard.press('Control+k')
       await page.getByTestId('palette-text').waitFor()

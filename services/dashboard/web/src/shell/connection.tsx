@@ -14,7 +14,7 @@ export function ConnectionState() {
     connection === 'live'
       ? feed
         ? 'Live'
-        : 'Log away'
+        : 'Log unavailable'
       : connection === 'reconnecting'
         ? 'Reconnecting'
         : 'Connecting'

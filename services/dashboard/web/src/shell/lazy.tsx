@@ -1,6 +1,6 @@
 import type { FunctionComponent } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
-import { Loading, Trouble } from '../layout/index.ts'
+import { ErrorMessage, Loading } from '../layout/index.ts'
 
 const AWAY = { status: 0, code: 'unreachable', message: 'This view cannot be loaded.' }
 
@@ -20,7 +20,7 @@ export function lazy<P extends object>(load: () => Promise<FunctionComponent<P>>
         () => setFailed(true),
       )
     }, [failed])
-    if (failed) return <Trouble fault={AWAY} retry={() => setFailed(false)} />
+    if (failed) return <ErrorMessage error={AWAY} retry={() => setFailed(false)} />
     const View = loaded
     return View ? <View {...props} /> : <Loading rows={8} />
   }

@@ -26,7 +26,7 @@ export function Palette({ commands }: { commands: readonly Command[] }) {
   }, [])
   return (
     <>
-      <button type="button" class="palette-button" title="Find and go" onClick={() => setOpen(true)}>
+      <button type="button" class="palette-button" title="Search" onClick={() => setOpen(true)}>
         <Icon name="search" size={16} />
         <span>Find</span>
         <kbd>Ctrl K</kbd>
@@ -60,13 +60,13 @@ function Search({ commands, onClose }: { commands: readonly Command[]; onClose: 
   }
 
   return (
-    <dialog ref={useModal()} class="dialog palette" aria-label="Find and go" onClose={onClose}>
+    <dialog ref={useModal()} class="dialog palette" aria-label="Search" onClose={onClose}>
       <input
         role="combobox"
         aria-expanded="true"
         aria-controls={id}
         aria-activedescendant={found.length > 0 ? `${id}-${here}` : undefined}
-        aria-label="Find and go"
+        aria-label="Search"
         data-testid="palette-text"
         placeholder="A view, an incident, a request, an identity…"
         autoComplete="off"
@@ -78,7 +78,7 @@ function Search({ commands, onClose }: { commands: readonly Command[]; onClose: 
         }}
         onKeyDown={onKeyDown}
       />
-      <div id={id} class="palette-list" role="listbox" tabIndex={-1} aria-label="What was found">
+      <div id={id} class="palette-list" role="listbox" tabIndex={-1} aria-label="Results">
         {found.map((command, i) => (
           <div
             key={command.name}

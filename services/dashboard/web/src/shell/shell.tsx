@@ -3,7 +3,7 @@ import { useEffect, useRef } from 'preact/hooks'
 import type { SessionView } from '../../../src/sessions/answers.ts'
 import { notify } from '../dialogs/index.ts'
 import { Icon, type IconName } from '../layout/index.ts'
-import { navigate, usePlace } from '../router/index.ts'
+import { navigate, useRoute } from '../router/index.ts'
 import { logOut } from '../session/index.ts'
 import { ConnectionState } from './connection.tsx'
 import { type Command, Palette } from './palette.tsx'
@@ -27,8 +27,8 @@ const OPERATOR_LINKS: readonly Link[] = [
 /** Views within others, for the palette. */
 const INNER_LINKS: readonly Omit<Link, 'icon'>[] = [
   { href: '/?range=24h', text: 'Overview, last 24 hours' },
-  { href: '/forensics/state', text: 'State at a moment' },
-  { href: '/forensics/what-if', text: 'What-if of a policy' },
+  { href: '/forensics/state', text: 'State at a time' },
+  { href: '/forensics/what-if', text: 'What-if analysis' },
   { href: '/forensics/verify', text: 'Verify the ledger' },
   { href: '/system/dead-letters', text: 'Dead letters' },
 ]
@@ -41,7 +41,7 @@ const DEVELOPER_LINKS: readonly Link[] = [
 
 /** What stands around every view: where one can go, who one is, and whether what is shown is live. */
 export function Shell({ me, children }: { me: SessionView; children: ComponentChildren }) {
-  const { path } = usePlace()
+  const { path } = useRoute()
   const isOperator = me.role === 'operator'
   const nav = useRef<HTMLElement>(null)
   useEffect(() => {
@@ -114,5 +114,5 @@ function commandsOf(links: readonly Link[], isOperator: boolean): Command[] {
 
 async function leave(): Promise<void> {
   const answer = await logOut()
-  if (!answer.ok) notify('fault', answer.fault.message)
+  if (!answer.ok) notify('error', answer.error.message)
 }

@@ -3,7 +3,7 @@ import { useStore } from '../data/index.ts'
 import { Icon, type IconName } from '../layout/index.ts'
 
 const THEMES: readonly { readonly value: Theme; readonly icon: IconName; readonly name: string }[] = [
-  { value: 'system', icon: 'system', name: 'As the system' },
+  { value: 'system', icon: 'system', name: 'System' },
   { value: 'light', icon: 'sun', name: 'Light' },
   { value: 'dark', icon: 'moon', name: 'Dark' },
 ]
@@ -12,7 +12,7 @@ export function ThemeSwitch() {
   const chosen = useStore(theme, it => it)
   return (
     <fieldset class="theme-switch">
-      <legend class="sr">Colours</legend>
+      <legend class="sr">Theme</legend>
       {THEMES.map(({ value, icon, name }) => (
         <button
           key={value}

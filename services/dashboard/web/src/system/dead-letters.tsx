@@ -4,14 +4,14 @@ import { post, useResource } from '../data/index.ts'
 import { OrderDialog } from '../dialogs/index.ts'
 import { bytes, setting, Time } from '../format/index.ts'
 import { Badge, Empty, Loaded, PageHead, Panel } from '../layout/index.ts'
-import { usePlace } from '../router/index.ts'
+import { useRoute } from '../router/index.ts'
 import { SystemTabs } from './system.tsx'
 
 const MAX_REASON = 4_000
 
 /** Messages that could not be read or handled, why, and the way back for them. */
 export function DeadLetters() {
-  const before = Number(usePlace().query.get('before')) || undefined
+  const before = Number(useRoute().query.get('before')) || undefined
   const path = `/api/dead-letters${before === undefined ? '' : `?before=${before}`}`
   const page = useResource<DeadLetterPage>(path)
   const system = useResource<SystemView>('/api/system')
@@ -25,7 +25,7 @@ export function DeadLetters() {
         <Loaded resource={page} rows={6}>
           {({ items, next }) =>
             items.length === 0 ? (
-              <Empty icon="check">There is no dead letter: every event was read and handled.</Empty>
+              <Empty icon="check">No dead letters.</Empty>
             ) : (
               <>
                 <ul class="rows">
@@ -35,7 +35,7 @@ export function DeadLetters() {
                 </ul>
                 {next !== null && (
                   <a class="more" href={`/system/dead-letters?before=${next}`}>
-                    Older ones
+                    Older
                   </a>
                 )}
               </>
@@ -64,14 +64,14 @@ function Letter({ letter, onReplay }: { letter: DeadLetterView; onReplay: () => 
       <div class="row-main">
         <p class="row-title">
           {reason}
-          {replayed && <Badge tone="good">put back</Badge>}
+          {replayed && <Badge tone="good">replayed</Badge>}
         </p>
         <p class="row-note">
-          {stream} #{setting(original)} · given up by {consumer} · <Time at={at} />
+          {stream} #{setting(original)} · rejected by {consumer} · <Time at={at} />
         </p>
         {replayed && (
           <p class="row-note">
-            Put back by {replayed.by} <Time at={replayed.at} />: {replayed.reason}
+            Replayed by {replayed.by} <Time at={replayed.at} />: {replayed.reason}
           </p>
         )}
         <details>
@@ -88,10 +88,10 @@ function Letter({ letter, onReplay }: { letter: DeadLetterView; onReplay: () => 
           class="small"
           data-testid="replay-button"
           disabled={event === null}
-          title={event === null ? 'It has no id: it cannot be put back.' : ''}
+          title={event === null ? 'Without an event id it cannot be replayed.' : ''}
           onClick={onReplay}
         >
-          Put back
+          Replay
         </button>
       )}
     </li>
@@ -101,19 +101,19 @@ function Letter({ letter, onReplay }: { letter: DeadLetterView; onReplay: () => 
 function Replay({ letter, onClose }: { letter: DeadLetterView; onClose: () => void }) {
   return (
     <OrderDialog
-      title="Put this message back?"
+      title="Replay this message?"
       label="Reason"
       placeholder="Why it can be handled now. It is recorded in the log."
-      confirm="Put back"
+      confirm="Replay"
       maxLength={MAX_REASON}
       testId="replay"
-      done="It is back in its stream."
+      done="Replayed."
       order={reason => post(`/api/dead-letters/${letter.sequence}/replay`, { reason })}
       onClose={onClose}
     >
       <p>
-        It is published once more to <code>{letter.subject}</code>, under its own id{' '}
-        <code>{letter.event}</code>. Whoever has handled it before leaves it alone. It can be put back once.
+        It is published again to <code>{letter.subject}</code> under its own id <code>{letter.event}</code>.
+        Consumers that have handled it ignore it. It can be replayed once.
       </p>
     </OrderDialog>
   )

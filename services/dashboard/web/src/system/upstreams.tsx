@@ -1,7 +1,7 @@
 import type { GatewayReport, UpstreamView } from '../../../src/system/answers.ts'
-import { Ago, count, countdown, duration, percent } from '../format/index.ts'
+import { Ago, count, countdown, duration, percent, textOf } from '../format/index.ts'
 import { Badge, Empty, type Tone } from '../layout/index.ts'
-import { Columns } from '../table/index.ts'
+import { type Column, DataTable } from '../table/index.ts'
 
 const CIRCUITS: Readonly<Record<UpstreamView['circuit'], { tone: Tone; text: string }>> = {
   closed: { tone: 'good', text: 'closed' },
@@ -9,28 +9,76 @@ const CIRCUITS: Readonly<Record<UpstreamView['circuit'], { tone: Tone; text: str
   open: { tone: 'bad', text: 'open' },
 }
 
+const COLUMNS: readonly Column<UpstreamView>[] = [
+  {
+    name: 'Upstream',
+    share: 19,
+    cell: ({ name, url, models }) => (
+      <span class="identity" title={models?.join(', ') ?? 'every model'}>
+        <span class="identity-user">{name}</span>
+        <span class="identity-key">{url}</span>
+      </span>
+    ),
+  },
+  {
+    name: 'Health',
+    share: 10,
+    cell: ({ healthy }) => <Badge tone={healthy ? 'good' : 'bad'}>{healthy ? 'healthy' : 'unhealthy'}</Badge>,
+  },
+  {
+    name: 'Circuit',
+    share: 14,
+    cell: ({ circuit, opensInMs }) => (
+      <span class="num">
+        <Badge tone={CIRCUITS[circuit].tone}>{CIRCUITS[circuit].text}</Badge>
+        {circuit === 'open' && ` for ${countdown(opensInMs)}`}
+      </span>
+    ),
+  },
+  {
+    name: 'In flight',
+    share: 9,
+    isFigure: true,
+    sortBy: row => row.inFlight,
+    cell: ({ inFlight, maxInFlight }) => `${count(inFlight)} / ${count(maxInFlight)}`,
+  },
+  { name: 'Calls', share: 8, isFigure: true, sortBy: row => row.calls, cell: row => count(row.calls) },
+  {
+    name: 'Failed',
+    share: 8,
+    isFigure: true,
+    sortBy: row => row.failures,
+    title: row => `${count(row.failures)} calls`,
+    cell: ({ calls, failures }) => textOf(percent(calls === 0 ? null : failures / calls)),
+  },
+  {
+    name: 'To headers',
+    share: 11,
+    isFigure: true,
+    sortBy: row => row.latencyMs,
+    cell: row => textOf(duration(row.latencyMs)),
+  },
+  { name: 'Last error', share: 21, cell: ({ lastError }) => <LastError error={lastError} /> },
+]
+
 /** Each gateway's own view of the model servers: two gateways may well disagree. */
 export function Upstreams({ gateways }: { gateways: readonly GatewayReport[] | null }) {
   if (gateways === null) {
-    return (
-      <Empty icon="nodes">
-        This dashboard was given no ADMIN_TOKEN_DASHBOARD: it cannot ask the gateways.
-      </Empty>
-    )
+    return <Empty icon="nodes">ADMIN_TOKEN_DASHBOARD is not set: the gateways cannot be queried.</Empty>
   }
   const many = gateways.length > 1
   return (
     <>
       {gateways.map(report => (
         <section key={report.url} aria-label={`Upstreams of ${report.url}`} data-testid="gateway">
-          {report.fault !== null && (
-            <p class="trouble" role="alert">
-              {report.url}: {report.fault}
+          {report.error !== null && (
+            <p class="error-message" role="alert">
+              {report.url}: {report.error}
             </p>
           )}
-          {report.fileFault !== null && (
-            <p class="trouble" role="alert">
-              The file of upstreams is not in force: {report.fileFault}
+          {report.fileError !== null && (
+            <p class="error-message" role="alert">
+              The file of upstreams is not in force: {report.fileError}
             </p>
           )}
           {many && (
@@ -42,93 +90,30 @@ export function Upstreams({ gateways }: { gateways: readonly GatewayReport[] | n
               </span>
             </p>
           )}
-          {report.upstreams.length > 0 && <UpstreamTable upstreams={report.upstreams} />}
+          {report.upstreams.length > 0 && (
+            <DataTable
+              columns={COLUMNS}
+              rows={report.upstreams}
+              keyOf={({ name }) => name}
+              size="wide"
+              rowProps={({ name }) => ({ 'data-testid': 'upstream-row', 'data-upstream': name })}
+              empty={['nodes', 'No upstreams.']}
+            />
+          )}
         </section>
       ))}
     </>
   )
 }
 
-function UpstreamTable({ upstreams }: { upstreams: readonly UpstreamView[] }) {
+function LastError({ error }: { error: UpstreamView['lastError'] }) {
+  if (error === null) return <span class="muted">none</span>
   return (
-    <div class="table-wrap">
-      <table class="table fixed wide">
-        <Columns shares={[19, 10, 14, 9, 8, 8, 11, 21]} />
-        <thead>
-          <tr>
-            <th scope="col">Upstream</th>
-            <th scope="col">Health</th>
-            <th scope="col">Circuit</th>
-            <th scope="col" class="right">
-              In flight
-            </th>
-            <th scope="col" class="right">
-              Calls
-            </th>
-            <th scope="col" class="right">
-              Failed
-            </th>
-            <th scope="col" class="right">
-              To headers
-            </th>
-            <th scope="col">Last error</th>
-          </tr>
-        </thead>
-        <tbody>
-          {upstreams.map(upstream => (
-            <UpstreamRow key={upstream.name} upstream={upstream} />
-          ))}
-        </tbody>
-      </table>
-    </div>
-  )
-}
-
-function UpstreamRow({ upstream }: { upstream: UpstreamView }) {
-  const { name, url, healthy, circuit, opensInMs, inFlight, maxInFlight, calls, failures, lastError } =
-    upstream
-  const { tone, text } = CIRCUITS[circuit]
-  const mean = duration(upstream.latencyMs)
-  const share = percent(calls === 0 ? null : failures / calls)
-  return (
-    <tr data-testid="upstream-row" data-upstream={name}>
-      <th scope="row">
-        <span class="identity" title={upstream.models?.join(', ') ?? 'every model'}>
-          <span class="identity-user">{name}</span>
-          <span class="identity-key">{url}</span>
-        </span>
-      </th>
-      <td data-label="Health">
-        <Badge tone={healthy ? 'good' : 'bad'}>{healthy ? 'healthy' : 'unhealthy'}</Badge>
-      </td>
-      <td data-label="Circuit" class="num">
-        <Badge tone={tone}>{text}</Badge>
-        {circuit === 'open' && ` for ${countdown(opensInMs)}`}
-      </td>
-      <td class="right num" data-label="In flight">
-        {count(inFlight)} / {count(maxInFlight)}
-      </td>
-      <td class="right num" data-label="Calls">
-        {count(calls)}
-      </td>
-      <td class="right num" data-label="Failed" title={`${count(failures)} calls`}>
-        {share.value} {share.unit}
-      </td>
-      <td class="right num" data-label="To headers">
-        {mean.value} {mean.unit}
-      </td>
-      <td data-label="Last error">
-        {lastError === null ? (
-          <span class="muted">none</span>
-        ) : (
-          <span class="identity" title={lastError.message}>
-            <span class="identity-user plain">{lastError.code}</span>
-            <span class="identity-key">
-              <Ago at={lastError.at} />
-            </span>
-          </span>
-        )}
-      </td>
-    </tr>
+    <span class="identity" title={error.message}>
+      <span class="identity-user plain">{error.code}</span>
+      <span class="identity-key">
+        <Ago at={error.at} />
+      </span>
+    </span>
   )
 }

@@ -1,1 +1,1 @@
-export { Columns } from './columns.tsx'
+export { type Column, DataTable } from './data-table.tsx'

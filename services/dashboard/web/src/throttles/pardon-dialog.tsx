@@ -25,9 +25,7 @@ export function PardonDialog({ identity, names, onClose }: PardonDialogProps) {
       onClose={onClose}
     >
       <Identity {...splitIdentity(identity)} names={names} />
-      <p>
-        Its throttle ends now at every gateway, and the guard leaves it alone for the policy's grace time.
-      </p>
+      <p>Its throttle ends now at every gateway, and the guard ignores it for the policy's grace period.</p>
     </OrderDialog>
   )
 }

@@ -52,7 +52,7 @@ export function UsageCharts({ usage, spanText }: { usage: Steps; spanText: strin
         unit={`req/${usage.bucket}`}
         drawn={REQUESTS}
         format={count}
-        rest={{ note: 'in all', values: sumOf(REQUESTS) }}
+        rest={{ note: 'total', values: sumOf(REQUESTS) }}
       />
       <RangeChart
         {...shared}
@@ -60,7 +60,7 @@ export function UsageCharts({ usage, spanText }: { usage: Steps; spanText: strin
         unit={`tok/${usage.bucket}`}
         drawn={TOKENS}
         format={count}
-        rest={{ note: 'in all', values: sumOf(TOKENS) }}
+        rest={{ note: 'total', values: sumOf(TOKENS) }}
       />
     </div>
   )

@@ -6,7 +6,7 @@ export function RangeTabs(props: { path: string; choices: readonly RangeChoice[]
   const { path, choices, here } = props
   return (
     <Tabs
-      label="Over which time"
+      label="Time range"
       tabs={choices.map((choice, i) => ({
         text: choice.text,
         href: i === 0 ? path : `${path}?range=${choice.name}`,

@@ -56,7 +56,7 @@ export function LatencyTiles({ metrics, range }: { metrics: MetricsView | undefi
   const { latency: now, latencyBefore: before } = metrics ?? {}
   const note = (figure: (of: Percentiles) => number | null) =>
     now?.count === 0 ? (
-      'nothing ended in this time'
+      'no requests ended in this period'
     ) : now && before ? (
       <>
         p95 <Delta now={figure(now)} before={figure(before)} range={range} /> · {count(now.count)} ended

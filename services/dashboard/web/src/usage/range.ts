@@ -1,5 +1,5 @@
 import type { RangeName } from '../../../src/usage/answers.ts'
-import { usePlace } from '../router/index.ts'
+import { useRoute } from '../router/index.ts'
 
 export interface RangeChoice {
   readonly name: RangeName
@@ -18,7 +18,7 @@ export const RANGE_CHOICES: readonly RangeChoice[] = [
 
 /** The range that the address names; what it names wrongly is the first of them. */
 export function useRange(choices: readonly RangeChoice[]): RangeChoice {
-  const asked = usePlace().query.get('range')
+  const asked = useRoute().query.get('range')
   return choices.find(({ name }) => name === asked) ?? choices[0]!
 }
 

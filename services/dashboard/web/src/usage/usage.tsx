@@ -3,8 +3,8 @@ import type { UsageView } from '../../../src/usage/answers.ts'
 import { useResource } from '../data/index.ts'
 import { count, dollars } from '../format/index.ts'
 import { KEYS_PATH, type KeyList } from '../keys/index.ts'
-import { Badge, Empty, Loaded, PageHead, Panel } from '../layout/index.ts'
-import { Columns } from '../table/index.ts'
+import { Badge, Loaded, PageHead, Panel } from '../layout/index.ts'
+import { type Column, DataTable } from '../table/index.ts'
 import { Limits } from './limits.tsx'
 import { everyMsOf, RANGE_CHOICES, useRange } from './range.ts'
 import { UsageCharts } from './range-charts.tsx'
@@ -14,7 +14,31 @@ import { UsageTiles } from './usage-tiles.tsx'
 
 const CHOICES = RANGE_CHOICES.filter(({ name }) => name !== '5m')
 
-/** What one has used oneself, and may use. */
+const MODELS: readonly Column<UsageView['models'][number]>[] = [
+  { name: 'Model', share: 34, cell: ({ model }) => model || <span class="muted">none named</span> },
+  {
+    name: 'Requests',
+    share: 18,
+    isFigure: true,
+    sortBy: row => row.admitted,
+    cell: row => count(row.admitted),
+  },
+  {
+    name: 'Prompt / completion',
+    share: 30,
+    isFigure: true,
+    cell: row => `${count(row.promptTokens)} / ${count(row.completionTokens)}`,
+  },
+  {
+    name: 'Cost, US$',
+    share: 18,
+    isFigure: true,
+    sortBy: row => row.costMicros,
+    cell: row => dollars(row.costMicros),
+  },
+]
+
+/** The visitor's own usage and limits. */
 export function Usage({ me }: { me: SessionView }) {
   const range = useRange(CHOICES)
   const usage = useResource<UsageView>(`/api/me/usage?range=${range.name}`, {
@@ -37,53 +61,19 @@ export function Usage({ me }: { me: SessionView }) {
                 <Limits limits={view.limits} keys={keys.data?.keys ?? []} />
               </Panel>
               <Panel title="By model" class="list-panel">
-                <Models usage={view} />
+                <DataTable
+                  columns={MODELS}
+                  rows={view.models}
+                  keyOf={({ model }) => model}
+                  size="compact"
+                  rowProps={() => ({ 'data-testid': 'model-row' })}
+                  empty={['overview', 'No model requests in this period.']}
+                />
               </Panel>
             </div>
           </>
         )}
       </Loaded>
     </>
-  )
-}
-
-function Models({ usage: { models } }: { usage: UsageView }) {
-  if (models.length === 0) return <Empty icon="overview">No model was asked in this time.</Empty>
-  return (
-    <div class="table-wrap">
-      <table class="table compact fixed">
-        <Columns shares={[34, 18, 30, 18]} />
-        <thead>
-          <tr>
-            <th scope="col">Model</th>
-            <th scope="col" class="right">
-              Requests
-            </th>
-            <th scope="col" class="right">
-              Prompt / completion
-            </th>
-            <th scope="col" class="right">
-              Cost, US$
-            </th>
-          </tr>
-        </thead>
-        <tbody>
-          {models.map(({ model, admitted, promptTokens, completionTokens, costMicros }) => (
-            <tr key={model} data-testid="model-row">
-              <th scope="row">{model || <span class="muted">none named</span>}</th>
-              <td class="right num" data-label="Requests">
-                {count(admitted)}
-              </td>
-              <td class="right num" data-label="Prompt / completion">
-                {count(promptTokens)} / {count(completionTokens)}
-              </td>
-              <td class="right num" data-label="Cost, US$">
-                {dollars(costMicros)}
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
   )
 }

@@ -29,7 +29,7 @@ export function TierDialog({ user, tier, onClose }: UserDialogProps & { tier: st
       order={reason => post(`/api/users/${user}/tier`, { tier: chosen, reason })}
       onClose={onClose}
     >
-      <p>It counts for all keys of the user that have no limit of their own.</p>
+      <p>Applies to all keys of the user without a limit of their own.</p>
       <TierField value={chosen} onChange={setChosen} />
     </OrderDialog>
   )
@@ -49,8 +49,8 @@ export function RoleDialog({ user, role, onClose }: UserDialogProps & { role: st
     >
       <p>
         {wanted === 'operator'
-          ? 'Operators see everybody, throttle, pardon and change the policy.'
-          : 'Developers see their own keys and usage alone.'}
+          ? 'Operators see all users, throttle, pardon and change the policy.'
+          : 'Developers see only their own keys and usage.'}
       </p>
     </OrderDialog>
   )
@@ -71,7 +71,7 @@ export function DisableDialog({ user, isDisabled, onClose }: UserDialogProps & {
     >
       <p>
         {isDisabled
-          ? 'The keys work again; sessions have to be begun anew.'
+          ? 'The keys work again; the user has to log in again.'
           : 'All sessions end and all keys are refused, at every gateway, until the user is enabled again.'}
       </p>
     </OrderDialog>
@@ -88,12 +88,12 @@ export function CreateUserDialog({ onClose }: { onClose: () => void }) {
       title="Create a user"
       confirm="Create"
       testId="user"
-      done="The user is there."
+      done="User created."
       isReady={/^[\w-]{1,64}$/.test(user)}
       order={reason => post('/api/users', { user, tier, role, reason })}
       onClose={onClose}
     >
-      <p>A user made here has keys and no password: people with a login register themselves.</p>
+      <p>A user created here has keys and no password. People who log in register themselves.</p>
       <div class="fields">
         <label class="field">
           <span>Id</span>

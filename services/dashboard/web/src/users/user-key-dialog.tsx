@@ -37,7 +37,7 @@ export function CreateUserKeyDialog({ user, onClose }: { user: string; onClose: 
       confirm="Create"
       maxLength={MAX_REASON}
       testId="user-key"
-      done="The key is there."
+      done="Key created."
       isReady={name.trim() !== ''}
       order={async reason => {
         const body = { name: name.trim(), reason, ...(days === undefined ? {} : { expiresInDays: days }) }

@@ -3,7 +3,7 @@ import type { KeyView, UserDetail } from '../../../src/accounts/answers.ts'
 import { useResource } from '../data/index.ts'
 import { Time } from '../format/index.ts'
 import { KeyTable } from '../keys/index.ts'
-import { Badge, Empty, Icon, Loading, PageHead, Panel, Trouble } from '../layout/index.ts'
+import { Badge, Empty, ErrorMessage, Icon, Loading, PageHead, Panel } from '../layout/index.ts'
 import { DisableDialog, RevokeUserKeyDialog, RoleDialog, TierDialog } from './user-dialogs.tsx'
 import { CreateUserKeyDialog } from './user-key-dialog.tsx'
 
@@ -13,13 +13,13 @@ type Order =
 
 /** One user's account, and the orders about it. `me` may not shut oneself out. */
 export function User({ id, me }: { id: string; me: string }) {
-  const { data, fault, reload } = useResource<UserDetail>(`/api/users/${encodeURIComponent(id)}`)
+  const { data, error, reload } = useResource<UserDetail>(`/api/users/${encodeURIComponent(id)}`)
   const [order, setOrder] = useState<Order>()
   const done = () => {
     setOrder(undefined)
     reload()
   }
-  const isMissing = fault?.status === 404 || fault?.status === 400
+  const isMissing = error?.status === 404 || error?.status === 400
   return (
     <>
       <a class="back" href="/users">
@@ -51,8 +51,8 @@ export function User({ id, me }: { id: string; me: string }) {
         )}
       </PageHead>
       {isMissing && <Empty icon="identities">There is no user {id}.</Empty>}
-      {fault && !isMissing && <Trouble fault={fault} retry={reload} />}
-      {!data && !fault && <Loading rows={6} />}
+      {error && !isMissing && <ErrorMessage error={error} retry={reload} />}
+      {!data && !error && <Loading rows={6} />}
       {data && <Account detail={data} onOrder={setOrder} />}
       {data && order && <Dialogs detail={data} order={order} onClose={done} />}
     </>
@@ -95,15 +95,12 @@ function Account({ detail, onOrder }: { detail: UserDetail; onOrder: (order: Ord
           )
         }
       >
-        {keys.length === 0 ? (
-          <Empty icon="keys">This user has no key.</Empty>
-        ) : (
-          <KeyTable
-            keys={keys}
-            hrefOf={key => `/identities/${user.id}.${key.id}`}
-            onRevoke={key => onOrder({ kind: 'revoke', key })}
-          />
-        )}
+        <KeyTable
+          keys={keys}
+          hrefOf={key => `/identities/${user.id}.${key.id}`}
+          onRevoke={key => onOrder({ kind: 'revoke', key })}
+          empty="This user has no keys."
+        />
       </Panel>
     </>
   )

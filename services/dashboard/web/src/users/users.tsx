@@ -2,11 +2,35 @@ import { useState } from 'preact/hooks'
 import type { UserPage, UserView } from '../../../src/accounts/answers.ts'
 import { useResource } from '../data/index.ts'
 import { count, Time } from '../format/index.ts'
-import { Badge, Empty, Icon, Loaded, PageHead, Panel } from '../layout/index.ts'
+import { Badge, Icon, Loaded, PageHead, Panel } from '../layout/index.ts'
 import { SearchField, useSearch } from '../router/index.ts'
+import { type Column, DataTable } from '../table/index.ts'
 import { CreateUserDialog } from './user-dialogs.tsx'
 
-/** Who has an account. The search stands in the address. */
+const COLUMNS: readonly Column<UserView>[] = [
+  {
+    name: 'User',
+    cell: ({ id, email }) => (
+      <span class="identity">
+        <a class="identity-user" href={`/users/${id}`}>
+          {email ?? id}
+        </a>
+        <span class="identity-key">{id}</span>
+      </span>
+    ),
+  },
+  { name: 'Role', cell: ({ role }) => role },
+  { name: 'Tier', cell: ({ tier }) => <Badge>{tier}</Badge> },
+  { name: 'Live keys', isFigure: true, sortBy: row => row.liveKeys, cell: row => count(row.liveKeys) },
+  { name: 'Created', cell: ({ createdAt }) => <Time at={createdAt} /> },
+  {
+    name: 'State',
+    cell: ({ disabledAt }) =>
+      disabledAt === null ? <Badge tone="good">active</Badge> : <Badge tone="bad">disabled</Badge>,
+  },
+]
+
+/** All accounts. The search is in the address. */
 export function Users() {
   const search = useSearch('/users')
   const [isCreating, setCreating] = useState(false)
@@ -22,16 +46,18 @@ export function Users() {
       <SearchField search={search} label="Find by id or e-mail" />
       <Panel title="Newest first" class="list-panel">
         <Loaded resource={users} rows={8}>
-          {({ items, more }) =>
-            items.length === 0 ? (
-              <Empty icon="identities">No matches.</Empty>
-            ) : (
-              <>
-                <UserTable users={items} />
-                {more && <p class="more muted">There are more: search for one.</p>}
-              </>
-            )
-          }
+          {({ items, more }) => (
+            <>
+              <DataTable
+                columns={COLUMNS}
+                rows={items}
+                keyOf={({ id }) => id}
+                rowProps={({ id }) => ({ 'data-testid': 'user-row', 'data-user': id })}
+                empty={['identities', 'No matches.']}
+              />
+              {more && <p class="more muted">More match: refine your search.</p>}
+            </>
+          )}
         </Loaded>
       </Panel>
       {isCreating && (
@@ -43,53 +69,5 @@ export function Users() {
         />
       )}
     </>
-  )
-}
-
-function UserTable({ users }: { users: readonly UserView[] }) {
-  return (
-    <div class="table-wrap">
-      <table class="table">
-        <thead>
-          <tr>
-            <th scope="col">User</th>
-            <th scope="col">Role</th>
-            <th scope="col">Tier</th>
-            <th scope="col" class="right">
-              Live keys
-            </th>
-            <th scope="col">Created</th>
-            <th scope="col">State</th>
-          </tr>
-        </thead>
-        <tbody>
-          {users.map(({ id, email, role, tier, liveKeys, createdAt, disabledAt }) => (
-            <tr key={id} data-testid="user-row" data-user={id}>
-              <th scope="row">
-                <span class="identity">
-                  <a class="identity-user" href={`/users/${id}`}>
-                    {email ?? id}
-                  </a>
-                  <span class="identity-key">{id}</span>
-                </span>
-              </th>
-              <td data-label="Role">{role}</td>
-              <td data-label="Tier">
-                <Badge>{tier}</Badge>
-              </td>
-              <td class="right num" data-label="Live keys">
-                {count(liveKeys)}
-              </td>
-              <td data-label="Created">
-                <Time at={createdAt} />
-              </td>
-              <td data-label="State">
-                {disabledAt === null ? <Badge tone="good">active</Badge> : <Badge tone="bad">disabled</Badge>}
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
   )
 }

@@ -16,8 +16,8 @@ import {
 import { ulid } from 'ulid'
 import { type DashboardConfig, DEFAULT_LIMITS } from '../config.ts'
 import { type Dashboard, startDashboard } from '../service.ts'
-import { ADMIN_TOKEN } from './admin-stand-in.ts'
-import { type GatewayStandIn, startGatewayStandIn } from './gateway-stand-in.ts'
+import { ADMIN_TOKEN } from './fake-admin.ts'
+import { type FakeGateway, startFakeGateway } from './fake-gateway.ts'
 import { Traffic } from './traffic.ts'
 
 export const FORWARD_TOKEN = 'a token that the gateway knows'
@@ -25,8 +25,8 @@ export const PASSWORD = 'correct horse'
 export const OPERATOR = { id: 'u_olga', email: 'olga@example.com', role: 'operator' } as const
 export const DEVELOPER = { id: 'u_dave', email: 'dave@example.com', role: 'developer' } as const
 
-/** A real log, a real Postgres, a stand-in for the gateway's portal, and the dashboard upon them. */
-export interface Stand extends AsyncDisposable {
+/** A NATS server, a Postgres, a fake of the gateway's portal, and the dashboard on top. */
+export interface TestEnv extends AsyncDisposable {
   readonly nats: NatsServer
   readonly link: NatsLink
   readonly db: Database
@@ -35,16 +35,16 @@ export interface Stand extends AsyncDisposable {
   readonly penaltyBox: ReturnType<typeof openPenaltyBox>
   readonly nodes: Bucket<GatewayNode>
   readonly traffic: Traffic
-  readonly gateway: GatewayStandIn
+  readonly gateway: FakeGateway
   readonly url: string
   /** Environment of a dashboard in a process of its own, on the same port and over the same log and tables. */
-  readonly env: Readonly<Record<string, string>>
+  readonly processEnv: Readonly<Record<string, string>>
   /** Starts the dashboard on the port that it keeps, and waits until it is ready. */
   up(): Promise<void>
   down(): Promise<void>
 }
 
-export interface StandOptions {
+export interface TestEnvOptions {
   readonly pageDir?: string
   /** A nats-server that the test stops. */
   readonly ownNats?: boolean
@@ -53,7 +53,7 @@ export interface StandOptions {
 
 const log = createLog('test', 'silent')
 
-export async function startStand(options: StandOptions = {}): Promise<Stand> {
+export async function startTestEnv(options: TestEnvOptions = {}): Promise<TestEnv> {
   await using stack = new AsyncDisposableStack()
   const nats = stack.use(await (options.ownNats ? startNatsServer() : testNats()))
   const postgres = stack.use(await testPostgres())
@@ -61,12 +61,12 @@ export async function startStand(options: StandOptions = {}): Promise<Stand> {
   const db = stack.use(openDatabase(databaseUrl))
   await migrateToLatest(db)
   for (const user of [OPERATOR, DEVELOPER]) await createUser(db, { ...user, createdAt: Date.now() })
-  const link = stack.use(await connectNats({ url: nats.url, name: 'stand' }, log))
+  const link = stack.use(await connectNats({ url: nats.url, name: 'test-env' }, log))
   await ensureTopology(link)
   const publisher = stack.use(new EventPublisher(link))
   const make = eventMaker('/gateway/gw-a/1', ulid, Date.now)
   const gateway = stack.use(
-    await startGatewayStandIn(db, SESSION_KEYS.privateKey, (user, session) =>
+    await startFakeGateway(db, SESSION_KEYS.privateKey, (user, session) =>
       publisher.append(make(LoggedOut, { user, key: 'portal', session, address: '127.0.0.1' })),
     ),
   )
@@ -93,7 +93,7 @@ export async function startStand(options: StandOptions = {}): Promise<Stand> {
     limits: { ...DEFAULT_LIMITS, ...options.limits },
   }
   const url = `http://127.0.0.1:${port}`
-  const env = {
+  const processEnv = {
     NATS_URL: nats.url,
     DATABASE_URL: databaseUrl,
     SESSION_PUBLIC_KEY: SESSION_KEYS.publicKey,
@@ -104,7 +104,7 @@ export async function startStand(options: StandOptions = {}): Promise<Stand> {
     LOG_LEVEL: 'error',
   }
   let dashboard: Dashboard | undefined
-  const stand = {
+  const env = {
     nats,
     link,
     db,
@@ -112,7 +112,7 @@ export async function startStand(options: StandOptions = {}): Promise<Stand> {
     publisher,
     gateway,
     url,
-    env,
+    processEnv,
     penaltyBox: openPenaltyBox(link, publisher, make),
     nodes: new Bucket(link, 'nodes', jsonParser(GatewayNode)),
     traffic: new Traffic(publisher),
@@ -126,17 +126,17 @@ export async function startStand(options: StandOptions = {}): Promise<Stand> {
       dashboard = undefined
     },
   }
-  stack.defer(() => stand.down())
-  await stand.up()
+  stack.defer(() => env.down())
+  await env.up()
   const owned = stack.move()
-  return { ...stand, [Symbol.asyncDispose]: () => owned.disposeAsync() }
+  return { ...env, [Symbol.asyncDispose]: () => owned.disposeAsync() }
 }
 
 /** Logs in over HTTP; returns the cookie to send. */
-export async function logIn(stand: Stand, email: string): Promise<string> {
-  const response = await fetch(`${stand.url}/portal/login`, {
+export async function logIn(env: TestEnv, email: string): Promise<string> {
+  const response = await fetch(`${env.url}/portal/login`, {
     method: 'POST',
-    headers: { 'content-type': 'application/json', origin: stand.url, 'sec-fetch-site': 'same-origin' },
+    headers: { 'content-type': 'application/json', origin: env.url, 'sec-fetch-site': 'same-origin' },
     body: JSON.stringify({ email, password: PASSWORD }),
   })
   if (!response.ok) throw new Error(`login: ${response.status} ${await response.text()}`)

@@ -13,7 +13,7 @@ import {
   listSessions,
 } from '@fluxgate/read-model'
 import { createSessions, DEVICE_COOKIE, SESSION_COOKIE } from '@fluxgate/session'
-import { AdminStandIn, answerAdmin } from './admin-stand-in.ts'
+import { answerAdmin, FakeAdmin } from './fake-admin.ts'
 
 /** Requests as they came over the border, for tests of what crosses it. */
 export interface SeenRequest {
@@ -22,11 +22,11 @@ export interface SeenRequest {
   readonly headers: IncomingMessage['headers']
 }
 
-export interface GatewayStandIn extends AsyncDisposable {
+export interface FakeGateway extends AsyncDisposable {
   readonly url: string
   readonly seen: SeenRequest[]
-  readonly model: ModelStandIn
-  readonly admin: AdminStandIn
+  readonly model: FakeModel
+  readonly admin: FakeAdmin
   /** Who may register; with `invite` the token `good-token` is an invitation. */
   registration: 'open' | 'invite' | 'off'
 }
@@ -43,17 +43,17 @@ interface Key {
 }
 
 /** The portal's part of the gateway's contract, over the same sessions and accounts; every password is `correct horse`. */
-export async function startGatewayStandIn(
+export async function startFakeGateway(
   db: Database,
   privateKey: string,
   onLogout: (user: string, session: string) => void,
-): Promise<GatewayStandIn> {
+): Promise<FakeGateway> {
   const sessions = createSessions({ privateKey })
   const seen: SeenRequest[] = []
   const changeKeys = keyRoutes()
-  const state: Pick<GatewayStandIn, 'registration'> = { registration: 'open' }
-  const model = new ModelStandIn()
-  const admin = new AdminStandIn(db)
+  const state: Pick<FakeGateway, 'registration'> = { registration: 'open' }
+  const model = new FakeModel()
+  const admin = new FakeAdmin(db)
 
   async function logIn(request: IncomingMessage, reply: ServerResponse): Promise<void> {
     const { email, password } = (await bodyOf(request)) as { email: string; password: string }
@@ -174,7 +174,7 @@ const MODELS = [
 const PIECE_MS = 5
 
 /** Chats as the gateway streams them: so many pieces, then the usage. */
-export class ModelStandIn {
+export class FakeModel {
   pieces = 3
   /** Calls whose client left before the end. */
   left = 0

@@ -51,7 +51,7 @@ const TIERS = [
 ]
 
 /** The admin face's part of the gateway's contract, over the same accounts. */
-export class AdminStandIn {
+export class FakeAdmin {
   readonly #db: Database
   /** Identity → tokens left, as the gateway would tell. */
   readonly levels: Record<string, number> = {}
@@ -68,7 +68,7 @@ export class AdminStandIn {
     body: Record<string, string>,
   ): Promise<[status: number, body?: object]> {
     if (request.headers.authorization !== `Bearer ${ADMIN_TOKEN}`)
-      return fault(401, 'A valid admin token is needed.')
+      return error(401, 'A valid admin token is needed.')
     const { method, url = '' } = request
     if (method !== 'GET') this.actors.push(String(request.headers['x-fluxgate-actor']))
     const id = body.user_id ?? ''
@@ -79,7 +79,7 @@ export class AdminStandIn {
     if (at === 'POST /admin/users') {
       const { tier = 'free', role = 'developer' } = body
       const made = await createUser(this.#db, { id, tier, role: role as 'developer', createdAt: Date.now() })
-      return made.ok ? [201, { id }] : fault(409, 'There is such a user already.')
+      return made.ok ? [201, { id }] : error(409, 'There is such a user already.')
     }
     if (at === 'POST /admin/tier') return changed(await setTier(this.#db, id, body.tier ?? ''))
     if (at === 'POST /admin/role') return changed(await setRole(this.#db, id, body.role as 'developer'))
@@ -88,7 +88,7 @@ export class AdminStandIn {
     if (at === 'POST /admin/keys/generate') return this.#makeKey(id, body.name ?? '')
     const key = /^DELETE \/admin\/keys\/(.+)$/.exec(at)?.[1]
     if (key !== undefined) return this.#revoke(key)
-    return fault(404, 'Not found.')
+    return error(404, 'Not found.')
   }
 
   async #makeKey(userId: string, name: string): Promise<[number, object]> {
@@ -106,20 +106,20 @@ export class AdminStandIn {
       .where('id', '=', id)
       .executeTakeFirst()
     const revoked = row && (await revokeKey(this.#db, row.user_id, id, Date.now()))
-    return revoked ? [204] : fault(404, 'There is no such live key.')
+    return revoked ? [204] : error(404, 'There is no such live key.')
   }
 }
 
 function changed(before: unknown): [number, object] {
-  return before === undefined || before === false ? fault(404, 'There is no such user.') : [200, {}]
+  return before === undefined || before === false ? error(404, 'There is no such user.') : [200, {}]
 }
 
-function fault(status: number, message: string): [number, object] {
+function error(status: number, message: string): [number, object] {
   return [status, { error: { code: 'refused', message } }]
 }
 
 export async function answerAdmin(
-  admin: AdminStandIn,
+  admin: FakeAdmin,
   request: IncomingMessage,
   reply: ServerResponse,
 ): Promise<void> {
