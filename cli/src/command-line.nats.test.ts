@@ -6,19 +6,19 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { after, before, describe, test } from 'node:test'
 import { eventually, freePort, startNatsServer, testNats } from '@fluxgate/testing'
-import { type Stand, settled, startTestCli } from './test-cli.ts'
+import { settled, startTestCli, type TestEnv } from './test-cli.ts'
 
 describe('the command line', () => {
-  let stand: Stand
+  let testCli: TestEnv
   before(async () => {
-    stand = await startTestCli()
-    await stand.publish([settled('req_the_first', Date.now())])
+    testCli = await startTestCli()
+    await testCli.publish([settled('req_the_first', Date.now())])
   })
-  after(() => stand[Symbol.asyncDispose]())
+  after(() => testCli[Symbol.asyncDispose]())
 
   test('the process ends with the code of its command', async () => {
     const codes = [['show', 'TOKENS:1'], ['show', 'TOKENS:999999'], ['dance']].map(async args => {
-      const child = stand.start(args)
+      const child = testCli.start(args)
       child.stdout?.resume()
       child.stderr?.resume()
       return (await once(child, 'exit'))[0]
@@ -28,13 +28,13 @@ describe('the command line', () => {
 
   test('a reader that has seen enough ends it without a word', async () => {
     let pipes = 0
-    const child = stand.start(['tail', '--since', '1h', '--json'])
+    const child = testCli.start(['tail', '--since', '1h', '--json'])
     await once(child.stdout!, 'data')
     child.stdout!.destroy()
     const errors = text(child.stderr!)
     const exited = once(child, 'exit')
     await eventually(async () => {
-      await stand.publisher.publish(settled(`req_pipe${++pipes}`, Date.now()))
+      await testCli.publisher.publish(settled(`req_pipe${++pipes}`, Date.now()))
       return child.exitCode !== null
     })
     assert.deepEqual([await exited, await errors], [[0, null], ''])
@@ -43,11 +43,11 @@ describe('the command line', () => {
   test('colours are for a terminal alone, and NO_COLOR turns them off', async t => {
     const isThere = spawnSync('script', ['--version']).stdout?.includes('util-linux') === true
     if (!isThere) return t.skip('there is no script(1) that makes a terminal')
-    const command = [...stand.command, 'show', 'TOKENS:1'].join(' ')
-    const env = { PATH: process.env.PATH, TERM: 'xterm', NATS_URL: stand.nats.url }
+    const command = [...testCli.command, 'show', 'TOKENS:1'].join(' ')
+    const env = { PATH: process.env.PATH, TERM: 'xterm', NATS_URL: testCli.nats.url }
     const inTerminal = (more: object) =>
       text(spawn('script', ['-qec', command, '/dev/null'], { env: { ...env, ...more } }).stdout)
-    const piped = text(stand.start(['show', 'TOKENS:1']).stdout!)
+    const piped = text(testCli.start(['show', 'TOKENS:1']).stdout!)
     const shown = await Promise.all([inTerminal({}), inTerminal({ NO_COLOR: '1' }), piped])
     for (const each of shown) assert.match(each, /req_the_first/)
     assert.deepEqual(
@@ -89,12 +89,12 @@ describe('the command line', () => {
     ]
     await Promise.all(
       wrong.map(async ([args, reason]) => {
-        const { code, lines, errors } = await stand.run(args)
+        const { code, lines, errors } = await testCli.run(args)
         assert.deepEqual([code, lines], [2, []], args.join(' '))
         assert.match(errors, reason)
       }),
     )
-    const away = await stand.run(['show', 'TOKENS:1'], {
+    const away = await testCli.run(['show', 'TOKENS:1'], {
       NATS_URL: `nats://me:secret@127.0.0.1:${await freePort()}`,
     })
     assert.equal(away.code, 3)
@@ -102,7 +102,7 @@ describe('the command line', () => {
   })
 
   test('Ctrl-C ends long work, and is told by the exit code', async () => {
-    const policy = join(stand.directory, 'policy.json')
+    const policy = join(testCli.directory, 'policy.json')
     const penalty = { capacity: 1, refillRate: 1, durationMs: 60_000 }
     const rules = { contextFlood: { enabled: true, windowMs: 2_000, thresholdTokens: 300 } }
     await writeFile(policy, JSON.stringify({ rules, penalty, graceMs: 0 }))
@@ -114,7 +114,7 @@ describe('the command line', () => {
       ['timeline', 'u1'],
       ['whatif', '--policy', policy],
     ]) {
-      const { code } = await stand.run(args, undefined, AbortSignal.abort())
+      const { code } = await testCli.run(args, undefined, AbortSignal.abort())
       assert.equal(code, 130, args.join(' '))
     }
   })
@@ -127,7 +127,7 @@ describe('the command line', () => {
       ['help', 'trace'],
       ...commands.map(name => [name, '--help']),
     ]) {
-      const { code, lines, errors } = await stand.run(args, {})
+      const { code, lines, errors } = await testCli.run(args, {})
       assert.deepEqual([code, errors], [0, ''], args.join(' '))
       assert.match(lines[0] ?? '', /^Usage: forensics/)
       assert.ok(
@@ -138,18 +138,18 @@ describe('the command line', () => {
   })
 
   test('without NATS_URL the log is that of the system that runs here', async () => {
-    const env = { FLUXGATE_DATA_DIR: stand.directory }
-    const none = await stand.run(['show', 'TOKENS:1'], env)
+    const env = { FLUXGATE_DATA_DIR: testCli.directory }
+    const none = await testCli.run(['show', 'TOKENS:1'], env)
     assert.equal(none.code, 2)
     assert.match(
       none.errors,
       /^forensics: .* NATS_URL is not set, and nothing runs with \S+ \(npm start\)\n$/,
     )
-    const file = join(stand.directory, 'connection.json')
-    await writeFile(file, JSON.stringify({ natsUrl: stand.nats.url }))
-    assert.equal((await stand.run(['show', 'TOKENS:1'], env)).code, 0)
+    const file = join(testCli.directory, 'connection.json')
+    await writeFile(file, JSON.stringify({ natsUrl: testCli.nats.url }))
+    assert.equal((await testCli.run(['show', 'TOKENS:1'], env)).code, 0)
     await writeFile(file, '{')
-    const broken = await stand.run(['show', 'TOKENS:1'], env)
+    const broken = await testCli.run(['show', 'TOKENS:1'], env)
     assert.equal(broken.code, 2)
     assert.match(broken.errors, /does not tell a natsUrl/)
   })
@@ -157,7 +157,7 @@ describe('the command line', () => {
   test('a server that does not let us in is told, without the password', async () => {
     await using closed = await startNatsServer({ config: 'authorization { user: "a", password: "b" }' })
     const env = { NATS_URL: closed.url.replace('//', '//me:hunter2@'), FORENSICS_CONNECT_TIMEOUT: '500ms' }
-    const { code, errors } = await stand.run(['show', 'TOKENS:1'], env)
+    const { code, errors } = await testCli.run(['show', 'TOKENS:1'], env)
     assert.equal(code, 3)
     assert.match(errors, /forensics: NATS (refuses the connection|has not let us in)/)
     assert.ok(!errors.includes('hunter2'))
@@ -165,7 +165,7 @@ describe('the command line', () => {
 
   test('a server without the streams is told as such', async () => {
     await using empty = await testNats()
-    const { code, errors } = await stand.run(['show', 'TOKENS:1'], { NATS_URL: empty.url })
+    const { code, errors } = await testCli.run(['show', 'TOKENS:1'], { NATS_URL: empty.url })
     assert.equal(code, 3)
     assert.match(errors, /there is no stream TOKENS: has a gateway ever run on it\?/)
   })

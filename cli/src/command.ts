@@ -35,7 +35,7 @@ export interface LogContext extends CliContext {
 /** Work over files alone needs no log. */
 export type Work =
   | { readonly needs: 'log'; run(bench: LogContext): Promise<ExitCode> }
-  | { readonly needs: 'files'; run(desk: CliContext): Promise<ExitCode> }
+  | { readonly needs: 'files'; run(reporter: CliContext): Promise<ExitCode> }
 
 export interface Command {
   readonly name: string
@@ -53,12 +53,12 @@ export function overLog(run: (bench: LogContext) => Promise<ExitCode>): Work {
 
 /** Reads with a progress bar, until Ctrl-C. */
 export async function reading<T>(
-  desk: CliContext,
+  reporter: CliContext,
   label: string,
   work: (options: Reading) => Promise<T>,
 ): Promise<T> {
-  using progress = desk.progress(label)
-  return await work({ signal: desk.signal, onProgress: (done, of) => progress.at(done, of) })
+  using progress = reporter.progress(label)
+  return await work({ signal: reporter.signal, onProgress: (done, of) => progress.at(done, of) })
 }
 
 /** `parseArgs`, with its complaints as {@link UserError}. */

@@ -6,7 +6,7 @@ export type Tone = 'good' | 'bad' | 'calm'
 export interface Paint {
   dim(text: string): string
   strong(text: string): string
-  tone(mood: Tone, text: string): string
+  tone(tone: Tone, text: string): string
 }
 
 const MOODS = { good: 'green', bad: 'red', calm: 'cyan' } as const
@@ -19,6 +19,6 @@ export function paintOf(colours: boolean): Paint {
   return {
     dim: text => style('dim', text),
     strong: text => style('bold', text),
-    tone: (mood, text) => style(MOODS[mood], text),
+    tone: (tone, text) => style(MOODS[tone], text),
   }
 }

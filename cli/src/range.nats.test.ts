@@ -4,23 +4,23 @@ import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { IncidentClosed, IncidentOpened, IncidentReported, ThrottleImposed } from '@fluxgate/contracts'
-import { make, type Stand, settled, startTestCli, whole } from './test-cli.ts'
+import { make, settled, startTestCli, type TestEnv, whole } from './test-cli.ts'
 
 const INCIDENT = 'inc_0123456789abcdef'
 
 describe('commands over a range of the log', () => {
-  let stand: Stand
+  let testCli: TestEnv
   /** Between the first request and the rest. */
   let between: string
 
   before(async () => {
-    stand = await startTestCli()
-    await stand.publish(whole('req_range_ada1', Date.now(), 'ada', 100))
+    testCli = await startTestCli()
+    await testCli.publish(whole('req_range_ada1', Date.now(), 'ada', 100))
     await sleep(20)
     between = new Date().toISOString()
     await sleep(20)
-    await stand.publish(whole('req_range_ada2', Date.now(), 'ada', 200))
-    await stand.publish(whole('req_range_bob1', Date.now(), 'bob', 50))
+    await testCli.publish(whole('req_range_ada2', Date.now(), 'ada', 200))
+    await testCli.publish(whole('req_range_bob1', Date.now(), 'bob', 50))
     const about = { incident: INCIDENT, user: 'ada', key: 'k1' }
     const found = {
       rule: 'contextFlood',
@@ -56,15 +56,15 @@ describe('commands over a range of the log', () => {
         action: 'observed',
       }),
     ]) {
-      await stand.publisher.publish(event)
+      await testCli.publisher.publish(event)
       await sleep(2)
     }
   })
-  after(() => stand[Symbol.asyncDispose]())
+  after(() => testCli[Symbol.asyncDispose]())
 
   test('grep finds a text in a range, by stream, event and identity, and says when there is none', async () => {
     const requests = async (...args: string[]) =>
-      (await stand.run(['grep', ...args, '--json'])).json().map(({ event }) => event.data.request)
+      (await testCli.run(['grep', ...args, '--json'])).json().map(({ event }) => event.data.request)
     assert.deepEqual(await requests('req_range_ada1'), ['req_range_ada1', 'req_range_ada1', 'req_range_ada1'])
     assert.deepEqual(await requests('REQ_RANGE', '--event', 'settled', '--from', between), [
       'req_range_ada2',
@@ -76,13 +76,13 @@ describe('commands over a range of the log', () => {
     ])
     assert.deepEqual(await requests('-E', '"total":(100|50)\\b'), ['req_range_ada1', 'req_range_bob1'])
     assert.equal((await requests('req_range', '--limit', '2')).length, 2)
-    assert.deepEqual((await stand.run(['grep', 'req_range', '--count'])).lines, ['9'])
-    const none = await stand.run(['grep', 'nobody-wrote-this'])
+    assert.deepEqual((await testCli.run(['grep', 'req_range', '--count'])).lines, ['9'])
+    const none = await testCli.run(['grep', 'nobody-wrote-this'])
     assert.deepEqual([none.code, none.lines], [1, []])
   })
 
   test('timeline tells everything about a user, incidents and their reports too', async () => {
-    const told = await stand.run(['timeline', 'ada', '--from', between, '--json'])
+    const told = await testCli.run(['timeline', 'ada', '--from', between, '--json'])
     assert.equal(told.code, 0)
     const entries = told.json().map(({ event }) => event.type.slice('fluxgate.'.length))
     assert.deepEqual(entries.slice(0, 3).sort(), [
@@ -91,16 +91,16 @@ describe('commands over a range of the log', () => {
       'tokens.settled',
     ])
     assert.deepEqual(entries.slice(3), ['throttles.imposed', 'incidents.opened', 'incidents.reported'])
-    assert.equal((await stand.run(['timeline', 'bob.k1', '--json'])).lines.length, 4)
-    assert.match((await stand.run(['timeline', 'bob'])).lines[0] ?? '', / bob\.k1 /)
-    const nobody = await stand.run(['timeline', 'nobody'])
-    assert.deepEqual([nobody.code, nobody.lines], [1, []])
-    assert.match(nobody.errors, /nothing in the log tells of nobody/)
+    assert.equal((await testCli.run(['timeline', 'bob.k1', '--json'])).lines.length, 4)
+    assert.match((await testCli.run(['timeline', 'bob'])).lines[0] ?? '', / bob\.k1 /)
+    const unknown = await testCli.run(['timeline', 'nobody'])
+    assert.deepEqual([unknown.code, unknown.lines], [1, []])
+    assert.match(unknown.errors, /nothing in the log tells of nobody/)
   })
 
   test('at tells totals, buckets, throttles and open incidents as they were', async () => {
     const kinds = async (moment: string) => {
-      const told = await stand.run(['at', moment, '--json'])
+      const told = await testCli.run(['at', moment, '--json'])
       assert.equal(told.code, 0)
       return Map.groupBy(told.json(), ({ kind }) => kind as string)
     }
@@ -128,23 +128,23 @@ describe('commands over a range of the log', () => {
         ['bob.k1', 'opened'],
       ],
     )
-    const page = await stand.run(['at', '0s'])
+    const page = await testCli.run(['at', '0s'])
     assert.match(
       page.lines.join('\n'),
       /3 admitted = 3 completed \+ 0 failed \+ 0 interrupted \+ 0 in flight/,
     )
     assert.match(page.lines.join('\n'), /1 throttles in force\nidentity .*\nada\.k1 +100 /)
 
-    await stand.publisher.publish(
+    await testCli.publisher.publish(
       make(IncidentClosed, { incident: INCIDENT, actor: 'admin', reason: 'done' }),
     )
     assert.deepEqual((await kinds('0s')).get('incident')?.length, 1)
   })
 
   test('reprice counts cost by identity and model with another list', async () => {
-    const prices = join(stand.directory, 'prices.json')
+    const prices = join(testCli.directory, 'prices.json')
     await writeFile(prices, JSON.stringify({ models: { 'm*': { input: 1, output: 10 } } }))
-    const { code, errors, json } = await stand.run(['reprice', '--prices', prices, '--json'])
+    const { code, errors, json } = await testCli.run(['reprice', '--prices', prices, '--json'])
     assert.deepEqual([code, errors], [0, ''])
     const [ada, bob, total] = json()
     // Two requests of 3 prompt tokens each, 97 and 197 of completion.
@@ -153,26 +153,26 @@ describe('commands over a range of the log', () => {
       ['ada.k1', 'm', 2, 2_946, 0.002946],
     )
     assert.deepEqual([bob.costMicros, total.kind, total.costMicros], [473, 'total', 3_419])
-    const page = await stand.run(['reprice', '--prices', prices, '--to', between])
+    const page = await testCli.run(['reprice', '--prices', prices, '--to', between])
     assert.match(page.lines[1] ?? '', /^ada\.k1 +m +1 +3 +0 +0 +97 +0 +0\.000973 +0\.000000$/)
     await writeFile(prices, JSON.stringify({ models: { other: { input: 1, output: 10 } } }))
-    assert.match((await stand.run(['reprice', '--prices', prices])).errors, /no price for m/)
+    assert.match((await testCli.run(['reprice', '--prices', prices])).errors, /no price for m/)
     await writeFile(prices, '{"models": {"m": {"input": -1}}}')
-    const wrong = await stand.run(['reprice', '--prices', prices])
+    const wrong = await testCli.run(['reprice', '--prices', prices])
     assert.equal(wrong.code, 2)
     assert.match(wrong.errors, /prices\.json: /)
   })
 
   test('whatif gives the same bytes twice, and tells who would have been throttled', async () => {
-    const policy = join(stand.directory, 'policy.json')
+    const policy = join(testCli.directory, 'policy.json')
     const penalty = { capacity: 1, refillRate: 1, durationMs: 60_000 }
     const rules = { contextFlood: { enabled: true, windowMs: 2_000, thresholdTokens: 300 } }
     await writeFile(policy, JSON.stringify({ rules, penalty, graceMs: 0 }))
     const flood = Array.from({ length: 20 }, (_, n) => settled(`req_flood_${n}`, Date.now(), 'eve', 100))
-    await stand.publish(flood)
+    await testCli.publish(flood)
     const args = ['whatif', '--policy', policy, '--to', new Date(Date.now() + 1_000).toISOString()]
-    const once = await stand.run([...args, '--json'])
-    const again = await stand.run([...args, '--json'])
+    const once = await testCli.run([...args, '--json'])
+    const again = await testCli.run([...args, '--json'])
     assert.equal(once.code, 0)
     assert.deepEqual(again.lines, once.lines)
     const rows = once.json()
@@ -192,8 +192,8 @@ describe('commands over a range of the log', () => {
     assert.match(eve.would.incident, /^inc_[0-9a-f]{24}$/)
     const { kind, facts, throttled } = rows.at(-1)
     assert.deepEqual([kind, facts.TOKENS, throttled], ['summary', 23, { would: 1, were: 1 }])
-    assert.deepEqual((await stand.run([...args, '--changes'])).lines, (await stand.run(args)).lines)
+    assert.deepEqual((await testCli.run([...args, '--changes'])).lines, (await testCli.run(args)).lines)
     await writeFile(policy, '{}')
-    assert.equal((await stand.run(args)).code, 2)
+    assert.equal((await testCli.run(args)).code, 2)
   })
 })

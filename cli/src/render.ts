@@ -50,7 +50,7 @@ export function eventPage(entry: ShownEvent, paint: Paint): string {
 function eventText({ stream, sequence, event }: ShownEvent, paint: Paint): string {
   const place = sequence === null ? stream : `${stream}:${sequence}`
   return [
-    paint.tone(moodOf(event), nameOf(event).padEnd(FACT_CHARS)),
+    paint.tone(toneOf(event), nameOf(event).padEnd(FACT_CHARS)),
     paint.strong(plain(event.subject)),
     paint.dim(place),
     dataText(event),
@@ -74,7 +74,7 @@ function nameOf(event: FluxgateEvent): string {
   return event.type.slice('fluxgate.'.length)
 }
 
-function moodOf(event: FluxgateEvent): Tone {
+function toneOf(event: FluxgateEvent): Tone {
   const entry = nameOf(event).split('.')[1] ?? ''
   return BAD.includes(entry) ? 'bad' : GOOD.includes(entry) ? 'good' : 'calm'
 }

@@ -41,7 +41,7 @@ export async function runForensics(
       await screen.line(wanted.help.trimEnd())
       return EXIT.done
     }
-    const desk: CliContext = {
+    const reporter: CliContext = {
       screen,
       paint: paintOf(terminal.colours),
       files: openFiles(terminal.input),
@@ -49,8 +49,8 @@ export async function runForensics(
       progress: label => openProgress(terminal.errors, terminal.bars, label),
     }
     const { work } = wanted
-    if (work.needs === 'files') return await work.run(desk)
-    const code = await withLog(desk, readConfig(env, readForensicsConfig), env, bench => work.run(bench))
+    if (work.needs === 'files') return await work.run(reporter)
+    const code = await withLog(reporter, readConfig(env, readForensicsConfig), env, bench => work.run(bench))
     return gone.signal.aborted ? EXIT.done : code
   } catch (error) {
     return faultOf(error, screen, terminal)
@@ -58,7 +58,7 @@ export async function runForensics(
 }
 
 async function withLog(
-  desk: CliContext,
+  reporter: CliContext,
   config: ForensicsConfig,
   env: Environment,
   run: (bench: LogContext) => Promise<ExitCode>,
@@ -67,11 +67,11 @@ async function withLog(
   const local = stated === undefined ? await localSystem(dataDir) : undefined
   const natsUrl = stated ?? local!.natsUrl
   const databaseUrl = config.databaseUrl ?? local?.databaseUrl
-  await using link = await connectInTime(natsUrl, screenLog(desk.screen), limits.connectTimeoutMs)
+  await using link = await connectInTime(natsUrl, screenLog(reporter.screen), limits.connectTimeoutMs)
   await using tables = databaseUrl === undefined ? undefined : openTables(databaseUrl, requestRetentionMs)
   const places = { NATS_URL: natsUrl, ...(databaseUrl === undefined ? {} : { DATABASE_URL: databaseUrl }) }
   return await run({
-    ...desk,
+    ...reporter,
     link,
     limits,
     tables,

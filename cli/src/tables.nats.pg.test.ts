@@ -5,27 +5,27 @@ import { after, before, describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { asOf, type Database, migrateToLatest, openDatabase } from '@fluxgate/read-model'
 import { createDatabase, eventually, type PostgresServer, testPostgres } from '@fluxgate/testing'
-import { type Stand, startTestCli, whole } from './test-cli.ts'
+import { startTestCli, type TestEnv, whole } from './test-cli.ts'
 
 const PROJECTION = fileURLToPath(new URL('../../services/projection/src/main.ts', import.meta.url))
 
 describe('the log and its tables', () => {
-  let stand: Stand
+  let testCli: TestEnv
   let postgres: PostgresServer
   let db: Database
   let env: Record<string, string>
   const stack = new AsyncDisposableStack()
 
   before(async () => {
-    stand = stack.use(await startTestCli())
+    testCli = stack.use(await startTestCli())
     postgres = stack.use(await testPostgres())
     const databaseUrl = await createDatabase(postgres)
     db = openDatabase(databaseUrl, { max: 2 })
     stack.defer(() => db.destroy())
     await migrateToLatest(db)
-    env = { NATS_URL: stand.nats.url, DATABASE_URL: databaseUrl }
+    env = { NATS_URL: testCli.nats.url, DATABASE_URL: databaseUrl }
     for (let n = 0; n < 40; n++)
-      await stand.publish(whole(`req_table_${n}`, Date.now(), n % 2 ? 'ada' : 'bob'))
+      await testCli.publish(whole(`req_table_${n}`, Date.now(), n % 2 ? 'ada' : 'bob'))
     const projection = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', PROJECTION], {
       env: { PATH: process.env.PATH, ...env },
       stdio: 'ignore',
@@ -39,7 +39,7 @@ describe('the log and its tables', () => {
   after(() => stack.disposeAsync())
 
   async function untilProjected(): Promise<void> {
-    const { state } = await stand.link.manager.streams.info('TOKENS')
+    const { state } = await testCli.link.manager.streams.info('TOKENS')
     await eventually(
       async () =>
         (await asOf(db)).some(({ stream, sequence }) => stream === 'TOKENS' && sequence >= state.last_seq),
@@ -48,7 +48,7 @@ describe('the log and its tables', () => {
   }
 
   async function verified() {
-    const told = await stand.run(['verify', '--json'], env)
+    const told = await testCli.run(['verify', '--json'], env)
     const lines = told.json()
     const offenders = lines.filter(({ kind }) => kind === 'offender')
     return { code: told.code, offenders, verdict: lines.at(-1) }
@@ -61,7 +61,7 @@ describe('the log and its tables', () => {
     assert.deepEqual([inTables, notCompared], [inLog, 0])
     const { settled, promptTokens, completionTokens, totalTokens } = inLog
     assert.deepEqual([settled, promptTokens, completionTokens, totalTokens], [40, 40 * 3, 40 * 30, 40 * 33])
-    const page = await stand.run(['verify'], env)
+    const page = await testCli.run(['verify'], env)
     assert.match(page.lines.join('\n'), /tables: 40 settlements of 1,320 tokens, the log: 40 of 1,320/)
   })
 
@@ -90,7 +90,7 @@ describe('the log and its tables', () => {
         ['projected_otherwise', 'bob.k1', 'req_table_8', '33 tokens settled in the log, none in the tables'],
       ],
     )
-    const rebuilt = await stand.run(['rebuild', '--json'], { ...env, PATH: process.env.PATH ?? '' })
+    const rebuilt = await testCli.run(['rebuild', '--json'], { ...env, PATH: process.env.PATH ?? '' })
     // A slow machine sees its progress, an old server a warning; nothing else is said.
     const said = rebuilt.errors.split(/[\r\n]+/).filter(line => line !== '')
     assert.ok(
@@ -102,7 +102,7 @@ describe('the log and its tables', () => {
   })
 
   test('verify tells of a log that has lost what the tables hold', async () => {
-    await stand.publish(whole('req_table_last', Date.now()))
+    await testCli.publish(whole('req_table_last', Date.now()))
     await untilProjected()
     await db
       .updateTable('projection_checkpoints')
@@ -117,7 +117,7 @@ describe('the log and its tables', () => {
   test('tables that are away are told as such', async () => {
     const url = new URL(env.DATABASE_URL!)
     url.port = '1'
-    const away = await stand.run(['verify'], { ...env, DATABASE_URL: url.href })
+    const away = await testCli.run(['verify'], { ...env, DATABASE_URL: url.href })
     assert.equal(away.code, 3)
     assert.match(away.errors, /the tables cannot be read: /)
   })

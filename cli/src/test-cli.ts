@@ -98,7 +98,7 @@ export interface Told {
   json(): any[]
 }
 
-export interface Stand extends AsyncDisposable {
+export interface TestEnv extends AsyncDisposable {
   readonly nats: NatsServer
   readonly link: NatsLink
   readonly publisher: EventPublisher
@@ -119,7 +119,7 @@ export interface Stand extends AsyncDisposable {
  *
  * @param ownNats for tests that stop it
  */
-export async function startTestCli({ ownNats = false } = {}): Promise<Stand> {
+export async function startTestCli({ ownNats = false } = {}): Promise<TestEnv> {
   const stack = new AsyncDisposableStack()
   const nats = stack.use(await (ownNats ? startNatsServer() : testNats()))
   const link = stack.use(await connectNats({ url: nats.url, name: 'test' }, silent))

@@ -9,9 +9,9 @@ import {
   admitted,
   completed,
   progressed,
-  type Stand,
   settled,
   startTestCli,
+  type TestEnv,
   ulidAt,
   whole,
 } from './test-cli.ts'
@@ -19,21 +19,21 @@ import {
 const silent = { info() {}, warn() {}, error() {} }
 
 describe('verify', () => {
-  let stand: Stand
+  let testCli: TestEnv
   before(async () => {
-    stand = await startTestCli()
+    testCli = await startTestCli()
   })
-  after(() => stand[Symbol.asyncDispose]())
+  after(() => testCli[Symbol.asyncDispose]())
   beforeEach(async () => {
     // Made anew and not purged: that would be a deletion, which verify names.
     for (const stream of [...Object.values(STREAMS), 'DEADLETTER']) {
-      await stand.link.manager.streams.delete(stream)
+      await testCli.link.manager.streams.delete(stream)
     }
-    await ensureTopology(stand.link)
+    await ensureTopology(testCli.link)
   })
 
   async function verified(...args: string[]) {
-    const told = await stand.run(['verify', '--json', ...args])
+    const told = await testCli.run(['verify', '--json', ...args])
     const kinds = Map.groupBy(told.json(), ({ kind }) => kind as string)
     const offenders = (kinds.get('offender') ?? []).map(({ offence, request }) => [offence, request])
     return { ...told, kinds, offenders, verdict: kinds.get('verdict')![0] }
@@ -41,8 +41,8 @@ describe('verify', () => {
 
   test('holds for a healthy log, by identity and as a whole', async () => {
     for (let n = 0; n < 20; n++)
-      await stand.publish(whole(`req_healthy_${n}`, Date.now(), n % 2 ? 'ada' : 'bob'))
-    await stand.publish([admitted('req_in_flight', Date.now(), 'ada')])
+      await testCli.publish(whole(`req_healthy_${n}`, Date.now(), n % 2 ? 'ada' : 'bob'))
+    await testCli.publish([admitted('req_in_flight', Date.now(), 'ada')])
     const { code, verdict, kinds } = await verified('--from', '1h')
     assert.deepEqual([code, verdict.holds], [0, true])
     const { admitted: count, completed: ended, inFlight, totalTokens } = verdict.whole
@@ -52,18 +52,18 @@ describe('verify', () => {
       [ada.admitted, ada.completed, ada.inFlight, ada.settled, ada.totalTokens],
       [11, 10, 1, 10, 330],
     )
-    const page = await stand.run(['verify', '--from', '1h'])
+    const page = await testCli.run(['verify', '--from', '1h'])
     assert.match(page.lines.at(-1) ?? '', /^holds$/)
     assert.match(page.lines.join('\n'), /all 2 +21 +20 /)
   })
 
   test('names a settlement that is missing, one too many, and what was never admitted', async () => {
     const longAgo = Date.now()
-    await stand.publish([admitted('req_unsettled', longAgo), completed('req_unsettled', longAgo)])
-    await stand.publish(whole('req_doubled', longAgo))
-    await stand.publish([settled('req_doubled', longAgo)])
+    await testCli.publish([admitted('req_unsettled', longAgo), completed('req_unsettled', longAgo)])
+    await testCli.publish(whole('req_doubled', longAgo))
+    await testCli.publish([settled('req_doubled', longAgo)])
     const request = `req_${ulidAt(Date.now() + 5_500)}`
-    await stand.publish([completed(request, longAgo)])
+    await testCli.publish([completed(request, longAgo)])
     // What came a moment ago may still be on its way: only what was stored a minute before counts as missing.
     const { code, offenders } = await verified('--from', '1h')
     assert.deepEqual(
@@ -76,19 +76,19 @@ describe('verify', () => {
         ],
       ],
     )
-    const page = await stand.run(['verify', '--from', '1h'])
+    const page = await testCli.run(['verify', '--from', '1h'])
     assert.equal(page.code, 1)
     assert.match(page.lines.join('\n'), /settled_twice +u1\.k1 req_doubled .* TOKENS:\d+/)
     assert.match(page.lines.at(-1) ?? '', /does not hold: 2 offences/)
   })
 
   test('names messages that were deleted, cannot be read, or were put aside', async () => {
-    await stand.publish(whole('req_delete_1', Date.now()))
-    const { sequence } = await stand.publisher.publish(admitted('req_delete_2', Date.now()))
-    await stand.publish([settled('req_delete_2', Date.now()), completed('req_delete_2', Date.now())])
-    await stand.link.manager.streams.deleteMessage(STREAMS.requests, sequence)
-    stand.link.connection.publish('fluxgate.tokens.00.settled.u1.k1', '{"type":"fluxgate.tokens.stolen"}')
-    await stand.link.jetstream.publish('fluxgate.deadletter.TOKENS', 'x')
+    await testCli.publish(whole('req_delete_1', Date.now()))
+    const { sequence } = await testCli.publisher.publish(admitted('req_delete_2', Date.now()))
+    await testCli.publish([settled('req_delete_2', Date.now()), completed('req_delete_2', Date.now())])
+    await testCli.link.manager.streams.deleteMessage(STREAMS.requests, sequence)
+    testCli.link.connection.publish('fluxgate.tokens.00.settled.u1.k1', '{"type":"fluxgate.tokens.stolen"}')
+    await testCli.link.jetstream.publish('fluxgate.deadletter.TOKENS', 'x')
     const { code, offenders, kinds } = await verified('--from', '1h')
     assert.equal(code, 1)
     const offences = offenders.map(([offence]) => offence)
@@ -99,8 +99,8 @@ describe('verify', () => {
   })
 
   test('names messages that were deleted from the beginning or the end of a stream', async () => {
-    const { streams } = stand.link.manager
-    for (let n = 0; n < 3; n++) await stand.publish(whole(`req_edge_${n}`, Date.now()))
+    const { streams } = testCli.link.manager
+    for (let n = 0; n < 3; n++) await testCli.publish(whole(`req_edge_${n}`, Date.now()))
     assert.equal((await verified()).code, 0)
     const { first_seq: first, last_seq: last } = (await streams.info(STREAMS.tokens)).state
     await streams.deleteMessage(STREAMS.tokens, last)
@@ -119,13 +119,13 @@ describe('verify', () => {
 
   test('names an event that is stored twice, and a total that is not the sum of its parts', async () => {
     const now = Date.now()
-    await stand.publish(whole('req_twice', now))
+    await testCli.publish(whole('req_twice', now))
     const told = progressed('req_twice', now)
-    await stand.publish([told])
-    await stand.link.jetstream.publish(told.subject, encodeEvent(told.event))
+    await testCli.publish([told])
+    await testCli.link.jetstream.publish(told.subject, encodeEvent(told.event))
     const wrong = settled('req_total', now)
     Object.assign(wrong.event.data, { total: 2 })
-    await stand.publish([admitted('req_total', now), wrong, completed('req_total', now)])
+    await testCli.publish([admitted('req_total', now), wrong, completed('req_total', now)])
     const { offenders } = await verified()
     assert.deepEqual(offenders.map(([offence]) => offence).sort(), ['stored_twice', 'wrong_total'])
   })
@@ -147,7 +147,7 @@ describe('verify', () => {
     }
     for (const node of ['one', 'two']) {
       const told = eventMaker(`/gateway/${node}/${ulidAt(Date.now())}`, () => ulidAt(Date.now()), Date.now)
-      await stand.publish([
+      await testCli.publish([
         told(KeyAccepted, { user: 'ada', key: 'k1', address: '127.0.0.1', count: 1 }),
         told(BudgetCrossed, crossed, { id: 'crossed-ada-month' }),
         told(KeyAccepted, { user: 'ada', key: 'k1', address: '127.0.0.1', count: 2 }),
@@ -159,17 +159,17 @@ describe('verify', () => {
   })
 
   test('says what retention has dropped, and does not judge it', async () => {
-    await stand.publish(whole('req_dropped', Date.now()))
-    const { seq } = await stand.link.manager.streams.getMessage(STREAMS.requests, {
+    await testCli.publish(whole('req_dropped', Date.now()))
+    const { seq } = await testCli.link.manager.streams.getMessage(STREAMS.requests, {
       last_by_subj: 'fluxgate.requests.>',
     })
-    await stand.link.manager.streams.purge(STREAMS.requests, { seq })
-    await stand.publish(whole('req_kept', Date.now()))
+    await testCli.link.manager.streams.purge(STREAMS.requests, { seq })
+    await testCli.publish(whole('req_kept', Date.now()))
     const { verdict, kinds } = await verified()
     const dropped = kinds.get('dropped')?.find(({ stream }) => stream === 'REQUESTS')
     assert.equal(dropped.messages, seq - 1)
     assert.equal(verdict.from, dropped.firstStoredAt)
-    const page = await stand.run(['verify'])
+    const page = await testCli.run(['verify'])
     assert.match(
       page.lines.join('\n'),
       /not judged: retention has dropped [\d,]+ messages of REQUESTS: it begins at 20/,
@@ -177,8 +177,8 @@ describe('verify', () => {
   })
 
   test('does not judge the time of a stream that retention has emptied', async () => {
-    await stand.publish(whole('req_emptied', Date.now()))
-    const { streams } = stand.link.manager
+    await testCli.publish(whole('req_emptied', Date.now()))
+    const { streams } = testCli.link.manager
     const { config, state } = await streams.info(STREAMS.tokens)
     const { last_ts } = state
     await streams.update(STREAMS.tokens, { ...config, max_age: 1e9, duplicate_window: 1e9 })
@@ -191,55 +191,55 @@ describe('verify', () => {
 
   test('an export holds, and goes into another log once, however often it is imported', async () => {
     const from = new Date(Date.now() - 60_000).toISOString()
-    for (let n = 0; n < 30; n++) await stand.publish(whole(`req_export_${n}`, Date.now()))
-    const path = join(stand.directory, 'log.ndjson')
-    const exported = await stand.run(['export', '--from', from, '--output', path])
+    for (let n = 0; n < 30; n++) await testCli.publish(whole(`req_export_${n}`, Date.now()))
+    const path = join(testCli.directory, 'log.ndjson')
+    const exported = await testCli.run(['export', '--from', from, '--output', path])
     assert.equal(exported.code, 0)
     const [, count, hash = ''] = /(\d+) messages, last hash ([0-9a-f]{64})/.exec(exported.errors) ?? []
     assert.equal(count, '90')
-    assert.equal((await stand.run(['export', '--from', from, '--output', path])).code, 2)
-    const printed = await stand.run(['export', '--from', from])
+    assert.equal((await testCli.run(['export', '--from', from, '--output', path])).code, 2)
+    const printed = await testCli.run(['export', '--from', from])
     assert.ok(`${printed.lines.join('\n')}\n` === (await readFile(path, 'utf8')), 'the same bytes')
 
-    const good = await stand.run(['verify', '--file', path, '--hash', hash, '--json'], {})
+    const good = await testCli.run(['verify', '--file', path, '--hash', hash, '--json'], {})
     assert.deepEqual([good.code, good.json()], [0, [{ kind: 'verdict', holds: true, messages: 90, hash }]])
 
     await using other = await testNats()
     await using link = await connectNats({ url: other.url, name: 'test' }, silent)
     const env = { NATS_URL: other.url }
-    const asked = await stand.run(['import', path], env)
+    const asked = await testCli.run(['import', path], env)
     assert.equal(asked.code, 2)
     assert.match(
       asked.errors,
       /90 messages of .* would be put into the log at 127\.0\.0\.1:\d+, which has no streams yet/,
     )
-    const imported = async () => (await stand.run(['import', path, '--yes', '--json'], env)).json()[0]
+    const imported = async () => (await testCli.run(['import', path, '--yes', '--json'], env)).json()[0]
     assert.deepEqual(await imported(), { kind: 'imported', imported: 90, known: 0, unreadable: 0 })
     assert.deepEqual(await imported(), { kind: 'imported', imported: 0, known: 90, unreadable: 0 })
-    assert.match((await stand.run(['import', path], env)).errors, /which holds 90 messages/)
-    const original = await stand.link.manager.streams.getMessage(STREAMS.tokens, {
+    assert.match((await testCli.run(['import', path], env)).errors, /which holds 90 messages/)
+    const original = await testCli.link.manager.streams.getMessage(STREAMS.tokens, {
       last_by_subj: 'fluxgate.tokens.>',
     })
     const copy = await link.manager.streams.getMessage(STREAMS.tokens, { last_by_subj: 'fluxgate.tokens.>' })
     assert.deepEqual([copy.subject, copy.data], [original.subject, original.data])
-    assert.equal((await stand.run(['verify'], env)).code, 0)
+    assert.equal((await testCli.run(['verify'], env)).code, 0)
   })
 
   test('names the line of a file that was changed, and imports nothing of it', async () => {
-    await stand.publish(whole('req_tampered', Date.now()))
-    const path = join(stand.directory, 'tampered.ndjson')
-    const { lines } = await stand.run(['export', '--from', '1h'])
+    await testCli.publish(whole('req_tampered', Date.now()))
+    const path = join(testCli.directory, 'tampered.ndjson')
+    const { lines } = await testCli.run(['export', '--from', '1h'])
     await writeFile(path, `${lines.with(2, lines[2]!.replace('u1', 'u2')).join('\n')}\n`)
-    const checked = await stand.run(['verify', '--file', path], {})
+    const checked = await testCli.run(['verify', '--file', path], {})
     assert.equal(checked.code, 1)
     assert.match(checked.lines[0] ?? '', /^changed +line 3 does not follow from line 2/)
     assert.match(checked.lines[1] ?? '', /^does not hold: 3 messages/)
-    const refused = await stand.run(['import', path, '--yes'])
+    const refused = await testCli.run(['import', path, '--yes'])
     assert.deepEqual([refused.code, refused.lines], [1, []])
     assert.match(refused.errors, /does not hold: nothing was imported/)
     await writeFile(path, `${lines.slice(0, -1).join('\n')}\n`)
     assert.match(
-      (await stand.run(['verify', '--file', path], {})).lines[0] ?? '',
+      (await testCli.run(['verify', '--file', path], {})).lines[0] ?? '',
       /^truncated +the file ends at line 4/,
     )
   })

@@ -6,7 +6,7 @@ import { parseArgs } from 'node:util'
 import { Pool } from 'undici'
 import { quantile } from './harness/line.ts'
 import type { GatewayProcess } from './proxy/gateway-process.ts'
-import { startStand } from './proxy/stand.ts'
+import { startTestEnv } from './proxy/stand.ts'
 
 /**
  * Revocation, `npm run fluxgate -- bench:revocation [--runs 200 --nodes 3 --callers 4 --json]`: gateway processes on one
@@ -35,7 +35,7 @@ const CALLS_AFTER = 5
 const RUN_LIMIT_MS = 5_000
 
 interface Node {
-  readonly face: Pool
+  readonly api: Pool
   readonly gateway: GatewayProcess
 }
 
@@ -55,7 +55,7 @@ const fromAnswer: number[] = []
 let errors = 0
 for (let run = 0; run < RUNS; run++) {
   const { key, id } = await newKey(`bench-${run}`)
-  const watches = await Promise.all(nodes.map(({ face }) => watch(face, key)))
+  const watches = await Promise.all(nodes.map(({ api }) => watch(api, key)))
   const orderedMs = performance.now()
   const answer = await order('DELETE', `/admin/keys/${id}`)
   const answeredMs = performance.now()
@@ -75,26 +75,26 @@ else {
   report('order sent → refused at every node', fromOrder)
   report('order answered → refused at every node', fromAnswer)
   console.log(`errors: ${errors}`)
-  const kept = quantile(fromAnswer, 0.99) <= PROMISE_MS && errors === 0
-  console.log(`promise (p99 ≤ ${PROMISE_MS} ms from the answer, no errors): ${kept ? 'kept' : 'BROKEN'}`)
-  if (!kept) process.exitCode = 1
+  const retained = quantile(fromAnswer, 0.99) <= PROMISE_MS && errors === 0
+  console.log(`promise (p99 ≤ ${PROMISE_MS} ms from the answer, no errors): ${retained ? 'kept' : 'BROKEN'}`)
+  if (!retained) process.exitCode = 1
 }
 
 /** Calls with the key until it is refused, and some times more. Resolves when the node has it in its cache. */
-async function watch(face: Pool, key: string): Promise<{ readonly refused: Promise<Watched> }> {
+async function watch(api: Pool, key: string): Promise<{ readonly refused: Promise<Watched> }> {
   for (let calls = 0; calls < WARM_CALLS; calls++) {
-    const status = await call(face, key)
+    const status = await call(api, key)
     if (status !== 200) throw new Error(`a good key was answered with ${status}`)
   }
-  return { refused: callUntilRefused(face, key) }
+  return { refused: callUntilRefused(api, key) }
 }
 
-async function callUntilRefused(face: Pool, key: string): Promise<Watched> {
+async function callUntilRefused(api: Pool, key: string): Promise<Watched> {
   const startedMs = performance.now()
   let refusedAtMs: number | undefined
   let errors = 0
   for (let after = 0; after < CALLS_AFTER; ) {
-    const status = await call(face, key)
+    const status = await call(api, key)
     const nowMs = performance.now()
     if (status === 401) {
       refusedAtMs ??= nowMs
@@ -106,22 +106,22 @@ async function callUntilRefused(face: Pool, key: string): Promise<Watched> {
   return { refusedAtMs: refusedAtMs!, errors }
 }
 
-async function call(face: Pool, key: string): Promise<number> {
+async function call(api: Pool, key: string): Promise<number> {
   const headers = { authorization: `Bearer ${key}` }
-  const { statusCode, body } = await face.request({ method: 'GET', path: '/v1/models', headers })
+  const { statusCode, body } = await api.request({ method: 'GET', path: '/v1/models', headers })
   await body.dump()
   return statusCode
 }
 
 /** Calls on and on with a key that nobody revokes. */
 async function ordinary({ gateway }: Node): Promise<void> {
-  const face = new Pool(`http://127.0.0.1:${gateway.port}`, { connections: 1, pipelining: 1 })
+  const api = new Pool(`http://127.0.0.1:${gateway.port}`, { connections: 1, pipelining: 1 })
   while (!stopLoad.signal.aborted) {
-    if ((await call(face, gateway.key)) === 200) served++
+    if ((await call(api, gateway.key)) === 200) served++
     else errors++
     await sleep(PAUSE_MS)
   }
-  await face.close()
+  await api.close()
 }
 
 async function newKey(user: string): Promise<{ key: string; id: string }> {
@@ -134,7 +134,7 @@ function order(method: string, path: string, body?: object): Promise<Response> {
 }
 
 async function startNodes(): Promise<readonly Node[]> {
-  const stand = stack.use(await startStand())
+  const env = stack.use(await startTestEnv())
   const upstream = createServer((_request, response) => {
     response.setHeader('content-type', 'application/json')
     response.end('{"object":"list","data":[{"id":"bench","object":"model"}]}')
@@ -147,10 +147,10 @@ async function startNodes(): Promise<readonly Node[]> {
   const origin = `http://127.0.0.1:${(upstream.address() as AddressInfo).port}`
   const started: Node[] = []
   for (let node = 0; node < NODES; node++) {
-    const gateway = await stand.gateway(origin)
-    const face = new Pool(`http://127.0.0.1:${gateway.port}`, { connections: 1, pipelining: 1 })
-    stack.defer(() => face.destroy())
-    started.push({ face, gateway })
+    const gateway = await env.gateway(origin)
+    const api = new Pool(`http://127.0.0.1:${gateway.port}`, { connections: 1, pipelining: 1 })
+    stack.defer(() => api.destroy())
+    started.push({ api, gateway })
   }
   return started
 }

@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util'
 import type { Fault } from './src/fault.ts'
 import { FAULTS } from './src/faults.ts'
 import { rowText, tableText } from './src/report.ts'
-import { type Stand, startStand } from './src/stand.ts'
+import { startTestEnv, type TestEnv } from './src/stand.ts'
 import { type History, LONG, type Row, runTrial, SHORT } from './src/trial.ts'
 
 const HELP = `Usage: npm run chaos -- [options]
@@ -38,7 +38,7 @@ else if (chosen.length === 0) {
 
 async function main(): Promise<void> {
   const rows: Row[] = []
-  let current: Stand | undefined
+  let current: TestEnv | undefined
   // Mounts and folders do not end with this process by themselves.
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.once(signal, async () => {
@@ -50,38 +50,38 @@ async function main(): Promise<void> {
     const left = [...faults]
     // Where a promise did not hold, the faults that are left are struck on another stand.
     while (left.length > 0) {
-      await using stand = await startStand(kind)
-      current = stand
-      await strikeAll(stand, left, rows)
+      await using env = await startTestEnv(kind)
+      current = env
+      await strikeAll(env, left, rows)
     }
   }
   if (!values.json) console.log(tableText(rows))
 }
 
 /** Takes faults off the list until none is left, or a promise does not hold. */
-async function strikeAll(stand: Stand, left: Fault[], rows: Row[]): Promise<void> {
+async function strikeAll(env: TestEnv, left: Fault[], rows: Row[]): Promise<void> {
   const history: History = []
   for (let fault = left.shift(); fault; fault = left.shift()) {
-    const missing = fault.missing?.(stand)
+    const missing = fault.missing?.(env)
     if (missing !== undefined) {
       console.error(`${fault.name}: left out, ${missing}`)
       continue
     }
     if (!values.json) console.error(`${fault.name} …`)
     try {
-      const row = await runTrial(stand, fault, values.short ? SHORT : LONG, history)
+      const row = await runTrial(env, fault, values.short ? SHORT : LONG, history)
       rows.push(row)
       if (values.json) console.log(JSON.stringify(row))
       else console.error(rowText(row))
     } catch (error) {
       process.exitCode = 1
       console.error(`${fault.name} does not hold:`, error)
-      tellServices(stand)
+      tellServices(env)
       return
     }
   }
 }
 
-function tellServices({ services }: Stand): void {
+function tellServices({ services }: TestEnv): void {
   for (const { name, output } of Object.values(services)) console.error(`--- ${name}\n${output}`)
 }

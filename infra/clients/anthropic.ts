@@ -1,8 +1,8 @@
 import Anthropic, { APIError } from '@anthropic-ai/sdk'
 import {
+  type Api,
   all,
   type Client,
-  type Face,
   headersOf,
   MODEL,
   PNG,
@@ -11,12 +11,12 @@ import {
   TOOL_SCHEMA,
 } from './client.ts'
 
-const of = (face: Face, maxRetries = 0) =>
+const of = (api: Api, maxRetries = 0) =>
   new Anthropic({
-    baseURL: face.origin,
-    apiKey: face.key,
+    baseURL: api.origin,
+    apiKey: api.key,
     maxRetries,
-    defaultHeaders: headersOf(face),
+    defaultHeaders: headersOf(api),
   })
 const ASK = {
   model: MODEL,
@@ -50,22 +50,22 @@ export const anthropic: Client = {
   name: '@anthropic-ai/sdk',
   same: {
     plain: {
-      message: face => of(face).messages.create(ASK),
-      'count of tokens': face => of(face).messages.countTokens({ model: MODEL, messages: ASK.messages }),
+      message: api => of(api).messages.create(ASK),
+      'count of tokens': api => of(api).messages.countTokens({ model: MODEL, messages: ASK.messages }),
     },
     streamed: {
-      events: async face => all(await of(face).messages.create({ ...ASK, stream: true })),
-      message: face => of(face).messages.stream(ASK).finalMessage(),
+      events: async api => all(await of(api).messages.create({ ...ASK, stream: true })),
+      message: api => of(api).messages.stream(ASK).finalMessage(),
     },
     'tool calls': {
-      plain: face => of(face).messages.create(TOOLS),
-      streamed: face => of(face).messages.stream(TOOLS).finalMessage(),
+      plain: api => of(api).messages.create(TOOLS),
+      streamed: api => of(api).messages.stream(TOOLS).finalMessage(),
     },
-    images: { message: face => of(face).messages.create(IMAGE) },
+    images: { message: api => of(api).messages.create(IMAGE) },
   },
-  ask: (face, model = MODEL, retries = 0) => of(face, retries).messages.create({ ...ASK, model }),
-  stream: async (face, onPiece, signal) =>
-    all(await of(face).messages.create({ ...ASK, stream: true }, { signal }), event => {
+  ask: (api, model = MODEL, retries = 0) => of(api, retries).messages.create({ ...ASK, model }),
+  stream: async (api, onPiece, signal) =>
+    all(await of(api).messages.create({ ...ASK, stream: true }, { signal }), event => {
       if (event.type === 'content_block_delta') onPiece()
     }),
   statusOf: error => (error instanceof APIError ? error.status : undefined),

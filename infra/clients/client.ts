@@ -1,5 +1,5 @@
 /** Where a client calls, and how the model server is told to behave (`parseDirectives` of the simulator). */
-export interface Face {
+export interface Api {
   readonly origin: string
   readonly key: string
   readonly directives?: string
@@ -20,16 +20,16 @@ export const PNG =
   'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAEhQGAhKmMIQAAAABJRU5ErkJggg=='
 
 /** One thing that a client does; what it resolves with is all that its user gets to see. */
-export type Run = (face: Face) => Promise<unknown>
+export type Run = (api: Api) => Promise<unknown>
 
 export interface Client {
   readonly name: string
   /** Feature → checks by name, whose outcome must be the same with the gateway between as without. */
   readonly same: Readonly<Record<string, Readonly<Record<string, Run>>>>
   /** A plain call, for what goes wrong before the first byte. No repeats unless `retries` says so. */
-  readonly ask: (face: Face, model?: string, retries?: number) => Promise<unknown>
+  readonly ask: (api: Api, model?: string, retries?: number) => Promise<unknown>
   /** A streamed call; calls back with each piece, and stops when the signal is aborted. */
-  readonly stream: (face: Face, onPiece: () => void, signal: AbortSignal) => Promise<unknown>
+  readonly stream: (api: Api, onPiece: () => void, signal: AbortSignal) => Promise<unknown>
   /** The HTTP status that a refusal of {@link ask} tells. */
   readonly statusOf: (error: unknown) => number | undefined
 }
@@ -43,6 +43,6 @@ export async function all<T>(pieces: AsyncIterable<T>, onPiece = (_piece: T): vo
   return list
 }
 
-export function headersOf({ directives }: Face): Record<string, string> {
+export function headersOf({ directives }: Api): Record<string, string> {
   return directives === undefined ? {} : { 'x-simulator': directives }
 }

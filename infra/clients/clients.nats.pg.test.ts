@@ -3,9 +3,9 @@ import { after, before, describe, it } from 'node:test'
 import { eventually } from '@fluxgate/testing'
 import { anthropic } from './anthropic.ts'
 import {
+  type Api,
   type Client,
   EMBEDDER,
-  type Face,
   MODEL,
   PNG,
   QUESTION,
@@ -17,37 +17,37 @@ import { curlClient } from './curl.ts'
 import { ollama } from './ollama.ts'
 import { openai } from './openai.ts'
 import { startSpoiler } from './spoiler.ts'
-import { type Stand, startStand } from './stand.ts'
+import { startTestEnv, type TestEnv } from './stand.ts'
 import { ResultTable } from './table.ts'
 import { vercelAi } from './vercel-ai.ts'
 
 const CLIENTS: readonly Client[] = [openai, anthropic, ollama, ...vercelAi, curlClient]
 /** Sure to be in the middle of its answer when the client leaves. */
 const SLOW = 'rate=20;tokens=4000'
-const NOBODY = 'sk_live_notakeyofthisgatewaynotakeyofthisg'
+const NO_IDENTITY = 'sk_live_notakeyofthisgatewaynotakeyofthisg'
 const results = new ResultTable()
-let stand: Stand
+let env: TestEnv
 
 /** A client's way through the gateway and its way to the model server itself. */
 interface Ways {
-  readonly gateway: Face
-  readonly direct: Face
+  readonly gateway: Api
+  readonly direct: Api
   readonly identity: string
 }
 
 async function waysOf(client: Client): Promise<Ways> {
   const user = client.name.replaceAll(/[^a-z]+/g, '-').replaceAll(/^-|-$/g, '')
-  const { key, identity } = await stand.newKey(user)
+  const { key, identity } = await env.newKey(user)
   return {
-    gateway: { origin: stand.origin, key },
-    direct: { origin: stand.simulator.url, key: 'none' },
+    gateway: { origin: env.origin, key },
+    direct: { origin: env.simulator.url, key: 'none' },
     identity,
   }
 }
 
 /** What the model server was asked, without the option that the gateway puts in to learn the usage. */
 function lastAsked(): unknown {
-  const { method, path, body } = stand.simulator.stats.last!
+  const { method, path, body } = env.simulator.stats.last!
   const { stream_options: _ours, ...asked } = body as Record<string, unknown>
   return { method, path, asked }
 }
@@ -62,13 +62,13 @@ async function assertUnchanged(
   const expectedAsked = lastAsked()
   const got = await run(gateway)
   assert.deepEqual(got, expected)
-  assertTold(feature, JSON.stringify(got))
+  assertReported(feature, JSON.stringify(got))
   // Lists of models and the like are answered by the gateway as it knows them.
   if (name !== 'list' && name !== 'tags') assert.deepEqual(lastAsked(), expectedAsked)
 }
 
 /** The same on both ways must not be nothing on both. */
-function assertTold(feature: string, got: string): void {
+function assertReported(feature: string, got: string): void {
   assert.ok(got.length > 2, 'an answer of nothing proves nothing')
   if (feature === 'images') assert.ok(JSON.stringify(lastAsked()).includes(PNG), 'the image came')
   if (feature === 'tool calls') assert.match(got, /get_weather.*city|city.*get_weather/)
@@ -76,7 +76,7 @@ function assertTold(feature: string, got: string): void {
 
 /** What a client would have seen of a gateway that changes things must be found out. */
 async function assertSpoiltSeen(client: Client): Promise<void> {
-  const direct = { origin: stand.simulator.url, key: 'none' }
+  const direct = { origin: env.simulator.url, key: 'none' }
   await using spoiler = await startSpoiler(direct.origin)
   const ways = { direct, gateway: { origin: spoiler.origin, key: 'none' } }
   for (const [feature, runs] of Object.entries(client.same)) {
@@ -118,12 +118,12 @@ async function assertSameRefusal(
 
 async function factsOf(user: string) {
   const about = (event: { data: unknown }) => (event.data as { user?: string }).user === user
-  const [requests, tokens] = [await stand.facts('REQUESTS'), await stand.facts('TOKENS')]
+  const [requests, tokens] = [await env.facts('REQUESTS'), await env.facts('TOKENS')]
   return { requests: requests.filter(about), tokens: tokens.filter(about) }
 }
 
 async function assertAbortSettled(client: Client, ways: Ways): Promise<void> {
-  const { stats } = stand.simulator
+  const { stats } = env.simulator
   const cancelled = stats.cancelled
   const leave = new AbortController()
   let pieces = 0
@@ -158,15 +158,15 @@ async function assertAbortSettled(client: Client, ways: Ways): Promise<void> {
 /** The stream ends in an error at the client, and not as if it were whole. */
 async function assertBreakSeen(client: Client, ways: Ways, fault: string): Promise<void> {
   let pieces = 0
-  const face = { ...ways.gateway, directives: `rate=200;fail=${fault}` }
-  const error = await refusalOf(client.stream(face, () => pieces++, new AbortController().signal))
+  const api = { ...ways.gateway, directives: `rate=200;fail=${fault}` }
+  const error = await refusalOf(client.stream(api, () => pieces++, new AbortController().signal))
   assert.notEqual(error.name, 'AssertionError', error.message)
   assert.ok(pieces > 0, 'it had begun')
 }
 
 async function assertThrottled(client: Client, ways: Ways): Promise<void> {
   const order = { capacity: 0, refill_rate: 0, seconds: 3_600 }
-  await stand.admin('/admin/throttle', { identifier: ways.identity, ...order })
+  await env.admin('/admin/throttle', { identifier: ways.identity, ...order })
   // Libraries that pace their repeats themselves are asked for none.
   const retries = client === openai || client === anthropic ? 2 : 0
   await eventually(async () => {
@@ -180,11 +180,11 @@ async function assertThrottled(client: Client, ways: Ways): Promise<void> {
 
 describe('real clients through the gateway', () => {
   before(async () => {
-    stand = await startStand()
+    env = await startTestEnv()
   })
   after(async () => {
     console.log(`\n${results.markdown()}\n`)
-    await stand[Symbol.asyncDispose]()
+    await env[Symbol.asyncDispose]()
   })
 
   for (const client of CLIENTS) {
@@ -219,7 +219,7 @@ describe('real clients through the gateway', () => {
       )
       check('unknown model', '404', () => assertSameRefusal(client, ways, '', 404, 'no-such-model'))
       check('wrong key', '401', async () => {
-        const error = await refusalOf(client.ask({ ...ways.gateway, key: NOBODY }))
+        const error = await refusalOf(client.ask({ ...ways.gateway, key: NO_IDENTITY }))
         assert.equal(client.statusOf(error), 401, error.message)
         assert.match(error.message, /API key/)
       })
@@ -228,9 +228,9 @@ describe('real clients through the gateway', () => {
   }
 
   it('streams in pieces and frames as each dialect has them', async () => {
-    const { key } = await stand.newKey('frames')
+    const { key } = await env.newKey('frames')
     const ask = async (path: string, body: object) => {
-      const answer = await fetch(stand.origin + path, {
+      const answer = await fetch(env.origin + path, {
         method: 'POST',
         headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
         body: JSON.stringify({ model: MODEL, max_tokens: 99, ...body }),
@@ -272,16 +272,16 @@ describe('real clients through the gateway', () => {
 
   it('leaves one ending and one settlement for each admitted request', async () => {
     await eventually(async () => {
-      const ids = (events: Awaited<ReturnType<Stand['facts']>>, pattern: RegExp) =>
+      const ids = (events: Awaited<ReturnType<TestEnv['facts']>>, pattern: RegExp) =>
         events
           .filter(event => pattern.test(event.type))
           .map(event => (event.data as { request: string }).request)
           .sort()
-      const requests = await stand.facts('REQUESTS')
+      const requests = await env.facts('REQUESTS')
       const admitted = ids(requests, /\.admitted$/)
       assert.ok(admitted.length > 100)
       assert.deepEqual(ids(requests, /\.(completed|failed|interrupted)$/), admitted)
-      assert.deepEqual(ids(await stand.facts('TOKENS'), /\.settled$/), admitted)
+      assert.deepEqual(ids(await env.facts('TOKENS'), /\.settled$/), admitted)
     })
   })
 })

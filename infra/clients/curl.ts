@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process'
 import {
+  type Api,
   type Client,
   EMBEDDER,
-  type Face,
   headersOf,
   MODEL,
   PNG,
@@ -29,20 +29,20 @@ interface Got {
 
 /** Bytes as they come, with nothing between: the status and the type stand behind them. */
 async function curl(
-  face: Face,
+  api: Api,
   path: string,
   body: unknown,
   onPiece = () => {},
   signal?: AbortSignal,
 ): Promise<Got> {
   const headers = Object.entries({
-    authorization: `Bearer ${face.key}`,
+    authorization: `Bearer ${api.key}`,
     ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-    ...headersOf(face),
+    ...headersOf(api),
   }).flatMap(([name, value]) => ['-H', `${name}: ${value}`])
   const data = body === undefined ? [] : ['--data-binary', '@-']
   const args = ['-sS', '-N', '--noproxy', '*', '-w', '\n%{http_code} %{content_type}', ...headers, ...data]
-  const child = spawn('curl', [...args, face.origin + path], signal ? { signal } : {})
+  const child = spawn('curl', [...args, api.origin + path], signal ? { signal } : {})
   child.stdin.end(body === undefined ? '' : JSON.stringify(body))
   let out = ''
   let fault = ''
@@ -67,8 +67,8 @@ async function curl(
 
 const post =
   (path: string, body: object): Run =>
-  face =>
-    curl(face, path, body)
+  api =>
+    curl(api, path, body)
 const CHAT = '/v1/chat/completions'
 const asked = (content: unknown) => ({ model: MODEL, messages: [{ role: 'user', content }] })
 const FUNCTION = { type: 'function', function: { name: 'get_weather', parameters: TOOL_SCHEMA } }
@@ -83,7 +83,7 @@ export const curlClient: Client = {
       completions: post('/v1/completions', { model: MODEL, prompt: QUESTION }),
       messages: post('/v1/messages', { ...asked(QUESTION), max_tokens: 99 }),
       'ollama chat': post('/api/chat', { ...asked(QUESTION), stream: false }),
-      'ollama version': face => curl(face, '/api/version', undefined),
+      'ollama version': api => curl(api, '/api/version', undefined),
     },
     streamed: {
       chat: post(CHAT, { ...asked(QUESTION), stream: true }),
@@ -122,9 +122,9 @@ export const curlClient: Client = {
       streamed: post('/v1/responses', { model: MODEL, input: QUESTION, stream: true }),
     },
   },
-  ask: (face, model = MODEL) => curl(face, CHAT, { ...asked(QUESTION), model }),
-  async stream(face, onPiece, signal) {
-    const { text } = await curl(face, CHAT, { ...asked(QUESTION), stream: true }, onPiece, signal)
+  ask: (api, model = MODEL) => curl(api, CHAT, { ...asked(QUESTION), model }),
+  async stream(api, onPiece, signal) {
+    const { text } = await curl(api, CHAT, { ...asked(QUESTION), stream: true }, onPiece, signal)
     // What a user of curl looks for: an error frame, or no `[DONE]`.
     if (!text.endsWith('data: [DONE]\n\n')) throw new CurlError('the stream is not whole', 200)
     return text

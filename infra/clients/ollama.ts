@@ -1,9 +1,9 @@
 import { Ollama } from 'ollama'
 import {
+  type Api,
   all,
   type Client,
   EMBEDDER,
-  type Face,
   headersOf,
   MODEL,
   PNG,
@@ -12,8 +12,8 @@ import {
   TOOL_SCHEMA,
 } from './client.ts'
 
-const of = (face: Face) =>
-  new Ollama({ host: face.origin, headers: { authorization: `Bearer ${face.key}`, ...headersOf(face) } })
+const of = (api: Api) =>
+  new Ollama({ host: api.origin, headers: { authorization: `Bearer ${api.key}`, ...headersOf(api) } })
 const CHAT = { model: MODEL, messages: [{ role: 'user', content: QUESTION }] }
 const TOOLS = {
   model: MODEL,
@@ -39,32 +39,32 @@ export const ollama: Client = {
   name: 'ollama',
   same: {
     plain: {
-      chat: face => of(face).chat(CHAT),
-      generate: face => of(face).generate({ model: MODEL, prompt: QUESTION }),
-      show: face => of(face).show({ model: MODEL }),
-      version: face => of(face).version(),
+      chat: api => of(api).chat(CHAT),
+      generate: api => of(api).generate({ model: MODEL, prompt: QUESTION }),
+      show: api => of(api).show({ model: MODEL }),
+      version: api => of(api).version(),
     },
     streamed: {
-      chat: async face => all(await of(face).chat({ ...CHAT, stream: true })),
-      generate: async face => all(await of(face).generate({ model: MODEL, prompt: QUESTION, stream: true })),
+      chat: async api => all(await of(api).chat({ ...CHAT, stream: true })),
+      generate: async api => all(await of(api).generate({ model: MODEL, prompt: QUESTION, stream: true })),
     },
     'tool calls': {
-      plain: face => of(face).chat(TOOLS),
-      streamed: async face => all(await of(face).chat({ ...TOOLS, stream: true })),
+      plain: api => of(api).chat(TOOLS),
+      streamed: async api => all(await of(api).chat({ ...TOOLS, stream: true })),
     },
     images: {
-      chat: face => of(face).chat(IMAGE),
-      generate: face => of(face).generate({ model: MODEL, prompt: QUESTION, images: [PNG] }),
+      chat: api => of(api).chat(IMAGE),
+      generate: api => of(api).generate({ model: MODEL, prompt: QUESTION, images: [PNG] }),
     },
-    embeddings: { embed: face => of(face).embed({ model: EMBEDDER, input: ['one', QUESTION] }) },
+    embeddings: { embed: api => of(api).embed({ model: EMBEDDER, input: ['one', QUESTION] }) },
     models: {
       // The gateway merges the lists of its upstreams, in the order of the names.
-      tags: async face => (await of(face).list()).models.sort((a, b) => (a.name < b.name ? -1 : 1)),
+      tags: async api => (await of(api).list()).models.sort((a, b) => (a.name < b.name ? -1 : 1)),
     },
   },
-  ask: (face, model = MODEL) => of(face).chat({ ...CHAT, model }),
-  async stream(face, onPiece, signal) {
-    const pieces = await of(face).chat({ ...CHAT, stream: true })
+  ask: (api, model = MODEL) => of(api).chat({ ...CHAT, model }),
+  async stream(api, onPiece, signal) {
+    const pieces = await of(api).chat({ ...CHAT, stream: true })
     signal.addEventListener('abort', () => pieces.abort())
     return await all(pieces, onPiece)
   },

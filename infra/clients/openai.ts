@@ -1,9 +1,9 @@
 import OpenAI, { APIError } from 'openai'
 import {
+  type Api,
   all,
   type Client,
   EMBEDDER,
-  type Face,
   headersOf,
   MODEL,
   PNG,
@@ -12,12 +12,12 @@ import {
   TOOL_SCHEMA,
 } from './client.ts'
 
-const of = (face: Face, maxRetries = 0) =>
+const of = (api: Api, maxRetries = 0) =>
   new OpenAI({
-    baseURL: `${face.origin}/v1`,
-    apiKey: face.key,
+    baseURL: `${api.origin}/v1`,
+    apiKey: api.key,
     maxRetries,
-    defaultHeaders: headersOf(face),
+    defaultHeaders: headersOf(api),
   })
 const CHAT = { model: MODEL, messages: [{ role: 'user' as const, content: QUESTION }] }
 const TOOLS = {
@@ -47,48 +47,47 @@ export const openai: Client = {
   name: 'openai',
   same: {
     plain: {
-      chat: face => of(face).chat.completions.create(CHAT),
-      completions: face => of(face).completions.create({ model: MODEL, prompt: QUESTION }),
+      chat: api => of(api).chat.completions.create(CHAT),
+      completions: api => of(api).completions.create({ model: MODEL, prompt: QUESTION }),
     },
     streamed: {
-      chat: async face => all(await of(face).chat.completions.create({ ...CHAT, stream: true })),
-      'chat with usage': async face =>
+      chat: async api => all(await of(api).chat.completions.create({ ...CHAT, stream: true })),
+      'chat with usage': async api =>
         all(
-          await of(face).chat.completions.create({
+          await of(api).chat.completions.create({
             ...CHAT,
             stream: true,
             stream_options: { include_usage: true },
           }),
         ),
-      completions: async face =>
-        all(await of(face).completions.create({ model: MODEL, prompt: QUESTION, stream: true })),
+      completions: async api =>
+        all(await of(api).completions.create({ model: MODEL, prompt: QUESTION, stream: true })),
     },
     'tool calls': {
-      plain: face => of(face).chat.completions.create(TOOLS),
-      streamed: face => of(face).chat.completions.stream(TOOLS).finalChatCompletion(),
+      plain: api => of(api).chat.completions.create(TOOLS),
+      streamed: api => of(api).chat.completions.stream(TOOLS).finalChatCompletion(),
     },
-    images: { chat: face => of(face).chat.completions.create(IMAGE) },
+    images: { chat: api => of(api).chat.completions.create(IMAGE) },
     embeddings: {
-      'base64 by default': face => of(face).embeddings.create({ model: EMBEDDER, input: ['one', QUESTION] }),
-      base64: face =>
-        of(face).embeddings.create({ model: EMBEDDER, input: QUESTION, encoding_format: 'base64' }),
-      float: face =>
-        of(face).embeddings.create({ model: EMBEDDER, input: QUESTION, encoding_format: 'float' }),
+      'base64 by default': api => of(api).embeddings.create({ model: EMBEDDER, input: ['one', QUESTION] }),
+      base64: api =>
+        of(api).embeddings.create({ model: EMBEDDER, input: QUESTION, encoding_format: 'base64' }),
+      float: api => of(api).embeddings.create({ model: EMBEDDER, input: QUESTION, encoding_format: 'float' }),
     },
     models: {
       // The gateway merges the lists of its upstreams, in the order of the names.
-      list: async face => (await all(of(face).models.list())).sort((a, b) => (a.id < b.id ? -1 : 1)),
+      list: async api => (await all(of(api).models.list())).sort((a, b) => (a.id < b.id ? -1 : 1)),
     },
     responses: {
-      plain: face => of(face).responses.create({ model: MODEL, input: QUESTION }),
-      streamed: async face =>
-        all(await of(face).responses.create({ model: MODEL, input: QUESTION, stream: true })),
-      tools: face => of(face).responses.create(RESPONSE_TOOLS),
-      'tools streamed': face => of(face).responses.stream(RESPONSE_TOOLS).finalResponse(),
+      plain: api => of(api).responses.create({ model: MODEL, input: QUESTION }),
+      streamed: async api =>
+        all(await of(api).responses.create({ model: MODEL, input: QUESTION, stream: true })),
+      tools: api => of(api).responses.create(RESPONSE_TOOLS),
+      'tools streamed': api => of(api).responses.stream(RESPONSE_TOOLS).finalResponse(),
     },
   },
-  ask: (face, model = MODEL, retries = 0) => of(face, retries).chat.completions.create({ ...CHAT, model }),
-  stream: async (face, onPiece, signal) =>
-    all(await of(face).chat.completions.create({ ...CHAT, stream: true }, { signal }), onPiece),
+  ask: (api, model = MODEL, retries = 0) => of(api, retries).chat.completions.create({ ...CHAT, model }),
+  stream: async (api, onPiece, signal) =>
+    all(await of(api).chat.completions.create({ ...CHAT, stream: true }, { signal }), onPiece),
   statusOf: error => (error instanceof APIError ? error.status : undefined),
 }

@@ -14,7 +14,7 @@ const ADMIN_TOKEN = 'admin-token-for-tests'
 const ROOM = { capacity: 10_000_000, refill_rate: 1_000_000 }
 
 /** A real gateway before the model simulator. */
-export interface Stand extends AsyncDisposable {
+export interface TestEnv extends AsyncDisposable {
   readonly simulator: Simulator
   readonly origin: string
   newKey(user: string): Promise<{ key: string; identity: string }>
@@ -22,7 +22,7 @@ export interface Stand extends AsyncDisposable {
   facts(stream: 'REQUESTS' | 'TOKENS'): Promise<FluxgateEvent[]>
 }
 
-export async function startStand(): Promise<Stand> {
+export async function startTestEnv(): Promise<TestEnv> {
   await using stack = new AsyncDisposableStack()
   const log = createLog('gateway', 'silent')
   const dataDir = await mkdtemp(join(tmpdir(), 'fluxgate-clients-'))

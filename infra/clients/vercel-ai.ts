@@ -10,10 +10,10 @@ import {
   type ToolSet,
 } from 'ai'
 import {
+  type Api,
   all,
   type Client,
   EMBEDDER,
-  type Face,
   headersOf,
   MODEL,
   PNG,
@@ -22,17 +22,17 @@ import {
   TOOL_SCHEMA,
 } from './client.ts'
 
-type Model = (face: Face, model: string) => LanguageModel
-type Embedder = (face: Face) => Parameters<typeof embedMany>[0]['model']
+type Model = (api: Api, model: string) => LanguageModel
+type Embedder = (api: Api) => Parameters<typeof embedMany>[0]['model']
 
-const settings = (face: Face) => ({
-  baseURL: `${face.origin}/v1`,
-  apiKey: face.key,
-  headers: headersOf(face),
+const settings = (api: Api) => ({
+  baseURL: `${api.origin}/v1`,
+  apiKey: api.key,
+  headers: headersOf(api),
 })
-const openaiOf = (face: Face) => createOpenAI(settings(face))
-const compatibleOf = (face: Face) =>
-  createOpenAICompatible({ name: 'gateway', includeUsage: true, ...settings(face) })
+const openaiOf = (api: Api) => createOpenAI(settings(api))
+const compatibleOf = (api: Api) =>
+  createOpenAICompatible({ name: 'gateway', includeUsage: true, ...settings(api) })
 const TOOLS: ToolSet = {
   get_weather: { inputSchema: jsonSchema({ ...TOOL_SCHEMA, required: [...TOOL_SCHEMA.required] }) },
 }
@@ -85,32 +85,32 @@ async function streamed(
 }
 
 function clientOf(name: string, modelOf: Model, embedderOf: Embedder): Client {
-  const ask = (face: Face, prompt: string) =>
-    generateText({ model: modelOf(face, MODEL), prompt, tools: TOOLS, maxRetries: 0 }).then(seen)
+  const ask = (api: Api, prompt: string) =>
+    generateText({ model: modelOf(api, MODEL), prompt, tools: TOOLS, maxRetries: 0 }).then(seen)
   return {
     name,
     same: {
-      plain: { generateText: face => ask(face, QUESTION) },
-      streamed: { streamText: face => streamed(modelOf(face, MODEL), QUESTION) },
+      plain: { generateText: api => ask(api, QUESTION) },
+      streamed: { streamText: api => streamed(modelOf(api, MODEL), QUESTION) },
       'tool calls': {
-        plain: face => ask(face, TOOL_QUESTION),
-        streamed: face => streamed(modelOf(face, MODEL), TOOL_QUESTION),
+        plain: api => ask(api, TOOL_QUESTION),
+        streamed: api => streamed(modelOf(api, MODEL), TOOL_QUESTION),
       },
       images: {
-        generateText: face =>
-          generateText({ model: modelOf(face, MODEL), messages: IMAGE, maxRetries: 0 }).then(seen),
+        generateText: api =>
+          generateText({ model: modelOf(api, MODEL), messages: IMAGE, maxRetries: 0 }).then(seen),
       },
       embeddings: {
-        embedMany: async face => {
+        embedMany: async api => {
           const values = ['one', QUESTION]
-          const { embeddings, usage } = await embedMany({ model: embedderOf(face), values, maxRetries: 0 })
+          const { embeddings, usage } = await embedMany({ model: embedderOf(api), values, maxRetries: 0 })
           return { embeddings, usage }
         },
       },
     },
-    ask: (face, model = MODEL, retries = 0) =>
-      generateText({ model: modelOf(face, model), prompt: QUESTION, maxRetries: retries }),
-    stream: (face, onPiece, signal) => streamed(modelOf(face, MODEL), QUESTION, onPiece, signal),
+    ask: (api, model = MODEL, retries = 0) =>
+      generateText({ model: modelOf(api, model), prompt: QUESTION, maxRetries: retries }),
+    stream: (api, onPiece, signal) => streamed(modelOf(api, MODEL), QUESTION, onPiece, signal),
     statusOf: error => (APICallError.isInstance(error) ? error.statusCode : undefined),
   }
 }
@@ -118,17 +118,17 @@ function clientOf(name: string, modelOf: Model, embedderOf: Embedder): Client {
 export const vercelAi: readonly Client[] = [
   clientOf(
     'ai + @ai-sdk/openai (responses)',
-    (face, model) => openaiOf(face).responses(model),
-    face => openaiOf(face).embedding(EMBEDDER),
+    (api, model) => openaiOf(api).responses(model),
+    api => openaiOf(api).embedding(EMBEDDER),
   ),
   clientOf(
     'ai + @ai-sdk/openai (chat)',
-    (face, model) => openaiOf(face).chat(model),
-    face => openaiOf(face).embedding(EMBEDDER),
+    (api, model) => openaiOf(api).chat(model),
+    api => openaiOf(api).embedding(EMBEDDER),
   ),
   clientOf(
     'ai + @ai-sdk/openai-compatible',
-    (face, model) => compatibleOf(face).chatModel(model),
-    face => compatibleOf(face).embeddingModel(EMBEDDER),
+    (api, model) => compatibleOf(api).chatModel(model),
+    api => compatibleOf(api).embeddingModel(EMBEDDER),
   ),
 ]

@@ -144,7 +144,7 @@ test('the file is what the schema of Compose allows', () => {
 })
 
 /** Compose copies a secret of the environment into the container, whose file system must take it. */
-const TOLD_SECRETS = new Set(['prometheus'])
+const REVEALED_SECRETS = new Set(['prometheus'])
 
 test('containers of ours run without rights, and all that serve are looked after', () => {
   const { services } = parse(text, { merge: true }) as { services: Record<string, ComposeService> }
@@ -156,7 +156,7 @@ test('containers of ours run without rights, and all that serve are looked after
     )
     if (!/^(postgres|ollama)/.test(name)) {
       const rights = [read_only, cap_drop, security_opt]
-      assert.deepEqual(rights, [!TOLD_SECRETS.has(name), ['ALL'], ['no-new-privileges:true']], name)
+      assert.deepEqual(rights, [!REVEALED_SECRETS.has(name), ['ALL'], ['no-new-privileges:true']], name)
     }
     assert.ok(restart === 'on-failure' || healthcheck, `${name} (${image}) has no health check`)
   }

@@ -124,9 +124,9 @@ describe('a developer', () => {
     await page.getByTestId('play-send').click()
     const figures = page.getByTestId('play-figures')
     await figures.waitFor()
-    const told = (await figures.textContent()) ?? ''
-    assert.match(told, /first token after/)
-    assert.match(told, /\d+ \+ \d+ tokens/)
+    const reported = (await figures.textContent()) ?? ''
+    assert.match(reported, /first token after/)
+    assert.match(reported, /\d+ \+ \d+ tokens/)
     await page.getByRole('link', { name: 'Usage' }).click()
     await page.getByRole('heading', { name: 'My usage' }).waitFor()
     await eventually(

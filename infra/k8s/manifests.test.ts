@@ -243,11 +243,11 @@ describe('the environment of each pod', () => {
   it('names ports that the code listens at, as its configuration says', () => {
     for (const workload of OURS.filter(each => each.metadata.name in READERS)) {
       const env = environment(workload, 'production')
-      const told = ['PUBLIC_PORT', 'ADMIN_PORT', 'METRICS_PORT', 'MCP_PORT', 'DASHBOARD_PORT'].flatMap(
+      const reported = ['PUBLIC_PORT', 'ADMIN_PORT', 'METRICS_PORT', 'MCP_PORT', 'DASHBOARD_PORT'].flatMap(
         name => (env[name] === undefined ? [] : [Number(env[name])]),
       )
       const open = containersOf(workload)[0]!.ports!.map(({ containerPort }) => containerPort)
-      assert.deepEqual(open.toSorted(), told.toSorted(), workload.metadata.name)
+      assert.deepEqual(open.toSorted(), reported.toSorted(), workload.metadata.name)
     }
   })
 
@@ -265,8 +265,8 @@ describe('the environment of each pod', () => {
       if (role) assert.equal(role, /^(migrate|database-users)$/.test(name) ? 'fluxgate' : name)
     }
     const nats = WORKLOADS.find(({ metadata }) => metadata.name === 'nats')!
-    const told = containersOf(nats)[0]!.env!.map(({ name }) => name)
-    for (const variable of PASSWORD_VARIABLES) assert.ok(told.includes(variable), variable)
+    const reported = containersOf(nats)[0]!.env!.map(({ name }) => name)
+    for (const variable of PASSWORD_VARIABLES) assert.ok(reported.includes(variable), variable)
   })
 
   it('gives each pod the tokens and keys of its purpose, and no others', () => {

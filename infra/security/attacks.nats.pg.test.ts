@@ -13,7 +13,7 @@ test('attacks on every face are refused or harmless, and the system stays well',
   const rows = await attack(target, EVERY_NTH)
   assert.ok(rows.every(({ tried }) => tried > 0))
   assert.deepEqual(
-    rows.flatMap(({ family, wrong }) => wrong.map(told => `${family}: ${told}`)),
+    rows.flatMap(({ family, wrong }) => wrong.map(reported => `${family}: ${reported}`)),
     [],
   )
 })

@@ -118,7 +118,7 @@ async function attackFromThread(order: Order): Promise<void> {
 }
 
 async function measure(target: Target, attack: string): Promise<string> {
-  const { port } = target.faces.gateway
+  const { port } = target.apis.gateway
   const worker = new Worker(new URL(import.meta.url), { workerData: { attack, port, key: target.key } })
   let isOver = false
   const result = once(worker, 'message').finally(() => (isOver = true))

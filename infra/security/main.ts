@@ -11,5 +11,5 @@ await using target = await startTarget()
 const rows = await attack(target, 1, ({ family, tried }) => console.error(`${family}: ${tried} tried`), only)
 console.log(tableOf(rows))
 console.log(`\nAt most ${target.peakMib()} MiB in one process.`)
-for (const { family, wrong } of rows) for (const told of wrong) console.log(`${family}: ${told}`)
+for (const { family, wrong } of rows) for (const reported of wrong) console.log(`${family}: ${reported}`)
 process.exitCode = rows.some(({ wrong }) => wrong.length > 0) ? 1 : 0

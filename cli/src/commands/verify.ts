@@ -49,7 +49,7 @@ export const verify: Command = {
     const { file, hash, json } = values
     if (file !== undefined) {
       if (values.from ?? values.to ?? values.silence) throw usage('verify', '--file is checked as a whole')
-      return { needs: 'files', run: desk => verifyFile(desk, file, hash, json) }
+      return { needs: 'files', run: reporter => verifyFile(reporter, file, hash, json) }
     }
     if (hash !== undefined) throw usage('verify', '--hash is that of a --file')
     const range = rangeOf('verify', values, nowMs)

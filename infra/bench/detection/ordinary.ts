@@ -106,13 +106,13 @@ function progress(
   tokens: number,
 ) {
   const common = { request, ...who, tier: 'free', refillRate, model: 'm', prompt: 0 }
-  let told = 0
-  for (let second = 1; told + WRITTEN_PER_SECOND < tokens; second++) {
-    told += WRITTEN_PER_SECOND
-    const counted = { completion: told, delta: WRITTEN_PER_SECOND, elapsedMs: second * 1_000 }
+  let reported = 0
+  for (let second = 1; reported + WRITTEN_PER_SECOND < tokens; second++) {
+    reported += WRITTEN_PER_SECOND
+    const counted = { completion: reported, delta: WRITTEN_PER_SECOND, elapsedMs: second * 1_000 }
     script.tell(atMs + 300 + second * 1_000, TokensProgressed, { ...common, ...counted })
   }
-  return told
+  return reported
 }
 
 /** Pauses without memory (exponential), as those of many people together are. */

@@ -7,7 +7,7 @@ import { type Process, startProcess } from '../proxy/process.ts'
 const run = promisify(execFile)
 
 /** What a generator used itself, and saw. */
-interface Told {
+interface Reported {
   readonly errors: number
   readonly p50Micros: number
   readonly p99Micros: number
@@ -15,7 +15,7 @@ interface Told {
   readonly cpuMs: number
 }
 
-export interface StreamsRead extends Told {
+export interface StreamsRead extends Reported {
   readonly streams: number
   /** Streams that came to their end with all their chunks. */
   readonly complete: number
@@ -23,7 +23,7 @@ export interface StreamsRead extends Told {
   readonly wallMs: number
 }
 
-export interface OpenLoop extends Told {
+export interface OpenLoop extends Reported {
   readonly requests: number
   /** How late the generator itself was at the 99th percentile. */
   readonly lateMicros: number

@@ -1,6 +1,6 @@
 import { median } from '../harness/line.ts'
 import { startNginx } from './nginx.ts'
-import { startStand } from './stand.ts'
+import { startTestEnv } from './stand.ts'
 import { JSON_HEADERS, measureUnary } from './unary.ts'
 
 /**
@@ -12,11 +12,11 @@ const ROUNDS = Number(process.argv[2] ?? 3)
 const SECONDS = Number(process.argv[3] ?? 5)
 
 await using nginx = await startNginx()
-await using stand = await startStand()
-const bare = await stand.bareProxy(nginx.origin)
+await using env = await startTestEnv()
+const bare = await env.bareProxy(nginx.origin)
 const { PROFILE } = process.env
 const flags = PROFILE ? ['--cpu-prof', `--cpu-prof-dir=${PROFILE}`] : []
-const gateway = await stand.gateway(nginx.origin, { flags })
+const gateway = await env.gateway(nginx.origin, { flags })
 const subjects = [
   { name: 'bare fastify + undici', ...bare, headers: JSON_HEADERS },
   { name: 'fluxgate', ...gateway },

@@ -7,7 +7,7 @@ import { type GatewayProcess, type GatewaySettings, startGatewayProcess } from '
 import { type Process, startProcess } from './process.ts'
 
 /** A log, a database with its tables, and a folder, for gateway nodes that are measured. */
-export interface Stand extends AsyncDisposable {
+export interface TestEnv extends AsyncDisposable {
   readonly nats: NatsServer
   readonly databaseUrl: string
   readonly directory: string
@@ -19,7 +19,7 @@ export interface Stand extends AsyncDisposable {
   ): Promise<{ readonly port: number; readonly url: string; readonly process: Process }>
 }
 
-export async function startStand(): Promise<Stand> {
+export async function startTestEnv(): Promise<TestEnv> {
   await using stack = new AsyncDisposableStack()
   const directory = await mkdtemp(join(tmpdir(), 'fluxgate-bench-'))
   stack.defer(() => rm(directory, { recursive: true, force: true }))

@@ -2,7 +2,7 @@ import { median } from '../harness/line.ts'
 import { figure } from '../harness/table.ts'
 import { compileTools, type OpenLoop } from '../native/tools.ts'
 import { startNginx } from '../proxy/nginx.ts'
-import { startStand } from '../proxy/stand.ts'
+import { startTestEnv } from '../proxy/stand.ts'
 import { takeTurns } from '../proxy/turns.ts'
 import { BODY } from '../proxy/unary.ts'
 import { atMost, type Row, sumErrors } from './row.ts'
@@ -16,9 +16,9 @@ export const latency: Row = {
   needs: ['nginx', 'gcc'],
   async run(pace) {
     await using model = await startNginx()
-    await using stand = await startStand()
-    const tools = await compileTools(stand.directory)
-    const gateway = await stand.gateway(model.origin)
+    await using env = await startTestEnv()
+    const tools = await compileTools(env.directory)
+    const gateway = await env.gateway(model.origin)
     const subjects = [
       { name: DIRECT, port: model.port, authorization: 'none' },
       { name: 'Fluxgate', port: gateway.port, authorization: `Bearer ${gateway.key}` },

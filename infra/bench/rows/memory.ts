@@ -4,7 +4,7 @@ import { figure } from '../harness/table.ts'
 import { compileTools, type NativeTools } from '../native/tools.ts'
 import type { GatewayProcess } from '../proxy/gateway-process.ts'
 import { type Nginx, startNginx } from '../proxy/nginx.ts'
-import { type Stand, startStand } from '../proxy/stand.ts'
+import { startTestEnv, type TestEnv } from '../proxy/stand.ts'
 import { BODY } from '../proxy/unary.ts'
 import { type Figures, wrk } from '../proxy/wrk.ts'
 import { atMost, type BenchPace, type Row } from './row.ts'
@@ -29,7 +29,7 @@ const CONNECTIONS = 32
 const SWING_MB = 15
 
 interface Bench {
-  readonly stand: Stand
+  readonly env: TestEnv
   readonly model: Nginx
   readonly tools: NativeTools
 }
@@ -40,8 +40,8 @@ export const memory: Row = {
   needs: ['wrk', 'nginx', 'gcc'],
   async run(pace) {
     await using model = await startNginx()
-    await using stand = await startStand()
-    const bench = { model, stand, tools: await compileTools(stand.directory) }
+    await using env = await startTestEnv()
+    const bench = { model, env, tools: await compileTools(env.directory) }
     const measures = [idle, perStream, overRequests, overStreams]
     const lines: Measured[] = []
     for (const measure of measures) lines.push(await measure(bench, pace))
@@ -49,9 +49,9 @@ export const memory: Row = {
   },
 }
 
-async function idle({ stand, model }: Bench, { isSmoke, tell }: BenchPace): Promise<Measured> {
+async function idle({ env, model }: Bench, { isSmoke, tell }: BenchPace): Promise<Measured> {
   tell('an idle gateway')
-  const gateway = await stand.gateway(model.origin)
+  const gateway = await env.gateway(model.origin)
   await sleep(isSmoke ? 0 : IDLE_MS)
   const ours = [(await gateway.process.residentBytes()) / MB]
   return { ...line('of an idle gateway', 'MB'), ours, errors: 0, ...atMost(150, 100) }
@@ -62,7 +62,7 @@ async function perStream(bench: Bench, { isSmoke, tell }: BenchPace): Promise<Me
   const streams = isSmoke ? SMOKE_STREAMS : OPEN_STREAMS
   tell(`${streams} open streams`)
   await using source = await bench.tools.startSource(1)
-  const gateway = await bench.stand.gateway(`http://127.0.0.1:${source.port}`, { env: MANY_UPSTREAMS })
+  const gateway = await bench.env.gateway(`http://127.0.0.1:${source.port}`, { env: MANY_UPSTREAMS })
   const warm = await call(gateway, isSmoke ? 1 : WARM_UP_SECONDS)
   const before = await gateway.process.residentBytes()
   const openMs = streams * RAMP_MS + SETTLE_MS
@@ -80,7 +80,7 @@ async function perStream(bench: Bench, { isSmoke, tell }: BenchPace): Promise<Me
 }
 
 async function overRequests(bench: Bench, { isSmoke, soak, tell }: BenchPace): Promise<Measured> {
-  const gateway = await bench.stand.gateway(bench.model.origin)
+  const gateway = await bench.env.gateway(bench.model.origin)
   const total = isSmoke ? 1 : soak.requests
   let [requests, errors] = [0, 0]
   const samples: number[] = []
@@ -97,7 +97,7 @@ async function overRequests(bench: Bench, { isSmoke, soak, tell }: BenchPace): P
 
 async function overStreams(bench: Bench, { isSmoke, soak, tell }: BenchPace): Promise<Measured> {
   await using source = await bench.tools.startSource(CHUNKS_PER_SECOND)
-  const gateway = await bench.stand.gateway(`http://127.0.0.1:${source.port}`, { env: MANY_UPSTREAMS })
+  const gateway = await bench.env.gateway(`http://127.0.0.1:${source.port}`, { env: MANY_UPSTREAMS })
   const streams = isSmoke ? SMOKE_STREAMS : SOAK_STREAMS
   const endMs = performance.now() + (isSmoke ? 0 : soak.minutes * 60_000)
   const samples: number[] = []

@@ -4,7 +4,7 @@ import { busyMs, machine } from '../harness/machine.ts'
 import { figure } from '../harness/table.ts'
 import { type Nginx, startNginx } from '../proxy/nginx.ts'
 import { cpuMsOf } from '../proxy/process.ts'
-import { startStand } from '../proxy/stand.ts'
+import { startTestEnv } from '../proxy/stand.ts'
 import { takeTurns } from '../proxy/turns.ts'
 import { BODY } from '../proxy/unary.ts'
 import { type Figures, wrk } from '../proxy/wrk.ts'
@@ -67,11 +67,11 @@ const nameOf = (count: number): string => (count === 1 ? 'one node' : `${count} 
 
 /** Each count has a log and a database of its own, so that nodes that wait do not gossip with those that are measured. */
 async function startNodes(count: number, model: Nginx, stack: AsyncDisposableStack): Promise<Nodes> {
-  const stand = stack.use(await startStand())
+  const env = stack.use(await startTestEnv())
   const sharedPort = await freePort()
-  const first = await stand.gateway(model.origin, { sharedPort })
+  const first = await env.gateway(model.origin, { sharedPort })
   const gateways = [first]
-  while (gateways.length < count) gateways.push(await stand.gateway(model.origin, { sharedPort }))
+  while (gateways.length < count) gateways.push(await env.gateway(model.origin, { sharedPort }))
   const { url, headers } = first
   return {
     name: nameOf(count),
@@ -81,7 +81,7 @@ async function startNodes(count: number, model: Nginx, stack: AsyncDisposableSta
       const used = await Promise.all(gateways.map(gateway => gateway.process.cpuMs()))
       return {
         gateways: used.reduce((sum, ms) => sum + ms, 0),
-        nats: await cpuMsOf(stand.nats.pid),
+        nats: await cpuMsOf(env.nats.pid),
         model: await model.process.cpuMs(),
         all: await busyMs(),
       }

@@ -2,7 +2,7 @@ import { type Measured, median } from '../harness/line.ts'
 import { figure } from '../harness/table.ts'
 import { compileTools, type StreamsRead } from '../native/tools.ts'
 import { startNginxProxy } from '../proxy/nginx.ts'
-import { startStand } from '../proxy/stand.ts'
+import { startTestEnv } from '../proxy/stand.ts'
 import { takeTurns } from '../proxy/turns.ts'
 import { atMost, type Row, sumErrors } from './row.ts'
 
@@ -26,13 +26,13 @@ export const streams: Row = {
   what: `${STREAMS} streams at once, ${CHUNKS_PER_SECOND} chunks/s each`,
   needs: ['nginx', 'gcc'],
   async run(pace) {
-    await using stand = await startStand()
-    const tools = await compileTools(stand.directory)
+    await using env = await startTestEnv()
+    const tools = await compileTools(env.directory)
     await using source = await tools.startSource(CHUNKS_PER_SECOND)
     const origin = `http://127.0.0.1:${source.port}`
     await using nginx = await startNginxProxy(origin)
-    const bare = await stand.bareProxy(origin)
-    const gateway = await stand.gateway(origin, { env: { UPSTREAM_CONNECTIONS: '8192' } })
+    const bare = await env.bareProxy(origin)
+    const gateway = await env.gateway(origin, { env: { UPSTREAM_CONNECTIONS: '8192' } })
     const subjects = [
       { name: DIRECT, port: source.port, authorization: 'none', process: source },
       { name: NGINX, port: nginx.port, authorization: 'none', process: nginx.process },

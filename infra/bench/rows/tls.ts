@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { startNginx, startNginxProxy } from '../proxy/nginx.ts'
-import { startStand } from '../proxy/stand.ts'
+import { startTestEnv } from '../proxy/stand.ts'
 import { JSON_HEADERS, measureUnary } from '../proxy/unary.ts'
 import { type Row, sumErrors } from './row.ts'
 
@@ -13,8 +13,8 @@ export const tls: Row = {
   needs: ['wrk', 'nginx'],
   async run(pace) {
     await using model = await startNginx()
-    await using stand = await startStand()
-    const gateway = await stand.gateway(model.origin, { env: { TLS: 'on' } })
+    await using env = await startTestEnv()
+    const gateway = await env.gateway(model.origin, { env: { TLS: 'on' } })
     const directory = join(gateway.dataDir, 'tls')
     const pair = { certPath: join(directory, 'cert.pem'), keyPath: join(directory, 'key.pem') }
     await using nginx = await startNginxProxy(model.origin, pair)

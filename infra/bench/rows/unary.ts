@@ -3,7 +3,7 @@ import { figure } from '../harness/table.ts'
 import { startNginx, startNginxProxy } from '../proxy/nginx.ts'
 import { installPortkey, startPortkey } from '../proxy/portkey.ts'
 import { cpuMsOf } from '../proxy/process.ts'
-import { startStand } from '../proxy/stand.ts'
+import { startTestEnv } from '../proxy/stand.ts'
 import { JSON_HEADERS, measureUnary, type Subject, type UnaryRun } from '../proxy/unary.ts'
 import { atLeast, type BenchPace, type Row, sumErrors } from './row.ts'
 
@@ -19,15 +19,15 @@ export const unary: Row = {
   async run(pace) {
     await using stack = new AsyncDisposableStack()
     const model = stack.use(await startNginx())
-    const stand = stack.use(await startStand())
+    const env = stack.use(await startTestEnv())
     const nginx = stack.use(await startNginxProxy(model.origin))
     const portkey = await portkeyOf(pace, model.origin, stack)
     const url = `${nginx.origin}/v1/chat/completions`
-    const behind = { cpuMs: () => cpuMsOf(stand.nats.pid) }
+    const behind = { cpuMs: () => cpuMsOf(env.nats.pid) }
     const subjects: Subject[] = [
-      { name: BARE, headers: JSON_HEADERS, ...(await stand.bareProxy(model.origin)) },
+      { name: BARE, headers: JSON_HEADERS, ...(await env.bareProxy(model.origin)) },
       { name: NGINX, headers: JSON_HEADERS, url, process: nginx.process },
-      { name: OURS, behind, ...(await stand.gateway(model.origin)) },
+      { name: OURS, behind, ...(await env.gateway(model.origin)) },
     ]
     if ('url' in portkey) subjects.push(portkey)
     const results = await measureUnary(subjects, pace)

@@ -25,12 +25,12 @@ export function sampleGossip(nodes: number, rows: number): GossipSample {
   const cluster = Array.from({ length: nodes }, (_, i) => newNode(`node-${i}`))
   const identities = Array.from({ length: rows }, (_, i) => `user_${String(i).padStart(8, '0')}.key_${i}`)
   const first = cluster[0]!
-  const spent = { hearMs: 0, tellMs: 0, heard: 0, told: 0, bytes: 0 }
+  const spent = { hearMs: 0, tellMs: 0, heard: 0, reported: 0, bytes: 0 }
   let nowMs = 0
   for (let interval = 0; interval < WARM_INTERVALS || spent.hearMs < SAMPLE_MS; interval++) {
     nowMs += 25
     if (interval === WARM_INTERVALS)
-      Object.assign(spent, { hearMs: 0, tellMs: 0, heard: 0, told: 0, bytes: 0 })
+      Object.assign(spent, { hearMs: 0, tellMs: 0, heard: 0, reported: 0, bytes: 0 })
     for (const { table } of cluster) {
       for (const identity of identities) table.admit(identity, 'gold', TOKENS, false, undefined, nowMs, nowMs)
     }
@@ -49,15 +49,15 @@ export function sampleGossip(nodes: number, rows: number): GossipSample {
       }
     })
     spent.heard += frames.length
-    spent.told += frames.length
+    spent.reported += frames.length
     spent.bytes += frames.reduce((sum, { length }) => sum + length, 0)
   }
   return {
     nodes,
     rows,
     hearMicros: (spent.hearMs * 1_000) / spent.heard,
-    tellMicros: (spent.tellMs * 1_000) / spent.told,
-    frameBytes: spent.bytes / spent.told,
+    tellMicros: (spent.tellMs * 1_000) / spent.reported,
+    frameBytes: spent.bytes / spent.reported,
   }
 }
 

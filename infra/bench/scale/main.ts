@@ -5,7 +5,7 @@ import { fillPlace } from '../harness/place.ts'
 import { ownFigure, readResults } from '../harness/result.ts'
 import { figure } from '../harness/table.ts'
 import { startNginx } from '../proxy/nginx.ts'
-import { startStand } from '../proxy/stand.ts'
+import { startTestEnv } from '../proxy/stand.ts'
 import { BODY } from '../proxy/unary.ts'
 import { measureSizes } from '../spool/sizes.ts'
 import { type GossipSample, sampleGossip } from './gossip.ts'
@@ -63,9 +63,9 @@ function fitGossip(all: readonly GossipSample[]): GossipCost {
 
 async function bytesOfRequest(): Promise<Pick<Measurements, 'logBytes' | 'tableBytes'>> {
   await using model = await startNginx()
-  await using stand = await startStand()
-  const gateway = await stand.gateway(model.origin)
-  const { jetStream, postgres } = await measureSizes(gateway, stand, BODY, SIZED_REQUESTS)
+  await using env = await startTestEnv()
+  const gateway = await env.gateway(model.origin)
+  const { jetStream, postgres } = await measureSizes(gateway, env, BODY, SIZED_REQUESTS)
   return { logBytes: jetStream, tableBytes: postgres }
 }
 

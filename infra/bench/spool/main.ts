@@ -4,7 +4,7 @@ import { parseArgs } from 'node:util'
 import { median } from '../harness/line.ts'
 import type { GatewayProcess } from '../proxy/gateway-process.ts'
 import { startNginx } from '../proxy/nginx.ts'
-import { startStand } from '../proxy/stand.ts'
+import { startTestEnv } from '../proxy/stand.ts'
 import { takeTurns } from '../proxy/turns.ts'
 import { BODY } from '../proxy/unary.ts'
 import { type Figures, wrk } from '../proxy/wrk.ts'
@@ -31,7 +31,7 @@ const SIZED_REQUESTS = 20_000
 const NO_SPOOL = ['--import', join(import.meta.dirname, 'no-spool.ts')]
 
 await using nginx = await startNginx()
-await using stand = await startStand()
+await using env = await startTestEnv()
 
 const { directory, memory } = values
 const subjects = [
@@ -47,7 +47,7 @@ interface Run extends Figures {
 }
 const measured: Array<{ name: string; gateway: GatewayProcess }> = []
 for (const subject of subjects) {
-  measured.push({ name: subject.name, gateway: await stand.gateway(nginx.origin, subject) })
+  measured.push({ name: subject.name, gateway: await env.gateway(nginx.origin, subject) })
 }
 const pace = { rounds: ROUNDS, seconds: SECONDS, isSmoke: false, tell() {} }
 const results = await takeTurns(measured, pace, ({ gateway }, seconds) => measure(gateway, seconds))
@@ -58,7 +58,7 @@ for (const fsync of ['off', 'commit'] as const) {
     `the spool alone, SPOOL_FSYNC=${fsync}: ${Math.round(eventsPerSecond).toLocaleString('en')} events/s`,
   )
 }
-const sizes = await measureSizes(measured[2]!.gateway, stand, BODY, SIZED_REQUESTS)
+const sizes = await measureSizes(measured[2]!.gateway, env, BODY, SIZED_REQUESTS)
 console.log('bytes of a plain request on disk:')
 console.table(Object.fromEntries(Object.entries(sizes).map(([where, bytes]) => [where, Math.round(bytes)])))
 

@@ -5,7 +5,7 @@ import { freePort, type NatsServer } from '@fluxgate/testing'
 import { sql } from 'kysely'
 import type { GatewayProcess } from '../proxy/gateway-process.ts'
 import { startProcess } from '../proxy/process.ts'
-import type { Stand } from '../proxy/stand.ts'
+import type { TestEnv } from '../proxy/stand.ts'
 
 const PROJECTION = join(import.meta.dirname, '../../../services/projection/src/main.ts')
 const CALLERS = 32
@@ -15,7 +15,7 @@ const DRAIN_LIMIT_MS = 120_000
 /** Bytes that one plain request takes: in the spool while NATS is away, in JetStream's files, and in Postgres. */
 export async function measureSizes(
   gateway: GatewayProcess,
-  { nats, databaseUrl }: Pick<Stand, 'nats' | 'databaseUrl'>,
+  { nats, databaseUrl }: Pick<TestEnv, 'nats' | 'databaseUrl'>,
   body: string,
   requests: number,
 ) {

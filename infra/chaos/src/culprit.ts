@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict'
 import { eventually } from '@fluxgate/testing'
-import type { Stand } from './stand.ts'
+import type { TestEnv } from './stand.ts'
 
 /** Far more than the guard lets a tier burn in one window, in one call that a full bucket lets pass. */
 const TOKENS = 1_500
 const LIMIT_MS = 60_000
 
 /** Somebody who drains tokens: the whole loop has to answer, from the gateway to the guard and back. */
-export interface Culprit {
+export interface Abuser {
   readonly user: string
   /** Burns what the guard must notice. */
   burn(): Promise<void>
@@ -15,10 +15,10 @@ export interface Culprit {
   throttled(): Promise<void>
 }
 
-export async function newCulprit(stand: Stand, user: string): Promise<Culprit> {
-  const key = await stand.newKey(user)
+export async function newAbuser(env: TestEnv, user: string): Promise<Abuser> {
+  const key = await env.newKey(user)
   const call = async (tokens: number) => {
-    const response = await fetch(`${stand.origin}/v1/chat/completions`, {
+    const response = await fetch(`${env.origin}/v1/chat/completions`, {
       method: 'POST',
       headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
       body: JSON.stringify({

@@ -1,25 +1,25 @@
-import type { Culprit } from './culprit.ts'
+import type { Abuser } from './culprit.ts'
 import type { Load } from './load.ts'
-import type { Stand, StandKind } from './stand.ts'
+import type { TestEnv, TestEnvKind } from './stand.ts'
 
 const MIB = 1024 ** 2
 
-export const MAIN: StandKind = { servers: 1 }
-export const CLUSTER: StandKind = { servers: 3 }
+export const MAIN: TestEnvKind = { servers: 1 }
+export const CLUSTER: TestEnvKind = { servers: 3 }
 /** Everything that can be full is full soon. */
-export const SMALL: StandKind = { servers: 1, spoolBytes: 4 * MIB, maxFileBytes: 24 * MIB }
+export const SMALL: TestEnvKind = { servers: 1, spoolBytes: 4 * MIB, maxFileBytes: 24 * MIB }
 
 /** A throttles bucket for a few hundred identities. */
-export const SMALL_BUCKETS: StandKind = { servers: 1, storageBytes: 64 * MIB }
+export const SMALL_BUCKETS: TestEnvKind = { servers: 1, storageBytes: 64 * MIB }
 /** For faults after which the stand is of no use to others. */
-export const ALONE: StandKind = { servers: 1 }
+export const ALONE: TestEnvKind = { servers: 1 }
 
 /** What a fault works with. */
 export interface Blow {
-  readonly stand: Stand
+  readonly env: TestEnv
   readonly load: Load
   /** Has burnt a moment ago what the guard must notice, so that a kill meets a decision in the making. */
-  readonly culprit: Culprit
+  readonly abuser: Abuser
   /** How long whatever is away stays away. */
   readonly awayMs: number
 }
@@ -28,9 +28,9 @@ export type Strike = (blow: Blow) => Promise<void>
 
 export interface Fault {
   readonly name: string
-  readonly kind: StandKind
+  readonly kind: TestEnvKind
   /** What must be there before, and before anybody burns. */
-  readonly prepare?: (stand: Stand) => Promise<void>
+  readonly prepare?: (env: TestEnv) => Promise<void>
   /** Brings the fault about and takes it away again; services that were killed run again when it resolves. */
   readonly strike: Strike
   /**
@@ -39,5 +39,5 @@ export interface Fault {
    */
   readonly logIsLost?: true
   /** Why it cannot be brought about here, if so. */
-  readonly missing?: (stand: Stand) => string | undefined
+  readonly missing?: (env: TestEnv) => string | undefined
 }

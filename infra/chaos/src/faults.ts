@@ -8,7 +8,7 @@ import type { Load } from './load.ts'
 import { LOG_FAULTS } from './log-faults.ts'
 import { NODE_FAULTS } from './node-faults.ts'
 import { publishPoison } from './poison.ts'
-import type { ServiceName, Stand } from './stand.ts'
+import type { ServiceName, TestEnv } from './stand.ts'
 
 const MIB = 1024 ** 2
 const HOUR_MS = 3_600_000
@@ -23,8 +23,8 @@ export const FAULTS: readonly Fault[] = [
   { name: 'projection killed', kind: MAIN, strike: killed('projection') },
   { name: 'incident-reporter killed', kind: MAIN, strike: killed('incident-reporter') },
   { name: 'all services killed', kind: MAIN, strike: allKilled },
-  { name: 'nats-server killed', kind: MAIN, strike: ({ stand }) => downFor(serverOf(stand), 0) },
-  { name: 'nats-server down', kind: MAIN, strike: ({ stand, awayMs }) => downFor(serverOf(stand), awayMs) },
+  { name: 'nats-server killed', kind: MAIN, strike: ({ env }) => downFor(serverOf(env), 0) },
+  { name: 'nats-server down', kind: MAIN, strike: ({ env, awayMs }) => downFor(serverOf(env), awayMs) },
   { name: 'nats-server frozen', kind: MAIN, strike: natsFrozen },
   { name: 'Postgres down', kind: MAIN, strike: postgresDown },
   { name: 'spool disk full', kind: MAIN, strike: spoolDiskFull, missing: noDisk },
@@ -32,25 +32,25 @@ export const FAULTS: readonly Fault[] = [
   { name: 'gateway clock ±1 h', kind: MAIN, strike: clockSteps('gateway') },
   { name: 'guard clock ±1 h', kind: MAIN, strike: clockSteps('guard') },
   { name: 'projection clock ±1 h', kind: MAIN, strike: clockSteps('projection') },
-  { name: 'poison messages', kind: MAIN, strike: ({ stand }) => publishPoison(stand) },
+  { name: 'poison messages', kind: MAIN, strike: ({ env }) => publishPoison(env) },
   { name: 'JetStream full', kind: SMALL, strike: jetStreamFull },
   { name: 'leader of three lost', kind: CLUSTER, strike: leaderLost },
 ]
 
 function killed(name: ServiceName): Strike {
-  return async ({ stand }) => {
-    await stand.services[name].stop('SIGKILL')
-    await stand.services[name].start()
+  return async ({ env }) => {
+    await env.services[name].stop('SIGKILL')
+    await env.services[name].start()
   }
 }
 
-async function allKilled({ stand }: Blow): Promise<void> {
-  const all = Object.values(stand.services)
+async function allKilled({ env }: Blow): Promise<void> {
+  const all = Object.values(env.services)
   await Promise.all(all.map(service => service.stop('SIGKILL')))
   await Promise.all(all.map(service => service.start()))
 }
 
-function serverOf({ log }: Stand): NatsServer {
+function serverOf({ log }: TestEnv): NatsServer {
   return log.servers[0]!
 }
 
@@ -60,8 +60,8 @@ async function downFor(server: NatsServer, ms: number): Promise<void> {
   await server.start()
 }
 
-async function natsFrozen({ stand, awayMs }: Blow): Promise<void> {
-  const { pid } = serverOf(stand)
+async function natsFrozen({ env, awayMs }: Blow): Promise<void> {
+  const { pid } = serverOf(env)
   process.kill(pid, 'SIGSTOP')
   try {
     await sleep(awayMs)
@@ -70,18 +70,18 @@ async function natsFrozen({ stand, awayMs }: Blow): Promise<void> {
   }
 }
 
-async function postgresDown({ stand: { postgres }, awayMs }: Blow): Promise<void> {
+async function postgresDown({ env: { postgres }, awayMs }: Blow): Promise<void> {
   await postgres.stop()
   await sleep(awayMs)
   await postgres.start()
 }
 
-function noDisk({ disk }: Stand): string | undefined {
+function noDisk({ disk }: TestEnv): string | undefined {
   return disk === undefined ? 'file systems cannot be mounted here' : undefined
 }
 
-async function spoolDiskFull({ stand, load, awayMs }: Blow): Promise<void> {
-  const ballast = join(stand.disk!, 'ballast')
+async function spoolDiskFull({ env, load, awayMs }: Blow): Promise<void> {
+  const ballast = join(env.disk!, 'ballast')
   try {
     fillDisk(ballast)
     await turnedAway(load)
@@ -108,7 +108,7 @@ async function turnedAway(load: Load): Promise<void> {
 }
 
 /** JetStream's store is full (error 10023): the spool takes the rest, then the gateway refuses; room is made. */
-async function jetStreamFull({ stand: { link }, load, awayMs }: Blow): Promise<void> {
+async function jetStreamFull({ env: { link }, load, awayMs }: Blow): Promise<void> {
   for (const bytes of [MIB / 2, 16 * 1024, 1_024, 64]) {
     const data = Buffer.alloc(bytes, 'x')
     while (await fits(() => link.jetstream.publish('ballast', data)));
@@ -132,9 +132,9 @@ async function fits(publish: () => Promise<unknown>): Promise<boolean> {
 const UNREAD_COPIES = 50
 
 /** The projection reads nothing for a while, and somebody who listens to everything takes nothing of it. */
-async function slowConsumer({ stand, awayMs }: Blow): Promise<void> {
-  const { projection } = stand.services
-  const listener = connect(serverOf(stand).port, '127.0.0.1')
+async function slowConsumer({ env, awayMs }: Blow): Promise<void> {
+  const { projection } = env.services
+  const listener = connect(serverOf(env).port, '127.0.0.1')
   listener.on('error', () => {})
   const subscriptions = Array.from({ length: UNREAD_COPIES }, (_, i) => `SUB fluxgate.> ${i + 1}\r\n`)
   listener.write(`CONNECT {"verbose":false}\r\n${subscriptions.join('')}`)
@@ -153,16 +153,16 @@ async function slowConsumer({ stand, awayMs }: Blow): Promise<void> {
  * old and its penalty for over. So the culprit's comes before.
  */
 function clockSteps(name: ServiceName): Strike {
-  return async ({ stand, culprit, awayMs }) => {
-    await culprit.throttled()
+  return async ({ env, abuser, awayMs }) => {
+    await abuser.throttled()
     for (const ms of [HOUR_MS, -HOUR_MS, 0]) {
-      stand.services[name].shiftClock(ms)
+      env.services[name].shiftClock(ms)
       await sleep(awayMs / 3)
     }
   }
 }
 
-async function leaderLost({ stand: { log, link }, awayMs }: Blow): Promise<void> {
+async function leaderLost({ env: { log, link }, awayMs }: Blow): Promise<void> {
   const { cluster } = await link.manager.streams.info('TOKENS')
   const leader = log.servers.find(({ port }) => cluster?.leader === `test_${port}`)
   if (!leader) throw new Error(`${cluster?.leader} leads TOKENS, and is none of ours`)

@@ -8,7 +8,7 @@ const PREFIX = 'fluxgate.'
 const utf8 = new TextDecoder()
 
 /** What an event has, as far as this reader looks at it. */
-interface Told {
+interface Reported {
   readonly id: string
   readonly type: string
   readonly data: {
@@ -40,25 +40,25 @@ export async function readLedger(natsUrl: string): Promise<Ledger> {
   const settled = new Map<string, number>()
   const ids = new Set<string>()
   const unreadable: string[] = []
-  const accused = new Map<string, string[]>()
+  const subject = new Map<string, string[]>()
   const throttled = new Map<string, number>()
   let copies = 0
   for (const stream of STREAMS) {
     for await (const messages of replayStored(link, { stream, from: 'first' })) {
       for (const { data, sequence } of messages) {
-        const told = toldIn(data)
-        if (!told) {
+        const reported = reportedIn(data)
+        if (!reported) {
           unreadable.push(`${stream}:${sequence}`)
           continue
         }
-        if (ids.has(told.id)) copies++
-        ids.add(told.id)
-        const { request, incident, total, user } = told.data
-        const fact = told.type.slice(PREFIX.length)
+        if (ids.has(reported.id)) copies++
+        ids.add(reported.id)
+        const { request, incident, total, user } = reported.data
+        const fact = reported.type.slice(PREFIX.length)
         if (fact === 'throttles.imposed' && user !== undefined)
           throttled.set(user, (throttled.get(user) ?? 0) + 1)
         if (fact === 'incidents.opened' && user !== undefined && incident !== undefined)
-          accused.set(user, [...(accused.get(user) ?? []), incident])
+          subject.set(user, [...(subject.get(user) ?? []), incident])
         const about = request ?? incident
         if (about === undefined) continue
         const counts = facts.get(about) ?? new Map<string, number>()
@@ -74,7 +74,7 @@ export async function readLedger(natsUrl: string): Promise<Ledger> {
     copies,
     unreadable,
     incidentsOf(user) {
-      const opened = accused.get(user) ?? []
+      const opened = subject.get(user) ?? []
       const isReported = (incident: string) => facts.get(incident)?.has('incidents.reported') === true
       return {
         opened: opened.length,
@@ -85,14 +85,14 @@ export async function readLedger(natsUrl: string): Promise<Ledger> {
   }
 }
 
-function toldIn(bytes: Uint8Array): Told | undefined {
+function reportedIn(bytes: Uint8Array): Reported | undefined {
   try {
     const value: unknown = JSON.parse(utf8.decode(bytes))
     if (typeof value !== 'object' || value === null) return undefined
     const { id, type, data, specversion } = value as Record<string, unknown>
     const isEvent = typeof id === 'string' && typeof type === 'string' && specversion === '1.0'
     return isEvent && typeof data === 'object' && data !== null
-      ? ({ id, type, data } as unknown as Told)
+      ? ({ id, type, data } as unknown as Reported)
       : undefined
   } catch {
     return undefined

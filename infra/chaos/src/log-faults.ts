@@ -4,9 +4,9 @@ import { BUCKETS } from '@fluxgate/contracts'
 import { connectNats, ensureTopology, type NatsLink } from '@fluxgate/nats'
 import { createLog } from '@fluxgate/runtime'
 import { eventually } from '@fluxgate/testing'
-import { newCulprit } from './culprit.ts'
+import { newAbuser } from './culprit.ts'
 import { ALONE, type Blow, type Fault, MAIN, SMALL_BUCKETS, type Strike } from './fault.ts'
-import type { Stand } from './stand.ts'
+import type { TestEnv } from './stand.ts'
 
 const SECOND_MS = 1_000
 const MINUTE_MS = 60_000
@@ -32,15 +32,15 @@ export const LOG_FAULTS: readonly Fault[] = [
  * spool does not know which. It starts again when the streams have forgotten the ids.
  */
 function awayThenKilled(aheadMs: number): Strike {
-  return async ({ stand, awayMs }: Blow) => {
-    const { gateway } = stand.services
-    const server = stand.log.servers[0]!
+  return async ({ env, awayMs }: Blow) => {
+    const { gateway } = env.services
+    const server = env.log.servers[0]!
     gateway.shiftClock(aheadMs)
     await server.stop('SIGKILL')
     await sleep(awayMs)
     await server.start()
     // The stand's own connection comes back later than the gateway's.
-    await using link = await connectNats({ url: stand.log.url, name: 'chaos' }, createLog('chaos', 'silent'))
+    await using link = await connectNats({ url: env.log.url, name: 'chaos' }, createLog('chaos', 'silent'))
     const before = await eventually(() => lastSequence(link, 'REQUESTS'), { everyMs: 5 })
     await eventually(async () => (await lastSequence(link, 'REQUESTS')) > before, { everyMs: 5 })
     await gateway.stop('SIGKILL')
@@ -54,7 +54,7 @@ async function lastSequence({ manager }: NatsLink, stream: string): Promise<numb
 }
 
 /** Throttles of strangers fill the bucket, as 1,500 addresses with wrong keys do; nobody makes room. */
-async function throttlesFull({ stand: { link }, awayMs }: Blow): Promise<void> {
+async function throttlesFull({ env: { link }, awayMs }: Blow): Promise<void> {
   const stream = `KV_${BUCKETS.throttles}`
   const nowMs = Date.now()
   const throttle = {
@@ -77,18 +77,18 @@ async function throttlesFull({ stand: { link }, awayMs }: Blow): Promise<void> {
 }
 
 /** Gives the stream something to drop. */
-async function oldIncident(stand: Stand): Promise<void> {
-  const old = await newCulprit(stand, 'culprit-before-incidents-are-full')
+async function oldIncident(env: TestEnv): Promise<void> {
+  const old = await newAbuser(env, 'culprit-before-incidents-are-full')
   await old.burn()
   await old.throttled()
-  await eventually(async () => (await lastSequence(stand.link, 'INCIDENTS')) >= OLD_MESSAGES)
+  await eventually(async () => (await lastSequence(env.link, 'INCIDENTS')) >= OLD_MESSAGES)
 }
 
 /** INCIDENTS is full when another incident comes: its oldest go, and an operator gives it more room. */
-async function incidentsFull({ stand, culprit }: Blow): Promise<void> {
-  const { streams } = stand.link.manager
-  await culprit.throttled()
-  const other = await newCulprit(stand, 'culprit-while-incidents-are-full')
+async function incidentsFull({ env, abuser }: Blow): Promise<void> {
+  const { streams } = env.link.manager
+  await abuser.throttled()
+  const other = await newAbuser(env, 'culprit-while-incidents-are-full')
   const { config, state } = await streams.info('INCIDENTS')
   await streams.update('INCIDENTS', { ...config, max_bytes: state.bytes })
   try {
@@ -105,8 +105,8 @@ async function incidentsFull({ stand, culprit }: Blow): Promise<void> {
  * The server comes back with an empty disk while the projection is down, and the streams are made again. What was stored
  * before is gone; what must not happen is that the tables go on as if nothing had been.
  */
-async function diskLost({ stand, awayMs }: Blow): Promise<void> {
-  const { log, link, services } = stand
+async function diskLost({ env, awayMs }: Blow): Promise<void> {
+  const { log, link, services } = env
   const server = log.servers[0]!
   await services.projection.stop('SIGKILL')
   await server.stop('SIGKILL')
@@ -114,6 +114,6 @@ async function diskLost({ stand, awayMs }: Blow): Promise<void> {
   await sleep(awayMs)
   await server.start()
   await eventually(() => link.isConnected())
-  await ensureTopology(link, { replicas: 1, storageBytes: stand.storageBytes })
+  await ensureTopology(link, { replicas: 1, storageBytes: env.storageBytes })
   await services.projection.start()
 }

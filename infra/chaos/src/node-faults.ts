@@ -22,12 +22,12 @@ export const NODE_FAULTS: readonly Fault[] = [
 ]
 
 /** Twelve more nodes on the folder of the first, all at the same moment; half of them are killed, half stop in order. */
-async function twelveAtOnce({ stand, load }: Blow): Promise<void> {
+async function twelveAtOnce({ env, load }: Blow): Promise<void> {
   await using stack = new AsyncDisposableStack()
-  const nodes = await Promise.all(Array.from({ length: NODES }, (_, i) => stand.newNode(`chaos-${i + 2}`)))
+  const nodes = await Promise.all(Array.from({ length: NODES }, (_, i) => env.newNode(`chaos-${i + 2}`)))
   for (const { process } of nodes) stack.use(process)
   await Promise.all(nodes.map(({ process }) => process.start()))
-  const loads = nodes.map(({ origin }) => new Load({ origin, keys: stand.keys, callers: 1 }))
+  const loads = nodes.map(({ origin }) => new Load({ origin, keys: env.keys, callers: 1 }))
   await sleep(NODE_LOAD_MS)
   await Promise.all(loads.map(each => eventually(() => each.figures.complete > 0, { timeoutMs: 60_000 })))
   const stops = nodes.map(({ process }, i) => process.stop(i % 2 === 0 ? 'SIGKILL' : 'SIGTERM'))
@@ -41,13 +41,13 @@ async function twelveAtOnce({ stand, load }: Blow): Promise<void> {
  * head is read, while the key is looked up (which a lock in Postgres makes slow), before the upstream has answered, and
  * in the stream. Afterwards nothing is in flight.
  */
-async function resets({ stand, load }: Blow): Promise<void> {
-  const keys = await Promise.all(Array.from({ length: RESETS }, (_, i) => stand.newKey(`reset-${i}`)))
-  const client = new pg.Client({ connectionString: stand.databaseUrl })
+async function resets({ env, load }: Blow): Promise<void> {
+  const keys = await Promise.all(Array.from({ length: RESETS }, (_, i) => env.newKey(`reset-${i}`)))
+  const client = new pg.Client({ connectionString: env.databaseUrl })
   await client.connect()
   try {
     await client.query('begin; lock table api_keys in access exclusive mode')
-    const calls = keys.map((key, i) => resetAfter(stand.origin, key, i % 2 === 0, i * RESET_STEP_MS))
+    const calls = keys.map((key, i) => resetAfter(env.origin, key, i % 2 === 0, i * RESET_STEP_MS))
     await sleep(LOCKED_MS)
     await client.query('commit')
     await Promise.all(calls)

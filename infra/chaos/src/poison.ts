@@ -1,6 +1,6 @@
 import { deadLetterSubject } from '@fluxgate/contracts'
 import { DEAD_LETTER_HEADERS, replayStored } from '@fluxgate/nats'
-import type { Stand } from './stand.ts'
+import type { TestEnv } from './stand.ts'
 
 /** A subject of each stream, and of facts that gateways listen to as they are published. */
 const SUBJECTS = [
@@ -22,7 +22,7 @@ const GARBAGE: readonly (string | Uint8Array)[] = [
 ]
 
 /** Garbage into every stream, and into the bucket that gateways watch. */
-export async function publishPoison({ link, poisoned }: Stand): Promise<void> {
+export async function publishPoison({ link, poisoned }: TestEnv): Promise<void> {
   for (const subject of SUBJECTS) {
     for (const garbage of GARBAGE) {
       const { stream, seq } = await link.jetstream.publish(subject, garbage)
@@ -33,7 +33,7 @@ export async function publishPoison({ link, poisoned }: Stand): Promise<void> {
 }
 
 /** `<stream>:<sequence>` of every message that lies in the dead letters with a reason. */
-export async function buried({ link }: Stand): Promise<Set<string>> {
+export async function buried({ link }: TestEnv): Promise<Set<string>> {
   const found = new Set<string>()
   for await (const letters of replayStored(link, { stream: 'DEADLETTER', from: 'first' })) {
     for (const { subject, headers } of letters) {

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url))
 const CLOCK = new URL('./shifted-clock.ts', import.meta.url).href
-const OUTPUT_KEPT_CHARS = 16_000
+const MAX_OUTPUT_CHARS = 16_000
 const READY_LIMIT_MS = 300_000
 const STOP_LIMIT_MS = 20_000
 
@@ -32,7 +32,7 @@ export class ServiceProcess implements AsyncDisposable {
     this.#child = child
     for (const stream of [child.stdout, child.stderr]) {
       stream?.on('data', chunk => {
-        this.#output = (this.#output + chunk).slice(-OUTPUT_KEPT_CHARS)
+        this.#output = (this.#output + chunk).slice(-MAX_OUTPUT_CHARS)
       })
     }
     await new Promise<void>((resolve, reject) => {

@@ -12,8 +12,8 @@ globalThis.Date = new Proxy(Date, {
     Reflect.construct(target, given.length === 0 ? [Date.now()] : given, asked),
 })
 process.on('message', message => {
-  const told = (message as { shiftClockMs?: unknown }).shiftClockMs
-  if (typeof told === 'number') shiftMs = told
+  const reported = (message as { shiftClockMs?: unknown }).shiftClockMs
+  if (typeof reported === 'number') shiftMs = reported
 })
 // Listening must not keep a service alive that has ended.
 process.channel?.unref()

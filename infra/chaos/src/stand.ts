@@ -30,7 +30,7 @@ const IDENTITIES = ['ada', 'bob', 'cyd']
 export type ServiceName = (typeof SERVICES)[number]
 
 /** What a kind of stand is made of. */
-export interface StandKind {
+export interface TestEnvKind {
   readonly servers: 1 | 3
   /** Bytes of the gateway's spool when not as many as usual here; the smallest that it takes is 4 MiB. */
   readonly spoolBytes?: number
@@ -41,7 +41,7 @@ export interface StandKind {
 }
 
 /** The whole product on real servers, each service in a process of its own. */
-export interface Stand extends AsyncDisposable {
+export interface TestEnv extends AsyncDisposable {
   readonly log: LogServers
   readonly postgres: PostgresServer
   readonly databaseUrl: string
@@ -63,7 +63,7 @@ export interface Stand extends AsyncDisposable {
   inFlight(): Promise<number>
 }
 
-export async function startStand(kind: StandKind): Promise<Stand> {
+export async function startTestEnv(kind: TestEnvKind): Promise<TestEnv> {
   await using stack = new AsyncDisposableStack()
   const directory = mkdtempSync(join(tmpdir(), 'fluxgate-chaos-'))
   stack.defer(() => rmSync(directory, { recursive: true, force: true }))

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { eventually } from '@fluxgate/testing'
-import { type Culprit, newCulprit } from './culprit.ts'
+import { type Abuser, newAbuser } from './culprit.ts'
 import type { Fault } from './fault.ts'
 import { type Count, countAgainst, readLedger } from './ledger.ts'
 import { Load, type LoadFigures, type Seen } from './load.ts'
 import { buried } from './poison.ts'
-import type { Stand } from './stand.ts'
+import type { TestEnv } from './stand.ts'
 import { runVerify } from './verify-command.ts'
 
 /** How long a trial's parts take, in milliseconds. */
@@ -33,16 +33,16 @@ const SETTLE_MS = 90_000
 const SETTLE_EVERY_MS = 250
 
 /** One fault under load, then every check of the suite. @throws when a promise does not hold */
-export async function runTrial(stand: Stand, fault: Fault, pace: Pace, history: History): Promise<Row> {
-  await fault.prepare?.(stand)
+export async function runTrial(env: TestEnv, fault: Fault, pace: Pace, history: History): Promise<Row> {
+  await fault.prepare?.(env)
   const user = `culprit-${fault.name.toLowerCase().replaceAll(/[^a-z]+/g, '-')}`
-  const during = await newCulprit(stand, `${user}-during`)
-  const load = new Load({ origin: stand.origin, keys: stand.keys, callers: pace.callers })
+  const during = await newAbuser(env, `${user}-during`)
+  const load = new Load({ origin: env.origin, keys: env.keys, callers: pace.callers })
   let figures: LoadFigures
   try {
     await sleep(pace.before)
     await during.burn()
-    await fault.strike({ stand, load, culprit: during, awayMs: pace.away })
+    await fault.strike({ env, load, abuser: during, awayMs: pace.away })
     if (fault.logIsLost) {
       // Calls that ran meanwhile have lost a part of their events, or all.
       await seenAnew(load)
@@ -55,16 +55,16 @@ export async function runTrial(stand: Stand, fault: Fault, pace: Pace, history: 
     figures = await load.stop()
     history.push(...load.seen)
   }
-  for (const service of Object.values(stand.services)) {
+  for (const service of Object.values(env.services)) {
     assert.ok(service.isRunning, `${service.name} ended by itself: ${service.output}`)
   }
-  await eventually(async () => assert.equal(await stand.inFlight(), 0), { timeoutMs: SETTLE_MS })
-  if (fault.logIsLost) return { ...figures, fault: fault.name, ...(await settledAnew(stand, history)) }
-  const after = await newCulprit(stand, `${user}-after`)
+  await eventually(async () => assert.equal(await env.inFlight(), 0), { timeoutMs: SETTLE_MS })
+  if (fault.logIsLost) return { ...figures, fault: fault.name, ...(await settledAnew(env, history)) }
+  const after = await newAbuser(env, `${user}-after`)
   await after.burn()
   // The other's penalty may be over, but its incident stands in the log: once.
   await after.throttled()
-  const { missing, doubled } = await settled(stand, history, [during, after])
+  const { missing, doubled } = await settled(env, history, [during, after])
   assert.equal(figures.turnedAwayMute, 0, 'every 503 says when to come again')
   return { fault: fault.name, missing, doubled, ...figures }
 }
@@ -77,7 +77,7 @@ async function seenAnew(load: Load): Promise<void> {
 
 /** After the loss of the log: what clients saw since is in the new one, once, and the projection has halted and says why. */
 async function settledAnew(
-  { log, services }: Stand,
+  { log, services }: TestEnv,
   history: History,
 ): Promise<Pick<Count, 'missing' | 'doubled'>> {
   const { missing, doubled } = await eventually(
@@ -103,27 +103,27 @@ async function servedAgain(load: Load): Promise<void> {
 }
 
 /** Waits until nothing is on its way any more, then holds everything that was seen against the log. */
-async function settled(stand: Stand, history: History, culprits: readonly Culprit[]): Promise<Count> {
-  const { url } = stand.log
+async function settled(env: TestEnv, history: History, abusers: readonly Abuser[]): Promise<Count> {
+  const { url } = env.log
   let count: Count | undefined
   await eventually(
     async () => {
       const ledger = await readLedger(url)
       count = countAgainst(ledger, history)
       assert.deepEqual(count, { missing: 0, doubled: 0, open: 0, tokensDiffer: 0, examples: [] })
-      assert.deepEqual(new Set(ledger.unreadable), stand.poisoned)
-      for (const { user } of culprits)
+      assert.deepEqual(new Set(ledger.unreadable), env.poisoned)
+      for (const { user } of abusers)
         assert.deepEqual(ledger.incidentsOf(user), { opened: 1, throttled: 1, reported: true }, user)
     },
     { timeoutMs: SETTLE_MS, everyMs: SETTLE_EVERY_MS },
   )
-  await eventually(() => verified(stand), { timeoutMs: SETTLE_MS, everyMs: SETTLE_EVERY_MS })
+  await eventually(() => verified(env), { timeoutMs: SETTLE_MS, everyMs: SETTLE_EVERY_MS })
   return count!
 }
 
 /** `verify` holds; where poison was published it names each piece of that and nothing else. */
-async function verified(stand: Stand): Promise<void> {
-  const { poisoned, log, databaseUrl } = stand
+async function verified(env: TestEnv): Promise<void> {
+  const { poisoned, log, databaseUrl } = env
   const { exitCode, inFlight, notCompared, offenders } = await runVerify(log.url, databaseUrl)
   const found = offenders.map(
     ({ offence, places }) => `${offence} ${places.map(p => `${p.stream}:${p.sequence}`)}`,
@@ -134,5 +134,5 @@ async function verified(stand: Stand): Promise<void> {
     { exitCode, inFlight, notCompared },
     { exitCode: poisoned.size > 0 ? 1 : 0, inFlight: 0, notCompared: 0 },
   )
-  if (poisoned.size > 0) assert.deepEqual(await buried(stand), poisoned)
+  if (poisoned.size > 0) assert.deepEqual(await buried(env), poisoned)
 }

@@ -4,6 +4,6 @@ import { openApiDocuments } from '../../../services/gateway/src/api-documents.ht
 export async function apiReferences(): Promise<Record<string, string>> {
   const documents = Object.entries(await openApiDocuments())
   return Object.fromEntries(
-    documents.map(([face, text]) => [`${face}.json`, `${JSON.stringify(JSON.parse(text), null, 1)}\n`]),
+    documents.map(([api, text]) => [`${api}.json`, `${JSON.stringify(JSON.parse(text), null, 1)}\n`]),
   )
 }

@@ -13,11 +13,11 @@ function brokenLinks(document: Document): string[] {
   return linksOf(document).flatMap(({ line, target }) => {
     const [path = '', anchor] = target.split('#', 2)
     const file = path === '' ? document.path : normalize(join(dirname(document.path), path))
-    const told = `${document.path}:${line} → ${target}`
-    if (!existsSync(join(ROOT, file))) return [told]
+    const reported = `${document.path}:${line} → ${target}`
+    if (!existsSync(join(ROOT, file))) return [reported]
     if (anchor === undefined || !file.endsWith('.md')) return []
     const text = file === document.path ? document.text : readFileSync(join(ROOT, file), 'utf8')
-    return anchorsOf({ text }).has(anchor) ? [] : [told]
+    return anchorsOf({ text }).has(anchor) ? [] : [reported]
   })
 }
 
@@ -112,17 +112,17 @@ function variablesRead(): Set<string> {
 test('configuration.md has every variable that the code reads, and no other', () => {
   const text = readFileSync(join(ROOT, 'infra/docs/reference/configuration.md'), 'utf8')
   const rows = text.split('\n').filter(line => line.startsWith('| `'))
-  const told = new Set(
+  const reported = new Set(
     rows.flatMap(row => [...row.matchAll(/`([A-Z][A-Z0-9_]{2,})`/g)].map(([, name = '']) => name)),
   )
   const read = variablesRead()
   assert.ok(read.size > 80)
-  assert.deepEqual([...read].filter(name => !told.has(name) && !INTERNAL.has(name)).toSorted(), [])
+  assert.deepEqual([...read].filter(name => !reported.has(name) && !INTERNAL.has(name)).toSorted(), [])
   const code = globSync('{cli,{services,shared,infra}/*}/src/**/*.ts', { cwd: ROOT })
     .filter(file => !/\.test\.ts$|infra\/docs\//.test(file))
     .map(file => readFileSync(join(ROOT, file), 'utf8'))
     .join('\n')
-  const unknown = [...told].filter(name => !new RegExp(`\\b${name}\\b`).test(code))
+  const unknown = [...reported].filter(name => !new RegExp(`\\b${name}\\b`).test(code))
   assert.deepEqual(
     unknown.filter(name => !/^OTEL_EXPORTER_OTLP_(TRACES_)?[A-Z]+$/.test(name)),
     [],

@@ -20,16 +20,16 @@ after(() => cluster?.[Symbol.asyncDispose]())
 const FLOODS_MS = [3_000, 6_000, 12_000]
 
 async function assertBounded(user: string, limit: Limit, capacity: number): Promise<void> {
-  const told: FloodReport[] = []
+  const reported: FloodReport[] = []
   for (const [i, forMs] of FLOODS_MS.entries()) {
     const { key } = await cluster.newKey(`${user}-${i}`, limit)
     const report = await flood(cluster.nodes, key, limit, { callers: 8, forMs })
-    told.push(report)
+    reported.push(report)
     // Nodes that did not share what they let through would let through the capacity of each.
-    assert.ok(report.excess < capacity, JSON.stringify(told))
+    assert.ok(report.excess < capacity, JSON.stringify(reported))
     if (report.refused > 0 && report.admitted >= capacity && report.excess <= report.bound) return
   }
-  assert.fail(`no flood met the limit and kept within its bound: ${JSON.stringify(told)}`)
+  assert.fail(`no flood met the limit and kept within its bound: ${JSON.stringify(reported)}`)
 }
 
 const leftAtAll = (identity: string) => Promise.all(cluster.nodes.map(node => cluster.left(node, identity)))
@@ -53,7 +53,7 @@ describe('three nodes and one identity', () => {
       concurrent_streams: 3,
     })
     const open = async (node: Node) => {
-      const { statusCode, headers, body } = await node.face.request({
+      const { statusCode, headers, body } = await node.api.request({
         method: 'POST',
         path: '/v1/chat/completions',
         headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
@@ -147,7 +147,7 @@ describe('three nodes and one identity', () => {
       for (const node of cluster.nodes) {
         await eventually(async () => {
           // A list of models costs no tokens, so that it shows the level as it is.
-          const { headers, body } = await node.face.request({
+          const { headers, body } = await node.api.request({
             method: 'GET',
             path: '/v1/models',
             headers: { authorization: `Bearer ${key}` },
@@ -167,7 +167,7 @@ describe('three nodes and one identity', () => {
     const { key, identity } = await cluster.newKey('midway', limit)
     const other = await cluster.newKey('bystander', limit)
     const open = async (node: Node, bearer: string) => {
-      const { statusCode, body } = await node.face.request({
+      const { statusCode, body } = await node.api.request({
         method: 'POST',
         path: '/v1/chat/completions',
         headers: { authorization: `Bearer ${bearer}`, 'content-type': 'application/json' },

@@ -16,7 +16,7 @@ const CALLS_AT_ONCE = 32
 
 /** A gateway process, and its wire to NATS. */
 export interface Node {
-  readonly face: Pool
+  readonly api: Pool
   readonly adminUrl: string
   readonly wire: Wire
 }
@@ -92,9 +92,9 @@ export async function startNodes(count: number, more: Record<string, string> = {
     }
     const args = ['--disable-warning=ExperimentalWarning', SERVICE]
     processes.use(await startProcess(process.execPath, args, publicPort, env))
-    const face = new Pool(`http://127.0.0.1:${publicPort}`, { connections: CALLS_AT_ONCE, pipelining: 1 })
-    processes.defer(() => face.destroy())
-    const node = { face, adminUrl: `http://127.0.0.1:${adminPort}`, wire }
+    const api = new Pool(`http://127.0.0.1:${publicPort}`, { connections: CALLS_AT_ONCE, pipelining: 1 })
+    processes.defer(() => api.destroy())
+    const node = { api, adminUrl: `http://127.0.0.1:${adminPort}`, wire }
     nodes.push(node)
     return node
   }
@@ -121,8 +121,8 @@ export async function startNodes(count: number, more: Record<string, string> = {
 }
 
 /** One call that takes {@link CALL_TOKENS}; its status. */
-export async function call({ face }: Node, key: string): Promise<number> {
-  const { statusCode, body } = await face.request({
+export async function call({ api }: Node, key: string): Promise<number> {
+  const { statusCode, body } = await api.request({
     method: 'POST',
     path: '/v1/chat/completions',
     headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },

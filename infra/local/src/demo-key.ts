@@ -8,8 +8,8 @@ const LIMIT_MS = 10_000
 
 /** The key of the last run while it is good, else a new one, kept for the next run. */
 export async function demoKey(connection: Connection, secrets: Secrets): Promise<string> {
-  const kept = secrets.demoKey
-  if (kept !== undefined && (await isGood(connection.databaseUrl, kept))) return kept
+  const retained = secrets.demoKey
+  if (retained !== undefined && (await isGood(connection.databaseUrl, retained))) return retained
   const key = await generateKey(connection.adminUrl, connection.adminToken)
   await saveSecrets(connection.dataDir, { ...secrets, demoKey: key })
   return key

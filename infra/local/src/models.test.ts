@@ -29,8 +29,8 @@ test('an Ollama that answers is the upstream, and a model that it lacks is told'
 })
 
 test('where none answers a simulator takes its place, for the reports too', async () => {
-  const nobody = `http://127.0.0.1:${await freePort()}`
-  const models = await chooseModels(configOf({ OLLAMA_URL: nobody, LLM_MODEL: 'my-model' }))
+  const unknown = `http://127.0.0.1:${await freePort()}`
+  const models = await chooseModels(configOf({ OLLAMA_URL: unknown, LLM_MODEL: 'my-model' }))
   assert.deepEqual(models.upstreamUrls, [models.ollamaUrl])
   assert.equal(models.ollamaUrl, `http://127.0.0.1:${models.simulator?.port}`)
   assert.ok(models.simulator?.models.includes('my-model'))

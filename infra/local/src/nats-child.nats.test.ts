@@ -94,9 +94,9 @@ test('nats child is refused when a newer server has written the folder, and take
   assert.equal(readFileSync(file, 'utf8'), own)
   writeFileSync(file, '99.1.4\n')
   await assert.rejects(start(), (error: Error) => {
-    const told = (error as { faults?: string[] }).faults?.join() ?? ''
+    const reported = (error as { faults?: string[] }).faults?.join() ?? ''
     return /written by nats-server 99\.1\.4, which [\d.]+ may not be able to read\. Name a nats-server 99\.1 or/.test(
-      told,
+      reported,
     )
   })
 })

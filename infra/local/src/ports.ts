@@ -24,9 +24,9 @@ export async function portFaults(uses: readonly PortUse[]): Promise<string[]> {
   const faults: string[] = []
   for (const [i, { port, variable, purpose }] of uses.entries()) {
     const twin = uses.slice(0, i).find(other => other.port === port && port !== 0)
-    const trouble = twin ? `is also ${twin.variable}` : await portTrouble(port)
-    if (trouble) {
-      faults.push(`port ${port} ${trouble}: ${purpose} needs it. Set ${variable} to another port.`)
+    const problem = twin ? `is also ${twin.variable}` : await portProblem(port)
+    if (problem) {
+      faults.push(`port ${port} ${problem}: ${purpose} needs it. Set ${variable} to another port.`)
     }
   }
   return faults
@@ -46,14 +46,14 @@ export async function resolvePorts(ports: Ports): Promise<Ports> {
 export async function nextFreePair(publicPort: number, adminPort: number): Promise<[number, number]> {
   const PAIRS = 200
   for (let i = 0; i < PAIRS; i++) {
-    const troubles = await Promise.all([portTrouble(publicPort + i), portTrouble(adminPort + i)])
-    if (troubles.every(trouble => trouble === undefined)) return [publicPort + i, adminPort + i]
+    const problems = await Promise.all([portProblem(publicPort + i), portProblem(adminPort + i)])
+    if (problems.every(problem => problem === undefined)) return [publicPort + i, adminPort + i]
   }
   throw new Error(`no free pair of ports from ${publicPort} and ${adminPort} on`)
 }
 
 /** Asks for each address a server may use: some systems let two servers share a port by address. */
-async function portTrouble(port: number): Promise<string | undefined> {
+async function portProblem(port: number): Promise<string | undefined> {
   if (port === 0) return undefined
   for (const host of ['127.0.0.1', '0.0.0.0', '::']) {
     const server = createServer()

@@ -35,20 +35,20 @@ const PASSWORD_BYTES = 12
 /** Reads `secrets.json` in the data directory; makes it, or what is missing in it, and keeps it to this user. */
 export async function loadSecrets(dataDir: string): Promise<Secrets> {
   const path = secretsPath(dataDir)
-  const kept = await readKept(path)
+  const retained = await readRetained(path)
   const secrets = {
-    sessionPrivateKey: kept.sessionPrivateKey ?? makeSessionKeys().privateKey,
-    adminToken: kept.adminToken ?? newToken(),
-    dashboardToken: kept.dashboardToken ?? newToken(),
-    metricsToken: kept.metricsToken ?? newToken(),
-    mcpToken: kept.mcpToken ?? newToken(),
-    operatorPassword: kept.operatorPassword ?? randomBytes(PASSWORD_BYTES).toString('base64url'),
-    forwardToken: kept.forwardToken ?? randomBytes(SECRET_BYTES).toString('base64url'),
-    natsPasswords: natsPasswords(kept.natsPasswords),
-    postgresPasswords: postgresPasswords(kept.postgresPasswords),
-    ...(kept.demoKey === undefined ? undefined : { demoKey: kept.demoKey }),
+    sessionPrivateKey: retained.sessionPrivateKey ?? makeSessionKeys().privateKey,
+    adminToken: retained.adminToken ?? newToken(),
+    dashboardToken: retained.dashboardToken ?? newToken(),
+    metricsToken: retained.metricsToken ?? newToken(),
+    mcpToken: retained.mcpToken ?? newToken(),
+    operatorPassword: retained.operatorPassword ?? randomBytes(PASSWORD_BYTES).toString('base64url'),
+    forwardToken: retained.forwardToken ?? randomBytes(SECRET_BYTES).toString('base64url'),
+    natsPasswords: natsPasswords(retained.natsPasswords),
+    postgresPasswords: postgresPasswords(retained.postgresPasswords),
+    ...(retained.demoKey === undefined ? undefined : { demoKey: retained.demoKey }),
   }
-  if (JSON.stringify(secrets) !== JSON.stringify(kept)) await saveSecrets(dataDir, secrets)
+  if (JSON.stringify(secrets) !== JSON.stringify(retained)) await saveSecrets(dataDir, secrets)
   else await chmod(path, 0o600)
   return secrets
 }
@@ -65,10 +65,10 @@ function secretsPath(dataDir: string): string {
   return join(dataDir, 'secrets.json')
 }
 
-function natsPasswords(kept: Readonly<Record<string, string>> = {}): Record<string, string> {
+function natsPasswords(retained: Readonly<Record<string, string>> = {}): Record<string, string> {
   // A letter first: the server takes what looks like a number for one.
   const made = () => `p${randomBytes(SECRET_BYTES).toString('hex')}`
-  return Object.fromEntries(PASSWORD_VARIABLES.map(name => [name, kept[name] ?? made()]))
+  return Object.fromEntries(PASSWORD_VARIABLES.map(name => [name, retained[name] ?? made()]))
 }
 
 function postgresPasswords(
@@ -81,7 +81,7 @@ function postgresPasswords(
   }
 }
 
-async function readKept(path: string): Promise<Partial<Secrets>> {
+async function readRetained(path: string): Promise<Partial<Secrets>> {
   let text: string
   try {
     text = await readFile(path, 'utf8')

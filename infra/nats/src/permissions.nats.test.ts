@@ -101,17 +101,19 @@ describe('what must never be', () => {
 
 it('a user who may not make streams waits for them, and takes them as they are', async () => {
   await using empty = await startNatsServer({ config })
-  const told: string[] = []
-  const log = { ...silent, warn: (_fields: object, message: string) => told.push(message) }
+  const reported: string[] = []
+  const log = { ...silent, warn: (_fields: object, message: string) => reported.push(message) }
   await using guard = await linkOf('guard', log, empty)
   const waiting = ensureTopology(guard)
   // An old server is warned of too.
-  await eventually(() => assert.ok(told.some(message => message.includes('waiting until they are there'))))
+  await eventually(() =>
+    assert.ok(reported.some(message => message.includes('waiting until they are there'))),
+  )
   await using topology = await linkOf('topology', silent, empty)
   await ensureTopology(topology, { storageBytes: 1024 ** 3 })
   await waiting
   await ensureTopology(guard, { storageBytes: 2 * 1024 ** 3 })
-  assert.match(told.at(-1) ?? '', /may not change it/)
+  assert.match(reported.at(-1) ?? '', /may not change it/)
 })
 
 it('a service that may not make streams starts with those of the first edition, once what is new is made', async () => {

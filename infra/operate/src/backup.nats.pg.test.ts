@@ -27,7 +27,7 @@ import { MANIFEST_FILE, readManifest } from './manifest.ts'
 
 const log = createLog('operate', 'silent')
 const DURABLE = 'incident-reporter-print'
-const KEPT = [...Object.values(STREAMS), `KV_${BUCKETS.throttles}`, `KV_${BUCKETS.policy}`]
+const RETAINED = [...Object.values(STREAMS), `KV_${BUCKETS.throttles}`, `KV_${BUCKETS.policy}`]
 const events = workload({ requests: 1_500, users: 40, startMs: Date.now() - 600_000 })
 /** Projected before the backup, after it was begun with, and after the restore. */
 const [early, late, later] = [events.slice(0, 3_000), events.slice(3_000, 4_000), events.slice(4_000)]
@@ -95,7 +95,7 @@ async function projected(natsUrl: string, databaseUrl: string, link: NatsLink): 
 /** Stream → its ends, and a hash over place, subject and bytes of each message. */
 async function contents(link: NatsLink): Promise<Record<string, unknown>> {
   const found: Record<string, unknown> = {}
-  for (const stream of KEPT) {
+  for (const stream of RETAINED) {
     const { state } = await link.manager.streams.info(stream)
     const hash = createHash('sha256')
     let read = 0

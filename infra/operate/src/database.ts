@@ -6,7 +6,7 @@ import { migrateToLatest, openDatabase, runScript } from '@fluxgate/read-model'
 import { BackupFault, type DatabaseBackup, hashOf } from './manifest.ts'
 
 const DUMP_FILE = 'postgres.dump'
-const ERROR_KEPT_CHARS = 4_000
+const MAX_ERROR_CHARS = 4_000
 
 /**
  * Dumps the database by `pg_dump` as one moment saw it. Half-built tables of a rebuild are left out.
@@ -110,9 +110,9 @@ async function client(program: string, url: string, args: readonly string[]): Pr
     stdio: ['ignore', 'ignore', 'pipe'],
     env: { ...process.env, ...(password === undefined ? {} : { PGPASSWORD: password }) },
   })
-  let told = ''
+  let reported = ''
   child.stderr.on('data', chunk => {
-    told = (told + chunk).slice(-ERROR_KEPT_CHARS)
+    reported = (reported + chunk).slice(-MAX_ERROR_CHARS)
   })
   const [code] = await once(child, 'close').catch((cause: unknown) => {
     throw new BackupFault(
@@ -120,7 +120,7 @@ async function client(program: string, url: string, args: readonly string[]): Pr
       { cause },
     )
   })
-  if (code !== 0) throw new BackupFault(`${program} ended with ${code}: ${told.trim()}`)
+  if (code !== 0) throw new BackupFault(`${program} ended with ${code}: ${reported.trim()}`)
 }
 
 function withoutPassword(url: string): { address: string; password: string | undefined } {

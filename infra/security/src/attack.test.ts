@@ -6,8 +6,8 @@ import type { Target } from './target.ts'
 
 const attack = (name: string, kind: Outcome['kind']): Attack => ({
   name,
-  face: 'gateway',
-  run: async () => ({ kind, told: 'what came' }),
+  api: 'gateway',
+  run: async () => ({ kind, reported: 'what came' }),
 })
 const answer = (status: number, body = '') => ({ status, headers: {}, body })
 

@@ -1,4 +1,4 @@
-import type { FaceName, Target } from './target.ts'
+import type { ApiName, Target } from './target.ts'
 
 /**
  * What came of one input. `refused`: an error told by the server, or the connection ended; `harmless`: answered, and
@@ -6,13 +6,13 @@ import type { FaceName, Target } from './target.ts'
  */
 export interface Outcome {
   readonly kind: 'refused' | 'harmless' | 'wrong'
-  readonly told: string
+  readonly reported: string
 }
 
 /** One input of a family. */
 export interface Attack {
   readonly name: string
-  readonly face: FaceName
+  readonly api: ApiName
   run(target: Target): Promise<Outcome>
 }
 
@@ -42,8 +42,8 @@ export async function runFamily(target: Target, family: Family): Promise<Row> {
   const left = [...family.attacks]
   const worker = async () => {
     for (let attack = left.shift(); attack; attack = left.shift()) {
-      const { kind, told } = await attack.run(target)
-      if (kind === 'wrong') wrong.push(`${attack.face}, ${attack.name}: ${told}`)
+      const { kind, reported } = await attack.run(target)
+      if (kind === 'wrong') wrong.push(`${attack.api}, ${attack.name}: ${reported}`)
       else count[kind]++
     }
   }

@@ -1,6 +1,6 @@
 import { type RawResult, sendRaw } from '../../../services/gateway/src/edge/test/raw.ts'
 import type { Attack, Outcome } from './attack.ts'
-import type { FaceName, Target } from './target.ts'
+import type { ApiName, Target } from './target.ts'
 
 export interface AttackRequest {
   readonly method?: string
@@ -17,12 +17,12 @@ export interface AttackRequest {
 export const LIMIT_MS = 30_000
 
 /** Bytes of a request as they are written, with what opens the face unless it comes as a stranger. */
-export function bytesOf(target: Target, face: FaceName, request: AttackRequest): Buffer {
+export function bytesOf(target: Target, api: ApiName, request: AttackRequest): Buffer {
   const { method = 'GET', path, headers = [], body, host = 'localhost', anonymous = false } = request
   const lines = [
     `${method} ${path} HTTP/1.1`,
     `Host: ${host}`,
-    ...(anonymous ? [] : target.faces[face].credentials),
+    ...(anonymous ? [] : target.apis[api].credentials),
     ...headers,
     ...(body === undefined ? [] : [`Content-Length: ${Buffer.byteLength(body)}`]),
   ]
@@ -35,32 +35,32 @@ const MEANT = new Set([501, 503, 505])
 
 export function outcomeOf({ answers, closed }: RawResult): Outcome {
   const [first] = answers
-  const told = first ? `${first.status} ${first.body.slice(0, 200)}` : closed ? 'closed' : 'no answer'
-  if (!first) return { kind: closed ? 'refused' : 'wrong', told }
-  if (answers.length > 1) return { kind: 'wrong', told: `${answers.length} answers: ${told}` }
-  if (first.status >= 500 && !MEANT.has(first.status)) return { kind: 'wrong', told }
+  const reported = first ? `${first.status} ${first.body.slice(0, 200)}` : closed ? 'closed' : 'no answer'
+  if (!first) return { kind: closed ? 'refused' : 'wrong', reported }
+  if (answers.length > 1) return { kind: 'wrong', reported: `${answers.length} answers: ${reported}` }
+  if (first.status >= 500 && !MEANT.has(first.status)) return { kind: 'wrong', reported }
   // Traces of a stack help nobody but an attacker.
-  if (/\n\s+at .+:\d+:\d+/.test(first.body)) return { kind: 'wrong', told }
-  return { kind: first.status >= 400 ? 'refused' : 'harmless', told }
+  if (/\n\s+at .+:\d+:\d+/.test(first.body)) return { kind: 'wrong', reported }
+  return { kind: first.status >= 400 ? 'refused' : 'harmless', reported }
 }
 
 /** An attack by one request; `check` says what else is wrong with what came of it. */
 export function byRequest(
   name: string,
-  face: FaceName,
+  api: ApiName,
   request: AttackRequest | ((target: Target) => AttackRequest),
   check?: (outcome: Outcome, result: RawResult) => string | undefined,
 ): Attack {
   return {
     name,
-    face,
+    api,
     async run(target) {
       const made = typeof request === 'function' ? request(target) : request
-      const { port, tls } = target.faces[face]
-      const result = await sendRaw(port, bytesOf(target, face, made), { tls, quietMs: 20, limitMs: LIMIT_MS })
+      const { port, tls } = target.apis[api]
+      const result = await sendRaw(port, bytesOf(target, api, made), { tls, quietMs: 20, limitMs: LIMIT_MS })
       const outcome = outcomeOf(result)
       const wrong = check?.(outcome, result)
-      return wrong === undefined ? outcome : { kind: 'wrong', told: `${wrong}: ${outcome.told}` }
+      return wrong === undefined ? outcome : { kind: 'wrong', reported: `${wrong}: ${outcome.reported}` }
     },
   }
 }

@@ -17,9 +17,9 @@ const WATCH = new URL('./prototype-watch.mjs', import.meta.url).href
 /** What a face may take of memory while it is attacked. */
 export const MAX_RSS_MIB = 1_024
 
-export type FaceName = 'gateway' | 'portal' | 'admin' | 'mcp' | 'dashboard'
+export type ApiName = 'gateway' | 'portal' | 'admin' | 'mcp' | 'dashboard'
 
-export interface Face {
+export interface Api {
   readonly port: number
   readonly tls: boolean
   /** Header lines of somebody who may come in. */
@@ -28,7 +28,7 @@ export interface Face {
 
 /** The system under attack: its processes, and what is asked of them between two attacks. */
 export interface Target extends AsyncDisposable {
-  readonly faces: Readonly<Record<FaceName, Face>>
+  readonly apis: Readonly<Record<ApiName, Api>>
   readonly models: ModelServer
   readonly key: string
   /** Why the system is not well any more, or undefined: a call, every process, and their memory. */
@@ -114,7 +114,7 @@ export async function startTarget(settings: Readonly<Record<string, string>> = {
   return {
     models,
     key,
-    faces: {
+    apis: {
       gateway: { port: publicPort, tls: true, credentials: [bearer(key)] },
       portal: { port: publicPort, tls: true, credentials: [cookie.portal, 'Sec-Fetch-Site: same-origin'] },
       admin: { port: adminPort, tls: false, credentials: [bearer(ADMIN_TOKEN)] },

@@ -7,7 +7,7 @@ const AFTER_FAILURE_MS = 500
 
 export interface Candidate<T, Standby extends AsyncDisposable> {
   /** Prepares for the lead while another has it. */
-  standBy(signal: AbortSignal): Promise<Standby>
+  waitForLead(signal: AbortSignal): Promise<Standby>
   /** @param standby absent when the lead came before it was ready */
   lead(lease: Lease<T>, standby: Standby | undefined): Promise<AsyncDisposable>
 }
@@ -54,7 +54,7 @@ function prepare<T, Standby extends AsyncDisposable>(
   const done = (async () => {
     while (!signal.aborted) {
       try {
-        ready = await candidate.standBy(signal)
+        ready = await candidate.waitForLead(signal)
         return ready
       } catch (error) {
         if (signal.aborted) break

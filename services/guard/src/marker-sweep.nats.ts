@@ -6,7 +6,7 @@ const SWEEP_EVERY_MS = 10 * 60_000
  * Until then a deletion tells that a throttle was lifted: gateways have long heard of it, and a leader that old would
  * find its throttle's time over.
  */
-const KEPT_MS = 24 * 3_600_000
+const RETAINED_MS = 24 * 3_600_000
 /** Markers removed in one sweep, at the most. */
 const MAX_PER_SWEEP = 1_000
 
@@ -20,7 +20,7 @@ export function startMarkerSweep(
   let sweeping: Promise<void> | undefined
   const sweep = async () => {
     try {
-      const purged = await bucket.purgeDeleted(nowMs() - KEPT_MS, MAX_PER_SWEEP, stop.signal)
+      const purged = await bucket.purgeDeleted(nowMs() - RETAINED_MS, MAX_PER_SWEEP, stop.signal)
       if (purged > 0) link.log.info({ purged }, 'markers of ended throttles removed')
     } catch (error) {
       link.log.warn({ err: error }, 'markers of ended throttles not removed, trying again later')

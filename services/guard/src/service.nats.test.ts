@@ -190,9 +190,9 @@ describe('the guard', () => {
     await eventually(async () =>
       assert.deepEqual(typesOf(await bench.entries('THROTTLES')), ['throttles.shadowed']),
     )
-    const [told] = await bench.entries('THROTTLES')
-    assert.ok(told?.type === 'fluxgate.throttles.shadowed')
-    const { action, capacity, rule, numbers, evidence } = told.data
+    const [reported] = await bench.entries('THROTTLES')
+    assert.ok(reported?.type === 'fluxgate.throttles.shadowed')
+    const { action, capacity, rule, numbers, evidence } = reported.data
     assert.deepEqual({ action, capacity, rule }, { action: 'throttle', capacity: 7, rule: 'contextFlood' })
     assert.deepEqual([numbers.burntTokens, evidence], [300, [{ stream: 'TOKENS', sequence: 1 }]])
 
@@ -230,9 +230,9 @@ describe('the guard', () => {
     await write(last)
     await eventually(async () => assert.deepEqual(await inBucket(), last))
     await eventually(async () => {
-      const told = (await bench.entries('AUTH')).map(({ data }) => data as DataOf<typeof PolicyChanged>)
+      const reported = (await bench.entries('AUTH')).map(({ data }) => data as DataOf<typeof PolicyChanged>)
       assert.deepEqual(
-        told.map(({ actor, policy, changes }) => [actor, policy, changes[0]?.path]),
+        reported.map(({ actor, policy, changes }) => [actor, policy, changes[0]?.path]),
         [
           ['file', 'guard', '/'],
           ['file', 'guard', '/graceMs'],

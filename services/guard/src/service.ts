@@ -110,7 +110,7 @@ export async function startGuard(
   function onImposed(throttle: Throttle): void {
     metrics.loopSeconds.observe((nowMs() - throttle.imposedAt) / 1_000)
   }
-  const standBy = (signal: AbortSignal) => startFollower(parts, undefined, signal)
+  const waitForLead = (signal: AbortSignal) => startFollower(parts, undefined, signal)
   async function leadWhile(lease: Lease<GuardProgress>, standby?: Follower): Promise<AsyncDisposable> {
     const leader = await lead(lease, standby, parts)
     leading = leader
@@ -145,7 +145,7 @@ export async function startGuard(
       files.use(await followPolicyFile(config.policyFile, book, log, refused))
     }
     const lease = { name: GUARD_LEASE, holder: boot, readState: readGuardProgress, ttlMs: config.leaseTtlMs }
-    await runLeaderElection(link, lease, { standBy, lead: leadWhile }, log, stop.signal)
+    await runLeaderElection(link, lease, { waitForLead, lead: leadWhile }, log, stop.signal)
     await policy?.[Symbol.asyncDispose]()
   })()
   stack.defer(async () => {

@@ -7,7 +7,7 @@ export const AUTOMATIC_PART = 0.75
 /** Making room goes on down to this part, so that it is not asked for with each throttle. */
 const TARGET_PART = 0.65
 /** A deletion is known to every gateway by then, which take a snapshot each 30 s. */
-const MARKER_KEPT_MS = 60_000
+const MARKER_RETAINED_MS = 60_000
 const MAX_MARKERS = 10_000
 /** Throttles between two looks at the bucket's size, and the part of the bucket that they may fill. */
 const LOOK_AFTER = 64
@@ -75,7 +75,7 @@ export function openThrottleRoom(link: NatsLink, bucket: Bucket<Throttle>, hooks
     sinceLook = 0
     let used = await usedPart()
     if (used <= AUTOMATIC_PART) return true
-    await bucket.purgeDeleted(hooks.nowMs() - MARKER_KEPT_MS, MAX_MARKERS, stop.signal)
+    await bucket.purgeDeleted(hooks.nowMs() - MARKER_RETAINED_MS, MAX_MARKERS, stop.signal)
     used = await usedPart()
     if (used <= TARGET_PART) return true
     const entries = [...(await bucket.entries())]

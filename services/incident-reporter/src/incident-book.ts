@@ -35,7 +35,9 @@ export interface BookLimits {
   readonly maxIncidents: number
 }
 
-type Kept = { -readonly [Field in keyof PastIncident]: PastIncident[Field] } & { joined: Joined | undefined }
+type Retained = { -readonly [Field in keyof PastIncident]: PastIncident[Field] } & {
+  joined: Joined | undefined
+}
 
 interface Leader {
   readonly incident: string
@@ -51,7 +53,7 @@ const MAX_SAME_RULE = 3
  */
 export class IncidentBook {
   readonly #limits: BookLimits
-  readonly #incidents = new Map<string, Kept>()
+  readonly #incidents = new Map<string, Retained>()
   /** Identity and rule → the incident that findings join. */
   readonly #leaders = new Map<string, Leader>()
   /** Sequence of the last message that was read. */
@@ -68,17 +70,17 @@ export class IncidentBook {
         if (!this.#incidents.has(event.data.incident)) this.#open(entry, event.data, event.time)
         break
       case 'fluxgate.incidents.reported': {
-        const kept = this.#incidents.get(event.data.incident)
-        if (kept && event.data.source === 'model') kept.verdict = event.data.report.verdict
+        const retained = this.#incidents.get(event.data.incident)
+        if (retained && event.data.source === 'model') retained.verdict = event.data.report.verdict
         break
       }
       case 'fluxgate.incidents.closed': {
-        const kept = this.#incidents.get(event.data.incident)
-        if (!kept) break
-        kept.closedBecause = event.data.reason
+        const retained = this.#incidents.get(event.data.incident)
+        if (!retained) break
+        retained.closedBecause = event.data.reason
         // What comes after the end of an incident is another one.
-        const text = groupText(kept.identity, kept.rule)
-        if (this.#leaders.get(text)?.incident === kept.incident) this.#leaders.delete(text)
+        const text = groupText(retained.identity, retained.rule)
+        if (this.#leaders.get(text)?.incident === retained.incident) this.#leaders.delete(text)
         break
       }
     }
@@ -124,19 +126,19 @@ export class IncidentBook {
 
   #join(text: string, incident: string, atMs: number): Joined | undefined {
     const leader = this.#leaders.get(text)
-    const kept = leader && this.#incidents.get(leader.incident)
-    if (leader && kept && atMs - leader.lastMs <= this.#limits.groupWindowMs) {
+    const retained = leader && this.#incidents.get(leader.incident)
+    if (leader && retained && atMs - leader.lastMs <= this.#limits.groupWindowMs) {
       leader.lastMs = atMs
-      return { into: leader.incident, findings: ++kept.findings }
+      return { into: leader.incident, findings: ++retained.findings }
     }
     this.#leaders.set(text, { incident, lastMs: atMs })
     return undefined
   }
 
   #forgetOldest(): void {
-    const [incident, kept] = this.#incidents.entries().next().value!
+    const [incident, retained] = this.#incidents.entries().next().value!
     this.#incidents.delete(incident)
-    const text = groupText(kept.identity, kept.rule)
+    const text = groupText(retained.identity, retained.rule)
     if (this.#leaders.get(text)?.incident === incident) this.#leaders.delete(text)
   }
 }

@@ -126,10 +126,10 @@ interface Speaker {
 /** From the first start on: each fact of an incident on standard output, and to the webhook if there is one. */
 function tellPeople(stack: AsyncDisposableStack, { link, config, joinedInto, metrics, log }: Speaker): void {
   const { limits, webhook } = config
-  const told = { stream: STREAMS.incidents, begin: 'new', concurrency: limits.concurrency } as const
+  const reported = { stream: STREAMS.incidents, begin: 'new', concurrency: limits.concurrency } as const
   const deps = { joinedInto, retryMinMs: limits.retryMinMs, retryMaxMs: limits.retryMaxMs }
   const print = notify({ ...deps, send: async ({ type, data }) => log.info(data, type), ...NEVER_FAILS })
-  stack.use(consume(link, { ...told, durable: PRINT_DURABLE }, print))
+  stack.use(consume(link, { ...reported, durable: PRINT_DURABLE }, print))
   if (!webhook) return
   const post = openWebhook({ ...webhook, timeoutMs: limits.webhookTimeoutMs }, Date.now)
   const handler = notify({
@@ -145,5 +145,5 @@ function tellPeople(stack: AsyncDisposableStack, { link, config, joinedInto, met
     },
   })
   const tries = { ackWaitMs: ACK_WAIT_MS + limits.webhookTimeoutMs, maxAttempts: limits.webhookTries }
-  stack.use(consume(link, { ...told, ...tries, durable: WEBHOOK_DURABLE }, handler))
+  stack.use(consume(link, { ...reported, ...tries, durable: WEBHOOK_DURABLE }, handler))
 }

@@ -136,11 +136,11 @@ export async function startTestReporter(
   }
 }
 
-export async function reportedBy(desk: TestReporter, incident: string, sources: string[]) {
+export async function reportedBy(reporter: TestReporter, incident: string, sources: string[]) {
   let found: Awaited<ReturnType<TestReporter['reports']>> = []
   await eventually(
     async () => {
-      found = await desk.reports(incident)
+      found = await reporter.reports(incident)
       assert.deepEqual(
         found.map(report => report.source),
         sources,

@@ -17,7 +17,7 @@ export type AskModel = (
 const ASKED_TIMES = 2
 const MAX_REASON_CHARS = 300
 const MAX_TEXT_CHARS = 4_000
-const MAX_CITED_TOLD = 5
+const MAX_CITED = 5
 
 const parseReport = jsonParser(IncidentReport)
 
@@ -40,7 +40,7 @@ export function readReport(file: CaseFile, answer: string): Parsed<IncidentRepor
   const { value } = parsed
   const invented = inventedReferences(file, value.evidence)
   if (invented.length > 0) {
-    const names = invented.slice(0, MAX_CITED_TOLD).map(referenceText).join(', ')
+    const names = invented.slice(0, MAX_CITED).map(referenceText).join(', ')
     return { ok: false, reason: `it cites ${names}, which the data do not hold` }
   }
   const once = new Map(value.evidence.map(reference => [referenceText(reference), reference]))

@@ -47,9 +47,9 @@ describe('the log', () => {
 
   it('is named by verify or by the comparison with the tables when any value of a message is altered', async t => {
     const streams = Object.values(STREAMS)
-    const told = new Map<string, Message[]>()
-    for (const stream of streams) told.set(stream, await projected.messagesOf(stream))
-    const alterations = new Alterations(told)
+    const reported = new Map<string, Message[]>()
+    for (const stream of streams) reported.set(stream, await projected.messagesOf(stream))
+    const alterations = new Alterations(reported)
     const imposed = new Map(
       events
         .filter(({ event }) => event.type === 'fluxgate.throttles.imposed')
@@ -58,7 +58,7 @@ describe('the log', () => {
     let rounds = 0
     for (let round = alterations.next(); round.length > 0; round = alterations.next(), rounds++) {
       for (const stream of streams) {
-        const messages = told.get(stream)!.slice()
+        const messages = reported.get(stream)!.slice()
         for (const alteration of round)
           if (alteration.stream === stream) messages[alteration.sequence - 1] = alteration.altered
         await projected.refill(stream, messages)

@@ -110,15 +110,15 @@ describe('the projected tables and the log', () => {
 
   for (const stream of Object.values(STREAMS)) {
     it(`differ from what was told when a message of ${stream} is deleted or doubled, and verify names it`, async () => {
-      const told = await projected.messagesOf(stream)
-      assert.ok(told.length > 0, `the workload has messages in ${stream}`)
+      const reported = await projected.messagesOf(stream)
+      assert.ok(reported.length > 0, `the workload has messages in ${stream}`)
       const offences = async () => {
         const { offenders } = await verify(link, { range: {}, nowMs: Date.now() })
         return offenders.filter(({ places }) => places.some(place => place.stream === stream))
       }
       assert.deepEqual(await offences(), [])
-      for (const position of new Set([0, Math.floor(told.length / 2), told.length - 1])) {
-        await projected.refill(stream, told)
+      for (const position of new Set([0, Math.floor(reported.length / 2), reported.length - 1])) {
+        await projected.refill(stream, reported)
         await link.manager.streams.deleteMessage(stream, position + 1)
         const deleted = await offences()
         assert.ok(
@@ -128,14 +128,14 @@ describe('the projected tables and the log', () => {
           ),
           `${stream}:${position + 1} deleted: ${JSON.stringify(deleted)}`,
         )
-        await projected.refill(stream, [...told, told[position]!])
+        await projected.refill(stream, [...reported, reported[position]!])
         const doubled = await offences()
         assert.ok(
           doubled.some(({ offence }) => offence === 'stored_twice'),
           `${stream}:${position + 1} doubled: ${JSON.stringify(doubled)}`,
         )
       }
-      await projected.refill(stream, told)
+      await projected.refill(stream, reported)
       assert.deepEqual(await offences(), [])
     })
   }

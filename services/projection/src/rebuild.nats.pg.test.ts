@@ -182,14 +182,14 @@ test('a log that no longer begins at its beginning is not rebuilt from unasked; 
   const deleted = await prune(db, 'public', days, retention, nowMs, new AbortController().signal)
   assert.ok(deleted.usage_minutes! > 0)
   assert.equal(deleted.auth_events, 0)
-  const [kept] = await runScript(db, 'select count(*) as n from requests')
-  assert.ok((kept as { n: number }).n > 290, 'a day goes as a whole')
+  const [retained] = await runScript(db, 'select count(*) as n from requests')
+  assert.ok((retained as { n: number }).n > 290, 'a day goes as a whole')
   const later = nowMs + 86_400_000
   const { request_days } = await prune(db, 'public', days, retention, later, new AbortController().signal)
   assert.ok(request_days! >= 1)
   assert.deepEqual(await runScript(db, 'select 1 from requests'), [])
   const [totals] = await runScript(db, 'select admitted + refused as n from request_totals')
-  const told = events.map(({ event }) => event.type).filter(type => type.startsWith('fluxgate.requests.'))
-  const decided = told.slice(9).filter(type => /admitted|refused/.test(type)).length
+  const reported = events.map(({ event }) => event.type).filter(type => type.startsWith('fluxgate.requests.'))
+  const decided = reported.slice(9).filter(type => /admitted|refused/.test(type)).length
   assert.deepEqual(totals, { n: decided }, 'sums stay')
 })

@@ -4,7 +4,7 @@ import { HISTORY } from './source-clocks.ts'
 export interface WindowShape {
   /** What is older than the window leaves it in steps of one part. */
   readonly slots: number
-  readonly keptPerSlot: number
+  readonly retainedPerSlot: number
 }
 
 /** Numbers that one slot takes, and one recorded event. */
@@ -51,7 +51,7 @@ export class SlidingWindow {
     this.#sum += amount
     this.#events++
     // What came late names no evidence: its slot's largest events are known already.
-    if (this.#shape.keptPerSlot > 0 && number >= last) this.#record(number, sequence, amount)
+    if (this.#shape.retainedPerSlot > 0 && number >= last) this.#record(number, sequence, amount)
   }
 
   /** Sum and events of the window that ended with the latest event; none when the last one added came too late for it. */
@@ -126,7 +126,7 @@ export class SlidingWindow {
     const largest = this.#largest
     let first = largest.length
     while (first > 0 && largest[first - FIELDS] === number) first -= FIELDS
-    if (largest.length - first < this.#shape.keptPerSlot * FIELDS) {
+    if (largest.length - first < this.#shape.retainedPerSlot * FIELDS) {
       this.#largest = appended(largest, number, sequence, amount)
       return
     }

@@ -6,7 +6,7 @@ import { AckReader, type MessageParser, type OnAck } from './ack-reader.ts'
 
 const INBOX = '_INBOX.abc'
 
-interface Told {
+interface Reported {
   readonly kind: number
   readonly msg?: { readonly subject: Uint8Array }
   readonly data?: Uint8Array
@@ -18,15 +18,15 @@ interface Parser {
 }
 
 const library = createRequire(import.meta.url)('nats/lib/nats-base-client/parser') as {
-  Parser: new (dispatcher: { push(told: Told): void }) => Parser
+  Parser: new (dispatcher: { push(reported: Reported): void }) => Parser
   Kind: { MSG: number }
   State: { OP_START: number }
 }
 
 /** The client library's own reader; tells what it has read. */
-function clientOf(told: string[]): MessageParser {
+function clientOf(reported: string[]): MessageParser {
   const parser = new library.Parser({
-    push: ({ kind, msg, data }) => told.push(textOf(kind, msg?.subject ?? [], data ?? [])),
+    push: ({ kind, msg, data }) => reported.push(textOf(kind, msg?.subject ?? [], data ?? [])),
   })
   return {
     isBetweenMessages: () => parser.state === library.State.OP_START,
@@ -38,10 +38,10 @@ function textOf(kind: number, subject: Uint8Array | never[], body: Uint8Array | 
   return `${kind} ${Buffer.from(subject).toString()} ${Buffer.from(body).toString()}`
 }
 
-function readerOf(told: string[]): AckReader {
+function readerOf(reported: string[]): AckReader {
   const onAck: OnAck = (token, bytes, from, to) =>
-    told.push(textOf(library.Kind.MSG, Buffer.from(`${INBOX}.${token}`), bytes.subarray(from, to)))
-  return new AckReader(INBOX, clientOf(told), onAck, () => {})
+    reported.push(textOf(library.Kind.MSG, Buffer.from(`${INBOX}.${token}`), bytes.subarray(from, to)))
+  return new AckReader(INBOX, clientOf(reported), onAck, () => {})
 }
 
 const ack = fc
@@ -68,18 +68,18 @@ describe('a reader of acknowledgements', () => {
       const bytes = Buffer.from(all.join(''), 'latin1')
       const ends = [...at.map(part => Math.round(part * bytes.length)), bytes.length]
       ends.sort((a, b) => a - b)
-      const [told, toldByClient]: [string[], string[]] = [[], []]
-      const reader = readerOf(told)
+      const [reported, reportedByClient]: [string[], string[]] = [[], []]
+      const reader = readerOf(reported)
       for (const [i, end] of ends.entries()) reader.read(bytes.subarray(ends[i - 1] ?? 0, end))
-      clientOf(toldByClient).parse(bytes)
-      assert.deepEqual(told, toldByClient)
+      clientOf(reportedByClient).parse(bytes)
+      assert.deepEqual(reported, reportedByClient)
     })
     fc.assert(property, { numRuns: 1_000 })
   })
 
   it('takes what is cut itself, and tells once for each time that bytes have come', () => {
     const text = `MSG ${INBOX}.12 7  2\r\n{}\r\n`
-    const told: string[] = []
+    const reported: string[] = []
     let reads = 0
     const none: MessageParser = {
       isBetweenMessages: () => true,
@@ -88,7 +88,7 @@ describe('a reader of acknowledgements', () => {
     const reader = new AckReader(
       INBOX,
       none,
-      (token, bytes, from, to) => told.push(`${token} ${bytes.toString('latin1', from, to)}`),
+      (token, bytes, from, to) => reported.push(`${token} ${bytes.toString('latin1', from, to)}`),
       () => reads++,
     )
     for (let cut = 0; cut <= text.length; cut++) {
@@ -96,7 +96,7 @@ describe('a reader of acknowledgements', () => {
       reader.read(bytes.subarray(0, cut))
       reader.read(bytes.subarray(cut))
     }
-    assert.deepEqual(told, Array(2 * (text.length + 1)).fill('12 {}'))
+    assert.deepEqual(reported, Array(2 * (text.length + 1)).fill('12 {}'))
     assert.equal(reads, 2 * (text.length + 1))
   })
 })

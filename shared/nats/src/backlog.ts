@@ -72,7 +72,7 @@ export interface Backlog {
   /** The next event to send. */
   next(): PendingEvent | undefined
   /** @param isKept  its segment may not go before {@link release} */
-  acknowledged(pending: PendingEvent, isKept: boolean): void
+  acknowledged(pending: PendingEvent, isRetained: boolean): void
   /** So many acknowledged events of the segment were kept, and are not any more. */
   release(segment: BacklogSegment, events: number): void
   /** The streams have these ends now, and nothing that is added from here on was sent before. */

@@ -298,10 +298,10 @@ export class EventPublisher implements AsyncDisposable {
 
   #onStored(pending: PendingEvent, at: StoredAt): void {
     const { segment, batch } = pending
-    const isKept = segment !== undefined && batch !== undefined
-    if (isKept) this.#inFlight.acknowledged(pending, batch, segment, performance.now())
+    const isRetained = segment !== undefined && batch !== undefined
+    if (isRetained) this.#inFlight.acknowledged(pending, batch, segment, performance.now())
     else this.#inFlight.leave(pending)
-    this.#backlog.acknowledged(pending, isKept)
+    this.#backlog.acknowledged(pending, isRetained)
     if (pending.wasStored) return
     this.acknowledged++
     pending.stored?.(at)
@@ -313,7 +313,7 @@ export class EventPublisher implements AsyncDisposable {
       this.#backlog.release(segment, events)
   }
 
-  *#kept(): Generator<BacklogPosition> {
+  *#retained(): Generator<BacklogPosition> {
     yield* this.#inFlight.portions()
     yield* this.#outstanding
   }
@@ -332,7 +332,7 @@ export class EventPublisher implements AsyncDisposable {
 
   #tick(): void {
     if (this.#link.isConnected()) this.#forgetRested()
-    this.#backlog.tick(this.#kept())
+    this.#backlog.tick(this.#retained())
     this.#resendOverdue()
     this.#ends.tick()
   }

@@ -121,11 +121,11 @@ export async function ensureTopology(
   }
   const deadlineMs = performance.now() + LEADERS_LIMIT_MS
   for (const wanted of topology(options)) {
-    const kept = await whileMissing(link, () => ensureStream(link, wanted), deadlineMs)
-    if (kept.replicas && stated.replicas !== undefined) {
+    const retained = await whileMissing(link, () => ensureStream(link, wanted), deadlineMs)
+    if (retained.replicas && stated.replicas !== undefined) {
       link.log.warn({ stream: wanted.name }, 'the stream keeps more replicas than NATS_REPLICAS says')
     }
-    if (kept.bytes && stated.storageBytes !== undefined) {
+    if (retained.bytes && stated.storageBytes !== undefined) {
       link.log.warn({ stream: wanted.name }, 'the stream keeps more room than NATS_STORAGE says')
     }
   }
@@ -136,14 +136,14 @@ const LEADERS_LIMIT_MS = 30_000
 const LEADERS_RETRY_MS = 500
 
 async function whileMissing<T>(link: NatsLink, ask: () => Promise<T>, deadlineMs: number): Promise<T> {
-  for (let isTold = false; ; ) {
+  for (let isReported = false; ; ) {
     try {
       return await ask()
     } catch (error) {
       const mayCome = isLeaderless(error) || isRefused(error)
       if (!mayCome || performance.now() > deadlineMs) throw error
-      if (isRefused(error) && !isTold) {
-        isTold = true
+      if (isRefused(error) && !isReported) {
+        isReported = true
         link.log.warn({ err: error }, 'this user may not make streams: waiting until they are there')
       }
       await sleep(LEADERS_RETRY_MS)
@@ -186,7 +186,7 @@ async function ensureStream(link: NatsLink, wanted: Partial<StreamConfig>): Prom
       have = (await streams.info(name)).config
     }
   }
-  const { config, kept } = raised(have, wanted)
+  const { config, retained } = raised(have, wanted)
   if (differs(have, config)) {
     await streams.update(name, config).catch(error => {
       if (!isRefused(error)) throw error
@@ -196,24 +196,24 @@ async function ensureStream(link: NatsLink, wanted: Partial<StreamConfig>): Prom
       )
     })
   }
-  return kept
+  return retained
 }
 
 function raised(
   have: StreamConfig,
   wanted: Partial<StreamConfig>,
-): { config: Partial<StreamConfig>; kept: Raised } {
-  const kept = {
+): { config: Partial<StreamConfig>; retained: Raised } {
+  const retained = {
     replicas: have.num_replicas > (wanted.num_replicas ?? 1),
     // Less than one byte means without a limit.
     bytes: have.max_bytes < 1 || have.max_bytes > (wanted.max_bytes ?? 0),
   }
   const config = {
     ...wanted,
-    ...(kept.replicas ? { num_replicas: have.num_replicas } : {}),
-    ...(kept.bytes ? { max_bytes: have.max_bytes } : {}),
+    ...(retained.replicas ? { num_replicas: have.num_replicas } : {}),
+    ...(retained.bytes ? { max_bytes: have.max_bytes } : {}),
   }
-  return { config, kept }
+  return { config, retained }
 }
 
 function differs(have: StreamConfig, want: Partial<StreamConfig>): boolean {

@@ -51,15 +51,15 @@ test('no fault tells a secret, nor the password of a URL', () => {
   const secret = fc.string({ minLength: 4, unit: fc.constantFrom('S', 'E', 'C', 'R') })
   fc.assert(
     fc.property(secret, text => {
-      const told = (value: string, pick: (env: EnvReader) => unknown) => {
+      const reported = (value: string, pick: (env: EnvReader) => unknown) => {
         try {
           readConfig({ [NAME]: value }, pick)
         } catch (error) {
           assert.ok(!(error as Error).message.replaceAll(NAME, '').includes(text), (error as Error).message)
         }
       }
-      told(text, env => env.secret(NAME, 100))
-      told(`ftp://me:${text}@host`, env => env.url(NAME, ['http:']))
+      reported(text, env => env.secret(NAME, 100))
+      reported(`ftp://me:${text}@host`, env => env.url(NAME, ['http:']))
     }),
   )
 })

@@ -12,9 +12,9 @@ it('keeps secrets out by the names of their fields, three levels deep, in errors
     token: 'hush',
     'x-api-key': 'hush',
   }
-  log.info({ ...secrets, kept: 1 }, 'one')
-  log.info({ request: { ...secrets, kept: 2 } }, 'two')
-  log.info({ request: { headers: { ...secrets, 'set-cookie': ['hush'], kept: 3 } } }, 'three')
+  log.info({ ...secrets, retained: 1 }, 'one')
+  log.info({ request: { ...secrets, retained: 2 } }, 'two')
+  log.info({ request: { headers: { ...secrets, 'set-cookie': ['hush'], retained: 3 } } }, 'three')
   const error = Object.assign(new Error('broken'), { headers: secrets, secret: 'hush', apiKey: 'hush' })
   log.error({ err: error }, 'four')
   log.debug('not at this level')

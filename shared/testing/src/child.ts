@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-const OUTPUT_KEPT_CHARS = 8_000
+const MAX_OUTPUT_CHARS = 8_000
 const READY_LIMIT_MS = 120_000
 /** An orderly end of a busy server on a busy machine; what is killed before it loses nothing but the order. */
 const STOP_LIMIT_MS = 30_000
@@ -41,7 +41,7 @@ export function startChild(
   let output = ''
   for (const stream of [child.stdout, child.stderr]) {
     stream?.on('data', chunk => {
-      output = (output + chunk).slice(-OUTPUT_KEPT_CHARS)
+      output = (output + chunk).slice(-MAX_OUTPUT_CHARS)
     })
     ;(stream as Socket | null)?.unref()
   }

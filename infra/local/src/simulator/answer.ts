@@ -55,10 +55,11 @@ export function cutAnswer(
   limit: number | undefined,
   stops: readonly string[],
 ): Answer {
-  let kept = tokens
+  let retained = tokens
   const text = stops.length === 0 ? '' : tokens.join('')
   const cuts = stops.map(stop => text.indexOf(stop)).filter(at => at >= 0)
-  if (cuts.length > 0) kept = tokenize(text.slice(0, Math.min(...cuts)))
-  if (limit !== undefined && kept.length > limit) return { tokens: kept.slice(0, limit), finish: 'length' }
-  return { tokens: kept, finish: 'stop' }
+  if (cuts.length > 0) retained = tokenize(text.slice(0, Math.min(...cuts)))
+  if (limit !== undefined && retained.length > limit)
+    return { tokens: retained.slice(0, limit), finish: 'length' }
+  return { tokens: retained, finish: 'stop' }
 }

@@ -93,7 +93,7 @@ async function untilReady(
   const failed = (what: string) => new ChildFailed(spec.name, what, lastWords)
   try {
     return await Promise.race([
-      spec.probe ? probed(spec.probe, over.signal) : told(child),
+      spec.probe ? probed(spec.probe, over.signal) : reported(child),
       ended.then(how => Promise.reject(failed(`${how} before it was ready`))),
       sleep(spec.readyLimitMs, undefined, { signal: over.signal }).then(() =>
         Promise.reject(failed(`was not ready within ${spec.readyLimitMs / 1_000} s`)),
@@ -104,7 +104,7 @@ async function untilReady(
   }
 }
 
-function told(child: ChildProcess): Promise<ReadyMessage> {
+function reported(child: ChildProcess): Promise<ReadyMessage> {
   return new Promise(resolve => {
     child.on('message', message => {
       if (typeof message === 'object' && 'ready' in message) resolve({ ...message })

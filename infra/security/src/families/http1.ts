@@ -48,11 +48,11 @@ export function http1Families(everyNth: number): Family[] {
 function attackOf(each: Case): Attack {
   return {
     name: each.name,
-    face: 'gateway',
+    api: 'gateway',
     async run(target) {
       target.models.take()
       const bytes = each.bytes.replaceAll('good-key', target.key)
-      const { port, tls } = target.faces.gateway
+      const { port, tls } = target.apis.gateway
       const result = await sendRaw(port, Buffer.from(bytes, 'latin1'), { tls, limitMs: LIMIT_MS })
       return judge(each, result, target)
     },
@@ -63,11 +63,11 @@ function attackOf(each: Case): Attack {
 function pastTheRouter(each: Case): Attack {
   return {
     name: each.name,
-    face: 'portal',
+    api: 'portal',
     async run(target) {
       target.models.take()
       const bytes = each.bytes.replaceAll(CHAT, '/portal/login').replaceAll('good-key', target.key)
-      const { port, tls } = target.faces.portal
+      const { port, tls } = target.apis.portal
       const result = await sendRaw(port, Buffer.from(bytes, 'latin1'), {
         tls,
         quietMs: 20,
@@ -76,7 +76,7 @@ function pastTheRouter(each: Case): Attack {
       const seen = target.models.take()
       const outcome = outcomeOf({ ...result, answers: result.answers.slice(0, 1) })
       const isWrong = result.answers.length > (each.answers ?? 1) || seen.length > 0
-      return isWrong ? { kind: 'wrong', told: `${outcome.told}, models saw ${seen}` } : outcome
+      return isWrong ? { kind: 'wrong', reported: `${outcome.reported}, models saw ${seen}` } : outcome
     },
   }
 }
@@ -84,10 +84,10 @@ function pastTheRouter(each: Case): Attack {
 function judge(each: Case, { answers, closed }: RawResult, target: Target): Outcome {
   const [first] = answers
   const seen = target.models.take()
-  const told = `${answers.map(({ status, body }) => `${status} ${body.slice(0, 120)}`)}${closed ? ' closed' : ''}, models saw ${seen}`
-  const wrong = { kind: 'wrong', told } as const
+  const reported = `${answers.map(({ status, body }) => `${status} ${body.slice(0, 120)}`)}${closed ? ' closed' : ''}, models saw ${seen}`
+  const wrong = { kind: 'wrong', reported } as const
   if (first ? !each.statuses.includes(first.status) : !closed) return wrong
   if (answers.length > (each.answers ?? 1) || seen.length > (each.upstream ?? 0)) return wrong
   if (seen.some(line => line.includes('smuggled'))) return wrong
-  return { kind: first && first.status < 400 ? 'harmless' : 'refused', told }
+  return { kind: first && first.status < 400 ? 'harmless' : 'refused', reported }
 }

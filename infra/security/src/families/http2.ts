@@ -80,7 +80,7 @@ interface Heard {
 
 /** Sends frames on a connection of its own and hears what comes back, until something has. */
 async function hear(target: Target, bytes: Buffer): Promise<Heard> {
-  const session = await openFrames(target.faces.gateway.port)
+  const session = await openFrames(target.apis.gateway.port)
   const seen = new Set<number>()
   let rest = Buffer.alloc(0)
   session.socket.on('data', chunk => {
@@ -108,17 +108,17 @@ async function hear(target: Target, bytes: Buffer): Promise<Heard> {
 
 const malformed: Attack[] = MALFORMED.map(([name, make]) => ({
   name,
-  face: 'gateway',
+  api: 'gateway',
   async run(target): Promise<Outcome> {
     target.models.take()
     const heard = await hear(target, headers(1, make(CALL(target.key))))
     const saw = target.models.take()
-    const told = `${JSON.stringify(heard)}, models saw ${saw}`
+    const reported = `${JSON.stringify(heard)}, models saw ${saw}`
     const ended = heard.reset || heard.goaway || heard.closed || heard.answered
-    if (!ended || saw.length > 1) return { kind: 'wrong', told }
-    if (saw.length === 0) return { kind: 'refused', told }
+    if (!ended || saw.length > 1) return { kind: 'wrong', reported }
+    if (saw.length === 0) return { kind: 'refused', reported }
     // nghttp2 drops a field with octets that no field may have, and serves the call without it.
-    return { kind: saw[0] === 'GET /api/ps' ? 'harmless' : 'wrong', told }
+    return { kind: saw[0] === 'GET /api/ps' ? 'harmless' : 'wrong', reported }
   },
 }))
 
@@ -164,7 +164,7 @@ const FLOODS: ReadonlyArray<readonly [string, (index: number, call: Fields) => B
 
 /** Frames until the server hangs up or stops to read; what it still takes after 8 MiB costs it nothing. */
 async function flood(target: Target, make: (index: number, call: Fields) => Buffer): Promise<Outcome> {
-  const session = await openFrames(target.faces.gateway.port)
+  const session = await openFrames(target.apis.gateway.port)
   const call = CALL(target.key)
   const startedMs = performance.now()
   let written = 0
@@ -184,11 +184,11 @@ async function flood(target: Target, make: (index: number, call: Fields) => Buff
   for (let waited = 0; waited < 3_000 && !session.closed; waited += 50) {
     await new Promise(resolve => setTimeout(resolve, 50))
   }
-  const told = `${Math.round(written / 1_024)} KiB written, ${session.closed ? 'closed' : 'open'}`
+  const reported = `${Math.round(written / 1_024)} KiB written, ${session.closed ? 'closed' : 'open'}`
   session.socket.destroy()
   const fault = await target.fault()
-  if (fault !== undefined) return { kind: 'wrong', told: `${told}: ${fault}` }
-  return { kind: session.closed || session.goaway !== undefined ? 'refused' : 'harmless', told }
+  if (fault !== undefined) return { kind: 'wrong', reported: `${reported}: ${fault}` }
+  return { kind: session.closed || session.goaway !== undefined ? 'refused' : 'harmless', reported }
 }
 
 export function http2Families(everyNth: number): Family[] {
@@ -205,7 +205,7 @@ export function http2Families(everyNth: number): Family[] {
       parallel: 1,
       attacks: FLOODS.filter((_flood, i) => i % everyNth === 0).map(([name, make]) => ({
         name,
-        face: 'gateway',
+        api: 'gateway',
         run: target => flood(target, make),
       })),
     },

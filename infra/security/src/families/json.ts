@@ -1,12 +1,12 @@
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib'
 import type { Attack, Family } from '../attack.ts'
 import { type AttackRequest, byRequest, mustBeRefused } from '../request.ts'
-import type { FaceName } from '../target.ts'
+import type { ApiName } from '../target.ts'
 
 const JSON_TYPE = 'Content-Type: application/json'
 
 /** Where each face takes JSON; `null` bodies stand for the hostile one. */
-const ROUTES: ReadonlyArray<readonly [FaceName, string, string]> = [
+const ROUTES: ReadonlyArray<readonly [ApiName, string, string]> = [
   ['gateway', 'POST', '/v1/chat/completions'],
   ['gateway', 'POST', '/v1/messages'],
   ['gateway', 'POST', '/api/chat'],
@@ -55,8 +55,8 @@ const OVERSIZED: ReadonlyArray<readonly [string, () => string]> = [
 ]
 
 function ofEveryRoute(name: string, body: () => string): Attack[] {
-  return ROUTES.map(([face, method, path]) =>
-    byRequest(`${name} to ${method} ${path}`, face, () => ({
+  return ROUTES.map(([api, method, path]) =>
+    byRequest(`${name} to ${method} ${path}`, api, () => ({
       method,
       path,
       headers: [JSON_TYPE],
@@ -79,18 +79,18 @@ function bombs(): Attack[] {
     ['identity, gzip', gzip],
     ['x-unknown', Buffer.from('{"model":"m"}')],
   ]
-  const faces = ROUTES.filter(([face], i) => ROUTES.findIndex(([other]) => other === face) === i)
-  return faces.flatMap(([face, method, path]) =>
+  const apis = ROUTES.filter(([api], i) => ROUTES.findIndex(([other]) => other === api) === i)
+  return apis.flatMap(([api, method, path]) =>
     codings.map(([coding, body]) => {
       const request = { method, path, headers: [JSON_TYPE, `Content-Encoding: ${coding}`], body }
       // Nothing here decodes a request: at the gateway it would go on as it came, at the others it is no JSON.
-      return byRequest(`${coding} to ${face}`, face, request)
+      return byRequest(`${coding} to ${api}`, api, request)
     }),
   )
 }
 
 function sizes(): Attack[] {
-  const paths: Record<FaceName, string> = {
+  const paths: Record<ApiName, string> = {
     gateway: '/api/ps',
     portal: '/portal/me',
     admin: '/admin/users',
@@ -108,9 +108,9 @@ function sizes(): Attack[] {
       { headers: [`Authorization: Bearer ${'k'.repeat(100_000)}`], anonymous: true },
     ],
   ]
-  return (Object.keys(paths) as FaceName[]).flatMap(face =>
+  return (Object.keys(paths) as ApiName[]).flatMap(api =>
     requests.map(([name, request]) =>
-      byRequest(`${name} to ${face}`, face, { path: paths[face], ...request }, mustBeRefused),
+      byRequest(`${name} to ${api}`, api, { path: paths[api], ...request }, mustBeRefused),
     ),
   )
 }

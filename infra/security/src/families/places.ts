@@ -1,6 +1,6 @@
 import type { Family } from '../attack.ts'
 import { type AttackRequest, byRequest, type mustBeRefused } from '../request.ts'
-import type { FaceName } from '../target.ts'
+import type { ApiName } from '../target.ts'
 
 const METADATA = '169.254.169.254'
 const PATHS = [
@@ -27,12 +27,12 @@ const PATHS = [
   '/.git/config',
   '/.env',
 ]
-const FACES: readonly FaceName[] = ['gateway', 'portal', 'admin', 'mcp', 'dashboard']
+const APIS: readonly ApiName[] = ['gateway', 'portal', 'admin', 'mcp', 'dashboard']
 
 /** An answer may never be what lies behind another door: users of the admin face, files of the machine, metadata. */
 const LEAKS = /"users":|root:.*:0:0:|\[core\]|"workspaces"|ami-id|instance-id/
 
-const leaksNothing: typeof mustBeRefused = ({ told }) => (LEAKS.test(told) ? 'it leaks' : undefined)
+const leaksNothing: typeof mustBeRefused = ({ reported }) => (LEAKS.test(reported) ? 'it leaks' : undefined)
 
 const ABSOLUTE = [
   `http://${METADATA}/latest/meta-data/`,
@@ -59,7 +59,7 @@ const OVERRIDES = [
 const HOSTS = ['evil.example', `${METADATA}`, 'localhost:1', 'a@b', 'localhost, evil.example', '[::1', '']
 
 /** Where a face answers to who may come in. */
-const KNOWN: Readonly<Record<FaceName, string>> = {
+const KNOWN: Readonly<Record<ApiName, string>> = {
   gateway: '/api/ps',
   portal: '/portal/me',
   admin: '/admin/health',
@@ -68,24 +68,24 @@ const KNOWN: Readonly<Record<FaceName, string>> = {
 }
 
 export function placeFamilies(everyNth: number): Family[] {
-  const onEach = (requests: ReadonlyArray<readonly [string, Partial<AttackRequest>]>, faces = FACES) =>
-    faces.flatMap(face =>
+  const onEach = (requests: ReadonlyArray<readonly [string, Partial<AttackRequest>]>, apis = APIS) =>
+    apis.flatMap(api =>
       requests
         .filter((_request, i) => i % everyNth === 0)
         .map(([name, request]) =>
-          byRequest(`${name} to ${face}`, face, { path: KNOWN[face], ...request }, leaksNothing),
+          byRequest(`${name} to ${api}`, api, { path: KNOWN[api], ...request }, leaksNothing),
         ),
     )
   // At the admin face an administrator's own list is no leak: it is asked for as a stranger there.
-  const stranger = (face: FaceName) => face === 'admin'
-  const paths = FACES.flatMap(face =>
+  const stranger = (api: ApiName) => api === 'admin'
+  const paths = APIS.flatMap(api =>
     PATHS.filter((_path, i) => i % everyNth === 0).map(path =>
-      byRequest(`${path} to ${face}`, face, { path, anonymous: stranger(face) }, leaksNothing),
+      byRequest(`${path} to ${api}`, api, { path, anonymous: stranger(api) }, leaksNothing),
     ),
   )
-  const absolute = FACES.flatMap(face =>
+  const absolute = APIS.flatMap(api =>
     ABSOLUTE.map(path =>
-      byRequest(`${path} to ${face}`, face, { path, anonymous: stranger(face) }, leaksNothing),
+      byRequest(`${path} to ${api}`, api, { path, anonymous: stranger(api) }, leaksNothing),
     ),
   )
   return [

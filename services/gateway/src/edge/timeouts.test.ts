@@ -36,17 +36,17 @@ const closeOf = (socket: Socket) =>
     socket.once('close', () => resolve(got))
   })
 
-const faces = [
+const apis = [
   ['TCP', false],
   ['TLS', true],
 ] as const
-const stands = async (tls: boolean, options: Parameters<typeof startEdge>[0] = {}): Promise<EdgeTestEnv> =>
+const envs = async (tls: boolean, options: Parameters<typeof startEdge>[0] = {}): Promise<EdgeTestEnv> =>
   startEdge({ ...options, ...(tls ? { tls: await pair } : {}) })
 
 describe('HTTP/1.1', { timeout: 180_000 }, () => {
-  for (const [over, tls] of faces) {
+  for (const [over, tls] of apis) {
     it(`over ${over}: ${CROWD} slow heads are answered 408 and gone, and others are served meanwhile`, async () => {
-      await using env = await stands(tls)
+      await using env = await envs(tls)
       const startedMs = performance.now()
       const crowd = Array.from({ length: CROWD }, () => openRaw(env.port, tls))
       const drip = setInterval(() => {
@@ -65,14 +65,14 @@ describe('HTTP/1.1', { timeout: 180_000 }, () => {
     })
 
     it(`over ${over}: a connection that says nothing is closed`, async () => {
-      await using env = await stands(tls)
+      await using env = await envs(tls)
       const socket = openRaw(env.port, tls)
       await closeOf(socket)
       await eventually(() => assert.equal(env.edge.connections.size, 0))
     })
 
     it(`over ${over}: an idle connection is closed after its keep-alive time`, async () => {
-      await using env = await stands(tls, { limits: { keepAliveTimeoutMs: 300 } })
+      await using env = await envs(tls, { limits: { keepAliveTimeoutMs: 300 } })
       const socket = openRaw(env.port, tls)
       socket.write(get('/health'))
       const text = await closeOf(socket)
@@ -80,7 +80,7 @@ describe('HTTP/1.1', { timeout: 180_000 }, () => {
     })
 
     it(`over ${over}: a connection ends after its number of requests`, async () => {
-      await using env = await stands(tls, { limits: { maxRequestsPerConnection: 3 } })
+      await using env = await envs(tls, { limits: { maxRequestsPerConnection: 3 } })
       const { answers, closed } = await sendRaw(env.port, get('/health').repeat(3), { tls, quietMs: 500 })
       assert.deepEqual(
         answers.map(({ headers }) => headers.connection),
@@ -91,7 +91,7 @@ describe('HTTP/1.1', { timeout: 180_000 }, () => {
 
     it(`over ${over}: a client that takes nothing of its answer loses it, and its upstream is let go`, async () => {
       let upstreamClosed = 0
-      await using env = await stands(tls, {
+      await using env = await envs(tls, {
         limits: { writeStallMs: 800 },
         upstream: (_request, response) => {
           response.writeHead(200, { 'content-type': 'text/event-stream' })
@@ -122,7 +122,7 @@ describe('HTTP/1.1', { timeout: 180_000 }, () => {
   }
 
   it('over TLS: a handshake that does not go on is ended', async () => {
-    await using env = await stands(true)
+    await using env = await envs(true)
     await closeOf(openRaw(env.port))
     await eventually(() => assert.equal(env.edge.connections.size, 0))
   })
@@ -163,14 +163,14 @@ describe('HTTP/2', { timeout: 120_000 }, () => {
   }
 
   it('ends a connection without streams after its keep-alive time', async () => {
-    await using env = await stands(true, { limits: { keepAliveTimeoutMs: 300 } })
+    await using env = await envs(true, { limits: { keepAliveTimeoutMs: 300 } })
     const session = await open(env)
     await new Promise(resolve => session.once('close', resolve))
     await eventually(() => assert.equal(env.edge.sessions.size, 0))
   })
 
   it('ends one whose client sends its preface and no more', async () => {
-    await using env = await stands(true, { limits: { keepAliveTimeoutMs: 300 } })
+    await using env = await envs(true, { limits: { keepAliveTimeoutMs: 300 } })
     const socket = connectTls({ port: env.port, rejectUnauthorized: false, ALPNProtocols: ['h2'] })
     socket.on('error', () => {})
     socket.write('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n')
@@ -180,7 +180,7 @@ describe('HTTP/2', { timeout: 120_000 }, () => {
 
   it('ends streams whose client takes nothing, while the connection lives', async () => {
     let upstreamClosed = 0
-    await using env = await stands(true, {
+    await using env = await envs(true, {
       limits: { writeStallMs: 800 },
       upstream: (_request, response) => {
         response.writeHead(200, { 'content-type': 'text/event-stream' })

@@ -88,7 +88,7 @@ const scenarios = (): Readonly<Record<Step, Scenario>> => ({
     upstream: (_request, response) =>
       response.writeHead(200, { 'content-type': 'audio/mpeg' }).end(Buffer.alloc(20_000_000)),
   },
-  client_gone: { upstream: stream, body: { stream: true }, during: (_stand, leave) => leave() },
+  client_gone: { upstream: stream, body: { stream: true }, during: (_env, leave) => leave() },
   interrupted: {
     upstream: stream,
     body: { stream: true },
@@ -173,7 +173,7 @@ async function assertServes(env: TestEnv): Promise<void> {
   const status = await ask(env, {
     upstream: stream,
     body: { stream: true },
-    during: (_stand, leave) => leave(),
+    during: (_env, leave) => leave(),
   })
   assert.ok(status === 0 || status === 200, `the next stream is answered ${status}`)
   await eventually(() => assert.equal(env.running.size, 0))

@@ -1,6 +1,6 @@
 import type { OutgoingEvent } from '@fluxgate/contracts'
 
-const TOLD_OF = /^fluxgate\.(requests\.(completed|failed|interrupted)|tokens\.(progressed|settled))$/
+const REPORTED_BY = /^fluxgate\.(requests\.(completed|failed|interrupted)|tokens\.(progressed|settled))$/
 
 /**
  * Requests that were running when another node took this one for dead, with its spool: that node ends and settles them, so
@@ -19,7 +19,7 @@ export class TakenRequests {
 
   /** Whether the other node appends what this event says; a request is forgotten with its settlement. */
   covers({ event }: OutgoingEvent): boolean {
-    if (this.#ids.size === 0 || !TOLD_OF.test(event.type)) return false
+    if (this.#ids.size === 0 || !REPORTED_BY.test(event.type)) return false
     const { request } = event.data as { request: string }
     return event.type === 'fluxgate.tokens.settled' ? this.#ids.delete(request) : this.#ids.has(request)
   }

@@ -24,7 +24,7 @@ export async function prune(
   signal: AbortSignal,
 ): Promise<Record<string, number>> {
   const deleted: Record<string, number> = { request_days: await days.dropBefore(nowMs - requestRetentionMs) }
-  const kept = [
+  const retained = [
     ['requests_default', 'at', requestRetentionMs],
     ['usage_minutes', 'minute', requestRetentionMs],
     ['latency_minutes', 'minute', requestRetentionMs],
@@ -34,8 +34,8 @@ export async function prune(
     ['latency_days', 'day', usageRetentionMs],
     ['auth_events', 'at', authRetentionMs],
   ] as const
-  for (const [table, column, keptMs] of kept) {
-    deleted[table] = await pruneTable(db, `${schema}.${table}`, column, nowMs - keptMs, signal)
+  for (const [table, column, retainedMs] of retained) {
+    deleted[table] = await pruneTable(db, `${schema}.${table}`, column, nowMs - retainedMs, signal)
   }
   return deleted
 }

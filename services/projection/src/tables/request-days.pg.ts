@@ -19,7 +19,7 @@ export interface RequestDays {
 export function openRequestDays(
   db: Database,
   schema: string,
-  keptMs: number,
+  retainedMs: number,
   nowMs: () => number,
 ): RequestDays {
   const there = new Set<number>()
@@ -35,8 +35,8 @@ export function openRequestDays(
         if (day === undefined || day === last) continue
         last = day
         const today = dayOf(nowMs())
-        const isKept = day >= dayOf(nowMs() - keptMs) && day <= today + DAYS_AHEAD
-        if (isKept && !there.has(day)) await add(day)
+        const isRetained = day >= dayOf(nowMs() - retainedMs) && day <= today + DAYS_AHEAD
+        if (isRetained && !there.has(day)) await add(day)
       }
     },
     async ensureAhead() {

@@ -141,7 +141,7 @@ for (const kind of [undefined, 'pglite'] as const) {
     test('text of any kind comes back as it was told', async () => {
       const store = await freshStore()
       const entries = streamsOf(log).get('REQUESTS')!
-      const told = [
+      const reported = [
         '',
         '"',
         '\\',
@@ -158,22 +158,27 @@ for (const kind of [undefined, 'pglite'] as const) {
       ]
       const hostile = entries
         .filter(({ event }) => event.type === 'fluxgate.requests.admitted')
-        .slice(0, told.length)
+        .slice(0, reported.length)
         .map((entry, i) => {
-          const data = { ...entry.event.data, agent: told[i], model: `m${told[i]}`, path: told[i] }
+          const data = {
+            ...entry.event.data,
+            agent: reported[i],
+            model: `m${reported[i]}`,
+            path: reported[i],
+          }
           return { ...entry, sequence: i + 1, event: { ...entry.event, data } as typeof entry.event }
         })
       await store.apply([sliceOf('REQUESTS', hostile)])
       for (const [i, { event }] of hostile.entries()) {
         const row = await getRequest(db, requestIn(event.data)!)
-        const text = told[i]!.replace('\u0000', '\ufffd')
+        const text = reported[i]!.replace('\u0000', '\ufffd')
         assert.deepEqual([row?.agent, row?.model, row?.path], [text, `m${text}`, text])
         assert.equal(row?.at, Date.parse(event.time))
       }
       const models = (await runScript(db, 'select model from usage_days order by 1')) as Array<{
         model: string
       }>
-      assert.equal(models.length, told.length)
+      assert.equal(models.length, reported.length)
       await db.destroy()
     })
 

@@ -14,9 +14,9 @@ function eventsOf(chunks: readonly Uint8Array[], bounds?: LineBounds): StreamEve
 }
 const plain = (events: StreamEvent[]) =>
   events.map(event => ({ ...event, data: Buffer.from(event.data).toString() }))
-const told = (chunks: readonly Uint8Array[]) =>
+const reported = (chunks: readonly Uint8Array[]) =>
   eventsOf(chunks).map(({ name, data }) => [name, Buffer.from(data).toString()])
-const parsed = (text: string) => told([Buffer.from(text)])
+const parsed = (text: string) => reported([Buffer.from(text)])
 
 test('an event ends at its blank line, whether lines end with LF, CRLF, CR or a mixture', () => {
   for (const end of ['\n', '\r\n', '\r']) {
@@ -93,12 +93,12 @@ test('a stream gives the same events however it is cut', () => {
   const cuts = fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { maxLength: 12 })
   fc.assert(
     fc.property(stream, cuts, (bytes, at) => {
-      const whole = told([bytes])
+      const whole = reported([bytes])
       const ends = [...at.map(part => Math.round(part * bytes.length)), bytes.length].toSorted(
         (a, b) => a - b,
       )
-      assert.deepEqual(told(ends.map((end, i) => bytes.subarray(ends[i - 1] ?? 0, end))), whole)
-      assert.deepEqual(told([...bytes].map(byte => Uint8Array.of(byte))), whole)
+      assert.deepEqual(reported(ends.map((end, i) => bytes.subarray(ends[i - 1] ?? 0, end))), whole)
+      assert.deepEqual(reported([...bytes].map(byte => Uint8Array.of(byte))), whole)
       assert.deepEqual(whole, reference(bytes.toString()))
     }),
     { numRuns: 3_000 },

@@ -37,9 +37,9 @@ describe('a trace', () => {
 
   test('of a refusal is whole with it, or with the rejected key before it', () => {
     assert.ok(isWhole([entry('requests.refused', 0, { reason: 'throttled' })]))
-    const nobody = entry('requests.refused', 0, { reason: 'unauthenticated' })
-    assert.ok(!isWhole([nobody]))
-    assert.ok(isWhole([nobody, entry('auth.key_rejected', 0)]))
+    const unknown = entry('requests.refused', 0, { reason: 'unauthenticated' })
+    assert.ok(!isWhole([unknown]))
+    assert.ok(isWhole([unknown, entry('auth.key_rejected', 0)]))
   })
 })
 

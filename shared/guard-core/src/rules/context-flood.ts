@@ -4,7 +4,7 @@ import { SlidingWindow, slotMs } from '../sliding-window.ts'
 import type { WholePolicy } from '../whole-policy.ts'
 import { consumedBy, rounded, spendingOf } from './spending.ts'
 
-const SHAPE = { slots: 50, keptPerSlot: 8 }
+const SHAPE = { slots: 50, retainedPerSlot: 8 }
 /** Severity by how many times the allowance was consumed. */
 const SEVERITIES: ReadonlyArray<{ above: number; severity: Severity }> = [
   { above: 20, severity: 'critical' },

@@ -4,7 +4,7 @@ import { SlidingWindow, slotMs } from '../sliding-window.ts'
 import type { RuleName, WholePolicy } from '../whole-policy.ts'
 import { countOf } from './spending.ts'
 
-const SHAPE = { slots: 20, keptPerSlot: 3 }
+const SHAPE = { slots: 20, retainedPerSlot: 3 }
 
 /** Rules whose thresholds are "more than so many in so long". */
 type CountingName = {

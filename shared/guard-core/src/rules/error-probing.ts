@@ -5,8 +5,8 @@ import { SlidingWindow, slotMs } from '../sliding-window.ts'
 import type { WholePolicy } from '../whole-policy.ts'
 import { countOf } from './spending.ts'
 
-const CALLS_SHAPE = { slots: 20, keptPerSlot: 0 }
-const ERRORS_SHAPE = { slots: 20, keptPerSlot: 3 }
+const CALLS_SHAPE = { slots: 20, retainedPerSlot: 0 }
+const ERRORS_SHAPE = { slots: 20, retainedPerSlot: 3 }
 /** What a caller does wrong, and not what its limits, its key or we are the reason for. */
 const PROBES: ReadonlySet<string> = new Set([
   ...['invalid_request', 'forbidden', 'not_found', 'too_large', 'unsupported', 'method_not_allowed'],

@@ -9,7 +9,7 @@ const MAD_TO_SIGMA = 1.4826
 /** Nobody is so steady that a quarter more is out of the ordinary: the median deviation is at least this, in logarithms. */
 const MIN_MAD = 0.25
 /** Largest events of the present window that are named. */
-const KEPT = 8
+const RETAINED = 8
 /** An event is worth naming when so many of its kind would be a drain. */
 const RECORDED_PART = 200
 
@@ -147,7 +147,7 @@ function medianOf(values: readonly number[]): number {
 }
 
 function record(largest: number[], sequence: number, tokens: number): void {
-  if (largest.length < 2 * KEPT) {
+  if (largest.length < 2 * RETAINED) {
     largest.push(sequence, tokens)
     return
   }

@@ -9,7 +9,7 @@ import { type Expected, type RecordedAnswer, recordedAnswers } from './answers.t
 
 const LAST_BYTES = 1_024
 /** Of the beginning and of the end of a long stream. */
-const KEPT_BYTES = 8 * 1_024
+const TAIL_BYTES = 8 * 1_024
 /** Through HTTP each answer is sent whole, and in two pieces at so many borders of its last kilobyte. */
 const HTTP_BORDERS = 2
 
@@ -82,9 +82,9 @@ describe('a recorded answer', { skip }, () => {
 /** A long stream without the events of its middle, which are alike: each cut reads the whole of what is left. */
 function withoutMiddle(answer: RecordedAnswer): RecordedAnswer {
   const { bytes, isStream } = answer
-  if (!isStream || bytes.length < 4 * KEPT_BYTES) return answer
-  const from = bytes.indexOf('\n\n', KEPT_BYTES) + 2
-  const to = bytes.indexOf('\n\n', bytes.lastIndexOf('\n\n', bytes.length - KEPT_BYTES) - 1) + 2
+  if (!isStream || bytes.length < 4 * TAIL_BYTES) return answer
+  const from = bytes.indexOf('\n\n', TAIL_BYTES) + 2
+  const to = bytes.indexOf('\n\n', bytes.lastIndexOf('\n\n', bytes.length - TAIL_BYTES) - 1) + 2
   return from >= to
     ? answer
     : { ...answer, bytes: Buffer.concat([bytes.subarray(0, from), bytes.subarray(to)]) }
