@@ -101,7 +101,7 @@ describe('the command line', () => {
     assert.match(away.errors, /^forensics: no NATS server answers at 127\.0\.0\.1:\d+\n$/)
   })
 
-  test('Ctrl-C ends long work, and is told by the exit code', async () => {
+  test('Ctrl-C ends long work, and the exit code says so', async () => {
     const policy = join(testCli.directory, 'policy.json')
     const penalty = { capacity: 1, refillRate: 1, durationMs: 60_000 }
     const rules = { contextFlood: { enabled: true, windowMs: 2_000, thresholdTokens: 300 } }
@@ -154,7 +154,7 @@ describe('the command line', () => {
     assert.match(broken.errors, /does not tell a natsUrl/)
   })
 
-  test('a server that does not let us in is told, without the password', async () => {
+  test('a server that refuses the login is named, without the password', async () => {
     await using closed = await startNatsServer({ config: 'authorization { user: "a", password: "b" }' })
     const env = { NATS_URL: closed.url.replace('//', '//me:hunter2@'), FORENSICS_CONNECT_TIMEOUT: '500ms' }
     const { code, errors } = await testCli.run(['show', 'TOKENS:1'], env)
@@ -163,7 +163,7 @@ describe('the command line', () => {
     assert.ok(!errors.includes('hunter2'))
   })
 
-  test('a server without the streams is told as such', async () => {
+  test('a server without the streams is reported as such', async () => {
     await using empty = await testNats()
     const { code, errors } = await testCli.run(['show', 'TOKENS:1'], { NATS_URL: empty.url })
     assert.equal(code, 3)

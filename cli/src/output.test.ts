@@ -73,7 +73,7 @@ describe('what is shown', () => {
     assert.ok(!eventLine(failed, paintOf(false)).includes('\u001b'))
   })
 
-  test('is one line of JSON that says where the event stands', () => {
+  test('is one line of JSON with the position of the event', () => {
     const { stream, sequence, storedAt, sinceStartMs } = JSON.parse(
       eventJson(entry('tokens.settled', 5, {}, 7), { sinceStartMs: 3 }),
     )

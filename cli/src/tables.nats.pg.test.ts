@@ -114,7 +114,7 @@ describe('the log and its tables', () => {
     assert.match(offenders[0].detail, /the tables hold AUTH up to 9999, and it ends at 0: its end was lost/)
   })
 
-  test('tables that are away are told as such', async () => {
+  test('tables that are away are reported as such', async () => {
     const url = new URL(env.DATABASE_URL!)
     url.port = '1'
     const away = await testCli.run(['verify'], { ...env, DATABASE_URL: url.href })

@@ -207,7 +207,7 @@ test('each service is a user of its own in NATS, and its own role in Postgres', 
   }
 })
 
-test('the servers are told every password, and secrets.sh makes every secret', () => {
+test('compose passes every password to the servers, and secrets.sh makes every secret', () => {
   for (const variable of PASSWORD_VARIABLES)
     assert.ok(text.includes(`\n    ${variable}: \${${variable}:?`), variable)
   const script = join(import.meta.dirname, 'secrets.sh')

@@ -18,7 +18,7 @@ const SPEAKS: ReadonlyArray<readonly [from: string, to: string, port: number]> =
   ['dashboard', 'gateway', 9090],
 ]
 
-test('nothing speaks with anything but whom it must, and these may, at both ends', () => {
+test('network policies allow the needed connections at both ends and no other', () => {
   const policies = ofOverlay('demo').filter(
     ({ kind }) => kind === 'NetworkPolicy',
   ) as unknown as NetworkPolicy[]

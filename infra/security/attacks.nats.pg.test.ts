@@ -6,7 +6,7 @@ import { startTarget } from './src/target.ts'
 /** Every n-th input of the long families; `npm run fluxgate -- attacks` takes all. */
 const EVERY_NTH = 6
 
-test('attacks on every face are refused or harmless, and the system stays well', {
+test('attacks on every API are refused or harmless, and the system stays healthy', {
   timeout: 180_000,
 }, async () => {
   await using target = await startTarget()

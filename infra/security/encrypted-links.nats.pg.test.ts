@@ -115,7 +115,7 @@ async function listenIn(port: number) {
   }
 }
 
-test('nobody is told a password who cannot show a certificate', async () => {
+test('no password is sent to a server without a valid certificate', async () => {
   await using plain = await startNatsServer()
   for (const { port } of [plain, nats]) {
     using tap = await listenIn(port)

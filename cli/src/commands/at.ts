@@ -14,7 +14,7 @@ not full, throttles in force, incidents that were open. What stood in the log by
 
 ${JSON_HELP}
 
-Reads the log from its beginning. What retention has dropped is not in the totals, and is told.
+Reads the log from its beginning. What retention has dropped is not in the totals, and is named.
 `
 
 export const at: Command = {

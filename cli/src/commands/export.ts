@@ -11,7 +11,7 @@ line ends with a SHA-256 over the hash of the line before (64 zeros before the f
 so that forensics verify --file finds what was changed, removed, inserted or moved.
 
 ${RANGE_HELP}
-  --output <file>      a new file, readable by you alone, in place of standard output
+  --output <file>      a new file, readable by you alone, instead of standard output
   --json               makes no difference: an archive is JSON in any case
   -h, --help           this text
 

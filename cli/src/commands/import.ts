@@ -22,7 +22,7 @@ Streams that are missing are made.
   --hash <hash>        of the file's last line, as the export told it
 ${JSON_HELP}
 
-Imported messages are stored anew: their order is kept, but ranges and what-if see them at the time of the import.
+Imported messages are stored anew: their order stays, but ranges and what-if see them at the time of the import.
 Running services follow the log: import into one that nothing listens to, unless they shall take the events as theirs.
 Exit code 1: the file does not hold. 2: nothing was written for want of --yes.
 `

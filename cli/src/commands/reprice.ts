@@ -21,7 +21,7 @@ stays as it is.
 ${RANGE_HELP}
 ${JSON_HELP}
 
-Models that the list does not know have no cost, and are told. Money is in US dollars; with --json in millionths too.
+Models that the list does not know have no cost, and are listed. Money is in US dollars; with --json in millionths too.
 `
 
 const OPTIONS = { prices: { type: 'string' }, ...RANGE_OPTIONS, ...JSON_OPTION } as const

@@ -12,7 +12,7 @@ logins, throttles, and the incidents about it.
 ${RANGE_HELP}
 ${JSON_HELP}
 
-Exit code 1: nothing is told of it in that range.
+Exit code 1: the range has no event of it.
 `
 
 export const timeline: Command = {

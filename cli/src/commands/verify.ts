@@ -21,13 +21,13 @@ interrupted + in flight; one ending and one settlement for each request; no gaps
 have numbered; nothing unreadable and no dead letters. With a database, also that the tables hold the same settlements.
 
 ${RANGE_HELP}
-  --silence <span>     a request of which nothing was heard for so long is lost and not in flight; 10m by default
+  --silence <span>     a request without an event for this long is lost and not in flight; 10m by default
   --file <archive>     check a file that forensics export has made: names each line that was changed, removed, inserted,
                        moved, and a file that was cut off
   --hash <hash>        of the file's last line, as the export told it: else a file that was made anew is not noticed
 ${JSON_HELP}
 
-Exit code 1: it does not hold; each offence is listed. A part of the range that retention has dropped is told and not judged.
+Exit code 1: it does not hold; each offence is listed. A part of the range that retention has dropped is named and not judged.
 `
 
 const OPTIONS = {

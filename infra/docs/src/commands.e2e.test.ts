@@ -192,7 +192,7 @@ describe('every command of the documents', { concurrency: 3 }, () => {
   }
 })
 
-test('npm run forensics takes what stands behind --', async () => {
+test('npm run forensics takes the arguments after --', async () => {
   const { code, stdout, stderr } = await run('npm', [
     '--prefix',
     ROOT,

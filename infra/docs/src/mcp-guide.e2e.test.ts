@@ -42,7 +42,7 @@ async function asks(client: Client): Promise<void> {
   assert.ok(structuredContent)
 }
 
-describe('what the guide of MCP has clients be told', () => {
+describe('the MCP guide shows what clients receive', () => {
   test('is there for each of them', () => {
     assert.deepEqual([stdio.length, http.length], [1, 5])
   })

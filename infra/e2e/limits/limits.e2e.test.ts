@@ -29,7 +29,7 @@ async function assertBounded(user: string, limit: Limit, capacity: number): Prom
     assert.ok(report.excess < capacity, JSON.stringify(reported))
     if (report.refused > 0 && report.admitted >= capacity && report.excess <= report.bound) return
   }
-  assert.fail(`no flood met the limit and kept within its bound: ${JSON.stringify(reported)}`)
+  assert.fail(`no flood met the limit and stayed within its bound: ${JSON.stringify(reported)}`)
 }
 
 const leftAtAll = (identity: string) => Promise.all(cluster.nodes.map(node => cluster.left(node, identity)))

@@ -13,7 +13,7 @@ import { loadSecrets, saveSecrets } from './secrets.ts'
 const fresh = () => join(mkdtempSync(join(tmpdir(), 'fluxgate-data-')), 'data')
 const mode = (path: string) => statSync(path).mode & 0o777
 
-test('secrets are made once, kept to this user, and completed when one is missing', async () => {
+test('secrets are made once, readable by this user alone, and completed when one is missing', async () => {
   const dataDir = fresh()
   mkdirSync(dataDir)
   const first = await loadSecrets(dataDir)

@@ -63,7 +63,7 @@ test('a joiner gets the secrets, the certificate and the upstreams of the runnin
   assert.equal('NATS_URL' in own && own.NATS_URL, 'nats://elsewhere')
 })
 
-test('ports that are asked for and taken are told', async () => {
+test('join names the wanted ports when they are in use', async () => {
   const dataDir = fresh()
   await using _ = await writeConnection(running(dataDir))
   const server = createServer().listen(await freePort(), '127.0.0.1')

@@ -67,8 +67,8 @@ async function choosePorts({ publicPort, adminPort }: JoinConfig): Promise<[numb
   const [freePublic, freeAdmin] = await nextFreePair(FIRST_PUBLIC_PORT, FIRST_ADMIN_PORT)
   const chosen: [number, number] = [publicPort ?? freePublic, adminPort ?? freeAdmin]
   const faults = await portFaults([
-    { port: chosen[0], variable: 'PUBLIC_PORT', purpose: "the gateway's public face" },
-    { port: chosen[1], variable: 'ADMIN_PORT', purpose: "the gateway's admin face" },
+    { port: chosen[0], variable: 'PUBLIC_PORT', purpose: "the gateway's public server" },
+    { port: chosen[1], variable: 'ADMIN_PORT', purpose: "the gateway's admin server" },
   ])
   if (faults.length > 0) throw new ConfigError(faults)
   return chosen

@@ -18,7 +18,7 @@ test('upstreams that are set are used, and nothing is looked for', async () => {
   assert.equal(routed.simulator, undefined)
 })
 
-test('an Ollama that answers is the upstream, and a model that it lacks is told', async () => {
+test('an Ollama that answers is the upstream, and a model that it lacks is named', async () => {
   await using ollama = await startSimulator({ models: ['llama3.2'] })
   const without = await chooseModels(configOf({ OLLAMA_URL: ollama.url }))
   assert.deepEqual(without.upstreamUrls, [ollama.url])

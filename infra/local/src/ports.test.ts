@@ -5,13 +5,13 @@ import { test } from 'node:test'
 import { freePort } from '@fluxgate/testing'
 import { nextFreePair, portFaults, portUses, resolvePorts } from './ports.ts'
 
-test('all taken ports are told at once, with the variable that changes each', async () => {
+test('all ports in use are named at once, with the variable that changes each', async () => {
   await using first = await taken('127.0.0.1')
   await using second = await taken('::')
   const free = await freePort()
   const uses = portUses({ public: first.port, admin: free, mcp: second.port, dashboard: free })
   assert.deepEqual(await portFaults(uses), [
-    `port ${first.port} is taken: the gateway's public face needs it. Set PUBLIC_PORT to another port.`,
+    `port ${first.port} is taken: the gateway's public server needs it. Set PUBLIC_PORT to another port.`,
     `port ${second.port} is taken: the MCP server needs it. Set MCP_PORT to another port.`,
     `port ${free} is also ADMIN_PORT: the dashboard needs it. Set DASHBOARD_PORT to another port.`,
   ])

@@ -12,8 +12,8 @@ export interface PortUse {
 
 export function portUses(ports: Ports): PortUse[] {
   return [
-    { port: ports.public, variable: 'PUBLIC_PORT', purpose: "the gateway's public face" },
-    { port: ports.admin, variable: 'ADMIN_PORT', purpose: "the gateway's admin face" },
+    { port: ports.public, variable: 'PUBLIC_PORT', purpose: "the gateway's public server" },
+    { port: ports.admin, variable: 'ADMIN_PORT', purpose: "the gateway's admin server" },
     { port: ports.mcp, variable: 'MCP_PORT', purpose: 'the MCP server' },
     { port: ports.dashboard, variable: 'DASHBOARD_PORT', purpose: 'the dashboard' },
   ]

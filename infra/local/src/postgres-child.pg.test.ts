@@ -71,7 +71,7 @@ test('several pools with transactions at once do not mix', async () => {
   assert.deepEqual(left, [{ n: 97 }])
 })
 
-test('what was committed outlives SIGKILL, and a client that dies in a transaction holds nobody up', async () => {
+test('commits outlive SIGKILL, and a client that dies in a transaction blocks no other', async () => {
   await using lost = openPool(1)
   const client = await lost.pool.connect()
   await client.query('begin')

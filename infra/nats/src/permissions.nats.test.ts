@@ -85,7 +85,7 @@ describe('what must never be', () => {
     }
   })
 
-  it('nobody comes in without a password', async () => {
+  it('a connection without a password is refused', async () => {
     for (const [user, password] of [
       ['gateway', 'wrong'],
       ['', ''],

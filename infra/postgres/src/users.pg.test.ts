@@ -11,7 +11,7 @@ import { makeUsers } from './users.ts'
 const run = promisify(execFile)
 const command = fileURLToPath(new URL('./users.ts', import.meta.url))
 
-test('services get users of their own, and new passwords when they are told so', async t => {
+test('services get users of their own, and new passwords when asked for', async t => {
   await using server = await startPostgres()
   // PGlite has one session for all connections, and so one user.
   if (server.kind === 'pglite') return t.skip('needs PostgreSQL')

@@ -11,7 +11,7 @@ const attack = (name: string, kind: Outcome['kind']): Attack => ({
 })
 const answer = (status: number, body = '') => ({ status, headers: {}, body })
 
-test('what gets through is told, and so is a system that is not well afterwards', async () => {
+test('reports an attack that gets through, and a system that is not healthy afterwards', async () => {
   const attacks = [attack('a', 'refused'), attack('b', 'harmless'), attack('c', 'wrong')]
   const target = { fault: async () => 'the gateway ended' } as Target
   const row = await runFamily(target, { name: 'f', inputs: 'i', attacks, parallel: 2 })

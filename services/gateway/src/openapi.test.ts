@@ -89,7 +89,7 @@ test('every part of a path is a parameter, and the other way round', () => {
   }
 })
 
-test('what changes something on the admin face needs the token; a session is needed in the portal', () => {
+test('changes by the admin API need the token; the portal needs a session', () => {
   for (const { method, path, security } of operationsOf(adminPaths)) {
     if (path !== '/admin/health') assert.deepEqual(security, [{ token: [] }], `${method} ${path}`)
   }
@@ -100,12 +100,12 @@ test('what changes something on the admin face needs the token; a session is nee
   ])
 })
 
-test('a body is told by the schema that it is read by', () => {
+test('a body is documented by the schema that validates it', () => {
   const content = adminPaths['/admin/keys/generate']?.post?.requestBody?.content ?? {}
   assert.deepEqual(content['application/json']?.schema, JSON.parse(JSON.stringify(readNewKey.schema)))
 })
 
-test('the check of answers fails for a status and for a body that are not told', () => {
+test('the check of answers fails for a status and for a body that are not documented', () => {
   const check = (status: number, body: object) =>
     assertDocumented('admin', 'POST', '/admin/tier', { status, body: JSON.stringify(body) })
   check(200, { from: 'free', to: 'pro' })

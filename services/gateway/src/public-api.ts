@@ -3,7 +3,7 @@ import { type ApiDescription, ApiErrorBody } from './http/index.ts'
 import { API_CALLS, ERRORS, V1_CALLS, Whole } from './proxy/index.ts'
 
 export const PUBLIC_API: ApiDescription = {
-  title: 'Fluxgate: the public face',
+  title: 'Fluxgate: the public API',
   description:
     'Model calls in the APIs of OpenAI, Anthropic and Ollama, DNS-over-HTTPS (RFC 8484), the portal of developers, and ' +
     'the state of the node. Of the bodies of model calls only those fields are named that the gateway reads itself; all ' +

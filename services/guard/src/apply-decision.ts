@@ -69,7 +69,7 @@ export async function expire(
 /** Words for an incident whose throttle did not come into force. */
 export function throttleNote(imposed: Imposed): string {
   if (imposed === 'outranked') return ' Another throttle was in force already and stays.'
-  if (imposed === 'lifted') return ' The throttle was lifted by a person before this was told.'
+  if (imposed === 'lifted') return ' The throttle was lifted by an operator before this event.'
   if (imposed === 'full') return ' The bucket of throttles is full: nothing was imposed.'
   return imposed === 'late' ? ' Found after the time of its throttle was over: nothing was imposed.' : ''
 }

@@ -58,7 +58,7 @@ function prepare<T, Standby extends AsyncDisposable>(
         return ready
       } catch (error) {
         if (signal.aborted) break
-        log.warn({ err: error }, 'cannot stand by yet, trying again')
+        log.warn({ err: error }, 'cannot wait for the lease yet, trying again')
         await sleep(AFTER_FAILURE_MS, undefined, { signal }).catch(() => {})
       }
     }

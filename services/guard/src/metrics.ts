@@ -62,7 +62,7 @@ export function guardMetrics(
     }),
     leader: new Gauge({
       name: 'fluxgate_guard_leader',
-      help: '1 when this process decides, 0 when it stands by',
+      help: '1 when this process decides, 0 when it is on standby',
       registers,
     }),
     expired: new Counter({

@@ -64,7 +64,7 @@ describe('the book of incidents', () => {
       assert.equal(book.joined(incident), undefined, incident)
   })
 
-  it('sees the same groups when a finding is told twice', () => {
+  it('sees the same groups when a finding is in the log twice', () => {
     const { book, open } = scene()
     open(0, 'inc_a')
     open(1, 'inc_b')

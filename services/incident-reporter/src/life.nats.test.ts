@@ -109,7 +109,7 @@ describe('a pardon', () => {
 })
 
 describe('the webhook', () => {
-  it('is told each fact of an incident, signed, again while it fails, and nothing of what has joined', async () => {
+  it('receives each event of an incident, signed, again while it fails, and nothing of what has joined', async () => {
     await using receiver = await startReceiver(count => (count === 1 ? 500 : 204))
     await using reporter = await startTestReporter(answer(good), receiver.env)
     await using _reporter = await reporter.start()
@@ -137,7 +137,7 @@ describe('the webhook', () => {
     }
   })
 
-  it('that is gone for good costs no report, and leaves what it was not told in the dead letters', async () => {
+  it('that is gone for good costs no report, and leaves its messages in the dead letters', async () => {
     await using receiver = await startReceiver(() => 410)
     await using reporter = await startTestReporter(answer(good), receiver.env)
     await using _reporter = await reporter.start()

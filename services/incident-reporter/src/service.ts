@@ -141,7 +141,7 @@ function tellPeople(stack: AsyncDisposableStack, { link, config, joinedInto, met
     isGone: error => error instanceof WebhookGone,
     onFailed(error, { id, type }) {
       metrics.notifications.inc({ outcome: 'failed' })
-      log.warn({ err: error, notification: id, type }, 'the webhook could not be told')
+      log.warn({ err: error, notification: id, type }, 'the webhook could not be called')
     },
   })
   const tries = { ackWaitMs: ACK_WAIT_MS + limits.webhookTimeoutMs, maxAttempts: limits.webhookTries }

@@ -112,7 +112,7 @@ describe('the report of the model', () => {
     })
   }
 
-  it('has its texts cleaned and its references told once', () => {
+  it('has its texts cleaned and its references named once', () => {
     const evidence = [GOOD.evidence[0]!, GOOD.evidence[0]!, { stream: 'THROTTLES', sequence: 3 }]
     const summary = 'one\u0000\u001b[2Jtwo\n\u202Ethree'
     const read = readReport(caseFile(), JSON.stringify({ ...GOOD, summary, evidence }))

@@ -187,7 +187,7 @@ describe('what is secret', () => {
     close_incident: { incident: 'inc_00000001', reason: `he sent ${KEY}` },
   }
 
-  test('stands in no answer of any tool, though each has met it', async () => {
+  test('is in no answer of any tool, though each has met it', async () => {
     assert.deepEqual(Object.keys(ASKED).sort(), TOOLS.map(({ name }) => name).sort())
     let removed = 0
     for (const [name, args] of Object.entries(ASKED)) {
@@ -199,7 +199,7 @@ describe('what is secret', () => {
     assert.ok(removed >= 12, `only ${removed} tools have met what was planted`)
   })
 
-  test('is out of reach of questions in SQL, and not told by what goes wrong', async () => {
+  test('is out of reach of questions in SQL, and not revealed by errors', async () => {
     for (const sql of [
       'select password_hash from users',
       'select hash from api_keys',
@@ -223,7 +223,7 @@ describe('what is secret', () => {
     }
   })
 
-  test('stands in no resource, prompt, list or completion', async () => {
+  test('is in no resource, prompt, list or completion', async () => {
     const { resources } = await client.listResources()
     const uris = [
       ...resources.map(({ uri }) => uri),
@@ -249,7 +249,7 @@ describe('what is secret', () => {
     }
   })
 
-  test('is not told to who is refused, nor on the pages without a token', async () => {
+  test('is not revealed to refused callers, nor on the pages without a token', async () => {
     for (const path of [
       '/health',
       '/ready',

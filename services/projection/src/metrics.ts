@@ -40,7 +40,7 @@ export function projectionMetrics(
   gauge('missing_messages', 'Messages dropped by the stream before they were read.', stream =>
     progress.missing(stream),
   )
-  gauge('halted', '1 when the stream stands still.', stream => (progress.halted.has(stream) ? 1 : 0))
+  gauge('halted', '1 when the stream is not being read.', stream => (progress.halted.has(stream) ? 1 : 0))
   return {
     registry,
     events: byStream('events_total', 'Events folded into the tables.'),

@@ -65,7 +65,7 @@ describe('events', () => {
     assert.equal(subject, `fluxgate.tokens.${partitionOf('u1')}.settled.u1.k1`)
   })
 
-  it('are encoded as JSON whatever stands in their data', () => {
+  it('are encoded as JSON whatever their data holds', () => {
     for (const text of ['"', '\\', '\n\u0000', 'é漢😀', '\ud800', '</script>']) {
       const { event } = make(TokensSettled, { ...settled, model: text })
       assert.deepEqual(JSON.parse(encodeEvent(event)), JSON.parse(JSON.stringify(event)))

@@ -17,7 +17,7 @@ function storedAtOnce(entries: readonly LogEvent[], untilMs: number): LogEvent[]
 }
 
 describe('the time that rules count by', () => {
-  it('throttles nobody when a minute of ordinary calls is stored in an instant after an outage', () => {
+  it('throttles no identity when a minute of ordinary calls is stored in an instant after an outage', () => {
     const log = new Log()
     for (let second = 0; second < 60; second++) log.settled(second * 1_000, 50)
     assert.deepEqual(decisionsOver(storedAtOnce(log.entries, 60_000)), [])

@@ -69,7 +69,7 @@ describe('an action', () => {
 })
 
 describe('penalties', () => {
-  it('grow with each offence up to the longest, and say so', () => {
+  it('grow with each violation up to the longest, and say so', () => {
     const log = new Log()
     for (let s = 0; s < 4_000; s++) log.settled(s * 1_000, 600)
     const repeat = { windowMs: 24 * HOUR_MS, factor: 3, maxDurationMs: 20 * 60_000 }
@@ -80,7 +80,7 @@ describe('penalties', () => {
     assert.equal(third!.numbers.offencesBefore, 2)
   })
 
-  it('decay: an offence counts for the window alone', () => {
+  it('decay: a violation counts for the window alone', () => {
     const log = new Log()
     for (const hour of [0, 1, 2, 30, 60]) log.settled(hour * HOUR_MS, 600)
     assert.deepEqual(penalties(log), [60, 120, 240, 60, 60])

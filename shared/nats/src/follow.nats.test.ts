@@ -110,7 +110,7 @@ describe('follow', () => {
     assert.equal(letter.header.get(DEAD_LETTER_HEADERS.consumer), 'reader')
   })
 
-  it('begins where it is told: a sequence, a time, the end', async () => {
+  it('begins at a sequence, a time, or the end', async () => {
     await using bench = await startBench()
     await using publisher = new EventPublisher(bench.link)
     for (const i of count(10)) await publisher.publish(numbered(i))

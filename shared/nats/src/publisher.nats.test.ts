@@ -27,7 +27,7 @@ describe('the publisher', () => {
     assert.deepEqual(await stored(bench), count(5_000))
   })
 
-  it('lets events gather where it is told to, and sends them by one write', async () => {
+  it('batches events when asked to, and sends them by one write', async () => {
     await using bench = await startBench()
     let writes = 0
     const link = {

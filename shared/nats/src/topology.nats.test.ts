@@ -33,7 +33,7 @@ describe('the topology', () => {
     assert.deepEqual(after.config, before.config)
   })
 
-  it('is only ever raised, so that processes that were told different figures do not undo each other', async () => {
+  it('is only ever raised, so that processes with different settings do not undo each other', async () => {
     await using bench = await startBench(4 * GIB)
     const room = async () => (await bench.link.manager.streams.info('REQUESTS')).config.max_bytes
     const share = 0.42

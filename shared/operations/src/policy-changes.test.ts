@@ -3,7 +3,7 @@ import { describe, it } from 'node:test'
 import { policyChanges } from './policy-changes.ts'
 
 describe('the changes of a policy', () => {
-  it('are told leaf by leaf; what came and went has one side only, and a list is a leaf', () => {
+  it('are listed leaf by leaf; what came and went has one side only, and a list is a leaf', () => {
     const from = { a: { b: 1, c: 'x' }, list: [1, 2], gone: { deep: true }, same: null }
     const to = { a: { b: 2, c: 'x' }, list: [1, 3], came: false, same: null }
     assert.deepEqual(policyChanges(from, to), [

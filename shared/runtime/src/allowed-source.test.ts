@@ -53,7 +53,7 @@ test('allowed sources are spelled as requests spell them when they are read from
   assert.ok(!isAllowedHost('ops.example.com', read))
 })
 
-test('allowed sources hold the public origin, and no unspecified address, when a face listens on all', () => {
+test('allowed sources hold the public origin, and no unspecified address, when a server listens on all', () => {
   const origins = ['https://Ops.example.com']
   const read = readConfig({}, reader => readAllowedSources(reader, VARIABLES, { host: '0.0.0.0', origins }))
   assert.ok(isAllowedHost('ops.example.com', read) && isAllowedHost('localhost:3000', read))

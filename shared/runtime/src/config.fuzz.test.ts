@@ -25,7 +25,7 @@ function read<T>(text: string, pick: (env: EnvReader) => T): T | undefined {
   }
 }
 
-test('whatever stands in a variable is read within its bounds, or refused by its name', () => {
+test('any value of a variable is read within its bounds, or refused by its name', () => {
   fc.assert(
     fc.property(anything, text => {
       const port = read(text, env => env.port(NAME, 1)) ?? 0

@@ -92,7 +92,7 @@ describe('run', { concurrency: 2 }, () => {
     assert.deepEqual([ended.code, ended.said], [1, ['starting', 'start failed: no luck']])
   })
 
-  it('an error that nobody caught is one line, an orderly stop and exit 1', async () => {
+  it('an uncaught error is one line, an orderly stop and exit 1', async () => {
     const ended = await life('rejects')
     assert.equal(ended.code, 1)
     assert.equal(ended.said.filter(line => line === 'unexpected error, stopping').length, 1)
@@ -112,7 +112,7 @@ describe('run', { concurrency: 2 }, () => {
     assert.deepEqual([broken.code, broken.said.at(-1)], [1, 'stop failed: cannot stop'])
   })
 
-  it('ends by itself when its work is done; its log goes where and says what it is told', async () => {
+  it('ends by itself when its work is done; its log has the destination and level that are set', async () => {
     const ended = await life('ends')
     assert.deepEqual([ended.code, ended.said], [0, []])
     assert.deepEqual(messagesIn(ended.errors), ['starting', 'ready', 'stopping', 'disposing', 'stopped'])

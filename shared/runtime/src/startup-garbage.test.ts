@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { collectStartupGarbage } from './startup-garbage.ts'
 
-test('garbage is given back, and nobody else can call for a collection', () => {
+test('garbage is given back, and no other code can start a collection', () => {
   const before = process.memoryUsage().heapUsed
   let garbage: unknown[] | undefined = Array.from({ length: 500_000 }, (_, n) => ({ n }))
   const grown = process.memoryUsage().heapUsed - before

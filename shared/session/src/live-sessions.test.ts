@@ -40,7 +40,7 @@ describe('live sessions', () => {
     assert.equal(await live.find('s1'), undefined)
   })
 
-  test('are told without asking while the answer is young', async () => {
+  test('are known without asking while the answer is young', async () => {
     assert.equal(live.known('s1'), undefined)
     await live.find('s1')
     await live.find('gone')
@@ -94,7 +94,7 @@ describe('live sessions', () => {
     }
   })
 
-  test('are not held to live when nobody can tell', async () => {
+  test('are not taken as live when the database cannot be asked', async () => {
     let up = false
     const shaky = new LiveSessions({
       find: async id => (up ? rows.get(id) : Promise.reject(new Error('down'))),

@@ -135,7 +135,7 @@ describe('refused', () => {
     await refused(signed({ ...claims, scope: 'all' }), 'wrong_claims')
   })
 
-  test('a claim that stands twice', async () => {
+  test('a claim that is there twice', async () => {
     const text = JSON.stringify(claims)
     await refused(
       signed(text.replace('"role":"developer"', '"role":"operator","role":"developer"')),
@@ -206,7 +206,7 @@ describe('refused', () => {
 })
 
 describe('the public key', () => {
-  test('verifies sessions, and nobody who holds it alone can make one', async () => {
+  test('verifies sessions, and cannot make one', async () => {
     const verifier = createSessionVerifier({
       publicKeys: [KEYS.publicKey],
       ttlSeconds: TTL_SECONDS,

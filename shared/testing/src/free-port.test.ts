@@ -15,7 +15,7 @@ test('eventually takes predicates and assertions, and tells the last fault', asy
   await assert.rejects(failing, /not within 5 ms: not four/)
 })
 
-test('the clock moves only when told, and its functions may be passed unbound', () => {
+test('the clock moves only when set, and its functions may be passed unbound', () => {
   const clock = new TestClock(1_000)
   const { nowMs } = clock
   clock.advance(50)

@@ -36,7 +36,7 @@ test('latency and rate pace the tokens', async () => {
   assert.ok(totalMs >= 480 && totalMs < 4_000, `last token after ${totalMs} ms`)
 })
 
-test('a status is told in the dialect, with its retry-after', async () => {
+test('a status is answered in the dialect, with its retry-after', async () => {
   await assert.rejects(chat('fail=status:429:7'), (error: InstanceType<typeof OpenAI.APIError>) => {
     assert.equal(error.status, 429)
     assert.equal(error.headers?.get('retry-after'), '7')

@@ -89,7 +89,7 @@ describe('cached keys', () => {
     assert.deepEqual(db.asked, ['h1'])
   })
 
-  test('in use are checked again before they are too old, and nobody waits for it', async () => {
+  test('in use are refreshed before they are too old, without a wait', async () => {
     await keys.lookup('h1')
     nowMs = 30 * SECOND
     db.rows.set('h1', record('k1', { tier: 'pro' }))
@@ -131,7 +131,7 @@ describe('cached keys', () => {
     assert.equal(db.asked.length, 2)
   })
 
-  test('that are evicted again and again get an answer, which is not kept', async () => {
+  test('that are evicted again and again get an answer, which is not cached', async () => {
     const storm = new CachedKeys(
       async hash => {
         storm.evictKey('another')

@@ -21,7 +21,7 @@ export function openFailedLogins(link: NatsLink, log: Log, limitMs = LIMIT_MS) {
     const late = Promise.withResolvers<undefined>()
     const timer = setTimeout(() => late.resolve(undefined), limitMs)
     const asked = failuresOf(link, user, stop.signal).catch(error => {
-      log.warn({ err: error, user }, 'failed logins cannot be told')
+      log.warn({ err: error, user }, 'failed logins cannot be reported')
       return undefined
     })
     try {

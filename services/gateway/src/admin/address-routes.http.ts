@@ -4,7 +4,7 @@ import { ClearAddress, documented, json, refused, sendError } from '../http/inde
 
 const UNKNOWN = refused('not_found', 'This hash is of no address of the last days.')
 const ONE = documented({
-  summary: 'The client address that a hash in events stands for, for three days after it was last used',
+  summary: 'The client address behind a hash in events, for three days after its last use',
   tag: 'state',
   answers: { 200: json(ClearAddress) },
   faults: ['not_found'],

@@ -2,7 +2,7 @@ import { GuardPolicy, PriceList } from '@fluxgate/contracts'
 import { type ApiDescription, ApiErrorBody, User } from '../http/index.ts'
 
 export const ADMIN_API: ApiDescription = {
-  title: 'Fluxgate: the admin face',
+  title: 'Fluxgate: the admin API',
   description:
     'Users, keys, limits, budgets, prices, throttles and the guard’s policies. Each change is a fact in the log.',
   server: { url: 'http://127.0.0.1:9090', description: 'as `npm start` has it' },

@@ -32,7 +32,7 @@ const newKey = async (user: string): Promise<Made> =>
 const policy = async () =>
   (await new Bucket(env.link, BUCKETS.policy, jsonParser(LimitsPolicy)).get(LIMITS_KEY))?.value.identities
 
-describe('the admin face', () => {
+describe('the admin API', () => {
   test('is for who has the token, and says of itself only that it lives', async () => {
     const wrong = [
       '',
@@ -96,7 +96,7 @@ describe('the admin face', () => {
     }
   })
 
-  test('names who ordered it when the dashboard says so, and nobody else can name another', async () => {
+  test('names who ordered it when the dashboard says so; no other token can name another actor', async () => {
     const order = async (token: string, user: string, actor: string) => {
       const header = { 'x-fluxgate-actor': actor }
       const made = await ask('POST', '/admin/users', { user_id: user }, `Bearer ${token}`, header)

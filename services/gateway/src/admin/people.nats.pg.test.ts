@@ -100,7 +100,7 @@ describe('tiers', () => {
     assert.deepEqual(await refusal('DELETE', '/admin/tiers/constructor'), [404, 'not_found'])
   })
 
-  test('are told with what differs', async () => {
+  test('are reported with what differs', async () => {
     await ask('PUT', '/admin/tiers/silver', { capacity: 1, refill_rate: 1 })
     await ask('PUT', '/admin/tiers/silver', { capacity: 2, refill_rate: 1 })
     await ask('PUT', '/admin/tiers/silver', { capacity: 2, refill_rate: 1 })
@@ -143,7 +143,7 @@ describe('limits of single identities', () => {
 })
 
 describe('users and their keys', () => {
-  test('are made, seen, changed, disabled and enabled; each step is told once, with who did it', async () => {
+  test('are made, seen, changed, disabled and enabled; each step is one event with its actor', async () => {
     const made = await ask('POST', '/admin/users', { user_id: 'carol', role: 'operator' })
     assert.equal(made.status, 201)
     assert.deepEqual(await refusal('POST', '/admin/users', { user_id: 'carol' }), [409, 'conflict'])
@@ -171,7 +171,7 @@ describe('users and their keys', () => {
     )
   })
 
-  test('keys expire when they are told to', async () => {
+  test('keys expire at the time that was set', async () => {
     const made = await ask('POST', '/admin/keys/generate', { user_id: 'dora', expires_in_days: 1 })
     const inMs = Number(made.body.expires_at) - Date.now()
     assert.ok(inMs > 86_000_000 && inMs <= 86_400_000, String(inMs))
@@ -185,7 +185,7 @@ describe('users and their keys', () => {
     }
   })
 
-  test('nobody is changed who is not there, and nobody gets a name that is taken', async () => {
+  test('a change of a missing user is 404, and a name in use is 409', async () => {
     const orders: Array<[string, object]> = [
       ['/admin/users/disable', { user_id: 'nobody' }],
       ['/admin/users/enable', { user_id: 'nobody' }],

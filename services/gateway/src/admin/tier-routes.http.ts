@@ -18,7 +18,7 @@ const PUT = documented({
   faults: ['invalid_body', 'conflict'],
 })
 const DELETE = documented({
-  summary: 'Take a tier away that nobody is in, or put a changed default back',
+  summary: 'Delete a tier without users, or restore a default tier',
   tag,
   ...name,
   answers: { 204: EMPTY },

@@ -86,7 +86,7 @@ describe('a budget that refuses', () => {
     assert.deepEqual([by.budget.name, by.isOnlyHeld], ['weekly', false])
   })
 
-  it('concerns only whom it names', () => {
+  it('counts only the holders that it names', () => {
     const table = tableOf([daily({ only: 'alice', tokens: 0 })])
     overOf(table.ask(ALICE, tokens(1), NOW_MS))
     assert.equal(withinOf(table.ask(BOB, tokens(1), NOW_MS)).left, undefined)
@@ -132,7 +132,7 @@ describe('a budget that refuses', () => {
 })
 
 describe('holders without number', () => {
-  it('push out those that have used least, and that is told', () => {
+  it('evict the holders that have used least, and report it', () => {
     const table = tableOf([daily({ each: 'key' })], { maxBudgetHolders: 10 })
     const payer = (n: number): Payer => {
       return { identity: { user: 'u', key: `k${n}` }, identityText: `u.k${n}`, tier: 'free' }

@@ -6,7 +6,7 @@ import { periodStart } from './period.ts'
 import { ALICE, DAY_MS, daily, fold, NOW_MS, tableOf, tokens } from './test-tables.ts'
 
 describe('a crossing', () => {
-  it('is told once per budget, level, holder and period, whoever finds it', () => {
+  it('is reported once per budget, level, holder and period, whichever node finds it', () => {
     const table = tableOf([daily({ warnAt: 0.5 })])
     fold(table, 'r1', ALICE, 499)
     assert.deepEqual(table.crossings.takeUnreported(), [])
@@ -58,7 +58,7 @@ describe('a crossing', () => {
     )
   })
 
-  it('that stands in the log already is not told again', () => {
+  it('that is in the log already is not reported again', () => {
     const table = tableOf([daily()])
     fold(table, 'r1', ALICE, 900)
     const [soft] = table.crossings.takeUnreported()

@@ -8,7 +8,7 @@ import type { BudgetTable, Verdict } from './budget-table.ts'
 import { budgetRefusal } from './refusal.ts'
 import { ALICE, BOB, DAY_MS, daily, fold, NOW_MS, tableOf, tokens, withinOf } from './test-tables.ts'
 
-describe('what a payer is told', () => {
+describe('the event of a crossing', () => {
   const headersOf = (table: BudgetTable, wanted = tokens(10)) => {
     const headers: Record<string, string> = {}
     writeBudgetHeaders(headers, withinOf(table.ask(ALICE, wanted, NOW_MS)), NOW_MS)

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { it } from 'node:test'
 import { AcceptedKeys } from './accepted-keys.ts'
 
-it('accepted keys are remembered up to their bound: the oldest pair is told again', () => {
+it('accepted keys are remembered up to their bound: the oldest pair is reported again', () => {
   const accepted = new AcceptedKeys(60_000, 3)
   for (let i = 0; i < 3; i++) assert.equal(accepted.use(`u${i}.k`, '192.0.2.1', 0), 1)
   assert.equal(accepted.use('u0.k', '192.0.2.1', 1), 0)

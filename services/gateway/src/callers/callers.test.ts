@@ -92,7 +92,7 @@ describe('tokens of callers', () => {
     assert.equal(tokens.size, 19)
   })
 
-  test('that nobody can judge are asked for again, and only so many at once', async () => {
+  test('that cannot be verified are asked for again, and only so many at once', async () => {
     findings.set('t', { kind: 'unavailable' })
     const tokens = tokensWith({ maxVerifying: 2 })
     assert.deepEqual(await tokens.lookup('t'), { kind: 'unavailable' })
@@ -116,7 +116,7 @@ describe('tokens of callers', () => {
 })
 
 describe('the portal’s tokens', () => {
-  test('let in whom the row says, at once while it is remembered', async () => {
+  test('let in the user of the row, at once while it is cached', async () => {
     findings.set('t', session('s1'))
     rows.set('s1', { userId: 'ann', tier: 'pro' })
     const tokens = tokensWith()
@@ -145,7 +145,7 @@ describe('the portal’s tokens', () => {
     assert.deepEqual(tokens.lookup('t'), rejected('revoked'))
   })
 
-  test('are called wrong by nobody who cannot ask', async () => {
+  test('are unavailable, and not unknown, when the database cannot be asked', async () => {
     findings.set('t', session('nobody knows'))
     assert.deepEqual(await tokensWith().lookup('t'), { kind: 'unavailable' })
   })

@@ -44,7 +44,7 @@ describe('the issuer’s keys', () => {
     assert.equal(issuer.fetches.keys, 1)
   })
 
-  test('go on being good while the issuer is away; nobody else is called a liar', async () => {
+  test('stay valid while the issuer is away; unknown keys are unavailable', async () => {
     scene.callers = scene.open({}, { cooldownMs: 0 })
     await ask(await issuer.token({ sub: 'somebody' }))
     await issuer.stop()
@@ -75,7 +75,7 @@ describe('the issuer’s keys', () => {
     assert.equal((await ask(token)).kind, 'accepted')
   })
 
-  test('are taken from nobody else, and not in any size or shape', async () => {
+  test('are taken from the issuer alone, within bounds of size and shape', async () => {
     const evil = await startIssuer()
     const cases: Array<Pick<TestIssuer, 'answerKeys'> | Pick<TestIssuer, 'answerDiscovery'>> = [
       { answerKeys: (_request, response) => response.writeHead(302, { location: `${evil.url}/keys` }).end() },

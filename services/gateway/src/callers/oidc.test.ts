@@ -18,7 +18,7 @@ const text = (value: object | string) =>
 const ask = (token: string) => scene.ask(token)
 
 describe('a token of the issuer', () => {
-  test('lets its user in, under a name that nobody else can have and that tells nothing', async () => {
+  test('lets its user in, under an id that is unique and reveals nothing', async () => {
     const answer = await ask(await issuer.token())
     assert.equal(answer.kind, 'accepted')
     if (answer.kind !== 'accepted') return

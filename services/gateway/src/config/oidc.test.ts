@@ -45,7 +45,7 @@ test('an issuer is read with what it leaves open', () => {
   )
 })
 
-test('what would let in strangers, or nobody, stops the start', () => {
+test('a setting that would let in strangers, or no user, stops the start', () => {
   const cases: Array<[RegExp, Record<string, string>]> = [
     [/OIDC_AUDIENCE is missing/, { OIDC_ISSUER: 'https://id.example' }],
     [/OIDC_ISSUER must be a URL with https/, { ...NEEDED, OIDC_ISSUER: 'http://id.example' }],

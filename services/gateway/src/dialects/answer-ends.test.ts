@@ -128,14 +128,14 @@ describe('the end of a stream', () => {
 })
 
 describe('usage', () => {
-  it('is read behind the end of the stream, and stays with the gateway when nobody asked for it', () => {
+  it('is read after the end of the stream, and is removed when the client did not ask for it', () => {
     const text = chunk('a') + DONE + USAGE
     assert.deepEqual(read(openai, SSE, text).usage, { input: 9, output: 2 })
     const stripped = read(openai, SSE, text, { stripUsage: true })
     assert.deepEqual([stripped.out.toString(), stripped.usage], [chunk('a') + DONE, { input: 9, output: 2 }])
   })
 
-  it('is kept from the client at every border, with every end of lines', () => {
+  it('is removed for the client at every chunk border, with every line end', () => {
     for (const as of [(text: string) => text, crlf, cr]) {
       const seen = read(openai, SSE, as(chunk('ü') + USAGE + DONE), { stripUsage: true })
       assert.equal(seen.out.toString(), as(chunk('ü') + DONE))

@@ -97,7 +97,7 @@ describe('however a stream is cut into chunks', () => {
     fc.assert(property, RUNS)
   })
 
-  it('a chat stream loses only the usage that nobody asked for, and is held for one event at the most', () => {
+  it('a chat stream loses only the usage that the client did not ask for, and is delayed by one event at most', () => {
     const property = fc.property(chatStream, stream => {
       const { sent, unasked, longest } = chatBytes(stream)
       const seen = passed(tapOf(openai, SSE, { stripUsage: true }), chunksOf(sent, stream.cuts))

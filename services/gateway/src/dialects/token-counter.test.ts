@@ -81,7 +81,7 @@ describe('the token counter', () => {
     assert.ok(performance.now() - startedMs < 10_000, 'once it runs, no call waits so long')
   })
 
-  it('gives up a text that takes too long, and the next is not kept waiting', async () => {
+  it('gives up a text that takes too long, and the next does not wait', async () => {
     await using counter = open({ countDeadlineMs: 2_000, maxCountedBytes: 50_000_000 })
     await ask(counter, { answer: answerOf('warm') })
     const startedMs = performance.now()
@@ -101,7 +101,7 @@ describe('the token counter', () => {
     )
   })
 
-  it('lets nobody wait when it is closed', async () => {
+  it('settles every waiting count when it is closed', async () => {
     const counter = open()
     const asked = [ask(counter, { answer: answerOf('x') }), ask(counter, { answer: answerOf('y') })]
     await counter[Symbol.asyncDispose]()

@@ -56,7 +56,7 @@ describe('upstream answers', () => {
     assert.equal(answer.freshSeconds, 77)
   })
 
-  it('keep what stands behind OPT, except what may point behind it', () => {
+  it('keep records after OPT, except those that may point behind it', () => {
     const far = Buffer.alloc(2)
     const glue = record(28, 60, Buffer.alloc(16, 1), Buffer.from([2, 0x6e, 0x73, 0]))
     const ns = record(2, 60, Buffer.from([0xc0, 12]))

@@ -85,7 +85,7 @@ describe('DNS-over-HTTPS conformance: cache and failures', () => {
     assert.deepEqual(ttls(await ask(resolver, query('old.test'))), [0])
   })
 
-  it('D22: answers are nobody’s own: equal for all who ask, and shared between them', async () => {
+  it('D22: answers are equal for all clients, and shared between them', async () => {
     const [one, two] = await Promise.all([
       ask(resolver, query('shared.test')),
       ask(resolver, query('shared.test')),

@@ -115,7 +115,7 @@ describe('DoH upstreams', () => {
     })
   }
 
-  it('passes to the next when nobody listens, and when the certificate is another’s', async () => {
+  it('passes to the next when no server listens, and when the certificate has another name', async () => {
     const gone = await startFakeUpstream(certificate, answering('192.0.2.9'))
     await gone[Symbol.asyncDispose]()
     assert.equal(await ask(resolverOf([gone.port, second.port])), '192.0.2.2')
@@ -217,7 +217,7 @@ describe('DoH upstreams', () => {
     assert.deepEqual({ overloaded, coalesced, forwarded }, { overloaded: 1, coalesced: 2, forwarded: 2 })
   })
 
-  it('repeats a query once when a kept connection turns out to be closed', async () => {
+  it('repeats a query once when a reused connection turns out to be closed', async () => {
     const resolver = resolverOf([first.port])
     await ask(resolver)
     first.mode = 'goaway-once'

@@ -82,7 +82,7 @@ describe('hostile DNS-over-HTTPS clients', () => {
     assert.ok(Math.min(...statuses.values()) > CASES / 20, JSON.stringify([...statuses]))
   })
 
-  it('clients that leave at every moment harm nobody', async () => {
+  it('clients that leave at any moment leave others unharmed', async () => {
     const query = packet.encode({ type: 'query', questions: [{ type: 'A', name: 'left.test' }] })
     for (let round = 0; round < 20; round++) {
       const session = connect(`https://localhost:${port}`, { ca: certificate.cert })

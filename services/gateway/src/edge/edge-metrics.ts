@@ -21,7 +21,7 @@ export function edgeMetrics(registry: Registry, counts: EdgeCounts): (code: stri
     expose(registry, type, { name, help }, () => [[{}, read()]])
   const gauge = one('gauge')
   const counter = one('counter')
-  gauge('fluxgate_edge_connections', 'Open TCP connections of the public face.', counts.connections)
+  gauge('fluxgate_edge_connections', 'Open TCP connections of the public server.', counts.connections)
   gauge('fluxgate_edge_http2_connections', 'Those of them that speak HTTP/2.', counts.sessions)
   counter(
     'fluxgate_edge_connections_refused_total',

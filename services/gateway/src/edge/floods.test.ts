@@ -55,7 +55,7 @@ const floods: Array<[string, (index: number) => Buffer]> = [
   ['streams beyond the number that is allowed', i => callHeaders(2 * i + 1)],
 ]
 
-describe('a flood of HTTP/2 frames ends its connection and costs nobody else', { timeout: 180_000 }, () => {
+describe('a flood of HTTP/2 frames ends its connection and no other', { timeout: 180_000 }, () => {
   for (const [name, make] of floods) {
     it(name, async () => {
       // The upstream does not answer, so that opened streams stay open.

@@ -35,7 +35,7 @@ describe('pages of other origins', () => {
     )
   })
 
-  it('may not when nobody is listed, whatever the upstream says', async () => {
+  it('may not when no origin is listed, whatever the upstream says', async () => {
     await using env = await startEdge({
       upstream: (_request, response) => response.setHeader('access-control-allow-origin', '*').end('{}'),
     })

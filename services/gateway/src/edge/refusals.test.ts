@@ -112,7 +112,7 @@ describe('over HTTP/2', () => {
     assert.ok(outcome === 431 || outcome === 'ERR_HTTP2_STREAM_ERROR', `${outcome}`)
   })
 
-  it('a body beyond the limit is 413, told or found, and the client sees it while it still sends', async () => {
+  it('a body beyond the limit is 413, by its length or as it comes, and the client sees it while it still sends', async () => {
     const body = Buffer.alloc(400_000, 'x')
     for (const headers of [{ 'content-length': '400000' }, {}] as Array<Record<string, string>>) {
       const { status, body: answer } = await ask(session, headers, body)

@@ -35,7 +35,7 @@ async function serialOf(port: number): Promise<string> {
 
 const log = createLog('test', 'silent')
 
-describe('the TLS face', () => {
+describe('the TLS server', () => {
   let env: EdgeTestEnv
   before(async () => {
     env = await startEdge({ tls: await makePair(), hsts: true })

@@ -24,7 +24,7 @@ export function serveOpenApi(
     text = JSON.stringify(openApiDocument(server, routes))
     done()
   })
-  const summary = 'What this face offers, as OpenAPI 3.1'
+  const summary = 'This API, as OpenAPI 3.1'
   const open = needsCredentials ? {} : { open: true as const }
   const operation = documented({ summary, tag: 'node', ...open, answers: { 200: DOCUMENT } })
   app.get(url, operation, (_request, reply) => reply.type('application/json; charset=utf-8').send(text))

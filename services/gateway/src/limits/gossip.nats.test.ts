@@ -55,7 +55,7 @@ it('nodes share what is spent, and one that joins begins with it', async () => {
   await eventually(() => assert.deepEqual([one.left(), two.left()], [CAPACITY - 123, CAPACITY - 123]))
 })
 
-it('a node asks for what a restarted server kept from it', async () => {
+it('a node asks for the frames that a restarted server lost', async () => {
   await using one = await startNode('one')
   await using two = await startNode('two')
   one.spend(100)
@@ -74,7 +74,7 @@ it('a node asks for what a restarted server kept from it', async () => {
   })
 })
 
-it('what cannot be read is told and ignored, and a peer that does not answer is asked again', async () => {
+it('an unreadable frame is logged and ignored, and a peer that does not answer is asked again', async () => {
   await using one = await startNode('one')
   for (const text of ['', 'no frame', '{"node":"x","boot":"x","seq":-1,"rows":[]}']) {
     one.link.connection.publish('fluxgate.gossip.debits', text)

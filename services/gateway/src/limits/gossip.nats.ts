@@ -169,7 +169,7 @@ async function join(link: NatsLink): Promise<readonly WholePart[] | undefined> {
     if (tries === JOIN_TRIES) {
       link.log.warn(
         {},
-        'no node told what has been spent: limits begin full here, and are made up for by asking each',
+        'no node reported what has been spent: limits begin full here, and are corrected by asking each node',
       )
       return undefined
     }

@@ -157,7 +157,7 @@ describe('gossip', () => {
     assert.equal(b.left(), CAPACITY - 15)
   })
 
-  it('does not punish for what was paid back while nobody heard', () => {
+  it('does not charge debits again that the refill has paid back during a partition', () => {
     const [a, b] = [node('a', { refillRate: 100 }), node('b', { refillRate: 100 })]
     // An hour of half of what the tier refills, unheard.
     for (let second = 0; second < 3_600; second++) {
@@ -176,7 +176,7 @@ describe('gossip', () => {
     assert.equal(b.left(ALICE, nowMs), CAPACITY - 5_000)
   })
 
-  it('begins with what a live node knows, and is told nothing twice by the others', () => {
+  it('begins with what a live node knows, and counts nothing twice', () => {
     const [a, b, late] = [node('a'), node('b'), node('late')]
     a.spend(100)
     b.spend(10)

@@ -167,7 +167,7 @@ describe('the limit table', () => {
     assert.ok(admitAt(table)('u.k', 80).ok, 'pardoned')
   })
 
-  it('begins a throttle with what was burnt before it', () => {
+  it('begins a throttle with the tokens consumed before it', () => {
     const table = new LimitTable()
     const admit = admitAt(table)
     admit('u.k', 60)

@@ -12,7 +12,7 @@ const ROOT = state('What clients of Ollama ask before they call', {
   200: { content: { 'text/plain': Type.String() } },
 })
 const HEALTH = state('Whether the process lives', { 200: json(Alive) })
-const READY = state('Whether the node can serve, and what stands in the way', {
+const READY = state('Whether the node can serve, and what prevents it', {
   200: json(Ready, 'It can.'),
   503: json(Ready, 'It cannot, or is stopping.'),
 })

@@ -126,7 +126,7 @@ describe('an answer', () => {
     }
   })
 
-  test('is kept by nobody and taken for nothing else', async () => {
+  test('is never cached and never taken for another type', async () => {
     for (const url of ['/portal/me', '/portal/nothing']) {
       const { headers } = await portal.app.inject({ method: 'GET', url })
       assert.equal(headers['cache-control'], 'no-store')
@@ -136,7 +136,7 @@ describe('an answer', () => {
 })
 
 describe('while Postgres is away', () => {
-  test('nobody is let in, and nobody is told that he is wrong', async () => {
+  test('lets no request in and reveals no detail when Postgres is away', async () => {
     const { browser, email } = await person(portal)
     await portal.postgres.stop()
     portal.live.clear()

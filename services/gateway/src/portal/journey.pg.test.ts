@@ -61,7 +61,7 @@ describe('through the portal', () => {
     assert.deepEqual([fact, account], ['login_succeeded', hashed])
   })
 
-  test('one sees oneself, and nobody without a session does', async () => {
+  test('users see themselves, and a request without a session does not', async () => {
     const { id, email, role, tier } = (await laptop.get('/me')).json()
     assert.deepEqual([id, email, role, tier], [userId, EMAIL, 'developer', 'free'])
     const none = await new Browser(portal.app).get('/me')

@@ -34,7 +34,7 @@ const { limits: LIMITS } = readConfig(
   readGatewayConfig,
 )
 
-describe('on the public face', () => {
+describe('on the public server', () => {
   let edge: FastifyInstance
   let bodies: Bodies
   let directory: string

@@ -204,7 +204,7 @@ describe('a reservation', () => {
 })
 
 describe('a soft budget', () => {
-  it('lets calls pass and says how it stands in headers', async () => {
+  it('lets calls pass and reports its use in headers', async () => {
     await using env = await startTestEnv(unary)
     putBudgets(env, [daily({ action: 'warn', tokens: 200, warnAt: 0.5 })])
     const first = await post(env)
@@ -218,7 +218,7 @@ describe('a soft budget', () => {
     assert.equal((await post(env)).status, 200)
   })
 
-  it('of somebody else is not told of', async () => {
+  it('of another user is not revealed', async () => {
     await using env = await startTestEnv((_request, response) => {
       response.setHeader('x-fluxgate-budget-warning', 'of another gateway')
       response.end('{}')

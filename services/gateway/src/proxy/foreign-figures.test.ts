@@ -30,7 +30,7 @@ const usage = { prompt_tokens: 100, completion_tokens: 10, total_tokens: 110 }
 
 // What the stand appends must be what every reader accepts: it throws otherwise.
 describe('what an upstream reports', () => {
-  it('is not believed when no call can have used so much, and is kept as it came', async () => {
+  it('is ignored when no call can have used so much, and is stored as it came', async () => {
     for (const tokens of [4e9, Number.MAX_SAFE_INTEGER]) {
       const reported = { prompt_tokens: tokens, completion_tokens: tokens }
       await using env = await startTestEnv(answering({ model: 'm', usage: reported }))
@@ -58,7 +58,7 @@ describe('what an upstream reports', () => {
     assert.equal(env.named('tokens.settled')[0]!.data.total, 110)
   })
 
-  it('is kept as the vendor sent it, reduced to its numbers when it is large', async () => {
+  it('is stored as the vendor sent it, reduced to its numbers when it is large', async () => {
     const large = { ...usage, notes: 'x'.repeat(10_000), cost: 0.25 }
     await using env = await startTestEnv(answering({ model: 'm', usage: large }))
     await ask(env)

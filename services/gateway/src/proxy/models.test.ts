@@ -86,7 +86,7 @@ describe('lists of models', () => {
 })
 
 describe('a call', () => {
-  it('of a model that nobody serves is refused in its dialect before anything is reserved', async () => {
+  it('of a model that no upstream serves is refused in its dialect before anything is reserved', async () => {
     await using routes = await planTestEnv({
       upstreams: [{ name: 'a', url: 'http://never.example', models: ['m1'] }],
     })
@@ -132,7 +132,7 @@ describe('a call', () => {
     assert.equal(env.named('requests.completed')[1]!.data.attempts, undefined)
   })
 
-  it('that finds all upstreams full is told to come again, in its dialect', async () => {
+  it('that finds all upstreams full is asked to retry, in its dialect', async () => {
     await using full = await fakeServer(() => {})
     await using routes = await planTestEnv({
       upstreams: [{ name: 'a', url: full.url, maxInFlight: 1 }],

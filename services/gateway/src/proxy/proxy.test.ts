@@ -28,7 +28,7 @@ function assertConserved(env: TestEnv): void {
 }
 
 describe('a plain call', () => {
-  it('is passed on, answered, and told in four facts', async () => {
+  it('is passed on, answered, and recorded in four events', async () => {
     let seen: { url: string | undefined; key: string | undefined; body: string } | undefined
     await using env = await startTestEnv((request, response, body) => {
       seen = { url: request.url, key: request.headers.authorization, body }

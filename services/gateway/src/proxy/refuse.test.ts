@@ -93,7 +93,7 @@ describe('a refusal', () => {
     )
   })
 
-  it('tells nobody to wait for what never comes', async () => {
+  it('has no retry-after when waiting never helps', async () => {
     await using env = await startTestEnv(unary)
     const free = { capacity: 100, refillRate: 0 }
     env.deps.limits.setPolicy({ tiers: { free }, identities: {} }, performance.now())

@@ -58,7 +58,7 @@ describe('a stream', () => {
     }
   })
 
-  it('fails when it closes without its last event, and the client is told so in its dialect', async () => {
+  it("fails when it closes without its last event, with an error in the client's dialect", async () => {
     await using env = await startTestEnv(sending([PIECE]))
     const text = await (await stream(env)).text()
     assert.ok(text.startsWith(PIECE), text)
@@ -76,7 +76,7 @@ describe('a stream', () => {
     assert.ok(text.startsWith(`${PIECE}${torn}\n\ndata: {"error"`), text)
   })
 
-  it('of a told length is cut off when it breaks, and nothing stands in front of the next answer', async () => {
+  it('with a content-length is cut off when it breaks, and the next answer is whole', async () => {
     await using env = await startTestEnv((_request, response) => {
       response.writeHead(200, { ...SSE, 'content-length': '5000' })
       response.write(PIECE, () => response.destroy())

@@ -158,7 +158,7 @@ describe('a request of a killed node', () => {
     })
   })
 
-  it('is settled at nothing when it had told no progress', () => {
+  it('is settled at zero when it had no progress event', () => {
     const [, settlement] = settle([admitted(1)])
     const { total, refillRate, source } = settlement!.data as {
       total: number

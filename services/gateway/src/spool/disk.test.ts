@@ -17,7 +17,7 @@ import {
 
 const DISK_BYTES = 2 * 1024 ** 2
 
-it('a full disk: new work is refused, work in flight is kept, and all is well when there is room again', async t => {
+it('a full disk refuses new work, finishes work in flight, and recovers when there is room again', async t => {
   using slot = temporaryRoot()
   using disk = mountSmallDisk(slot.root, DISK_BYTES)
   if (!disk) return t.skip('file systems cannot be mounted here')

@@ -96,7 +96,7 @@ describe('a sync that fails', () => {
     spool.close([])
   })
 
-  it('loses and doubles nothing, whatever the disk has kept of the segment', async t => {
+  it('loses and doubles nothing, whatever the disk has stored of the segment', async t => {
     using slot = temporaryRoot()
     const sync = failNextSync(t)
     const source = join(slot.root, 'source')

@@ -272,7 +272,7 @@ describe('what a crash leaves', () => {
     assert.equal(adopted[0]!.uncertain.length, 20)
   })
 
-  it('is kept until what is to be learnt from it is written down', () => {
+  it('is retained until its open requests are settled in the log', () => {
     using slot = temporaryRoot()
     const first = open(slot.root).spool
     fill(first, 0, 20)

@@ -162,7 +162,7 @@ it('sessions outlive a change of SESSION_PRIVATE_KEY while the key before verifi
   )
 })
 
-it('who logs in is told how often it failed since the last time, at whatever node', async () => {
+it('a login shows the failed attempts since the last one, at any node', async () => {
   const { user } = await logIn(0, 'gil')
   const beganAt = Date.now()
   for (const node of [0, 1, 1]) assert.equal((await tryLogIn(node, 'gil', 'a guess')).status, 401)
@@ -183,7 +183,7 @@ it('who logs in is told how often it failed since the last time, at whatever nod
   assert.deepEqual((await tryLogIn(1, 'gil', PASSWORD)).failedLogins, { count: 0 }, 'it is told once')
 })
 
-it('a key or a token in the query is none: it would stand in logs', async () => {
+it('a key or a token in the query is refused: it would appear in logs', async () => {
   const { body: made } = await gateways.admin('POST', '/admin/keys/generate', { user_id: 'fay' })
   const url = `http://127.0.0.1:${gateways.nodes[0]!.publicPort}/v1/models`
   for (const text of [String(made.key), await issuer.token()]) {
@@ -223,7 +223,7 @@ describe('a token of the issuer', () => {
     assert.equal((await gateways.admin('POST', '/admin/keys/generate', { user_id: user })).status, 400)
   })
 
-  it('is told why it is refused, and so is the log', async () => {
+  it('learns why it is refused, and the log records it', async () => {
     const url = `http://127.0.0.1:${gateways.nodes[0]!.publicPort}/v1/models`
     const ask = async (token: string) => {
       const answer = await fetch(url, { headers: { authorization: `Bearer ${token}` } })

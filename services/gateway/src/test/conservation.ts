@@ -17,7 +17,7 @@ export async function readLedger(natsUrl: string): Promise<Ledger> {
   for (const stream of ['REQUESTS', 'TOKENS']) {
     for await (const { events } of replay(link, { stream, from: 'first' })) {
       for (const { event } of events) {
-        assert.ok(!ids.has(event.id), `${event.id} stands twice in the log`)
+        assert.ok(!ids.has(event.id), `${event.id} is in the log twice`)
         ids.add(event.id)
         count(ledger, event)
       }

@@ -227,7 +227,7 @@ describe('two gateways on one log', () => {
   })
 })
 
-describe('the admin face', () => {
+describe('the admin API', () => {
   it('wants its token, and checks what it is given', async () => {
     assert.equal((await admin('GET', '/admin/users', undefined, 'wrong')).status, 401)
     assert.equal((await admin('GET', '/admin/health', undefined, 'wrong')).status, 200)

@@ -126,7 +126,7 @@ describe('traces', () => {
     assert.ok(cut?.attributes['error.type'])
   })
 
-  it('cost nothing but themselves when the receiver is away, and that is told once', async () => {
+  it('are lost alone when the receiver is away, and that is logged once', async () => {
     const node = await scene.startNode('lost', {
       OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${await freePort()}`,
       OTEL_EXPORTER_OTLP_TIMEOUT: '200',

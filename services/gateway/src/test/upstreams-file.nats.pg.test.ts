@@ -13,7 +13,7 @@ import type { RoutingReport } from '../upstreams/upstream-status.ts'
 
 const TOKEN = 'admin-token-for-tests'
 
-it('a node serves by UPSTREAMS_FILE, and tells on every face when the file is broken', async () => {
+it('a node serves by UPSTREAMS_FILE, and reports a broken file on every API', async () => {
   await using server = await fakeServer(answering('{"usage":{"prompt_tokens":1,"completion_tokens":1}}'))
   const credentials = { header: 'x-api-key', value: `\${env:MODEL_KEY}` }
   const plan = { upstreams: [{ name: 'one', url: server.url, credentials, models: ['m'] }] }

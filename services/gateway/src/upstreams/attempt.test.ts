@@ -188,7 +188,7 @@ describe('when all attempts fail', () => {
   })
 })
 
-describe('an answer that is compressed though nobody asked for it', () => {
+describe('an answer that is compressed without being asked for', () => {
   it('is undone, streamed or whole', async () => {
     const text = `data: ${'ü'.repeat(10_000)}\n\n`
     await using server = await fakeServer(response => {

@@ -37,7 +37,7 @@ export class Catalog {
     const lists = await Promise.all(asked.map(upstream => this.#listOf(upstream, dialect)))
     const noneAnswered = asked.length > 0 && lists.every(list => list === undefined)
     if (!noneAnswered) return mergeModels(lists.map(list => list ?? []))
-    throw new UpstreamError('upstream_unreachable', 'connect', 502, 'No model server told its models.')
+    throw new UpstreamError('upstream_unreachable', 'connect', 502, 'No model server listed its models.')
   }
 
   /** Undefined when nothing is known of it: it names no models itself and did not answer. */

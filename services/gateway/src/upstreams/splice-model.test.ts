@@ -12,7 +12,7 @@ it('replaces the value and keeps every other byte', () => {
   assert.equal(splice(body, 'model', 'ü"1'), body.replace('"a\\"b"', '"ü\\"1"'))
 })
 
-it('replaces each of a member that stands there twice, and one whose name is escaped', () => {
+it('replaces each of a member that is there twice, and one whose name is escaped', () => {
   assert.equal(splice('{"model":"a","model":"b"}', 'model', 'c'), '{"model":"c","model":"c"}')
   assert.equal(splice('{"mod\\u0065l":"a"}', 'model', 'c'), '{"mod\\u0065l":"c"}')
 })

@@ -122,7 +122,7 @@ describe('UPSTREAMS_FILE', () => {
     [
       'an alias twice',
       { upstreams: [{ ...A, models: ['m'], aliases: { m: 'n' } }] },
-      /aliases\["m"\] stands in "models" too$/,
+      /aliases\["m"\] is in "models" too$/,
     ],
     ['a loop', { upstreams: [A], fallbacks: { m: ['m'] } }, /^fallbacks\["m"\] names the model itself$/],
     [
@@ -170,7 +170,7 @@ describe('UPSTREAMS_FILE', () => {
 })
 
 describe('lists of models', () => {
-  it('are read in every shape, merged, and told in the dialect asked', () => {
+  it('are read in every shape, merged, and listed in the dialect asked', () => {
     const one = readModelList(
       { data: [{ id: 'b', created: 5, owned_by: 'o', extra: 1 }, 7, { id: '' }] },
       'openai',

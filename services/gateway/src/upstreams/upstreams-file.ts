@@ -160,7 +160,7 @@ function specOf(entry: UpstreamEntry, defaults: UpstreamDefaults, reading: Readi
     if (name === '' || name.length > 256 || name.includes('*'))
       reading.fault(`.aliases[${JSON.stringify(name)}]`, 'must be a model name without "*"')
     if (models?.some(pattern => !pattern.includes('*') && matches(pattern, name)))
-      reading.fault(`.aliases[${JSON.stringify(name)}]`, 'stands in "models" too')
+      reading.fault(`.aliases[${JSON.stringify(name)}]`, 'is in "models" too')
   }
   return {
     name: entry.name,

@@ -53,7 +53,7 @@ describe('Anthropic’s usage', () => {
     assert.equal(counts(anthropic, begun, delta({ input_tokens: 8_050, output_tokens: 7 }))?.input, 8_057)
   })
 
-  it('reports no output before the delta has told it', () => {
+  it('reports no output before the delta has it', () => {
     assert.deepEqual(counts(anthropic, begun), { input: 16, cachedInput: 5, cacheWrite5m: 2 })
   })
 
@@ -226,7 +226,7 @@ describe('usage of the chat family', () => {
 })
 
 describe('usage of rerankers and embedders', () => {
-  it('is the total where nothing else is told, and what Cohere bills', () => {
+  it('is the total where nothing else is reported, and what Cohere bills', () => {
     assert.deepEqual(chat({ total_tokens: 260 }, 'jina'), { input: 260 })
     const meta = { billed_units: { search_units: 1 }, tokens: { input_tokens: 260 } }
     assert.deepEqual(counts(openaiConvention(undefined), { meta }), { input: 260, tools: { searchUnits: 1 } })
@@ -300,7 +300,7 @@ describe('figures that no call can have', () => {
 })
 
 describe('a vendor', () => {
-  it('is told by the host of its API', () => {
+  it('is known by the host of its API', () => {
     assert.equal(vendorOfHost('api.x.ai'), 'xai')
     assert.equal(vendorOfHost('my-resource.openai.azure.com'), 'openai')
     assert.equal(vendorOfHost('generativelanguage.googleapis.com'), 'gemini')

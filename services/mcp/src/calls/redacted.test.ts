@@ -4,7 +4,7 @@ import { redacted, redactedData } from './redacted.ts'
 
 const REMOVED = '[removed: a secret]'
 
-test('what opens doors is removed, wherever it stands in a text', () => {
+test('secrets are removed, wherever they are in a text', () => {
   for (const secret of [
     'sk_live_0123456789abcdefABCDEF',
     'sk-proj-0123456789abcdef_ABC',

@@ -51,7 +51,7 @@ test('an answer holds what its schema names and nothing else', async () => {
   assert.deepEqual([line?.tool, line?.actor, line?.outcome], ['probe', 'mcp:operator', 'answered'])
 })
 
-test('what broke inside stays inside; a fault is told in its own words', async () => {
+test('internal errors are not revealed; a user error has its own message', async () => {
   const { run, lines } = bench()
   const broken = await run(tool(() => Promise.reject(new Error('password=hunter2'))))
   assert.equal(broken.isError, true)

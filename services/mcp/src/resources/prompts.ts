@@ -43,7 +43,7 @@ export function addPrompts(server: McpServer, caller: Caller, read: ReadResource
       description: 'Who and what used how much in the last seven days, and what changed.',
       argsSchema: z.object({
         by: completable(
-          z.enum(GROUPS).optional().describe('What to group by; identity unless told.'),
+          z.enum(GROUPS).optional().describe('What to group by; identity by default.'),
           start => GROUPS.filter(group => group.startsWith(start ?? '')),
         ),
       }),

@@ -79,7 +79,7 @@ describe('resources, prompts, questions in SQL and scopes', () => {
     }
   })
 
-  test('who subscribes is told when an incident changes, and that another has opened', async () => {
+  test('subscribers are notified when an incident changes and when another opens', async () => {
     const heard: string[] = []
     client.setNotificationHandler(
       ResourceUpdatedNotificationSchema,

@@ -37,7 +37,7 @@ const TEMPLATES: readonly Template[] = [
   {
     name: 'incidents',
     title: 'An incident',
-    description: 'One incident with its figures, evidence and report. Changes are told to subscribers.',
+    description: 'One incident with its figures, evidence and report. Subscribers are notified of changes.',
     async read(backends, id) {
       const incident = await backends.tables.incident(id)
       return incident && incidentDetailOf(incident)

@@ -19,7 +19,7 @@ const HEADERS = {
   authorization: `Bearer ${TOKEN}`,
 }
 
-describe('the HTTP face', () => {
+describe('the HTTP transport', () => {
   let bench: TestBench
   before(async () => {
     bench = await startBench({

@@ -35,7 +35,7 @@ const LIMITS = {
   headersTimeoutMs: 5_000,
 }
 
-test('a client that closes its stream cancels its call; a face that stops lets calls finish', async () => {
+test('a client that closes its stream cancels its call; a server that stops lets calls finish', async () => {
   let begun = 0
   const started = Promise.withResolvers<void>()
   const cancelled = Promise.withResolvers<void>()

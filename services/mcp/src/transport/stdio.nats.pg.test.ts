@@ -75,7 +75,7 @@ describe('over standard input and output', () => {
     for (const { result } of answers) assert.ok(result && !result.isError)
   })
 
-  test('a signal ends it, and a wrong environment is told on standard error', async () => {
+  test('a signal ends it, and a wrong environment is reported on standard error', async () => {
     const child = spawn(process.execPath, ARGS, { env })
     child.stdin.write(`${JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'ping' })}\n`)
     // One that cannot start says why, instead of being waited for.

@@ -19,7 +19,7 @@ export const userField = z
 export const timeField = z.string().meta({ format: 'date-time' })
 
 export function limitField(fallback: number, max: number) {
-  return z.int().min(1).max(max).default(fallback).describe(`Rows at most; ${fallback} unless told.`)
+  return z.int().min(1).max(max).default(fallback).describe(`Rows at most; ${fallback} by default.`)
 }
 
 export const cursorField = z
@@ -41,7 +41,7 @@ export function windowField(fallbackMinutes: number) {
     .min(1)
     .max(43_200)
     .default(fallbackMinutes)
-    .describe(`How far to look back, in minutes, up to 30 days; ${fallbackMinutes} unless told.`)
+    .describe(`How far to look back, in minutes, up to 30 days; ${fallbackMinutes} by default.`)
 }
 
 export const asOfField = z

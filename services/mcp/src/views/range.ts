@@ -19,8 +19,8 @@ export function rangeFields(fallback: string) {
   return {
     from: momentField('Begin')
       .optional()
-      .describe(`Begin: a span back from now or an ISO time; ${fallback} unless told.`),
-    to: momentField('End').optional().describe('End, as `from`; now unless told.'),
+      .describe(`Begin: a span back from now or an ISO time; ${fallback} by default.`),
+    to: momentField('End').optional().describe('End, as `from`; now by default.'),
   }
 }
 

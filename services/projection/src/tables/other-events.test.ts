@@ -117,7 +117,7 @@ test('events about accounts and policies keep who, why and what changed', () => 
   assert.deepEqual(JSON.parse(rows[3]!.detail), { policy: 'limits', changes })
 })
 
-test('a budget’s crossing is one row, told once or twice', () => {
+test('a budget’s crossing is one row when its event comes once or twice', () => {
   const crossed = make(BudgetCrossed, {
     ...identity,
     request: 'request_1',

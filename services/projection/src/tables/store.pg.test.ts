@@ -90,7 +90,7 @@ for (const kind of [undefined, 'pglite'] as const) {
       await db.destroy()
     })
 
-    test('two projections at once, and slices told again, count once', async () => {
+    test('two projections at once, and slices read again, count once', async () => {
       const store = await freshStore()
       const second = openStore(db, { projection: 'p', version: 1 }, streams, 'public', daysOf(db))
       const slices = randomSlices(streamsOf(log), 200, random)
@@ -105,7 +105,7 @@ for (const kind of [undefined, 'pglite'] as const) {
       await db.destroy()
     })
 
-    test('requests stand in the partition of their day, and a lookup by id reads that one alone', async () => {
+    test('requests are in the partition of their day, and a lookup by id reads that one alone', async () => {
       const store = await freshStore()
       const midnight = Date.UTC(2026, 10, 24)
       const events = workload({ requests: 200, requestsPerSecond: 10, startMs: midnight - 10_000 })
@@ -138,7 +138,7 @@ for (const kind of [undefined, 'pglite'] as const) {
       await db.destroy()
     })
 
-    test('text of any kind comes back as it was told', async () => {
+    test('text of any kind comes back as it was stored', async () => {
       const store = await freshStore()
       const entries = streamsOf(log).get('REQUESTS')!
       const reported = [
@@ -182,7 +182,7 @@ for (const kind of [undefined, 'pglite'] as const) {
       await db.destroy()
     })
 
-    test('a position that Postgres does not hold, and an event that it can never take, are told apart', async () => {
+    test('a lost connection and an event that Postgres can never store are different errors', async () => {
       const store = await freshStore()
       const entries = streamsOf(log).get('REQUESTS')!
       await assert.rejects(store.apply([sliceOf('REQUESTS', entries.slice(5, 9))]), PositionLost)

@@ -109,7 +109,7 @@ export class ArchiveCheck {
       this.#find('not_an_archive', number, `line 1 is no header of ${ARCHIVE_FORMAT}`)
     }
     if (this.#ended) {
-      this.#find('after_the_end', number, `line ${number} stands after the trailer`)
+      this.#find('after_the_end', number, `line ${number} is after the trailer`)
       return
     }
     const follows = chainHash(this.#before, line.body) === line.hash

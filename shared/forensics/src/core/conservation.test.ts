@@ -43,7 +43,7 @@ describe('conservation', () => {
     assert.deepEqual([told.whole.admitted, told.whole.inFlight, told.whole.totalTokens], [3, 1, 57])
   })
 
-  test('names what was told twice, never, or of somebody else', () => {
+  test('names what is in the log twice, never, or for another identity', () => {
     const log = new TestLog()
     log.whole(0, 'req_00000001')
     log.settled(200, 'req_00000001', 50)

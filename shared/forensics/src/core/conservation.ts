@@ -174,7 +174,7 @@ export class Conservation {
     const { request } = data
     const told = identityFieldsOf(entry, data)
     if (!this.#open.has(request) && this.#whole.has(request)) {
-      this.#accuse(`${step}_twice`, request, `${step} again when all of it was told`, [told])
+      this.#accuse(`${step}_twice`, request, `${step} again when all of it was stored`, [told])
       return undefined
     }
     const known = this.#opened(request)
@@ -227,7 +227,7 @@ export class Conservation {
       const told = toldsOf(known)
       const startedMs = timeOfId(known.request) ?? ended?.startedMs ?? Number.NEGATIVE_INFINITY
       const isJudged = startedMs >= this.#fromMs + CLOCK_SLACK_MS && told.some(each => this.#isJudged(each))
-      if (isJudged) this.#accuse('never_admitted', known.request, 'told of, and never admitted', told)
+      if (isJudged) this.#accuse('never_admitted', known.request, 'has events, and was never admitted', told)
       return
     }
     if (!this.#isJudged(admitted)) return

@@ -143,7 +143,7 @@ class VerifyFold {
     this.#gaps.add(event.source, event.sequence)
     // Two publishers may tell one event, under an id made from what it says; one of them tells nothing twice.
     if (isInRange && !this.#ids.isNew(`${event.source} ${event.id}`)) {
-      const detail = `${event.type} ${event.id} of ${event.source} stands in the log again at ${stream}:${sequence}`
+      const detail = `${event.type} ${event.id} of ${event.source} is in the log again at ${stream}:${sequence}`
       this.#accuse('stored_twice', detail, stream, sequence)
     }
     const isFirst = this.#requests.add(entry)

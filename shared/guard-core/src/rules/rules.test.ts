@@ -98,7 +98,7 @@ describe('request flood', () => {
 })
 
 describe('failed logins', () => {
-  it('are found per account, from many addresses, and only observed: strangers lock nobody out', () => {
+  it('are found per account, from many addresses, and only observed: strangers lock no user out', () => {
     const log = new Log()
     for (let i = 0; i < 11; i++) log.loginFailed(i * 30_000, 7, `10.0.0.${i}`)
     const [decision, ...more] = found(log, 'failedLoginsAccount')

@@ -71,7 +71,7 @@ for (const kind of [undefined, 'pglite'] as const) {
       await assert.rejects(createUser(db, { id: 'a.b', createdAt: T }), { code: '23514' })
     })
 
-    test('users without an address do not stand in each other’s way', async () => {
+    test('users without an address do not conflict', async () => {
       for (const id of ['bot1', 'bot2']) assert.ok((await createUser(db, { id, createdAt: T + 1 })).ok)
       assert.deepEqual(
         (await listUsers(db, 2)).map(user => user.id),

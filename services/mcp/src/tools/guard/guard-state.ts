@@ -29,7 +29,7 @@ const oneIdentity = z.object({
   identity: z.string(),
   throttle: z.object(throttleFields).nullable().describe('In force now.'),
   lookBackMinutes: z.int(),
-  tokens: z.int().describe('Burnt in the time looked back on, counted from the log.'),
+  tokens: z.int().describe('Tokens consumed in the window, counted from the log.'),
   events: z.int(),
   peak: z
     .object({ at: timeField, tokens: z.number(), allowance: z.number(), windowMs: z.int() })

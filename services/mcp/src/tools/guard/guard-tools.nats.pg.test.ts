@@ -104,7 +104,7 @@ describe('tools about guard and log', () => {
     assert.ok((health.data.warnings as string[]).some(text => /THROTTLES is not projected/.test(text)))
   })
 
-  test('the token is not in what anybody is told', async () => {
+  test('the token is in no answer', async () => {
     const health = await callTool(client, 'stream_health')
     assert.ok(!JSON.stringify(health).includes(TOKEN))
   })

@@ -44,7 +44,7 @@ test('an action and a list are replaced as a whole', () => {
   assert.deepEqual(allow?.identities, ['u3'])
 })
 
-test('what is no part of a policy is told by name, and what does not fit by its place', () => {
+test('an unknown member of a policy is named, and a wrong value by its path', () => {
   for (const [patch, reason] of [
     [{ rule: {} }, /no "rule"; there are rules, penalty, repeat, graceMs, allow/],
     [{ rules: { constructor: {} } }, /no "rules.constructor"; there are contextFlood/],

@@ -25,7 +25,7 @@ export const getSecurityIncidents = defineTool({
     'throttled and why", or to find the id for get_incident. Filter by state or user; page with cursor.',
   effect: 'reads',
   input: z.strictObject({
-    state: z.enum(INCIDENT_STATES).optional().describe('Only incidents in this state; all unless told.'),
+    state: z.enum(INCIDENT_STATES).optional().describe('Only incidents in this state; all by default.'),
     user: userField.optional(),
     limit: limitField(20, 100),
     cursor: cursorField,

@@ -20,7 +20,7 @@ export const acknowledgeIncident = defineTool({
       .trim()
       .min(3)
       .max(1_000)
-      .describe('What is known or will be done; it stands in the log for good.'),
+      .describe('What is known or will be done; it stays in the log.'),
     dryRun: z.boolean().default(false).describe('Only show what would be recorded.'),
   }),
   output: z.object({
@@ -54,7 +54,7 @@ export const closeIncident = defineTool({
   order: 'close_incident',
   input: z.strictObject({
     incident: incidentField,
-    reason: z.string().trim().min(3).max(1_000).describe('Why; it stands in the log for good.'),
+    reason: z.string().trim().min(3).max(1_000).describe('The reason; it stays in the log.'),
     dryRun: z.boolean().default(false).describe('Only show what would be recorded.'),
   }),
   output: z.object({

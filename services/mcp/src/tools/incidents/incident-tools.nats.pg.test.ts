@@ -20,7 +20,7 @@ describe('tools about incidents', () => {
     return found
   }
 
-  test('incidents are listed by page, and one is told in full', async () => {
+  test('incidents are listed by page, and one is shown in full', async () => {
     const now = Date.now()
     await bench.db
       .insertInto('incidents')

@@ -40,7 +40,7 @@ describe('tools that read much of the log', () => {
     return request
   }
 
-  test('a policy is tried on the past: what is new, by whom, page by page', async () => {
+  test('a policy is tried on the past: what is new, by identity, page by page', async () => {
     const now = Date.now()
     for (const n of [1, 2, 3]) whole({ user: `flood${n}`, key: 'k' }, 5_000, now)
     await bench.publisher.flush()
@@ -59,7 +59,7 @@ describe('tools that read much of the log', () => {
     assert.equal((off.data.throttled as { would: number }).would, 0)
   })
 
-  test('the state at a moment is what the log told by then', async () => {
+  test('the state at a moment is what the log held by then', async () => {
     const limit = {
       capacity: 10,
       refillRate: 1,
@@ -181,7 +181,7 @@ describe('tools that read much of the log', () => {
   })
 })
 
-test('a reading that goes beyond its limit is ended, and the model is told what to do', async () => {
+test('a read that goes beyond its limit is ended, and the answer says what to do', async () => {
   await using bench = await startBench({ MCP_LONG_EVENTS: '5' })
   const client = await bench.client()
   for (let n = 0; n < 20; n++) {

@@ -50,7 +50,7 @@ export const stateAtTool = defineTool({
   input: z.strictObject({
     at: atField,
     identity: identityField.optional(),
-    limit: limitField(20, 500).describe('Rows of each list at most; 20 unless told.'),
+    limit: limitField(20, 500).describe('Rows of each list at most; 20 by default.'),
   }),
   output: z.object({
     at: timeField,

@@ -48,13 +48,13 @@ export const verifyLedger = defineTool({
       .max(1_440)
       .default(10)
       .describe(
-        'A request of which nothing was heard for so long is lost, and not in flight; 10 unless told.',
+        'A request without an event for this long is lost, and not in flight; 10 by default.',
       ),
     limit: limitField(50, 500),
     cursor: cursorField.describe('`nextCursor` of the page before; it holds the range.'),
   }),
   output: z.object({
-    holds: z.boolean().describe('True: no offence was found.'),
+    holds: z.boolean().describe('True: no violation was found.'),
     from: timeField.nullable().describe('Begin of what was judged; null: the beginning of the log.'),
     to: timeField,
     facts: z.int().describe('Events of all streams in the range.'),

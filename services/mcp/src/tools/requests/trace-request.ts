@@ -65,7 +65,7 @@ export const traceRequest = defineTool({
       `Request ${request}: ${row ? row.state : 'not in the tables yet'}, ${steps.length} events.`,
       ...steps.map(stepText),
       ...(steps.length === 0 ? ['Its events are not in the log any more; the row is what is left.'] : []),
-      ...(missing.length === 0 ? [] : [`Not told (yet): ${missing.join(', ')}.`]),
+      ...(missing.length === 0 ? [] : [`No event (yet): ${missing.join(', ')}.`]),
       ...(cut ? ['Not all of the log could be looked at: events may be missing here.'] : []),
     ])
   },

@@ -20,7 +20,7 @@ export const pardonIdentity = defineTool({
   order: 'pardon',
   input: z.strictObject({
     identity: identityField,
-    reason: z.string().trim().min(3).max(256).describe('Why; it stands in the log for good.'),
+    reason: z.string().trim().min(3).max(256).describe('The reason; it stays in the log.'),
     dryRun: z.boolean().default(false).describe('Only show the throttle that would be lifted.'),
   }),
   output: z.object({

@@ -19,7 +19,7 @@ export const throttleIdentity = defineTool({
     refillRate: z.number().min(0).max(1e9).describe('Tokens that come back each second.'),
     seconds: z.int().min(1).max(MAX_THROTTLE_SECONDS).describe('How long, in seconds; at most 31 days.'),
     endStreams: z.boolean().default(false).describe('End the streams that run now, too.'),
-    reason: z.string().trim().min(3).max(256).describe('Why; it stands in the log for good.'),
+    reason: z.string().trim().min(3).max(256).describe('The reason; it stays in the log.'),
     dryRun: z.boolean().default(false).describe('Only show what would be set.'),
   }),
   output: z.object({

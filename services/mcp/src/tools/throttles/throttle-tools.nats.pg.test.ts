@@ -57,7 +57,7 @@ describe('tools about throttles', () => {
     assert.match(again.text, /not throttled.*list_throttles/)
   })
 
-  test('a throttle is put, told as a fact, and replaces the one before', async () => {
+  test('a throttle is set, recorded as an event, and replaces the one before', async () => {
     const order = { identity: 'u3.k3', capacity: 5, refillRate: 1, seconds: 60, reason: 'floods us' }
     const dry = await callTool(client, 'throttle_identity', { ...order, dryRun: true })
     assert.deepEqual([dry.data.throttled, await box.get('u3.k3')], [false, undefined])

@@ -36,7 +36,7 @@ const totalsFields = {
   audioOutputTokens: z.int(),
   images: z.int(),
   toolCalls: z.int(),
-  repeated: z.int().describe('Facts told twice in the log and counted once.'),
+  repeated: z.int().describe('Events that are in the log twice and counted once.'),
 }
 
 export const getGatewayMetrics = defineTool({

@@ -110,7 +110,7 @@ describe('tools over the tables', () => {
     assert.equal((one.data.asOf as { behindEvents: number }).behindEvents, 1)
   })
 
-  test('usage is reported by whom, by what and by when, with its cost', async () => {
+  test('usage is reported by identity, model and time, with its cost', async () => {
     const hour = Math.floor(Date.now() / 3_600_000) * 3_600_000 - 86_400_000
     const sums = { admitted: 1, refused: 0, completed: 1, failed: 0, interrupted: 0, settled: 1, bytes: 1 }
     const times = { duration_ms_sum: 10, first_byte_ms_sum: 5, first_byte_count: 1 }

@@ -20,7 +20,7 @@ export const topIdentities = defineTool({
   name: 'top_identities',
   title: 'Top identities',
   description:
-    'Who uses the most: identities by tokens burnt in a window that ends now, with their requests, refusals, ' +
+    'Who uses the most: identities by tokens used in a window that ends now, with their requests, refusals, ' +
     'failures and latency. Use it to find heavy users, or who is behind a rise that get_gateway_metrics shows.',
   effect: 'reads',
   input: z.strictObject({ windowMinutes: windowField(60), limit: limitField(10, 100) }),
