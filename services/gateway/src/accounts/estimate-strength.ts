@@ -1,7 +1,7 @@
 import { ZxcvbnFactory } from '@zxcvbn-ts/core'
 import { adjacencyGraphs, dictionary as commonDictionary } from '@zxcvbn-ts/language-common'
 import { dictionary as englishDictionary, translations } from '@zxcvbn-ts/language-en'
-import type { StrengthVerdict } from './password-strength.ts'
+import type { StrengthVerdict } from './password-rules.ts'
 
 /** The estimator's time grows faster than the length: 64 characters take 0.1 s at the worst. */
 const MAX_ESTIMATED_CHARS = 64

@@ -3,8 +3,7 @@ import { revoke } from './account-keys.ts'
 import { type Account, type AccountTools, newId, PORTAL } from './accounts.ts'
 import { normaliseEmail } from './email.ts'
 import { endAllSessions } from './login-session.ts'
-import { checkNewPassword } from './password-rules.ts'
-import type { PasswordStrength } from './password-strength.ts'
+import { checkNewPassword, type PasswordStrength } from './password-rules.ts'
 import { KNOWN, type Passwords } from './passwords.ts'
 
 export interface FirstOperator {

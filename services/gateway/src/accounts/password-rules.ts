@@ -1,5 +1,4 @@
 import { done, type Outcome, refused } from '../http/index.ts'
-import type { PasswordStrength } from './password-strength.ts'
 
 /** More than the 8 that ASVS 6.2.1 demands: there is no second factor here. */
 export const MIN_PASSWORD_CHARS = 12
@@ -39,3 +38,16 @@ export async function checkNewPassword(
 function contextOf(email: string): string[] {
   return [email, ...email.split(/[^\p{L}]+/u)].filter(word => word.length > 2)
 }
+
+/** How hard a password is to guess: interface of the estimator in `out`, which works in a thread of its own. */
+export interface PasswordStrength {
+  /** @param context words that belong to the account, such as its e-mail address (ASVS 6.2.11) */
+  estimate(password: string, context: readonly string[]): Promise<StrengthVerdict>
+}
+
+export type StrengthVerdict =
+  | { readonly kind: 'strong' }
+  /** `advice`: what makes it easy to guess and what would help, in sentences. */
+  | { readonly kind: 'weak'; readonly advice: string }
+  /** The estimator has too much to do or does not answer. */
+  | { readonly kind: 'busy' }

@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads'
-import type { PasswordStrength, StrengthVerdict } from './password-strength.ts'
+import type { PasswordStrength, StrengthVerdict } from './password-rules.ts'
 
 /** What goes to the thread, one at a time; the answer is a {@link StrengthVerdict}. */
 export interface StrengthJob {

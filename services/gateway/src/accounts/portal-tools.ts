@@ -3,7 +3,7 @@ import type { AccountTools } from './accounts.ts'
 import type { Backoff } from './backoff.ts'
 import type { DeviceCookies } from './device-cookie.ts'
 import type { LoginGuard } from './login-guard.ts'
-import type { PasswordStrength } from './password-strength.ts'
+import type { PasswordStrength } from './password-rules.ts'
 import type { Passwords } from './passwords.ts'
 
 /** What the portal's changes of accounts need beside the rows and the log. */

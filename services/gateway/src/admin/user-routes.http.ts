@@ -29,7 +29,8 @@ const ordered = (summary: string) =>
 const DISABLE = ordered('Refuse keys, sessions and tokens of a user at every node at once')
 const ENABLE = ordered('Let a disabled user in again; sessions do not come back')
 const ERASE = documented({
-  summary: 'Erase a user: account, address, keys and sessions; the id stays in the log and belongs to no user',
+  summary:
+    'Erase a user: account, address, keys and sessions; the id stays in the log and belongs to no user',
   tag,
   body: json(readUserOrder.schema),
   answers: { 200: json(Erased) },

@@ -4,7 +4,6 @@ import type { BudgetLimits } from './budget-limits.ts'
 import { Crossings } from './crossings.ts'
 import { type Amount, type BudgetUse, Ledger } from './ledger.ts'
 import { periodEnd } from './period.ts'
-import { newReading, type Reading } from './reading.ts'
 import {
   type Book,
   exceededBy,
@@ -16,6 +15,7 @@ import {
   stricter,
 } from './rule.ts'
 import { holderOf, type Payer, scopeOf, scopeText } from './scope.ts'
+import { newReading, type Reading } from './seen-requests.ts'
 
 /** What is left of the tightest budget of each unit, in tokens and in millionths of a dollar. */
 export interface Remaining {

@@ -18,9 +18,8 @@ import { BudgetTable } from './budget-table.ts'
 import { crossingId } from './crossing.ts'
 import type { Ledger } from './ledger.ts'
 import { periodStart } from './period.ts'
-import { newReading, type Reading } from './reading.ts'
 import { scopeText } from './scope.ts'
-import { SEEN_WINDOW } from './seen-requests.ts'
+import { newReading, type Reading, SEEN_WINDOW } from './seen-requests.ts'
 
 export interface BudgetTools {
   /** Where the sums are kept between two runs of a node. */

@@ -1,6 +1,6 @@
 import { periodEnd, periodStart } from './period.ts'
-import type { Reading } from './reading.ts'
 import type { Scope } from './scope.ts'
+import type { Reading } from './seen-requests.ts'
 
 /** Tokens, and millionths of a US dollar. */
 export interface Amount {

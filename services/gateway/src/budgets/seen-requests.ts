@@ -29,3 +29,15 @@ export class SeenRequests {
     for (const request of this.#sequences.keys()) this.#sequences.set(request, 0)
   }
 }
+
+/**
+ * One reading of the log, in order, which fills the ledgers that are its own. A ledger that is new reads the past by a
+ * reading of its own, so that the others do not fall behind meanwhile.
+ */
+export interface Reading {
+  readonly seen: SeenRequests
+}
+
+export function newReading(): Reading {
+  return { seen: new SeenRequests() }
+}

@@ -5,9 +5,8 @@ import fc from 'fast-check'
 import { BudgetTable } from './budget-table.ts'
 import type { Amount, Ledger, PeriodSums } from './ledger.ts'
 import { periodStart } from './period.ts'
-import { newReading, type Reading } from './reading.ts'
 import { holderOf, type Payer, scopeText } from './scope.ts'
-import { SEEN_WINDOW } from './seen-requests.ts'
+import { newReading, type Reading, SEEN_WINDOW } from './seen-requests.ts'
 
 /** A Wednesday, well inside its day, week and month. */
 const NOW_MS = Date.UTC(2026, 10, 18, 12)

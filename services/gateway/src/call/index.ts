@@ -1,8 +1,8 @@
 export { type AdmittedCall, type Call, shortText } from './call.ts'
 export { type CallEnd, type Outcome, SELF } from './call-end.ts'
 export { admitted, type Ending, ended, progressed, refused, settled } from './call-events.ts'
-export { isEncoded } from './content-coding.ts'
 export {
+  isEncoded,
   type PassedHeaders,
   passedHeaders,
   requestHeaders,

@@ -93,3 +93,9 @@ const TRACEPARENT = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/
 export function traceparentOf(value: string | string[] | undefined): string | undefined {
   return typeof value === 'string' && TRACEPARENT.test(value) ? value : undefined
 }
+
+/** Whether an answer is still in a content coding that could not be undone. */
+export function isEncoded(headers: ResponseHeaders): boolean {
+  const coding = headers['content-encoding']
+  return coding !== undefined && coding !== '' && coding !== 'identity'
+}

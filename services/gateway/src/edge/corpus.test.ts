@@ -5,7 +5,7 @@ import { BODIES, CHUNKED, CONNECTIONS, FRAMING } from './test/corpus-body.ts'
 import { HEADERS, HOSTS, REQUEST_LINES } from './test/corpus-head.ts'
 import { type EdgeTestEnv, makePair, startEdge } from './test/env.ts'
 import { type RawResult, sendRaw } from './test/raw.ts'
-import type { TlsPair } from './tls-pair.ts'
+import type { TlsPair } from './tls.fs.ts'
 
 const CORPUS: Readonly<Record<string, readonly Case[]>> = {
   'request line': REQUEST_LINES,

@@ -15,7 +15,7 @@ import { OpenRequests } from './open-requests.ts'
 import { createRequestFilter, type Handler } from './request-filter.http.ts'
 import { plainServer, secureServer, tlsOptions } from './server.http.ts'
 import { Sessions } from './sessions.http.ts'
-import type { TlsPair } from './tls-pair.ts'
+import type { TlsPair } from './tls.fs.ts'
 
 export interface EdgeOptions {
   readonly limits: EdgeLimits

@@ -2,7 +2,7 @@ import { constants } from 'node:crypto'
 import { createServer, type Server } from 'node:http'
 import { createSecureServer, type Http2SecureServer } from 'node:http2'
 import type { EdgeLimits } from './edge-limits.ts'
-import type { TlsPair } from './tls-pair.ts'
+import type { TlsPair } from './tls.fs.ts'
 
 /** Forward secrecy and authenticated encryption only (RFC 9325 section 4.2). */
 const TLS_CIPHERS = [

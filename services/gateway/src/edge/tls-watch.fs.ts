@@ -3,8 +3,7 @@ import { type FSWatcher, watch } from 'node:fs'
 import { dirname } from 'node:path'
 import { createSecureContext } from 'node:tls'
 import type { Log } from '@fluxgate/runtime'
-import { readPair } from './tls.fs.ts'
-import type { TlsPair } from './tls-pair.ts'
+import { readPair, type TlsPair } from './tls.fs.ts'
 
 export interface TlsWatch extends Disposable {
   /** Why the files on disk are not in use, or undefined. */

@@ -9,7 +9,7 @@ import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls'
 import { createLog } from '@fluxgate/runtime'
 import { eventually } from '@fluxgate/testing'
 import { type EdgeTestEnv, makePair, startEdge } from './test/env.ts'
-import type { TlsPair } from './tls-pair.ts'
+import type { TlsPair } from './tls.fs.ts'
 import { type TlsWatch, watchTls } from './tls-watch.fs.ts'
 
 function handshake(port: number, options: ConnectionOptions = {}): Promise<TLSSocket> {

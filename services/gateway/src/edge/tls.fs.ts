@@ -1,7 +1,6 @@
 import { X509Certificate } from 'node:crypto'
 import { chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { TlsPair } from './tls-pair.ts'
 
 /** From the day before it is made; macOS takes none that is valid for longer. */
 const VALID_DAYS = 825
@@ -83,4 +82,10 @@ const TICKETS_EVERY_MS = 6 * 3_600_000
 export function rotateTicketKeys(renewTickets: () => void): Disposable {
   const timer = setInterval(renewTickets, TICKETS_EVERY_MS)
   return { [Symbol.dispose]: () => clearInterval(timer) }
+}
+
+/** A certificate chain and its key, both PEM. */
+export interface TlsPair {
+  readonly cert: string
+  readonly key: string
 }

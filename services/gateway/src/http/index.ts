@@ -1,6 +1,5 @@
 export { agentProducts } from './agent-products.ts'
 export { CHANGING, type ErrorLog, errorOf, READING, send, sendError, TAKING } from './answer.ts'
-export { answerAfter } from './answer-after.ts'
 export {
   AccountsUnavailable,
   type ApiError,
@@ -15,7 +14,7 @@ export type { Boundary, Step, StepProbe } from './boundary.ts'
 export type { ApiDescription, Paths } from './openapi-document.ts'
 export { documented, EMPTY, json, type Operation, type Payload, UNDOCUMENTED } from './operation.ts'
 export type { RawReply, ResponseHeaders } from './raw-reply.ts'
-export { bodyReader } from './read-body.ts'
+export { answerAfter, bodyReader } from './read-body.ts'
 export { REFUSAL_TERMS, type Refusal, type RefusalReason, retryHeaders } from './refusal.ts'
 export {
   BAD_MODEL,

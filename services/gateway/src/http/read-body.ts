@@ -1,3 +1,4 @@
+import type { FastifyInstance } from 'fastify'
 import type { Static, TSchema } from 'typebox'
 import { Compile } from 'typebox/compile'
 import { done, type Outcome, refused } from './api-error.ts'
@@ -22,4 +23,12 @@ export function bodyReader<S extends TSchema>(schema: S): BodyReader<S> {
     return refused('invalid_body', `The body cannot be taken: ${documented.join('; ')}.`)
   }
   return Object.assign(read, { schema })
+}
+
+/** What was asked to change something is answered when its facts are safe; model calls see to that themselves. */
+export function answerAfter(committed: (callback: () => void) => void, app: FastifyInstance): void {
+  app.addHook('onSend', (request, _reply, payload, done) => {
+    if (request.method === 'GET') done(null, payload)
+    else committed(() => done(null, payload))
+  })
 }

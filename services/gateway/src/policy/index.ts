@@ -1,4 +1,3 @@
 export { findBudget, withBudget, withoutBudget } from './budget-book.ts'
-export { withOverrides } from './limit-overrides.ts'
 export { openPolicyBooks, watchPolicy } from './policy.nats.ts'
-export { isTierDefined, tiersOf, unknownTier, withoutTier, withTier } from './tier-book.ts'
+export { isTierDefined, tiersOf, unknownTier, withOverrides, withoutTier, withTier } from './tier-book.ts'

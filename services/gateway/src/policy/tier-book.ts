@@ -1,4 +1,11 @@
-import { DEFAULT_TIERS, type LimitsPolicy, type Tier, type TierName } from '@fluxgate/contracts'
+import {
+  DEFAULT_TIERS,
+  type Identity,
+  identityText,
+  type LimitsPolicy,
+  type Tier,
+  type TierName,
+} from '@fluxgate/contracts'
 import { done, type Outcome, refused } from '../http/index.ts'
 
 export interface NamedTier {
@@ -54,4 +61,24 @@ export function withoutTier(policy: LimitsPolicy, name: TierName, users: boolean
     return refused('conflict', 'A budget names this tier. Change it first.')
   }
   return done({ ...policy, tiers })
+}
+
+/** The policy is one value of at most a megabyte that every node holds. */
+const MAX_OVERRIDES = 5_000
+
+/** The policy with these identities' limits replaced, or without theirs when there is no `limit`. */
+export function withOverrides(
+  policy: LimitsPolicy,
+  about: readonly Identity[],
+  limit: Tier | undefined,
+): Outcome<LimitsPolicy> {
+  const identities = { ...policy.identities }
+  for (const identity of about) {
+    if (limit) identities[identityText(identity)] = limit
+    else delete identities[identityText(identity)]
+  }
+  if (limit && Object.keys(identities).length > MAX_OVERRIDES) {
+    return refused('conflict', `There are ${MAX_OVERRIDES} limits of single identities already.`)
+  }
+  return done({ ...policy, identities })
 }

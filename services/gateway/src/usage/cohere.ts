@@ -1,8 +1,8 @@
 import type { JsonObject } from '@fluxgate/contracts'
 import { withoutAbsent } from './chat-usage.ts'
-import type { Convention } from './convention.ts'
 import { firstCount, nameOf, objectOf, partOf, usedTools } from './counts.ts'
 import { reported } from './openai-chat.ts'
+import type { Convention } from './reported.ts'
 
 const NAME = 'cohere'
 

@@ -1,9 +1,9 @@
 import type { JsonObject } from '@fluxgate/contracts'
 import { NO_USAGE } from '@fluxgate/contracts'
 import { chatCounts } from './chat-usage.ts'
-import type { Convention } from './convention.ts'
 import { nameOf, objectOf, objectsOf } from './counts.ts'
 import { chatConvention, usageAnywhere } from './openai-chat.ts'
+import type { Convention } from './reported.ts'
 import { byModel, sumOfModels } from './sum-of-models.ts'
 
 const MAX_MODELS = 100

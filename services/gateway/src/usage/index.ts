@@ -1,6 +1,5 @@
 export { anthropic } from './anthropic.ts'
-export type { Convention } from './convention.ts'
 export { ollama } from './ollama.ts'
 export { rawText } from './raw-usage.ts'
-export type { Counts, ReportedUsage } from './reported.ts'
+export type { Convention, Counts, ReportedUsage } from './reported.ts'
 export { openaiConvention, VENDORS, type Vendor, vendorOfHost } from './vendor.ts'

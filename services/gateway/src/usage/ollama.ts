@@ -1,6 +1,6 @@
-import type { Convention } from './convention.ts'
 import { firstCount, nameOf } from './counts.ts'
 import { reported } from './openai-chat.ts'
+import type { Convention } from './reported.ts'
 
 const NAME = 'ollama'
 /** A model was loaded or unloaded, and nothing generated. */

@@ -1,8 +1,7 @@
 import type { JsonObject } from '@fluxgate/contracts'
 import { chatCounts, type OutputRule } from './chat-usage.ts'
-import type { Convention } from './convention.ts'
 import { nameOf, objectOf, objectsOf } from './counts.ts'
-import type { ReportedUsage } from './reported.ts'
+import type { Convention, ReportedUsage } from './reported.ts'
 
 /** Where a usage object of the chat family is; the first that is an object with something in it. */
 export type UsageIn = (part: JsonObject) => JsonObject | undefined

@@ -1,9 +1,8 @@
 import type { JsonObject } from '@fluxgate/contracts'
 import { NO_USAGE, type Usage } from '@fluxgate/contracts'
 import { withoutAbsent } from './chat-usage.ts'
-import type { Convention } from './convention.ts'
 import { firstCount, nameOf, objectOf, objectsOf, partOf, usedTools } from './counts.ts'
-import type { Counts, ReportedModel, ReportedUsage } from './reported.ts'
+import type { Convention, Counts, ReportedModel, ReportedUsage } from './reported.ts'
 import { sumOfModels } from './sum-of-models.ts'
 
 const NAME = 'openai-responses'

@@ -1,4 +1,4 @@
-import type { Usage } from '@fluxgate/contracts'
+import type { JsonObject, Usage } from '@fluxgate/contracts'
 
 /** Counts of a call as far as the vendor has reported them; `input` or `output` is absent where it has not. */
 export type Counts = { -readonly [name in keyof Usage]?: Usage[name] }
@@ -21,4 +21,17 @@ export interface ReportedUsage {
   readonly raw: unknown
   /** The vendor's total is not the sum of its parts, however they are put together. */
   readonly unbalanced: boolean
+}
+
+/** How a vendor reports usage: a fold over the parts of one answer. */
+export interface Convention {
+  /** Named in the settlement. */
+  readonly name: string
+  /**
+   * What is known after one more part: a whole body, the JSON of a stream's event, or a line of NDJSON. The state of
+   * before when the part reports nothing, so that a null or an empty object never replaces a figure.
+   */
+  fold(before: ReportedUsage | undefined, part: JsonObject): ReportedUsage | undefined
+  /** The model that the part names as the one that answers. */
+  modelIn(part: JsonObject): string | undefined
 }

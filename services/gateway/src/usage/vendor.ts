@@ -1,25 +1,26 @@
 import type { JsonObject } from '@fluxgate/contracts'
-import { alibaba } from './alibaba.ts'
 import { anthropic } from './anthropic.ts'
+import {
+  alibaba,
+  deepSeek,
+  geminiOpenai,
+  jina,
+  liteLlm,
+  mistral,
+  moonshot,
+  openRouter,
+  perplexity,
+  sglang,
+  vllm,
+  xai,
+} from './chat-vendors.ts'
 import { cohere, cohereUsage } from './cohere.ts'
-import type { Convention } from './convention.ts'
 import { firstCount, objectOf } from './counts.ts'
-import { deepSeek } from './deepseek.ts'
-import { geminiOpenai } from './gemini-openai.ts'
 import { groq } from './groq.ts'
-import { jina } from './jina.ts'
-import { liteLlm } from './litellm.ts'
 import { llamaCpp } from './llama-cpp.ts'
-import { mistral } from './mistral.ts'
-import { moonshot } from './moonshot.ts'
 import { openaiChat, reported, usageAnywhere } from './openai-chat.ts'
 import { openaiResponses } from './openai-responses.ts'
-import { openRouter } from './openrouter.ts'
-import { perplexity } from './perplexity.ts'
-import type { ReportedUsage } from './reported.ts'
-import { sglang } from './sglang.ts'
-import { vllm } from './vllm.ts'
-import { xai } from './xai.ts'
+import type { Convention, ReportedUsage } from './reported.ts'
 
 /** How a vendor's chat API reports usage; its responses API, embeddings and rerank are told by their shape. */
 const CHAT = {

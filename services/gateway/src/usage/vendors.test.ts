@@ -3,8 +3,8 @@ import { describe, it } from 'node:test'
 import type { JsonObject } from '@fluxgate/contracts'
 import { collectorOf } from '../dialects/collector.ts'
 import { anthropic } from './anthropic.ts'
-import type { Convention } from './convention.ts'
 import { ollama } from './ollama.ts'
+import type { Convention } from './reported.ts'
 import { openaiConvention, VENDORS, type Vendor, vendorOfHost } from './vendor.ts'
 
 /** What a convention makes of the parts of one answer. */

@@ -42,9 +42,8 @@ export function addPrompts(server: McpServer, caller: Caller, read: ReadResource
       title: 'Weekly usage review',
       description: 'Who and what used how much in the last seven days, and what changed.',
       argsSchema: z.object({
-        by: completable(
-          z.enum(GROUPS).optional().describe('What to group by; identity by default.'),
-          start => GROUPS.filter(group => group.startsWith(start ?? '')),
+        by: completable(z.enum(GROUPS).optional().describe('What to group by; identity by default.'), start =>
+          GROUPS.filter(group => group.startsWith(start ?? '')),
         ),
       }),
     },

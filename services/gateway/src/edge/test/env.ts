@@ -10,8 +10,7 @@ import { startTestEnv, type TestEnv, type Upstream } from '../../proxy/test-prox
 import { Bodies } from '../bodies.http.ts'
 import { createEdge, type Edge, type EdgeOptions } from '../edge.http.ts'
 import type { EdgeLimits } from '../edge-limits.ts'
-import { loadTls } from '../tls.fs.ts'
-import type { TlsPair } from '../tls-pair.ts'
+import { loadTls, type TlsPair } from '../tls.fs.ts'
 
 /** Limits of a second or so, for tests that wait for them. */
 export const QUICK_LIMITS: EdgeLimits = Object.freeze({

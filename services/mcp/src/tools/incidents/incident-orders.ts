@@ -15,12 +15,7 @@ export const acknowledgeIncident = defineTool({
   order: 'acknowledge_incident',
   input: z.strictObject({
     incident: incidentField,
-    note: z
-      .string()
-      .trim()
-      .min(3)
-      .max(1_000)
-      .describe('What is known or will be done; it stays in the log.'),
+    note: z.string().trim().min(3).max(1_000).describe('What is known or will be done; it stays in the log.'),
     dryRun: z.boolean().default(false).describe('Only show what would be recorded.'),
   }),
   output: z.object({

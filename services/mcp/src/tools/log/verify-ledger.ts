@@ -47,9 +47,7 @@ export const verifyLedger = defineTool({
       .min(1)
       .max(1_440)
       .default(10)
-      .describe(
-        'A request without an event for this long is lost, and not in flight; 10 by default.',
-      ),
+      .describe('A request without an event for this long is lost, and not in flight; 10 by default.'),
     limit: limitField(50, 500),
     cursor: cursorField.describe('`nextCursor` of the page before; it holds the range.'),
   }),
