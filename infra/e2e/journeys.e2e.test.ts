@@ -67,7 +67,7 @@ async function register(page: Page, email: string): Promise<void> {
   await page.getByTestId('login-email').fill(email)
   await page.getByTestId('login-password').fill(PASSWORD)
   await page.getByTestId('login-submit').click()
-  await page.getByText('You have no key yet.').waitFor()
+  await page.getByText('No keys yet.').waitFor()
 }
 
 /** Makes a key on the page of the keys; returns it. */

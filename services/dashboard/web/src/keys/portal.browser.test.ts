@@ -28,7 +28,7 @@ describe('developer portal', () => {
     await using tab = await openTab(browser, { permissions: ['clipboard-read', 'clipboard-write'] })
     const { page } = tab
     await logInOn(page, testEnv.url, DEVELOPER.email)
-    await page.getByText('You have no key yet.').waitFor()
+    await page.getByText('No keys yet.').waitFor()
     assert.equal(await page.getByTestId('connection').count(), 0, 'nothing of the operators is here')
     await page.getByTestId('create-key').click()
     await page.getByTestId('key-name').fill('laptop')

@@ -104,7 +104,7 @@ describe('new visitor', () => {
     await page.getByTestId('login-email').fill('new@example.com')
     await page.getByTestId('login-password').fill(PASSWORD)
     await page.getByTestId('login-submit').click()
-    await page.getByText('You have no key yet.').or(page.getByTestId('key-row').first()).waitFor()
+    await page.getByText('No keys yet.').or(page.getByTestId('key-row').first()).waitFor()
   })
 })
 
