@@ -9,7 +9,8 @@ export function variablesOf(entry: string): Set<string> {
   const configs = [...main.matchAll(/from '\.\/(.*config\.ts)'/g)].map(([, path]) =>
     join(dirname(entry), path!),
   )
-  const files = [entry, ...configs, ...globSync('shared/*/src/*.ts', { cwd: ROOT })]
+  const settings = globSync([join(dirname(entry), 'config/*.ts'), 'shared/*/src/*.ts'], { cwd: ROOT })
+  const files = [entry, ...configs, ...settings]
   const texts = files
     .filter(file => existsSync(join(ROOT, file)))
     .map(file => readFileSync(join(ROOT, file), 'utf8'))

@@ -229,11 +229,11 @@ describe('the environment of each pod', () => {
         const known = variablesOf(container!.args![0]!)
         const used = JSON.stringify(container!.env)
         for (const variable of Object.keys(env)) {
-          // What only stands inside another value, and what Node itself reads.
+          // What is only inside another value, and what Node itself reads.
           if (used.includes(`$(${variable})`) || variable === 'NODE_EXTRA_CA_CERTS') continue
           assert.ok(
             known.has(variable),
-            `${name} is told ${variable}, which ${container!.args![0]} does not read`,
+            `${name} has ${variable}, which ${container!.args![0]} does not read`,
           )
         }
       }

@@ -21,8 +21,8 @@ const validate = ajv.compile(schema)
 
 for (const [file, text] of Object.entries(references)) {
   test(`api/${file} is what the routes say`, () => {
-    const retained = readFileSync(join(import.meta.dirname, '../api', file), 'utf8')
-    assert.equal(retained, text, 'run `npm run docs:references`')
+    const stored = readFileSync(join(import.meta.dirname, '../reference/api', file), 'utf8')
+    assert.equal(stored, text, 'run `npm run docs:references`')
   })
 
   test(`api/${file} is OpenAPI 3.1, and its schemas are JSON Schema`, () => {

@@ -6,6 +6,8 @@ import { ROOT } from './processes.mjs'
 
 const DIRECTORY = join(ROOT, '.cache', 'test-bundles')
 const NEEDS_SERVERS = /\.(nats|pg|browser|e2e)\.test\.ts$/
+/** Time limits of connections, which another file that computes would delay. */
+const TIMED = /^services\/gateway\/src\/(?:edge|node)\//
 /** A file whose hooks are those of the whole process, or that looks at the process itself, is alone in one. */
 const ALONE =
   /^(?:before|after|beforeEach|afterEach)\(|process\.exitCode|memoryUsage|heapUsed|setFlagsFromString/m
@@ -15,7 +17,9 @@ const ALONE =
  * `count` files, each of which is one process for the runner. The rest stay as they are.
  */
 export function bundled(files, count) {
-  const together = files.filter(file => !NEEDS_SERVERS.test(file) && !ALONE.test(textOf(file)))
+  const together = files.filter(
+    file => !NEEDS_SERVERS.test(file) && !TIMED.test(file) && !ALONE.test(textOf(file)),
+  )
   if (together.length <= count) return [...files]
   const bundles = Array.from({ length: count }, (_, i) =>
     bundle(together.filter((_, at) => at % count === i)),

@@ -8,8 +8,6 @@ const FOLDERS = ['shared', 'services', 'cli', 'infra']
 const LEFT_OUT = new Set(['node_modules', 'dist'])
 const FILE_LIMIT = new URL('./file-limit.mjs', import.meta.url).href
 const GLOBAL_SETUP = join(ROOT, 'infra/local/src/test-run/global-setup.ts')
-/** Most test files wait for servers more than they compute. */
-const SPARE_PROCESSES = 2
 const TEST_LIMIT_MS = 240_000
 /** Each older server runs all of its files in one file of the run: `--nats all` has no shorter limit than the run. */
 const MATRIX_LIMIT_MS = 3_600_000
@@ -28,8 +26,8 @@ const NEEDS_NATS = /\.nats\.(pg\.)?test\.ts$/
 const SLOW_UNIT =
   /from 'node:(?:child_process|net|http|https|tls|http2|dgram|worker_threads|timers\/promises)'|fetch\(|setTimeout|createServer|globSync|from '@fluxgate\/testing'|from '[^']*\/test\//
 const LONG_UNIT = /\/(?:skipping-listener|token-counter|fold|recorded)\.test\.ts$/
-/** Processes for the units of a whole run: some of them wait, while others compute. */
-const UNIT_PROCESSES = 6
+/** Processes for the units of a whole run. */
+const UNIT_PROCESSES = 4
 /** Whatever starts a dashboard. */
 const NEEDS_PAGE = /^(services\/dashboard|infra)\//
 const NEEDS_SERVERS = /\.(nats|pg|browser|e2e)\.test\.ts$/
@@ -107,7 +105,7 @@ function byLength(files) {
 function runnerArguments(files, flags, limitMs) {
   return [
     '--test',
-    `--test-concurrency=${availableParallelism() + SPARE_PROCESSES}`,
+    `--test-concurrency=${Math.max(2, availableParallelism())}`,
     `--import=${FILE_LIMIT}`,
     `--test-timeout=${limitMs}`,
     ...(flags.some(flag => flag.startsWith('--test-reporter')) ? [] : ['--test-reporter=spec']),

@@ -24,5 +24,5 @@ it('keeps secrets out by the names of their fields, three levels deep, in errors
     assert.match(line, /\[redacted\]/)
     assert.equal((JSON.parse(line) as { service: string }).service, 'test')
   }
-  assert.match(lines.join(''), /"kept":1.*"kept":2.*"kept":3.*"message":"broken"/s)
+  assert.match(lines.join(''), /"retained":1.*"retained":2.*"retained":3.*"message":"broken"/s)
 })

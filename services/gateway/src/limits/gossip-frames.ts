@@ -63,7 +63,8 @@ const WholeRow = Type.Object({
   tokens: Type.Number(),
   requests: Type.Number(),
   /** Whose debits are in that. */
-  received: Type.Array(PeerRow, { maxItems: MAX_PEERS + 1 }),
+  // The name on the wire, which nodes of other versions read.
+  heard: Type.Array(PeerRow, { maxItems: MAX_PEERS + 1 }),
 })
 /** All that the sender knows: its own run is the first of `peers`. */
 const WholePart = Type.Object({

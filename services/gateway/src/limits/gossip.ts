@@ -144,7 +144,7 @@ export class Gossip {
       rows.push({
         id: account.identity,
         tier: account.tier,
-        received,
+        heard: received,
         tokens: account.tokens.missing(nowMs),
         requests: account.requests?.missing(nowMs) ?? 0,
       })
@@ -166,7 +166,7 @@ export class Gossip {
     for (const row of parts.flatMap(part => part.rows)) {
       const account = this.#table.knownOf(row.id, row.tier, nowMs)
       account.debit(row.tokens, row.requests, nowMs)
-      for (const { peer: index, ...received } of row.received) {
+      for (const { peer: index, ...received } of row.heard) {
         const origin = peers?.[index]
         if (origin) account.received.push({ origin, ...received })
       }
