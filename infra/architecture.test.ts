@@ -70,6 +70,22 @@ const PURE_IMPORTS =
   /import type [^;]*? from '[^']*'|import \{ (?:(?:BlockList|isIP|isIPv[46]|type \w+)(?:, )?)+ \} from 'node:net'/g
 const codeOf = (file: string) => readFileSync(join(root, file), 'utf8').replace(PURE_IMPORTS, '')
 
+/** Words of a private dialect, which readers would have to learn. Names in stored events and answers stay as they are. */
+const BANNED_NAMES =
+  'stand,stands,face,faces,desk,desks,roster,rosters,shipment,shipments,culprit,culprits,accused,nobody,remark,mood,trouble,troubles,quieten'
+const BANNED = `${BANNED_NAMES},told,untold,kept,whom,offence,offences,burnt`
+const bannedNames = new Set(BANNED_NAMES.split(','))
+const banned = new Set(BANNED.split(','))
+const isBannedName = (word: string) => bannedNames.has(word)
+const isBanned = (word: string) => banned.has(word)
+const TEST_NAME = /\b(?:it|test|describe)\(\s*(?:'((?:[^'\\\n]|\\.)+)'|`([^`]+)`)/g
+const DECLARED = /\b(?:const|let|function|class|interface|type|readonly)\s+(\w+)/g
+const wordsOf = (name: string) =>
+  name
+    .replace(/([a-z0-9])([A-Z])/g, '$1 $2')
+    .toLowerCase()
+    .split(/[^a-z]+/)
+
 const hasRooms = (src: string) => ['in', 'core', 'out'].some(room => existsSync(join(root, src, room)))
 /** Roots that are cut by feature: each folder in them is a slice. */
 const sliced = globSync('{services/*,services/dashboard/web,cli}/src', { cwd: root }).filter(
@@ -239,6 +255,20 @@ describe('the house', () => {
   it('spreads no object that is written where it is spread', () => {
     const spread = files.filter(file => /\.\.\.\{(?!\})/.test(readFileSync(join(root, file), 'utf8')))
     assert.deepEqual(spread, [])
+  })
+
+  it('is named in the terms of the field', () => {
+    const found = files.flatMap(file => {
+      const text = readFileSync(join(root, file), 'utf8')
+      const names = [...text.matchAll(TEST_NAME)].filter(([, plain, template]) =>
+        wordsOf(plain ?? template ?? '').some(isBanned),
+      )
+      const declared = [...text.matchAll(DECLARED)].filter(([, name = '']) =>
+        wordsOf(name).some(isBannedName),
+      )
+      return [...names, ...declared].map(([whole]) => `${file}: ${whole}`)
+    })
+    assert.deepEqual(found, [])
   })
 
   it('has no cycles between files', () => {

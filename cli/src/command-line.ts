@@ -36,7 +36,7 @@ Exit codes: 0 done, 1 not found or does not hold, 2 wrong arguments or environme
 
 const HELP_WORDS = ['--help', '-h', 'help']
 
-/** What the arguments ask for: a text to print, or work to do. @throws Trouble */
+/** What the arguments ask for: a text to print, or work to do. @throws UserError */
 export function readCommandLine(
   args: readonly string[],
   nowMs: number,

@@ -42,7 +42,7 @@ export interface Command {
   readonly summary: string
   /** What `--help` prints. */
   readonly help: string
-  /** Reads the arguments, before anything is connected. @throws Trouble */
+  /** Reads the arguments, before anything is connected. @throws UserError */
   prepare(args: readonly string[], nowMs: number): Work
 }
 

@@ -2,7 +2,7 @@ import type { Parsed } from '@fluxgate/contracts'
 import type { CliContext } from './command.ts'
 import { EXIT, UserError } from './user-error.ts'
 
-/** A file of JSON that has to have a form. @throws Trouble */
+/** A file of JSON that has to have a form. @throws UserError */
 export async function parsedFile<T>(
   { files }: CliContext,
   path: string,

@@ -9,7 +9,7 @@ export class UserError extends Error {
 
   constructor(exitCode: ExitCode, message: string, options?: ErrorOptions) {
     super(message, options)
-    this.name = 'Trouble'
+    this.name = 'UserError'
     this.exitCode = exitCode
   }
 }

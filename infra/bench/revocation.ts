@@ -6,7 +6,7 @@ import { parseArgs } from 'node:util'
 import { Pool } from 'undici'
 import { quantile } from './harness/line.ts'
 import type { GatewayProcess } from './proxy/gateway-process.ts'
-import { startTestEnv } from './proxy/stand.ts'
+import { startTestEnv } from './proxy/test-env.ts'
 
 /**
  * Revocation, `npm run fluxgate -- bench:revocation [--runs 200 --nodes 3 --callers 4 --json]`: gateway processes on one

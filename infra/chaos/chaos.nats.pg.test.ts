@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { MAIN } from './src/fault.ts'
 import { FAULTS } from './src/faults.ts'
-import { startTestEnv, type TestEnv } from './src/stand.ts'
+import { startTestEnv, type TestEnv } from './src/test-env.ts'
 import { type History, runTrial, SHORT } from './src/trial.ts'
 
 /** The faults that tell most in little time; `npm run chaos` strikes all of them, for longer. Poison stays, so it is last. */

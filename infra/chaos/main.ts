@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util'
 import type { Fault } from './src/fault.ts'
 import { FAULTS } from './src/faults.ts'
 import { rowText, tableText } from './src/report.ts'
-import { startTestEnv, type TestEnv } from './src/stand.ts'
+import { startTestEnv, type TestEnv } from './src/test-env.ts'
 import { type History, LONG, type Row, runTrial, SHORT } from './src/trial.ts'
 
 const HELP = `Usage: npm run chaos -- [options]

@@ -17,8 +17,8 @@ import { curlClient } from './curl.ts'
 import { ollama } from './ollama.ts'
 import { openai } from './openai.ts'
 import { startSpoiler } from './spoiler.ts'
-import { startTestEnv, type TestEnv } from './stand.ts'
 import { ResultTable } from './table.ts'
+import { startTestEnv, type TestEnv } from './test-env.ts'
 import { vercelAi } from './vercel-ai.ts'
 
 const CLIENTS: readonly Client[] = [openai, anthropic, ollama, ...vercelAi, curlClient]

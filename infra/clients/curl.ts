@@ -27,7 +27,7 @@ interface Got {
   readonly type: string
 }
 
-/** Bytes as they come, with nothing between: the status and the type stand behind them. */
+/** Bytes as they come, with nothing between: the status and the type come after them. */
 async function curl(
   api: Api,
   path: string,

@@ -181,7 +181,7 @@ describe('an operator', () => {
     await flood(key)
     const row = page.getByTestId('throttle-row').filter({ hasText: 'flo@example.com' })
     await row.waitFor()
-    await page.getByText(/throttled, next free in/).waitFor()
+    await page.getByText(/throttled, next ends in/).waitFor()
     await page.getByTestId('incident-row').filter({ hasText: 'flo@example.com' }).first().click()
     await page.getByTestId('incident-report').waitFor()
     assert.match((await page.locator('.evidence').textContent()) ?? '', /TOKENS/)

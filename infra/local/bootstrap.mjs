@@ -6,7 +6,7 @@ import { wantBaselines, wantBenchTools, wantChromium } from './bootstrap/native-
 import { olderServers, useNatsServer } from './bootstrap/nats-server.mjs'
 import { buildPage, PAGE } from './bootstrap/page.mjs'
 import { NODE_FLAGS, pinnedNode } from './bootstrap/pinned-node.mjs'
-import { foreground, npm, ROOT, Trouble } from './bootstrap/processes.mjs'
+import { foreground, npm, ROOT, UserError } from './bootstrap/processes.mjs'
 import { testRequest, unitRequest } from './bootstrap/tests.mjs'
 
 /**
@@ -83,7 +83,7 @@ async function test(args) {
   if (request.isWhole) {
     console.log('Checking types, style and architecture.')
     const { code, output } = await npm(['run', '--silent', 'check'], withNode(node))
-    if (code !== 0) throw new Trouble(`${output.trim()}\n\nThe check failed; no test was run.`)
+    if (code !== 0) throw new UserError(`${output.trim()}\n\nThe check failed; no test was run.`)
   }
   if (needs.page) await buildPage()
   return foreground(node, [...NODE_FLAGS, ...request.args], {
@@ -124,9 +124,9 @@ process.env.NODE_COMPILE_CACHE ??= join(ROOT, 'node_modules', '.cache', 'compile
 const [name = '', ...args] = process.argv.slice(2)
 const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined
 try {
-  if (!command) throw new Trouble(`usage: bootstrap.mjs ${Object.keys(COMMANDS).join('|')} [arguments]`)
+  if (!command) throw new UserError(`usage: bootstrap.mjs ${Object.keys(COMMANDS).join('|')} [arguments]`)
   process.exitCode = await command(args)
 } catch (error) {
-  console.error(error instanceof Trouble ? error.message : error)
+  console.error(error instanceof UserError ? error.message : error)
   process.exitCode = 1
 }

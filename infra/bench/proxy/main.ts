@@ -1,6 +1,6 @@
 import { median } from '../harness/line.ts'
 import { startNginx } from './nginx.ts'
-import { startTestEnv } from './stand.ts'
+import { startTestEnv } from './test-env.ts'
 import { JSON_HEADERS, measureUnary } from './unary.ts'
 
 /**

@@ -2,7 +2,7 @@ import { type Measured, median } from '../harness/line.ts'
 import { figure } from '../harness/table.ts'
 import { compileTools, type StreamsRead } from '../native/tools.ts'
 import { startNginxProxy } from '../proxy/nginx.ts'
-import { startTestEnv } from '../proxy/stand.ts'
+import { startTestEnv } from '../proxy/test-env.ts'
 import { takeTurns } from '../proxy/turns.ts'
 import { atMost, type Row, sumErrors } from './row.ts'
 

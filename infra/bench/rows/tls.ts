@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { startNginx, startNginxProxy } from '../proxy/nginx.ts'
-import { startTestEnv } from '../proxy/stand.ts'
+import { startTestEnv } from '../proxy/test-env.ts'
 import { JSON_HEADERS, measureUnary } from '../proxy/unary.ts'
 import { type Row, sumErrors } from './row.ts'
 

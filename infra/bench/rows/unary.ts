@@ -3,7 +3,7 @@ import { figure } from '../harness/table.ts'
 import { startNginx, startNginxProxy } from '../proxy/nginx.ts'
 import { installPortkey, startPortkey } from '../proxy/portkey.ts'
 import { cpuMsOf } from '../proxy/process.ts'
-import { startTestEnv } from '../proxy/stand.ts'
+import { startTestEnv } from '../proxy/test-env.ts'
 import { JSON_HEADERS, measureUnary, type Subject, type UnaryRun } from '../proxy/unary.ts'
 import { atLeast, type BenchPace, type Row, sumErrors } from './row.ts'
 

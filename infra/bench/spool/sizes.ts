@@ -5,7 +5,7 @@ import { freePort, type NatsServer } from '@fluxgate/testing'
 import { sql } from 'kysely'
 import type { GatewayProcess } from '../proxy/gateway-process.ts'
 import { startProcess } from '../proxy/process.ts'
-import type { TestEnv } from '../proxy/stand.ts'
+import type { TestEnv } from '../proxy/test-env.ts'
 
 const PROJECTION = join(import.meta.dirname, '../../../services/projection/src/main.ts')
 const CALLERS = 32

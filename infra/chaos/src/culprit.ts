@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { eventually } from '@fluxgate/testing'
-import type { TestEnv } from './stand.ts'
+import type { TestEnv } from './test-env.ts'
 
 /** Far more than the guard lets a tier burn in one window, in one call that a full bucket lets pass. */
 const TOKENS = 1_500

@@ -1,6 +1,6 @@
 import type { Abuser } from './culprit.ts'
 import type { Load } from './load.ts'
-import type { TestEnv, TestEnvKind } from './stand.ts'
+import type { TestEnv, TestEnvKind } from './test-env.ts'
 
 const MIB = 1024 ** 2
 

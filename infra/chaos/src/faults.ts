@@ -8,7 +8,7 @@ import type { Load } from './load.ts'
 import { LOG_FAULTS } from './log-faults.ts'
 import { NODE_FAULTS } from './node-faults.ts'
 import { publishPoison } from './poison.ts'
-import type { ServiceName, TestEnv } from './stand.ts'
+import type { ServiceName, TestEnv } from './test-env.ts'
 
 const MIB = 1024 ** 2
 const HOUR_MS = 3_600_000

@@ -6,7 +6,7 @@ import { createLog } from '@fluxgate/runtime'
 import { eventually } from '@fluxgate/testing'
 import { newAbuser } from './culprit.ts'
 import { ALONE, type Blow, type Fault, MAIN, SMALL_BUCKETS, type Strike } from './fault.ts'
-import type { TestEnv } from './stand.ts'
+import type { TestEnv } from './test-env.ts'
 
 const SECOND_MS = 1_000
 const MINUTE_MS = 60_000

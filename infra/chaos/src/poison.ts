@@ -1,6 +1,6 @@
 import { deadLetterSubject } from '@fluxgate/contracts'
 import { DEAD_LETTER_HEADERS, replayStored } from '@fluxgate/nats'
-import type { TestEnv } from './stand.ts'
+import type { TestEnv } from './test-env.ts'
 
 /** A subject of each stream, and of facts that gateways listen to as they are published. */
 const SUBJECTS = [

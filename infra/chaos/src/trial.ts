@@ -6,7 +6,7 @@ import type { Fault } from './fault.ts'
 import { type Count, countAgainst, readLedger } from './ledger.ts'
 import { Load, type LoadFigures, type Seen } from './load.ts'
 import { buried } from './poison.ts'
-import type { TestEnv } from './stand.ts'
+import type { TestEnv } from './test-env.ts'
 import { runVerify } from './verify-command.ts'
 
 /** How long a trial's parts take, in milliseconds. */

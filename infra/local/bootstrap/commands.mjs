@@ -1,5 +1,5 @@
 import { NODE_FLAGS, pinnedNode } from './pinned-node.mjs'
-import { foreground, ROOT, Trouble } from './processes.mjs'
+import { foreground, ROOT, UserError } from './processes.mjs'
 
 /** Name → the file that does it, and what it does. Each reads its own arguments; many know `--help`. */
 const GROUPS = {
@@ -59,7 +59,7 @@ export async function runCommand([name, ...args]) {
     console.log(list())
     return 0
   }
-  if (!Object.hasOwn(COMMANDS, name)) throw new Trouble(`There is no command ${name}.\n\n${list()}`)
+  if (!Object.hasOwn(COMMANDS, name)) throw new UserError(`There is no command ${name}.\n\n${list()}`)
   const [first = '', ...rest] = COMMANDS[name][0].split(' ')
   return foreground(await pinnedNode(), [...NODE_FLAGS, first, ...rest, ...args], { cwd: ROOT })
 }

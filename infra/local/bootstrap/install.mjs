@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { npm, ROOT, Trouble } from './processes.mjs'
+import { npm, ROOT, UserError } from './processes.mjs'
 
 const MODULES = join(ROOT, 'node_modules')
 const STAMP = join(MODULES, '.fluxgate-installed')
@@ -16,14 +16,14 @@ const GUARD = 'FLUXGATE_INSTALLING'
 /** Installs the packages of package-lock.json unless just these are there. */
 export async function install() {
   if (isInstalled()) return
-  if (process.env[GUARD]) throw new Trouble('npm ci started this command again; stopping here')
+  if (process.env[GUARD]) throw new UserError('npm ci started this command again; stopping here')
   const release = await lock()
   try {
     // Another process may have done it meanwhile.
     if (isInstalled()) return
     console.log('Installing packages (npm ci); the first time takes a minute.')
     const { code, output } = await npm(['ci', '--no-audit', '--no-fund'], { [GUARD]: '1' })
-    if (code !== 0) throw new Trouble(`${output.trim()}\n\nnpm ci failed with status ${code}.`)
+    if (code !== 0) throw new UserError(`${output.trim()}\n\nnpm ci failed with status ${code}.`)
     writeFileSync(STAMP, fingerprint())
   } finally {
     release()

@@ -1,5 +1,5 @@
 import { delimiter, dirname } from 'node:path'
-import { capture, findProgram, Trouble } from './processes.mjs'
+import { capture, findProgram, UserError } from './processes.mjs'
 
 const NATS_SERVER = {
   name: 'nats-server',
@@ -42,7 +42,7 @@ const COMPILER = {
 /** nats-server, from PATH or from the system's package manager. */
 export async function requireNatsServer(why) {
   if (await has(NATS_SERVER)) return
-  throw new Trouble(
+  throw new UserError(
     `nats-server is missing and could not be installed here; ${NATS_SERVER.byHand} ` +
       `(Debian, Ubuntu: apt-get install nats-server; macOS: brew install nats-server)${why}.`,
   )

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } f
 import { delimiter, dirname, join } from 'node:path'
 import { unpackPackage } from './debian.mjs'
 import { requireNatsServer } from './native-tools.mjs'
-import { capture, findProgram, ROOT, Trouble } from './processes.mjs'
+import { capture, findProgram, ROOT, UserError } from './processes.mjs'
 
 /** Older ones get no corrections any more; `shared/nats` warns of them too (`LEAST_SUPPORTED_SERVER`). */
 export const LEAST_SUPPORTED = '2.12'
@@ -27,7 +27,7 @@ export async function useNatsServer({
   if (wanted === 'system') return useSystem(why)
   if (wanted === 'newest') return useNewest(why, etc)
   const server = await findVersion(wanted)
-  if (!server) throw new Trouble(`There is no nats-server ${wanted}, neither installed nor to be had.`)
+  if (!server) throw new UserError(`There is no nats-server ${wanted}, neither installed nor to be had.`)
   return use(server)
 }
 
@@ -51,7 +51,7 @@ async function useSystem(why) {
 async function installed(why) {
   await requireNatsServer(why)
   const server = await systemServer()
-  if (!server) throw new Trouble('nats-server is installed and does not say its version.')
+  if (!server) throw new UserError('nats-server is installed and does not say its version.')
   return server
 }
 
@@ -80,7 +80,7 @@ export async function olderServers() {
 }
 
 function use(server, wanted) {
-  if (!server) throw new Trouble(`${wanted} is no nats-server that runs here.`)
+  if (!server) throw new UserError(`${wanted} is no nats-server that runs here.`)
   const directory = dirname(server.path)
   const others = (process.env.PATH ?? '').split(delimiter).filter(entry => !entry.startsWith(CACHE))
   // The system's folder keeps its rank among the others: it has more than this program.

@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { npm, ROOT, Trouble } from './processes.mjs'
+import { npm, ROOT, UserError } from './processes.mjs'
 
 const DASHBOARD = join(ROOT, 'services', 'dashboard')
 /** Where it is, once built. */
@@ -13,7 +13,7 @@ export async function buildPage() {
   if (isFresh()) return
   console.log("Building the dashboard's page.")
   const { code, output } = await npm(['run', '--silent', 'build', '--workspace', 'services/dashboard'])
-  if (code !== 0) throw new Trouble(`${output.trim()}\n\nThe dashboard's page could not be built.`)
+  if (code !== 0) throw new UserError(`${output.trim()}\n\nThe dashboard's page could not be built.`)
 }
 
 function isFresh() {

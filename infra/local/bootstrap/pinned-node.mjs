@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { capture, ROOT, Trouble } from './processes.mjs'
+import { capture, ROOT, UserError } from './processes.mjs'
 
 const MIN_MAJOR = 24
 export const NODE_FLAGS = ['--disable-warning=ExperimentalWarning']
@@ -22,7 +22,7 @@ export async function pinnedNode() {
     if (code === 0 && major >= MIN_MAJOR) return path
     words = code === 0 ? `${path} is ${output.trim()}` : `${path} does not run here: ${output.trim()}`
   }
-  throw new Trouble(
+  throw new UserError(
     `Fluxgate needs Node ${MIN_MAJOR} or newer to run (${words}). There is no pinned package for ` +
       `${platform}-${arch}: install Node ${MIN_MAJOR} from https://nodejs.org and try again.`,
   )

@@ -8,7 +8,7 @@ const OUTPUT_KEPT_CHARS = 200_000
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP']
 
 /** A line for the person who has to do something; no stack. */
-export class Trouble extends Error {}
+export class UserError extends Error {}
 
 /** Runs to the end and keeps what it printed. */
 export function capture(command, args, options = {}) {
@@ -40,7 +40,7 @@ export function foreground(command, args, { ipc = false, ...options } = {}) {
     }
     child.on('error', error => {
       finish()
-      reject(new Trouble(`${command} could not be started: ${error.message}`))
+      reject(new UserError(`${command} could not be started: ${error.message}`))
     })
     child.on('exit', (code, signal) => {
       finish()

@@ -2,7 +2,7 @@ import { readdirSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { bundled, textOf } from './bundles.mjs'
-import { ROOT, Trouble } from './processes.mjs'
+import { ROOT, UserError } from './processes.mjs'
 
 const FOLDERS = ['shared', 'services', 'cli', 'infra']
 const LEFT_OUT = new Set(['node_modules', 'dist'])
@@ -42,7 +42,7 @@ export function testRequest(args) {
   const option = at < 0 ? [] : args[at] === '--nats' ? args.slice(at, at + 2) : [args[at]]
   const nats = at < 0 ? undefined : (option[1] ?? args[at].slice('--nats='.length))
   if (at >= 0 && (!nats || option.length > 2 || nats.startsWith('--')))
-    throw new Trouble('--nats asks for all, newest, system, a version as 2.10, or a path to a nats-server')
+    throw new UserError('--nats asks for all, newest, system, a version as 2.10, or a path to a nats-server')
   const rest = at < 0 ? args : args.toSpliced(at, option.length)
   const flags = rest.filter(arg => arg.startsWith('-'))
   const parts = rest
@@ -84,7 +84,7 @@ export function testRequest(args) {
 export function unitRequest(args) {
   const { files, isWhole } = testRequest(args)
   const units = files.filter(file => !NEEDS_SERVERS.test(file) && !(isWhole && isSlow(file)))
-  if (units.length === 0) throw new Trouble('no test file without servers matches')
+  if (units.length === 0) throw new UserError('no test file without servers matches')
   const flags = args.filter(arg => arg.startsWith('-'))
   return {
     files: units,
@@ -117,7 +117,7 @@ function runnerArguments(files, flags, limitMs) {
 function chooseFiles(parts) {
   const all = FOLDERS.flatMap(folder => testFiles(folder))
   const files = parts.length === 0 ? all : all.filter(file => parts.some(part => file.includes(part)))
-  if (files.length === 0) throw new Trouble(`no test file matches ${parts.join(', ')}`)
+  if (files.length === 0) throw new UserError(`no test file matches ${parts.join(', ')}`)
   return files
 }
 

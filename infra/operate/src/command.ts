@@ -36,9 +36,9 @@ export async function runOrder(
     given = new Set(Object.keys(values))
     if (positionals.length === 1) folder = positionals[0]
   } catch (error) {
-    return fail(USAGE, [(error as Error).message, `npm run ${name} -- ${usage}`])
+    return fail(USAGE, [(error as Error).message, `npm run fluxgate -- ${name} ${usage}`])
   }
-  if (folder === undefined) return fail(USAGE, [`npm run ${name} -- ${usage}`])
+  if (folder === undefined) return fail(USAGE, [`npm run fluxgate -- ${name} ${usage}`])
   try {
     const config = await readOperateConfig(process.env)
     await order(config, folder, line => console.log(line), given)

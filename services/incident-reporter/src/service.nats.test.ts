@@ -50,7 +50,7 @@ describe('the incident-reporter', () => {
     ['evidence that retention dropped', answer({ ...good, evidence: [{ stream: 'TOKENS', sequence: 999 }] })],
   ]
   for (const [what, reply] of bad) {
-    it(`lets the facts stand through ${what}, and supersedes them when the model answers`, async () => {
+    it(`keeps the facts through ${what}, and supersedes them when the model answers`, async () => {
       await using reporter = await startTestReporter(reply)
       await using _reporter = await reporter.start()
       await reporter.open('inc_00000001')

@@ -109,7 +109,7 @@ describe('the projected tables and the log', () => {
   })
 
   for (const stream of Object.values(STREAMS)) {
-    it(`differ from what was told when a message of ${stream} is deleted or doubled, and verify names it`, async () => {
+    it(`differ from the stored events when a message of ${stream} is deleted or doubled, and verify names it`, async () => {
       const reported = await projected.messagesOf(stream)
       assert.ok(reported.length > 0, `the workload has messages in ${stream}`)
       const offences = async () => {

@@ -91,7 +91,7 @@ export class IssuerKeys implements AsyncDisposable {
     const url = this.#address.jwksUrl ?? (await this.#discover())
     return createRemoteJWKSet(new URL(url), {
       cooldownDuration: this.#limits.cooldownMs,
-      // Its age is judged above: jose would let nobody in while a set that is too old cannot be fetched.
+      // Its age is judged above: jose would refuse every token while a set that is too old cannot be fetched.
       cacheMaxAge: Number.POSITIVE_INFINITY,
       timeoutDuration: this.#limits.timeoutMs,
       [customFetch]: async address => {

@@ -103,7 +103,7 @@ class Clients {
   }
 }
 
-it(`a gateway that is killed ${KILLS} times under load: what clients saw answered is told once, and all is settled once`, async () => {
+it(`a gateway that is killed ${KILLS} times under load: what clients saw answered is in the log once, and all is settled once`, async () => {
   await using stack = new AsyncDisposableStack()
   const dataDir = mkdtempSync(join(tmpdir(), 'fluxgate-killed-'))
   stack.defer(() => rmSync(dataDir, { recursive: true, force: true }))

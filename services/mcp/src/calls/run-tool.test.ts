@@ -31,7 +31,7 @@ function tool(
     effect,
     input: z.strictObject({}),
     output: z.object({ n: z.int() }),
-    answer: (_args, _desk, call) => answer(call),
+    answer: (_args, _backends, call) => answer(call),
   })
 }
 

@@ -16,7 +16,7 @@ export function watchIncidents(backends: Backends, bus: ServerEventBus, everyMs:
 
   async function look(): Promise<void> {
     const { items } = await backends.tables.incidents({ openOnly: true, limit: WATCHED })
-    const now = new Map(items.map(incident => [incident.id, faceOf(incident)]))
+    const now = new Map(items.map(incident => [incident.id, summaryOf(incident)]))
     const before = known
     known = now
     // One that is open no more has been closed; one that is new here may have changed since somebody has read it.
@@ -42,7 +42,7 @@ export function watchIncidents(backends: Backends, bus: ServerEventBus, everyMs:
 }
 
 /** What of an incident can change. */
-function faceOf(incident: Incident): string {
+function summaryOf(incident: Incident): string {
   const { state, report, reportSource, note, findings, joinedInto, until } = incident
   return JSON.stringify([state, report, reportSource, note, findings, joinedInto, until])
 }

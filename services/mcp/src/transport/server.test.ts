@@ -46,7 +46,7 @@ test('a client that closes its stream cancels its call; a server that stops lets
     effect: 'reads' as const,
     input: z.strictObject({ ms: z.int() }),
     output: z.object({ ms: z.int() }),
-    async answer({ ms }, _desk, { signal }) {
+    async answer({ ms }, _backends, { signal }) {
       signal.addEventListener('abort', () => cancelled.resolve())
       begun++
       started.resolve()
@@ -55,7 +55,7 @@ test('a client that closes its stream cancels its call; a server that stops lets
     },
   })
   const runner = toolRunner({ nowMs: Date.now } as unknown as Backends, LIMITS, log)
-  const face = await startHttp(
+  const server = await startHttp(
     { host: '127.0.0.1', port: 0 },
     {
       limits: LIMITS,
@@ -68,7 +68,7 @@ test('a client that closes its stream cancels its call; a server that stops lets
     },
   )
   const call = (ms: number, signal?: AbortSignal) =>
-    fetch(`http://127.0.0.1:${face.port}/mcp`, {
+    fetch(`http://127.0.0.1:${server.port}/mcp`, {
       method: 'POST',
       headers: {
         'content-type': 'application/json',
@@ -94,6 +94,6 @@ test('a client that closes its stream cancels its call; a server that stops lets
 
   const answer = call(200).then(response => response.text())
   await eventually(async () => begun === 2)
-  await face[Symbol.asyncDispose]()
+  await server[Symbol.asyncDispose]()
   assert.match(await answer, /"structuredContent":\{"ms":200\}/)
 })
