@@ -15,8 +15,7 @@ const FORWARD_TOKEN = 'forward-token-for-tests'
 const EMAIL = 'erika@person.example'
 const ADDRESS = '203.0.113.77'
 const PASSWORD = 'plum wagon seldom quiet'
-const mainOf = (service: string) =>
-  fileURLToPath(new URL(`../../../../${service}/src/main.ts`, import.meta.url))
+const mainOf = (service: string) => fileURLToPath(new URL(`../../../${service}/src/main.ts`, import.meta.url))
 
 const stack = new AsyncDisposableStack()
 let gateways: TestGateways
@@ -175,7 +174,7 @@ describe('an erased person', () => {
 
   test('leaves a log that verifies, with the sums in its tables', async () => {
     await untilProjected()
-    const verify = run('forensics', ['verify', '--json'])
+    const verify = run('../cli', ['verify', '--json'])
     const [lines, [code]] = await Promise.all([text(verify.stdout!), once(verify, 'exit')])
     const verdict = JSON.parse(lines.trim().split('\n').at(-1)!)
     assert.deepEqual([code, verdict.holds], [0, true], lines)

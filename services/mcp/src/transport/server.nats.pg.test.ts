@@ -233,7 +233,7 @@ describe('the HTTP transport', () => {
   })
 
   test('is a process that tells its port when it is ready, and ends with a signal', async () => {
-    const main = fileURLToPath(new URL('main.ts', import.meta.url))
+    const main = fileURLToPath(new URL('../main.ts', import.meta.url))
     const stdio: StdioOptions = ['ignore', 'ignore', 'inherit', 'ipc']
     const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', main], {
       env: { ...bench.env, PATH: process.env.PATH },

@@ -10,7 +10,7 @@ import { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js'
 import { callTool, startBench, type TestBench } from '../test-bench.ts'
 
-const MAIN = fileURLToPath(new URL('main.ts', import.meta.url))
+const MAIN = fileURLToPath(new URL('../main.ts', import.meta.url))
 const ARGS = ['--disable-warning=ExperimentalWarning', MAIN, '--stdio']
 
 describe('over standard input and output', () => {

@@ -3,7 +3,7 @@ import type { Usage } from '@fluxgate/contracts'
 import { parse } from 'yaml'
 
 /** Recorded answers of vendors beside the repository, which has no copy of them. */
-const FIXTURES = new URL('../../../../../shared/fixtures/', import.meta.url)
+const FIXTURES = new URL('../../../../../../shared/fixtures/', import.meta.url)
 const EXPECTED = new URL('expected.jsonl', import.meta.url)
 
 /**
