@@ -172,8 +172,8 @@ function temporaryDirectory(): { readonly path: string } & Disposable {
 describe('a gateway whose log takes nothing more', () => {
   it('ends an answer when its facts are on this disk, several in one write, while NATS is away', async () => {
     using slot = temporaryDirectory()
-    await using env = await startTestEnv(slot.path)
-    const { nats } = env.gateways
+    await using nats = await startNatsServer()
+    await using env = await startTestEnv(slot.path, { NATS_URL: nats.url })
     await nats.stop('SIGKILL')
     const commits = await env.metric('fluxgate_spool_commits_total')
     const calls = Array.from({ length: 200 }, async () => {
