@@ -98,10 +98,11 @@ test('a killed rebuild goes on where it stopped; readers see the old rows, then 
   const events = workload({ requests: 6_000 })
   for (const event of events) publisher.append(event)
   await publisher.flush()
-  await using db = openDatabase(postgres.url)
+  const databaseUrl = await createDatabase(postgres)
+  await using db = openDatabase(databaseUrl)
   await migrateToLatest(db)
   const env = {
-    DATABASE_URL: postgres.url,
+    DATABASE_URL: databaseUrl,
     NATS_URL: nats.url,
     PROJECTION_PRUNE_EVERY: '0',
     RETENTION_DAYS: '3660',
