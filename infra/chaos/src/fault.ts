@@ -1,4 +1,4 @@
-import type { Abuser } from './culprit.ts'
+import type { Abuser } from './abuser.ts'
 import type { Load } from './load.ts'
 import type { TestEnv, TestEnvKind } from './test-env.ts'
 

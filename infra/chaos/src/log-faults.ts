@@ -4,7 +4,7 @@ import { BUCKETS } from '@fluxgate/contracts'
 import { connectNats, ensureTopology, type NatsLink } from '@fluxgate/nats'
 import { createLog } from '@fluxgate/runtime'
 import { eventually } from '@fluxgate/testing'
-import { newAbuser } from './culprit.ts'
+import { newAbuser } from './abuser.ts'
 import { ALONE, type Blow, type Fault, MAIN, SMALL_BUCKETS, type Strike } from './fault.ts'
 import type { TestEnv } from './test-env.ts'
 
@@ -78,7 +78,7 @@ async function throttlesFull({ env: { link }, awayMs }: Blow): Promise<void> {
 
 /** Gives the stream something to drop. */
 async function oldIncident(env: TestEnv): Promise<void> {
-  const old = await newAbuser(env, 'culprit-before-incidents-are-full')
+  const old = await newAbuser(env, 'abuser-before-incidents-are-full')
   await old.burn()
   await old.throttled()
   await eventually(async () => (await lastSequence(env.link, 'INCIDENTS')) >= OLD_MESSAGES)
@@ -88,7 +88,7 @@ async function oldIncident(env: TestEnv): Promise<void> {
 async function incidentsFull({ env, abuser }: Blow): Promise<void> {
   const { streams } = env.link.manager
   await abuser.throttled()
-  const other = await newAbuser(env, 'culprit-while-incidents-are-full')
+  const other = await newAbuser(env, 'abuser-while-incidents-are-full')
   const { config, state } = await streams.info('INCIDENTS')
   await streams.update('INCIDENTS', { ...config, max_bytes: state.bytes })
   try {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { eventually } from '@fluxgate/testing'
-import { type Abuser, newAbuser } from './culprit.ts'
+import { type Abuser, newAbuser } from './abuser.ts'
 import type { Fault } from './fault.ts'
 import { type Count, countAgainst, readLedger } from './ledger.ts'
 import { Load, type LoadFigures, type Seen } from './load.ts'
@@ -35,7 +35,7 @@ const SETTLE_EVERY_MS = 250
 /** One fault under load, then every check of the suite. @throws when a promise does not hold */
 export async function runTrial(env: TestEnv, fault: Fault, pace: Pace, history: History): Promise<Row> {
   await fault.prepare?.(env)
-  const user = `culprit-${fault.name.toLowerCase().replaceAll(/[^a-z]+/g, '-')}`
+  const user = `abuser-${fault.name.toLowerCase().replaceAll(/[^a-z]+/g, '-')}`
   const during = await newAbuser(env, `${user}-during`)
   const load = new Load({ origin: env.origin, keys: env.keys, callers: pace.callers })
   let figures: LoadFigures
