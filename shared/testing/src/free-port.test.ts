@@ -1,10 +1,20 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { mock, test } from 'node:test'
 import { eventually, freePort, TestClock } from './index.ts'
 
 test('a free port lies below the range of outgoing connections', async () => {
   const port = await freePort()
   assert.ok(port >= 12_000 && port < 32_768)
+})
+
+test('a free port is given once, though nothing listens on it', async () => {
+  const random = mock.method(Math, 'random', () => 0.123456)
+  try {
+    assert.ok(await freePort())
+    await assert.rejects(freePort(), /no free port found/)
+  } finally {
+    random.mock.restore()
+  }
 })
 
 test('eventually takes predicates and assertions, and tells the last fault', async () => {

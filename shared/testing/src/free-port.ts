@@ -1,3 +1,4 @@
+import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 
@@ -9,19 +10,35 @@ const FIRST_PORT = 12_000
 const LAST_PORT = 32_000
 const TRIES = 50
 
-/** A TCP port on 127.0.0.1 that nobody listens on; random, so that test processes beside each other rarely meet. */
+/**
+ * A TCP port on 127.0.0.1 that no process listens on and that no other call was given, in this process or another one,
+ * as long as this process lives. The claim is the UDP socket of the same number, which the system releases by itself.
+ */
 export async function freePort(): Promise<number> {
   for (let tries = 0; tries < TRIES; tries++) {
     const port = FIRST_PORT + Math.floor(Math.random() * (LAST_PORT - FIRST_PORT))
-    if (await isFree(port)) return port
+    if ((await claims(port)) && (await isFree(port))) return port
   }
   throw new Error(`no free port found in ${TRIES} tries`)
+}
+
+async function claims(port: number): Promise<boolean> {
+  const claim = createSocket('udp4')
+  try {
+    claim.bind({ port, address: '127.0.0.1', exclusive: true })
+    await once(claim, 'listening')
+    claim.unref()
+    return true
+  } catch {
+    claim.close()
+    return false
+  }
 }
 
 async function isFree(port: number): Promise<boolean> {
   const server = createServer()
   try {
-    server.listen(port, '127.0.0.1')
+    server.listen(port, '0.0.0.0')
     await once(server, 'listening')
     return true
   } catch {
