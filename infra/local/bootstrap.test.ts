@@ -13,6 +13,9 @@ import {
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { after, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 
 const directories: string[] = []
 after(() => {
@@ -140,12 +143,22 @@ test('arguments choose test files by a part of their path, and flags reach the r
   const { files, isWhole } = testRequest([])
   assert.ok(isWhole && files.includes('infra/architecture.test.ts'))
   assert.ok(files.every(file => !file.includes('node_modules')))
-  const { args } = testRequest([])
-  const at = (part: string) => args.findIndex(arg => arg.includes(part))
-  assert.ok(at('loop.e2e.test.ts') < at('publisher.nats.test.ts'), 'the longest files begin first')
-  assert.ok(at('/.cache/test-bundles/') < at('publisher.nats.test.ts'), 'units are few and long processes')
-  assert.equal(at('infra/architecture.test.ts'), -1)
   assert.throws(() => testRequest(['no/such']), /no test file matches no\/such/)
+})
+
+test('a whole run has each file once, alone or in a bundle, and begins with the longest', () => {
+  const { files, args } = testRequest([])
+  const paths = args.filter(arg => /\.test\.(ts|mjs)$/.test(arg))
+  const taken = paths.flatMap(path =>
+    path.endsWith('.mjs')
+      ? [...readFileSync(path, 'utf8').matchAll(/require\("(.+)"\)|^import "(file:.+)"/gm)].map(
+          ([, required, imported]) => required ?? fileURLToPath(imported!),
+        )
+      : [join(ROOT, path)],
+  )
+  assert.deepEqual(taken.toSorted(), files.map(file => join(ROOT, file)).toSorted())
+  const at = (part: string) => paths.findIndex(path => path.includes(part))
+  assert.ok(at('loop.e2e.test.ts') < at('/test-bundles/') && at('/test-bundles/') < at('processes.nats.pg.test.ts'))
 })
 
 test('--nats chooses one server for the run, and all adds every older one', () => {

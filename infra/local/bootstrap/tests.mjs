@@ -25,7 +25,8 @@ const NEEDS_NATS = /\.nats\.(pg\.)?test\.ts$/
 /** Units that open sockets, start processes or wait for real time, by what they write; and those that compute for long. */
 const SLOW_UNIT =
   /from 'node:(?:child_process|net|http|https|tls|http2|dgram|worker_threads|timers\/promises)'|fetch\(|setTimeout|createServer|globSync|from '@fluxgate\/testing'|from '[^']*\/test\//
-const LONG_UNIT = /\/(?:skipping-listener|token-counter|fold|recorded)\.test\.ts$/
+const LONG_UNIT =
+  /\.(?:fuzz|property)\.test\.ts$|\/(?:skipping-listener|token-counter|fold|recorded|claims|sums|password-rules|head)\.test\.ts$/
 /** Processes for the units of a whole run. */
 const UNIT_PROCESSES = 4
 /** Whatever starts a dashboard. */

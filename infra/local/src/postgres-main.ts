@@ -1,8 +1,7 @@
 import { existsSync } from 'node:fs'
-import { mkdir, rename } from 'node:fs/promises'
-import { dirname } from 'node:path'
 import { PGlite } from '@electric-sql/pglite'
 import { type EnvReader, run } from '@fluxgate/runtime'
+import { makeEmptyDirectory } from './pglite/empty-directory.ts'
 import { startEngineWatch } from './pglite/engine-watch.ts'
 import { servePglite } from './pglite/server.ts'
 
@@ -38,7 +37,7 @@ function readConfig(env: EnvReader): PostgresConfig {
 
 async function start({ dataDir, port, passwords, maxQuestionMs }: PostgresConfig): Promise<AsyncDisposable> {
   await using stack = new AsyncDisposableStack()
-  if (!existsSync(dataDir)) await initialise(dataDir)
+  if (!existsSync(dataDir)) await makeEmptyDirectory(dataDir)
   const database = stack.adopt(await PGlite.create(dataDir), db => db.close())
   const bounds = { maxTurnMs: maxQuestionMs, maxGrowthBytes: MAX_GROWTH_BYTES }
   const watch = stack.use(await startEngineWatch(bounds))
@@ -46,12 +45,4 @@ async function start({ dataDir, port, passwords, maxQuestionMs }: PostgresConfig
   stack.use(await servePglite({ port, databaseNamed, passwords, watch }))
   const owned = stack.move()
   return { [Symbol.asyncDispose]: () => owned.disposeAsync() }
-}
-
-/** The directory gets its name when it is whole, so that a start that was cut short leaves no half database. */
-async function initialise(dataDir: string): Promise<void> {
-  await mkdir(dirname(dataDir), { recursive: true, mode: 0o700 })
-  const unfinished = `${dataDir}.${process.pid}`
-  await (await PGlite.create(unfinished)).close()
-  await rename(unfinished, dataDir)
 }

@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs'
-import { cp, mkdir, readdir, rename } from 'node:fs/promises'
+import { mkdir, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { PGlite } from '@electric-sql/pglite'
 import { type PgliteReport, type PgliteRequest, TEMPLATE } from '@fluxgate/testing'
+import { copyDirectory, makeEmptyDirectory } from './empty-directory.ts'
 import { servePglite } from './server.ts'
 
 /**
@@ -14,12 +15,9 @@ if (!dataDir || !port) throw new Error('usage: databases-main <data directory> <
 
 const databases = new Map<string, PGlite>()
 let isClosing = false
-// A new database is a copy of this empty one: initdb takes seconds.
-const template = join(dataDir, '.template')
 await mkdir(dataDir, { recursive: true })
-if (!existsSync(template)) await makeTemplate()
 const known = (await readdir(dataDir)).filter(entry => !entry.startsWith('.') && entry !== TEMPLATE)
-for (const name of new Set(['postgres', ...known])) await open(name, template)
+for (const name of new Set(['postgres', ...known])) await open(name)
 const server = await servePglite({ port: Number(port), databaseNamed: name => databases.get(name) })
 
 process.on('message', (request: PgliteRequest) => void create(request))
@@ -27,20 +25,11 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => 
 process.once('disconnect', () => void close())
 tell({ ready: true })
 
-async function makeTemplate(): Promise<void> {
-  const unfinished = `${template}.${process.pid}`
-  await (await PGlite.create(unfinished)).close()
-  await rename(unfinished, template)
-}
-
-async function open(name: string, source: string): Promise<void> {
+/** A new database is a copy of `template`, or has no tables. */
+async function open(name: string, template?: string): Promise<void> {
   const directory = join(dataDir!, name)
   if (!existsSync(directory)) {
-    // Renamed when whole, so that a start that was cut short leaves no half database.
-    const unfinished = join(dataDir!, `.${name}.${process.pid}`)
-    // A template of a whole run is a link.
-    await cp(source, unfinished, { recursive: true, dereference: true })
-    await rename(unfinished, directory)
+    await (template === undefined ? makeEmptyDirectory(directory) : copyDirectory(template, directory))
   }
   databases.set(name, await PGlite.create(directory))
 }
@@ -49,7 +38,7 @@ async function create({ create: name, empty }: PgliteRequest): Promise<void> {
   try {
     if (databases.has(name)) throw new Error(`database ${name} exists`)
     const migrated = join(dataDir!, TEMPLATE)
-    await open(name, !empty && existsSync(migrated) ? migrated : template)
+    await open(name, !empty && existsSync(migrated) ? migrated : undefined)
     tell({ created: name })
   } catch (error) {
     tell({ created: name, fault: (error as Error).message })
