@@ -2,7 +2,7 @@ import { createReadStream } from 'node:fs'
 import { open, readFile } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
-import type { Files } from './files.ts'
+import type { Files } from './command.ts'
 import { EXIT, UserError } from './user-error.ts'
 
 const OWNER_ONLY = 0o600

@@ -1,5 +1,4 @@
 import type { Writable } from 'node:stream'
-import { barText, type Progress } from './progress.ts'
 
 /** On a terminal the bar is drawn over itself; elsewhere it is a line now and then, and none for short work. */
 const BAR_EVERY_MS = 100
@@ -23,4 +22,18 @@ export function openProgress(errors: Writable, isTerminal: boolean, label: strin
       if (drawn && isTerminal) errors.write(ERASE_LINE)
     },
   }
+}
+
+/** How far long work is, for a person who waits. */
+export interface Progress extends Disposable {
+  at(done: number, of: number): void
+}
+
+const BAR_CHARS = 30
+
+export function barText(label: string, done: number, of: number): string {
+  const share = of > 0 ? Math.min(1, done / of) : 0
+  const filled = Math.round(share * BAR_CHARS)
+  const bar = '█'.repeat(filled) + '░'.repeat(BAR_CHARS - filled)
+  return `${label} ${bar} ${String(Math.floor(share * 100)).padStart(3)} %  ${done.toLocaleString('en')}`
 }

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import type { Environment } from '@fluxgate/runtime'
-import type { Rebuild, RebuildProgress } from './rebuild.ts'
+import type { Rebuild, RebuildProgress } from './command.ts'
 
 const FAULT = 'rebuild: '
 /** The projection rebuilds its own tables: services meet as processes, not as imports. */

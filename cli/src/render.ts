@@ -1,8 +1,7 @@
 import { type FluxgateEvent, HOUR_MS, MINUTE_MS, SECOND_MS } from '@fluxgate/contracts'
 import type { Step } from '@fluxgate/forensics'
 import type { ShownEvent } from './live-log.ts'
-import type { Paint, Tone } from './paint.ts'
-import { jsonLine, plain } from './plain.ts'
+import { jsonLine, type Paint, plain, type Tone } from './paint.ts'
 
 const BAD = [
   'refused',
@@ -83,4 +82,21 @@ export function spanText(ms: number): string {
   if (Math.abs(ms) < SECOND_MS) return `${Math.round(ms)} ms`
   if (Math.abs(ms) < MINUTE_MS) return `${(ms / SECOND_MS).toFixed(2)} s`
   return Math.abs(ms) < HOUR_MS ? `${(ms / MINUTE_MS).toFixed(1)} min` : `${(ms / HOUR_MS).toFixed(1)} h`
+}
+
+/** Rows as text columns, each as wide as its widest cell; numbers stand at the right. */
+export function columns(rows: ReadonlyArray<ReadonlyArray<string | number>>): string[] {
+  const cells = rows.map(row =>
+    row.map(cell => (typeof cell === 'number' ? cell.toLocaleString('en') : cell)),
+  )
+  const widths = (cells[0] ?? []).map((_, column) => Math.max(...cells.map(row => row[column]?.length ?? 0)))
+  const isNumber = widths.map((_, column) => rows.slice(1).some(row => typeof row[column] === 'number'))
+  return cells.map(row =>
+    row
+      .map((cell, column) =>
+        isNumber[column] ? cell.padStart(widths[column]!) : cell.padEnd(widths[column]!),
+      )
+      .join('  ')
+      .trimEnd(),
+  )
 }

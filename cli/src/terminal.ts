@@ -1,7 +1,7 @@
 import type { Writable } from 'node:stream'
 import type { LinkLog } from '@fluxgate/nats'
-import { plain } from './plain.ts'
-import type { Screen } from './screen.ts'
+import type { Screen } from './command.ts'
+import { plain } from './paint.ts'
 
 /** Lines on standard output, as fast as its reader takes them, and notices on standard error. */
 export function openScreen(output: Writable, errors: Writable, gone: () => void): Screen {

@@ -1,9 +1,8 @@
 import { type StateAt, stateAt } from '@fluxgate/forensics'
 import { JSON_HELP, JSON_OPTION, momentOf } from '../arguments.ts'
-import { columns } from '../columns.ts'
 import { type Command, overLog, parsed, reading } from '../command.ts'
-import type { Paint } from '../paint.ts'
-import { jsonLine, plain } from '../plain.ts'
+import { jsonLine, type Paint, plain } from '../paint.ts'
+import { columns } from '../render.ts'
 import { droppedNotices } from '../retention.ts'
 import { EXIT } from '../user-error.ts'
 

@@ -9,7 +9,7 @@ import {
 import { ensureTopology } from '@fluxgate/nats'
 import { JSON_HELP, JSON_OPTION } from '../arguments.ts'
 import { type Command, type LogContext, overLog, parsed } from '../command.ts'
-import { jsonLine } from '../plain.ts'
+import { jsonLine } from '../paint.ts'
 import { EXIT, UserError } from '../user-error.ts'
 
 const HELP = `Usage: forensics import <archive> --yes [options]

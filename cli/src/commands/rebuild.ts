@@ -1,6 +1,6 @@
 import { JSON_HELP, JSON_OPTION } from '../arguments.ts'
 import { type Command, overLog, parsed } from '../command.ts'
-import { jsonLine } from '../plain.ts'
+import { jsonLine } from '../paint.ts'
 import { EXIT, UserError } from '../user-error.ts'
 
 const HELP = `Usage: forensics rebuild [options]

@@ -1,11 +1,10 @@
 import { jsonParser, PriceList } from '@fluxgate/contracts'
 import { type RepricedRow, reprice as recount } from '@fluxgate/forensics'
 import { JSON_HELP, JSON_OPTION, RANGE_HELP, RANGE_OPTIONS, rangeOf } from '../arguments.ts'
-import { columns } from '../columns.ts'
 import { type Command, overLog, parsed, reading, usage } from '../command.ts'
-import type { Paint } from '../paint.ts'
+import { jsonLine, type Paint, plain } from '../paint.ts'
 import { parsedFile } from '../parsed-file.ts'
-import { jsonLine, plain } from '../plain.ts'
+import { columns } from '../render.ts'
 import { droppedNotices } from '../retention.ts'
 import { EXIT } from '../user-error.ts'
 

@@ -6,10 +6,9 @@ import {
   type Verdict,
 } from '@fluxgate/forensics'
 import { JSON_HELP, JSON_OPTION, RANGE_HELP, RANGE_OPTIONS, rangeOf } from '../arguments.ts'
-import { columns } from '../columns.ts'
 import { type CliContext, type Command, overLog, parsed, reading, usage } from '../command.ts'
-import type { Paint } from '../paint.ts'
-import { jsonLine, plain } from '../plain.ts'
+import { jsonLine, type Paint, plain } from '../paint.ts'
+import { columns } from '../render.ts'
 import { droppedText } from '../retention.ts'
 import { EXIT, type ExitCode } from '../user-error.ts'
 

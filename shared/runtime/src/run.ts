@@ -1,6 +1,7 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { ConfigError, type Environment, EnvReader } from './config.ts'
 import { createLog, LOG_LEVELS, type Log, type LogDestination, type LogLevel } from './log.ts'
-import { collectStartupGarbage } from './startup-garbage.ts'
 
 const STOP_LIMIT_MS = 10_000
 /** A service that has not started serves nobody: what it waits for is not worth a longer stop. */
@@ -102,4 +103,15 @@ function fail(service: string, faults: readonly string[]): void {
   for (const fault of faults) process.stderr.write(`${service}: ${fault}\n`)
   process.exitCode = 2
   if (process.connected) process.disconnect()
+}
+
+/**
+ * Gives back what loading modules has left: sources, syntax trees, a young heap grown for them; 40 MB of a gateway, in some
+ * 80 ms. V8 itself comes to it when the heap is next in need, which a service with little to do may never see.
+ */
+export function collectStartupGarbage(): void {
+  setFlagsFromString('--expose-gc')
+  const collect = runInNewContext('gc') as NodeJS.GCFunction
+  setFlagsFromString('--no-expose-gc')
+  collect({ type: 'major', execution: 'sync', flavor: 'last-resort' })
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { collectStartupGarbage } from './startup-garbage.ts'
+import { collectStartupGarbage } from './run.ts'
 
 test('garbage is given back, and no other code can start a collection', () => {
   const before = process.memoryUsage().heapUsed

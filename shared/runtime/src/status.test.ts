@@ -2,8 +2,7 @@ import assert from 'node:assert/strict'
 import { connect, type Socket } from 'node:net'
 import { test } from 'node:test'
 import { eventually } from '@fluxgate/testing'
-import { createMetrics } from './metrics.ts'
-import { startStatusServer } from './status.ts'
+import { createMetrics, startStatusServer } from './status.ts'
 
 test('a status server closes the connections that are too many, and answers when one has left', async () => {
   await using server = await startStatusServer({ host: '127.0.0.1', port: 0 }, createMetrics('test'), {})

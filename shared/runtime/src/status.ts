@@ -1,7 +1,6 @@
 import { once } from 'node:events'
 import { createServer, type Server, type ServerResponse } from 'node:http'
-import { boundConnections } from './bound-connections.ts'
-import { Gauge, type Registry } from './metrics.ts'
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 
 /** Where `/health`, `/ready` and `/metrics` are answered without a login: on loopback unless it is told otherwise. */
 export interface StatusAddress {
@@ -79,4 +78,19 @@ async function answer(
     reply.writeHead(url === '/health' ? 200 : 404, { 'content-type': 'application/json' })
     reply.end(url === '/health' ? '{"status":"alive"}' : '{"error":"not found"}')
   }
+}
+
+/** Connections beyond `max` are closed as they come: each costs memory before anybody has said who they are. */
+export function boundConnections(server: Server, max: number): void {
+  server.maxConnections = max
+}
+
+export { Counter, Gauge, Histogram, type Registry }
+
+/** A registry of its own per process, with the Node.js process metrics in it. */
+export function createMetrics(service: string): Registry {
+  const registry = new Registry()
+  registry.setDefaultLabels({ service })
+  collectDefaultMetrics({ register: registry })
+  return registry
 }

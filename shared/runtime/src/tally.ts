@@ -1,4 +1,4 @@
-import type { Registry } from './metrics.ts'
+import type { Registry } from './status.ts'
 
 export type Labels = Readonly<Record<string, string>>
 

@@ -2,7 +2,6 @@ import { type FluxgateEvent, parseEvent, STREAMS } from '@fluxgate/contracts'
 import { type NatsLink, type Position, replay } from '@fluxgate/nats'
 import type { Log } from '@fluxgate/runtime'
 import { SECOND_MS, secondOf } from './board.ts'
-import { RecentIds } from './recent-ids.ts'
 import { type LogListener, type SkippingListener, skippingListener } from './skipping-listener.ts'
 
 export interface FeedLimits {
@@ -181,4 +180,26 @@ function everySecond(action: (nowMs: number) => void): () => void {
   }
   schedule()
   return () => clearTimeout(timer)
+}
+
+/** Remembers the last ids it was given: at least `size`, at most twice as many. */
+export class RecentIds {
+  readonly #size: number
+  #young = new Set<string>()
+  #old = new Set<string>()
+
+  constructor(size: number) {
+    this.#size = size
+  }
+
+  /** Returns whether the id is new. */
+  add(id: string): boolean {
+    if (this.#young.has(id) || this.#old.has(id)) return false
+    this.#young.add(id)
+    if (this.#young.size >= this.#size) {
+      this.#old = this.#young
+      this.#young = new Set()
+    }
+    return true
+  }
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { isSameOrigin } from './same-origin.ts'
+import { isSameOrigin } from './gate.http.ts'
 
 describe('isSameOrigin', () => {
   const host = 'localhost:3000'

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { STREAMS } from '@fluxgate/contracts'
-import { needsRoom, THROTTLES_STREAM } from './room.ts'
+import { needsRoom, THROTTLES_STREAM } from './system.nats.ts'
 
 describe('needsRoom', () => {
   it('is true when the throttle bucket or the incidents stream is near its limit', () => {

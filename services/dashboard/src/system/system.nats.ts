@@ -1,4 +1,4 @@
-import { DEADLETTER_STREAM, eventFilter, LetterReplayed, STREAMS } from '@fluxgate/contracts'
+import { BUCKETS, DEADLETTER_STREAM, eventFilter, LetterReplayed, STREAMS } from '@fluxgate/contracts'
 import type { NatsLink } from '@fluxgate/nats'
 import type { Database } from '@fluxgate/read-model'
 import type { GatewayAdmin } from '../gateway/index.ts'
@@ -11,7 +11,6 @@ import type {
   UpstreamView,
 } from './answers.ts'
 import { projectionLag } from './projection-lag.pg.ts'
-import { needsRoom, THROTTLES_STREAM } from './room.ts'
 
 export interface SystemSources {
   readonly db: Database
@@ -21,6 +20,7 @@ export interface SystemSources {
   readonly nowMs: () => number
 }
 
+export const THROTTLES_STREAM = `KV_${BUCKETS.throttles}`
 const EVENT_STREAMS = [...Object.values(STREAMS), DEADLETTER_STREAM]
 const SHOWN_STREAMS = [...EVENT_STREAMS, THROTTLES_STREAM]
 /** Durables of a stream that are looked at. */
@@ -117,4 +117,21 @@ async function countDeadLetters(link: NatsLink): Promise<number> {
     return sequence >= state.first_seq
   })
   return Math.max(0, state.messages - claimed.length)
+}
+
+/**
+ * Part of its room from which a stream is said to be full. Streams of events that have an age are not in it: they run at
+ * their limit and drop their oldest by design.
+ */
+const FULL_AT: Readonly<Record<string, number>> = {
+  // While automatic throttles are dropped, the guard lets the bucket fill to 75 % and empties it to 65 %.
+  [THROTTLES_STREAM]: 0.65,
+  // Without an age: when they are full, incidents that were to stay are dropped.
+  [STREAMS.incidents]: 0.9,
+}
+
+/** @param maxBytes 0 for no limit */
+export function needsRoom(stream: string, bytes: number, maxBytes: number): boolean {
+  const fullAt = FULL_AT[stream]
+  return fullAt !== undefined && maxBytes > 0 && bytes / maxBytes >= fullAt
 }

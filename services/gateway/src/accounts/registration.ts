@@ -6,7 +6,6 @@ import { normaliseEmail } from './email.ts'
 import { hashOfInvitation } from './invitations.ts'
 import { checkNewPassword } from './password-rules.ts'
 import type { PortalTools } from './portal-tools.ts'
-import { isOpenTo } from './registration-mode.ts'
 
 export interface Registration {
   readonly email: string
@@ -92,4 +91,26 @@ async function invitationOf(
 
 function report(tools: PortalTools, { id, role, tier }: Account, actor: string, address: string): void {
   tools.append(tools.make(UserRegistered, { user: id, key: PORTAL, role, tier, actor, address }))
+}
+
+/** Whether this address may register without an invitation. */
+export function isOpenTo(mode: RegistrationMode, normalisedEmail: string): boolean {
+  if (mode.kind === 'domain') return normalisedEmail.endsWith(`@${mode.domain}`)
+  return mode.kind === 'open'
+}
+
+/**
+ * The mode in force. Without a setting it is open until there is an operator, and by invitation from then on; that there
+ * is one is asked once, since it does not change back.
+ */
+export function registrationMode(
+  setting: RegistrationMode | undefined,
+  hasOperator: () => Promise<boolean>,
+): () => Promise<RegistrationMode> {
+  let isClosed = false
+  return async () => {
+    if (setting) return setting
+    isClosed ||= await hasOperator()
+    return { kind: isClosed ? 'invite' : 'open' }
+  }
 }

@@ -5,7 +5,7 @@ import { deviceCookies } from './device-cookie.ts'
 import { createPasswords } from './password-hashes.worker.ts'
 import { openPasswordStrength } from './password-strength.worker.ts'
 import type { PortalTools } from './portal-tools.ts'
-import { registrationMode } from './registration-mode.ts'
+import { registrationMode } from './registration.ts'
 
 export interface CredentialConfig {
   readonly deviceSecrets: readonly string[]

@@ -1,7 +1,7 @@
-import { type GuardPolicy, identityText, type Throttle } from '@fluxgate/contracts'
+import { ANONYMOUS, type GuardPolicy, identityText, type Throttle } from '@fluxgate/contracts'
 import type { NatsLink } from '@fluxgate/nats'
 import { openAddressBook } from './address-book.nats.ts'
-import { addressThrottleOfBefore, blockedForMs } from './blocked-address.ts'
+import type { AddressHashes } from './address-keys.ts'
 
 export interface ClientAddresses extends AsyncDisposable {
   /** The address as events and tables have it. */
@@ -45,4 +45,22 @@ export async function openClientAddresses(link: NatsLink, deps: ClientAddressDep
     onGuard: policy => hashes.allow(policy?.allow?.addresses ?? []),
     [Symbol.asyncDispose]: () => book[Symbol.asyncDispose](),
   }
+}
+
+/** How long an address has to wait that the guard has blocked; a throttle that lets something through is not for logins. */
+export function blockedForMs(throttle: Throttle | undefined, epochMs: number): number {
+  return throttle?.capacity === 0 ? Math.max(0, throttle.until - epochMs) : 0
+}
+
+const ADDRESS_PREFIX = `${ANONYMOUS}.`
+
+/** The throttle of an address that was imposed under its hash of the period before: a rotation of the key ends none. */
+export function addressThrottleOfBefore(
+  identity: string,
+  hashes: Pick<AddressHashes, 'previousTextOf'>,
+  throttles: ReadonlyMap<string, Throttle>,
+): Throttle | undefined {
+  if (!identity.startsWith(ADDRESS_PREFIX)) return undefined
+  const before = hashes.previousTextOf(identity.slice(ADDRESS_PREFIX.length))
+  return before === undefined ? undefined : throttles.get(ADDRESS_PREFIX + before)
 }

@@ -1,9 +1,9 @@
 import type { LookupFunction } from 'node:net'
-import { SESSION_TOKEN_TYPE, type Sessions } from '@fluxgate/session'
+import { SESSION_TOKEN_TYPE, type SessionFault, type Sessions } from '@fluxgate/session'
 import { verifyByKind } from './caller-gate.ts'
 import { CallerTokens, type SessionRows } from './caller-tokens.ts'
 import { type IssuerAddress, IssuerKeys, type IssuerKeysLimits } from './issuer-keys.http.ts'
-import { sessionVerifier } from './session-verifier.ts'
+import type { TokenRejection, VerifyToken } from './token-finding.ts'
 import { type OidcRules, oidcVerifier } from './verify-oidc.ts'
 
 export interface OidcConfig extends OidcRules, IssuerAddress {}
@@ -37,4 +37,24 @@ export function openCallers(
       await issuer?.[Symbol.asyncDispose]()
     },
   })
+}
+
+const REASONS: Readonly<Record<SessionFault, TokenRejection>> = Object.freeze({
+  too_large: 'malformed',
+  malformed: 'malformed',
+  wrong_algorithm: 'unknown',
+  unknown_key: 'unknown',
+  bad_signature: 'unknown',
+  expired: 'expired',
+  wrong_claims: 'unknown',
+})
+
+/** The portal's own session tokens, by the checks of the portal. */
+export function sessionVerifier(sessions: Pick<Sessions, 'verify'>): VerifyToken {
+  return async token => {
+    const checked = await sessions.verify(token)
+    if (!checked.ok) return { kind: 'rejected', reason: REASONS[checked.reason] }
+    const { id, user, expiresAt } = checked.session
+    return { kind: 'session', session: id, user, untilMs: expiresAt }
+  }
 }

@@ -5,7 +5,6 @@ import type { Dialect } from './dialect.ts'
 import { documentTap } from './document-tap.ts'
 import { EventTap } from './event-tap.ts'
 import { LineTap } from './line-tap.ts'
-import { opaqueTap } from './opaque-tap.ts'
 import { type AnswerForm, NOTHING, type Progress, type UsageTap } from './tap.ts'
 
 export interface AnswerTapOptions {
@@ -110,3 +109,23 @@ export class AnswerTap implements UsageTap {
 
 const MAX_BEGINNING_BYTES = 64
 const STREAM_TYPES = new Set(['', EVENT_STREAM, JSON_LINES])
+
+/** For an answer that cannot be read, or says nothing of usage: it passes as it is, and is settled by estimate. */
+export function opaqueTap(): UsageTap {
+  let bytes = 0
+  return {
+    usage: undefined,
+    model: undefined,
+    get pieces() {
+      return Math.ceil(bytes / 4)
+    },
+    progress: 'open',
+    error: undefined,
+    isBetweenParts: false,
+    write(chunk) {
+      bytes += chunk.length
+      return chunk
+    },
+    end: () => NOTHING,
+  }
+}

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { after, before, describe, test } from 'node:test'
 import { administer } from '../accounts/admin-accounts.ts'
-import { registrationMode } from '../accounts/registration-mode.ts'
+import { registrationMode } from '../accounts/registration.ts'
 import { parseRegistrationMode, type RegistrationMode } from '../config/registration-mode.ts'
 import { Browser, PASSWORD, person, startPortal, type TestPortal } from './test-browser.ts'
 

@@ -9,10 +9,13 @@ import {
   listIncidents,
   listRequests,
   listThrottles,
+  type Questions,
+  type ReadLimits,
+  readViews,
   topIdentities,
   usageReport,
 } from '@fluxgate/read-model'
-import type { PageOf, Tables } from './backends.ts'
+import type { PageOf, SqlReader, Tables } from './backends.ts'
 import { ToolError } from './tool-error.ts'
 
 const AWAY =
@@ -59,5 +62,20 @@ export async function askPostgres<T>(answer: Promise<T>): Promise<T> {
   } catch (error) {
     if (error instanceof CursorError) throw new ToolError('FLUXGATE_BAD_CURSOR', BAD_CURSOR, { cause: error })
     throw new ToolError('FLUXGATE_READ_MODEL_AWAY', AWAY, { cause: error })
+  }
+}
+
+/** @param questions absent: this server has no user to ask them as */
+export function openSqlReader(
+  db: Database,
+  questions: Questions | undefined,
+  limits: Omit<ReadLimits, 'maxRows'>,
+): SqlReader {
+  return {
+    views: () => askPostgres(readViews(db)),
+    ask: async (statement, maxRows) =>
+      questions === undefined
+        ? { ok: false, kind: 'closed' }
+        : await askPostgres(questions.ask(statement, { ...limits, maxRows })),
   }
 }

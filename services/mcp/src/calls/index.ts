@@ -1,7 +1,15 @@
-export { answered, problem, refusedOrder, type ToolAnswer } from './answer.ts'
 export { CallBudget } from './call-budget.ts'
-export { type Admission, type Caller, OPERATOR, READER } from './caller.ts'
 export { progressOf } from './progress.timer.ts'
-export { redacted } from './redacted.ts'
-export { type CallLimits, type ToolRunner, toolRunner } from './run-tool.ts'
-export { defineTool, type Tool } from './tool.ts'
+export { type CallLimits, redacted, type ToolRunner, toolRunner } from './run-tool.ts'
+export {
+  type Admission,
+  answered,
+  type Caller,
+  defineTool,
+  OPERATOR,
+  problem,
+  READER,
+  refusedOrder,
+  type Tool,
+  type ToolAnswer,
+} from './tool.ts'

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { redacted, redactedData } from './redacted.ts'
+import { redacted, redactedData } from './run-tool.ts'
 
 const REMOVED = '[removed: a secret]'
 

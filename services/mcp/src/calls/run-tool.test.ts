@@ -4,10 +4,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from 'zod'
 import type { Backends, Call } from '../backends/backends.ts'
 import { ToolError } from '../backends/tool-error.ts'
-import { answered, type ToolAnswer } from './answer.ts'
-import { OPERATOR } from './caller.ts'
 import { toolRunner } from './run-tool.ts'
-import { defineTool } from './tool.ts'
+import { answered, defineTool, OPERATOR, type ToolAnswer } from './tool.ts'
 
 const LIMITS = {
   callsPerMinute: 6_000,

@@ -2,13 +2,10 @@ import type { LinkLog } from '@fluxgate/nats'
 import type { CallToolResult } from '@modelcontextprotocol/server'
 import { type Backends, ToolError } from '../backends/index.ts'
 import { spanText } from '../views/index.ts'
-import { problem, type ToolAnswer } from './answer.ts'
 import { type BudgetLimits, CallBudget } from './call-budget.ts'
-import type { Caller } from './caller.ts'
 import { type LongCallLimits, LongCalls } from './long-calls.ts'
 import type { OnProgress } from './progress.timer.ts'
-import { redacted, redactedData } from './redacted.ts'
-import type { Tool } from './tool.ts'
+import { type Caller, problem, type Tool, type ToolAnswer } from './tool.ts'
 
 export interface CallLimits extends BudgetLimits, LongCallLimits {
   /** A call that takes longer is given up. */
@@ -146,4 +143,20 @@ function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   if (signal.aborted) onAbort()
   signal.addEventListener('abort', onAbort, { once: true })
   return Promise.race([work, aborted.promise]).finally(() => signal.removeEventListener('abort', onAbort))
+}
+
+/**
+ * What opens doors, by its form: keys of ours and of model vendors, signed tokens, password hashes. None of it belongs
+ * in the log; but a client can put its key where a model's name should be, and the log takes that for a name.
+ */
+const SECRETS =
+  /sk_live_[\w-]{8,}|\bsk-[\w-]{16,}|\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]{8,}|\$argon2[a-z]{1,2}\$[\w$=,+/.-]{8,}/g
+
+export function redacted(text: string): string {
+  return text.replace(SECRETS, '[removed: a secret]')
+}
+
+/** The same for all texts in a value that is JSON. */
+export function redactedData<T>(data: T): T {
+  return JSON.parse(redacted(JSON.stringify(data)))
 }

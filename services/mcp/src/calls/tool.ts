@@ -1,8 +1,7 @@
-import type { OrderName } from '@fluxgate/operations'
+import type { Actor, OrderName, OrderRefused } from '@fluxgate/operations'
 import type { ToolAnnotations } from '@modelcontextprotocol/server'
 import type { z } from 'zod'
 import type { Backends, Call } from '../backends/index.ts'
-import type { ToolAnswer } from './answer.ts'
 
 /** What a tool changes; clients show it, and ask a person before a destructive call. */
 const EFFECTS = {
@@ -61,4 +60,36 @@ export function defineTool<In extends z.ZodObject, Out extends z.ZodObject>(
       return answer.ok ? { ...answer, data: output.parse(answer.data) } : answer
     },
   }
+}
+
+/** Who calls, once authenticated; what the role allows is decided by the operations. */
+export type Caller = Actor
+
+/** `forbidden`: the caller is known and may not use this server. */
+export type Admission = Caller | 'unknown' | 'forbidden'
+
+/** Whoever holds the operator token, or starts the server over stdio: its process could read the token anyway. */
+export const OPERATOR: Caller = Object.freeze({ name: 'mcp:operator', role: 'operator' })
+
+/** Whoever holds the token for reading. */
+export const READER: Caller = Object.freeze({ name: 'mcp:reader', role: 'reader' })
+
+/** A tool's answer: data with the same as text, or a problem that the model can act on. */
+export type ToolAnswer<T> =
+  | { readonly ok: true; readonly data: T; readonly text: string }
+  | { readonly ok: false; readonly problem: string }
+
+export function answered<T>(data: T, text: string | readonly string[]): ToolAnswer<T> {
+  return { ok: true, data, text: typeof text === 'string' ? text : text.join('\n') }
+}
+
+export function problem(text: string): ToolAnswer<never> {
+  return { ok: false, problem: text }
+}
+
+/** An order that was not carried out, with a hint where the state can be seen. */
+export function refusedOrder({ error }: OrderRefused, hint: string): ToolAnswer<never> {
+  return problem(
+    error.code === 'invalid' || error.code === 'forbidden' ? error.message : `${error.message} ${hint}`,
+  )
 }

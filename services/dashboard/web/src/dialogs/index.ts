@@ -1,4 +1,3 @@
 export { Dialog, useModal } from './dialog.tsx'
-export { Notices } from './notices.tsx'
-export { notify } from './notify.ts'
+export { Notices, notify } from './notices.tsx'
 export { OrderDialog } from './order-dialog.tsx'

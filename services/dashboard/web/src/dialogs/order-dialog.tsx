@@ -2,7 +2,7 @@ import type { ComponentChildren } from 'preact'
 import { useState } from 'preact/hooks'
 import type { Result } from '../data/index.ts'
 import { Dialog } from './dialog.tsx'
-import { notify } from './notify.ts'
+import { notify } from './notices.tsx'
 
 export interface OrderDialogProps {
   readonly title: string

@@ -17,3 +17,14 @@ export function PageHead({ title, children }: { title: string; children?: Compon
     </header>
   )
 }
+
+export function Missing() {
+  return (
+    <>
+      <PageHead title="Page not found" />
+      <p class="lead">
+        This page does not exist, or your role has no access to it. <a href="/">Go to the start page</a>
+      </p>
+    </>
+  )
+}

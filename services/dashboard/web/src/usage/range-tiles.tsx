@@ -1,7 +1,6 @@
 import type { MetricsView, Percentiles, UsageSum } from '../../../src/usage/answers.ts'
 import { count, dollars, duration, percent } from '../format/index.ts'
-import { Tile } from '../layout/index.ts'
-import { Delta } from './delta.tsx'
+import { Tabs, Tile } from '../layout/index.ts'
 import type { RangeChoice } from './range.ts'
 
 const ERRORS_WARN = 0.01
@@ -101,4 +100,38 @@ function failedShare({ completed, failed, interrupted }: UsageSum): number | nul
 
 function refusedShare(sum: UsageSum): number | null {
   return asked(sum) === 0 ? null : sum.refused / asked(sum)
+}
+
+/** More than this is a multiple, which a percentage would not tell. */
+const MULTIPLE = 10
+
+/** `+12 %`, `−3 %`, `×14`: how a figure stands to the one of the time before. */
+export function deltaText(now: number | null, before: number | null): string {
+  if (now === null || before === null) return '–'
+  if (before === 0) return now === 0 ? '±0 %' : 'new'
+  const ratio = now / before
+  if (ratio > MULTIPLE) return `×${Math.round(ratio)}`
+  const { value } = percent(Math.abs(ratio - 1))
+  return value === '0' || value === '<0.1' ? '±0 %' : `${ratio > 1 ? '+' : '−'}${value} %`
+}
+
+/** A short note under a figure; on hover, what it is compared with. */
+export function Delta(props: { now: number | null; before: number | null; range: RangeChoice }) {
+  const { now, before, range } = props
+  return <span title={`compared with ${range.before}`}>{deltaText(now, before)} vs. before</span>
+}
+
+/** The choice stands in the address; the first one is there without being named. */
+export function RangeTabs(props: { path: string; choices: readonly RangeChoice[]; here: RangeChoice }) {
+  const { path, choices, here } = props
+  return (
+    <Tabs
+      label="Time range"
+      tabs={choices.map((choice, i) => ({
+        text: choice.text,
+        href: i === 0 ? path : `${path}?range=${choice.name}`,
+        isHere: choice.name === here.name,
+      }))}
+    />
+  )
 }

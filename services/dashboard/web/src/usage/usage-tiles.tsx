@@ -1,8 +1,8 @@
 import type { UsageView } from '../../../src/usage/answers.ts'
 import { count, dollars } from '../format/index.ts'
 import { Tile } from '../layout/index.ts'
-import { Delta } from './delta.tsx'
 import type { RangeChoice } from './range.ts'
+import { Delta } from './range-tiles.tsx'
 
 /** What was used in a range, beside the time before. */
 export function UsageTiles({ usage, range }: { usage: UsageView; range: RangeChoice }) {

@@ -8,7 +8,7 @@ import { type Column, DataTable } from '../table/index.ts'
 import { Limits } from './limits.tsx'
 import { everyMsOf, RANGE_CHOICES, useRange } from './range.ts'
 import { UsageCharts } from './range-charts.tsx'
-import { RangeTabs } from './range-tabs.tsx'
+import { RangeTabs } from './range-tiles.tsx'
 import { UsageParts } from './usage-parts.tsx'
 import { UsageTiles } from './usage-tiles.tsx'
 

@@ -4,7 +4,6 @@ import { z } from 'zod'
 import { type Backends, type Call, peakUse, type ThrottleEntry, ToolError } from '../../backends/index.ts'
 import { answered, defineTool } from '../../calls/index.ts'
 import { identityField, identityOf, isoTime, throttleOf, throttlesInForce } from '../../views/index.ts'
-import { drift } from './drift.ts'
 import { guardStateOutput, type OneIdentity } from './guard-state.ts'
 import { guardStateText } from './guard-state-text.ts'
 
@@ -141,5 +140,21 @@ function gatewayOf({ node, address, port, started, heartbeat }: GatewayNode, now
     address: `${address}:${port}`,
     startedAt: isoTime(started),
     heartbeatAgeMs: Math.max(0, nowMs - heartbeat),
+  }
+}
+
+export interface Drift {
+  readonly onlyInBucket: string[]
+  readonly onlyInTables: string[]
+}
+
+/** Identities that one knows and the other does not. Lists that may have been cut at `max` tell nothing: none then. */
+export function drift(bucket: readonly string[], tables: readonly string[], max: number): Drift | null {
+  if (bucket.length >= max || tables.length >= max) return null
+  const inBucket = new Set(bucket)
+  const inTables = new Set(tables)
+  return {
+    onlyInBucket: bucket.filter(identity => !inTables.has(identity)),
+    onlyInTables: tables.filter(identity => !inBucket.has(identity)),
   }
 }
