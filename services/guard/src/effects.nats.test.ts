@@ -3,7 +3,7 @@ import { describe, it } from 'node:test'
 import { eventMaker, type Throttle } from '@fluxgate/contracts'
 import { ulid } from 'ulid'
 import { type Enforced, expire } from './apply-decision.ts'
-import { openEffects } from './effects.nats.ts'
+import { NatsEffects } from './effects.nats.ts'
 import { ada, type GuardBench, startGuardBench, typesOf } from './test-bench.ts'
 
 const make = eventMaker('/guard/test', ulid, Date.now)
@@ -38,14 +38,14 @@ function decision(imposedAt: number, incident: string, durationMs = 60_000): Enf
 function effectsOf(bench: GuardBench, leads = () => true) {
   let imposed = 0
   const onImposed = () => imposed++
-  const effects = openEffects(bench.link, bench.throttles, make, {
+  const effects = new NatsEffects(bench.link, bench.throttles, make, {
     nowMs: Date.now,
     leads,
     onImposed,
     onDropped() {},
     onUsed() {},
   })
-  return { ...effects, imposed: () => imposed }
+  return Object.assign(effects, { imposed: () => imposed })
 }
 
 describe('the effects', () => {

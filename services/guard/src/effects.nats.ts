@@ -26,8 +26,8 @@ import {
   type NatsLink,
   RevisionConflict,
 } from '@fluxgate/nats'
-import { type Effects, type Imposed, throttleNote } from './apply-decision.ts'
-import { openThrottleRoom } from './throttle-room.nats.ts'
+import { type Effects, type Enforced, type Imposed, throttleNote } from './apply-decision.ts'
+import { ThrottleRoom } from './throttle-room.nats.ts'
 
 const APPEND_TIMEOUT_MS = 2_000
 const MAX_EXPLANATION_CHARS = 4_000
@@ -64,137 +64,153 @@ const parseThrottle = jsonParser(Throttle)
  * The guard's effects on the log and on the bucket `throttles`. A throttle goes over the key's last revision alone, so
  * that a leader that stood still, was replaced and wakes cannot put back what was pardoned meanwhile.
  */
-export function openEffects(
-  link: NatsLink,
-  bucket: Bucket<Throttle>,
-  make: EventMaker,
-  { nowMs, leads, onImposed, onDropped, onUsed }: EffectHooks,
-): Effects & AsyncDisposable {
+export class NatsEffects implements Effects, AsyncDisposable {
   /** Key → revision of the marker that our expiry left. */
-  const expired = new BoundedMap<string, number>(MAX_EXPIRED)
-  const mustLead = () => {
-    if (!leads()) throw new LeadershipLost()
+  readonly #expired = new BoundedMap<string, number>(MAX_EXPIRED)
+  readonly #link: NatsLink
+  readonly #bucket: Bucket<Throttle>
+  readonly #make: EventMaker
+  readonly #hooks: EffectHooks
+  readonly #room: ThrottleRoom
+
+  constructor(link: NatsLink, bucket: Bucket<Throttle>, make: EventMaker, hooks: EffectHooks) {
+    this.#link = link
+    this.#bucket = bucket
+    this.#make = make
+    this.#hooks = hooks
+    const { nowMs, leads, onDropped, onUsed } = hooks
+    this.#room = new ThrottleRoom(link, bucket, {
+      nowMs,
+      leads,
+      onDropped,
+      onUsed,
+      publishDropped: (key, throttle, revision) =>
+        this.#appendExpired(key, { ...throttle, until: nowMs() }, revision),
+    })
   }
 
-  const append = (event: OutgoingEvent, after?: number) =>
-    appendEvent(link, event, {
-      timeoutMs: APPEND_TIMEOUT_MS,
-      ...(after === undefined ? undefined : { after }),
-    })
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#room[Symbol.asyncDispose]()
+  }
 
-  const room = openThrottleRoom(link, bucket, {
-    nowMs,
-    leads,
-    onDropped,
-    onUsed,
-    publishDropped: (key, throttle, revision) =>
-      publishExpired(key, { ...throttle, until: nowMs() }, revision),
-  })
+  async isOpened(incident: string): Promise<boolean> {
+    const subject = incidentSubject(IncidentOpened, incident)
+    return (await lastMessage(this.#link, STREAMS.incidents, subject)) !== undefined
+  }
 
-  return {
-    [Symbol.asyncDispose]: () => room[Symbol.asyncDispose](),
-
-    async isOpened(incident) {
-      return (
-        (await lastMessage(link, STREAMS.incidents, incidentSubject(IncidentOpened, incident))) !== undefined
-      )
-    },
-
-    async impose({ identity, throttle }) {
-      if (throttle.until <= nowMs()) return 'late'
-      const key = identityText(identity)
-      await room.beforeImpose()
-      let fullTimes = 0
-      for (let revision = expired.get(key) ?? 0; ; ) {
-        mustLead()
-        try {
-          await bucket.update(key, throttle, revision)
-          onImposed(throttle)
-          expired.delete(key)
-          return 'imposed'
-        } catch (error) {
-          if (error instanceof BucketFull) {
-            if (++fullTimes > MAX_FULL_TIMES) return 'full'
-            await room.make()
-            continue
-          }
-          if (!(error instanceof RevisionConflict)) throw error
-        }
-        const last = await lastMessage(link, bucket.stream, `$KV.${bucket.name}.${key}`)
-        const standing = last && last.header.get('KV-Operation') === '' ? parseThrottle(last.data) : undefined
-        if (standing?.ok) {
-          const { incident, imposedAt } = standing.value
-          if (incident === throttle.incident && imposedAt === throttle.imposedAt) return 'imposed'
-          if (standing.value.until > throttle.imposedAt) return 'outranked'
-          await publishExpired(key, standing.value, last!.seq)
-        } else if (last && last.time.getTime() >= throttle.imposedAt && last.seq !== expired.get(key)) {
-          return 'lifted'
-        }
-        revision = last?.seq ?? 0
-      }
-    },
-
-    async publishImposed({ id: decision, identity, throttle }) {
-      mustLead()
-      const id = `imposed-${decision}`
-      if ((await lastEventId(ThrottleImposed, identity)) === id) return
-      const { imposedAt, ...entry } = throttle
-      await append(make(ThrottleImposed, { ...identity, ...entry }, { id, timeMs: imposedAt }))
-    },
-
-    async publishOpened(decision, imposed) {
-      mustLead()
-      // The subject holds this incident alone, so "after nothing" makes it the only one, for good.
-      await append(openedEvent(make, decision, imposed), 0)
-    },
-
-    async publishJoined({ id, identity, rule, incident: into, findings }) {
-      mustLead()
-      await append(make(IncidentJoined, { incident: id, ...identity, rule, into, findings }), 0)
-    },
-
-    async publishShadowed(decision) {
-      mustLead()
-      await append(shadowedEvent(make, decision))
-    },
-
-    async publishExpired(key, throttle, revision) {
-      mustLead()
-      const present = await lastMessage(link, bucket.stream, `$KV.${bucket.name}.${key}`)
-      if (present?.seq !== revision) return false
-      await publishExpired(key, throttle, revision)
-      return true
-    },
-
-    async removeExpired(key, revision) {
-      mustLead()
+  async impose({ identity, throttle }: Enforced): Promise<Imposed> {
+    if (throttle.until <= this.#hooks.nowMs()) return 'late'
+    const key = identityText(identity)
+    await this.#room.beforeImpose()
+    let fullTimes = 0
+    for (let revision = this.#expired.get(key) ?? 0; ; ) {
+      this.#mustLead()
       try {
-        expired.set(key, await bucket.delete(key, revision))
+        await this.#bucket.update(key, throttle, revision)
+        this.#hooks.onImposed(throttle)
+        this.#expired.delete(key)
+        return 'imposed'
       } catch (error) {
-        // A new throttle came in between: it stays.
+        if (error instanceof BucketFull) {
+          if (++fullTimes > MAX_FULL_TIMES) return 'full'
+          await this.#room.make()
+          continue
+        }
         if (!(error instanceof RevisionConflict)) throw error
       }
-    },
+      const after = await this.#afterConflict(key, throttle)
+      if (typeof after === 'string') return after
+      revision = after
+    }
   }
 
-  async function publishExpired(key: string, { until, incident }: Throttle, revision: number): Promise<void> {
+  /** What became of a throttle whose key has changed, or the revision that it may replace. */
+  async #afterConflict(key: string, throttle: Throttle): Promise<Imposed | number> {
+    const last = await this.#lastOf(key)
+    const standing = last && last.header.get('KV-Operation') === '' ? parseThrottle(last.data) : undefined
+    if (standing?.ok) {
+      const { incident, imposedAt, until } = standing.value
+      if (incident === throttle.incident && imposedAt === throttle.imposedAt) return 'imposed'
+      if (until > throttle.imposedAt) return 'outranked'
+      await this.#appendExpired(key, standing.value, last!.seq)
+    } else if (last && last.time.getTime() >= throttle.imposedAt && last.seq !== this.#expired.get(key)) {
+      return 'lifted'
+    }
+    return last?.seq ?? 0
+  }
+
+  async publishImposed({ id: decision, identity, throttle }: Enforced): Promise<void> {
+    this.#mustLead()
+    const id = `imposed-${decision}`
+    if ((await this.#lastEventId(ThrottleImposed, identity)) === id) return
+    const { imposedAt, ...entry } = throttle
+    await this.#append(this.#make(ThrottleImposed, { ...identity, ...entry }, { id, timeMs: imposedAt }))
+  }
+
+  async publishOpened(decision: Decision, imposed: Imposed): Promise<void> {
+    this.#mustLead()
+    // The subject holds this incident alone, so "after nothing" makes it the only one, for good.
+    await this.#append(openedEvent(this.#make, decision, imposed), 0)
+  }
+
+  async publishJoined({ id, identity, rule, incident: into, findings }: Decision): Promise<void> {
+    this.#mustLead()
+    await this.#append(this.#make(IncidentJoined, { incident: id, ...identity, rule, into, findings }), 0)
+  }
+
+  async publishShadowed(decision: Decision): Promise<void> {
+    this.#mustLead()
+    await this.#append(shadowedEvent(this.#make, decision))
+  }
+
+  async publishExpired(key: string, throttle: Throttle, revision: number): Promise<boolean> {
+    this.#mustLead()
+    if ((await this.#lastOf(key))?.seq !== revision) return false
+    await this.#appendExpired(key, throttle, revision)
+    return true
+  }
+
+  async removeExpired(key: string, revision: number): Promise<void> {
+    this.#mustLead()
+    try {
+      this.#expired.set(key, await this.#bucket.delete(key, revision))
+    } catch (error) {
+      // A new throttle came in between: it stays.
+      if (!(error instanceof RevisionConflict)) throw error
+    }
+  }
+
+  async #appendExpired(key: string, { until, incident }: Throttle, revision: number): Promise<void> {
     const identity = parseIdentity(key)
     if (!identity) return
-    mustLead()
+    this.#mustLead()
     const id = expiredId(key, revision)
-    if ((await lastEventId(ThrottleExpired, identity)) === id) return
+    if ((await this.#lastEventId(ThrottleExpired, identity)) === id) return
     const entry = { ...identity, until, ...(incident === undefined ? undefined : { incident }) }
-    await append(make(ThrottleExpired, entry, { id, timeMs: until }))
+    await this.#append(this.#make(ThrottleExpired, entry, { id, timeMs: until }))
   }
 
   /** The stream forgets ids after half a minute; the last event of the subject is remembered for longer. */
-  async function lastEventId(
+  async #lastEventId(
     definition: typeof ThrottleImposed | typeof ThrottleExpired,
     identity: Decision['identity'],
   ): Promise<string | undefined> {
-    const last = await lastMessage(link, STREAMS.throttles, identitySubject(definition, identity))
+    const last = await lastMessage(this.#link, STREAMS.throttles, identitySubject(definition, identity))
     const parsed = last && parseEvent(last.data)
     return parsed?.ok ? parsed.value.id : undefined
+  }
+
+  #lastOf(key: string) {
+    return lastMessage(this.#link, this.#bucket.stream, `$KV.${this.#bucket.name}.${key}`)
+  }
+
+  async #append(event: OutgoingEvent, after?: number): Promise<void> {
+    const options = { timeoutMs: APPEND_TIMEOUT_MS, ...(after === undefined ? undefined : { after }) }
+    await appendEvent(this.#link, event, options)
+  }
+
+  #mustLead(): void {
+    if (!this.#hooks.leads()) throw new LeadershipLost()
   }
 }
 

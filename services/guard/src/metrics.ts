@@ -21,75 +21,53 @@ export function guardMetrics(
   pending: () => number,
 ): GuardMetrics {
   const registry = createMetrics('guard')
-  const registers = [registry]
+  const described = (name: string, help: string) => ({
+    name: `fluxgate_guard_${name}`,
+    help,
+    registers: [registry],
+  })
+  const counter = <L extends string>(name: string, help: string, ...labelNames: L[]) =>
+    new Counter({ ...described(name, help), labelNames })
+  const gauge = (name: string, help: string) => new Gauge(described(name, help))
   new Gauge({
-    name: 'fluxgate_guard_keys_remembered',
-    help: 'Identities, addresses and accounts in the memory of each rule',
+    ...described('keys_remembered', 'Identities, addresses and accounts in the memory of each rule'),
     labelNames: ['rule'],
-    registers,
     collect() {
       this.reset()
       for (const [rule, { keys }] of remembered()) this.set({ rule }, keys)
     },
   })
   new Gauge({
-    name: 'fluxgate_guard_events_pending',
-    help: 'Events of the log behind the last one folded, as the server knew',
-    registers,
+    ...described('events_pending', 'Events of the log behind the last one folded, as the server knew'),
     collect() {
       this.set(pending())
     },
   })
   return {
     registry,
-    folded: new Counter({
-      name: 'fluxgate_guard_events_folded_total',
-      help: 'Events folded, by stream',
-      labelNames: ['stream'],
-      registers,
-    }),
-    decisions: new Counter({
-      name: 'fluxgate_guard_decisions_total',
-      help: 'Decisions carried out, by rule and what became of the throttle',
-      labelNames: ['rule', 'outcome'],
-      registers,
-    }),
+    folded: counter('events_folded_total', 'Events folded, by stream', 'stream'),
+    decisions: counter(
+      'decisions_total',
+      'Decisions carried out, by rule and what became of the throttle',
+      'rule',
+      'outcome',
+    ),
     loopSeconds: new Histogram({
-      name: 'fluxgate_guard_loop_seconds',
-      help: 'From the storage of the crossing event to the acknowledged throttle',
+      ...described('loop_seconds', 'From the storage of the crossing event to the acknowledged throttle'),
       buckets: LAG_SECONDS,
-      registers,
     }),
-    leader: new Gauge({
-      name: 'fluxgate_guard_leader',
-      help: '1 when this process decides, 0 when it is on standby',
-      registers,
-    }),
-    expired: new Counter({
-      name: 'fluxgate_guard_throttles_expired_total',
-      help: 'Throttles ended because their time was over',
-      registers,
-    }),
-    missed: new Counter({
-      name: 'fluxgate_guard_events_missed_total',
-      help: 'Events that a stream dropped before the guard had read them, by stream',
-      labelNames: ['stream'],
-      registers,
-    }),
-    dropped: new Counter({
-      name: 'fluxgate_guard_throttles_dropped_total',
-      help: 'Automatic throttles ended early because their bucket was full',
-      registers,
-    }),
-    bucketUsed: new Gauge({
-      name: 'fluxgate_guard_throttles_bucket_used_ratio',
-      help: 'Part of the bucket of throttles that is used',
-      registers,
-    }),
-    policyRefused: new Counter({
-      name: 'fluxgate_guard_policies_refused_total',
-      help: 'Policies in the bucket that are not valid',
-      registers,
-    }),
+    leader: gauge('leader', '1 when this process decides, 0 when it is on standby'),
+    expired: counter('throttles_expired_total', 'Throttles ended because their time was over'),
+    missed: counter(
+      'events_missed_total',
+      'Events that a stream dropped before the guard had read them, by stream',
+      'stream',
+    ),
+    dropped: counter(
+      'throttles_dropped_total',
+      'Automatic throttles ended early because their bucket was full',
+    ),
+    bucketUsed: gauge('throttles_bucket_used_ratio', 'Part of the bucket of throttles that is used'),
+    policyRefused: counter('policies_refused_total', 'Policies in the bucket that are not valid'),
   }
 }

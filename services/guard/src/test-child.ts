@@ -12,13 +12,15 @@ const [when, method] = (process.env.TEST_AT ?? '').split(':')
 const signal = process.env.TEST_SIGNAL as NodeJS.Signals | undefined
 let isSent = false
 
-function around<A extends unknown[], R>(name: string, effect: (...args: A) => Promise<R>) {
-  return async (...args: A): Promise<R> => {
+/** The effect of that name, with the signal before or after it. */
+function around<K extends keyof Effects>(real: Effects, name: K): Effects[K] {
+  const effect = real[name].bind(real) as (...args: unknown[]) => Promise<unknown>
+  return (async (...args: unknown[]) => {
     if (when === 'before' && name === method) send()
     const result = await effect(...args)
     if (when === 'after' && name === method) send()
     return result
-  }
+  }) as Effects[K]
 }
 
 function send(): void {
@@ -34,13 +36,13 @@ function disturbed(real: Effects): Effects {
       if (isOpened && when === 'after' && method === 'publishOpened') send()
       return isOpened
     },
-    impose: around('impose', real.impose),
-    publishImposed: around('publishImposed', real.publishImposed),
-    publishOpened: around('publishOpened', real.publishOpened),
-    publishJoined: around('publishJoined', real.publishJoined),
-    publishShadowed: around('publishShadowed', real.publishShadowed),
-    publishExpired: around('publishExpired', real.publishExpired),
-    removeExpired: around('removeExpired', real.removeExpired),
+    impose: around(real, 'impose'),
+    publishImposed: around(real, 'publishImposed'),
+    publishOpened: around(real, 'publishOpened'),
+    publishJoined: around(real, 'publishJoined'),
+    publishShadowed: around(real, 'publishShadowed'),
+    publishExpired: around(real, 'publishExpired'),
+    removeExpired: around(real, 'removeExpired'),
   }
 }
 

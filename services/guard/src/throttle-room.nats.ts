@@ -28,100 +28,116 @@ export interface RoomHooks {
   onUsed(part: number): void
 }
 
-/** Keeps room in the bucket of throttles: an attacker with many addresses must not keep an operator from throttling. */
-export interface ThrottleRoom extends AsyncDisposable {
-  /** To be awaited before each automatic throttle. */
-  beforeImpose(): Promise<void>
-  /** Makes room if there is too little. @returns false when what is left is not the guard's to drop */
-  make(): Promise<boolean>
-}
-
 /**
- * When automatic throttles fill their part, the markers of ended throttles go first, then the throttles of strangers'
+ * Keeps room in the bucket of throttles: an attacker with many addresses must not keep an operator from throttling. When
+ * automatic throttles fill their part, the markers of ended throttles go first, then the throttles of strangers'
  * addresses, then those of known identities; of each the one that would end soonest. Operators' throttles stay.
  */
-export function openThrottleRoom(link: NatsLink, bucket: Bucket<Throttle>, hooks: RoomHooks): ThrottleRoom {
-  const stop = new AbortController()
-  let sinceLook = 0
-  let lookAfter = 1
-  let making: Promise<boolean> | undefined
+export class ThrottleRoom implements AsyncDisposable {
+  readonly #stop = new AbortController()
+  readonly #link: NatsLink
+  readonly #bucket: Bucket<Throttle>
+  readonly #hooks: RoomHooks
+  readonly #timer: NodeJS.Timeout
+  #sinceLook = 0
+  #lookAfter = 1
+  #making: Promise<boolean> | undefined
 
-  async function usedPart(): Promise<number> {
-    const { config, state } = await link.manager.streams.info(bucket.stream)
+  constructor(link: NatsLink, bucket: Bucket<Throttle>, hooks: RoomHooks) {
+    this.#link = link
+    this.#bucket = bucket
+    this.#hooks = hooks
+    this.#timer = setInterval(() => this.#look(), LOOK_EVERY_MS)
+    this.#timer.unref()
+  }
+
+  /** To be awaited before each automatic throttle. */
+  async beforeImpose(): Promise<void> {
+    // What fails here fails the writing itself, too.
+    while (this.#making || this.#sinceLook >= this.#lookAfter) await this.make().catch(() => {})
+    this.#sinceLook++
+  }
+
+  /** Makes room if there is too little. @returns false when what is left is not the guard's to drop */
+  make(): Promise<boolean> {
+    this.#making ??= this.#makeRoom().finally(() => {
+      this.#making = undefined
+    })
+    return this.#making
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    clearInterval(this.#timer)
+    this.#stop.abort()
+    await this.#making?.catch(() => {})
+  }
+
+  #look(): void {
+    if (!this.#hooks.leads() || !this.#link.isConnected()) return
+    this.make().catch(error =>
+      this.#link.log.warn({ err: error }, 'room for throttles not made, trying again'),
+    )
+  }
+
+  async #makeRoom(): Promise<boolean> {
+    this.#sinceLook = 0
+    let used = await this.#usedPart()
+    if (used <= AUTOMATIC_PART) return true
+    await this.#bucket.purgeDeleted(this.#hooks.nowMs() - MARKER_RETAINED_MS, MAX_MARKERS, this.#stop.signal)
+    used = await this.#usedPart()
+    if (used <= TARGET_PART) return true
+    const dropped = await this.#dropTo(used)
+    if (dropped === undefined) return false
+    this.#hooks.onDropped(dropped)
+    this.#link.log.warn(
+      { bucket: this.#bucket.name, used, dropped },
+      'the bucket of throttles is full: automatic ones dropped',
+    )
+    return (await this.#usedPart()) <= AUTOMATIC_PART
+  }
+
+  async #usedPart(): Promise<number> {
+    const { config, state } = await this.#link.manager.streams.info(this.#bucket.stream)
     const maxBytes = config.max_bytes > 0 ? config.max_bytes : Number.POSITIVE_INFINITY
     const part = state.bytes / maxBytes
-    lookAfter = Math.min(LOOK_AFTER, Math.ceil((maxBytes * LOOK_AFTER_PART) / THROTTLE_BYTES))
-    hooks.onUsed(part)
+    this.#lookAfter = Math.min(LOOK_AFTER, Math.ceil((maxBytes * LOOK_AFTER_PART) / THROTTLE_BYTES))
+    this.#hooks.onUsed(part)
     return part
   }
 
-  async function drop(key: string, throttle: Throttle, revision: number): Promise<boolean> {
-    try {
-      await hooks.publishDropped(key, throttle, revision)
-      // Watchers hear of the deletion; when the bucket has no room even for that, they find out at their next snapshot.
-      const marker = await bucket.delete(key, revision).catch(error => {
-        if (error instanceof RevisionConflict) throw error
-        return revision
-      })
-      await bucket.purge(key, marker)
-      return true
-    } catch (error) {
-      if (error instanceof RevisionConflict) return false
-      throw error
-    }
-  }
-
-  async function makeRoom(): Promise<boolean> {
-    sinceLook = 0
-    let used = await usedPart()
-    if (used <= AUTOMATIC_PART) return true
-    await bucket.purgeDeleted(hooks.nowMs() - MARKER_RETAINED_MS, MAX_MARKERS, stop.signal)
-    used = await usedPart()
-    if (used <= TARGET_PART) return true
-    const entries = [...(await bucket.entries())]
+  /** Drops automatic throttles until the bucket should be down to its target. @returns undefined when it had to stop */
+  async #dropTo(used: number): Promise<number | undefined> {
+    const entries = [...(await this.#bucket.entries())]
     const automatic = entries
       .filter(([, { value }]) => value.actor === GUARD_ACTOR)
       .sort(([a, { value: one }], [b, { value: other }]) => worthOf(a, one) - worthOf(b, other))
     const wanted = Math.ceil((entries.length * (used - TARGET_PART)) / used)
     let dropped = 0
     for (let at = 0; at < Math.min(wanted, automatic.length); at += DROPPED_AT_ONCE) {
-      if (!hooks.leads() || stop.signal.aborted) return false
+      if (!this.#hooks.leads() || this.#stop.signal.aborted) return undefined
       const some = automatic.slice(at, Math.min(at + DROPPED_AT_ONCE, wanted))
-      const done = await Promise.all(some.map(([key, { value, revision }]) => drop(key, value, revision)))
+      const done = await Promise.all(
+        some.map(([key, { value, revision }]) => this.#drop(key, value, revision)),
+      )
       dropped += done.filter(Boolean).length
     }
-    hooks.onDropped(dropped)
-    link.log.warn(
-      { bucket: bucket.name, used, dropped },
-      'the bucket of throttles is full: automatic ones dropped',
-    )
-    return (await usedPart()) <= AUTOMATIC_PART
+    return dropped
   }
 
-  const make = () => {
-    making ??= makeRoom().finally(() => {
-      making = undefined
-    })
-    return making
-  }
-  const timer = setInterval(() => {
-    if (hooks.leads() && link.isConnected())
-      make().catch(error => link.log.warn({ err: error }, 'room for throttles not made, trying again'))
-  }, LOOK_EVERY_MS)
-  timer.unref()
-
-  return {
-    async beforeImpose() {
-      // What fails here fails the writing itself, too.
-      while (making || sinceLook >= lookAfter) await make().catch(() => {})
-      sinceLook++
-    },
-    make,
-    async [Symbol.asyncDispose]() {
-      clearInterval(timer)
-      stop.abort()
-      await making?.catch(() => {})
-    },
+  async #drop(key: string, throttle: Throttle, revision: number): Promise<boolean> {
+    try {
+      await this.#hooks.publishDropped(key, throttle, revision)
+      // Watchers hear of the deletion; when the bucket has no room even for that, they find out at their next snapshot.
+      const marker = await this.#bucket.delete(key, revision).catch(error => {
+        if (error instanceof RevisionConflict) throw error
+        return revision
+      })
+      await this.#bucket.purge(key, marker)
+      return true
+    } catch (error) {
+      if (error instanceof RevisionConflict) return false
+      throw error
+    }
   }
 }
 
