@@ -43,98 +43,122 @@ const RETRY_MAX_MS = 60_000
 const RESTART_MS = 200
 const MAX_UNANSWERED = 10_000
 
-/** Works off a durable consumer, item by item. A handler that throws means `later`, with a growing pause. */
-export function consume(
-  link: NatsLink,
-  options: ConsumeOptions,
-  handler: (event: StoredEvent, attempt: number, signal: AbortSignal) => Promise<Outcome>,
-): Consuming {
-  const stop = new AbortController()
-  const counts = { buried: 0, handled: 0 }
-  const ackWaitMs = options.ackWaitMs ?? DEFAULT_ACK_WAIT_MS
-  const maxAttempts = options.maxAttempts ?? DEFAULT_MAX_ATTEMPTS
-  const working = new Set<Promise<void>>()
+export type ConsumeHandler = (event: StoredEvent, attempt: number, signal: AbortSignal) => Promise<Outcome>
 
-  async function work(message: StoredMessage): Promise<void> {
-    const keepAlive = setInterval(() => answer(link, message, '+WPI'), ackWaitMs / 3)
+/** Works off a durable consumer, item by item. A handler that throws means `later`, with a growing pause. */
+export function consume(link: NatsLink, options: ConsumeOptions, handler: ConsumeHandler): Consuming {
+  return new Consumer(link, options, handler)
+}
+
+class Consumer implements Consuming {
+  buried = 0
+  handled = 0
+  readonly #link: NatsLink
+  readonly #options: ConsumeOptions
+  readonly #handler: ConsumeHandler
+  readonly #ackWaitMs: number
+  readonly #stop = new AbortController()
+  readonly #working = new Set<Promise<void>>()
+  readonly #running: Promise<void>
+
+  constructor(link: NatsLink, options: ConsumeOptions, handler: ConsumeHandler) {
+    this.#link = link
+    this.#options = options
+    this.#handler = handler
+    this.#ackWaitMs = options.ackWaitMs ?? DEFAULT_ACK_WAIT_MS
+    this.#running = this.#run()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort()
+    await this.#running
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#stop
+    while (!signal.aborted) {
+      try {
+        await this.#readAll()
+      } catch (error) {
+        this.#link.log.warn({ err: error, consumer: this.#options.durable }, 'consuming again after a fault')
+      }
+      await pause(RESTART_MS, signal)
+    }
+    await Promise.allSettled(this.#working)
+  }
+
+  /** Until the reader ends, or the service. */
+  async #readAll(): Promise<void> {
+    const { stream, durable } = this.#options
+    const { signal } = this.#stop
+    await ensureDurable(this.#link, this.#options, this.#ackWaitMs)
+    if (signal.aborted) return
+    // One at a time and only when a hand is free: what lies here unhandled would run out of its time.
+    const reader = new PullReader(this.#link, stream, durable, {
+      maxBuffered: 1,
+      eager: false,
+      onLate: message => this.#answer(message, '-NAK'),
+    })
+    const close = () => reader.close()
+    signal.addEventListener('abort', close)
     try {
-      const outcome = await decide(message)
+      for (;;) {
+        const [message] = (await reader.next(1)) ?? []
+        if (!message) return
+        if (signal.aborted) return this.#answer(message, '-NAK')
+        this.#begin(message)
+        if (this.#working.size >= this.#options.concurrency) await Promise.race(this.#working)
+      }
+    } finally {
+      reader.close()
+      signal.removeEventListener('abort', close)
+    }
+  }
+
+  #begin(message: StoredMessage): void {
+    // Unanswered, it is delivered again. A rejection that is not awaited would end the process.
+    const item = this.#work(message)
+      .catch(error => this.#link.log.error({ err: error, consumer: this.#options.durable }, 'an item failed'))
+      .finally(() => this.#working.delete(item))
+    this.#working.add(item)
+  }
+
+  async #work(message: StoredMessage): Promise<void> {
+    const keepAlive = setInterval(() => this.#answer(message, '+WPI'), this.#ackWaitMs / 3)
+    try {
+      const outcome = await this.#decide(message)
       if (outcome.kind === 'poison') {
-        await buryMessage(link, options.durable, message, outcome.reason, stop.signal)
-        counts.buried++
+        await buryMessage(this.#link, this.#options.durable, message, outcome.reason, this.#stop.signal)
+        this.buried++
       }
       if (outcome.kind === 'later')
-        answer(link, message, `-NAK ${JSON.stringify({ delay: nanos(outcome.afterMs) })}`)
-      else answer(link, message, outcome.kind === 'done' ? '+ACK' : '+TERM')
-      counts.handled++
+        this.#answer(message, `-NAK ${JSON.stringify({ delay: nanos(outcome.afterMs) })}`)
+      else this.#answer(message, outcome.kind === 'done' ? '+ACK' : '+TERM')
+      this.handled++
     } finally {
       clearInterval(keepAlive)
     }
   }
 
-  async function decide(message: StoredMessage): Promise<Outcome> {
+  async #decide(message: StoredMessage): Promise<Outcome> {
     const parsed = parseEvent(message.data)
     if (!parsed.ok) return poison(parsed.reason)
     let outcome: Outcome
     try {
-      outcome = await handler(storedEvent(message, parsed.value), message.attempt, stop.signal)
+      outcome = await this.#handler(storedEvent(message, parsed.value), message.attempt, this.#stop.signal)
     } catch (error) {
-      link.log.error({ err: error, consumer: options.durable, sequence: message.sequence }, 'handler failed')
+      const { durable } = this.#options
+      this.#link.log.error({ err: error, consumer: durable, sequence: message.sequence }, 'handler failed')
       outcome = later(Math.min(RETRY_MIN_MS * 2 ** (message.attempt - 1), RETRY_MAX_MS))
     }
+    const maxAttempts = this.#options.maxAttempts ?? DEFAULT_MAX_ATTEMPTS
     const exhausted = outcome.kind === 'later' && message.attempt >= maxAttempts
     return exhausted ? poison(`gave up after ${message.attempt} attempts`) : outcome
   }
 
-  const running = (async () => {
-    while (!stop.signal.aborted) {
-      let reader: PullReader | undefined
-      const close = () => reader?.close()
-      stop.signal.addEventListener('abort', close)
-      try {
-        await ensureDurable(link, options, ackWaitMs)
-        // One at a time and only when a hand is free: what lies here unhandled would run out of its time.
-        reader = new PullReader(link, options.stream, options.durable, {
-          maxBuffered: 1,
-          eager: false,
-          onLate: message => answer(link, message, '-NAK'),
-        })
-        for (;;) {
-          const [message] = (await reader.next(1)) ?? []
-          if (!message) break
-          if (stop.signal.aborted) {
-            answer(link, message, '-NAK')
-            break
-          }
-          // Unanswered, it is delivered again. A rejection that is not awaited would end the process.
-          const item = work(message)
-            .catch(error => link.log.error({ err: error, consumer: options.durable }, 'an item failed'))
-            .finally(() => working.delete(item))
-          working.add(item)
-          if (working.size >= options.concurrency) await Promise.race(working)
-        }
-      } catch (error) {
-        link.log.warn({ err: error, consumer: options.durable }, 'consuming again after a fault')
-      } finally {
-        reader?.close()
-        stop.signal.removeEventListener('abort', close)
-      }
-      await pause(RESTART_MS, stop.signal)
-    }
-    await Promise.allSettled(working)
-  })()
-
-  return {
-    get buried() {
-      return counts.buried
-    },
-    get handled() {
-      return counts.handled
-    },
-    async [Symbol.asyncDispose]() {
-      stop.abort()
-      await running
-    },
+  #answer(message: StoredMessage, text: string): void {
+    // While disconnected the server redelivers after its wait; an answer could not reach it anyway.
+    if (this.#link.isConnected()) this.#link.connection.publish(message.reply, text)
   }
 }
 
@@ -148,9 +172,4 @@ async function ensureDurable(link: NatsLink, options: ConsumeOptions, ackWaitMs:
     max_ack_pending: MAX_UNANSWERED,
     ...(options.filter === undefined ? {} : { filter_subject: options.filter }),
   })
-}
-
-function answer(link: NatsLink, message: StoredMessage, text: string): void {
-  // While disconnected the server redelivers after its wait; an answer could not reach it anyway.
-  if (link.isConnected()) link.connection.publish(message.reply, text)
 }

@@ -1,4 +1,5 @@
 import {
+  type ConnectionOptions,
   connect,
   createInbox,
   Events,
@@ -55,23 +56,8 @@ const CLOSE_LIMIT_MS = 2_000
 
 /** Connects, waiting for the server as long as it takes; afterwards reconnects for ever. */
 export async function connectNats(settings: NatsSettings, log: LinkLog): Promise<NatsLink> {
-  const servers = settings.url.split(',').map(server => server.trim())
-  const login = credentials(servers[0])
-  // The server's permissions give each user inboxes of its own.
-  const inboxPrefix = login ? `_INBOX_${login.user}` : '_INBOX'
-  const connection = await connect({
-    servers: servers.map(withoutLogin),
-    name: settings.name,
-    inboxPrefix,
-    ...login,
-    ...(servers[0]?.startsWith('tls:') ? { tls: {} } : {}),
-    maxReconnectAttempts: -1,
-    reconnectTimeWait: RECONNECT_WAIT_MS,
-    waitOnFirstConnect: true,
-    pingInterval: PING_INTERVAL_MS,
-    // Stack traces for each request halve the rate of publishing (measured).
-    noAsyncTraces: true,
-  })
+  const { options, inboxPrefix } = connectOptions(settings)
+  const connection = await connect(options)
   guardCallbacks(connection, log)
   // `checkAPI: false`: a publisher's user may not ask for account information.
   const manager = await connection.jetstreamManager({ checkAPI: false, timeout: API_TIMEOUT_MS })
@@ -131,6 +117,27 @@ export async function connectNats(settings: NatsSettings, log: LinkLog): Promise
       await watching
     },
   }
+}
+
+function connectOptions({ url, name }: NatsSettings) {
+  const servers = url.split(',').map(server => server.trim())
+  const login = credentials(servers[0])
+  // The server's permissions give each user inboxes of its own.
+  const inboxPrefix = login ? `_INBOX_${login.user}` : '_INBOX'
+  const options: ConnectionOptions = {
+    servers: servers.map(withoutLogin),
+    name,
+    inboxPrefix,
+    ...login,
+    ...(servers[0]?.startsWith('tls:') ? { tls: {} } : {}),
+    maxReconnectAttempts: -1,
+    reconnectTimeWait: RECONNECT_WAIT_MS,
+    waitOnFirstConnect: true,
+    pingInterval: PING_INTERVAL_MS,
+    // Stack traces for each request halve the rate of publishing (measured).
+    noAsyncTraces: true,
+  }
+  return { options, inboxPrefix }
 }
 
 function subscribe(listeners: Set<() => void>, listener: () => void): () => void {

@@ -48,120 +48,156 @@ export async function watchBucket<T>(
   bucket: Bucket<T>,
   options: WatchOptions<T> = {},
 ): Promise<Watch<T>> {
-  const known = new Map<string, Known<T>>()
-  const entries = new Map<string, T>()
-  const stop = new AbortController()
-  /** When the bucket was made whose revisions are known. */
-  let madeAt: string | undefined
-  let heardAtMs = performance.now()
-  /** When the connection was lost, until a snapshot says what was missed. */
-  let gapSinceMs: number | undefined
-  let gaps = 0
+  const watch = new BucketWatch(link, bucket, options)
+  await watch.begin()
+  return watch
+}
 
-  function apply(key: string, value: T | undefined, revision: number): void {
+class BucketWatch<T> implements Watch<T> {
+  readonly entries = new Map<string, T>()
+  readonly #known = new Map<string, Known<T>>()
+  readonly #link: NatsLink
+  readonly #bucket: Bucket<T>
+  readonly #options: WatchOptions<T>
+  readonly #stop = new AbortController()
+  readonly #stack = new DisposableStack()
+  /** When the bucket was made whose revisions are known. */
+  #madeAt: string | undefined
+  #heardAtMs = performance.now()
+  /** When the connection was lost, until a snapshot says what was missed. */
+  #gapSinceMs: number | undefined
+  #gaps = 0
+  #reconciling: Promise<void> | undefined
+
+  constructor(link: NatsLink, bucket: Bucket<T>, options: WatchOptions<T>) {
+    this.#link = link
+    this.#bucket = bucket
+    this.#options = options
+    this.#stack.defer(() => this.#stop.abort())
+  }
+
+  async begin(): Promise<void> {
+    this.#subscribe()
+    this.#stack.defer(this.#link.onDisconnect(() => this.#noteGap()))
+    this.#stack.defer(
+      this.#link.onReconnect(() => {
+        this.#noteGap()
+        void this.#reconcileSoon()
+      }),
+    )
+    await this.#link.connection.flush()
+    await this.#reconcile()
+    const {
+      reconcileMs = DEFAULT_RECONCILE_MS,
+      heartbeat,
+      heartbeatMs = DEFAULT_HEARTBEAT_MS,
+    } = this.#options
+    void every(reconcileMs, this.#stop.signal, () => this.#reconcileSoon())
+    if (heartbeat) void every(heartbeatMs, this.#stop.signal, async () => this.#beat(heartbeatMs))
+  }
+
+  silentMs(): number {
+    return performance.now() - (this.#gapSinceMs ?? this.#heardAtMs)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stack.dispose()
+  }
+
+  #subscribe(): void {
+    const prefix = `${LIVE_PREFIX}.${this.#bucket.name}.`
+    const subscription = this.#link.connection.subscribe(`${prefix}>`, {
+      callback: (error, message) => {
+        if (error) return this.#logError(error, 'changes cannot be received')
+        this.#heardAtMs = performance.now()
+        const key = message.subject.slice(prefix.length)
+        const revision = Number(message.headers?.get('Nats-Sequence'))
+        if (!(revision > 0)) return
+        this.#apply(key, this.#bucket.read(key, message.data, operationOf(message)), revision)
+      },
+    })
+    this.#stack.defer(() => subscription.unsubscribe())
+  }
+
+  #apply(key: string, value: T | undefined, revision: number): void {
     if (key.startsWith('_')) return
-    const before = known.get(key)
+    const before = this.#known.get(key)
     if (before && before.revision >= revision) return
-    known.set(key, { value, revision })
-    if (value === undefined && !entries.has(key)) return
-    if (value === undefined) entries.delete(key)
-    else entries.set(key, value)
+    this.#known.set(key, { value, revision })
+    if (value === undefined && !this.entries.has(key)) return
+    if (value === undefined) this.entries.delete(key)
+    else this.entries.set(key, value)
     try {
-      options.onChange?.(key, value, revision)
+      this.#options.onChange?.(key, value, revision)
     } catch (error) {
       // The entry is there for who looks; a snapshot must not fail for ever because of one key.
-      link.log.error({ err: error, bucket: bucket.name, key }, 'a change could not be handled')
+      this.#logError(error, 'a change could not be handled', { key })
     }
   }
 
-  async function reconcile(): Promise<void> {
-    const before = gaps
-    let snapshot = await bucket.snapshot(stop.signal)
-    if (madeAt !== undefined && snapshot.created !== madeAt) {
+  async #reconcile(): Promise<void> {
+    const { signal } = this.#stop
+    const before = this.#gaps
+    let snapshot = await this.#bucket.snapshot(signal)
+    if (this.#madeAt !== undefined && snapshot.created !== this.#madeAt) {
       // Revisions begin at 1 again. From now on those of the new bucket are known, and a second snapshot goes with them.
-      known.clear()
-      snapshot = await bucket.snapshot(stop.signal)
+      this.#known.clear()
+      snapshot = await this.#bucket.snapshot(signal)
     }
     const { changes, lastRevision, created } = snapshot
-    if (stop.signal.aborted) return
-    madeAt = created
+    if (signal.aborted) return
+    this.#madeAt = created
     const present = new Set<string>()
     for (const { key, value, revision } of changes) {
       present.add(key)
-      apply(key, value, revision)
+      this.#apply(key, value, revision)
     }
     // A key that age removed leaves no marker behind.
-    for (const key of new Set([...known.keys(), ...entries.keys()])) {
-      if (present.has(key) || (known.get(key)?.revision ?? 0) > lastRevision) continue
-      apply(key, undefined, lastRevision)
-      known.delete(key)
+    for (const key of new Set([...this.#known.keys(), ...this.entries.keys()])) {
+      if (present.has(key) || (this.#known.get(key)?.revision ?? 0) > lastRevision) continue
+      this.#apply(key, undefined, lastRevision)
+      this.#known.delete(key)
     }
-    forgetDeleted(known)
-    heardAtMs = performance.now()
-    if (gaps === before) gapSinceMs = undefined
+    forgetDeleted(this.#known)
+    this.#heardAtMs = performance.now()
+    if (this.#gaps === before) this.#gapSinceMs = undefined
   }
 
-  const prefix = `${LIVE_PREFIX}.${bucket.name}.`
-  const subscription = link.connection.subscribe(`${prefix}>`, {
-    callback: (error, message) => {
-      if (error) return link.log.error({ err: error, bucket: bucket.name }, 'changes cannot be received')
-      heardAtMs = performance.now()
-      const key = message.subject.slice(prefix.length)
-      const revision = Number(message.headers?.get('Nats-Sequence'))
-      if (revision > 0) apply(key, bucket.read(key, message.data, operationOf(message)), revision)
-    },
-  })
-  let reconciling: Promise<void> | undefined
-  const reconcileUntilDone = async () => {
+  #reconcileSoon(): Promise<void> {
+    this.#reconciling ??= this.#reconcileUntilDone().finally(() => {
+      this.#reconciling = undefined
+    })
+    return this.#reconciling
+  }
+
+  async #reconcileUntilDone(): Promise<void> {
+    const { signal } = this.#stop
     // While disconnected there is nothing to ask: the reconnect begins it again.
-    while (!stop.signal.aborted && link.isConnected()) {
+    while (!signal.aborted && this.#link.isConnected()) {
       try {
-        await reconcile()
-        if (gapSinceMs === undefined) return
+        await this.#reconcile()
+        if (this.#gapSinceMs === undefined) return
       } catch (error) {
-        if (stop.signal.aborted) return
-        link.log.warn({ err: error, bucket: bucket.name }, 'snapshot failed, trying again')
-        await pause(SNAPSHOT_RETRY_MS, stop.signal)
+        if (signal.aborted) return
+        this.#link.log.warn({ err: error, bucket: this.#bucket.name }, 'snapshot failed, trying again')
+        await pause(SNAPSHOT_RETRY_MS, signal)
       }
     }
   }
-  const reconcileSoon = () => {
-    reconciling ??= reconcileUntilDone().finally(() => {
-      reconciling = undefined
-    })
-    return reconciling
-  }
-  const gap = () => {
-    gaps++
-    gapSinceMs ??= heardAtMs
-  }
-  const offDisconnect = link.onDisconnect(gap)
-  const offReconnect = link.onReconnect(() => {
-    gap()
-    void reconcileSoon()
-  })
 
-  await link.connection.flush()
-  await reconcile()
-  void every(options.reconcileMs ?? DEFAULT_RECONCILE_MS, stop.signal, reconcileSoon)
-  if (options.heartbeat) {
-    const heartbeatMs = options.heartbeatMs ?? DEFAULT_HEARTBEAT_MS
-    void every(heartbeatMs, stop.signal, async () => {
-      if (performance.now() - heardAtMs < heartbeatMs || !link.isConnected()) return
-      // Whoever notices the silence first breaks it, so one writer does for all watchers.
-      link.connection.publish(`$KV.${bucket.name}.${HEARTBEAT_KEY}`, '{}')
-    })
+  #noteGap(): void {
+    this.#gaps++
+    this.#gapSinceMs ??= this.#heardAtMs
   }
 
-  return {
-    entries,
-    silentMs: () => performance.now() - (gapSinceMs ?? heardAtMs),
-    async [Symbol.asyncDispose]() {
-      stop.abort()
-      offDisconnect()
-      offReconnect()
-      subscription.unsubscribe()
-    },
+  /** Whoever notices the silence first breaks it, so one writer does for all watchers. */
+  #beat(heartbeatMs: number): void {
+    if (performance.now() - this.#heardAtMs < heartbeatMs || !this.#link.isConnected()) return
+    this.#link.connection.publish(`$KV.${this.#bucket.name}.${HEARTBEAT_KEY}`, '{}')
+  }
+
+  #logError(error: unknown, message: string, more: Readonly<Record<string, unknown>> = {}): void {
+    this.#link.log.error({ err: error, bucket: this.#bucket.name, ...more }, message)
   }
 }
 

@@ -31,7 +31,7 @@ async function startNode(node: string, boot = `${node}-1`) {
     link,
     table,
     warnings,
-    figures: gossip.figures,
+    figures: () => gossip.figures(),
     leave: () => gossip[Symbol.asyncDispose](),
     spend: (tokens: number) =>
       assert.ok(table.admit(ALICE, 'free', tokens, false, undefined, nowMs(), Date.now()).ok),

@@ -1,4 +1,5 @@
 import type { NatsLink } from '@fluxgate/nats'
+import type { Msg } from 'nats'
 import { Gossip, type Self } from './gossip.ts'
 import { type OwnPart, parseFrame, parseOwnPart, parseWholePart, type WholePart } from './gossip-frames.ts'
 import type { Peer } from './gossip-peers.ts'
@@ -38,13 +39,13 @@ export interface GossipFigures {
 }
 
 export interface JoinedGossip extends AsyncDisposable {
-  readonly figures: () => GossipFigures
+  figures(): GossipFigures
 }
 
 /**
  * Shares limits between nodes: each keeps every live account, takes its own debits at once and sends them, coalesced by
  * identity, every `intervalMs`, and at the end of the event loop's turn when an identity comes near a limit. Resolves
- * when a live node has told what it knows, or there is none.
+ * when a live node has said what it knows, or there is none.
  */
 export async function joinGossip(
   link: NatsLink,
@@ -53,113 +54,160 @@ export async function joinGossip(
   nowMs: () => number,
   intervalMs: number,
 ): Promise<JoinedGossip> {
-  const gossip = new Gossip(self, table)
-  /** Peers that did not answer when they were asked by their run. */
-  const byNode = new WeakSet<Peer>()
-  const asked = new Set<Peer>()
-  let retained: Uint8Array[] | undefined = []
-  const counts = { sent: 0, received: 0, unreadable: 0, asked: 0, healed: 0, answered: 0, joinedWith: 0 }
+  const member = new GossipMember(link, self, table, nowMs)
+  await member.join()
+  member.take(intervalMs)
+  return member
+}
 
-  const publish = (frame: object): void => {
-    counts.sent++
-    link.connection.publish(DEBITS, JSON.stringify(frame))
+class GossipMember implements JoinedGossip {
+  readonly #link: NatsLink
+  readonly #self: Self
+  readonly #table: LimitTable
+  readonly #nowMs: () => number
+  readonly #gossip: Gossip
+  readonly #stack = new DisposableStack()
+  /** Peers that did not answer when they were asked by their run. */
+  readonly #byNode = new WeakSet<Peer>()
+  readonly #asked = new Set<Peer>()
+  /** Frames that came before this node has joined. */
+  #retained: Uint8Array[] | undefined = []
+  #isTight = false
+  readonly #counts = { sent: 0, received: 0, unreadable: 0, asked: 0, healed: 0, answered: 0, joinedWith: 0 }
+
+  constructor(link: NatsLink, self: Self, table: LimitTable, nowMs: () => number) {
+    this.#link = link
+    this.#self = self
+    this.#table = table
+    this.#nowMs = nowMs
+    this.#gossip = new Gossip(self, table)
   }
-  const flush = (): void => {
-    if (!table.hasDirty) return
-    if (link.isConnected()) for (const frame of gossip.takeFrames()) publish(frame)
-    else gossip.skipFrames()
+
+  /** Takes over what the others know. */
+  async join(): Promise<void> {
+    this.#subscribe(DEBITS, ({ data }) => {
+      if (!this.#retained) this.#hear(data)
+      else if (this.#retained.length < MAX_BUFFERED_FRAMES) this.#retained.push(data)
+    })
+    const answer = await askWhole(this.#link)
+    if (answer) {
+      this.#gossip.join(answer, this.#nowMs())
+      this.#counts.joinedWith = answer.reduce((sum, part) => sum + part.rows.length, 0)
+    }
+    for (const data of this.#retained!.splice(0)) this.#hear(data)
+    this.#retained = undefined
   }
-  const beat = (): void => {
-    gossip.peers.check(nowMs())
-    if (link.isConnected()) publish(gossip.beat())
+
+  /** Takes part: answers those who ask, and sends its own debits. */
+  take(intervalMs: number): void {
+    for (const name of [this.#self.boot, this.#self.node]) {
+      this.#respond(`${OWN}.${name}`, () => this.#gossip.ownParts(this.#nowMs()))
+    }
+    this.#respond(WHOLE, () => this.#gossip.wholeParts(this.#nowMs()), 'gateways')
+    this.#stack.defer(() => this.#flush())
+    for (const [act, everyMs] of [
+      [() => this.#flush(), intervalMs],
+      [() => this.#beat(), BEAT_MS],
+    ] as const) {
+      this.#stack.adopt(setInterval(act, everyMs), clearInterval)
+    }
+    this.#stack.defer(this.#link.onReconnect(() => this.#beat()))
+    this.#table.onTight = () => this.#flushSoon()
+    this.#stack.defer(() => {
+      this.#table.onTight = () => {}
+    })
+    this.#beat()
   }
-  const hear = (data: Uint8Array): void => {
+
+  figures(): GossipFigures {
+    const peers = [...this.#gossip.peers.all()].filter(peer => peer.isAlive)
+    return { ...this.#counts, peers: peers.length, behind: peers.filter(peer => peer.isBehind).length }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stack.dispose()
+  }
+
+  #subscribe(subject: string, handle: (message: Msg) => void, queue?: string): void {
+    const subscription = this.#link.connection.subscribe(subject, {
+      ...(queue === undefined ? {} : { queue }),
+      callback: (error, message) => {
+        if (!error) handle(message)
+      },
+    })
+    this.#stack.defer(() => subscription.unsubscribe())
+  }
+
+  #respond(subject: string, parts: () => Array<OwnPart | WholePart>, queue?: string): void {
+    const answer = (message: Msg) => {
+      this.#flush()
+      this.#counts.answered++
+      for (const part of parts()) message.respond(JSON.stringify(part))
+    }
+    this.#subscribe(subject, answer, queue)
+  }
+
+  #hear(data: Uint8Array): void {
     const frame = parseFrame(data)
     if (!frame.ok) {
-      counts.unreadable++
-      link.log.warn({ reason: frame.reason }, 'gossip cannot be read')
+      this.#counts.unreadable++
+      this.#link.log.warn({ reason: frame.reason }, 'gossip cannot be read')
       return
     }
     // The server gives a node its own frames too.
-    if (frame.value.boot !== self.boot) counts.received++
-    const peer = gossip.hear(frame.value, nowMs())
-    if (peer && !asked.has(peer)) heal(peer)
+    if (frame.value.boot !== this.#self.boot) this.#counts.received++
+    const peer = this.#gossip.hear(frame.value, this.#nowMs())
+    if (peer && !this.#asked.has(peer)) this.#heal(peer)
   }
-  const heal = (peer: Peer): void => {
-    asked.add(peer)
-    counts.asked++
+
+  #heal(peer: Peer): void {
+    this.#asked.add(peer)
+    this.#counts.asked++
     // A node of the version before answers under its name alone.
-    const name = byNode.has(peer) ? peer.node : peer.boot
-    askParts(link, `${OWN}.${name}`, parseOwnPart, ANSWER_LIMIT_MS, answer => {
-      asked.delete(peer)
+    const name = this.#byNode.has(peer) ? peer.node : peer.boot
+    askParts(this.#link, `${OWN}.${name}`, parseOwnPart, ANSWER_LIMIT_MS, answer => {
+      this.#asked.delete(peer)
       if (answer.kind === 'whole') {
-        gossip.heal(answer.parts, nowMs())
-        if (!peer.isBehind) counts.healed++
+        this.#gossip.heal(answer.parts, this.#nowMs())
+        if (!peer.isBehind) this.#counts.healed++
+        return
       }
       // Its next frame or beat makes us ask again.
-      else {
-        if (!byNode.delete(peer)) byNode.add(peer)
-        link.log.warn({ peer: peer.node, answer: answer.kind }, 'gossip was missed and not made up for yet')
-      }
+      if (!this.#byNode.delete(peer)) this.#byNode.add(peer)
+      this.#link.log.warn(
+        { peer: peer.node, answer: answer.kind },
+        'gossip was missed and not made up for yet',
+      )
     })
   }
 
-  const frames = link.connection.subscribe(DEBITS, {
-    callback: (error, { data }) => {
-      if (error) return
-      if (!retained) hear(data)
-      else if (retained.length < MAX_BUFFERED_FRAMES) retained.push(data)
-    },
-  })
-  const answer = await join(link)
-  if (answer) {
-    gossip.join(answer, nowMs())
-    counts.joinedWith = answer.reduce((sum, part) => sum + part.rows.length, 0)
+  #publish(frame: object): void {
+    this.#counts.sent++
+    this.#link.connection.publish(DEBITS, JSON.stringify(frame))
   }
-  for (const data of retained.splice(0)) hear(data)
-  retained = undefined
 
-  const respond = (subject: string, parts: () => Array<OwnPart | WholePart>, queue?: string) =>
-    link.connection.subscribe(subject, {
-      ...(queue === undefined ? {} : { queue }),
-      callback: (error, message) => {
-        if (error) return
-        flush()
-        counts.answered++
-        for (const part of parts()) message.respond(JSON.stringify(part))
-      },
-    })
-  const own = [self.boot, self.node].map(name => respond(`${OWN}.${name}`, () => gossip.ownParts(nowMs())))
-  const whole = respond(WHOLE, () => gossip.wholeParts(nowMs()), 'gateways')
+  #flush(): void {
+    if (!this.#table.hasDirty) return
+    if (this.#link.isConnected()) for (const frame of this.#gossip.takeFrames()) this.#publish(frame)
+    else this.#gossip.skipFrames()
+  }
 
-  let isTight = false
-  table.onTight = () => {
-    if (isTight) return
-    isTight = true
+  #flushSoon(): void {
+    if (this.#isTight) return
+    this.#isTight = true
     setImmediate(() => {
-      isTight = false
-      flush()
+      this.#isTight = false
+      this.#flush()
     })
   }
-  const timers = [setInterval(flush, intervalMs), setInterval(beat, BEAT_MS)]
-  const offReconnect = link.onReconnect(beat)
-  beat()
-  return {
-    figures: () => {
-      const peers = [...gossip.peers.all()].filter(peer => peer.isAlive)
-      return { ...counts, peers: peers.length, behind: peers.filter(peer => peer.isBehind).length }
-    },
-    async [Symbol.asyncDispose]() {
-      table.onTight = () => {}
-      offReconnect()
-      for (const timer of timers) clearInterval(timer)
-      flush()
-      for (const subscription of [frames, ...own, whole]) subscription.unsubscribe()
-    },
+
+  #beat(): void {
+    this.#gossip.peers.check(this.#nowMs())
+    if (this.#link.isConnected()) this.#publish(this.#gossip.beat())
   }
 }
 
-async function join(link: NatsLink): Promise<readonly WholePart[] | undefined> {
+async function askWhole(link: NatsLink): Promise<readonly WholePart[] | undefined> {
   for (let tries = 1; ; tries++) {
     const answer = await new Promise<PartsAnswer<WholePart>>(resolve =>
       askParts(link, WHOLE, parseWholePart, ANSWER_LIMIT_MS, resolve),
