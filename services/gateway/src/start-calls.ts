@@ -42,15 +42,16 @@ export interface CallParts {
   readonly lookup: LookupFunction | undefined
 }
 
+/** Ends before the log does: what still waits for its count when a node stops is settled by estimate. */
 export async function startCalls(node: NodeContext, parts: CallParts): Promise<Calls> {
   await using stack = new AsyncDisposableStack()
   const { config, log, newId, nowMs, epochMs, running } = node
-  const { events, identities, addresses, lookup } = parts
+  const { events, addresses, lookup } = parts
+  const { sessions, live, directory } = parts.identities
   const { table, budgets, prices } = parts.limits
-  const { append, make, committed, source } = events
+  const { append, make, source } = events
   const { limits } = config
   const times = { nowMs, epochMs }
-  // What still waits for its count when a node stops is settled by estimate, before the log closes.
   const counter = stack.use(
     openTokenCounter(limits, nowMs, error => log.warn({ err: error }, 'the token counter failed')),
   )
@@ -61,7 +62,6 @@ export async function startCalls(node: NodeContext, parts: CallParts): Promise<C
       { lookup, log, room, ...times },
     ),
   )
-  const { sessions, live, directory } = identities
   const tokens = stack.use(openCallers(config.oidc, { sessions, live, lookup, log, ...times }))
   const overload = stack.use(watchOverload(limits))
   const bodies = stack.use(new Bodies(limits))
@@ -69,29 +69,12 @@ export async function startCalls(node: NodeContext, parts: CallParts): Promise<C
   const telemetry = stack.use(
     await openTelemetry(config.telemetry, registry, { originOf: upstreams.originOf, log, ...times }),
   )
-  const { refusals } = stack.use(
-    openRefusalLog({ append, make, source, newId, logFull: events.isFull, ...times }),
-  )
+  const logFull = events.isFull
+  const { refusals } = stack.use(openRefusalLog({ append, make, source, newId, logFull, ...times }))
   const addressOf = clientAddress(trustedNetworks(config.trustedProxies), forwarderBy(config.forwardToken))
   const onError = (error: unknown) => log.error({ err: error }, 'a request failed by an error of the gateway')
   const proxy: ProxyDeps = {
-    exchange: {
-      append,
-      committed,
-      make,
-      nowMs,
-      count: counter.count,
-      bufferBudget: { room, maxCountedBytes: limits.maxCountedBytes },
-      correct(call, used) {
-        table.settle(call.identityText, call.tier, used.total - call.reserved, call.stream, nowMs())
-        budgets.table.settle(call.id, { tokens: used.total, micros: used.costMicros ?? 0 }, epochMs())
-      },
-      onError,
-      onEnd(exchange, end) {
-        running.remove(exchange.slot)
-        telemetry.ended(exchange.call, end)
-      },
-    },
+    exchange: exchangeParts(node, parts, { count: counter.count, room, telemetry, onError }),
     upstreams,
     lookupKey: callerGate(directory.lookup, token => tokens.lookup(token)),
     throttleOf: addresses.throttleOf,
@@ -107,7 +90,7 @@ export async function startCalls(node: NodeContext, parts: CallParts): Promise<C
     overloaded: () => overload.reason !== undefined,
     append,
     make,
-    logFull: events.isFull,
+    logFull,
     newRequestId: () => `req_${newId()}`,
     nowMs,
     epochMs,
@@ -128,5 +111,37 @@ export async function startCalls(node: NodeContext, parts: CallParts): Promise<C
     bodies,
     addressOf,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  }
+}
+
+interface ExchangeTools {
+  readonly count: ProxyDeps['exchange']['count']
+  readonly room: SharedRoom
+  readonly telemetry: Telemetry
+  readonly onError: (error: unknown) => void
+}
+
+/** What a call needs from its admission to its settlement. */
+function exchangeParts(
+  { config, nowMs, epochMs, running }: NodeContext,
+  { events, limits: { table, budgets } }: CallParts,
+  { count, room, telemetry, onError }: ExchangeTools,
+): ProxyDeps['exchange'] {
+  return {
+    append: events.append,
+    committed: events.committed,
+    make: events.make,
+    nowMs,
+    count,
+    bufferBudget: { room, maxCountedBytes: config.limits.maxCountedBytes },
+    correct(call, used) {
+      table.settle(call.identityText, call.tier, used.total - call.reserved, call.stream, nowMs())
+      budgets.table.settle(call.id, { tokens: used.total, micros: used.costMicros ?? 0 }, epochMs())
+    },
+    onError,
+    onEnd(exchange, end) {
+      running.remove(exchange.slot)
+      telemetry.ended(exchange.call, end)
+    },
   }
 }

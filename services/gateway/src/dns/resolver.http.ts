@@ -1,3 +1,4 @@
+import type { LookupFunction } from 'node:net'
 import type { Override, UpstreamAddress } from '../config/index.ts'
 import { ClientQuota } from './client-quota.ts'
 import { RCODE, TYPE } from './codes.ts'
@@ -9,7 +10,7 @@ import { answerAny, answerOverride, overrideTable } from './overrides.ts'
 import { type DnsQuery, readQuery } from './query.ts'
 import { openRecursion, sumOf } from './recursion.http.ts'
 import { type DnsReply, errorReply, writeReply } from './reply.ts'
-import type { DnsClient, DnsResolver } from './resolve.ts'
+import type { DnsClient, DnsResolver, DnsStats } from './resolve.ts'
 import type { Malformed } from './wire.ts'
 
 export interface ResolverOptions {
@@ -31,85 +32,113 @@ export interface ResolverOptions {
  * Starts no traffic by itself; disposing closes the upstream connections.
  */
 export function createResolver(options: ResolverOptions): DnsResolver {
-  const limits: DnsLimits = { ...DNS_LIMITS, ...options.limits }
-  const now = options.now ?? (() => performance.now())
-  const isRecursive = options.upstreams.length > 0
-  const clusterDomain: Override = { name: options.clusterDomain.toLowerCase(), addresses: 'nodes' }
-  const overrideOf = overrideTable([clusterDomain, ...(options.overrides ?? [])])
-  const asked = openRecursion(options, limits, now)
-  const own = openRecursion(
-    options,
-    {
-      ...limits,
-      cacheEntries: limits.ownCacheEntries,
-      cacheBytes: limits.ownCacheBytes,
-      upstreamQueries: limits.ownQueries,
-    },
-    now,
-  )
-  const quota = new ClientQuota(limits)
-  const counts = { queries: 0, malformed: 0, overridden: 0, failed: 0, limited: 0, prohibited: 0 }
-  let turn = 0
+  return new Resolver(options)
+}
 
-  const answerLocally = (query: DnsQuery): DnsReply | undefined => {
-    const override = overrideOf(query)
-    if (query.type === TYPE.any) return answerAny(query, isRecursive, limits)
+type Ask = (query: DnsQuery) => DnsReply | Promise<DnsReply>
+
+class Resolver implements DnsResolver {
+  readonly queryBytes: number
+  readonly lookup: LookupFunction
+  readonly #options: ResolverOptions
+  readonly #limits: DnsLimits
+  readonly #now: () => number
+  readonly #isRecursive: boolean
+  readonly #overrideOf: ReturnType<typeof overrideTable>
+  /** For clients' questions, and for the gateway's own. */
+  readonly #asked: ReturnType<typeof openRecursion>
+  readonly #own: ReturnType<typeof openRecursion>
+  readonly #quota: ClientQuota
+  readonly #counts = { queries: 0, malformed: 0, overridden: 0, failed: 0, limited: 0, prohibited: 0 }
+  #turn = 0
+
+  constructor(options: ResolverOptions) {
+    const limits: DnsLimits = { ...DNS_LIMITS, ...options.limits }
+    this.#options = options
+    this.#limits = limits
+    this.#now = options.now ?? (() => performance.now())
+    this.#isRecursive = options.upstreams.length > 0
+    const clusterDomain: Override = { name: options.clusterDomain.toLowerCase(), addresses: 'nodes' }
+    this.#overrideOf = overrideTable([clusterDomain, ...(options.overrides ?? [])])
+    this.#asked = openRecursion(options, limits, this.#now)
+    const { ownCacheEntries: cacheEntries, ownCacheBytes: cacheBytes, ownQueries: upstreamQueries } = limits
+    this.#own = openRecursion(options, { ...limits, cacheEntries, cacheBytes, upstreamQueries }, this.#now)
+    this.#quota = new ClientQuota(limits)
+    this.queryBytes = limits.queryBytes
+    this.lookup = createLookup(bytes => this.#resolveOwn(bytes), this.#isRecursive, limits.lookupGraceMs)
+  }
+
+  resolve(
+    bytes: Uint8Array,
+    { client, signal }: Parameters<DnsResolver['resolve']>[1] = {},
+  ): Promise<DnsReply | Malformed> {
+    return this.#answer(bytes, async query =>
+      this.#replied(query, await untilAborted(this.#findFor(query, client), signal)),
+    )
+  }
+
+  stats(): DnsStats {
+    return { ...this.#counts, ...sumOf(this.#asked.stats(), this.#own.stats()) }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all([this.#asked[Symbol.asyncDispose](), this.#own[Symbol.asyncDispose]()])
+  }
+
+  #resolveOwn(bytes: Uint8Array): Promise<DnsReply | Malformed> {
+    const own = this.#own
+    return this.#answer(bytes, async query =>
+      this.#replied(query, own.cached(query) ?? (await own.forward(query))),
+    )
+  }
+
+  async #answer(bytes: Uint8Array, ask: Ask): Promise<DnsReply | Malformed> {
+    this.#counts.queries++
+    const query = readQuery(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength))
+    if ('fault' in query) {
+      this.#counts.malformed++
+      return query
+    }
+    if ('asker' in query) return errorReply(query.asker, query.rcode, this.#isRecursive)
+    return this.#answerLocally(query) ?? ask(query)
+  }
+
+  #answerLocally(query: DnsQuery): DnsReply | undefined {
+    const override = this.#overrideOf(query)
+    if (query.type === TYPE.any) return answerAny(query, this.#isRecursive, this.#limits)
     if (override !== undefined) {
-      counts.overridden++
+      this.#counts.overridden++
       const { addresses } = override
-      const found = addresses === 'nodes' ? options.nodes().map(node => node.address) : addresses
-      return answerOverride(query, found, turn++, isRecursive, limits)
+      const found = addresses === 'nodes' ? this.#options.nodes().map(node => node.address) : addresses
+      return answerOverride(query, found, this.#turn++, this.#isRecursive, this.#limits)
     }
     // RFC 8914 section 4.21: not configured for recursion, and not our name.
-    if (!isRecursive) return errorReply(query, RCODE.refused, false, ['notAuthoritative'])
+    if (!this.#isRecursive) return errorReply(query, RCODE.refused, false, ['notAuthoritative'])
     return undefined
   }
 
-  type Ask = (query: DnsQuery) => DnsReply | Promise<DnsReply>
-  const answer = async (bytes: Uint8Array, ask: Ask): Promise<DnsReply | Malformed> => {
-    counts.queries++
-    const query = readQuery(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength))
-    if ('fault' in query) {
-      counts.malformed++
-      return query
-    }
-    if ('asker' in query) return errorReply(query.asker, query.rcode, isRecursive)
-    return answerLocally(query) ?? ask(query)
-  }
-  const replied = (query: DnsQuery, found: Forwarded): DnsReply => {
-    if ('failure' in found) {
-      if (found.failure === 'limited' || found.failure === 'prohibited') counts[found.failure]++
-      else counts.failed++
-    }
-    return replyFrom(query, found, limits)
-  }
-  const find = async (query: DnsQuery, client: DnsClient | undefined): Promise<Forwarded> => {
-    if (client && !(await client.mayAsk())) return { failure: 'prohibited' }
-    return asked.cached(query) ?? asked.forward(query)
-  }
-  const findFor = async (query: DnsQuery, client: DnsClient | undefined): Promise<Forwarded> => {
-    if (client === undefined) return find(query, client)
+  async #findFor(query: DnsQuery, client: DnsClient | undefined): Promise<Forwarded> {
+    if (client === undefined) return this.#find(query, client)
     // Before the client's key is looked up, which is work too.
-    if (!quota.begin(client.address, now())) return { failure: 'limited' }
+    if (!this.#quota.begin(client.address, this.#now())) return { failure: 'limited' }
     try {
-      return await find(query, client)
+      return await this.#find(query, client)
     } finally {
-      quota.end(client.address)
+      this.#quota.end(client.address)
     }
   }
-  const resolve: DnsResolver['resolve'] = (bytes, { client, signal } = {}) =>
-    answer(bytes, async query => replied(query, await untilAborted(findFor(query, client), signal)))
-  const resolveOwn = (bytes: Uint8Array) =>
-    answer(bytes, async query => replied(query, own.cached(query) ?? (await own.forward(query))))
 
-  return {
-    queryBytes: limits.queryBytes,
-    resolve,
-    lookup: createLookup(resolveOwn, isRecursive, limits.lookupGraceMs),
-    stats: () => ({ ...counts, ...sumOf(asked.stats(), own.stats()) }),
-    async [Symbol.asyncDispose]() {
-      await Promise.all([asked[Symbol.asyncDispose](), own[Symbol.asyncDispose]()])
-    },
+  async #find(query: DnsQuery, client: DnsClient | undefined): Promise<Forwarded> {
+    if (client && !(await client.mayAsk())) return { failure: 'prohibited' }
+    return this.#asked.cached(query) ?? this.#asked.forward(query)
+  }
+
+  #replied(query: DnsQuery, found: Forwarded): DnsReply {
+    if ('failure' in found) {
+      if (found.failure === 'limited' || found.failure === 'prohibited') this.#counts[found.failure]++
+      else this.#counts.failed++
+    }
+    return replyFrom(query, found, this.#limits)
   }
 }
 

@@ -1,5 +1,4 @@
 import type { NatsLink } from '@fluxgate/nats'
-import type { Msg } from 'nats'
 import { Gossip, type Self } from './gossip.ts'
 import { type OwnPart, parseFrame, parseOwnPart, parseWholePart, type WholePart } from './gossip-frames.ts'
 import type { Peer } from './gossip-peers.ts'
@@ -58,6 +57,11 @@ export async function joinGossip(
   await member.join()
   member.take(intervalMs)
   return member
+}
+
+interface Received {
+  readonly data: Uint8Array
+  respond(text: string): void
 }
 
 class GossipMember implements JoinedGossip {
@@ -128,7 +132,7 @@ class GossipMember implements JoinedGossip {
     this.#stack.dispose()
   }
 
-  #subscribe(subject: string, handle: (message: Msg) => void, queue?: string): void {
+  #subscribe(subject: string, handle: (message: Received) => void, queue?: string): void {
     const subscription = this.#link.connection.subscribe(subject, {
       ...(queue === undefined ? {} : { queue }),
       callback: (error, message) => {
@@ -139,7 +143,7 @@ class GossipMember implements JoinedGossip {
   }
 
   #respond(subject: string, parts: () => Array<OwnPart | WholePart>, queue?: string): void {
-    const answer = (message: Msg) => {
+    const answer = (message: Received) => {
       this.#flush()
       this.#counts.answered++
       for (const part of parts()) message.respond(JSON.stringify(part))

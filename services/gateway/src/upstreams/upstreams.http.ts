@@ -43,6 +43,8 @@ export interface OpenUpstreams extends Upstreams {
   fileFault(): string | undefined
 }
 
+const NO_FILE: RoutingPlan = { upstreams: [], fallbacks: {}, policy: DEFAULT_POLICY }
+
 /**
  * The model servers of `DOWNSTREAM_AI_URLS` and `UPSTREAMS_FILE` together; changes of the file are taken up as they
  * come. A file that is wrong at the start is a {@link ConfigError}; one that is wrong later leaves the old plan in force.
@@ -59,17 +61,10 @@ export async function openUpstreams(
     const parsed = parseUpstreamsFile(text, file!.env, defaults)
     return parsed.ok ? { ...parsed, plan: withSimpleUpstreams(parsed.plan, simple) } : parsed
   }
-  const noFile: RoutingPlan = { upstreams: [], fallbacks: {}, policy: DEFAULT_POLICY }
-  let plan = withSimpleUpstreams(noFile, simple)
-  let text = ''
-  if (file) {
-    text = await readText(file.path).catch((error: Error) => {
-      throw new ConfigError([`UPSTREAMS_FILE cannot be read: ${error.message}`])
-    })
-    const parsed = planOf(text)
-    if (!parsed.ok) throw new ConfigError(parsed.faults.map(fault => `UPSTREAMS_FILE: ${fault}`))
-    plan = parsed.plan
-  }
+  const text = file ? await startText(file.path) : ''
+  const parsed = file ? planOf(text) : { ok: true as const, plan: withSimpleUpstreams(NO_FILE, simple) }
+  if (!parsed.ok) throw new ConfigError(parsed.faults.map(fault => `UPSTREAMS_FILE: ${fault}`))
+  const { plan } = parsed
   const fleet = new Fleet(plan, { lookup, nowMs, epochMs, random, room })
   const catalog = new Catalog(fleet)
   let status: FileReport | null = file
@@ -118,4 +113,10 @@ export async function openUpstreams(
       await fleet.destroy()
     },
   }
+}
+
+async function startText(path: string): Promise<string> {
+  return readText(path).catch((error: Error) => {
+    throw new ConfigError([`UPSTREAMS_FILE cannot be read: ${error.message}`])
+  })
 }
