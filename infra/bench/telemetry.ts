@@ -4,7 +4,7 @@ import type { AdmittedCall } from '../../services/gateway/src/call/call.ts'
 import type { CallEnd } from '../../services/gateway/src/call/call-end.ts'
 import { openai } from '../../services/gateway/src/dialects/openai.ts'
 import { ROUTES } from '../../services/gateway/src/dialects/route-table.ts'
-import { requestMetrics } from '../../services/gateway/src/telemetry/request-metrics.ts'
+import { RequestMetrics } from '../../services/gateway/src/telemetry/request-metrics.ts'
 import { openTracing } from '../../services/gateway/src/telemetry/tracing.http.ts'
 
 /** What a call pays for being measured and traced, in microseconds a call; the receiver of spans is away. */
@@ -70,7 +70,7 @@ function report(name: string, action: () => void): void {
 }
 
 report("the library's counters and histograms", library())
-const metrics = requestMetrics(createMetrics('bench'))
+const metrics = new RequestMetrics(createMetrics('bench'))
 report('our own, shown at the scrape', () => metrics.ended(call, end))
 
 const tracing = (ratio: number) =>

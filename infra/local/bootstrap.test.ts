@@ -151,7 +151,9 @@ test('a whole run has each file once, alone or in a bundle, and begins with the 
   const paths = args.filter(arg => /\.test\.(ts|mjs)$/.test(arg))
   const taken = paths.flatMap(path =>
     path.endsWith('.mjs')
-      ? [...readFileSync(path, 'utf8').matchAll(/import\("(.+)"\)/g)].map(([, url]) => fileURLToPath(url!))
+      ? [...readFileSync(path, 'utf8').matchAll(/require\("(.+)"\)|^import "(file:.+)"/gm)].map(
+          ([, required, imported]) => required ?? fileURLToPath(imported!),
+        )
       : [join(ROOT, path)],
   )
   assert.deepEqual(taken.toSorted(), files.map(file => join(ROOT, file)).toSorted())

@@ -10,6 +10,9 @@ const NEEDS_SERVERS = /\.(nats|pg|browser|e2e)\.test\.ts$/
 const TIMED = /^services\/gateway\/src\/(?:edge|node)\//
 /** A file that looks at its process, or changes it, is alone in one. */
 const ALONE = /process\.exitCode|memoryUsage|heapUsed|setFlagsFromString/
+/** A file that awaits before its tests cannot be a suite; its hooks, if any, would be those of the whole process. */
+const AWAITS = /^await |^(?:export )?const .*= await /m
+const HOOKS = /^(?:before|after|beforeEach|afterEach)\(/m
 /** Files of these packages start most of what they need as processes: to share one saves little. */
 const STARTS_PROCESSES = /^infra\/|^shared\/testing\/|\.e2e\.test\.ts$/
 const SERVER_FILES = 8
@@ -21,7 +24,7 @@ const SERVER_FILES = 8
  */
 export function bundled(files, count) {
   if (files.length <= count) return [...files]
-  const shareable = files.filter(file => !ALONE.test(textOf(file)))
+  const shareable = files.filter(file => isShareable(textOf(file)))
   const timed = shareable.filter(file => TIMED.test(file) && !NEEDS_SERVERS.test(file))
   const units = shareable.filter(file => !TIMED.test(file) && !NEEDS_SERVERS.test(file))
   const servers = shareable.filter(file => NEEDS_SERVERS.test(file) && !STARTS_PROCESSES.test(file))
@@ -39,6 +42,10 @@ export function bundled(files, count) {
   return [...files.filter(file => !together.has(file)), ...groups.map(bundle)]
 }
 
+function isShareable(text) {
+  return !ALONE.test(text) && !(AWAITS.test(text) && HOOKS.test(text))
+}
+
 /** Chunks of about the same size, of at most `most`. */
 function chunks(files, most) {
   const count = Math.ceil(files.length / most)
@@ -49,12 +56,23 @@ function packageOf(file) {
   return file.split('/', file.startsWith('cli/') ? 1 : 2).join('/')
 }
 
-/** Each file is a suite with its own hooks. The bundle has a name of its content: runs beside each other write the same. */
+/**
+ * Each file is a suite, so that its hooks are its own: `require` evaluates it while its suite is being described, which
+ * fails by name where something that it imports awaits at its top level. The bundle has a name of its content, so that
+ * runs beside each other write the same.
+ */
 function bundle(files) {
-  const suites = files.map(
-    file => `describe(${quoted(file)}, () => import(${quoted(pathToFileURL(join(ROOT, file)).href)}))\n`,
-  )
-  const text = `import { describe } from 'node:test'\n\n${suites.join('')}`
+  const awaiting = files.filter(file => AWAITS.test(textOf(file)))
+  const text = [
+    "import { createRequire } from 'node:module'",
+    "import { describe } from 'node:test'",
+    ...awaiting.map(file => `import ${quoted(pathToFileURL(join(ROOT, file)).href)}`),
+    '\nconst require = createRequire(import.meta.url)',
+    ...files
+      .filter(file => !awaiting.includes(file))
+      .map(file => `describe(${quoted(file)}, () => void require(${quoted(join(ROOT, file))}))`),
+    '',
+  ].join('\n')
   const kind = NEEDS_SERVERS.test(files[0]) ? `${packageOf(files[0]).replaceAll('/', '-')}.nats` : 'units'
   const path = join(
     DIRECTORY,

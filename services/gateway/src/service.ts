@@ -56,7 +56,7 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
     keys: identities.directory,
     table: limits.table,
     gossip: limits.gossip,
-    dns: resolver.stats,
+    dns: () => resolver.stats(),
     activeRequests: () => running.size,
   })
   await limits.budgets.whenLoaded(config.limits.budgetStartMs)

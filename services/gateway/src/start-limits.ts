@@ -40,5 +40,11 @@ export async function startLimits(
   const timer = setInterval(() => table.forget(nowMs(), epochMs()), FORGET_EVERY_MS)
   stack.defer(() => clearInterval(timer))
   const owned = stack.move()
-  return { table, budgets, prices, gossip: gossip.figures, [Symbol.asyncDispose]: () => owned.disposeAsync() }
+  return {
+    table,
+    budgets,
+    prices,
+    gossip: () => gossip.figures(),
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  }
 }

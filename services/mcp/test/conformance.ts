@@ -149,4 +149,4 @@ async function main(): Promise<void> {
   console.log(`\n${good} of ${required} required scenarios pass.`)
 }
 
-if (import.meta.main) await main()
+if (import.meta.main) void main()

@@ -53,17 +53,7 @@ export function openUsers({ db, admin, publisher, make, listRows, nowMs }: UserS
       return user && { user, keys }
     },
 
-    async tiers(): Promise<Outcome<readonly TierView[]>> {
-      const answer = await admin.read<{
-        tiers: Array<{ name: string; capacity: number; refill_rate: number }>
-      }>('/admin/tiers')
-      if (!answer.ok) return answer
-      return done(
-        answer.value.tiers.map(
-          ({ name, capacity, refill_rate }): TierView => ({ name, capacity, refillRate: refill_rate }),
-        ),
-      )
-    },
+    tiers: () => readTiers(admin),
 
     create: (order: UserOrder, { tier, role }: { readonly tier: string; readonly role: string }) =>
       ordered(order, { order: 'create_user', wanted: `${role}, ${tier}` }, 'POST', '/admin/users', {
@@ -153,4 +143,22 @@ export function keysOf(db: Database, user: string): Promise<KeyView[]> {
     .where('user_id', '=', user)
     .orderBy('created_at', 'desc')
     .execute()
+}
+
+interface StoredTier {
+  readonly name: string
+  readonly capacity: number
+  readonly refill_rate: number
+}
+
+async function readTiers(admin: GatewayAdmin): Promise<Outcome<readonly TierView[]>> {
+  const answer = await admin.read<{ tiers: StoredTier[] }>('/admin/tiers')
+  if (!answer.ok) return answer
+  return done(
+    answer.value.tiers.map(({ name, capacity, refill_rate }) => ({
+      name,
+      capacity,
+      refillRate: refill_rate,
+    })),
+  )
 }

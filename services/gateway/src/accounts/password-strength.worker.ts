@@ -42,73 +42,85 @@ export function openPasswordStrength(
   onError: (error: Error) => void,
   limits: StrengthLimits = DEFAULT_STRENGTH_LIMITS,
 ): OpenPasswordStrength {
-  const queue: Waiting[] = []
-  let running: Waiting | undefined
-  let worker: Worker | undefined
-  let timer: NodeJS.Timeout | undefined
-  let closed = false
+  return new StrengthThread(onError, limits)
+}
 
-  function start(): Worker {
+class StrengthThread implements OpenPasswordStrength {
+  readonly #onError: (error: Error) => void
+  readonly #limits: StrengthLimits
+  readonly #queue: Waiting[] = []
+  #running: Waiting | undefined
+  #worker: Worker | undefined
+  #timer: NodeJS.Timeout | undefined
+  #closed = false
+
+  constructor(onError: (error: Error) => void, limits: StrengthLimits) {
+    this.#onError = onError
+    this.#limits = limits
+  }
+
+  get hasThread(): boolean {
+    return this.#worker !== undefined
+  }
+
+  readonly estimate: OpenPasswordStrength['estimate'] = (password, context) => {
+    if (this.#closed || this.#queue.length >= this.#limits.maxWaiting) return Promise.resolve(BUSY)
+    return new Promise(resolve => {
+      this.#queue.push({ job: { password, context }, resolve })
+      this.#next()
+    })
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true
+    clearTimeout(this.#timer)
+    const rest = this.#queue.splice(0)
+    for (const waiting of this.#running ? [this.#running, ...rest] : rest) waiting.resolve(BUSY)
+    this.#running = undefined
+    await this.#worker?.terminate()
+  }
+
+  #next(): void {
+    if (this.#running || this.#closed) return
+    this.#running = this.#queue.shift()
+    if (!this.#running) {
+      this.#timer = setTimeout(() => this.#end(), this.#limits.idleMs).unref()
+      return
+    }
+    clearTimeout(this.#timer)
+    const limitMs = this.#worker ? this.#limits.deadlineMs : this.#limits.startMs
+    this.#timer = setTimeout(() => {
+      this.#end()
+      this.#finish(BUSY)
+    }, limitMs)
+    this.#worker ??= this.#start()
+    this.#worker.postMessage(this.#running.job)
+  }
+
+  #finish(verdict: StrengthVerdict): void {
+    clearTimeout(this.#timer)
+    const ended = this.#running
+    this.#running = undefined
+    ended?.resolve(verdict)
+    this.#next()
+  }
+
+  #start(): Worker {
     const started = new Worker(new URL('./password-strength-main.ts', import.meta.url))
     started.unref()
-    started.on('message', (verdict: StrengthVerdict) => finish(verdict))
-    started.on('error', onError) // 'exit' follows
+    started.on('message', (verdict: StrengthVerdict) => this.#finish(verdict))
+    started.on('error', this.#onError) // 'exit' follows
     started.once('exit', () => {
-      if (worker !== started) return
-      worker = undefined
-      finish(BUSY)
+      if (this.#worker !== started) return
+      this.#worker = undefined
+      this.#finish(BUSY)
     })
     return started
   }
 
-  function end(): void {
-    const ended = worker
-    worker = undefined
-    ended?.terminate().catch(onError)
-  }
-
-  function finish(verdict: StrengthVerdict): void {
-    clearTimeout(timer)
-    const ended = running
-    running = undefined
-    ended?.resolve(verdict)
-    next()
-  }
-
-  function next(): void {
-    if (running || closed) return
-    running = queue.shift()
-    if (!running) {
-      timer = setTimeout(end, limits.idleMs).unref()
-      return
-    }
-    clearTimeout(timer)
-    const limitMs = worker ? limits.deadlineMs : limits.startMs
-    timer = setTimeout(() => {
-      end()
-      finish(BUSY)
-    }, limitMs)
-    worker ??= start()
-    worker.postMessage(running.job)
-  }
-
-  return {
-    get hasThread() {
-      return worker !== undefined
-    },
-    estimate(password, context) {
-      if (closed || queue.length >= limits.maxWaiting) return Promise.resolve(BUSY)
-      return new Promise(resolve => {
-        queue.push({ job: { password, context }, resolve })
-        next()
-      })
-    },
-    async [Symbol.asyncDispose]() {
-      closed = true
-      clearTimeout(timer)
-      for (const waiting of running ? [running, ...queue.splice(0)] : queue.splice(0)) waiting.resolve(BUSY)
-      running = undefined
-      await worker?.terminate()
-    },
+  #end(): void {
+    const ended = this.#worker
+    this.#worker = undefined
+    ended?.terminate().catch(this.#onError)
   }
 }

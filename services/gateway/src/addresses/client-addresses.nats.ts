@@ -37,8 +37,8 @@ export async function openClientAddresses(link: NatsLink, deps: ClientAddressDep
   return {
     throttleOf,
     eventAddress: address => hashes.textOf(address),
-    resolveAddress: book.resolve,
-    forgetAddresses: book.forget,
+    resolveAddress: text => book.resolve(text),
+    forgetAddresses: texts => book.forget(texts),
     accountHash: email => hashes.accountOf(email),
     blockedForMs: address =>
       blockedForMs(throttleOf(identityText(identityOf(hashes.textOf(address)))), epochMs()),

@@ -130,7 +130,7 @@ export async function startAdmin({ ownServers = false } = {}): Promise<AdminTest
       headers,
       ...(body === undefined ? {} : { payload: body }),
     })
-    assertDocumented('admin', method, url, { status: answer.statusCode, body: answer.body })
+    await assertDocumented('admin', method, url, { status: answer.statusCode, body: answer.body })
     const isJson = String(answer.headers['content-type']).startsWith('application/json')
     const json = isJson ? answer.json() : {}
     return { status: answer.statusCode, text: answer.body, json, code: json.error?.code }

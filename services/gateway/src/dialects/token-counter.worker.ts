@@ -14,81 +14,95 @@ interface Waiting {
   timer: NodeJS.Timeout | undefined
 }
 
+export function openTokenCounter(
+  limits: CountLimits,
+  nowMs: () => number,
+  onError: (error: Error) => void,
+): TokenCounter {
+  return new CounterThread(limits, nowMs, onError)
+}
+
 /**
  * Counts tokens with the tokenizer of OpenAI's newer models (o200k_base) in a thread of its own, one call at a time. The
  * thread is started by the first call that needs it, because its tables take 120 MB and most model servers report their
  * usage; until it is ready, calls wait longer. A call that is not counted at its deadline, that finds the queue full, or
  * whose thread broke is not counted at all.
  */
-export function openTokenCounter(
-  limits: CountLimits,
-  nowMs: () => number,
-  onError: (error: Error) => void,
-): TokenCounter {
-  let queue: Waiting[] = []
-  let running: Waiting | undefined
-  let closed = false
-  let worker: Worker | undefined
-  let isReady = false
+class CounterThread implements TokenCounter {
+  readonly #limits: CountLimits
+  readonly #nowMs: () => number
+  readonly #onError: (error: Error) => void
+  #queue: Waiting[] = []
+  #running: Waiting | undefined
+  #closed = false
+  #worker: Worker | undefined
+  #isReady = false
 
-  function start(): Worker {
-    const started = new Worker(new URL('./token-counter-main.ts', import.meta.url))
-    started.unref()
-    started.on('message', (said: CounterSaid) => {
-      if (said === 'ready') isReady = true
-      else finish(said)
-    })
-    started.on('error', onError) // 'exit' follows
-    started.once('exit', () => {
-      if (worker === started) worker = undefined
-      isReady = false
-      finish(undefined)
-    })
-    return started
+  constructor(limits: CountLimits, nowMs: () => number, onError: (error: Error) => void) {
+    this.#limits = limits
+    this.#nowMs = nowMs
+    this.#onError = onError
   }
 
-  function finish(counted: Counted | undefined): void {
-    const ended = running
-    running = undefined
-    if (ended) answer(ended, counted)
-    next()
+  get waiting(): number {
+    return this.#queue.length
   }
 
-  function next(): void {
-    while (!running && !closed) {
-      const waiting = queue.shift()
+  readonly count: CountTokens = (ask, done) => {
+    if (this.#closed || this.#queue.length >= this.#limits.maxWaitingCounts) {
+      done(undefined)
+      return
+    }
+    const waitMs = this.#limits.countDeadlineMs + (this.#isReady ? 0 : this.#limits.counterStartMs)
+    const waiting: Waiting = { ask, done, untilMs: this.#nowMs() + waitMs, timer: undefined }
+    waiting.timer = setTimeout(() => answer(waiting, undefined), waitMs)
+    this.#queue.push(waiting)
+    this.#next()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true
+    const rest = this.#running ? [this.#running, ...this.#queue] : this.#queue
+    this.#queue = []
+    this.#running = undefined
+    for (const waiting of rest) answer(waiting, undefined)
+    await this.#worker?.terminate()
+  }
+
+  #next(): void {
+    while (!this.#running && !this.#closed) {
+      const waiting = this.#queue.shift()
       if (!waiting) return
       if (waiting.timer === undefined) continue // answered at its deadline
-      running = waiting
-      const job = jobOf(waiting.ask, Math.min(waiting.untilMs - nowMs(), limits.countDeadlineMs))
-      worker ??= start()
-      worker.postMessage(job, buffersOf(job))
+      this.#running = waiting
+      const limitMs = Math.min(waiting.untilMs - this.#nowMs(), this.#limits.countDeadlineMs)
+      const job = jobOf(waiting.ask, limitMs)
+      this.#worker ??= this.#start()
+      this.#worker.postMessage(job, buffersOf(job))
     }
   }
 
-  return {
-    get waiting() {
-      return queue.length
-    },
-    count(ask, done) {
-      if (closed || queue.length >= limits.maxWaitingCounts) {
-        done(undefined)
-        return
-      }
-      const waitMs = limits.countDeadlineMs + (isReady ? 0 : limits.counterStartMs)
-      const waiting: Waiting = { ask, done, untilMs: nowMs() + waitMs, timer: undefined }
-      waiting.timer = setTimeout(() => answer(waiting, undefined), waitMs)
-      queue.push(waiting)
-      next()
-    },
-    async [Symbol.asyncDispose]() {
-      closed = true
-      const rest = running ? [running, ...queue] : queue
-      queue = []
-      running = undefined
-      for (const waiting of rest) answer(waiting, undefined)
-      await worker?.terminate()
-    },
+  #finish(counted: Counted | undefined): void {
+    const ended = this.#running
+    this.#running = undefined
+    if (ended) answer(ended, counted)
+    this.#next()
+  }
+
+  #start(): Worker {
+    const started = new Worker(new URL('./token-counter-main.ts', import.meta.url))
+    started.unref()
+    started.on('message', (said: CounterSaid) => {
+      if (said === 'ready') this.#isReady = true
+      else this.#finish(said)
+    })
+    started.on('error', this.#onError) // 'exit' follows
+    started.once('exit', () => {
+      if (this.#worker === started) this.#worker = undefined
+      this.#isReady = false
+      this.#finish(undefined)
+    })
+    return started
   }
 }
 

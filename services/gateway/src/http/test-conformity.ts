@@ -11,21 +11,27 @@ interface Response {
   readonly content?: Record<string, { readonly schema: object }>
 }
 
-const documents = await openApiDocuments()
-const documented = {
-  public: JSON.parse(documents.public) as Reported,
-  admin: JSON.parse(documents.admin) as Reported,
+type Documented = Record<'public' | 'admin', Reported>
+
+/** They are made once; a test file that awaits before its tests could not share a process with others. */
+let documented: Promise<Documented> | undefined
+
+async function readDocuments(): Promise<Documented> {
+  const { public: ours, admin } = await openApiDocuments()
+  return { public: JSON.parse(ours) as Reported, admin: JSON.parse(admin) as Reported }
 }
 
 /** Fails unless the face's OpenAPI document has this answer: its path, method and status, and a body by its schema. */
-export function assertDocumented(
-  server: keyof typeof documented,
+export async function assertDocumented(
+  server: keyof Documented,
   method: string,
   url: string,
   answer: { readonly status: number; readonly body: string },
-): void {
+): Promise<void> {
+  documented ??= readDocuments()
+  const { paths, components } = (await documented)[server]
   const path = url.split('?')[0]!
-  const found = Object.entries(documented[server].paths).find(([template]) => patternOf(template).test(path))
+  const found = Object.entries(paths).find(([template]) => patternOf(template).test(path))
   const operation = found?.[1][method.toLowerCase()]
   // What is no route is answered with 404, or 405.
   if (!operation) return
@@ -34,8 +40,7 @@ export function assertDocumented(
   assert.ok(response, `${name} is not in the OpenAPI document: ${answer.body}`)
   const { schema } = response.content?.['application/json'] ?? {}
   if (!schema) return
-  const whole =
-    '$ref' in schema ? documented[server].components.schemas[String(schema.$ref).split('/').at(-1)!]! : schema
+  const whole = '$ref' in schema ? components.schemas[String(schema.$ref).split('/').at(-1)!]! : schema
   const validator = Compile(whole)
   const body: unknown = JSON.parse(answer.body)
   if (validator.Check(body)) return

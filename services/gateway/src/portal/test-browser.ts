@@ -145,7 +145,10 @@ export class Browser {
       ...(body === undefined ? {} : { payload: body }),
     }
     const answer = await this.#app.inject(options)
-    assertDocumented('public', method, `/portal${path}`, { status: answer.statusCode, body: answer.body })
+    await assertDocumented('public', method, `/portal${path}`, {
+      status: answer.statusCode,
+      body: answer.body,
+    })
     const set = answer.cookies.find(cookie => cookie.name === '__Host-fluxgate')
     if (set) this.cookie = set.value === '' ? undefined : set.value
     this.device =

@@ -27,7 +27,7 @@ export interface MeasuredParts {
 
 const ACK_SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5]
 
-/** Prometheus metrics of one node beside those of its calls; see `requestMetrics`. */
+/** Prometheus metrics of one node beside those of its calls; see `RequestMetrics`. */
 export function gatewayMetrics(registry: Registry, parts: MeasuredParts): void {
   const one = (type: 'counter' | 'gauge') => (name: string, help: string, read: () => number) =>
     expose(registry, type, { name, help }, () => [[{}, read()]])

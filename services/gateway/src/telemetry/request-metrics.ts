@@ -2,12 +2,6 @@ import type { Usage } from '@fluxgate/contracts'
 import { BoundedLabel, Distribution, expose, exposeHistograms, type Registry } from '@fluxgate/runtime'
 import type { AdmittedCall, Call, CallEnd, Outcome } from '../call/index.ts'
 
-export interface RequestMetrics {
-  admitted(): void
-  refused(call: Call, reason: string): void
-  ended(call: AdmittedCall, end: CallEnd): void
-}
-
 /** Series at the most: what is seen first has its own, the rest is `other`. */
 export interface MetricLimits {
   readonly maxModels: number
@@ -38,110 +32,122 @@ interface ModelTokens {
  * What Prometheus learns of the calls of one node. A call costs two look-ups and a few additions; the text is made at the
  * scrape. No label holds an identity, and the names of models, which callers choose, are bounded.
  */
-export function requestMetrics(
-  registry: Registry,
-  limits: MetricLimits = DEFAULT_METRIC_LIMITS,
-): RequestMetrics {
-  const series = new Map<string, Series>()
-  const durations = new Distributions(SECONDS)
-  const firstBytes = new Distributions(SECONDS)
-  const overheads = new Distributions(OVERHEAD_SECONDS)
-  const inputs = new Distribution(TOKENS)
-  const outputs = new Distribution(TOKENS)
-  const models = new Map<string, ModelTokens>()
-  const refusals = new Map<string, { reason: string; dialect: string; count: number }>()
-  const modelLabel = new BoundedLabel(limits.maxModels)
-  const upstreamLabel = new BoundedLabel(limits.maxUpstreams)
-  let admitted = 0
-  let bytes = 0
+export class RequestMetrics {
+  readonly #series = new Map<string, Series>()
+  readonly #durations = new Distributions(SECONDS)
+  readonly #firstBytes = new Distributions(SECONDS)
+  readonly #overheads = new Distributions(OVERHEAD_SECONDS)
+  readonly #inputs = new Distribution(TOKENS)
+  readonly #outputs = new Distribution(TOKENS)
+  readonly #models = new Map<string, ModelTokens>()
+  readonly #refusals = new Map<string, { reason: string; dialect: string; count: number }>()
+  readonly #modelLabel: BoundedLabel
+  readonly #upstreamLabel: BoundedLabel
+  #admitted = 0
+  #bytes = 0
 
-  function seriesOf(call: AdmittedCall, { outcome, ending }: CallEnd): Series {
-    const upstream = upstreamLabel.of(ending.upstream)
+  constructor(registry: Registry, limits: MetricLimits = DEFAULT_METRIC_LIMITS) {
+    this.#modelLabel = new BoundedLabel(limits.maxModels)
+    this.#upstreamLabel = new BoundedLabel(limits.maxUpstreams)
+    this.#exposeCounters(registry)
+    this.#exposeHistograms(registry)
+  }
+
+  readonly admitted = (): void => {
+    this.#admitted++
+  }
+
+  refused(call: Call, reason: string): void {
+    const dialect = call.dialect.name
+    const id = `${reason} ${dialect}`
+    const found = this.#refusals.get(id)
+    if (found) found.count++
+    else this.#refusals.set(id, { reason, dialect, count: 1 })
+  }
+
+  ended(call: AdmittedCall, end: CallEnd): void {
+    const { ending, settlement } = end
+    const found = this.#seriesOf(call, end)
+    found.count++
+    found.duration.add(ending.durationMs / 1_000)
+    found.overhead.add(end.overheadMs / 1_000)
+    if (ending.firstByteMs !== undefined) found.firstByte.add(ending.firstByteMs / 1_000)
+    this.#bytes += ending.bytes
+    if (settlement.total > 0) this.#countTokens(call.model, settlement.usage)
+  }
+
+  #seriesOf(call: AdmittedCall, { outcome, ending }: CallEnd): Series {
+    const upstream = this.#upstreamLabel.of(ending.upstream)
     const status = statusClass(ending.status)
     const dialect = call.dialect.name
     const id = `${outcome} ${dialect} ${status} ${upstream}`
-    let found = series.get(id)
+    let found = this.#series.get(id)
     if (!found) {
       found = {
         labels: { outcome, dialect, upstream, status },
         count: 0,
-        duration: durations.of({ dialect, outcome }),
-        firstByte: firstBytes.of({ dialect, upstream }),
-        overhead: overheads.of({ dialect }),
+        duration: this.#durations.of({ dialect, outcome }),
+        firstByte: this.#firstBytes.of({ dialect, upstream }),
+        overhead: this.#overheads.of({ dialect }),
       }
-      series.set(id, found)
+      this.#series.set(id, found)
     }
     return found
   }
 
-  function countTokens(model: string, { input, output }: Usage): void {
-    const label = modelLabel.of(model)
-    let found = models.get(label)
+  #countTokens(model: string, { input, output }: Usage): void {
+    const label = this.#modelLabel.of(model)
+    let found = this.#models.get(label)
     if (!found) {
       found = { input: 0, output: 0 }
-      models.set(label, found)
+      this.#models.set(label, found)
     }
     found.input += input
     found.output += output
-    inputs.add(input)
-    outputs.add(output)
+    this.#inputs.add(input)
+    this.#outputs.add(output)
   }
 
-  const counter = (name: string, help: string, values: Parameters<typeof expose>[3]) =>
-    expose(registry, 'counter', { name, help }, values)
-  counter('fluxgate_requests_admitted_total', 'Requests let through to an upstream.', () => [[{}, admitted]])
-  counter('fluxgate_requests_refused_total', 'Requests turned away, by reason.', () =>
-    Array.from(refusals.values(), ({ reason, dialect, count }) => [{ reason, dialect }, count] as const),
-  )
-  counter('fluxgate_requests_ended_total', 'Admitted requests that ended, by outcome.', () =>
-    Array.from(series.values(), ({ labels, count }) => [labels, count] as const),
-  )
-  counter('fluxgate_response_bytes_total', 'Bytes of answers that upstreams sent.', () => [[{}, bytes]])
-  counter('fluxgate_tokens_total', 'Tokens settled, by kind and model.', () =>
-    Array.from(models).flatMap(([model, { input, output }]) => [
-      [{ kind: 'input', model }, input] as const,
-      [{ kind: 'output', model }, output] as const,
-    ]),
-  )
-  const histogram = (name: string, help: string, values: Parameters<typeof exposeHistograms>[2]) =>
-    exposeHistograms(registry, { name, help }, values)
-  histogram('fluxgate_request_duration_seconds', 'From the request to the end of its answer.', () =>
-    durations.all(),
-  )
-  histogram(
-    'fluxgate_time_to_first_byte_seconds',
-    "From the request to the first byte of the upstream's answer.",
-    () => firstBytes.all(),
-  )
-  histogram('fluxgate_gateway_overhead_seconds', 'From the request to the call of the upstream.', () =>
-    overheads.all(),
-  )
-  histogram('fluxgate_request_tokens', 'Tokens of a request, by kind.', () => [
-    [{ kind: 'input' }, inputs],
-    [{ kind: 'output' }, outputs],
-  ])
+  #exposeCounters(registry: Registry): void {
+    const counter = (name: string, help: string, values: Parameters<typeof expose>[3]) =>
+      expose(registry, 'counter', { name: `fluxgate_${name}`, help }, values)
+    counter('requests_admitted_total', 'Requests let through to an upstream.', () => [[{}, this.#admitted]])
+    counter('requests_refused_total', 'Requests turned away, by reason.', () =>
+      Array.from(
+        this.#refusals.values(),
+        ({ reason, dialect, count }) => [{ reason, dialect }, count] as const,
+      ),
+    )
+    counter('requests_ended_total', 'Admitted requests that ended, by outcome.', () =>
+      Array.from(this.#series.values(), ({ labels, count }) => [labels, count] as const),
+    )
+    counter('response_bytes_total', 'Bytes of answers that upstreams sent.', () => [[{}, this.#bytes]])
+    counter('tokens_total', 'Tokens settled, by kind and model.', () =>
+      Array.from(this.#models).flatMap(([model, { input, output }]) => [
+        [{ kind: 'input', model }, input] as const,
+        [{ kind: 'output', model }, output] as const,
+      ]),
+    )
+  }
 
-  return {
-    admitted() {
-      admitted++
-    },
-    refused(call, reason) {
-      const dialect = call.dialect.name
-      const id = `${reason} ${dialect}`
-      const found = refusals.get(id)
-      if (found) found.count++
-      else refusals.set(id, { reason, dialect, count: 1 })
-    },
-    ended(call, end) {
-      const { ending, settlement } = end
-      const found = seriesOf(call, end)
-      found.count++
-      found.duration.add(ending.durationMs / 1_000)
-      found.overhead.add(end.overheadMs / 1_000)
-      if (ending.firstByteMs !== undefined) found.firstByte.add(ending.firstByteMs / 1_000)
-      bytes += ending.bytes
-      if (settlement.total > 0) countTokens(call.model, settlement.usage)
-    },
+  #exposeHistograms(registry: Registry): void {
+    const histogram = (name: string, help: string, values: Parameters<typeof exposeHistograms>[2]) =>
+      exposeHistograms(registry, { name: `fluxgate_${name}`, help }, values)
+    histogram('request_duration_seconds', 'From the request to the end of its answer.', () =>
+      this.#durations.all(),
+    )
+    histogram(
+      'time_to_first_byte_seconds',
+      "From the request to the first byte of the upstream's answer.",
+      () => this.#firstBytes.all(),
+    )
+    histogram('gateway_overhead_seconds', 'From the request to the call of the upstream.', () =>
+      this.#overheads.all(),
+    )
+    histogram('request_tokens', 'Tokens of a request, by kind.', () => [
+      [{ kind: 'input' }, this.#inputs],
+      [{ kind: 'output' }, this.#outputs],
+    ])
   }
 }
 

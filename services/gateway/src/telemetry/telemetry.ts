@@ -3,7 +3,7 @@ import type { Registry } from '@fluxgate/runtime'
 import type { AdmittedCall, Call, CallEnd } from '../call/index.ts'
 import type { Refusal } from '../http/index.ts'
 import { openAccessLog } from './access-log.ts'
-import { requestMetrics } from './request-metrics.ts'
+import { RequestMetrics } from './request-metrics.ts'
 import type { Tracing, TracingConfig, TracingDeps } from './tracing.http.ts'
 
 export interface TelemetryConfig {
@@ -27,7 +27,7 @@ export async function openTelemetry(
   registry: Registry,
   deps: TracingDeps,
 ): Promise<Telemetry> {
-  const metrics = requestMetrics(registry)
+  const metrics = new RequestMetrics(registry)
   const tracing = config.tracing && (await tracingOf(config.tracing, deps))
   const accessLog = config.accessLog ? openAccessLog(deps.log, deps.nowMs) : undefined
   return {

@@ -3,9 +3,11 @@ import type { Log } from '@fluxgate/runtime'
 import {
   type Attributes,
   ROOT_CONTEXT,
+  type Span,
   SpanKind,
   SpanStatusCode,
   TraceFlags,
+  type Tracer,
   trace,
 } from '@opentelemetry/api'
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http'
@@ -67,119 +69,148 @@ export interface TracingDeps {
 const CLOSE_LIMIT_MS = 2_000
 const EXPORTED = 0
 
-/**
- * Spans over OTLP. A call carries its ids from its admission on, since the upstream is told one of them; the spans
- * themselves are made when it has ended, from what its facts are made of. A receiver that is away costs spans, told once,
- * and nothing else.
- */
 export function openTracing(config: TracingConfig, deps: TracingDeps): Tracing {
-  const random = new RandomIdGenerator()
-  const sampler = new TraceIdRatioBasedSampler(config.ratio)
-  const given = new GivenIds()
-  const exporter = new ReportingExporter(otlpExporter(config), deps.log)
-  const provider = new TracerProvider({
-    resource: defaultResource().merge(resourceFromAttributes(config.resource)),
-    // The decision falls at the admission.
-    sampler: new AlwaysOnSampler(),
-    idGenerator: given,
-    spanProcessors: [
-      new BatchSpanProcessor({
-        exporter,
-        maxQueueSize: config.maxQueued,
-        maxExportBatchSize: config.maxBatch,
-        scheduledDelayMillis: config.delayMs,
-        exportTimeoutMillis: config.timeoutMs,
-      }),
-    ],
-  })
-  const tracer = provider.getTracer('fluxgate')
-  if (config.protocol !== 'http/json') {
-    deps.log.warn({ protocol: config.protocol }, 'spans are sent as http/json, which OTLP receivers take too')
-  }
-  const isSampled = (traceId: string) =>
-    sampler.shouldSample(ROOT_CONTEXT, traceId).decision === SamplingDecision.RECORD_AND_SAMPLED
+  return new OtlpTracing(config, deps)
+}
 
-  function serverSpan(call: Call, slot: CallTrace, startMs: number, attributes: Attributes) {
-    given.next(slot.traceId, slot.serverSpanId)
-    const { traceId, parentSpanId } = slot
+/**
+ * Spans over OTLP. A call carries its ids from its admission on, since the upstream is given one of them; the spans
+ * themselves are made when it has ended, from what its facts are made of. A receiver that is away costs spans, logged
+ * once, and nothing else.
+ */
+class OtlpTracing implements Tracing {
+  readonly #config: TracingConfig
+  readonly #deps: TracingDeps
+  readonly #random = new RandomIdGenerator()
+  readonly #sampler: TraceIdRatioBasedSampler
+  readonly #given = new GivenIds()
+  readonly #exporter: ReportingExporter
+  readonly #provider: TracerProvider
+  readonly #tracer: Tracer
+
+  constructor(config: TracingConfig, deps: TracingDeps) {
+    this.#config = config
+    this.#deps = deps
+    this.#sampler = new TraceIdRatioBasedSampler(config.ratio)
+    this.#exporter = new ReportingExporter(otlpExporter(config), deps.log)
+    this.#provider = new TracerProvider({
+      resource: defaultResource().merge(resourceFromAttributes(config.resource)),
+      // The decision falls at the admission.
+      sampler: new AlwaysOnSampler(),
+      idGenerator: this.#given,
+      spanProcessors: [
+        new BatchSpanProcessor({
+          exporter: this.#exporter,
+          maxQueueSize: config.maxQueued,
+          maxExportBatchSize: config.maxBatch,
+          scheduledDelayMillis: config.delayMs,
+          exportTimeoutMillis: config.timeoutMs,
+        }),
+      ],
+    })
+    this.#tracer = this.#provider.getTracer('fluxgate')
+    if (config.protocol !== 'http/json') {
+      const { protocol } = config
+      deps.log.warn({ protocol }, 'spans are sent as http/json, which OTLP receivers take too')
+    }
+  }
+
+  get exported(): number {
+    return this.#exporter.exported
+  }
+
+  get lost(): number {
+    return this.#exporter.lost
+  }
+
+  readonly begin = (traceparent: string | undefined): CallTrace => {
+    const parent = parentOf(traceparent)
+    const traceId = parent?.traceId ?? this.#random.generateTraceId()
+    return {
+      traceId,
+      parentSpanId: parent?.spanId,
+      serverSpanId: this.#random.generateSpanId(),
+      clientSpanId: this.#random.generateSpanId(),
+      isSampled: parent && this.#config.followsParent ? parent.isSampled : this.#isSampled(traceId),
+    }
+  }
+
+  ended(call: AdmittedCall, end: CallEnd): void {
+    const slot = call.trace
+    if (!slot?.isSampled) return
+    const endMs = this.#deps.epochMs()
+    const startMs = endMs - (this.#deps.nowMs() - call.startedMs)
+    const { status, attempts, upstream } = end.ending
+    const attributes = serverAttributes(call, call.identity, status, end.outcome, end.errorType)
+    const server = this.#serverSpan(call, slot, startMs, attributes)
+    if (attempts > 0 && upstream !== SELF) this.#clientSpan(server, call, slot, end, startMs, endMs)
+    if (end.outcome === 'failed' || status >= 500) server.setStatus({ code: SpanStatusCode.ERROR })
+    server.end(endMs)
+  }
+
+  refused(call: Call, identity: Identity, code: string, status: number): void {
+    const slot = call.trace
+    if (!slot?.isSampled) return
+    const endMs = this.#deps.epochMs()
+    const startMs = endMs - (this.#deps.nowMs() - call.startedMs)
+    const attributes = serverAttributes(call, identity, status, 'refused', code)
+    const span = this.#serverSpan(call, slot, startMs, attributes)
+    if (status >= 500) span.setStatus({ code: SpanStatusCode.ERROR })
+    span.end(endMs)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    let timer: NodeJS.Timeout | undefined
+    const limit = new Promise<void>(done => {
+      timer = setTimeout(done, CLOSE_LIMIT_MS)
+    })
+    // That a receiver is away was logged before.
+    await Promise.race([this.#provider.shutdown().catch(() => {}), limit])
+    clearTimeout(timer)
+  }
+
+  #isSampled(traceId: string): boolean {
+    const { decision } = this.#sampler.shouldSample(ROOT_CONTEXT, traceId)
+    return decision === SamplingDecision.RECORD_AND_SAMPLED
+  }
+
+  #serverSpan(call: Call, slot: CallTrace, startMs: number, attributes: Attributes): Span {
+    this.#given.next(slot.traceId, slot.serverSpanId)
+    const { traceId, parentSpanId: spanId } = slot
     const parent =
-      parentSpanId === undefined
+      spanId === undefined
         ? ROOT_CONTEXT
         : trace.setSpanContext(ROOT_CONTEXT, {
             traceId,
-            spanId: parentSpanId,
+            spanId,
             isRemote: true,
             traceFlags: TraceFlags.SAMPLED,
           })
     const name = `${call.method} ${routeOf(call.path)}`
-    return tracer.startSpan(name, { kind: SpanKind.SERVER, startTime: startMs, attributes }, parent)
+    return this.#tracer.startSpan(name, { kind: SpanKind.SERVER, startTime: startMs, attributes }, parent)
   }
 
-  return {
-    begin(traceparent) {
-      const parent = parentOf(traceparent)
-      const traceId = parent?.traceId ?? random.generateTraceId()
-      return {
-        traceId,
-        parentSpanId: parent?.spanId,
-        serverSpanId: random.generateSpanId(),
-        clientSpanId: random.generateSpanId(),
-        isSampled: parent && config.followsParent ? parent.isSampled : isSampled(traceId),
-      }
-    },
-
-    ended(call, end) {
-      const slot = call.trace
-      if (!slot?.isSampled) return
-      const endMs = deps.epochMs()
-      const startMs = endMs - (deps.nowMs() - call.startedMs)
-      const { status, attempts, upstream } = end.ending
-      const attributes = serverAttributes(call, call.identity, status, end.outcome, end.errorType)
-      const server = serverSpan(call, slot, startMs, attributes)
-      if (attempts > 0 && upstream !== SELF) {
-        given.next(slot.traceId, slot.clientSpanId)
-        const name = `${operationOf(call.path)} ${call.model}`.trim()
-        const client = tracer.startSpan(
-          name,
-          {
-            kind: SpanKind.CLIENT,
-            startTime: startMs + end.overheadMs,
-            attributes: clientAttributes(call, end, deps.originOf(upstream)),
-          },
-          trace.setSpan(ROOT_CONTEXT, server),
-        )
-        if (end.outcome !== 'completed' || status >= 400) client.setStatus({ code: SpanStatusCode.ERROR })
-        client.end(endMs)
-      }
-      if (end.outcome === 'failed' || status >= 500) server.setStatus({ code: SpanStatusCode.ERROR })
-      server.end(endMs)
-    },
-
-    refused(call, identity, code, status) {
-      const slot = call.trace
-      if (!slot?.isSampled) return
-      const endMs = deps.epochMs()
-      const startMs = endMs - (deps.nowMs() - call.startedMs)
-      const span = serverSpan(call, slot, startMs, serverAttributes(call, identity, status, 'refused', code))
-      if (status >= 500) span.setStatus({ code: SpanStatusCode.ERROR })
-      span.end(endMs)
-    },
-
-    get exported() {
-      return exporter.exported
-    },
-    get lost() {
-      return exporter.lost
-    },
-    async [Symbol.asyncDispose]() {
-      let timer: NodeJS.Timeout | undefined
-      const limit = new Promise<void>(done => {
-        timer = setTimeout(done, CLOSE_LIMIT_MS)
-      })
-      // A receiver that is away was told of before.
-      await Promise.race([provider.shutdown().catch(() => {}), limit])
-      clearTimeout(timer)
-    },
+  #clientSpan(
+    server: Span,
+    call: AdmittedCall,
+    slot: CallTrace,
+    end: CallEnd,
+    startMs: number,
+    endMs: number,
+  ): void {
+    this.#given.next(slot.traceId, slot.clientSpanId)
+    const { status, upstream } = end.ending
+    const client = this.#tracer.startSpan(
+      `${operationOf(call.path)} ${call.model}`.trim(),
+      {
+        kind: SpanKind.CLIENT,
+        startTime: startMs + end.overheadMs,
+        attributes: clientAttributes(call, end, this.#deps.originOf(upstream)),
+      },
+      trace.setSpan(ROOT_CONTEXT, server),
+    )
+    if (end.outcome !== 'completed' || status >= 400) client.setStatus({ code: SpanStatusCode.ERROR })
+    client.end(endMs)
   }
 }
 

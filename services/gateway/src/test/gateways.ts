@@ -109,7 +109,7 @@ export async function startGateways(
         ...(body ? { body: JSON.stringify(body) } : {}),
       })
       const text = await response.text()
-      assertDocumented('admin', method, path, { status: response.status, body: text })
+      await assertDocumented('admin', method, path, { status: response.status, body: text })
       return { status: response.status, body: text === '' ? {} : JSON.parse(text) }
     },
     async facts(stream, user) {

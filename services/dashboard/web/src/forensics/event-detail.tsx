@@ -34,58 +34,11 @@ export function EventDetail({ place, onClose }: { place: LogPosition; onClose: (
 }
 
 function Whole({ view }: { view: EventView }) {
-  const { fact, readable, identity, request, incident, at, time, subject, names } = view
   const json = typeof view.event === 'string' ? view.event : JSON.stringify(view.event, null, 2)
-  const owner = identity === null ? undefined : splitIdentity(identity)
-  const around = (ms: number) => new Date(at + ms).toISOString()
+  const around = (ms: number) => new Date(view.at + ms).toISOString()
   return (
     <>
-      <dl class="event-facts">
-        <dt>Event</dt>
-        <dd class={`event-fact ${readable ? toneOf(fact) : 'bad'}`}>
-          {readable ? fact : `${fact}, unreadable`}
-        </dd>
-        <dt>Happened</dt>
-        <dd>{time === null ? '–' : <Time at={time} />}</dd>
-        <dt>Stored</dt>
-        <dd>
-          <Time at={at} />
-        </dd>
-        {owner && (
-          <>
-            <dt>Identity</dt>
-            <dd>
-              <a href={`/identities/${encodeURIComponent(identity!)}`}>
-                <Identity user={owner.user} apiKey={owner.apiKey} names={names} />
-              </a>
-            </dd>
-          </>
-        )}
-        {request !== null && (
-          <>
-            <dt>Request</dt>
-            <dd>
-              <a href={requestPath(request)} data-testid="event-request">
-                <code>{request}</code>
-              </a>
-            </dd>
-          </>
-        )}
-        {incident !== null && (
-          <>
-            <dt>Incident</dt>
-            <dd>
-              <a href={`/incidents/${encodeURIComponent(incident)}`}>
-                <code>{incident}</code>
-              </a>
-            </dd>
-          </>
-        )}
-        <dt>Subject</dt>
-        <dd>
-          <code>{subject}</code>
-        </dd>
-      </dl>
+      <Fields view={view} />
       <div class="event-orders">
         <CopyButton text={json} label="Copy JSON" />
         <a class="button small" href={`/forensics?from=${around(-2_000)}&to=${around(2_000)}`}>
@@ -102,5 +55,58 @@ function Whole({ view }: { view: EventView }) {
         <pre>{json}</pre>
       </section>
     </>
+  )
+}
+
+function Fields({ view }: { view: EventView }) {
+  const { fact, readable, identity, request, incident, at, time, subject, names } = view
+  const owner = identity === null ? undefined : splitIdentity(identity)
+  return (
+    <dl class="event-facts">
+      <dt>Event</dt>
+      <dd class={`event-fact ${readable ? toneOf(fact) : 'bad'}`}>
+        {readable ? fact : `${fact}, unreadable`}
+      </dd>
+      <dt>Happened</dt>
+      <dd>{time === null ? '–' : <Time at={time} />}</dd>
+      <dt>Stored</dt>
+      <dd>
+        <Time at={at} />
+      </dd>
+      {owner && (
+        <>
+          <dt>Identity</dt>
+          <dd>
+            <a href={`/identities/${encodeURIComponent(identity!)}`}>
+              <Identity user={owner.user} apiKey={owner.apiKey} names={names} />
+            </a>
+          </dd>
+        </>
+      )}
+      {request !== null && (
+        <>
+          <dt>Request</dt>
+          <dd>
+            <a href={requestPath(request)} data-testid="event-request">
+              <code>{request}</code>
+            </a>
+          </dd>
+        </>
+      )}
+      {incident !== null && (
+        <>
+          <dt>Incident</dt>
+          <dd>
+            <a href={`/incidents/${encodeURIComponent(incident)}`}>
+              <code>{incident}</code>
+            </a>
+          </dd>
+        </>
+      )}
+      <dt>Subject</dt>
+      <dd>
+        <code>{subject}</code>
+      </dd>
+    </dl>
   )
 }

@@ -1,11 +1,12 @@
 // biome-ignore-all lint/a11y/useSemanticElements: a table cannot draw a few rows of many
 // biome-ignore-all lint/a11y/useFocusableInteractive: the focus moves from row to row, not into cells
+import type { RefObject } from 'preact'
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks'
 import type { EventRow } from '../../../src/forensics/answers.ts'
 import { useStore } from '../data/index.ts'
 import { Time } from '../format/index.ts'
 import { toneOf } from './event-tones.ts'
-import { type Feed, positionKey } from './feed.ts'
+import { type Feed, type FeedState, positionKey } from './feed.ts'
 
 const ROW_PX = 36
 const CARD_PX = 80
@@ -24,58 +25,10 @@ export function EventList(props: { feed: Feed; here: string | undefined; onOpen:
   const state = useStore(feed.state, it => it)
   const box = useRef<HTMLDivElement>(null)
   const rowPx = useRowHeight()
-  const [view, setView] = useState({ first: 0, count: 20 })
-  const [active, setActive] = useState(0)
-  const wantsFocus = useRef(false)
-  const before = useRef(state.before)
-
-  const look = () => {
-    const { scrollTop, clientHeight } = box.current!
-    const first = Math.floor(scrollTop / rowPx)
-    const count = Math.ceil(clientHeight / rowPx) + 1
-    setView(now => (now.first === first && now.count === count ? now : { first, count }))
-  }
-  useLayoutEffect(() => {
-    look()
-    const resize = new ResizeObserver(look)
-    resize.observe(box.current!)
-    return () => resize.disconnect()
-  }, [rowPx])
-  // New rows come in above: what is being read stays where it is, and so does the focus.
-  useLayoutEffect(() => {
-    const added = state.before - before.current
-    before.current = state.before
-    if (added === 0) return
-    setActive(at => at + added)
-    if (box.current!.scrollTop > 0) box.current!.scrollTop += added * rowPx
-  }, [state.before])
-  useEffect(() => {
-    if (view.first + view.count + NEAR > rows.length) feed.more()
-  }, [view, state.version, state.isLoading])
-  useLayoutEffect(() => {
-    if (!wantsFocus.current) return
-    wantsFocus.current = false
-    box.current?.querySelector<HTMLElement>(`[data-index="${active}"]`)?.focus({ preventScroll: true })
-  })
-
-  const go = (to: number) => {
-    const index = Math.max(0, Math.min(rows.length - 1, to))
-    wantsFocus.current = true
-    setActive(index)
-    const element = box.current!
-    const top = index * rowPx
-    if (top < element.scrollTop) element.scrollTop = top
-    else if (top + rowPx > element.scrollTop + element.clientHeight) {
-      element.scrollTop = top + rowPx - element.clientHeight
-    }
-    look()
-  }
-  const wasToEnd = useRef(false)
-  useEffect(() => {
-    if (wasToEnd.current && !state.toEnd && state.isWhole) go(rows.length - 1)
-    wasToEnd.current = state.toEnd
-  }, [state.toEnd])
-
+  const [view, look] = useView(box, rowPx)
+  const [active, setActive, go] = useActiveRow(box, rows, rowPx, look)
+  useKeptPlace(box, state.before, rowPx, setActive)
+  useLoading(feed, state, view, () => go(rows.length - 1))
   const onKeyDown = (event: KeyboardEvent) => {
     const page = Math.max(1, view.count - 2)
     const row = rows[active]
@@ -133,6 +86,81 @@ export function EventList(props: { feed: Feed; here: string | undefined; onOpen:
       </div>
     </div>
   )
+}
+
+type BoxRef = RefObject<HTMLDivElement | null>
+
+interface View {
+  readonly first: number
+  readonly count: number
+}
+
+/** What the box shows of the rows, and how to look again. */
+function useView(box: BoxRef, rowPx: number): [View, () => void] {
+  const [view, setView] = useState<View>({ first: 0, count: 20 })
+  const look = () => {
+    const { scrollTop, clientHeight } = box.current!
+    const first = Math.floor(scrollTop / rowPx)
+    const count = Math.ceil(clientHeight / rowPx) + 1
+    setView(now => (now.first === first && now.count === count ? now : { first, count }))
+  }
+  useLayoutEffect(() => {
+    look()
+    const resize = new ResizeObserver(look)
+    resize.observe(box.current!)
+    return () => resize.disconnect()
+  }, [rowPx])
+  return [view, look]
+}
+
+/** The row that has the keyboard, and how to move it: the box scrolls along. */
+function useActiveRow(box: BoxRef, rows: readonly EventRow[], rowPx: number, look: () => void) {
+  const [active, setActive] = useState(0)
+  const wantsFocus = useRef(false)
+  useLayoutEffect(() => {
+    if (!wantsFocus.current) return
+    wantsFocus.current = false
+    box.current?.querySelector<HTMLElement>(`[data-index="${active}"]`)?.focus({ preventScroll: true })
+  })
+  const go = (to: number) => {
+    const index = Math.max(0, Math.min(rows.length - 1, to))
+    wantsFocus.current = true
+    setActive(index)
+    const element = box.current!
+    const top = index * rowPx
+    if (top < element.scrollTop) element.scrollTop = top
+    else if (top + rowPx > element.scrollTop + element.clientHeight) {
+      element.scrollTop = top + rowPx - element.clientHeight
+    }
+    look()
+  }
+  return [active, setActive, go] as const
+}
+
+/** New rows come in above: what is being read stays where it is, and so does the focus. */
+function useKeptPlace(box: BoxRef, before: number, rowPx: number, setActive: StateUpdater): void {
+  const last = useRef(before)
+  useLayoutEffect(() => {
+    const added = before - last.current
+    last.current = before
+    if (added === 0) return
+    setActive(at => at + added)
+    if (box.current!.scrollTop > 0) box.current!.scrollTop += added * rowPx
+  }, [before])
+}
+
+type StateUpdater = (change: (at: number) => number) => void
+
+/** Asks for the next page near the end of the rows; goes to the last row when the end was asked for and is there. */
+function useLoading(feed: Feed, state: FeedState, view: View, goToEnd: () => void): void {
+  useEffect(() => {
+    if (view.first + view.count + NEAR > feed.rows.length) feed.more()
+  }, [view, state.version, state.isLoading])
+  const wasToEnd = useRef(false)
+  useEffect(() => {
+    if (wasToEnd.current && !state.toEnd && state.isWhole) goToEnd()
+    wasToEnd.current = state.toEnd
+  }, [state.toEnd])
 }
 
 function Row(props: {

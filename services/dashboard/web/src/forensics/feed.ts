@@ -39,115 +39,145 @@ const MAX_ROWS = 200_000
 const SILENCE_MS = 35_000
 const RETRY_MS = 1_000
 
+const NOTHING: FeedState = {
+  version: 0,
+  isLoading: false,
+  toEnd: false,
+  isWhole: false,
+  error: undefined,
+  scanned: 0,
+  reachedAt: null,
+  stored: 0,
+  tail: 'off',
+  leftOut: 0,
+  before: 0,
+}
+
 /** @param query of the search, as the server takes it */
 export function openFeed(query: string): Feed {
-  const rows: EventRow[] = []
-  const newest = new Map<string, number>()
-  const abort = new AbortController()
-  let next = ''
-  let loading: AbortController | undefined
-  const state = createStore<FeedState>({
-    version: 0,
-    isLoading: false,
-    toEnd: false,
-    isWhole: false,
-    error: undefined,
-    scanned: 0,
-    reachedAt: null,
-    stored: 0,
-    tail: 'off',
-    leftOut: 0,
-    before: 0,
-  })
-  const change = (some: Partial<FeedState>) => {
-    if (!abort.signal.aborted) state.set({ ...state.get(), ...some })
+  return new EventFeed(query)
+}
+
+class EventFeed implements Feed {
+  readonly rows: EventRow[] = []
+  readonly state = createStore<FeedState>(NOTHING)
+  readonly #query: string
+  /** Stream → the last position that is in the list. */
+  readonly #newest = new Map<string, number>()
+  readonly #abort = new AbortController()
+  #next = ''
+  #loading: AbortController | undefined
+
+  constructor(query: string) {
+    this.#query = query
+    void this.#load(FIRST_PAGE)
   }
 
-  async function load(limit: number): Promise<boolean> {
+  more(): void {
+    const { isLoading, isWhole, error } = this.state.get()
+    if (!isLoading && !isWhole && !error) void this.#load(PAGE)
+  }
+
+  toEnd(): void {
+    const { isLoading, isWhole } = this.state.get()
+    if (!isLoading && !isWhole) void this.#loadToEnd()
+  }
+
+  stop(): void {
+    this.#loading?.abort()
+    const error = { status: 0, code: 'stopped', message: 'Stopped. There may be more events.' }
+    this.#change({ isLoading: false, toEnd: false, error })
+  }
+
+  tail(): () => void {
     const own = new AbortController()
-    loading = own
-    change({ isLoading: true, error: undefined })
-    const after = next === '' ? '' : `&after=${next}`
-    const signal = AbortSignal.any([own.signal, abort.signal])
-    const answer = await get<EventRows>(`/api/forensics/events?${query}&limit=${limit}${after}`, signal)
-    if (loading === own) loading = undefined
+    void this.#follow(AbortSignal.any([own.signal, this.#abort.signal]))
+    return () => {
+      own.abort()
+      this.#change({ tail: 'off', leftOut: 0 })
+    }
+  }
+
+  close(): void {
+    this.#abort.abort()
+  }
+
+  #change(some: Partial<FeedState>): void {
+    if (!this.#abort.signal.aborted) this.state.set({ ...this.state.get(), ...some })
+  }
+
+  async #loadToEnd(): Promise<void> {
+    this.#change({ toEnd: true })
+    while (this.state.get().toEnd && (await this.#load(END_PAGE)));
+    this.#change({ toEnd: false })
+  }
+
+  /** @returns whether there is more */
+  async #load(limit: number): Promise<boolean> {
+    const own = new AbortController()
+    this.#loading = own
+    this.#change({ isLoading: true, error: undefined })
+    const after = this.#next === '' ? '' : `&after=${this.#next}`
+    const signal = AbortSignal.any([own.signal, this.#abort.signal])
+    const path = `/api/forensics/events?${this.#query}&limit=${limit}${after}`
+    const answer = await get<EventRows>(path, signal)
+    if (this.#loading === own) this.#loading = undefined
     if (own.signal.aborted) return false
     if (!answer.ok) {
-      change({ isLoading: false, toEnd: false, error: answer.error })
+      this.#change({ isLoading: false, toEnd: false, error: answer.error })
       return false
     }
-    const { items, scanned, reachedAt, stored: held, head } = answer.value
-    if (next === '') for (const [stream, at] of positionsOf(head)) newest.set(stream, at)
-    for (const row of items) rows.push(row)
-    next = answer.value.next ?? ''
-    const { version, scanned: before } = state.get()
-    const isWhole = answer.value.next === null || rows.length >= MAX_ROWS
-    change({
-      version: version + 1,
+    return this.#add(answer.value)
+  }
+
+  #add({ items, scanned, reachedAt, stored, head, next }: EventRows): boolean {
+    if (this.#next === '') for (const [stream, at] of positionsOf(head)) this.#newest.set(stream, at)
+    for (const row of items) this.rows.push(row)
+    this.#next = next ?? ''
+    const isWhole = next === null || this.rows.length >= MAX_ROWS
+    const before = this.state.get()
+    this.#change({
+      version: before.version + 1,
       isLoading: false,
       isWhole,
-      stored: held,
-      scanned: before + scanned,
+      stored,
+      scanned: before.scanned + scanned,
       reachedAt,
     })
     return !isWhole
   }
 
-  async function loadToEnd(): Promise<void> {
-    change({ toEnd: true })
-    while (state.get().toEnd && (await load(END_PAGE)));
-    change({ toEnd: false })
-  }
-
-  async function follow(signal: AbortSignal): Promise<void> {
+  async #follow(signal: AbortSignal): Promise<void> {
+    const take = (frame: RowsFrame) => this.#take(frame)
     while (!signal.aborted) {
-      await readTail(query, newest, signal, take, () => change({ tail: 'live' })).catch(() => {})
+      const onOpen = () => this.#change({ tail: 'live' })
+      await readTail(this.#query, this.#newest, signal, take, onOpen).catch(() => {})
       if (signal.aborted) break
-      change({ tail: 'reconnecting' })
+      this.#change({ tail: 'reconnecting' })
       await new Promise(done => setTimeout(done, RETRY_MS))
     }
   }
 
-  function take({ items, leftOut }: { items: readonly EventRow[]; leftOut: number }): void {
+  #take({ items, leftOut }: RowsFrame): void {
+    const { rows } = this
+    const newest = this.#newest
     const fresh = items.filter(({ stream, sequence }) => sequence > (newest.get(stream) ?? 0))
     for (const { stream, sequence } of fresh) newest.set(stream, Math.max(newest.get(stream) ?? 0, sequence))
     const known = new Set(rows.slice(0, FIRST_PAGE).map(positionKey))
     const added = fresh.filter(row => !known.has(positionKey(row))).sort((a, b) => b.at - a.at)
     rows.unshift(...added)
     if (rows.length > MAX_ROWS) rows.length = MAX_ROWS
-    const { version, before, leftOut: missed, stored: held } = state.get()
-    const counts = { before: before + added.length, held: held + added.length, leftOut: missed + leftOut }
-    change({ version: version + 1, ...counts })
-  }
-
-  void load(FIRST_PAGE)
-  return {
-    rows,
-    state,
-    more() {
-      const { isLoading, isWhole, error } = state.get()
-      if (!isLoading && !isWhole && !error) void load(PAGE)
-    },
-    toEnd() {
-      const { isLoading, isWhole } = state.get()
-      if (!isLoading && !isWhole) void loadToEnd()
-    },
-    stop() {
-      loading?.abort()
-      const error = { status: 0, code: 'stopped', message: 'Stopped. There may be more events.' }
-      change({ isLoading: false, toEnd: false, error })
-    },
-    tail() {
-      const own = new AbortController()
-      void follow(AbortSignal.any([own.signal, abort.signal]))
-      return () => {
-        own.abort()
-        change({ tail: 'off', leftOut: 0 })
-      }
-    },
-    close: () => abort.abort(),
+    const state = this.state.get()
+    this.#change({
+      version: state.version + 1,
+      before: state.before + added.length,
+      stored: state.stored + added.length,
+      leftOut: state.leftOut + leftOut,
+    })
   }
 }
+
+type RowsFrame = TailFrame & { kind: 'rows' }
 
 export function positionKey({ stream, sequence }: EventRow): string {
   return `${stream}:${sequence}`
@@ -165,7 +195,7 @@ async function readTail(
   query: string,
   newest: ReadonlyMap<string, number>,
   signal: AbortSignal,
-  take: (frame: TailFrame & { kind: 'rows' }) => void,
+  take: (frame: RowsFrame) => void,
   onOpen: () => void,
 ): Promise<void> {
   const since = [...newest].map(([stream, sequence]) => `${stream}.${sequence}`).join('_')

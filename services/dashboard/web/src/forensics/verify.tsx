@@ -99,8 +99,7 @@ export function Verify() {
 }
 
 function Verdict({ verdict }: { verdict: VerdictView }) {
-  const { holds, from, to, facts, whole, violations, violationCounts, projected, dropped, identities } =
-    verdict
+  const { holds, from, to, facts, whole, violationCounts, projected, dropped, identities } = verdict
   const all = Object.values(violationCounts).reduce((sum, each) => sum + each, 0)
   return (
     <div class="stack" data-testid="verdict" data-holds={holds}>
@@ -126,63 +125,10 @@ function Verdict({ verdict }: { verdict: VerdictView }) {
           )}
         </Panel>
         <Panel title="Tables match the log">
-          {projected === null || projected.inLog.settled + projected.inTables.settled === 0 ? (
-            <p class="muted">The tables have no rows for this range: nothing to compare.</p>
-          ) : (
-            <dl class="numbers">
-              <div>
-                <dt>In the log</dt>
-                <dd class="num">
-                  {setting(projected.inLog.totalTokens)}{' '}
-                  <span class="unit">tokens, {count(projected.inLog.settled)}×</span>
-                </dd>
-              </div>
-              <div>
-                <dt>In the tables</dt>
-                <dd class="num">
-                  {setting(projected.inTables.totalTokens)}{' '}
-                  <span class="unit">tokens, {count(projected.inTables.settled)}×</span>
-                </dd>
-              </div>
-              <div>
-                <dt>Not compared</dt>
-                <dd class="num">
-                  {count(projected.notCompared)} <span class="unit">settlements</span>
-                </dd>
-              </div>
-            </dl>
-          )}
+          <Comparison projected={projected} />
         </Panel>
       </div>
-      <Panel
-        title="Violations"
-        class="list-panel"
-        {...(violations.length < all ? { note: `the first ${count(violations.length)}` } : {})}
-        aside={<span class="count num">{count(all)}</span>}
-      >
-        {all === 0 ? (
-          <Empty icon="check">No violations.</Empty>
-        ) : (
-          <>
-            <p class="sub-head">
-              {Object.entries(violationCounts).map(([violation, times]) => (
-                <Badge key={violation} tone="bad">
-                  {humanized(violation)} {count(times)}
-                </Badge>
-              ))}
-            </p>
-            <DataTable
-              columns={VIOLATIONS}
-              rows={violations}
-              keyOf={row => String(violations.indexOf(row))}
-              size="compact"
-              isCapped
-              rowProps={() => ({ 'data-testid': 'offender' })}
-              empty={['check', '']}
-            />
-          </>
-        )}
-      </Panel>
+      <Violations verdict={verdict} all={all} />
       <Panel
         title="Identities"
         note="busiest first"
@@ -199,5 +145,70 @@ function Verdict({ verdict }: { verdict: VerdictView }) {
         />
       </Panel>
     </div>
+  )
+}
+
+function Comparison({ projected }: Pick<VerdictView, 'projected'>) {
+  if (projected === null || projected.inLog.settled + projected.inTables.settled === 0) {
+    return <p class="muted">The tables have no rows for this range: nothing to compare.</p>
+  }
+  return (
+    <dl class="numbers">
+      <div>
+        <dt>In the log</dt>
+        <dd class="num">
+          {setting(projected.inLog.totalTokens)}{' '}
+          <span class="unit">tokens, {count(projected.inLog.settled)}×</span>
+        </dd>
+      </div>
+      <div>
+        <dt>In the tables</dt>
+        <dd class="num">
+          {setting(projected.inTables.totalTokens)}{' '}
+          <span class="unit">tokens, {count(projected.inTables.settled)}×</span>
+        </dd>
+      </div>
+      <div>
+        <dt>Not compared</dt>
+        <dd class="num">
+          {count(projected.notCompared)} <span class="unit">settlements</span>
+        </dd>
+      </div>
+    </dl>
+  )
+}
+
+function Violations({ verdict, all }: { verdict: VerdictView; all: number }) {
+  const { violations, violationCounts } = verdict
+  return (
+    <Panel
+      title="Violations"
+      class="list-panel"
+      {...(violations.length < all ? { note: `the first ${count(violations.length)}` } : {})}
+      aside={<span class="count num">{count(all)}</span>}
+    >
+      {all === 0 ? (
+        <Empty icon="check">No violations.</Empty>
+      ) : (
+        <>
+          <p class="sub-head">
+            {Object.entries(violationCounts).map(([violation, times]) => (
+              <Badge key={violation} tone="bad">
+                {humanized(violation)} {count(times)}
+              </Badge>
+            ))}
+          </p>
+          <DataTable
+            columns={VIOLATIONS}
+            rows={violations}
+            keyOf={row => String(violations.indexOf(row))}
+            size="compact"
+            isCapped
+            rowProps={() => ({ 'data-testid': 'offender' })}
+            empty={['check', '']}
+          />
+        </>
+      )}
+    </Panel>
   )
 }

@@ -33,13 +33,10 @@ export function WhatIf() {
 function Trial({ base }: { base: WhatIfBase }) {
   const { query } = useRoute()
   const job = useJob<WhatIfView>('/api/forensics/whatif')
-  const [changesOnly, setChangesOnly] = useState(false)
   const run = () => {
     const { from, to } = spanAt(query, '24h', Date.now())
     job.run({ policy: policyOf(base.policy, query), from, to })
   }
-  const { value } = job
-  const rows = value?.rows.filter(({ difference }) => !changesOnly || difference !== 'same') ?? []
   return (
     <>
       <Panel
@@ -61,45 +58,49 @@ function Trial({ base }: { base: WhatIfBase }) {
           <JobBar job={job} retry={run} />
         </div>
       </Panel>
-      {value && (
-        <div class="stack" data-testid="whatif">
-          <Dropped dropped={value.dropped} />
-          <Panel
-            title="Difference"
-            note={`${plural(value.facts, 'event')} evaluated`}
-            aside={
-              <label class="chip">
-                <input
-                  type="checkbox"
-                  checked={changesOnly}
-                  onChange={event => setChangesOnly(event.currentTarget.checked)}
-                />
-                <span>Only differences</span>
-              </label>
-            }
-          >
-            <p class="whatif-sum">
-              <strong class="num">{plural(value.throttled.would, 'identity', 'identities')}</strong> would
-              have been throttled, <strong class="num">{value.throttled.were}</strong>{' '}
-              {value.throttled.were === 1 ? 'was' : 'were'}:{' '}
-              <span class="num">
-                {value.counts.new} new, {value.counts.gone} gone, {value.counts.changed} changed,{' '}
-                {value.counts.same} the same
-              </span>
-              .
-            </p>
-            {rows.length === 0 ? (
-              <Empty icon="check">No findings with either policy.</Empty>
-            ) : (
-              <WhatIfChart rows={rows} from={value.from} to={value.to} />
-            )}
-            <p class="muted">
-              Traffic is replayed as it was. An earlier throttle would have refused some of it.
-            </p>
-          </Panel>
-          {rows.length > 0 && <WhatIfTable rows={rows} all={value.rowCount} />}
-        </div>
-      )}
+      {job.value && <Outcome value={job.value} />}
     </>
+  )
+}
+
+function Outcome({ value }: { value: WhatIfView }) {
+  const [changesOnly, setChangesOnly] = useState(false)
+  const rows = value.rows.filter(({ difference }) => !changesOnly || difference !== 'same')
+  return (
+    <div class="stack" data-testid="whatif">
+      <Dropped dropped={value.dropped} />
+      <Panel
+        title="Difference"
+        note={`${plural(value.facts, 'event')} evaluated`}
+        aside={
+          <label class="chip">
+            <input
+              type="checkbox"
+              checked={changesOnly}
+              onChange={event => setChangesOnly(event.currentTarget.checked)}
+            />
+            <span>Only differences</span>
+          </label>
+        }
+      >
+        <p class="whatif-sum">
+          <strong class="num">{plural(value.throttled.would, 'identity', 'identities')}</strong> would have
+          been throttled, <strong class="num">{value.throttled.were}</strong>{' '}
+          {value.throttled.were === 1 ? 'was' : 'were'}:{' '}
+          <span class="num">
+            {value.counts.new} new, {value.counts.gone} gone, {value.counts.changed} changed,{' '}
+            {value.counts.same} the same
+          </span>
+          .
+        </p>
+        {rows.length === 0 ? (
+          <Empty icon="check">No findings with either policy.</Empty>
+        ) : (
+          <WhatIfChart rows={rows} from={value.from} to={value.to} />
+        )}
+        <p class="muted">Traffic is replayed as it was. An earlier throttle would have refused some of it.</p>
+      </Panel>
+      {rows.length > 0 && <WhatIfTable rows={rows} all={value.rowCount} />}
+    </div>
   )
 }

@@ -94,13 +94,12 @@ function figure(
   }
 }
 
-function Consumers({ page }: { page: IdentityPage }) {
-  const [order, setOrder] = useState<Order>()
-  const throttled = new Map(useThrottled().map(({ identity, throttle }) => [identity, throttle.until]))
-  const { items, names, totalTokens } = page
+function columnsOf(
+  { items, names, totalTokens }: IdentityPage,
+  action: Column<IdentityRow>['cell'],
+): Column<IdentityRow>[] {
   const most = items[0]?.totalTokens ?? 0
-  const done = () => setOrder(undefined)
-  const columns: Column<IdentityRow>[] = [
+  return [
     { name: 'Identity', share: 22, cell: row => <Consumer row={row} names={names} most={most} /> },
     figure(
       'Tokens',
@@ -144,14 +143,22 @@ function Consumers({ page }: { page: IdentityPage }) {
       name: 'Actions',
       isUnnamed: true,
       share: 13.5,
-      cell: row => {
-        const identity = identityOf(row)
-        const until = throttled.get(identity)
-        const kind = until === undefined ? 'throttle' : 'pardon'
-        return <OrderButton until={until} onClick={() => setOrder({ kind, identity })} />
-      },
+      cell: action,
     },
   ]
+}
+
+function Consumers({ page }: { page: IdentityPage }) {
+  const [order, setOrder] = useState<Order>()
+  const throttled = new Map(useThrottled().map(({ identity, throttle }) => [identity, throttle.until]))
+  const { items, names } = page
+  const done = () => setOrder(undefined)
+  const columns = columnsOf(page, row => {
+    const identity = identityOf(row)
+    const until = throttled.get(identity)
+    const kind = until === undefined ? 'throttle' : 'pardon'
+    return <OrderButton until={until} onClick={() => setOrder({ kind, identity })} />
+  })
   return (
     <>
       <DataTable

@@ -53,92 +53,101 @@ const FRAMES: { readonly [Name in LiveFrameName]: (state: LiveState, data: LiveF
     feed: (state, { connected }) => ({ ...state, feed: connected }),
   }
 
-/**
- * Follows `/api/live` until told to stop. A browser reconnects an EventSource by itself after a lost connection, but
- * not after a refusal or a silence, nor after it was given up because nobody looked: then a new one is opened, which names
- * the last frame it had.
- */
+/** Follows `/api/live` until the returned function is called. */
 export function followLive(): () => void {
-  let source: EventSource | undefined
-  let lastId: string | undefined
-  let retryMs = RETRY_MIN_MS
-  let retry: ReturnType<typeof setTimeout> | undefined
-  let silence: ReturnType<typeof setTimeout> | undefined
-  let hidden: ReturnType<typeof setTimeout> | undefined
-  let isAsleep = false
+  const connection = new LiveConnection()
+  return () => connection.end()
+}
 
-  function close(): void {
-    source?.close()
-    clearTimeout(silence)
-    clearTimeout(retry)
+/**
+ * A browser reconnects an EventSource by itself after a lost connection, but not after a refusal or a silence, nor after
+ * it was given up because the page is hidden: then a new one is opened, which names the last frame it had.
+ */
+class LiveConnection {
+  #source: EventSource | undefined
+  #lastId: string | undefined
+  #retryMs = RETRY_MIN_MS
+  #retry: ReturnType<typeof setTimeout> | undefined
+  #silence: ReturnType<typeof setTimeout> | undefined
+  #hidden: ReturnType<typeof setTimeout> | undefined
+  #isAsleep = false
+
+  constructor() {
+    this.#open()
+    this.#onVisibility()
+    document.addEventListener('visibilitychange', this.#onVisibility)
   }
 
-  function looked(): void {
-    clearTimeout(hidden)
-    if (document.visibilityState === 'hidden') hidden = setTimeout(sleep, HIDDEN_MS)
-    else if (isAsleep) {
-      isAsleep = false
-      open()
+  end(): void {
+    document.removeEventListener('visibilitychange', this.#onVisibility)
+    clearTimeout(this.#hidden)
+    this.#close()
+    live.set(NOTHING)
+  }
+
+  #open(): void {
+    const after = this.#lastId === undefined ? '' : `?after=${encodeURIComponent(this.#lastId)}`
+    const source = new EventSource(`/api/live${after}`)
+    this.#source = source
+    for (const name of Object.keys(FRAMES) as LiveFrameName[]) {
+      source.addEventListener(name, event => this.#take(name, event))
     }
+    source.addEventListener('open', () => {
+      this.#retryMs = RETRY_MIN_MS
+      forgetServerTime()
+      this.#expectMore()
+      setConnection('live')
+    })
+    source.addEventListener('error', () => {
+      setConnection('reconnecting')
+      if (source.readyState !== EventSource.CLOSED) return
+      // Refused: perhaps the session is over, perhaps the server is on its way up.
+      void loadSession()
+      this.#openLater()
+    })
+    this.#expectMore()
   }
 
-  function sleep(): void {
-    isAsleep = true
-    close()
-    setConnection('connecting')
+  #close(): void {
+    this.#source?.close()
+    clearTimeout(this.#silence)
+    clearTimeout(this.#retry)
   }
 
-  function received(): void {
-    clearTimeout(silence)
-    silence = setTimeout(again, SILENCE_MS)
-  }
-
-  function again(): void {
-    close()
+  #openLater(): void {
+    this.#close()
     setConnection('reconnecting')
-    retry = setTimeout(open, retryMs)
-    retryMs = Math.min(retryMs * 2, RETRY_MAX_MS)
+    this.#retry = setTimeout(() => this.#open(), this.#retryMs)
+    this.#retryMs = Math.min(this.#retryMs * 2, RETRY_MAX_MS)
   }
 
-  function take<Name extends LiveFrameName>(name: Name, event: MessageEvent<string>): void {
-    received()
-    if (event.lastEventId !== '') lastId = event.lastEventId
+  #expectMore(): void {
+    clearTimeout(this.#silence)
+    this.#silence = setTimeout(() => this.#openLater(), SILENCE_MS)
+  }
+
+  #take<Name extends LiveFrameName>(name: Name, event: MessageEvent<string>): void {
+    this.#expectMore()
+    if (event.lastEventId !== '') this.#lastId = event.lastEventId
     const data = JSON.parse(event.data) as LiveFrames[Name]
     if ('now' in data) syncServerTime(data.now)
     live.set(FRAMES[name](live.get(), data))
   }
 
-  function open(): void {
-    source = new EventSource(
-      lastId === undefined ? '/api/live' : `/api/live?after=${encodeURIComponent(lastId)}`,
-    )
-    for (const name of Object.keys(FRAMES) as LiveFrameName[]) {
-      source.addEventListener(name, event => take(name, event))
+  readonly #onVisibility = (): void => {
+    clearTimeout(this.#hidden)
+    if (document.visibilityState === 'hidden') {
+      this.#hidden = setTimeout(() => this.#sleep(), HIDDEN_MS)
+    } else if (this.#isAsleep) {
+      this.#isAsleep = false
+      this.#open()
     }
-    source.addEventListener('open', () => {
-      retryMs = RETRY_MIN_MS
-      forgetServerTime()
-      received()
-      setConnection('live')
-    })
-    source.addEventListener('error', () => {
-      setConnection('reconnecting')
-      if (source?.readyState !== EventSource.CLOSED) return
-      // Refused: perhaps the session is over, perhaps the server is on its way up.
-      void loadSession()
-      again()
-    })
-    received()
   }
 
-  open()
-  looked()
-  document.addEventListener('visibilitychange', looked)
-  return () => {
-    document.removeEventListener('visibilitychange', looked)
-    clearTimeout(hidden)
-    close()
-    live.set(NOTHING)
+  #sleep(): void {
+    this.#isAsleep = true
+    this.#close()
+    setConnection('connecting')
   }
 }
 

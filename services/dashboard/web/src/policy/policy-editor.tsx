@@ -1,7 +1,7 @@
 import type { GuardPolicy } from '@fluxgate/contracts'
 import { useState } from 'preact/hooks'
 import type { PolicyView } from '../../../src/policy/answers.ts'
-import { put, remove } from '../data/index.ts'
+import { put, type Result, remove } from '../data/index.ts'
 import { Dialog, notify } from '../dialogs/index.ts'
 import { plural } from '../format/index.ts'
 import { Badge, Empty, Panel } from '../layout/index.ts'
@@ -49,90 +49,146 @@ export function PolicyEditor({ view: { key, policy }, start, asJson, onSaved }: 
     setError(undefined)
   }
 
-  async function save(event: SubmitEvent): Promise<void> {
-    event.preventDefault()
-    if (!read.ok) return setError(read.message)
-    const answer = await put(path, { policy: read.value })
+  async function finish(order: Promise<Result<unknown>>, done: string): Promise<void> {
+    const answer = await order
     if (!answer.ok) return setError(answer.error.message)
-    notify('done', 'Policy saved.')
+    notify('done', done)
     onSaved()
   }
-
-  async function takeAway(): Promise<void> {
+  const save = (event: SubmitEvent) => {
+    event.preventDefault()
+    if (!read.ok) return setError(read.message)
+    void finish(put(path, { policy: read.value }), 'Policy saved.')
+  }
+  const removePolicy = () => {
     setAsking(false)
-    const answer = await remove(path)
-    if (!answer.ok) return setError(answer.error.message)
-    notify('done', 'Policy removed.')
-    onSaved()
+    void finish(remove(path), 'Policy removed.')
   }
 
   return (
     <Panel title={words.title} note={words.note} aside={policy === null && <Badge>not set</Badge>}>
-      <form class="policy-form" onSubmit={event => void save(event)}>
-        {asJson ? (
-          <label class="field">
-            <span>{policy === null ? words.none : 'The whole policy'}</span>
-            <textarea
-              class="policy-text"
-              data-testid={`policy-${key}`}
-              rows={text === '' ? 4 : 18}
-              spellcheck={false}
-              value={text}
-              onInput={event => edit(event.currentTarget.value)}
-            />
-          </label>
-        ) : shown ? (
-          <div class="policy-rules">
-            <PolicyFields
-              policy={shown}
-              testId={key}
-              isChanged={name => policy !== null && fieldAt(policy, name) !== fieldAt(shown, name)}
-              onPut={(name, value) => edit(textOf(withField(shown, name, value)))}
-            />
-          </div>
-        ) : (
-          <Empty icon="policy">{text === '' ? words.none : 'Not a valid policy: edit it as JSON.'}</Empty>
-        )}
+      <form class="policy-form" onSubmit={save}>
+        <Draft
+          policyKey={key}
+          saved={policy}
+          text={text}
+          shown={shown}
+          asJson={asJson}
+          none={words.none}
+          onEdit={edit}
+        />
         <p class="field-error" role="alert">
           {error}
         </p>
         <div class="policy-orders">
-          {text === '' ? (
-            <button type="button" data-testid={`begin-${key}`} onClick={() => edit(textOf(start))}>
-              {words.begin}
-            </button>
-          ) : (
-            <>
-              <button type="submit" class="primary" data-testid={`save-${key}`} disabled={isSame}>
-                Save
-              </button>
-              <button type="button" disabled={isSame} onClick={() => edit(before)}>
-                Undo
-              </button>
-            </>
-          )}
+          <DraftButtons
+            policyKey={key}
+            isEmpty={text === ''}
+            isSame={isSame}
+            begin={words.begin}
+            onBegin={() => edit(textOf(start))}
+            onUndo={() => edit(before)}
+          />
           {policy !== null && (
             <button type="button" data-testid={`remove-${key}`} onClick={() => setAsking(true)}>
-              Take away
+              Remove
             </button>
           )}
           {shown && <span class="muted">{plural(rulesOn(shown), 'rule')} on</span>}
         </div>
       </form>
       {isAsking && (
-        <Dialog title="Remove this policy?" onClose={() => setAsking(false)}>
-          <p class="dialog-text">{words.gone}</p>
-          <footer class="dialog-foot">
-            <button type="button" onClick={() => setAsking(false)}>
-              Cancel
-            </button>
-            <button type="button" class="danger" data-testid="remove-confirm" onClick={() => void takeAway()}>
-              Take away
-            </button>
-          </footer>
-        </Dialog>
+        <RemoveDialog note={words.gone} onClose={() => setAsking(false)} onRemove={removePolicy} />
       )}
     </Panel>
+  )
+}
+
+interface DraftButtonsProps {
+  readonly policyKey: PolicyView['key']
+  readonly isEmpty: boolean
+  readonly isSame: boolean
+  readonly begin: string
+  readonly onBegin: () => void
+  readonly onUndo: () => void
+}
+
+function DraftButtons({ policyKey, isEmpty, isSame, begin, onBegin, onUndo }: DraftButtonsProps) {
+  if (isEmpty) {
+    return (
+      <button type="button" data-testid={`begin-${policyKey}`} onClick={onBegin}>
+        {begin}
+      </button>
+    )
+  }
+  return (
+    <>
+      <button type="submit" class="primary" data-testid={`save-${policyKey}`} disabled={isSame}>
+        Save
+      </button>
+      <button type="button" disabled={isSame} onClick={onUndo}>
+        Undo
+      </button>
+    </>
+  )
+}
+
+interface DraftProps {
+  readonly policyKey: PolicyView['key']
+  /** The policy that is set, if any. */
+  readonly saved: GuardPolicy | null
+  readonly text: string
+  /** The text as a policy, when it is one. */
+  readonly shown: GuardPolicy | undefined
+  readonly asJson: boolean
+  readonly none: string
+  readonly onEdit: (text: string) => void
+}
+
+function Draft({ policyKey, saved, text, shown, asJson, none, onEdit }: DraftProps) {
+  if (asJson) {
+    return (
+      <label class="field">
+        <span>{saved === null ? none : 'The whole policy'}</span>
+        <textarea
+          class="policy-text"
+          data-testid={`policy-${policyKey}`}
+          rows={text === '' ? 4 : 18}
+          spellcheck={false}
+          value={text}
+          onInput={event => onEdit(event.currentTarget.value)}
+        />
+      </label>
+    )
+  }
+  if (!shown) {
+    return <Empty icon="policy">{text === '' ? none : 'Not a valid policy: edit it as JSON.'}</Empty>
+  }
+  return (
+    <div class="policy-rules">
+      <PolicyFields
+        policy={shown}
+        testId={policyKey}
+        isChanged={name => saved !== null && fieldAt(saved, name) !== fieldAt(shown, name)}
+        onPut={(name, value) => onEdit(textOf(withField(shown, name, value)))}
+      />
+    </div>
+  )
+}
+
+function RemoveDialog(props: { note: string; onClose: () => void; onRemove: () => void }) {
+  return (
+    <Dialog title="Remove this policy?" onClose={props.onClose}>
+      <p class="dialog-text">{props.note}</p>
+      <footer class="dialog-foot">
+        <button type="button" onClick={props.onClose}>
+          Cancel
+        </button>
+        <button type="button" class="danger" data-testid="remove-confirm" onClick={props.onRemove}>
+          Remove
+        </button>
+      </footer>
+    </Dialog>
   )
 }
 

@@ -12,7 +12,7 @@ function isOpen(registration: Registration | undefined): boolean {
 export function Login() {
   const [invitation] = useState(invitationInLink)
   const [isNew, setNew] = useState(invitation !== undefined)
-  const [registration, setRegistration] = useState<Registration>()
+  const registration = useRegistration()
   const [email, setEmail] = useState('')
   const [password, setPassword] = useState('')
   const [busy, setBusy] = useState(false)
@@ -21,11 +21,6 @@ export function Login() {
     document.title = `${isNew ? 'Register' : 'Log in'} · Fluxgate`
   }, [isNew])
 
-  useEffect(() => {
-    void readRegistration().then(answer => {
-      if (answer.ok) setRegistration(answer.value)
-    })
-  }, [])
   const mayRegister = invitation !== undefined || isOpen(registration)
 
   async function send(event: SubmitEvent): Promise<void> {
@@ -36,7 +31,6 @@ export function Login() {
     setBusy(false)
     if (!answer.ok) setError(answer.error.message)
   }
-
   return (
     <main class="login">
       <form class="login-card" onSubmit={event => void send(event)}>
@@ -45,30 +39,14 @@ export function Login() {
           <h1>Fluxgate</h1>
         </div>
         <p class="muted">{isNew && invitation ? INVITED : 'Operations and developer portal'}</p>
-        <label class="field">
-          <span>E-mail</span>
-          <input
-            type="email"
-            name="email"
-            autoComplete="username"
-            required
-            data-testid="login-email"
-            value={email}
-            onInput={event => setEmail(event.currentTarget.value)}
-          />
-        </label>
-        <label class="field">
-          <span>Password</span>
-          <input
-            type="password"
-            name="password"
-            autoComplete={isNew ? 'new-password' : 'current-password'}
-            required
-            data-testid="login-password"
-            value={password}
-            onInput={event => setPassword(event.currentTarget.value)}
-          />
-        </label>
+        <Field label="E-mail" name="email" autoComplete="username" value={email} onValue={setEmail} />
+        <Field
+          label="Password"
+          name="password"
+          autoComplete={isNew ? 'new-password' : 'current-password'}
+          value={password}
+          onValue={setPassword}
+        />
         <p class="field-error" role="alert">
           {error}
         </p>
@@ -88,15 +66,56 @@ export function Login() {
             {isNew ? 'Log in instead' : 'Create an account'}
           </button>
         )}
-        {!mayRegister && registration && (
-          <p class="muted" data-testid="login-closed">
-            {registration.mode === 'off' ? CLOSED : BY_INVITATION}
-          </p>
-        )}
-        {isNew && !invitation && registration?.domain && (
-          <p class="muted">Registration is open to addresses at {registration.domain}.</p>
-        )}
+        {registration && !invitation && <RegistrationNote registration={registration} isNew={isNew} />}
       </form>
     </main>
   )
+}
+
+function Field(props: {
+  label: string
+  name: 'email' | 'password'
+  autoComplete: 'username' | 'new-password' | 'current-password'
+  value: string
+  onValue: (value: string) => void
+}) {
+  const { label, name, autoComplete, value, onValue } = props
+  const input = {
+    name,
+    autoComplete,
+    value,
+    required: true,
+    'data-testid': `login-${name}`,
+    onInput: (event: { currentTarget: HTMLInputElement }) => onValue(event.currentTarget.value),
+  }
+  return (
+    // biome-ignore lint/a11y/noLabelWithoutControl: one of two inputs is in it
+    <label class="field">
+      <span>{label}</span>
+      {name === 'email' ? <input type="email" {...input} /> : <input type="password" {...input} />}
+    </label>
+  )
+}
+
+/** Who may register, for somebody without an invitation. */
+function RegistrationNote({ registration, isNew }: { registration: Registration; isNew: boolean }) {
+  if (!isOpen(registration)) {
+    return (
+      <p class="muted" data-testid="login-closed">
+        {registration.mode === 'off' ? CLOSED : BY_INVITATION}
+      </p>
+    )
+  }
+  if (!isNew || !registration.domain) return null
+  return <p class="muted">Registration is open to addresses at {registration.domain}.</p>
+}
+
+function useRegistration(): Registration | undefined {
+  const [registration, setRegistration] = useState<Registration>()
+  useEffect(() => {
+    void readRegistration().then(answer => {
+      if (answer.ok) setRegistration(answer.value)
+    })
+  }, [])
+  return registration
 }
