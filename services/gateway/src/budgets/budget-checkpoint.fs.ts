@@ -1,7 +1,7 @@
 import { open, readFile, rename } from 'node:fs/promises'
 import { Budget, jsonParser } from '@fluxgate/contracts'
 import Type, { type Static } from 'typebox'
-import type { PeriodSums } from './ledger.ts'
+import type { Ledger, PeriodSums } from './ledger.ts'
 import type { Scope } from './scope.ts'
 
 /** The sums of one ledger, and the last sequence of the log that is in them. */
@@ -20,6 +20,21 @@ export interface Checkpoint {
   /** Crossings that stand in it, with the end of their period. */
   readonly told: ReadonlyArray<readonly [text: string, endMs: number]>
   readonly ledgers: readonly SavedLedger[]
+}
+
+export function checkpointOf(
+  log: string,
+  told: Iterable<readonly [text: string, endMs: number]>,
+  ledgers: readonly Ledger[],
+): Checkpoint {
+  return {
+    log,
+    told: [...told],
+    ledgers: ledgers.map(ledger => {
+      const { scope, position, asOfMs, complete } = ledger
+      return { scope, position, asOfMs, complete, periods: [...ledger.told()] }
+    }),
+  }
 }
 
 /** Another form of the file is not read: the sums are then read from the log. */

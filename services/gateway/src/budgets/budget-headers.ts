@@ -1,5 +1,5 @@
-import type { Verdict } from './budget-table.ts'
 import { shown } from './rule.ts'
+import type { Verdict } from './verdict.ts'
 
 /**
  * Adds what a payer is told of its budgets: what is left of the tightest in each unit after this call's reservation, and

@@ -2,35 +2,12 @@ import type { Budget, DataOf, TokensSettled } from '@fluxgate/contracts'
 import { identityText } from '@fluxgate/contracts'
 import type { BudgetLimits } from './budget-limits.ts'
 import { Crossings } from './crossings.ts'
-import { type Amount, type BudgetUse, Ledger } from './ledger.ts'
+import { type Amount, Ledger } from './ledger.ts'
 import { periodEnd } from './period.ts'
-import {
-  type Book,
-  exceededBy,
-  inUnit,
-  type Reached,
-  type Rule,
-  reachedBy,
-  ruleOf,
-  stricter,
-} from './rule.ts'
+import { type Book, exceededBy, type Reached, reachedBy, ruleOf, stricter } from './rule.ts'
 import { holderOf, type Payer, scopeOf, scopeText } from './scope.ts'
 import { newReading, type Reading } from './seen-requests.ts'
-
-/** What is left of the tightest budget of each unit, in tokens and in millionths of a dollar. */
-export interface Remaining {
-  tokens: number
-  micros: number
-}
-
-export type Verdict =
-  /** `left` after this call's reservation; undefined when no budget concerns the payer, Infinity for a unit without one. */
-  | { readonly kind: 'within'; readonly warnings: readonly Reached[]; readonly left: Remaining | undefined }
-  /** Of the budgets that say no the one that does for longest. */
-  | { readonly kind: 'over'; readonly by: Reached }
-  | { readonly kind: 'loading'; readonly untilMs: number }
-  /** More is in flight, or on its way to the log, than can be held. */
-  | { readonly kind: 'full' }
+import { NO_WARNINGS, NOT_CONCERNED, takeLeft, type Verdict } from './verdict.ts'
 
 /** What a call holds: its reservation, and from its settlement on what it has used, until the log tells it. */
 interface Hold {
@@ -40,9 +17,6 @@ interface Hold {
 }
 
 type Limits = Pick<BudgetLimits, 'maxBudgetHolders' | 'maxBudgetHolds' | 'budgetLoadingMs'>
-
-const NO_WARNINGS: readonly Reached[] = Object.freeze([])
-const NOT_CONCERNED: Verdict = Object.freeze({ kind: 'within', warnings: NO_WARNINGS, left: undefined })
 
 /**
  * All budgets and what is used of them: a fold of `tokens.settled`, and over it what this node's calls hold. Times are
@@ -285,14 +259,6 @@ export class BudgetTable {
       if (settled) ledger.seen(holder, settled.atMs, settled.amount)
       else ledger.release(holder, reserved)
     }
-  }
-}
-
-function takeLeft(left: Remaining, rule: Rule, wanted: Amount, { used, held }: BudgetUse): void {
-  for (const { unit, limit } of rule.limits) {
-    const rest = Math.max(0, limit - inUnit(used, unit) - inUnit(held, unit) - inUnit(wanted, unit))
-    if (unit === 'tokens') left.tokens = Math.min(left.tokens, rest)
-    else left.micros = Math.min(left.micros, rest)
   }
 }
 

@@ -11,12 +11,12 @@ import {
   type Position,
 } from '@fluxgate/nats'
 import type { Log } from '@fluxgate/runtime'
-import { type Checkpoint, readCheckpoint, writeCheckpoint } from './budget-checkpoint.fs.ts'
+import { type Checkpoint, checkpointOf, readCheckpoint, writeCheckpoint } from './budget-checkpoint.fs.ts'
 import type { BudgetLimits } from './budget-limits.ts'
 import { type LogState, readLogState } from './budget-log.nats.ts'
 import { BudgetTable } from './budget-table.ts'
 import { crossingId } from './crossing.ts'
-import type { Ledger } from './ledger.ts'
+import { faultOf, type Ledger } from './ledger.ts'
 import { periodStart } from './period.ts'
 import { scopeText } from './scope.ts'
 import { newReading, type Reading, SEEN_WINDOW } from './seen-requests.ts'
@@ -89,12 +89,7 @@ export class BudgetFollower implements AsyncDisposable {
 
   /** What is wrong with the sums, or undefined. */
   get fault(): string | undefined {
-    const ledgers = this.table.ledgers()
-    const text = (some: readonly Ledger[]) => some.map(({ scope }) => scopeText(scope)).join(', ')
-    const unread = ledgers.filter(ledger => !ledger.loaded)
-    if (unread.length > 0) return `the log is being read for ${text(unread)}`
-    const low = ledgers.filter(({ complete, forgotten }) => !complete || forgotten > 0)
-    return low.length > 0 ? `the sums of ${text(low)} are lower bounds` : undefined
+    return faultOf(this.table.ledgers())
   }
 
   /** Waits until the sums are there, at the most so long. @returns whether they are */
@@ -278,11 +273,8 @@ export class BudgetFollower implements AsyncDisposable {
     const position = ledgers.reduce((sum, ledger) => sum + ledger.position, 0)
     if (!this.#log || this.#saving || position === this.#savedAt) return this.#saving ?? Promise.resolve()
     if (this.table.crossings.unreported > 0) return Promise.resolve()
-    const saved = ledgers.map(ledger => {
-      const { scope, position, asOfMs, complete } = ledger
-      return { scope, position, asOfMs, complete, periods: [...ledger.told()] }
-    })
-    const checkpoint = { log: this.#log.created, told: [...this.table.crossings.told()], ledgers: saved }
+    const told = this.table.crossings.told()
+    const checkpoint = checkpointOf(this.#log.created, told, ledgers)
     const saving = writeCheckpoint(this.#tools.path, checkpoint)
       .then(() => {
         this.#savedAt = position

@@ -4,9 +4,10 @@ import type { Budget, LimitsPolicy } from '@fluxgate/contracts'
 import { withBudget, withoutBudget } from '../policy/budget-book.ts'
 import { writeBudgetHeaders } from './budget-headers.ts'
 import { reportOf } from './budget-report.ts'
-import type { BudgetTable, Verdict } from './budget-table.ts'
+import type { BudgetTable } from './budget-table.ts'
 import { budgetRefusal } from './refusal.ts'
 import { ALICE, BOB, DAY_MS, daily, fold, NOW_MS, tableOf, tokens, withinOf } from './test-tables.ts'
+import type { Verdict } from './verdict.ts'
 
 describe('the event of a crossing', () => {
   const headersOf = (table: BudgetTable, wanted = tokens(10)) => {

@@ -1,5 +1,5 @@
 import { periodEnd, periodStart } from './period.ts'
-import type { Scope } from './scope.ts'
+import { type Scope, scopeText } from './scope.ts'
 import type { Reading } from './seen-requests.ts'
 
 /** Tokens, and millionths of a US dollar. */
@@ -212,4 +212,13 @@ function dropSmallest(sums: Map<string, Sum>): number {
   const smallest = seen.sort(([, a], [, b]) => a.tokens - b.tokens || a.micros - b.micros).slice(0, count)
   for (const [holder] of smallest) sums.delete(holder)
   return smallest.length
+}
+
+/** What is wrong with the sums, or undefined. */
+export function faultOf(ledgers: readonly Ledger[]): string | undefined {
+  const text = (some: readonly Ledger[]) => some.map(({ scope }) => scopeText(scope)).join(', ')
+  const unread = ledgers.filter(ledger => !ledger.loaded)
+  if (unread.length > 0) return `the log is being read for ${text(unread)}`
+  const low = ledgers.filter(({ complete, forgotten }) => !complete || forgotten > 0)
+  return low.length > 0 ? `the sums of ${text(low)} are lower bounds` : undefined
 }

@@ -1,7 +1,7 @@
 import type { Refusal } from '../http/index.ts'
-import type { Verdict } from './budget-table.ts'
 import type { Amount } from './ledger.ts'
 import { inUnit, type Reached, shown } from './rule.ts'
+import type { Verdict } from './verdict.ts'
 
 /** Nobody knows when the calls in flight end: a guess that keeps clients from calling at once. */
 const IN_FLIGHT_WAIT_MS = 1_000

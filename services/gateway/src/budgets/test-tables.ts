@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import type { Budget, DataOf, TokensSettled } from '@fluxgate/contracts'
-import { BudgetTable, type Verdict } from './budget-table.ts'
+import { BudgetTable } from './budget-table.ts'
 import type { Payer } from './scope.ts'
+import type { Verdict } from './verdict.ts'
 
 export const NOW_MS = Date.UTC(2026, 10, 18, 12)
 export const DAY_MS = 86_400_000
