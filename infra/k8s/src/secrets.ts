@@ -47,7 +47,9 @@ function secret(name: string, type: string, stringData: Record<string, string>):
 }
 
 /** `npm run -s fluxgate -- k8s:secrets api.example.com`: prints them for `kubectl create`. */
-if (import.meta.main) {
+async function main(): Promise<void> {
   const items = await makeSecrets(process.argv[2] ?? 'api.fluxgate.local', Date.now())
   console.log(JSON.stringify({ apiVersion: 'v1', kind: 'List', items }, null, 2))
 }
+
+if (import.meta.main) void main()

@@ -116,17 +116,18 @@ interface DraftButtonsProps {
 function DraftButtons({ policyKey, isEmpty, isSame, begin, onBegin, onUndo }: DraftButtonsProps) {
   if (isEmpty) {
     return (
-      <button type="button" data-testid={`begin-${policyKey}`} onClick={onBegin}>
+      // Keys: a button that became the one that saves while it is clicked would submit the form.
+      <button key="begin" type="button" data-testid={`begin-${policyKey}`} onClick={onBegin}>
         {begin}
       </button>
     )
   }
   return (
     <>
-      <button type="submit" class="primary" data-testid={`save-${policyKey}`} disabled={isSame}>
+      <button key="save" type="submit" class="primary" data-testid={`save-${policyKey}`} disabled={isSame}>
         Save
       </button>
-      <button type="button" disabled={isSame} onClick={onUndo}>
+      <button key="undo" type="button" disabled={isSame} onClick={onUndo}>
         Undo
       </button>
     </>
