@@ -90,7 +90,7 @@ export interface RebuildProgress {
 /** Builds the tables anew beside the live ones and swaps them. @returns undefined when it is done, or why it is not */
 export type Rebuild = (
   options: { readonly acceptLoss: boolean },
-  told: (progress: RebuildProgress) => void,
+  onProgress: (progress: RebuildProgress) => void,
   signal: AbortSignal,
 ) => Promise<string | undefined>
 
@@ -102,7 +102,7 @@ export interface Screen {
   notice(text: string): void
 }
 
-/** Files that a command is told of. Faults are troubles of the person who named them. */
+/** Files that a command is given. A fault is an error of the user who named them. */
 export interface Files {
   /** @throws UserError */
   text(path: string): Promise<string>

@@ -121,7 +121,7 @@ export function Delta(props: { now: number | null; before: number | null; range:
   return <span title={`compared with ${range.before}`}>{deltaText(now, before)} vs. before</span>
 }
 
-/** The choice stands in the address; the first one is there without being named. */
+/** The choice is in the address; the first one is in force without being named. */
 export function RangeTabs(props: { path: string; choices: readonly RangeChoice[]; here: RangeChoice }) {
   const { path, choices, here } = props
   return (
