@@ -113,10 +113,7 @@ describe('a node that is killed', () => {
       const reported = all.filter(each => requestOf(each) === request)
       assert.fail(`each of ${request} once: ${JSON.stringify(reported, null, 1)}`)
     }
-    for (const request of settled.keys()) {
-      const reported = all.filter(each => requestOf(each) === request)
-      assert.ok(admitted.has(request), `${request} was never admitted: ${JSON.stringify(reported, null, 1)}`)
-    }
+    for (const request of settled.keys()) assert.ok(admitted.has(request), `${request} was never admitted`)
     for (const request of committed) assert.equal(completed.get(request), 1, `${request} was answered`)
     assert.ok(committed.length > KILLS * 10)
     assert.ok(interrupted.size > KILLS * 3, `${interrupted.size} were running when their node was killed`)
