@@ -12,7 +12,6 @@ export interface FeedState {
   readonly error: ApiError | undefined
   readonly scanned: number
   readonly reachedAt: number | null
-  readonly stored: number
   readonly tail: 'off' | 'live' | 'reconnecting'
   /** Live events that came faster than they could be sent. */
   readonly leftOut: number
@@ -47,7 +46,6 @@ const NOTHING: FeedState = {
   error: undefined,
   scanned: 0,
   reachedAt: null,
-  stored: 0,
   tail: 'off',
   leftOut: 0,
   before: 0,
@@ -130,7 +128,7 @@ class EventFeed implements Feed {
     return this.#add(answer.value)
   }
 
-  #add({ items, scanned, reachedAt, stored, head, next }: EventRows): boolean {
+  #add({ items, scanned, reachedAt, head, next }: EventRows): boolean {
     if (this.#next === '') for (const [stream, at] of positionsOf(head)) this.#newest.set(stream, at)
     for (const row of items) this.rows.push(row)
     this.#next = next ?? ''
@@ -140,7 +138,6 @@ class EventFeed implements Feed {
       version: before.version + 1,
       isLoading: false,
       isWhole,
-      stored,
       scanned: before.scanned + scanned,
       reachedAt,
     })
@@ -171,7 +168,6 @@ class EventFeed implements Feed {
     this.#change({
       version: state.version + 1,
       before: state.before + added.length,
-      stored: state.stored + added.length,
       leftOut: state.leftOut + leftOut,
     })
   }
