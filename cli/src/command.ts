@@ -3,9 +3,49 @@ import type { ProjectedView, Reading } from '@fluxgate/forensics'
 import type { NatsLink } from '@fluxgate/nats'
 import type { LiveLog } from './live-log.ts'
 import type { Paint } from './paint.ts'
-import type { Progress } from './progress-bar.timer.ts'
 import type { TailLimits } from './tail.ts'
 import { EXIT, type ExitCode, UserError } from './user-error.ts'
+
+/** Where a command shows what it finds. */
+export interface Screen {
+  /** Resolves when there is room for more. */
+  line(text: string): Promise<void>
+  /** Beside what is found, for a person. */
+  notice(text: string): void
+}
+
+/** Files that a command is given. A fault is an error of the user who named them. */
+export interface Files {
+  /** @throws UserError */
+  text(path: string): Promise<string>
+  /** Line by line, without line ends; `-` is standard input. @throws UserError */
+  lines(path: string): AsyncGenerator<string>
+  /** A new file, readable by its owner alone; one that is there is not overwritten. @throws UserError */
+  create(path: string): Promise<NewFile>
+}
+
+export interface NewFile extends AsyncDisposable {
+  /** Resolves when there is room for more. */
+  write(lines: readonly string[]): Promise<void>
+}
+
+/** How far long work is, for a person who waits. */
+export interface Progress extends Disposable {
+  at(done: number, of: number): void
+}
+
+/** Messages of the log that are folded anew. */
+export interface RebuildProgress {
+  readonly done: number
+  readonly total: number
+}
+
+/** Builds the tables anew beside the live ones and swaps them. @returns undefined when it is done, or why it is not */
+export type Rebuild = (
+  options: { readonly acceptLoss: boolean },
+  onProgress: (progress: RebuildProgress) => void,
+  signal: AbortSignal,
+) => Promise<string | undefined>
 
 /** What every command works with. */
 export interface CliContext {
@@ -79,40 +119,4 @@ export function parsed<const O extends ParseArgsOptionsConfig>(
 export function usage(command: string, message: string, cause?: unknown): UserError {
   const [first = ''] = message.split('. ')
   return new UserError(EXIT.usage, `${first} (see forensics ${command} --help)`, { cause })
-}
-
-/** Messages of the log that are folded anew. */
-export interface RebuildProgress {
-  readonly done: number
-  readonly total: number
-}
-
-/** Builds the tables anew beside the live ones and swaps them. @returns undefined when it is done, or why it is not */
-export type Rebuild = (
-  options: { readonly acceptLoss: boolean },
-  onProgress: (progress: RebuildProgress) => void,
-  signal: AbortSignal,
-) => Promise<string | undefined>
-
-/** Where a command shows what it finds. */
-export interface Screen {
-  /** Resolves when there is room for more. */
-  line(text: string): Promise<void>
-  /** Beside what is found, for a person. */
-  notice(text: string): void
-}
-
-/** Files that a command is given. A fault is an error of the user who named them. */
-export interface Files {
-  /** @throws UserError */
-  text(path: string): Promise<string>
-  /** Line by line, without line ends; `-` is standard input. @throws UserError */
-  lines(path: string): AsyncGenerator<string>
-  /** A new file, readable by its owner alone; one that is there is not overwritten. @throws UserError */
-  create(path: string): Promise<NewFile>
-}
-
-export interface NewFile extends AsyncDisposable {
-  /** Resolves when there is room for more. */
-  write(lines: readonly string[]): Promise<void>
 }

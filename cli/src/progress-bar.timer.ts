@@ -1,4 +1,5 @@
 import type { Writable } from 'node:stream'
+import type { Progress } from './command.ts'
 
 /** On a terminal the bar is drawn over itself; elsewhere it is a line now and then, and none for short work. */
 const BAR_EVERY_MS = 100
@@ -22,11 +23,6 @@ export function openProgress(errors: Writable, isTerminal: boolean, label: strin
       if (drawn && isTerminal) errors.write(ERASE_LINE)
     },
   }
-}
-
-/** How far long work is, for a person who waits. */
-export interface Progress extends Disposable {
-  at(done: number, of: number): void
 }
 
 const BAR_CHARS = 30

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url))
-const CLOCK = new URL('./service-process.ts', import.meta.url).href
+const CLOCK = new URL('./shifted-clock.ts', import.meta.url).href
 const MAX_OUTPUT_CHARS = 16_000
 const READY_LIMIT_MS = 300_000
 const STOP_LIMIT_MS = 20_000
@@ -85,23 +85,3 @@ export class ServiceProcess implements AsyncDisposable {
     await this.stop('SIGKILL')
   }
 }
-
-/**
- * Loaded before a service (`--import`): its wall clock can be stepped while it runs, by the message
- * `{ shiftClockMs }` on the channel to its parent. What only ever goes forward (`performance.now`, timers) stays as it
- * is, as under a clock that NTP or an administrator steps.
- */
-const trueNow = Date.now
-let shiftMs = 0
-
-Date.now = () => trueNow() + shiftMs
-globalThis.Date = new Proxy(Date, {
-  construct: (target, given, asked) =>
-    Reflect.construct(target, given.length === 0 ? [Date.now()] : given, asked),
-})
-process.on('message', message => {
-  const reported = (message as { shiftClockMs?: unknown }).shiftClockMs
-  if (typeof reported === 'number') shiftMs = reported
-})
-// Listening must not keep a service alive that has ended.
-process.channel?.unref()

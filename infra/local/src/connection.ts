@@ -1,5 +1,6 @@
-import { readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { writePrivateFile } from './private-file.ts'
 
 /** `connection.json` in the data directory: what another process needs to join the system that runs here. */
 export interface Connection {
@@ -54,11 +55,4 @@ export async function readConnection(dataDir: string): Promise<Connection | unde
 
 function connectionPath(dataDir: string): string {
   return join(dataDir, 'connection.json')
-}
-
-/** Writes a file that only this user can read, whole or not at all. */
-export async function writePrivateFile(path: string, text: string): Promise<void> {
-  const unfinished = `${path}.${process.pid}`
-  await writeFile(unfinished, text, { mode: 0o600 })
-  await rename(unfinished, path)
 }

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
-import { writePrivateFile } from './connection.ts'
+import { writePrivateFile } from './private-file.ts'
 
 const run = promisify(execFile)
 const STOP_LIMIT_MS = 3_000

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { PASSWORD_VARIABLES } from '@fluxgate/nats-accounts'
 import { makeSessionKeys } from '@fluxgate/session'
 import type { PostgresPassword } from './children.ts'
-import { writePrivateFile } from './connection.ts'
+import { writePrivateFile } from './private-file.ts'
 
 /** Made once and kept, so that sessions, tokens and the demo key outlive a restart. */
 export interface Secrets {

@@ -1,24 +1,13 @@
 import {
   eventFilter,
   eventMaker,
-  type Identity,
   IncidentClosed,
   IncidentJoined,
   IncidentOpened,
   STREAMS,
-  type StoredEvent,
   ThrottlePardoned,
 } from '@fluxgate/contracts'
-import {
-  appendEvent,
-  connectNats,
-  consume,
-  done,
-  ensureTopology,
-  type NatsLink,
-  type Outcome,
-  poison,
-} from '@fluxgate/nats'
+import { appendEvent, connectNats, consume, ensureTopology, type NatsLink } from '@fluxgate/nats'
 import { createIds, type Log, startStatusServer } from '@fluxgate/runtime'
 import { Breaker } from './breaker.ts'
 import { openCaseFile } from './case-files.nats.ts'
@@ -28,6 +17,7 @@ import { type ReporterMetrics, reporterMetrics } from './metrics.ts'
 import { openModel } from './model.http.ts'
 import { notify } from './on-incident.ts'
 import { askForReport, type FactualReportDeps, type ModelDeps, publishFactualReport } from './on-opened.ts'
+import { closePardoned, type PardonDeps } from './on-pardoned.ts'
 import { isOpenedFor } from './opened-for.nats.ts'
 import { appendReport, lastReport } from './reports.nats.ts'
 import { openWebhook, WebhookGone } from './webhook.http.ts'
@@ -156,22 +146,4 @@ function tellPeople(stack: AsyncDisposableStack, { link, config, joinedInto, met
   })
   const tries = { ackWaitMs: ACK_WAIT_MS + limits.webhookTimeoutMs, maxAttempts: limits.webhookTries }
   stack.use(consume(link, { ...reported, ...tries, durable: WEBHOOK_DURABLE }, handler))
-}
-
-export interface PardonDeps {
-  /** False for an incident of many identities that was opened for another one. */
-  readonly isAbout: (incident: string, identity: Identity) => Promise<boolean>
-  /** Appends the closing if the incident has none. */
-  readonly close: (incident: string, actor: string, reason: string) => Promise<void>
-}
-
-/** A pardon ends the incident whose throttle it ended, unless that is a campaign of many addresses. */
-export function closePardoned(deps: PardonDeps): (pardoned: StoredEvent) => Promise<Outcome> {
-  return async ({ event }) => {
-    if (event.type !== 'fluxgate.throttles.pardoned') return poison('not a pardon')
-    const { incident, actor, reason } = event.data
-    if (incident !== undefined && (await deps.isAbout(incident, event.data)))
-      await deps.close(incident, actor, reason === '' ? 'pardoned' : `pardoned: ${reason}`)
-    return done
-  }
 }

@@ -43,7 +43,7 @@ const RETRY_MAX_MS = 60_000
 const RESTART_MS = 200
 const MAX_UNANSWERED = 10_000
 
-export type ConsumeHandler = (event: StoredEvent, attempt: number, signal: AbortSignal) => Promise<Outcome>
+type ConsumeHandler = (event: StoredEvent, attempt: number, signal: AbortSignal) => Promise<Outcome>
 
 /** Works off a durable consumer, item by item. A handler that throws means `later`, with a growing pause. */
 export function consume(link: NatsLink, options: ConsumeOptions, handler: ConsumeHandler): Consuming {

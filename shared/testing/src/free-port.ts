@@ -17,7 +17,8 @@ const TRIES = 50
 export async function freePort(): Promise<number> {
   for (let tries = 0; tries < TRIES; tries++) {
     const port = FIRST_PORT + Math.floor(Math.random() * (LAST_PORT - FIRST_PORT))
-    if ((await claims(port)) && (await isFree(port))) return port
+    if ((await claims(port)) && (await isFree(port, '127.0.0.1')) && (await isFree(port, '0.0.0.0')))
+      return port
   }
   throw new Error(`no free port found in ${TRIES} tries`)
 }
@@ -35,10 +36,11 @@ async function claims(port: number): Promise<boolean> {
   }
 }
 
-async function isFree(port: number): Promise<boolean> {
+/** Not every system refuses all addresses together while one of them is in use. */
+async function isFree(port: number, address: string): Promise<boolean> {
   const server = createServer()
   try {
-    server.listen(port, '0.0.0.0')
+    server.listen(port, address)
     await once(server, 'listening')
     return true
   } catch {

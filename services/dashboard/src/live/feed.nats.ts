@@ -183,7 +183,7 @@ function everySecond(action: (nowMs: number) => void): () => void {
 }
 
 /** Remembers the last ids it was given: at least `size`, at most twice as many. */
-export class RecentIds {
+class RecentIds {
   readonly #size: number
   #young = new Set<string>()
   #old = new Set<string>()

@@ -99,8 +99,8 @@ export interface RequestSource {
 }
 
 /**
- * Whether a request that changes something was sent by this dashboard's own page. `ownOrigin` is known where a proxy
- * stands in front; otherwise the origin must name the host that the browser asked.
+ * Whether a request that changes something was sent by this dashboard's own page. `ownOrigin` is known behind a
+ * proxy; otherwise the origin must name the host that the browser asked.
  */
 export function isSameOrigin(source: RequestSource, ownOrigin: string | undefined): boolean {
   // Browsers send it with every request, and pages cannot set it.

@@ -94,7 +94,7 @@ function report(tools: PortalTools, { id, role, tier }: Account, actor: string, 
 }
 
 /** Whether this address may register without an invitation. */
-export function isOpenTo(mode: RegistrationMode, normalisedEmail: string): boolean {
+function isOpenTo(mode: RegistrationMode, normalisedEmail: string): boolean {
   if (mode.kind === 'domain') return normalisedEmail.endsWith(`@${mode.domain}`)
   return mode.kind === 'open'
 }

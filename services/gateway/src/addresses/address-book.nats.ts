@@ -36,7 +36,7 @@ export async function openAddressBook(
  * The keys that all gateways share (bucket `address_keys`, which drops a key two periods after it was made), and the clear
  * addresses of the last days (bucket `addresses`). No request waits for either.
  */
-export class AddressBook implements AsyncDisposable {
+class AddressBook implements AsyncDisposable {
   readonly hashes: AddressHashes
   readonly #keys: KeyBucket
   readonly #addresses: Bucket<Static<typeof ClearAddress>>

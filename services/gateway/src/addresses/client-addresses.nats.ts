@@ -55,7 +55,7 @@ export function blockedForMs(throttle: Throttle | undefined, epochMs: number): n
 const ADDRESS_PREFIX = `${ANONYMOUS}.`
 
 /** The throttle of an address that was imposed under its hash of the period before: a rotation of the key ends none. */
-export function addressThrottleOfBefore(
+function addressThrottleOfBefore(
   identity: string,
   hashes: Pick<AddressHashes, 'previousTextOf'>,
   throttles: ReadonlyMap<string, Throttle>,

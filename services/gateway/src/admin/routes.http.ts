@@ -1,10 +1,4 @@
-import {
-  type Identity,
-  isAddressHash,
-  type LimitsPolicy,
-  type PriceList,
-  type Throttle,
-} from '@fluxgate/contracts'
+import type { Identity, LimitsPolicy, PriceList, Throttle } from '@fluxgate/contracts'
 import type { Orders, PolicyBook } from '@fluxgate/operations'
 import type { Registry } from '@fluxgate/runtime'
 import type { FastifyInstance } from 'fastify'
@@ -13,17 +7,16 @@ import type { AdminAccounts } from '../accounts/index.ts'
 import type { BudgetTable } from '../budgets/index.ts'
 import {
   Alive,
-  ClearAddress,
   documented,
   type ErrorLog,
   errorOf,
   json,
   Routing,
-  refused,
   sendError,
   serveOpenApi,
 } from '../http/index.ts'
 import type { RoutingReport } from '../upstreams/index.ts'
+import { routeAddresses } from './address-routes.http.ts'
 import { ADMIN_API } from './admin-api.ts'
 import { type AdminTokens, requireToken } from './authorize.ts'
 import { routeBudgets } from './budget-routes.http.ts'
@@ -123,24 +116,4 @@ function routeState(scope: FastifyInstance, deps: AdminDeps): void {
   )
   scope.get('/admin/metrics', TOKENS_LEFT, () => deps.tokensLeft())
   scope.get('/admin/upstreams', UPSTREAMS, () => deps.routing())
-}
-
-const UNKNOWN = refused('not_found', 'This hash is of no address of the last days.')
-const ONE = documented({
-  summary: 'The client address behind a hash in events, for three days after its last use',
-  tag: 'state',
-  answers: { 200: json(ClearAddress) },
-  faults: ['not_found'],
-})
-
-export interface AddressRouteDeps {
-  readonly resolveAddress: (hash: string) => Promise<string | undefined>
-}
-
-export function routeAddresses(scope: FastifyInstance, { resolveAddress }: AddressRouteDeps): void {
-  scope.get<{ Params: { hash: string } }>('/admin/addresses/:hash', ONE, async (request, reply) => {
-    const { hash } = request.params
-    const address = isAddressHash(hash) ? await resolveAddress(hash) : undefined
-    return address === undefined ? sendError(reply, UNKNOWN.fault) : { hash, address }
-  })
 }

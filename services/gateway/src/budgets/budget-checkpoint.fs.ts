@@ -24,12 +24,12 @@ export interface Checkpoint {
 
 export function checkpointOf(
   log: string,
-  told: Iterable<readonly [text: string, endMs: number]>,
+  crossings: Iterable<readonly [text: string, endMs: number]>,
   ledgers: readonly Ledger[],
 ): Checkpoint {
   return {
     log,
-    told: [...told],
+    told: [...crossings],
     ledgers: ledgers.map(ledger => {
       const { scope, position, asOfMs, complete } = ledger
       return { scope, position, asOfMs, complete, periods: [...ledger.told()] }

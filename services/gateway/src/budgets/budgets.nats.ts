@@ -273,8 +273,7 @@ export class BudgetFollower implements AsyncDisposable {
     const position = ledgers.reduce((sum, ledger) => sum + ledger.position, 0)
     if (!this.#log || this.#saving || position === this.#savedAt) return this.#saving ?? Promise.resolve()
     if (this.table.crossings.unreported > 0) return Promise.resolve()
-    const told = this.table.crossings.told()
-    const checkpoint = checkpointOf(this.#log.created, told, ledgers)
+    const checkpoint = checkpointOf(this.#log.created, this.table.crossings.told(), ledgers)
     const saving = writeCheckpoint(this.#tools.path, checkpoint)
       .then(() => {
         this.#savedAt = position

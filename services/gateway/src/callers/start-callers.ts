@@ -50,7 +50,7 @@ const REASONS: Readonly<Record<SessionFault, TokenRejection>> = Object.freeze({
 })
 
 /** The portal's own session tokens, by the checks of the portal. */
-export function sessionVerifier(sessions: Pick<Sessions, 'verify'>): VerifyToken {
+function sessionVerifier(sessions: Pick<Sessions, 'verify'>): VerifyToken {
   return async token => {
     const checked = await sessions.verify(token)
     if (!checked.ok) return { kind: 'rejected', reason: REASONS[checked.reason] }

@@ -111,7 +111,7 @@ const MAX_BEGINNING_BYTES = 64
 const STREAM_TYPES = new Set(['', EVENT_STREAM, JSON_LINES])
 
 /** For an answer that cannot be read, or says nothing of usage: it passes as it is, and is settled by estimate. */
-export function opaqueTap(): UsageTap {
+function opaqueTap(): UsageTap {
   let bytes = 0
   return {
     usage: undefined,

@@ -38,6 +38,6 @@ export function notify(kind: Notice['kind'], text: string): void {
   setTimeout(() => dismiss(notice.id), SHOWN_MS)
 }
 
-export function dismiss(id: number): void {
+function dismiss(id: number): void {
   notices.set(notices.get().filter(notice => notice.id !== id))
 }

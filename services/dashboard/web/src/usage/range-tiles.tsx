@@ -106,7 +106,7 @@ function refusedShare(sum: UsageSum): number | null {
 const MULTIPLE = 10
 
 /** `+12 %`, `−3 %`, `×14`: how a figure stands to the one of the time before. */
-export function deltaText(now: number | null, before: number | null): string {
+function deltaText(now: number | null, before: number | null): string {
   if (now === null || before === null) return '–'
   if (before === 0) return now === 0 ? '±0 %' : 'new'
   const ratio = now / before

@@ -143,7 +143,7 @@ function gatewayOf({ node, address, port, started, heartbeat }: GatewayNode, now
   }
 }
 
-export interface Drift {
+interface Drift {
   readonly onlyInBucket: string[]
   readonly onlyInTables: string[]
 }
