@@ -10,6 +10,7 @@
 
 struct connection {
   int fd;
+  /* Of the request that is on it; 0 while it is idle. */
   int64_t planned_ns;
   size_t held;
   char answer[BUFFER_BYTES];
@@ -20,14 +21,15 @@ static int idle_count;
 static struct times latencies, lateness;
 static long errors;
 
-/* True when the buffer has an answer, whole. */
+/* True when the buffer has an answer, whole. A chunked body ends with its last chunk; only what is behind the head is body. */
 static int has_answer(struct connection *at) {
   at->answer[at->held] = 0;
-  char *body = strstr(at->answer, "\r\n\r\n");
-  if (!body) return 0;
+  char *head_end = strstr(at->answer, "\r\n\r\n");
+  if (!head_end) return 0;
+  char *body = head_end + 4, *end = at->answer + at->held;
   char *length = strcasestr(at->answer, "\r\ncontent-length:");
-  if (length && length < body) return at->held >= (size_t)(body + 4 - at->answer) + atoi(length + 17);
-  return at->held >= 5 && memcmp(at->answer + at->held - 5, "0\r\n\r\n", 5) == 0;
+  if (length && length < head_end) return end - body >= atol(length + 17);
+  return end - body >= 5 && memcmp(end - 5, "0\r\n\r\n", 5) == 0;
 }
 
 static void open_connection(int epoll, int port, struct connection *at) {
@@ -41,9 +43,9 @@ static void open_connection(int epoll, int port, struct connection *at) {
 static void receive(int epoll, int port, struct connection *at, int64_t counted_from) {
   ssize_t bytes = read(at->fd, at->answer + at->held, sizeof at->answer - 1 - at->held);
   if (bytes < 0 && errno == EAGAIN) return;
-  if (bytes <= 0) {
-    /* A server may close a connection that waits; with a request on it, it may not. */
-    if (at->planned_ns != 0) errors++;
+  /* A server may close a connection that waits; with a request on it, it may not. What it sends unasked is a fault. */
+  if (bytes <= 0 || at->planned_ns == 0) {
+    if (at->planned_ns != 0 || bytes > 0) errors++;
     for (int i = 0; i < idle_count; i++) {
       if (idle[i] == at) idle[i] = idle[--idle_count];
     }
@@ -52,7 +54,10 @@ static void receive(int epoll, int port, struct connection *at, int64_t counted_
     return open_connection(epoll, port, at);
   }
   at->held += bytes;
-  if (!has_answer(at)) return;
+  if (!has_answer(at)) {
+    if (at->held == sizeof at->answer - 1) die("answer too long");
+    return;
+  }
   if (memcmp(at->answer + 9, "200", 3) != 0) errors++;
   if (at->planned_ns >= counted_from) add_time(&latencies, now_ns() - at->planned_ns);
   at->planned_ns = 0;
