@@ -1,11 +1,13 @@
 import { PriceBook } from '@fluxgate/contracts'
+import {
+  type AdmittedCall,
+  type CallEnd,
+  openai,
+  openTracing,
+  RequestMetrics,
+  ROUTES,
+} from '@fluxgate/gateway/testing'
 import { Counter, createMetrics, Histogram } from '@fluxgate/runtime'
-import type { AdmittedCall } from '../../services/gateway/src/call/call.ts'
-import type { CallEnd } from '../../services/gateway/src/call/call-end.ts'
-import { openai } from '../../services/gateway/src/dialects/openai.ts'
-import { ROUTES } from '../../services/gateway/src/dialects/route-table.ts'
-import { RequestMetrics } from '../../services/gateway/src/telemetry/request-metrics.ts'
-import { openTracing } from '../../services/gateway/src/telemetry/tracing.http.ts'
 
 /** What a call pays for being measured and traced, in microseconds a call; the receiver of spans is away. */
 const CALLS = 200_000

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { after, before, describe, it } from 'node:test'
 import { eventually } from '@fluxgate/testing'
-import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core'
+import { launchBrowser } from '@fluxgate/testing/browser'
+import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { Agent, fetch } from 'undici'
 import { type System, startSystem } from './system.ts'
 
@@ -20,8 +21,7 @@ before(async () => {
   system = await startSystem()
   const ca = await readFile(system.connection.tlsCertPath, 'utf8')
   trusted = new Agent({ allowH2: false, connect: { ca } })
-  const args = ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--disable-background-networking']
-  browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args })
+  browser = await launchBrowser()
 })
 
 after(async () => {

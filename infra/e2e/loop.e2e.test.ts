@@ -2,20 +2,21 @@ import assert from 'node:assert/strict'
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
-import { type EventName, type FluxgateEvent, parseIdentity } from '@fluxgate/contracts'
-import { connectNats, type NatsLink, replay } from '@fluxgate/nats'
+import { parseIdentity } from '@fluxgate/contracts'
+import { connectNats, type NatsLink } from '@fluxgate/nats'
 import { type Database, listIncidents, listRequests, openDatabase } from '@fluxgate/read-model'
 import { eventually, freePort } from '@fluxgate/testing'
+import { launchBrowser } from '@fluxgate/testing/browser'
 import { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
 import OpenAI from 'openai'
-import { type Browser, chromium, type Page } from 'playwright-core'
+import type { Browser, Page } from 'playwright-core'
 import { Agent, fetch } from 'undici'
+import { ask, eventsOf, flood, MODEL, typesOf } from './loop-calls.ts'
 import { type Command, processesOf, runCommand, type System, startSystem } from './system.ts'
 
 /** The loop of the mission, each arrow of it, on separate processes with the clients that people use. */
 const silent = { info() {}, warn() {}, error() {} }
-const MODEL = 'phi4-mini'
 const SECOND_MS = 1_000
 /** It takes about one on an idle machine; a process that does not answer is killed after ten. */
 const STOP_LIMIT_MS = 20 * SECOND_MS
@@ -35,17 +36,7 @@ before(async () => {
   })
   nats = await connectNats({ url: system.connection.natsUrl, name: 'e2e' }, silent)
   db = openDatabase(system.connection.databaseUrl, { max: 2, applicationName: 'e2e' })
-  browser = await chromium.launch({
-    executablePath: '/usr/bin/chromium',
-    args: [
-      '--no-sandbox',
-      '--disable-gpu',
-      '--disable-quic',
-      '--disable-background-networking',
-      '--disable-component-update',
-      '--disable-sync',
-    ],
-  })
+  browser = await launchBrowser()
 })
 
 after(async () => {
@@ -76,44 +67,6 @@ async function newKey(user: string): Promise<{ key: string; identity: string }> 
   assert.equal(response.status, 201)
   const { key, id } = (await response.json()) as { key: string; id: string }
   return { key, identity: `${user}.${id}` }
-}
-
-/** Every event of an identity (or about it) in one stream. */
-async function eventsOf(stream: string, identity: string): Promise<FluxgateEvent[]> {
-  const found: FluxgateEvent[] = []
-  for await (const batch of replay(nats, { stream, from: 'first' })) {
-    for (const { event } of batch.events) {
-      const { user, key } = event.data as { user?: string; key?: string }
-      if (`${user}.${key}` === identity) found.push(event)
-    }
-  }
-  return found
-}
-
-const typesOf = (events: FluxgateEvent[]) =>
-  events.map(event => event.type.slice('fluxgate.'.length) as EventName)
-
-const ask = (openai: OpenAI, words = 'Say hello.') =>
-  openai.chat.completions.create({
-    model: MODEL,
-    messages: [{ role: 'user', content: words }],
-    max_tokens: 20,
-  })
-
-/** Calls until one is refused; gives the refusal, and the calls that were let through. */
-async function flood(
-  openai: OpenAI,
-): Promise<{ refusal: InstanceType<typeof OpenAI.APIError>; passed: number }> {
-  const words = 'flood '.repeat(150)
-  for (let passed = 0; passed < 200; passed++) {
-    try {
-      await ask(openai, words)
-    } catch (error) {
-      if (error instanceof OpenAI.APIError) return { refusal: error, passed }
-      throw error
-    }
-  }
-  throw new Error('200 calls and no refusal')
 }
 
 async function mcp(): Promise<Client> {
@@ -166,13 +119,13 @@ describe('the loop', () => {
 
     // What the client saw whole is safe at its node, and in the streams a moment later.
     await eventually(async () => {
-      assert.deepEqual(typesOf(await eventsOf('REQUESTS', identity)).toSorted(), [
+      assert.deepEqual(typesOf(await eventsOf(nats, 'REQUESTS', identity)).toSorted(), [
         'requests.admitted',
         'requests.admitted',
         'requests.completed',
         'requests.completed',
       ])
-      const settled = (await eventsOf('TOKENS', identity)).filter(
+      const settled = (await eventsOf(nats, 'TOKENS', identity)).filter(
         event => event.type === 'fluxgate.tokens.settled',
       )
       assert.deepEqual(
@@ -180,7 +133,10 @@ describe('the loop', () => {
         [plain.usage!.total_tokens, reported],
       )
     })
-    assert.deepEqual(typesOf(await eventsOf('AUTH', identity)), ['auth.key_created', 'auth.key_accepted'])
+    assert.deepEqual(typesOf(await eventsOf(nats, 'AUTH', identity)), [
+      'auth.key_created',
+      'auth.key_accepted',
+    ])
     const { user } = parseIdentity(identity)!
     await eventually(
       async () => {
@@ -215,7 +171,7 @@ describe('the loop', () => {
     assert.match(elsewhere.refusal.message, /throttled/i)
     assert.equal(elsewhere.passed, 0, 'the second node let a throttled key through')
 
-    assert.deepEqual(typesOf(await eventsOf('THROTTLES', identity)), ['throttles.imposed'])
+    assert.deepEqual(typesOf(await eventsOf(nats, 'THROTTLES', identity)), ['throttles.imposed'])
     const [user] = identity.split('.')
     await eventually(
       async () => {
@@ -263,7 +219,7 @@ describe('the loop', () => {
     await page.getByTestId('pardon-confirm').click()
     await row.waitFor({ state: 'detached', timeout: 10 * SECOND_MS })
     assert.ok((await ask(openai)).choices.length > 0, 'the pardoned key works again')
-    const facts = await eventsOf('THROTTLES', identity)
+    const facts = await eventsOf(nats, 'THROTTLES', identity)
     assert.deepEqual(typesOf(facts), ['throttles.imposed', 'throttles.pardoned'])
     assert.match((facts[1]!.data as { actor: string }).actor, /^operator:/)
 
@@ -281,7 +237,7 @@ describe('the loop', () => {
     assert.notEqual(result.isError, true, JSON.stringify(result))
     await tools.close()
     await eventually(async () => assert.ok((await ask(client(key))).choices.length > 0))
-    assert.deepEqual(typesOf(await eventsOf('THROTTLES', identity)), [
+    assert.deepEqual(typesOf(await eventsOf(nats, 'THROTTLES', identity)), [
       'throttles.imposed',
       'throttles.pardoned',
     ])

@@ -88,8 +88,19 @@ before(async () => {
   const dashboard = await configOf('dashboard', readDashboardConfig)
   stack.use(await startDashboard(dashboard, log, { pageDir: directory }))
 
-  // Something of each kind, so that what has labels shows them: a call, one that is refused, incidents, a fold.
+  await makeTraffic(directory, publicPort, adminPort, nats.url)
+})
+after(() => stack.disposeAsync())
+
+/** Something of each kind, so that what has labels shows them: a call, one that is refused, incidents, a fold. */
+async function makeTraffic(
+  directory: string,
+  publicPort: number,
+  adminPort: number,
+  natsUrl: string,
+): Promise<void> {
   const ca = readFileSync(join(directory, 'tls', 'cert.pem'))
+  await using stack = new AsyncDisposableStack()
   const dispatcher = new Agent({ connect: { ca } })
   stack.defer(() => dispatcher.destroy())
   const post = (url: string, token: string, body: object) =>
@@ -115,13 +126,12 @@ before(async () => {
   const limit = { identifier: `ada.${id}`, capacity: 1, refill_rate: 1 }
   assert.ok((await post(`http://127.0.0.1:${adminPort}/admin/rate_limit`, ADMIN_TOKEN, limit)).ok)
   await eventually(async () => (await call()) === 429)
-  await using link = await connectNats({ url: nats.url, name: 'test' }, log)
+  await using link = await connectNats({ url: natsUrl, name: 'test' }, log)
   await using publisher = new EventPublisher(link)
   for (const outgoing of workload({ requests: 1_200, startMs: Date.now() - 1_000 }))
     publisher.append(outgoing)
   await publisher.flush()
-})
-after(() => stack.disposeAsync())
+}
 
 interface Scraped {
   readonly metrics: Set<string>

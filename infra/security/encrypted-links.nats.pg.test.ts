@@ -5,6 +5,7 @@ import { type AddressInfo, connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
+import { loadTls } from '@fluxgate/gateway/testing'
 import { migrateToLatest, openDatabase, runScript } from '@fluxgate/read-model'
 import {
   createDatabase,
@@ -15,7 +16,6 @@ import {
   startNatsServer,
   startPostgres,
 } from '@fluxgate/testing'
-import { loadTls } from '../../services/gateway/src/edge/tls.fs.ts'
 import { runCommand } from '../e2e/system.ts'
 import { accountsConfig } from '../nats/src/server-config.ts'
 

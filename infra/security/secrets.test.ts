@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { checkApiKey, newApiKey } from '../../services/gateway/src/accounts/api-key.ts'
+import { checkApiKey, newApiKey } from '@fluxgate/gateway/testing'
 
 const ROOT = join(import.meta.dirname, '../..')
 const MAX_BYTES = 2 * 1024 * 1024

@@ -1,6 +1,4 @@
-import { Gossip } from '../../../services/gateway/src/limits/gossip.ts'
-import { parseFrame } from '../../../services/gateway/src/limits/gossip-frames.ts'
-import { LimitTable } from '../../../services/gateway/src/limits/limit-table.ts'
+import { Gossip, LimitTable, parseFrame } from '@fluxgate/gateway/testing'
 
 /** One simulated cluster: what a node pays for a frame that it hears, and for one that it tells. */
 export interface GossipSample {

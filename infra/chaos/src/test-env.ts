@@ -27,6 +27,18 @@ const SPOOL_BYTES = DISK_BYTES / 2
 /** Identities of steady callers, whom no limit stands in the way of. */
 const IDENTITIES = ['ada', 'bob', 'cyd']
 
+const FIXED = {
+  GUARD_PRESET: 'strict',
+  NODE_ID: 'chaos',
+  SESSION_PRIVATE_KEY: SESSION_KEYS.privateKey,
+  ADMIN_TOKEN,
+  PUBLIC_HOST: '127.0.0.1',
+  TLS: 'off',
+  // A busy machine is no reason to refuse a call here.
+  MAX_LOOP_DELAY: '0',
+  LOG_LEVEL: 'warn',
+}
+
 export type ServiceName = (typeof SERVICES)[number]
 
 /** What a kind of stand is made of. */
@@ -86,57 +98,24 @@ export async function startTestEnv(kind: TestEnvKind): Promise<TestEnv> {
   const storageBytes = kind.storageBytes ?? (kind.maxFileBytes === undefined ? 2048 * MIB : 64 * MIB)
   const [publicPort, adminPort] = [await freePort(), await freePort()]
   const env = {
-    GUARD_PRESET: 'strict',
+    ...FIXED,
     NATS_URL: log.url,
     NATS_REPLICAS: String(kind.servers),
     NATS_STORAGE: `${storageBytes / MIB}MiB`,
     DATABASE_URL: databaseUrl,
-    NODE_ID: 'chaos',
-    SESSION_PRIVATE_KEY: SESSION_KEYS.privateKey,
-    ADMIN_TOKEN,
     DOWNSTREAM_AI_URLS: models.url,
     OLLAMA_URL: models.url,
-    PUBLIC_HOST: '127.0.0.1',
     PUBLIC_PORT: String(publicPort),
     ADMIN_PORT: String(adminPort),
-    TLS: 'off',
     FLUXGATE_DATA_DIR: disk,
     SPOOL_BYTES: String(kind.spoolBytes ?? SPOOL_BYTES),
     // Killed services start again: each program is compiled once.
     NODE_COMPILE_CACHE: join(directory, 'compiled'),
-    // A busy machine is no reason to refuse a call here.
-    MAX_LOOP_DELAY: '0',
-    LOG_LEVEL: 'warn',
   }
-  const service = (name: ServiceName) => stack.use(new ServiceProcess(name, env))
-  const services = {
-    gateway: service('gateway'),
-    guard: service('guard'),
-    projection: service('projection'),
-    'incident-reporter': service('incident-reporter'),
-  }
-  // The gateway makes the streams.
-  await services.gateway.start()
-  await Promise.all([
-    services.guard.start(),
-    services.projection.start(),
-    services['incident-reporter'].start(),
-  ])
-
+  const services = await startServices(stack, env)
   const admin = adminOf(adminPort)
   const newKey = async (user: string) => (await admin('keys/generate', { user_id: user })).key
-  const keys: string[] = []
-  for (const user of IDENTITIES) {
-    const { key, id } = await admin('keys/generate', { user_id: user })
-    await admin('rate_limit', {
-      identifier: `${user}.${id}`,
-      capacity: 1e12,
-      refill_rate: 1e9,
-      requests_per_minute: 1e12,
-      concurrent_streams: 1e9,
-    })
-    keys.push(key)
-  }
+  const keys = await makeKeys(admin)
   const newNode = async (name: string) => {
     const ports = [await freePort(), await freePort()]
     const own = { NODE_ID: name, PUBLIC_PORT: String(ports[0]), ADMIN_PORT: String(ports[1]) }
@@ -144,12 +123,6 @@ export async function startTestEnv(kind: TestEnvKind): Promise<TestEnv> {
       process: new ServiceProcess('gateway', { ...env, ...own }),
       origin: `http://127.0.0.1:${ports[0]}`,
     }
-  }
-  const inFlight = async () => {
-    const url = `http://127.0.0.1:${adminPort}/admin/upstreams`
-    const response = await fetch(url, { headers: { authorization: `Bearer ${ADMIN_TOKEN}` } })
-    const { upstreams } = (await response.json()) as { upstreams: { inFlight: number }[] }
-    return upstreams.reduce((sum, upstream) => sum + upstream.inFlight, 0)
   }
   const owned = stack.move()
   return {
@@ -161,7 +134,7 @@ export async function startTestEnv(kind: TestEnvKind): Promise<TestEnv> {
     keys,
     newKey,
     newNode,
-    inFlight,
+    inFlight: () => inFlight(adminPort),
     storageBytes,
     disk: mounted ? disk : undefined,
     origin: `http://127.0.0.1:${publicPort}`,
@@ -189,4 +162,49 @@ function adminOf(port: number) {
     if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`)
     return (await response.json()) as { key: string; id: string }
   }
+}
+
+async function startServices(
+  stack: AsyncDisposableStack,
+  env: Record<string, string>,
+): Promise<TestEnv['services']> {
+  const service = (name: ServiceName) => stack.use(new ServiceProcess(name, env))
+  const services = {
+    gateway: service('gateway'),
+    guard: service('guard'),
+    projection: service('projection'),
+    'incident-reporter': service('incident-reporter'),
+  }
+  // The gateway makes the streams.
+  await services.gateway.start()
+  await Promise.all([
+    services.guard.start(),
+    services.projection.start(),
+    services['incident-reporter'].start(),
+  ])
+  return services
+}
+
+/** Keys of the steady callers, in limits that they never meet. */
+async function makeKeys(admin: ReturnType<typeof adminOf>): Promise<string[]> {
+  const keys: string[] = []
+  for (const user of IDENTITIES) {
+    const { key, id } = await admin('keys/generate', { user_id: user })
+    await admin('rate_limit', {
+      identifier: `${user}.${id}`,
+      capacity: 1e12,
+      refill_rate: 1e9,
+      requests_per_minute: 1e12,
+      concurrent_streams: 1e9,
+    })
+    keys.push(key)
+  }
+  return keys
+}
+
+async function inFlight(adminPort: number): Promise<number> {
+  const url = `http://127.0.0.1:${adminPort}/admin/upstreams`
+  const response = await fetch(url, { headers: { authorization: `Bearer ${ADMIN_TOKEN}` } })
+  const { upstreams } = (await response.json()) as { upstreams: { inFlight: number }[] }
+  return upstreams.reduce((sum, upstream) => sum + upstream.inFlight, 0)
 }

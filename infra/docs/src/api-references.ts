@@ -1,4 +1,4 @@
-import { openApiDocuments } from '../../../services/gateway/src/api-documents.http.ts'
+import { openApiDocuments } from '@fluxgate/gateway/api-documents'
 
 /** `infra/docs/reference/api/public.json` and `admin.json`: what the gateway serves, laid out for people and for `git diff`. */
 export async function apiReferences(): Promise<Record<string, string>> {

@@ -4,6 +4,7 @@ import type { Deployment, StatefulSet } from 'kubernetes-types/apps/v1.js'
 import type { Job } from 'kubernetes-types/batch/v1.js'
 import type { Container, EnvVar, PodSpec } from 'kubernetes-types/core/v1.js'
 import { parse, parseAllDocuments } from 'yaml'
+import type { Secret } from './secrets.ts'
 
 export const FOLDER = join(import.meta.dirname, '..')
 export const OVERLAYS = ['demo', 'production'] as const
@@ -84,4 +85,17 @@ export function environmentOf(variables: readonly EnvVar[], sources: Sources): R
     })
   }
   return found
+}
+
+/** The environment of a workload's container under an overlay, with secrets made by the command. */
+export function podEnvironment(
+  workload: Manifest,
+  overlay: (typeof OVERLAYS)[number],
+  secrets: readonly Secret[],
+): Record<string, string> {
+  return environmentOf(containersOf(workload)[0]!.env ?? [], {
+    config: configOf(overlay),
+    secrets: secrets.find(({ metadata }) => metadata.name === 'fluxgate-secrets')!.stringData,
+    fields: { 'metadata.name': `${workload.metadata.name}-0`, 'status.podIP': '10.1.2.3' },
+  })
 }

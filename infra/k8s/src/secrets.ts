@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
 import { type CertificatePair, makeAuthority, makeCertificate } from '@fluxgate/nats-accounts'
 
-interface Secret {
+export interface Secret {
   readonly apiVersion: 'v1'
   readonly kind: 'Secret'
   readonly type: string

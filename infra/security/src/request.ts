@@ -1,4 +1,4 @@
-import { type RawResult, sendRaw } from '../../../services/gateway/src/edge/test/raw.ts'
+import { type RawResult, sendRaw } from '@fluxgate/gateway/testing'
 import type { Attack, Outcome } from './attack.ts'
 import type { ApiName, Target } from './target.ts'
 

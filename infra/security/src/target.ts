@@ -2,9 +2,9 @@ import { execFileSync } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { sendRaw } from '@fluxgate/gateway/testing'
 import { migrateToLatest, openDatabase } from '@fluxgate/read-model'
 import { createDatabase, freePort, SESSION_KEYS, testNats, testPostgres } from '@fluxgate/testing'
-import { sendRaw } from '../../../services/gateway/src/edge/test/raw.ts'
 import { type Command, runCommand } from '../../e2e/system.ts'
 import { ASIDE, type ModelServer, startModelServer } from './model-server.ts'
 import { LIMIT_MS } from './request.ts'
@@ -60,35 +60,8 @@ export async function startTarget(settings: Readonly<Record<string, string>> = {
     freePort(),
     freePort(),
   ])
-  const env = {
-    NODE_OPTIONS: `--import=${WATCH}`,
-    NATS_URL: nats.url,
-    DATABASE_URL: databaseUrl,
-    FLUXGATE_DATA_DIR: directory,
-    DOWNSTREAM_AI_URLS: models.url,
-    PUBLIC_HOST: '127.0.0.1',
-    PUBLIC_PORT: String(publicPort),
-    ADMIN_PORT: String(adminPort),
-    MCP_PORT: String(mcpPort),
-    MCP_CALLS_PER_MINUTE: '1000000',
-    MCP_CALL_BURST: '1000000',
-    DASHBOARD_PORT: String(dashboardPort),
-    GATEWAY_URL: `https://localhost:${publicPort}`,
-    GATEWAY_ADMIN_URL: `http://127.0.0.1:${adminPort}`,
-    GATEWAY_CA_PATH: join(directory, 'tls', 'cert.pem'),
-    REGISTRATION: 'open',
-    OPERATOR_EMAIL: OPERATOR.email,
-    OPERATOR_PASSWORD: OPERATOR.password,
-    // What the corpus goes by.
-    MAX_BODY_BYTES: '100000',
-    // Whoever is slow is waited for.
-    REQUEST_TIMEOUT: '4s',
-    KEEP_ALIVE_TIMEOUT: '4s',
-    WRITE_STALL_TIMEOUT: '2s',
-    // A machine that is busy with attacking is no reason to refuse a call.
-    MAX_LOOP_DELAY: '0',
-    ...settings,
-  }
+  const ports = { publicPort, adminPort, mcpPort, dashboardPort }
+  const env = { ...environment(directory, ports, nats.url, databaseUrl, models.url), ...settings }
   const gateway = stack.use(
     runCommand('services/gateway/src/main.ts', {
       ...env,
@@ -109,7 +82,7 @@ export async function startTarget(settings: Readonly<Record<string, string>> = {
   const cookie = await logIn(publicPort, dashboardPort)
   const bearer = (token: string) => `Authorization: Bearer ${token}`
   const commands = { gateway, mcp, dashboard }
-  let peak = 0
+  const watch = new Watch(commands, key, publicPort, adminPort, [mcpPort, dashboardPort])
   const owned = stack.move()
   return {
     models,
@@ -129,28 +102,97 @@ export async function startTarget(settings: Readonly<Record<string, string>> = {
         credentials: [cookie.dashboard, 'Sec-Fetch-Site: same-origin'],
       },
     },
-    peakMib: () => peak,
-    ended: () => Object.keys(commands).filter(name => hasEnded(commands[name as keyof typeof commands])),
-    async fault() {
-      for (const [name, command] of Object.entries(commands)) {
-        const mib = residentMib(command)
-        if (mib === undefined) return `${name} ended: ${command.output().slice(-500)}`
-        peak = Math.max(peak, mib)
-        if (mib > MAX_RSS_MIB) return `${name} takes ${mib} MiB`
-      }
-      const call = await sendRaw(publicPort, goodCall(key), { tls: true, quietMs: 1, limitMs: LIMIT_MS })
-      if (call.answers[0]?.status !== 200) return `a good call got ${call.answers[0]?.status}`
-      for (const port of [adminPort, mcpPort, dashboardPort]) {
-        const path = port === adminPort ? '/admin/health' : '/health'
-        const { answers } = await sendRaw(port, `GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`, {
-          quietMs: 1,
-          limitMs: LIMIT_MS,
-        })
-        if (answers[0]?.status !== 200) return `${path} of port ${port} got ${answers[0]?.status}`
-      }
-      return undefined
-    },
+    peakMib: () => watch.peakMib,
+    ended: () => watch.ended(),
+    fault: () => watch.fault(),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  }
+}
+
+interface Ports {
+  readonly publicPort: number
+  readonly adminPort: number
+  readonly mcpPort: number
+  readonly dashboardPort: number
+}
+
+function environment(
+  directory: string,
+  ports: Ports,
+  natsUrl: string,
+  databaseUrl: string,
+  modelsUrl: string,
+): Record<string, string> {
+  return {
+    NODE_OPTIONS: `--import=${WATCH}`,
+    NATS_URL: natsUrl,
+    DATABASE_URL: databaseUrl,
+    FLUXGATE_DATA_DIR: directory,
+    DOWNSTREAM_AI_URLS: modelsUrl,
+    PUBLIC_HOST: '127.0.0.1',
+    PUBLIC_PORT: String(ports.publicPort),
+    ADMIN_PORT: String(ports.adminPort),
+    MCP_PORT: String(ports.mcpPort),
+    MCP_CALLS_PER_MINUTE: '1000000',
+    MCP_CALL_BURST: '1000000',
+    DASHBOARD_PORT: String(ports.dashboardPort),
+    GATEWAY_URL: `https://localhost:${ports.publicPort}`,
+    GATEWAY_ADMIN_URL: `http://127.0.0.1:${ports.adminPort}`,
+    GATEWAY_CA_PATH: join(directory, 'tls', 'cert.pem'),
+    REGISTRATION: 'open',
+    OPERATOR_EMAIL: OPERATOR.email,
+    OPERATOR_PASSWORD: OPERATOR.password,
+    // What the corpus goes by.
+    MAX_BODY_BYTES: '100000',
+    // Whoever is slow is waited for.
+    REQUEST_TIMEOUT: '4s',
+    KEEP_ALIVE_TIMEOUT: '4s',
+    WRITE_STALL_TIMEOUT: '2s',
+    // A machine that is busy with attacking is no reason to refuse a call.
+    MAX_LOOP_DELAY: '0',
+  }
+}
+
+/** Looks whether the processes are well between two attacks. */
+class Watch {
+  peakMib = 0
+  readonly #commands: Readonly<Record<string, Command>>
+  readonly #key: string
+  readonly #publicPort: number
+  readonly #healthUrls: ReadonlyArray<readonly [port: number, path: string]>
+
+  constructor(
+    commands: Readonly<Record<string, Command>>,
+    key: string,
+    publicPort: number,
+    adminPort: number,
+    others: readonly number[],
+  ) {
+    this.#commands = commands
+    this.#key = key
+    this.#publicPort = publicPort
+    this.#healthUrls = [[adminPort, '/admin/health'], ...others.map(port => [port, '/health'] as const)]
+  }
+
+  ended(): string[] {
+    return Object.keys(this.#commands).filter(name => hasEnded(this.#commands[name]!))
+  }
+
+  async fault(): Promise<string | undefined> {
+    for (const [name, command] of Object.entries(this.#commands)) {
+      const mib = residentMib(command)
+      if (mib === undefined) return `${name} ended: ${command.output().slice(-500)}`
+      this.peakMib = Math.max(this.peakMib, mib)
+      if (mib > MAX_RSS_MIB) return `${name} takes ${mib} MiB`
+    }
+    const limits = { quietMs: 1, limitMs: LIMIT_MS }
+    const call = await sendRaw(this.#publicPort, goodCall(this.#key), { tls: true, ...limits })
+    if (call.answers[0]?.status !== 200) return `a good call got ${call.answers[0]?.status}`
+    for (const [port, path] of this.#healthUrls) {
+      const { answers } = await sendRaw(port, `GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`, limits)
+      if (answers[0]?.status !== 200) return `${path} of port ${port} got ${answers[0]?.status}`
+    }
+    return undefined
   }
 }
 

@@ -1,4 +1,5 @@
 import {
+  type EventMaker,
   eventFilter,
   eventMaker,
   IncidentClosed,
@@ -7,7 +8,14 @@ import {
   STREAMS,
   ThrottlePardoned,
 } from '@fluxgate/contracts'
-import { appendEvent, connectNats, consume, ensureTopology, type NatsLink } from '@fluxgate/nats'
+import {
+  appendEvent,
+  type ConsumeOptions,
+  connectNats,
+  consume,
+  ensureTopology,
+  type NatsLink,
+} from '@fluxgate/nats'
 import { createIds, type Log, startStatusServer } from '@fluxgate/runtime'
 import { Breaker } from './breaker.ts'
 import { openCaseFile } from './case-files.nats.ts'
@@ -37,6 +45,8 @@ const NEVER_FAILS = { isGone: () => false, onFailed() {} }
 const ACK_WAIT_MS = 10_000
 /** Never given up: an incident waits for its report for as long as the model is away. */
 const MAX_ATTEMPTS = Number.MAX_SAFE_INTEGER
+
+type Work = Pick<ConsumeOptions, 'concurrency' | 'ackWaitMs' | 'maxAttempts'>
 
 /** Works off opened incidents: a factual report at once, the model's when it comes. */
 export async function startIncidentReporter(config: ReporterConfig, log: Log): Promise<Reporter> {
@@ -88,22 +98,11 @@ export async function startIncidentReporter(config: ReporterConfig, log: Log): P
       if (outcome === 'failed') log.warn({ err: why, model }, 'the model could not be asked')
     },
   }
-  const work = { concurrency: limits.concurrency, ackWaitMs: ACK_WAIT_MS, maxAttempts: MAX_ATTEMPTS }
+  const work: Work = { concurrency: limits.concurrency, ackWaitMs: ACK_WAIT_MS, maxAttempts: MAX_ATTEMPTS }
   const opened = { ...work, stream: STREAMS.incidents, filter: eventFilter(IncidentOpened) }
   stack.use(consume(link, { ...opened, durable: FACTS_DURABLE }, publishFactualReport(facts)))
   stack.use(consume(link, { ...opened, durable: MODEL_DURABLE }, askForReport(asking)))
-  const pardoned = { ...work, stream: STREAMS.throttles, filter: eventFilter(ThrottlePardoned) }
-  const close: PardonDeps['close'] = async (incident, actor, reason) => {
-    const event = make(IncidentClosed, { incident, actor, reason }, { id: `closed-${incident}` })
-    await appendEvent(link, event, { after: 0 })
-  }
-  stack.use(
-    consume(
-      link,
-      { ...pardoned, durable: PARDONS_DURABLE },
-      closePardoned({ close, isAbout: (incident, identity) => isOpenedFor(link, incident, identity) }),
-    ),
-  )
+  stack.use(consumePardons(link, make, work))
   tellPeople(stack, { link, config, joinedInto, metrics, log })
   const status = stack.use(
     await startStatusServer(config.status, metrics.registry, {
@@ -113,6 +112,17 @@ export async function startIncidentReporter(config: ReporterConfig, log: Log): P
   log.info({ model }, 'incident-reporter works')
   const owned = stack.move()
   return { metricsPort: status.port, [Symbol.asyncDispose]: () => owned.disposeAsync() }
+}
+
+/** A pardon closes the incident that its throttle came from. */
+function consumePardons(link: NatsLink, make: EventMaker, work: Work): AsyncDisposable {
+  const close: PardonDeps['close'] = async (incident, actor, reason) => {
+    const event = make(IncidentClosed, { incident, actor, reason }, { id: `closed-${incident}` })
+    await appendEvent(link, event, { after: 0 })
+  }
+  const isAbout: PardonDeps['isAbout'] = (incident, identity) => isOpenedFor(link, incident, identity)
+  const pardoned = { ...work, stream: STREAMS.throttles, filter: eventFilter(ThrottlePardoned) }
+  return consume(link, { ...pardoned, durable: PARDONS_DURABLE }, closePardoned({ close, isAbout }))
 }
 
 interface Speaker {

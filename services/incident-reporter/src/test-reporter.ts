@@ -35,6 +35,8 @@ export const answer =
   (question, response) =>
     say(response, question.model, typeof report === 'string' ? report : JSON.stringify(report))
 
+const IDENTITY = { user: 'u1', key: 'k1' }
+
 /** A server, a model and one identity with evidence in the log; reporters on demand. */
 export interface TestReporter extends AsyncDisposable {
   readonly model: TestModel
@@ -58,10 +60,54 @@ export async function startTestReporter(
   const link = stack.use(await connectNats({ url: server.url, name: 'test' }, log))
   await ensureTopology(link)
   const publisher = stack.use(new EventPublisher(link))
-  const identity = { user: 'u1', key: 'k1' }
+  await publishEvidence(publisher)
+  const config = readConfig(
+    { NATS_URL: server.url, OLLAMA_URL: model.url, LLM_MODEL: 'judge', LLM_TIMEOUT: '1s', ...env },
+    env => {
+      const read = readReporterConfig(env)
+      return { ...read, limits: { ...read.limits, retryMinMs: 50, retryMaxMs: 200, restMs: 300 } }
+    },
+  )
+  return {
+    model,
+    link,
+    start: () => startIncidentReporter(config, log),
+    async open(incident, rule = 'context_flood') {
+      await publisher.publish(
+        make(IncidentOpened, {
+          incident,
+          ...IDENTITY,
+          rule,
+          severity: 'high',
+          explanation: '900 tokens in 2 s',
+          numbers: { tokens: 900 },
+          evidence: [
+            { stream: 'TOKENS', sequence: 1 },
+            { stream: 'REQUESTS', sequence: 1 },
+            { stream: 'TOKENS', sequence: 999 },
+          ],
+          action: 'throttled',
+        }),
+      )
+    },
+    async pardon(incident) {
+      await publisher.publish(
+        make(ThrottlePardoned, { ...IDENTITY, incident, actor: 'operator:ann', reason: 'known' }),
+      )
+    },
+    reports: async incident =>
+      (await facts(link, 'incidents.reported')).filter(data => data.incident === incident),
+    closings: () => facts(link, 'incidents.closed'),
+    joined: () => facts(link, 'incidents.joined'),
+    [Symbol.asyncDispose]: () => stack.disposeAsync(),
+  }
+}
+
+/** What the incidents are about: one request and its tokens. */
+async function publishEvidence(publisher: EventPublisher): Promise<void> {
   const tokens = {
     request: 'req_00000001',
-    ...identity,
+    ...IDENTITY,
     tier: 'free',
     refillRate: 100,
     upstream: 'sim',
@@ -80,7 +126,7 @@ export async function startTestReporter(
   await publisher.publish(
     make(RequestAdmitted, {
       request: 'req_00000001',
-      ...identity,
+      ...IDENTITY,
       tier: 'free',
       dialect: 'openai',
       method: 'POST',
@@ -94,46 +140,6 @@ export async function startTestReporter(
       reserved: 1,
     }),
   )
-  const config = readConfig(
-    { NATS_URL: server.url, OLLAMA_URL: model.url, LLM_MODEL: 'judge', LLM_TIMEOUT: '1s', ...env },
-    env => {
-      const read = readReporterConfig(env)
-      return { ...read, limits: { ...read.limits, retryMinMs: 50, retryMaxMs: 200, restMs: 300 } }
-    },
-  )
-  return {
-    model,
-    link,
-    start: () => startIncidentReporter(config, log),
-    async open(incident, rule = 'context_flood') {
-      await publisher.publish(
-        make(IncidentOpened, {
-          incident,
-          ...identity,
-          rule,
-          severity: 'high',
-          explanation: '900 tokens in 2 s',
-          numbers: { tokens: 900 },
-          evidence: [
-            { stream: 'TOKENS', sequence: 1 },
-            { stream: 'REQUESTS', sequence: 1 },
-            { stream: 'TOKENS', sequence: 999 },
-          ],
-          action: 'throttled',
-        }),
-      )
-    },
-    async pardon(incident) {
-      await publisher.publish(
-        make(ThrottlePardoned, { ...identity, incident, actor: 'operator:ann', reason: 'known' }),
-      )
-    },
-    reports: async incident =>
-      (await facts(link, 'incidents.reported')).filter(data => data.incident === incident),
-    closings: () => facts(link, 'incidents.closed'),
-    joined: () => facts(link, 'incidents.joined'),
-    [Symbol.asyncDispose]: () => stack.disposeAsync(),
-  }
 }
 
 export async function reportedBy(reporter: TestReporter, incident: string, sources: string[]) {

@@ -1,9 +1,9 @@
 import type { Readable, Writable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { eventMaker } from '@fluxgate/contracts'
-import { connectNats, EventPublisher, type LinkLog } from '@fluxgate/nats'
+import { connectNats, EventPublisher, type LinkLog, type NatsLink } from '@fluxgate/nats'
 import { openOrders, openPolicies, openPolicyBook } from '@fluxgate/operations'
-import { openDatabase, openQuestions } from '@fluxgate/read-model'
+import { type Database, openDatabase, openQuestions } from '@fluxgate/read-model'
 import { createMetrics, startStatusServer } from '@fluxgate/runtime'
 import {
   InMemoryServerEventBus,
@@ -21,7 +21,7 @@ import {
   openTables,
   watchTables,
 } from './backends/index.ts'
-import { type Caller, OPERATOR, READER, toolRunner } from './calls/index.ts'
+import { type Caller, OPERATOR, READER, ToolRunner } from './calls/index.ts'
 import type { HttpConfig, McpConfig } from './config.ts'
 import { resourceReader, watchIncidents } from './resources/index.ts'
 import { TOOLS } from './tools/index.ts'
@@ -61,44 +61,9 @@ export async function startMcp(config: McpConfig, log: LinkLog, overrides: McpOv
   const nowMs = overrides.nowMs ?? Date.now
   const { limits } = config
   await using stack = new AsyncDisposableStack()
-  const onConnectionError = (error: Error) => log.warn({ err: error }, 'Postgres connection broke')
-  const db = stack.use(
-    openDatabase(config.databaseUrl, {
-      max: limits.maxDatabaseConnections,
-      applicationName: 'mcp',
-      statementTimeoutMs: limits.callTimeoutMs,
-      connectTimeoutMs: limits.databaseConnectTimeoutMs,
-      onConnectionError,
-    }),
-  )
-  const queries =
-    config.readDatabaseUrl === undefined
-      ? undefined
-      : stack.use(
-          openQuestions(config.readDatabaseUrl, {
-            maxConnections: limits.maxReadConnections,
-            connectTimeoutMs: limits.databaseConnectTimeoutMs,
-            timeoutMs: limits.readTimeoutMs,
-            applicationName: 'mcp-reader',
-            onConnectionError,
-          }),
-        )
   const link = stack.use(await connectNats({ url: config.natsUrl, name: 'mcp' }, log))
-  const publisher = stack.use(new EventPublisher(link))
-  const make = eventMaker(`/mcp/${ulid()}`, ulid, nowMs)
-  const policyBook = openPolicyBook(link, event => publisher.publish(event), make)
-  const tables = openTables(db)
-  const backends: Backends = {
-    tables,
-    nowMs,
-    log: openEventLog(link, limits.maxScannedEvents),
-    longReads: openLongReads(link, db, limits, nowMs),
-    sql: openSqlReader(db, queries, { maxBytes: limits.maxReadBytes, maxCost: limits.maxReadCost }),
-    live: openLiveState(link, openPolicies(link, policyBook)),
-    orders: openOrders({ link, publisher, make, nowMs }),
-  }
-
-  const runner = toolRunner(backends, limits, log)
+  const { backends, db } = openBackends(stack, link, config, log, nowMs)
+  const runner = new ToolRunner(backends, limits, log)
   stack.defer(() => Promise.race([runner.idle(), sleep(limits.drainMs, undefined, { ref: false })]))
   const read = resourceReader(backends, limits, log)
   const bus = new InMemoryServerEventBus(error =>
@@ -122,7 +87,7 @@ export async function startMcp(config: McpConfig, log: LinkLog, overrides: McpOv
     return mcp(stack.move(), undefined, ended)
   }
   const portalSessions = stack.use(openPortalSessions(link, db, config.http.sessionKeys, nowMs))
-  const watch = stack.use(watchTables(tables, limits.readyCheckMs))
+  const watch = stack.use(watchTables(backends.tables, limits.readyCheckMs))
   const checks = {
     nats: () => (link.isConnected() ? undefined : 'disconnected'),
     postgres: () => watch.error,
@@ -140,6 +105,52 @@ export async function startMcp(config: McpConfig, log: LinkLog, overrides: McpOv
     }),
   )
   return mcp(stack.move(), port, new Promise(() => {}))
+}
+
+/** The log, the buckets and the tables, as the tools see them; `stack` closes them. */
+function openBackends(
+  stack: AsyncDisposableStack,
+  link: NatsLink,
+  config: McpConfig,
+  log: LinkLog,
+  nowMs: () => number,
+): { backends: Backends; db: Database } {
+  const { limits } = config
+  const onConnectionError = (error: Error) => log.warn({ err: error }, 'Postgres connection broke')
+  const db = stack.use(
+    openDatabase(config.databaseUrl, {
+      max: limits.maxDatabaseConnections,
+      applicationName: 'mcp',
+      statementTimeoutMs: limits.callTimeoutMs,
+      connectTimeoutMs: limits.databaseConnectTimeoutMs,
+      onConnectionError,
+    }),
+  )
+  const queries =
+    config.readDatabaseUrl === undefined
+      ? undefined
+      : stack.use(
+          openQuestions(config.readDatabaseUrl, {
+            maxConnections: limits.maxReadConnections,
+            connectTimeoutMs: limits.databaseConnectTimeoutMs,
+            timeoutMs: limits.readTimeoutMs,
+            applicationName: 'mcp-reader',
+            onConnectionError,
+          }),
+        )
+  const publisher = stack.use(new EventPublisher(link))
+  const make = eventMaker(`/mcp/${ulid()}`, ulid, nowMs)
+  const policyBook = openPolicyBook(link, event => publisher.publish(event), make)
+  const backends: Backends = {
+    tables: openTables(db),
+    nowMs,
+    log: openEventLog(link, limits.maxScannedEvents),
+    longReads: openLongReads(link, db, limits, nowMs),
+    sql: openSqlReader(db, queries, { maxBytes: limits.maxReadBytes, maxCost: limits.maxReadCost }),
+    live: openLiveState(link, openPolicies(link, policyBook)),
+    orders: openOrders({ link, publisher, make, nowMs }),
+  }
+  return { backends, db }
 }
 
 function fixedTokens({ operatorToken, readToken }: HttpConfig): Authenticate[] {

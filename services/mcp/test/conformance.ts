@@ -9,7 +9,8 @@ import { dirname, join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { parseArgs } from 'node:util'
 import { startBench, TOKEN } from '../src/test-bench.ts'
-import { addFixtures, REQUEST_STATE } from './conformance-fixtures.ts'
+import { REQUEST_STATE } from './conformance-asking.ts'
+import { addFixtures } from './conformance-fixtures.ts'
 
 /** Revisions of the protocol that the suite has frozen requirements for. */
 export const REVISIONS = ['2026-07-28', '2025-11-25'] as const

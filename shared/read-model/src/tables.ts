@@ -1,70 +1,15 @@
 import type { IncidentReport } from '@fluxgate/contracts'
-import type { ColumnType, Insertable, Selectable } from 'kysely'
+import type { Insertable, Selectable } from 'kysely'
+import type {
+  ApiKeysTable,
+  ErasedUsersTable,
+  InvitationsTable,
+  SessionsTable,
+  UsersTable,
+} from './accounts/tables.ts'
+import type { Defaulted, Json, OptionalJson, OptionalTime, Time } from './columns.ts'
 
-/** Read as epoch milliseconds; written as a Date or ISO text. */
-type Time = ColumnType<number, Date | string, Date | string>
-type OptionalTime = ColumnType<number | null, Date | string | null | undefined, Date | string | null>
-/** May be left out of an insert. */
-type Defaulted<T> = ColumnType<T, T | undefined, T>
-/** Written as JSON text. */
-type Json<T> = ColumnType<T, string, string>
-type OptionalJson<T> = ColumnType<T | null, string | null | undefined, string | null>
-
-export type UserRole = 'developer' | 'operator'
-export type UserTier = string
-
-export interface UsersTable {
-  id: string
-  email: string | null
-  password_hash: string | null
-  role: UserRole
-  tier: UserTier
-  created_at: Time
-  disabled_at: OptionalTime
-}
-
-export interface ApiKeysTable {
-  id: string
-  user_id: string
-  hash: Buffer
-  prefix: string
-  last4: string
-  name: string
-  created_at: Time
-  expires_at: OptionalTime
-  revoked_at: OptionalTime
-  last_used_at: OptionalTime
-}
-
-export interface SessionsTable {
-  id: string
-  user_id: string
-  created_at: Time
-  expires_at: Time
-  ended_at: OptionalTime
-  address: string
-  agent: string
-  seen_at: Time
-}
-
-export interface InvitationsTable {
-  id: string
-  token_hash: Buffer
-  email: string | null
-  role: UserRole
-  tier: UserTier
-  created_at: Time
-  created_by: string
-  expires_at: Time
-  used_at: OptionalTime
-  used_by: ColumnType<string | null, string | null | undefined, string | null>
-  revoked_at: OptionalTime
-}
-
-export interface ErasedUsersTable {
-  id: string
-  erased_at: Time
-}
+export type { UserRole, UserTier } from './accounts/tables.ts'
 
 export interface ProjectionCheckpointsTable {
   projection: string
@@ -128,8 +73,8 @@ export interface RequestsTable {
   settled_sequence: number | null
 }
 
-export interface RequestTotalsTable {
-  id: number
+/** Requests by how they ended, and their tokens by category. */
+interface Sums {
   admitted: number
   refused: number
   completed: number
@@ -139,7 +84,6 @@ export interface RequestTotalsTable {
   prompt_tokens: number
   completion_tokens: number
   total_tokens: number
-  repeated: number
   cached_tokens: Defaulted<number>
   cache_write_5m_tokens: Defaulted<number>
   cache_write_1h_tokens: Defaulted<number>
@@ -151,33 +95,20 @@ export interface RequestTotalsTable {
   cost_micros: Defaulted<number>
 }
 
-interface UsageTable {
+export interface RequestTotalsTable extends Sums {
+  id: number
+  repeated: number
+}
+
+interface UsageTable extends Sums {
   user_id: string
   key_id: string
   model: string
   upstream: string
-  admitted: number
-  refused: number
-  completed: number
-  failed: number
-  interrupted: number
-  settled: number
-  prompt_tokens: number
-  completion_tokens: number
-  total_tokens: number
   duration_ms_sum: number
   first_byte_ms_sum: number
   first_byte_count: number
   bytes: number
-  cached_tokens: Defaulted<number>
-  cache_write_5m_tokens: Defaulted<number>
-  cache_write_1h_tokens: Defaulted<number>
-  reasoning_tokens: Defaulted<number>
-  audio_input_tokens: Defaulted<number>
-  audio_output_tokens: Defaulted<number>
-  images: Defaulted<number>
-  tool_calls: Defaulted<number>
-  cost_micros: Defaulted<number>
 }
 
 export interface UsageMinutesTable extends UsageTable {

@@ -1,12 +1,16 @@
-import { type Case, CHAT } from '../../../../services/gateway/src/edge/test/case.ts'
 import {
   BODIES,
+  type Case,
+  CHAT,
   CHUNKED,
   CONNECTIONS,
   FRAMING,
-} from '../../../../services/gateway/src/edge/test/corpus-body.ts'
-import { HEADERS, HOSTS, REQUEST_LINES } from '../../../../services/gateway/src/edge/test/corpus-head.ts'
-import { type RawResult, sendRaw } from '../../../../services/gateway/src/edge/test/raw.ts'
+  HEADERS,
+  HOSTS,
+  type RawResult,
+  REQUEST_LINES,
+  sendRaw,
+} from '@fluxgate/gateway/testing'
 import type { Attack, Family, Outcome } from '../attack.ts'
 import { LIMIT_MS, outcomeOf } from '../request.ts'
 import type { Target } from '../target.ts'

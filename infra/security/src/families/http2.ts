@@ -1,11 +1,4 @@
-import {
-  FRAME,
-  fields,
-  frame,
-  GOAWAY,
-  openFrames,
-  reset,
-} from '../../../../services/gateway/src/edge/test/frames.ts'
+import { FRAME, fields, frame, GOAWAY, openFrames, reset } from '@fluxgate/gateway/testing'
 import type { Attack, Family, Outcome } from '../attack.ts'
 import type { Target } from '../target.ts'
 

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net'
-import { openRaw } from '../../../../services/gateway/src/edge/test/raw.ts'
+import { openRaw } from '@fluxgate/gateway/testing'
 import type { Attack, Family, Outcome } from '../attack.ts'
 import { ENDLESS } from '../model-server.ts'
 import { bytesOf } from '../request.ts'

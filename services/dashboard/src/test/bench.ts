@@ -1,4 +1,5 @@
-import { buildPage, launchBrowser, logInOn, openTab } from './browser.ts'
+import { launchBrowser } from '@fluxgate/testing/browser'
+import { buildPage, logInOn, openTab } from './browser.ts'
 import { fanOut, generateLoad, startAlone, watchPage } from './load.ts'
 import { logIn, OPERATOR, startTestEnv } from './test-env.ts'
 

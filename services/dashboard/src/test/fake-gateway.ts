@@ -12,7 +12,13 @@ import {
   findUserByEmail,
   listSessions,
 } from '@fluxgate/read-model'
-import { createSessions, DEVICE_COOKIE, SESSION_COOKIE } from '@fluxgate/session'
+import {
+  createSessions,
+  DEVICE_COOKIE,
+  type PortalSession,
+  SESSION_COOKIE,
+  type Sessions,
+} from '@fluxgate/session'
 import { answerAdmin, FakeAdmin } from './fake-admin.ts'
 
 /** Requests as they came over the border, for tests of what crosses it. */
@@ -48,25 +54,71 @@ export async function startFakeGateway(
   privateKey: string,
   onLogout: (user: string, session: string) => void,
 ): Promise<FakeGateway> {
-  const sessions = createSessions({ privateKey })
   const seen: SeenRequest[] = []
   const changeKeys = keyRoutes()
-  const state: Pick<FakeGateway, 'registration'> = { registration: 'open' }
+  const accounts = new FakeAccounts(db, createSessions({ privateKey }), onLogout)
   const model = new FakeModel()
   const admin = new FakeAdmin(db)
+  const server = createServer((request, reply) => {
+    const { method = '', url = '', headers } = request
+    seen.push({ method, path: url, headers })
+    if (url === '/portal/login') void accounts.logIn(request, reply)
+    else if (url === '/portal/register') void accounts.register(request, reply)
+    else if (url === '/portal/registration') answer(reply, 200, { mode: accounts.registration })
+    else if (url === '/portal/logout') void accounts.logOut(request, reply)
+    else if (url === '/portal/sessions') void accounts.listOwn(request, reply)
+    else if (url === '/portal/logout-everywhere') void accounts.logOutEverywhere(request, reply)
+    else if (url.startsWith('/portal/keys')) void changeKeys(request, reply)
+    else if (url.startsWith('/admin/')) void answerAdmin(admin, request, reply)
+    else if (url === '/v1/models') answer(reply, 200, { object: 'list', data: MODELS })
+    else if (url === '/v1/chat/completions') void model.chat(request, reply)
+    else answer(reply, 404, { error: { code: 'not_found', message: 'Not found.' } })
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    seen,
+    model,
+    admin,
+    get registration() {
+      return accounts.registration
+    },
+    set registration(mode) {
+      accounts.registration = mode
+    },
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections()
+      await new Promise(done => server.close(done))
+    },
+  }
+}
 
-  async function logIn(request: IncomingMessage, reply: ServerResponse): Promise<void> {
+/** Logs people in and out, and lists their sessions, as the portal does. */
+class FakeAccounts {
+  registration: FakeGateway['registration'] = 'open'
+  readonly #db: Database
+  readonly #sessions: Sessions
+  readonly #onLogout: (user: string, session: string) => void
+
+  constructor(db: Database, sessions: Sessions, onLogout: (user: string, session: string) => void) {
+    this.#db = db
+    this.#sessions = sessions
+    this.#onLogout = onLogout
+  }
+
+  async logIn(request: IncomingMessage, reply: ServerResponse): Promise<void> {
     const { email, password } = (await bodyOf(request)) as { email: string; password: string }
-    const user = await findUserByEmail(db, email)
+    const user = await findUserByEmail(this.#db, email)
     if (!user || password !== 'correct horse') {
       return answer(reply, 401, {
         error: { code: 'wrong_credentials', message: 'Wrong e-mail or password.' },
       })
     }
     const { id, role } = user
-    const issued = await sessions.issue({ id: randomBytes(16).toString('hex'), user: id, role })
+    const issued = await this.#sessions.issue({ id: randomBytes(16).toString('hex'), user: id, role })
     const { id: session, expiresAt } = issued
-    await createSession(db, {
+    await createSession(this.#db, {
       id: session,
       userId: id,
       createdAt: Date.now(),
@@ -82,13 +134,13 @@ export async function startFakeGateway(
     answer(reply, 200, { user: id, role })
   }
 
-  async function register(request: IncomingMessage, reply: ServerResponse): Promise<void> {
+  async register(request: IncomingMessage, reply: ServerResponse): Promise<void> {
     const { email, invitation } = (await bodyOf(request)) as { email: string; invitation?: string }
-    if (state.registration !== 'open' && invitation !== 'good-token') {
+    if (this.registration !== 'open' && invitation !== 'good-token') {
       const code = 'registration_closed'
       return answer(reply, 403, { error: { code, message: 'Registration is by invitation here.' } })
     }
-    await createUser(db, {
+    await createUser(this.#db, {
       id: `u_${randomBytes(4).toString('hex')}`,
       email,
       role: 'developer',
@@ -97,16 +149,10 @@ export async function startFakeGateway(
     answer(reply, 201, { email })
   }
 
-  async function sessionOf(request: IncomingMessage) {
-    const token = new RegExp(`${SESSION_COOKIE}=([^;]+)`).exec(request.headers.cookie ?? '')?.[1]
-    const check = token === undefined ? undefined : await sessions.verify(token)
-    return check?.ok ? check.session : undefined
-  }
-
-  async function listOwn(request: IncomingMessage, reply: ServerResponse): Promise<void> {
-    const mine = await sessionOf(request)
+  async listOwn(request: IncomingMessage, reply: ServerResponse): Promise<void> {
+    const mine = await this.#sessionOf(request)
     if (!mine) return answer(reply, 401, { error: { code: 'unauthenticated', message: 'Log in first.' } })
-    const found = await listSessions(db, mine.user, Date.now())
+    const found = await listSessions(this.#db, mine.user, Date.now())
     answer(reply, 200, {
       sessions: found.map(({ id, createdAt, expiresAt, address, agent }) => {
         return { id, createdAt, expiresAt, address, agent, current: id === mine.id }
@@ -114,56 +160,28 @@ export async function startFakeGateway(
     })
   }
 
-  async function leaveAll(request: IncomingMessage, reply: ServerResponse): Promise<void> {
-    const mine = await sessionOf(request)
-    const ended = mine ? await endAllSessions(db, mine.user, Date.now()) : []
-    for (const session of ended) onLogout(mine!.user, session)
+  async logOutEverywhere(request: IncomingMessage, reply: ServerResponse): Promise<void> {
+    const mine = await this.#sessionOf(request)
+    const ended = mine ? await endAllSessions(this.#db, mine.user, Date.now()) : []
+    for (const session of ended) this.#onLogout(mine!.user, session)
     reply.setHeader('set-cookie', `${SESSION_COOKIE}=; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age=0`)
     answer(reply, 200, { ended: ended.length })
   }
 
-  async function logOut(request: IncomingMessage, reply: ServerResponse): Promise<void> {
-    const mine = await sessionOf(request)
+  async logOut(request: IncomingMessage, reply: ServerResponse): Promise<void> {
+    const mine = await this.#sessionOf(request)
     if (mine) {
-      await endSession(db, mine.id, Date.now())
-      onLogout(mine.user, mine.id)
+      await endSession(this.#db, mine.id, Date.now())
+      this.#onLogout(mine.user, mine.id)
     }
     reply.setHeader('set-cookie', `${SESSION_COOKIE}=; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age=0`)
     answer(reply, 204)
   }
 
-  const server = createServer((request, reply) => {
-    const { method = '', url = '', headers } = request
-    seen.push({ method, path: url, headers })
-    if (url === '/portal/login') void logIn(request, reply)
-    else if (url === '/portal/register') void register(request, reply)
-    else if (url === '/portal/registration') answer(reply, 200, { mode: state.registration })
-    else if (url === '/portal/logout') void logOut(request, reply)
-    else if (url === '/portal/sessions') void listOwn(request, reply)
-    else if (url === '/portal/logout-everywhere') void leaveAll(request, reply)
-    else if (url.startsWith('/portal/keys')) void changeKeys(request, reply)
-    else if (url.startsWith('/admin/')) void answerAdmin(admin, request, reply)
-    else if (url === '/v1/models') answer(reply, 200, { object: 'list', data: MODELS })
-    else if (url === '/v1/chat/completions') void model.chat(request, reply)
-    else answer(reply, 404, { error: { code: 'not_found', message: 'Not found.' } })
-  })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    seen,
-    model,
-    admin,
-    get registration() {
-      return state.registration
-    },
-    set registration(mode) {
-      state.registration = mode
-    },
-    async [Symbol.asyncDispose]() {
-      server.closeAllConnections()
-      await new Promise(done => server.close(done))
-    },
+  async #sessionOf(request: IncomingMessage): Promise<PortalSession | undefined> {
+    const token = new RegExp(`${SESSION_COOKIE}=([^;]+)`).exec(request.headers.cookie ?? '')?.[1]
+    const check = token === undefined ? undefined : await this.#sessions.verify(token)
+    return check?.ok ? check.session : undefined
   }
 }
 

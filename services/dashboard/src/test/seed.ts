@@ -147,7 +147,7 @@ async function seedEvents(testEnv: TestEnv, now: number): Promise<void> {
     rule: 'contextFlood',
     severity: 'high' as const,
     numbers: { consumedTokens: 8_231 },
-    explanation: 'Burnt 8,231 tokens in 2 s, 300 are allowed.',
+    explanation: 'Used 8,231 tokens in 2 s, 300 are allowed.',
     evidence: [],
   }
   await publisher.publish(make(IncidentOpened, { ...finding, incident: INCIDENT, action: 'throttled' }))
@@ -180,12 +180,21 @@ async function seedEvents(testEnv: TestEnv, now: number): Promise<void> {
     imposedAt: now,
     until: now + 540_000,
     incident: INCIDENT,
-    reason: 'Burnt 8,231 tokens in 2 s',
+    reason: 'Used 8,231 tokens in 2 s',
     rule: 'contextFlood',
     actor: 'guard',
   })
   const shadow = { ...finding, incident: 'inc_00000000s2', action: 'throttle' as const, until: now + 60_000 }
   await publisher.publish(make(ThrottleShadowed, shadow))
+  await seedAuthEvents(db, now)
+  testEnv.traffic.request(about, 'completed', 120)
+  await publisher.flush()
+  const first = { stream: 'TOKENS', sequence: 1 }
+  const reason = 'gave up after 100 attempts: connection refused'
+  await buryEvent(testEnv.link, 'incident-reporter', first, reason, new AbortController().signal)
+}
+
+async function seedAuthEvents(db: TestEnv['db'], now: number): Promise<void> {
   const changes = [
     ['user_registered', 'self', {}],
     ['key_created', 'self', { name: 'laptop' }],
@@ -206,11 +215,6 @@ async function seedEvents(testEnv: TestEnv, now: number): Promise<void> {
       })),
     )
     .execute()
-  testEnv.traffic.request(about, 'completed', 120)
-  await publisher.flush()
-  const first = { stream: 'TOKENS', sequence: 1 }
-  const reason = 'gave up after 100 attempts: connection refused'
-  await buryEvent(testEnv.link, 'incident-reporter', first, reason, new AbortController().signal)
 }
 
 /** Two nodes that live, until told to stop. */

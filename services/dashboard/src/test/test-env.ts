@@ -53,6 +53,21 @@ export interface TestEnvOptions {
 
 const log = createLog('test', 'silent')
 
+const FIXED = {
+  host: '127.0.0.1',
+  origin: undefined,
+  allowed: { hosts: new Set(LOOPBACK_HOSTS), origins: new Set<string>() },
+  status: { host: '127.0.0.1', port: undefined },
+  sessionKeys: [SESSION_KEYS.publicKey],
+  gatewayPublicUrl: 'https://gateway.example:8443',
+  adminToken: ADMIN_TOKEN,
+  gatewayCaPath: undefined,
+  trustedProxies: ['127.0.0.1'],
+  forwardToken: FORWARD_TOKEN,
+  requestRetentionMs: 30 * 86_400_000,
+  model: 'sim-small',
+} as const
+
 export async function startTestEnv(options: TestEnvOptions = {}): Promise<TestEnv> {
   await using stack = new AsyncDisposableStack()
   const nats = stack.use(await (options.ownNats ? startNatsServer() : testNats()))
@@ -73,23 +88,12 @@ export async function startTestEnv(options: TestEnvOptions = {}): Promise<TestEn
 
   const port = await freePort()
   const config: DashboardConfig = {
-    host: '127.0.0.1',
+    ...FIXED,
     port,
-    origin: undefined,
     natsUrl: nats.url,
     databaseUrl,
-    allowed: { hosts: new Set(LOOPBACK_HOSTS), origins: new Set() },
-    status: { host: '127.0.0.1', port: undefined },
-    sessionKeys: [SESSION_KEYS.publicKey],
     gatewayUrl: gateway.url,
-    gatewayPublicUrl: 'https://gateway.example:8443',
     gatewayAdminUrls: [gateway.url],
-    adminToken: ADMIN_TOKEN,
-    gatewayCaPath: undefined,
-    trustedProxies: ['127.0.0.1'],
-    forwardToken: FORWARD_TOKEN,
-    requestRetentionMs: 30 * 86_400_000,
-    model: 'sim-small',
     limits: { ...DEFAULT_LIMITS, ...options.limits },
   }
   const url = `http://127.0.0.1:${port}`

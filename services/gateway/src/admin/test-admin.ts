@@ -14,7 +14,7 @@ import {
   testNats,
   testPostgres,
 } from '@fluxgate/testing'
-import Fastify from 'fastify'
+import Fastify, { type FastifyInstance } from 'fastify'
 import { monotonicFactory } from 'ulid'
 import { adminAccounts } from '../accounts/admin-accounts.pg.ts'
 import { BudgetTable } from '../budgets/budget-table.ts'
@@ -112,13 +112,28 @@ export async function startAdmin({ ownServers = false } = {}): Promise<AdminTest
     log: { warn: (...line) => logged.push(line), error: (...line) => logged.push(line) },
   })
 
-  async function ask(
+  return {
+    nats,
+    postgres,
+    link,
+    db,
+    events,
+    limits,
+    logged,
+    ask: askOf(app),
+    [Symbol.asyncDispose]: () => stack.disposeAsync(),
+  }
+}
+
+/** Asks as an administrator, and holds each answer to the documented one. */
+function askOf(app: FastifyInstance): AdminTestEnv['ask'] {
+  return async (
     method: 'GET' | 'POST' | 'PUT' | 'DELETE',
     url: string,
     body?: object | string,
     authorization = `Bearer ${TOKEN}`,
     more: Record<string, string> = {},
-  ): Promise<AdminAnswer> {
+  ) => {
     const headers = {
       ...more,
       authorization,
@@ -134,17 +149,6 @@ export async function startAdmin({ ownServers = false } = {}): Promise<AdminTest
     const isJson = String(answer.headers['content-type']).startsWith('application/json')
     const json = isJson ? answer.json() : {}
     return { status: answer.statusCode, text: answer.body, json, code: json.error?.code }
-  }
-  return {
-    nats,
-    postgres,
-    link,
-    db,
-    events,
-    limits,
-    logged,
-    ask,
-    [Symbol.asyncDispose]: () => stack.disposeAsync(),
   }
 }
 

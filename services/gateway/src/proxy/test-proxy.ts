@@ -79,121 +79,71 @@ export interface TestEnvOptions extends Partial<Omit<ProxyDeps, 'exchange'>> {
   readonly exchange?: Partial<ExchangeDeps>
 }
 
+const UPSTREAM_DEFAULTS: UpstreamDefaults = {
+  connectTimeoutMs: 500,
+  firstByteTimeoutMs: 1_500,
+  idleTimeoutMs: 1_500,
+  maxUpstreamConnections: 512,
+}
+const BODY_LIMITS = {
+  maxBodyBytes: 100_000,
+  maxBodiesBytes: 10_000_000,
+  streamWindowBytes: 65_536,
+  requestTimeoutMs: 10_000,
+  checkEveryMs: 1_000,
+}
+
+const SOURCE = '/gateway/test/1'
+const FIXED = {
+  estimates: { defaultCompletionTokens: 100, maxCompletionTokens: 1_000 },
+  routes: routesOf(),
+  passedHeaders: passedHeaders(),
+  overloaded: () => false,
+  logFull: () => false,
+  epochMs: Date.now,
+  addressOf: clientAddress(() => false),
+  onReserved() {},
+  onRefused() {},
+}
+const throwIt = (error: unknown): never => {
+  throw error
+}
+
 export async function startTestEnv(
   upstream: Upstream,
-  { count, beforeAppend, defaults, exchange, ...overrides }: TestEnvOptions = {},
+  options: TestEnvOptions = {},
   makeEdge: (calls: Handler, bodies: Bodies) => Pick<Edge, 'app' | 'requests'> = (calls, bodies) =>
     createEdge({ limits: LIMITS, calls, bodies, routes: routesOf() }),
 ): Promise<TestEnv> {
-  const server = createServer(async (request, response) => {
-    let body = ''
-    for await (const chunk of request) body += chunk
-    upstream(request, response, body)
-  })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-
+  await using stack = new AsyncDisposableStack()
+  const server = stack.use(await startUpstream(upstream))
+  const upstreams = stack.use(
+    await openUpstreams({
+      urls: [`${server.url}/base`],
+      file: undefined,
+      defaults: { ...UPSTREAM_DEFAULTS, ...options.defaults },
+    }),
+  )
   const events: FluxgateEvent[] = []
   const throttles = new Map<string, Throttle>()
-  const running = new SlotList<Exchange>()
-  const limits = new LimitTable()
-  const budgets = new BudgetTable({ maxBudgetHolders: 1_000, maxBudgetHolds: 1_000, budgetLoadingMs: 60_000 })
-  let ids = 0
-  const append: ProxyDeps['append'] = ({ event }) => {
-    beforeAppend?.(event.type)
-    // What the gateway appends must be readable by everybody else.
-    const parsed = parseEvent(Buffer.from(JSON.stringify(event)))
-    if (!parsed.ok) throw new Error(`${event.type}: ${parsed.reason}`)
-    events.push(parsed.value)
-  }
-  const make = eventMaker('/gateway/test/1', () => `event-${String(++ids).padStart(12, '0')}`, Date.now)
-  const nowMs = () => performance.now()
   const room = new SharedRoom(10_000_000)
-  const throwIt = (error: unknown): never => {
-    throw error
-  }
-  const onError = overrides.onError ?? throwIt
-  const upstreams = await openUpstreams({
-    urls: [`http://127.0.0.1:${port}/base`],
-    file: undefined,
-    defaults: {
-      connectTimeoutMs: 500,
-      firstByteTimeoutMs: 1_500,
-      idleTimeoutMs: 1_500,
-      maxUpstreamConnections: 512,
-      ...defaults,
-    },
-  })
-  const bodies = new Bodies({
-    maxBodyBytes: 100_000,
-    maxBodiesBytes: 10_000_000,
-    streamWindowBytes: 65_536,
-    requestTimeoutMs: 10_000,
-    checkEveryMs: 1_000,
-  })
-  const { refusals, ...refusalLog } = openRefusalLog({
-    append,
-    make,
-    source: '/gateway/test/1',
-    newId: () => `event-${String(++ids).padStart(12, '0')}`,
-    logFull: () => overrides.logFull?.() ?? false,
-    nowMs,
-    epochMs: Date.now,
-  })
-  const deps: ProxyDeps = {
-    exchange: {
-      append,
-      committed: callback => setImmediate(callback),
-      make,
-      nowMs,
-      count: count ?? ((_ask, done) => done(undefined)),
-      bufferBudget: { room, maxCountedBytes: 100_000 },
-      correct(call, used) {
-        limits.settle(call.identityText, call.tier, used.total - call.reserved, call.stream, nowMs())
-        budgets.settle(call.id, { tokens: used.total, micros: used.costMicros ?? 0 }, Date.now())
-      },
-      onEnd: exchange => running.remove(exchange.slot),
-      onError,
-      ...exchange,
-    },
-    upstreams,
-    lookupKey: key => ANSWERS.get(key) ?? { kind: 'rejected', reason: 'unknown' },
-    throttleOf: identity => throttles.get(identity),
-    limits,
-    budgets,
-    prices: new Prices(),
-    estimates: { defaultCompletionTokens: 100, maxCompletionTokens: 1_000 },
-    accepted: new AcceptedKeys(60_000),
-    bodies,
-    refusals,
-    routes: routesOf(),
-    passedHeaders: passedHeaders(),
-    overloaded: () => false,
-    append,
-    make,
-    logFull: () => false,
-    newRequestId: () => `req_${String(++ids).padStart(12, '0')}`,
-    nowMs,
-    epochMs: Date.now,
-    addressOf: clientAddress(() => false),
-    onError,
-    onReserved() {},
-    onRefused() {},
-    running,
-    ...overrides,
-  }
+  const deps = openDeps(stack, upstreams, events, throttles, room, options)
   const { app, requests } = makeEdge(proxyOf(deps), deps.bodies)
   app.setNotFoundHandler((request, reply) => {
     reply.hijack()
     refuseUnknown(deps, request.raw, reply.raw as RawReply)
   })
+  stack.defer(async () => {
+    app.server.closeAllConnections?.()
+    await app.close()
+  })
   const url = await app.listen({ port: 0, host: '127.0.0.1' })
+  const owned = stack.move()
   return {
     url,
     events,
     throttles,
-    running,
+    running: deps.running,
     deps,
     requests,
     room,
@@ -203,15 +153,100 @@ export async function startTestEnv(
         (event): event is Extract<FluxgateEvent, { type: `fluxgate.${N}` }> =>
           event.type === `fluxgate.${name}`,
       ),
-    async [Symbol.asyncDispose]() {
-      app.server.closeAllConnections?.()
-      await app.close()
-      refusalLog[Symbol.dispose]()
-      bodies[Symbol.dispose]()
-      await upstreams[Symbol.asyncDispose]()
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  }
+}
+
+function openDeps(
+  stack: AsyncDisposableStack,
+  upstreams: OpenUpstreams,
+  events: FluxgateEvent[],
+  throttles: Map<string, Throttle>,
+  room: SharedRoom,
+  { count, beforeAppend, defaults, exchange, ...overrides }: TestEnvOptions,
+): ProxyDeps {
+  let ids = 0
+  const newId = (prefix: string) => `${prefix}${String(++ids).padStart(12, '0')}`
+  const append = appendTo(events, beforeAppend)
+  const make = eventMaker(SOURCE, () => newId('event-'), Date.now)
+  const nowMs = () => performance.now()
+  const onError = overrides.onError ?? throwIt
+  const running = new SlotList<Exchange>()
+  const limits = new LimitTable()
+  const budgets = new BudgetTable({ maxBudgetHolders: 1_000, maxBudgetHolds: 1_000, budgetLoadingMs: 60_000 })
+  const logFull = () => overrides.logFull?.() ?? false
+  const refusalLog = stack.use(
+    openRefusalLog({
+      append,
+      make,
+      source: SOURCE,
+      newId: () => newId('event-'),
+      logFull,
+      nowMs,
+      epochMs: Date.now,
+    }),
+  )
+  const exchangeDeps: ExchangeDeps = {
+    append,
+    committed: callback => setImmediate(callback),
+    make,
+    nowMs,
+    count: count ?? ((_ask, done) => done(undefined)),
+    bufferBudget: { room, maxCountedBytes: 100_000 },
+    correct(call, used) {
+      limits.settle(call.identityText, call.tier, used.total - call.reserved, call.stream, nowMs())
+      budgets.settle(call.id, { tokens: used.total, micros: used.costMicros ?? 0 }, Date.now())
+    },
+    onEnd: ended => running.remove(ended.slot),
+    onError,
+    ...exchange,
+  }
+  return {
+    exchange: exchangeDeps,
+    upstreams,
+    lookupKey: key => ANSWERS.get(key) ?? { kind: 'rejected', reason: 'unknown' },
+    throttleOf: identity => throttles.get(identity),
+    limits,
+    budgets,
+    prices: new Prices(),
+    accepted: new AcceptedKeys(60_000),
+    bodies: stack.use(new Bodies(BODY_LIMITS)),
+    refusals: refusalLog.refusals,
+    append,
+    make,
+    newRequestId: () => newId('req_'),
+    nowMs,
+    onError,
+    running,
+    ...FIXED,
+    ...overrides,
+  }
+}
+
+async function startUpstream(answer: Upstream): Promise<{ readonly url: string } & Disposable> {
+  const server = createServer(async (request, response) => {
+    let body = ''
+    for await (const chunk of request) body += chunk
+    answer(request, response, body)
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    [Symbol.dispose]() {
       server.closeAllConnections()
       server.close()
     },
+  }
+}
+
+/** Into a list. What the gateway appends must be readable by everybody else. */
+function appendTo(events: FluxgateEvent[], beforeAppend?: (type: string) => void): ProxyDeps['append'] {
+  return ({ event }) => {
+    beforeAppend?.(event.type)
+    const parsed = parseEvent(Buffer.from(JSON.stringify(event)))
+    if (!parsed.ok) throw new Error(`${event.type}: ${parsed.reason}`)
+    events.push(parsed.value)
   }
 }
 

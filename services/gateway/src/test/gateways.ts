@@ -16,6 +16,18 @@ import { type Gateway, startGateway } from '../service.ts'
 export const ADMIN_TOKEN = 'admin-token-for-tests'
 const log = createLog('gateway', 'silent')
 
+const FIXED = {
+  SESSION_PRIVATE_KEY: SESSION_KEYS.privateKey,
+  ADMIN_TOKEN,
+  PUBLIC_HOST: '127.0.0.1',
+  PUBLIC_PORT: '0',
+  ADMIN_PORT: '0',
+  TLS: 'off',
+  DRAIN_TIMEOUT: '500ms',
+  // A busy machine is no reason to refuse a call here.
+  MAX_LOOP_DELAY: '0',
+}
+
 /** Gateways on one log and one database, before one model server. */
 export interface TestGateways extends AsyncDisposable {
   readonly nodes: readonly Gateway[]
@@ -44,38 +56,20 @@ export async function startGateways(
   const nats = stack.use(await testNats())
   const postgres = stack.use(await testPostgres())
   const databaseUrl = await createDatabase(postgres)
-  const db = openDatabase(databaseUrl)
-  await migrateToLatest(db)
-  await db.destroy()
-  const upstream = createServer((request, response) => {
-    request.resume().on('end', () => {
-      response.setHeader('content-type', 'application/json')
-      response.end('{"choices":[],"usage":{"prompt_tokens":10,"completion_tokens":10,"total_tokens":20}}')
-    })
-  })
-  upstream.listen(0, '127.0.0.1')
-  await once(upstream, 'listening')
-  stack.defer(() => {
-    upstream.closeAllConnections()
-    upstream.close()
-  })
+  {
+    await using db = openDatabase(databaseUrl)
+    await migrateToLatest(db)
+  }
+  const upstream = stack.use(await startUpstream())
   const start = (name: string, more: Record<string, string> = {}) => {
     const config = readConfig(
       {
+        ...FIXED,
         NODE_ID: name,
         NATS_URL: nats.url,
         DATABASE_URL: databaseUrl,
-        SESSION_PRIVATE_KEY: SESSION_KEYS.privateKey,
-        ADMIN_TOKEN,
-        DOWNSTREAM_AI_URLS: `http://127.0.0.1:${(upstream.address() as AddressInfo).port}`,
-        PUBLIC_HOST: '127.0.0.1',
-        PUBLIC_PORT: '0',
-        ADMIN_PORT: '0',
-        TLS: 'off',
+        DOWNSTREAM_AI_URLS: upstream.url,
         FLUXGATE_DATA_DIR: dataDir,
-        DRAIN_TIMEOUT: '500ms',
-        // A busy machine is no reason to refuse a call here.
-        MAX_LOOP_DELAY: '0',
         ...env,
         ...more,
       },
@@ -112,15 +106,36 @@ export async function startGateways(
       await assertDocumented('admin', method, path, { status: response.status, body: text })
       return { status: response.status, body: text === '' ? {} : JSON.parse(text) }
     },
-    async facts(stream, user) {
-      await using link = await connectNats({ url: nats.url, name: 'test' }, log)
-      const found: FluxgateEvent[] = []
-      for await (const batch of replay(link, { stream, from: 'first' })) {
-        for (const { event } of batch.events)
-          if ((event.data as { user?: string }).user === user) found.push(event)
-      }
-      return found
-    },
+    facts: (stream, user) => factsAbout(nats.url, stream, user),
     [Symbol.asyncDispose]: () => stack.disposeAsync(),
   }
+}
+
+/** A model server that answers each call at once. */
+async function startUpstream(): Promise<{ readonly url: string } & Disposable> {
+  const upstream = createServer((request, response) => {
+    request.resume().on('end', () => {
+      response.setHeader('content-type', 'application/json')
+      response.end('{"choices":[],"usage":{"prompt_tokens":10,"completion_tokens":10,"total_tokens":20}}')
+    })
+  })
+  upstream.listen(0, '127.0.0.1')
+  await once(upstream, 'listening')
+  return {
+    url: `http://127.0.0.1:${(upstream.address() as AddressInfo).port}`,
+    [Symbol.dispose]() {
+      upstream.closeAllConnections()
+      upstream.close()
+    },
+  }
+}
+
+async function factsAbout(natsUrl: string, stream: string, user: string): Promise<FluxgateEvent[]> {
+  await using link = await connectNats({ url: natsUrl, name: 'test' }, log)
+  const found: FluxgateEvent[] = []
+  for await (const batch of replay(link, { stream, from: 'first' })) {
+    for (const { event } of batch.events)
+      if ((event.data as { user?: string }).user === user) found.push(event)
+  }
+  return found
 }

@@ -67,24 +67,7 @@ async function startTestEnv(dataDir: string, env: Record<string, string> = {}): 
     dataDir,
     answered,
     call,
-    async callUntilRefused() {
-      let calls = 0
-      let refused: Response | undefined
-      const caller = async () => {
-        while (!refused && calls++ < MAX_CALLS) {
-          const response = await call()
-          if (response.status !== 200) {
-            refused ??= response
-            continue
-          }
-          await response.arrayBuffer()
-          note(response)
-        }
-      }
-      await Promise.all(Array.from({ length: CALLERS }, caller))
-      assert.ok(refused, `${calls} calls were all served`)
-      return refused
-    },
+    callUntilRefused: () => callUntilRefused(call, note),
     async holdStream() {
       const response = await call(CHAT, { model: 'm', stream: true, messages: [] })
       assert.equal(response.status, 200)
@@ -108,6 +91,29 @@ async function startTestEnv(dataDir: string, env: Record<string, string> = {}): 
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   }
+}
+
+/** From several callers at once. */
+async function callUntilRefused(
+  call: () => Promise<Response>,
+  note: (served: Response) => void,
+): Promise<Response> {
+  let calls = 0
+  let refused: Response | undefined
+  const caller = async () => {
+    while (!refused && calls++ < MAX_CALLS) {
+      const response = await call()
+      if (response.status !== 200) {
+        refused ??= response
+        continue
+      }
+      await response.arrayBuffer()
+      note(response)
+    }
+  }
+  await Promise.all(Array.from({ length: CALLERS }, caller))
+  assert.ok(refused, `${calls} calls were all served`)
+  return refused
 }
 
 /** New work is refused as each dialect says it, and the client is told when to come again. */

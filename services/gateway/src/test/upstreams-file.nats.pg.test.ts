@@ -4,7 +4,14 @@ import { join } from 'node:path'
 import { it } from 'node:test'
 import { migrateToLatest, openDatabase } from '@fluxgate/read-model'
 import { ConfigError, createLog, readConfig } from '@fluxgate/runtime'
-import { createDatabase, eventually, SESSION_KEYS, testNats, testPostgres } from '@fluxgate/testing'
+import {
+  createDatabase,
+  eventually,
+  type PostgresServer,
+  SESSION_KEYS,
+  testNats,
+  testPostgres,
+} from '@fluxgate/testing'
 import { readGatewayConfig } from '../config.ts'
 import { startGateway } from '../service.ts'
 import { planTestEnv } from '../upstreams/test-plan.ts'
@@ -12,6 +19,13 @@ import { answering, fakeServer } from '../upstreams/test-servers.ts'
 import type { RoutingReport } from '../upstreams/upstream-status.ts'
 
 const TOKEN = 'admin-token-for-tests'
+
+async function migratedDatabase(postgres: PostgresServer): Promise<string> {
+  const url = await createDatabase(postgres)
+  await using db = openDatabase(url)
+  await migrateToLatest(db)
+  return url
+}
 
 it('a node serves by UPSTREAMS_FILE, and reports a broken file on every API', async () => {
   await using server = await fakeServer(answering('{"usage":{"prompt_tokens":1,"completion_tokens":1}}'))
@@ -21,10 +35,7 @@ it('a node serves by UPSTREAMS_FILE, and reports a broken file on every API', as
   await using files = await planTestEnv(plan, { MODEL_KEY: 'k' })
   await using nats = await testNats()
   await using postgres = await testPostgres()
-  const databaseUrl = await createDatabase(postgres)
-  const db = openDatabase(databaseUrl)
-  await migrateToLatest(db)
-  await db.destroy()
+  const databaseUrl = await migratedDatabase(postgres)
   const env = {
     NATS_URL: nats.url,
     DATABASE_URL: databaseUrl,

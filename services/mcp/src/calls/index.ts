@@ -1,6 +1,6 @@
 export { CallBudget } from './call-budget.ts'
 export { progressOf } from './progress.timer.ts'
-export { type CallLimits, redacted, type ToolRunner, toolRunner } from './run-tool.ts'
+export { type CallLimits, redacted, ToolRunner } from './run-tool.ts'
 export {
   type Admission,
   answered,

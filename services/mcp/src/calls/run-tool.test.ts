@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from 'zod'
 import type { Backends, Call } from '../backends/backends.ts'
 import { ToolError } from '../backends/tool-error.ts'
-import { toolRunner } from './run-tool.ts'
+import { ToolRunner } from './run-tool.ts'
 import { answered, defineTool, OPERATOR, type ToolAnswer } from './tool.ts'
 
 const LIMITS = {
@@ -36,7 +36,7 @@ function tool(
 function bench(limits = LIMITS) {
   const lines: Array<Record<string, unknown>> = []
   const write = (fields: object, message: string) => lines.push({ ...fields, message })
-  const runner = toolRunner(backends, limits, { info: write, warn: write, error: write })
+  const runner = new ToolRunner(backends, limits, { info: write, warn: write, error: write })
   const context = { signal: new AbortController().signal, session: undefined, onProgress() {} }
   return { lines, runner, run: (each: ReturnType<typeof tool>) => runner.run(each, {}, OPERATOR, context) }
 }
@@ -67,7 +67,11 @@ test('a call whose own machinery throws ends alone, and the runner still knows w
     if (isBroken) throw new Error('thrown by the clock')
     return 0
   }
-  const runner = toolRunner({ nowMs } as unknown as Backends, LIMITS, { info() {}, warn() {}, error() {} })
+  const runner = new ToolRunner({ nowMs } as unknown as Backends, LIMITS, {
+    info() {},
+    warn() {},
+    error() {},
+  })
   const context = { signal: new AbortController().signal, session: undefined, onProgress() {} }
   const probe = tool(async () => answered({ n: 1 }, 'one'))
   await assert.rejects(runner.run(probe, {}, OPERATOR, context), /thrown by the clock/)

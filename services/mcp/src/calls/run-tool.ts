@@ -22,86 +22,96 @@ export interface CallContext {
   readonly onProgress: OnProgress
 }
 
-export interface ToolRunner {
-  run(tool: Tool, args: unknown, caller: Caller, context: CallContext): Promise<CallToolResult>
-  /** Resolves when no call runs any more. */
-  idle(): Promise<void>
-}
-
 type Outcome = 'answered' | 'problem' | 'refused' | 'fault' | 'timeout' | 'cancelled' | 'error'
 
-/** Runs tools within a caller's budget and the time limit, and tells each call in the log. */
-export function toolRunner(backends: Backends, limits: CallLimits, log: LinkLog): ToolRunner {
-  const budget = new CallBudget(limits)
-  const longCalls = new LongCalls(limits)
-  const running = new Set<Promise<unknown>>()
+/** Runs tools within a caller's budget and the time limit, and writes each call to the service's log. */
+export class ToolRunner {
+  readonly #backends: Backends
+  readonly #limits: CallLimits
+  readonly #log: LinkLog
+  readonly #budget: CallBudget
+  readonly #longCalls: LongCalls
+  readonly #running = new Set<Promise<unknown>>()
 
-  async function call(tool: Tool, args: unknown, actor: Caller, context: CallContext) {
-    const admission = budget.begin(actor.name, backends.nowMs())
-    if (!admission.ok) return { answer: problem(refusalText(admission)), outcome: 'refused' as const }
+  constructor(backends: Backends, limits: CallLimits, log: LinkLog) {
+    this.#backends = backends
+    this.#limits = limits
+    this.#log = log
+    this.#budget = new CallBudget(limits)
+    this.#longCalls = new LongCalls(limits)
+  }
+
+  async run(tool: Tool, args: unknown, caller: Caller, context: CallContext): Promise<CallToolResult> {
+    const startedMs = this.#backends.nowMs()
+    const calling = this.#call(tool, args, caller, context)
+    this.#running.add(calling)
+    const { answer, outcome } = await calling.finally(() => this.#running.delete(calling))
+    const durationMs = this.#backends.nowMs() - startedMs
+    const entry = { tool: tool.name, actor: caller.name, outcome, durationMs }
+    // What was ordered has to be found again; what was asked has not.
+    this.#log.info(
+      tool.annotations.readOnlyHint ? entry : { ...entry, args: redactedData(args) },
+      'tool called',
+    )
+    return resultOf(answer)
+  }
+
+  /** Resolves when no call runs any more. */
+  async idle(): Promise<void> {
+    while (this.#running.size > 0) await Promise.allSettled(this.#running)
+  }
+
+  async #call(tool: Tool, args: unknown, actor: Caller, context: CallContext): Promise<Called> {
     const session = context.session ?? actor.name
-    const place = tool.long ? longCalls.begin(session) : 'ok'
-    if (place !== 'ok') {
-      budget.end(actor.name)
-      return { answer: problem(BUSY[place]), outcome: 'refused' as const }
-    }
-    const timeoutMs = tool.long ? limits.longCallTimeoutMs : limits.callTimeoutMs
+    const refusal = this.#admit(tool, actor, session)
+    if (refusal !== undefined) return { answer: problem(refusal), outcome: 'refused' }
+    const timeoutMs = tool.long ? this.#limits.longCallTimeoutMs : this.#limits.callTimeoutMs
     const timeout = AbortSignal.timeout(timeoutMs)
     const cancelled = context.signal
     const signal = AbortSignal.any([cancelled, timeout])
-    const { onProgress } = context
     try {
-      const work = tool.answer(args, backends, { actor, signal, onProgress })
+      const work = tool.answer(args, this.#backends, { actor, signal, onProgress: context.onProgress })
       // What was given up may still be on its way to its end: until then it holds its place.
-      if (tool.long) endsLong(work, session)
+      if (tool.long) this.#freePlaceAfter(work, session)
       const answer = await unlessAborted(work, signal)
-      return { answer, outcome: answer.ok ? ('answered' as const) : ('problem' as const) }
+      return { answer, outcome: answer.ok ? 'answered' : 'problem' }
     } catch (error) {
       const outcome = cancelled.aborted ? 'cancelled' : timeout.aborted ? 'timeout' : outcomeOf(error)
       if (outcome === 'fault' || outcome === 'error') {
-        log.warn({ err: error, tool: tool.name }, `tool failed: ${(error as Error).message}`)
+        this.#log.warn({ err: error, tool: tool.name }, `tool failed: ${(error as Error).message}`)
       }
       return { answer: problem(failureText(tool, outcome, error, timeoutMs)), outcome }
     } finally {
-      budget.end(actor.name)
+      this.#budget.end(actor.name)
     }
   }
 
-  function endsLong(work: Promise<unknown>, session: string): void {
+  /** Why the call may not run; undefined once it has its place, which its end gives back. */
+  #admit(tool: Tool, actor: Caller, session: string): string | undefined {
+    const admission = this.#budget.begin(actor.name, this.#backends.nowMs())
+    if (!admission.ok) return refusalText(admission)
+    const place = tool.long ? this.#longCalls.begin(session) : 'ok'
+    if (place === 'ok') return undefined
+    this.#budget.end(actor.name)
+    return BUSY[place]
+  }
+
+  #freePlaceAfter(work: Promise<unknown>, session: string): void {
     const ended = work.then(
       () => {},
       () => {},
     )
-    running.add(ended)
+    this.#running.add(ended)
     ended.then(() => {
-      running.delete(ended)
-      longCalls.end(session)
+      this.#running.delete(ended)
+      this.#longCalls.end(session)
     })
   }
+}
 
-  return {
-    async run(tool, args, caller, context) {
-      const startedMs = backends.nowMs()
-      const calling = call(tool, args, caller, context)
-      running.add(calling)
-      const { answer, outcome } = await calling.finally(() => running.delete(calling))
-      log.info(
-        {
-          tool: tool.name,
-          actor: caller.name,
-          outcome,
-          durationMs: backends.nowMs() - startedMs,
-          // What was ordered has to be found again; what was asked has not.
-          ...(tool.annotations.readOnlyHint ? {} : { args: redactedData(args) }),
-        },
-        'tool called',
-      )
-      return resultOf(answer)
-    },
-    async idle() {
-      while (running.size > 0) await Promise.allSettled(running)
-    },
-  }
+interface Called {
+  readonly answer: ToolAnswer<Record<string, unknown>>
+  readonly outcome: Outcome
 }
 
 const BUSY = {

@@ -6,7 +6,7 @@ import { eventually } from '@fluxgate/testing'
 import { InMemoryServerEventBus } from '@modelcontextprotocol/server'
 import { z } from 'zod'
 import type { Backends } from '../backends/backends.ts'
-import { toolRunner } from '../calls/run-tool.ts'
+import { ToolRunner } from '../calls/run-tool.ts'
 import { answered, defineTool, OPERATOR } from '../calls/tool.ts'
 import { fixedToken } from './authenticate.ts'
 import { buildServer } from './mcp-server.ts'
@@ -52,7 +52,7 @@ test('a client that closes its stream cancels its call; a server that stops lets
       return answered({ ms }, 'done')
     },
   })
-  const runner = toolRunner({ nowMs: Date.now } as unknown as Backends, LIMITS, log)
+  const runner = new ToolRunner({ nowMs: Date.now } as unknown as Backends, LIMITS, log)
   const server = await startHttp(
     { host: '127.0.0.1', port: 0 },
     {

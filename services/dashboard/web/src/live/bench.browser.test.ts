@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { after, before, it } from 'node:test'
+import { launchBrowser } from '@fluxgate/testing/browser'
 import type { Browser } from 'playwright-core'
-import { buildPage, launchBrowser, logInOn, openTab } from '../../../src/test/browser.ts'
+import { buildPage, logInOn, openTab } from '../../../src/test/browser.ts'
 import { fanOut, generateLoad, startAlone, watchPage } from '../../../src/test/load.ts'
 import { logIn, OPERATOR, startTestEnv, type TestEnv } from '../../../src/test/test-env.ts'
 

@@ -1,31 +1,16 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { IncidentOpened, IncidentReported } from '@fluxgate/contracts'
 import { buryEvent } from '@fluxgate/nats'
 import { eventually } from '@fluxgate/testing'
+import { launchBrowser } from '@fluxgate/testing/browser'
 import type { Browser, Page } from 'playwright-core'
-import { buildPage, launchBrowser, logInOn, openTab } from '../../../src/test/browser.ts'
+import { buildPage, logInOn, openTab } from '../../../src/test/browser.ts'
+import { shiftsOf } from '../../../src/test/layout-shifts.ts'
 import { OPERATOR, startTestEnv, type TestEnv } from '../../../src/test/test-env.ts'
 
 const flooder = { user: 'u_flood', key: 'k_1' }
 const ID = 'inc_00000000b1'
-/**
- * What moved in five seconds. Chromium also tells of text that begins elsewhere in a place that stays, as a figure on
- * the right does that gets a digit more.
- */
-const LAYOUT_SHIFTS = `new Promise(resolve => {
-  const moved = []
-  new PerformanceObserver(list => {
-    for (const { sources } of list.getEntries()) {
-      for (const { node, previousRect, currentRect } of sources) {
-        if (previousRect.x === currentRect.x && previousRect.y === currentRect.y) continue
-        moved.push((node?.parentElement ?? node)?.outerHTML?.slice(0, 200))
-      }
-    }
-  }).observe({ type: 'layout-shift' })
-  setTimeout(() => resolve(moved), 5_000)
-})`
 const look = (state: string) => `(() => {
   Object.defineProperty(document, 'visibilityState', { value: '${state}', configurable: true })
   document.dispatchEvent(new Event('visibilitychange'))
@@ -282,23 +267,12 @@ describe('open dashboard page', () => {
   it('keeps its layout while live, on every view and width', async () => {
     const stop = generateLoad()
     try {
-      const shifted = await Promise.all(LIVE_VIEWS.map(([path, width]) => shiftsOf(path, width)))
+      const shifted = await Promise.all(
+        LIVE_VIEWS.map(([path, width]) => shiftsOf(browser, testEnv.url, path, width)),
+      )
       assert.deepEqual(shifted.flat(), [])
     } finally {
       stop()
     }
   })
 })
-
-/** What moves on a view once all of it has come. */
-async function shiftsOf(path: string, width: number): Promise<string[]> {
-  await using tab = await openTab(browser, { viewport: { width, height: 900 } })
-  const { page } = tab
-  await logInOn(page, testEnv.url + path, OPERATOR.email)
-  await page.locator('.shell h1').waitFor()
-  await eventually(async () => assert.equal(await page.locator('.loading, .chart-bone').count(), 0))
-  await sleep(1_500)
-  const moved = await page.evaluate<string[]>(LAYOUT_SHIFTS)
-  const errors = await page.locator('.error-message').allTextContents()
-  return moved.map(html => `${path} at ${width} px: ${html} ${errors.join()}`)
-}

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { eventually } from '@fluxgate/testing'
+import { launchBrowser } from '@fluxgate/testing/browser'
 import type { Browser } from 'playwright-core'
-import { buildPage, launchBrowser, logInOn, openTab } from '../../../src/test/browser.ts'
+import { buildPage, logInOn, openTab } from '../../../src/test/browser.ts'
 import {
   DEVELOPER,
   logIn,

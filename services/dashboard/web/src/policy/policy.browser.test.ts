@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import { after, before, it } from 'node:test'
+import { launchBrowser } from '@fluxgate/testing/browser'
 import type { Browser } from 'playwright-core'
 import type { PolicyPage } from '../../../src/policy/answers.ts'
 import { ApiClient } from '../../../src/test/api-client.ts'
-import { buildPage, launchBrowser, logInOn, openTab } from '../../../src/test/browser.ts'
+import { buildPage, logInOn, openTab } from '../../../src/test/browser.ts'
 import { DEVELOPER, logIn, OPERATOR, startTestEnv, type TestEnv } from '../../../src/test/test-env.ts'
 
 const POLICY = {

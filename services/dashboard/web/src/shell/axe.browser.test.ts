@@ -1,15 +1,9 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { eventually } from '@fluxgate/testing'
+import { launchBrowser } from '@fluxgate/testing/browser'
 import type { Browser } from 'playwright-core'
-import {
-  axeFindings,
-  buildPage,
-  launchBrowser,
-  logInOn,
-  openTab,
-  type Tab,
-} from '../../../src/test/browser.ts'
+import { axeFindings, buildPage, logInOn, openTab, type Tab } from '../../../src/test/browser.ts'
 import { IDENTITY, INCIDENT, renewNodes, seed } from '../../../src/test/seed.ts'
 import { setPolicies } from '../../../src/test/seed-policies.ts'
 import { OPERATOR, startTestEnv, type TestEnv } from '../../../src/test/test-env.ts'
