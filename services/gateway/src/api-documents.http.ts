@@ -11,7 +11,7 @@ export async function openApiDocuments(): Promise<{ public: string; admin: strin
   const server = Fastify({ exposeHeadRoutes: false })
   serveOpenApi(server, '/openapi.json', PUBLIC_API, false)
   registerDnsQuery(server, { queryBytes: DNS_LIMITS.queryBytes } as Parameters<typeof registerDnsQuery>[1])
-  registerStatus(server, {})
+  registerStatus(server, () => ({ ready: true, missing: {} }))
   await registerPortal(server, {} as PortalDeps)
   const admin = Fastify()
   const token = 'of nobody'

@@ -17,6 +17,7 @@ import {
   readLimits,
   readOidcConfig,
   readTracingConfig,
+  readWorkerCount,
   type TracingConfig,
   type UpstreamAddress,
   unpassable,
@@ -32,6 +33,8 @@ export interface GatewayConfig {
   readonly publicPort: number
   /** Further nodes of this machine may listen on the public port; the system spreads connections over them. */
   readonly reusePort: boolean
+  /** Processes that serve the public port; each is a node of its own. */
+  readonly workers: number
   /** Address that this node tells the others and DNS clients. */
   readonly advertiseAddress: string
   readonly adminHost: string
@@ -108,6 +111,10 @@ export function readGatewayConfig(env: EnvReader): GatewayConfig {
   const node = env.text('NODE_ID', `gw-${randomBytes(4).toString('hex')}`)
   if (!NODE_NAME.test(node)) env.fault('NODE_ID must be 1 to 64 letters, digits, - or _')
   const publicHost = env.text('PUBLIC_HOST', '0.0.0.0')
+  const reusePort = env.oneOf('REUSE_PORT', ['on', 'off'], 'off') === 'on'
+  const workers = readWorkerCount(env)
+  if (reusePort && workers > 1)
+    env.fault('REUSE_PORT=on and GATEWAY_WORKERS exclude each other: workers share the port already')
   return {
     node,
     natsUrl: env.text('NATS_URL'),
@@ -116,7 +123,8 @@ export function readGatewayConfig(env: EnvReader): GatewayConfig {
     dataDir: env.text('FLUXGATE_DATA_DIR', '.fluxgate'),
     publicHost,
     publicPort: env.port('PUBLIC_PORT', 8443),
-    reusePort: env.oneOf('REUSE_PORT', ['on', 'off'], 'off') === 'on',
+    reusePort,
+    workers,
     advertiseAddress: env.text('ADVERTISE_ADDRESS', publicHost === '0.0.0.0' ? '127.0.0.1' : publicHost),
     adminHost: env.text('ADMIN_HOST', '127.0.0.1'),
     adminPort: env.port('ADMIN_PORT', 9090),

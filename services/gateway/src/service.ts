@@ -45,7 +45,7 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
   const parts = { events, throttles, limits, identities, resolver, calls, db }
   const server = stack.use(await startPublic(node, parts))
   stack.use(await startPortal(node, server.app, parts))
-  const admin = await startAdmin(node, parts)
+  const admin = await startAdmin(node, { ...parts, readiness: server.readiness })
   const recovery = stack.use(await startRecovery(node, events, limits))
   gatewayMetrics(calls.registry, {
     ...events,
@@ -64,7 +64,7 @@ export async function startGateway(config: GatewayConfig, log: Log): Promise<Gat
   // From here on requests come in; stopping begins with what comes last.
   stack.defer(() => reportAcceptedKeys(calls.proxy))
   stack.defer(() => admin.close())
-  const adminPort = await listen(admin, { host: config.adminHost, port: config.adminPort })
+  const adminPort = await listen(admin, { host: config.adminHost, port: config.adminPort, exclusive: true })
   stack.defer(() => server.drain.stop())
   const { publicHost: host, reusePort } = config
   const publicPort = await listen(server.app, { host, port: config.publicPort, reusePort })
@@ -81,10 +81,13 @@ function contextOf(config: GatewayConfig, log: Log): NodeContext {
   return { config, log, newId, boot: newId(), nowMs, epochMs: Date.now, running: new SlotList() }
 }
 
-/** Fastify passes options that it does not know to Node. @returns the port, which the system chose for port 0 */
+/**
+ * Fastify passes options that it does not know to Node. `exclusive`: not shared with other workers of the machine.
+ * @returns the port, which the system chose for port 0
+ */
 async function listen(
   app: FastifyInstance,
-  options: { host: string; port: number; reusePort?: boolean },
+  options: { host: string; port: number; reusePort?: boolean; exclusive?: boolean },
 ): Promise<number> {
   await app.listen(options)
   const address = app.server.address()

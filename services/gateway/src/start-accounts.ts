@@ -12,6 +12,7 @@ import {
 } from './accounts/index.ts'
 import { createAdmin } from './admin/index.ts'
 import type { Request } from './edge/index.ts'
+import type { ReadyAnswer } from './http/index.ts'
 import { refillOrders } from './limits/index.ts'
 import { openPolicyBooks } from './policy/index.ts'
 import { registerPortal } from './portal/index.ts'
@@ -30,6 +31,7 @@ export interface AccountParts {
 export interface AdminParts extends AccountParts {
   readonly db: Database
   readonly limits: Limits
+  readonly readiness: () => ReadyAnswer
 }
 
 /** The portal of developers on the public server, and the first operator where one is configured. */
@@ -94,6 +96,7 @@ export function startAdmin(node: NodeContext, parts: AdminParts): Promise<Fastif
     resolveAddress: addresses.resolveAddress,
     routing: calls.upstreams.report,
     registry: calls.registry,
+    readiness: parts.readiness,
     epochMs,
     log,
   }

@@ -3,8 +3,8 @@ import type { FastifyInstance } from 'fastify'
 import type { Identities } from './accounts/index.ts'
 import { type DnsResolver, dnsClients, registerDnsQuery } from './dns/index.ts'
 import { createEdge, type Edge, edgeMetrics, loadTls, rotateTicketKeys, watchTls } from './edge/index.ts'
-import { answerAfter, type RawReply, serveOpenApi } from './http/index.ts'
-import { type Drain, drainOf, readinessOf, registerStatus } from './node/index.ts'
+import { answerAfter, type RawReply, type ReadyAnswer, serveOpenApi } from './http/index.ts'
+import { type Drain, drainOf, readinessOf, readyAnswer, registerStatus } from './node/index.ts'
 import { proxyOf, refuseUnknown } from './proxy/index.ts'
 import { PUBLIC_API } from './public-api.ts'
 import type { Calls } from './start-calls.ts'
@@ -25,6 +25,8 @@ export interface PublicParts {
 export interface PublicServer extends AsyncDisposable {
   readonly app: FastifyInstance
   readonly drain: Drain
+  /** Whether the node can take calls, and what prevents it. */
+  readonly readiness: () => ReadyAnswer
 }
 
 /** Model calls, DNS-over-HTTPS and the state of the node on one port. */
@@ -77,17 +79,19 @@ export async function startPublic(node: NodeContext, parts: PublicParts): Promis
   const { budgets } = parts.limits
   const { directory } = parts.identities
   const throttles = parts.throttles.watch
-  const readiness = readinessOf({ drain, log: eventLog, nats, throttles, upstreams: report })
-  registerStatus(app, readiness.needed, {
-    ...readiness.degraded,
+  const { needed, degraded } = readinessOf({ drain, log: eventLog, nats, throttles, upstreams: report })
+  const warnings = {
+    ...degraded,
     upstreams: fileFault,
     load: () => calls.overload.reason,
     tls: () => tlsWatch?.fault,
     budgets: () => budgets.fault,
     postgres: () => (directory.isAway ? 'keys that are not cached cannot be looked up' : undefined),
-  })
+  }
+  const readiness = () => readyAnswer(needed, warnings)
+  registerStatus(app, readiness)
   const owned = stack.move()
-  return { app, drain, [Symbol.asyncDispose]: () => owned.disposeAsync() }
+  return { app, drain, readiness, [Symbol.asyncDispose]: () => owned.disposeAsync() }
 }
 
 type EdgeCounts = Parameters<typeof edgeMetrics>[1]

@@ -11,6 +11,8 @@ import {
   type ErrorLog,
   errorOf,
   json,
+  Ready,
+  type ReadyAnswer,
   Routing,
   sendError,
   serveOpenApi,
@@ -50,6 +52,7 @@ export interface AdminDeps {
   readonly resolveAddress: (hash: string) => Promise<string | undefined>
   readonly routing: () => RoutingReport
   readonly registry: Registry
+  readonly readiness: () => ReadyAnswer
   readonly epochMs: () => number
   readonly log?: ErrorLog
 }
@@ -60,7 +63,7 @@ const QUIET: ErrorLog = { warn() {}, error() {} }
 export async function registerAdmin(app: FastifyInstance, deps: AdminDeps): Promise<void> {
   const { log = QUIET } = deps
   await app.register(async scope => {
-    requireToken(scope, deps.tokens, new Set(['/admin/health']))
+    requireToken(scope, deps.tokens, new Set(['/admin/health', '/admin/ready']))
     scope.setErrorHandler<Error>((error, _request, reply) => {
       if (!isUnconfirmed(error)) return sendError(reply, errorOf(error, log))
       log.warn({ err: error }, 'the event log did not take an order')
@@ -93,6 +96,12 @@ const HEALTH = documented({
   open: true,
   answers: { 200: json(Alive) },
 })
+const READY = documented({
+  summary: 'Whether the node can serve, and what prevents it',
+  tag: 'state',
+  open: true,
+  answers: { 200: json(Ready, 'It can.'), 503: json(Ready, 'It cannot, or is stopping.') },
+})
 const PROMETHEUS = documented({
   summary: 'Metrics in the text format of Prometheus',
   tag: 'state',
@@ -111,6 +120,10 @@ const UPSTREAMS = documented({
 
 function routeState(scope: FastifyInstance, deps: AdminDeps): void {
   scope.get('/admin/health', HEALTH, () => ({ status: 'alive' }))
+  scope.get('/admin/ready', READY, (_request, reply) => {
+    const answer = deps.readiness()
+    return reply.code(answer.ready ? 200 : 503).send(answer)
+  })
   scope.get('/metrics', PROMETHEUS, async (_request, reply) =>
     reply.type(deps.registry.contentType).send(await deps.registry.metrics()),
   )

@@ -108,6 +108,7 @@ export async function startAdmin({ ownServers = false } = {}): Promise<AdminTest
     resolveAddress: async hash => (hash === 'a_00112233445566778899' ? '203.0.113.7' : undefined),
     routing: () => ROUTING,
     registry: createMetrics('gateway'),
+    readiness: () => ({ ready: true, missing: {} }),
     epochMs: Date.now,
     log: { warn: (...line) => logged.push(line), error: (...line) => logged.push(line) },
   })

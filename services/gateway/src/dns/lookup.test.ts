@@ -45,7 +45,7 @@ describe('the gateway’s own lookups', () => {
         upstreams: [{ url: `https://doh.test:${upstream.port}/dns-query`, addresses: ['127.0.0.1'] }],
         clusterDomain: 'api.fluxgate.local',
         overrides: [{ name: 'fixed.test', addresses: ['10.9.8.7'] }],
-        nodes: () => [{ address: '10.0.0.1' }],
+        nodes: () => [{ address: '10.0.0.1' }, { address: '10.0.0.1' }],
         authorities: certificate.cert,
       }),
     )

@@ -109,12 +109,17 @@ class Resolver implements DnsResolver {
     if (override !== undefined) {
       this.#counts.overridden++
       const { addresses } = override
-      const found = addresses === 'nodes' ? this.#options.nodes().map(node => node.address) : addresses
+      const found = addresses === 'nodes' ? this.#nodeAddresses() : addresses
       return answerOverride(query, found, this.#turn++, this.#isRecursive, this.#limits)
     }
     // RFC 8914 section 4.21: not configured for recursion, and not our name.
     if (!this.#isRecursive) return errorReply(query, RCODE.refused, false, ['notAuthoritative'])
     return undefined
+  }
+
+  /** Workers of one machine have one address, which stands in the answer once (RFC 2181 section 5). */
+  #nodeAddresses(): string[] {
+    return [...new Set(this.#options.nodes().map(({ address }) => address))]
   }
 
   async #findFor(query: DnsQuery, client: DnsClient | undefined): Promise<Forwarded> {

@@ -9,6 +9,7 @@ import type { EdgeError } from './request-head.ts'
 /** What is known of one HTTP/1.1 connection. */
 interface Line {
   readonly socket: Socket
+  readonly openedAtMs: number
   /** The newest answer, sent or not. */
   last: ServerResponse | undefined
   /** Answers that are not at their end; several where requests are pipelined. */
@@ -25,6 +26,9 @@ type ConnectionLimits = Pick<
   EdgeLimits,
   'maxConnectionsPerAddress' | 'maxRequestsPerConnection' | 'lingerMs' | 'writeStallMs' | 'checkEveryMs'
 >
+
+/** A connection that was just made has a request under way: a node that stops waits so long for it. */
+const FIRST_REQUEST_MS = 500
 
 /** The connections of HTTP/1.1 over TCP or TLS: who they come from, how they end, and which of them hold up. */
 export class Connections implements Disposable {
@@ -89,6 +93,7 @@ export class Connections implements Disposable {
   open(socket: Socket): void {
     const line: Line = {
       socket,
+      openedAtMs: this.#nowMs(),
       last: undefined,
       open: new Set(),
       ended: false,
@@ -175,11 +180,13 @@ export class Connections implements Disposable {
     }
   }
 
-  /** Ends connections whose answers are all sent; true when none is left that waits for one. */
+  /** Ends connections whose answers are all sent; true when none is left that waits for one, or has just come. */
   endIdle(): boolean {
+    const now = this.#nowMs()
     let idle = true
-    for (const { socket, last } of this.#lines.values()) {
-      if (last === undefined || last.writableFinished) socket.destroySoon()
+    for (const { socket, last, openedAtMs } of this.#lines.values()) {
+      const isIdle = last ? last.writableFinished : now - openedAtMs > FIRST_REQUEST_MS
+      if (isIdle) socket.destroySoon()
       else idle = false
     }
     return idle

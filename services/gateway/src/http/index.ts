@@ -52,6 +52,7 @@ export {
   OwnNewKey,
   Pardoned,
   Ready,
+  type ReadyAnswer,
   Refilled,
   Registered,
   RegistrationInfo,

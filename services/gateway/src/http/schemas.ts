@@ -133,6 +133,8 @@ export const Routing = Type.Object(
 export const Alive = Type.Object({ status: Type.Literal('alive') }, closed)
 const reasons = Type.Record(Text, Text)
 export const Ready = Type.Object({ ready: Flag, missing: reasons, warnings: Type.Optional(reasons) }, closed)
+/** Whether calls can be taken, what prevents it by part, and what is wrong but does not. */
+export type ReadyAnswer = Type.Static<typeof Ready>
 
 const person = { id: Text, email: orNull(Text), role: Role, tier: TierName }
 const failedLogins = Type.Object(

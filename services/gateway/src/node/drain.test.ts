@@ -174,6 +174,19 @@ describe('a stopping node', { timeout: 120_000 }, () => {
     assert.equal((await sendRaw(env.port, get('/health'))).answers.length, 0)
   })
 
+  it('answers a request whose connection was made just before', async () => {
+    await using env = await startEdge()
+    const socket = openRaw(env.port)
+    let text = ''
+    socket.on('data', chunk => (text += chunk))
+    await eventually(() => assert.equal(env.edge.connections.size, 1))
+    const stopped = drainOf(env.edge, env.env.running, { drainDelayMs: 0, drainMs: 5_000 }).stop()
+    await eventually(() => assert.equal(env.edge.app.server.listening, false))
+    socket.write(get('/health'))
+    await stopped
+    await eventually(() => assert.match(text, /^HTTP\/1\.1 200 .*connection: close/is))
+  })
+
   it('does not wait for connections that ask for nothing', async () => {
     await using env = await startEdge({ tls: await pair })
     const session = connect(`https://localhost:${env.port}`, { rejectUnauthorized: false })

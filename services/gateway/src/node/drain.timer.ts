@@ -46,6 +46,8 @@ export function drainOf(
       begun = true
       connections.drain()
       if (limits.drainDelayMs > 0) await sleep(limits.drainDelayMs)
+      // Right after new connections were taken: those that wait to be taken are reset by the system.
+      await afterPoll()
       if (app.server.listening) app.server.close()
       sessions.drain()
       await waitUntilDone(limits.drainMs)
@@ -60,4 +62,8 @@ export function drainOf(
 
 function sleep(ms: number): Promise<void> {
   return new Promise(resolve => setTimeout(resolve, ms))
+}
+
+function afterPoll(): Promise<void> {
+  return new Promise(resolve => setImmediate(resolve))
 }

@@ -1,7 +1,15 @@
 import { failing, type ReadinessCheck } from '@fluxgate/runtime'
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import Type from 'typebox'
-import { Alive, documented, json, type Operation, type Payload, Ready } from '../http/index.ts'
+import {
+  Alive,
+  documented,
+  json,
+  type Operation,
+  type Payload,
+  Ready,
+  type ReadyAnswer,
+} from '../http/index.ts'
 
 const GET = ['GET', 'HEAD']
 
@@ -17,15 +25,20 @@ const READY = state('Whether the node can serve, and what prevents it', {
   503: json(Ready, 'It cannot, or is stopping.'),
 })
 
+type Checks = Readonly<Record<string, ReadinessCheck>>
+
+export function readyAnswer(checks: Checks, warnings: Checks): ReadyAnswer {
+  const missing = failing(checks)
+  const wrong = failing(warnings)
+  const answer = { ready: Object.keys(missing).length === 0, missing }
+  return Object.keys(wrong).length > 0 ? { ...answer, warnings: wrong } : answer
+}
+
 /**
  * `/`: what clients of Ollama ask before they call. `/health`: the process lives, a stopping one too.
  * `/ready`: it can serve, or what stands in the way; and what is wrong but does not keep it from serving.
  */
-export function registerStatus(
-  app: FastifyInstance,
-  checks: Readonly<Record<string, ReadinessCheck>>,
-  warnings: Readonly<Record<string, ReadinessCheck>> = {},
-): void {
+export function registerStatus(app: FastifyInstance, readiness: () => ReadyAnswer): void {
   const route = (url: string, operation: Operation, handler: (reply: FastifyReply) => unknown) =>
     app.route({
       ...documented(operation),
@@ -36,10 +49,7 @@ export function registerStatus(
   route('/', ROOT, reply => reply.type('text/plain; charset=utf-8').send('Fluxgate is running'))
   route('/health', HEALTH, reply => reply.send({ status: 'alive' }))
   route('/ready', READY, reply => {
-    const missing = failing(checks)
-    const ready = Object.keys(missing).length === 0
-    const wrong = failing(warnings)
-    const warned = Object.keys(wrong).length > 0 ? { warnings: wrong } : {}
-    return reply.code(ready ? 200 : 503).send({ ready, missing, ...warned })
+    const answer = readiness()
+    return reply.code(answer.ready ? 200 : 503).send(answer)
   })
 }

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { ReadinessCheck } from '@fluxgate/runtime'
 import { routesOf } from '../../dialects/routes.ts'
-import { registerStatus } from '../../node/status.http.ts'
+import { readyAnswer, registerStatus } from '../../node/status.http.ts'
 import type { ProxyDeps } from '../../proxy/proxy-deps.ts'
 import { startTestEnv, type TestEnv, type Upstream } from '../../proxy/test-proxy.ts'
 import { Bodies } from '../bodies.http.ts'
@@ -94,7 +94,7 @@ export async function startEdge(options: EdgeTestEnvOptions = {}): Promise<EdgeT
         bodies,
         onRefused: code => refused.push(code),
       })
-      registerStatus(edge.app, checks, warnings)
+      registerStatus(edge.app, () => readyAnswer(checks, warnings))
       return edge
     },
   )
