@@ -9,7 +9,7 @@ import {
 } from '@fluxgate/contracts'
 import { addressIdentity } from '@fluxgate/contracts/address-identity'
 import { eventually } from '@fluxgate/testing'
-import { ada, type GuardBench, startGuardBench, typesOf } from './test-bench.ts'
+import { ada, type GuardBench, handledAll, startGuardBench, typesOf } from './test-bench.ts'
 import { Child, ledAfter, pause } from './test-guard-process.ts'
 
 /** Two rules find 40 identities each; the 40 addresses that guess keys are one campaign. */
@@ -39,7 +39,7 @@ describe('a guard that is killed between its effects', { concurrency: true }, ()
       await eventually(async () =>
         assert.deepEqual(typesOf(await bench.entries('INCIDENTS')), ['incidents.opened']),
       )
-      await pause(500)
+      await handledAll(bench)
       const [imposed, ...more] = await bench.entries('THROTTLES')
       assert.deepEqual(more, [])
       const [opened, ...others] = await bench.entries('INCIDENTS')
@@ -99,7 +99,7 @@ describe('a guard that is killed at any time', () => {
     await eventually(async () => assert.equal((await bench.entries('INCIDENTS')).length, 150), {
       timeoutMs: 60_000,
     })
-    await pause(500)
+    await handledAll(bench)
     const subjects = identities.map(({ user }) => `${user}.k1`).sort()
     const imposed = (await bench.entries('THROTTLES')).filter(
       each => each.type === 'fluxgate.throttles.imposed',
@@ -143,7 +143,7 @@ describe('a guard that is killed at any time', () => {
       },
       { timeoutMs: 60_000 },
     )
-    await pause(500)
+    await handledAll(bench)
     const opened = (await openedIn(bench)).map(({ rule, user, key }) => `${rule} ${user}.${key}`)
     assert.equal(new Set(opened).size, OPENED, 'each rule about each of them once')
     assert.equal(opened.length, OPENED)

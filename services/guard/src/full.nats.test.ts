@@ -5,8 +5,17 @@ import { addressIdentity } from '@fluxgate/contracts/address-identity'
 import { GUARD_ACTOR } from '@fluxgate/guard-core'
 import { ensureTopology } from '@fluxgate/nats'
 import { eventually } from '@fluxgate/testing'
-import { ada, bob, counted, type GuardBench, startGuardBench, typesOf, warningsOf } from './test-bench.ts'
-import { lease } from './test-guard-process.ts'
+import {
+  ada,
+  bob,
+  counted,
+  type GuardBench,
+  lease,
+  startGuardBench,
+  typesOf,
+  warningsOf,
+} from './test-bench.ts'
+
 import { AUTOMATIC_PART } from './throttle-room.nats.ts'
 
 const MIB = 1024 ** 2

@@ -9,7 +9,7 @@ import { Bucket } from '@fluxgate/nats'
 import { openPolicies } from '@fluxgate/operations'
 import { eventually } from '@fluxgate/testing'
 import { startGuard } from './service.ts'
-import { ada, bob, type GuardBench, log, POLICY, startGuardBench, typesOf } from './test-bench.ts'
+import { ada, bob, type GuardBench, handledAll, log, POLICY, startGuardBench, typesOf } from './test-bench.ts'
 
 const pause = (ms: number) => new Promise(resolve => setTimeout(resolve, ms))
 const throttleOf = (bench: GuardBench, identity = ada) => bench.box.get(identity).then(entry => entry?.value)
@@ -29,7 +29,7 @@ describe('the policy of the guard', () => {
     await bench.link.jetstream.publish('$KV.policy.limits', '{"tiers":{},"identities":{}}')
     await pause(100)
     await bench.settle(bob, 5_000)
-    await pause(200)
+    await handledAll(bench)
     assert.deepEqual(await bench.entries('INCIDENTS'), [], 'the lenient one, and then still it')
     await bench.settle(ada, 5_300)
     await eventually(async () => assert.equal((await throttleOf(bench))?.capacity, 7))
@@ -83,7 +83,7 @@ describe('the policy of the guard', () => {
     await bench.settle(ada, 150)
     await bench.settle(bob, 300)
     await eventually(async () => assert.equal((await bench.entries('THROTTLES')).length, 2))
-    await pause(200)
+    await handledAll(bench)
     const subjects = (await bench.entries('THROTTLES')).map(each => each.subject)
     assert.deepEqual(subjects, ['ada.k1', 'bob.k1'], 'ada was told already')
     assert.deepEqual(await bench.entries('INCIDENTS'), [])

@@ -3,7 +3,16 @@ import { describe, it, mock } from 'node:test'
 import { Fold } from '@fluxgate/guard-core'
 import { DEAD_LETTER_HEADERS, ensureTopology } from '@fluxgate/nats'
 import { eventually } from '@fluxgate/testing'
-import { ada, bob, type GuardBench, LEASE_TTL_MS, POLICY, startGuardBench, typesOf } from './test-bench.ts'
+import {
+  ada,
+  bob,
+  type GuardBench,
+  handledAll,
+  LEASE_TTL_MS,
+  POLICY,
+  startGuardBench,
+  typesOf,
+} from './test-bench.ts'
 
 const pause = (ms: number) => new Promise(resolve => setTimeout(resolve, ms))
 const throttleOf = (bench: GuardBench, identity = ada) => bench.box.get(identity).then(entry => entry?.value)
@@ -19,7 +28,7 @@ describe('the guard', () => {
       assert.equal(incidents.length, 1)
       return incidents
     })
-    await pause(200)
+    await handledAll(bench)
     assert.ok(opened?.type === 'fluxgate.incidents.opened')
     assert.equal((await bench.entries('INCIDENTS')).length, 1)
     assert.equal(await throttleOf(bench, bob), undefined)
@@ -58,7 +67,7 @@ describe('the guard', () => {
     assert.equal(await bench.box.pardon(ada, 'operator:o1', 'known', Date.now()), true)
     await pause(50)
     await bench.settle(ada, 5_000)
-    await pause(300)
+    await handledAll(bench)
     assert.equal(await throttleOf(bench), undefined)
     await pause(1_500)
     await bench.settle(ada, 600)
@@ -144,7 +153,7 @@ describe('the guard', () => {
       assert.equal(letter.header.get(DEAD_LETTER_HEADERS.consumer), 'guard')
       assert.match(letter.header.get(DEAD_LETTER_HEADERS.reason), /thrown by a rule/)
       // 400 tokens are allowed, and would not be if a batch were folded twice.
-      await pause(300)
+      await handledAll(bench)
       assert.equal(await throttleOf(bench), undefined)
       await bench.settle(ada, 300)
       await eventually(async () => assert.ok(await throttleOf(bench)))

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { eventually } from '@fluxgate/testing'
-import { ada, bob, counted, startGuardBench, typesOf } from './test-bench.ts'
-import { Child, lease, ledAfter, pause } from './test-guard-process.ts'
+import { ada, bob, counted, lease, startGuardBench, typesOf } from './test-bench.ts'
+import { Child, ledAfter, pause } from './test-guard-process.ts'
 
 /** From the death of a leader, by default settings, to the throttle that its standby imposes. */
 async function takeoverMs(): Promise<number> {

@@ -1,14 +1,17 @@
+import assert from 'node:assert/strict'
 import {
   type DataOf,
   type EventDefinition,
   eventMaker,
   type FluxgateEvent,
   type GuardPolicy,
+  type GuardProgress,
   type Identity,
   jsonParser,
   Throttle,
   TokensSettled,
 } from '@fluxgate/contracts'
+import { RULE_STREAMS } from '@fluxgate/guard-core'
 import { Bucket, connectNats, EventPublisher, ensureTopology, type NatsLink, replay } from '@fluxgate/nats'
 import { openPenaltyBox, type PenaltyBox } from '@fluxgate/operations'
 import { createLog } from '@fluxgate/runtime'
@@ -136,4 +139,24 @@ export async function counted(guard: Guard, metric: string, labels = ''): Promis
 
 export function typesOf(events: readonly FluxgateEvent[]): string[] {
   return events.map(event => event.type.replace('fluxgate.', ''))
+}
+
+/** The lease of the guard with the positions up to which the leader has decided and acted. */
+export async function lease(bench: GuardBench): Promise<{ term: number; state?: Partial<GuardProgress> }> {
+  const message = await bench.link.manager.streams.getMessage('KV_leases', {
+    last_by_subj: '$KV.leases.guard',
+  })
+  return message.json()
+}
+
+/** Resolves when the leader has decided about all that the streams of its rules hold, and done what follows from it. */
+export async function handledAll(bench: GuardBench): Promise<void> {
+  const ends = new Map<string, number>()
+  for (const stream of RULE_STREAMS) {
+    ends.set(stream, (await bench.link.manager.streams.info(stream)).state.last_seq)
+  }
+  await eventually(async () => {
+    const { state = {} } = await lease(bench)
+    for (const [stream, end] of ends) assert.ok((state[stream]?.sequence ?? 0) >= end, stream)
+  })
 }

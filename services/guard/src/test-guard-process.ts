@@ -2,9 +2,8 @@ import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-import type { GuardProgress } from '@fluxgate/contracts'
 import { eventually } from '@fluxgate/testing'
-import type { GuardBench } from './test-bench.ts'
+import { type GuardBench, lease } from './test-bench.ts'
 
 const CHILD = fileURLToPath(new URL('./test-child.ts', import.meta.url))
 export const pause = (ms: number) => new Promise(resolve => setTimeout(resolve, ms))
@@ -60,11 +59,4 @@ export async function ledAfter(bench: GuardBench, term = 0): Promise<number> {
     assert.ok(found.term > term && found.state !== undefined)
     return found.term
   })
-}
-
-export async function lease(bench: GuardBench): Promise<{ term: number; state?: Partial<GuardProgress> }> {
-  const message = await bench.link.manager.streams.getMessage('KV_leases', {
-    last_by_subj: '$KV.leases.guard',
-  })
-  return message.json()
 }
