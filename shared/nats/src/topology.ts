@@ -131,8 +131,11 @@ export async function ensureTopology(
   }
 }
 
-/** A cluster that starts, or a stream that gets more replicas, has no leader for some seconds. */
-const LEADERS_LIMIT_MS = 30_000
+/**
+ * A cluster that starts, or a stream that gets more replicas, has no leader for some seconds; and nats-server 2.10 places
+ * nothing on a server before it has heard its figures, which come every 30 s.
+ */
+const LEADERS_LIMIT_MS = 60_000
 const LEADERS_RETRY_MS = 500
 
 async function whileMissing<T>(link: NatsLink, ask: () => Promise<T>, deadlineMs: number): Promise<T> {
@@ -161,8 +164,6 @@ function isLeaderless(error: unknown): boolean {
 function isRefused(error: unknown): boolean {
   return error instanceof NatsError && error.code === ErrorCode.PermissionsViolation
 }
-
-/** What nats-server 2.10 answers while a cluster forms. */
 
 interface Raised {
   readonly replicas: boolean

@@ -34,7 +34,8 @@ export function createIds(epochMs: () => number = Date.now): () => string {
       lastMs = Math.max(nowMs, lastMs + 1)
       const id = ulid(lastMs)
       head = id.slice(0, -COUNTED)
-      count = numberOf(id.slice(-COUNTED))
+      // From the lower half, so that a millisecond has room for half a million ids.
+      count = numberOf(id.slice(-COUNTED)) % (COUNTS / 2)
     }
     return head + PAIRS[Math.floor(count / PAIRS.length)]! + PAIRS[count % PAIRS.length]!
   }
