@@ -106,7 +106,7 @@ function byLength(files) {
 function runnerArguments(files, flags, limitMs) {
   return [
     '--test',
-    `--test-concurrency=${Math.max(2, availableParallelism())}`,
+    `--test-concurrency=${availableParallelism() + 1}`,
     `--import=${FILE_LIMIT}`,
     `--test-timeout=${limitMs}`,
     ...(flags.some(flag => flag.startsWith('--test-reporter')) ? [] : ['--test-reporter=spec']),
