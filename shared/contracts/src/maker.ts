@@ -55,11 +55,19 @@ export function eventMaker(source: string, newId: () => string, nowMs: () => num
   }
 }
 
+let lastSource = ''
+let lastSourceJson = '""'
+
 /** The event as it stands in the log: JSON, whose bytes are UTF-8. Only `data` holds text from outside that may need escapes. */
 export function encodeEvent(event: FluxgateEvent): string {
+  // A process has one source, seldom more.
+  if (event.source !== lastSource) {
+    lastSource = event.source
+    lastSourceJson = JSON.stringify(lastSource)
+  }
   const trace = event.traceparent === undefined ? '' : `,"traceparent":"${event.traceparent}"`
   return (
-    `{"specversion":"1.0","id":"${event.id}","source":${JSON.stringify(event.source)},"type":"${event.type}",` +
+    `{"specversion":"1.0","id":"${event.id}","source":${lastSourceJson},"type":"${event.type}",` +
     `"subject":"${event.subject}","time":"${event.time}","dataschema":"${event.dataschema}",` +
     `"sequence":${event.sequence}${trace},"data":${JSON.stringify(event.data)}}`
   )

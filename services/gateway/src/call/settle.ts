@@ -80,19 +80,18 @@ export function settle(
   if (!answer || isFree(answer, call) || hasOnlyFailed(answer, counted))
     return settlementOf(answer, call, NO_USAGE, undefined, 'estimated')
   const counts = countsOf(answer, call)
-  const isReported = counts.input !== undefined && counts.output !== undefined
+  const models = answer.reported?.models
+  if (isWhole(counts)) return settlementOf(answer, call, counts, models, 'reported')
   const usage: Usage = {
     ...counts,
     input: counts.input ?? bounded(counted?.prompt ?? call.promptEstimate),
     output: counts.output ?? bounded(counted?.completion ?? answer.pieces),
   }
-  return settlementOf(
-    answer,
-    call,
-    usage,
-    answer.reported?.models,
-    isReported ? 'reported' : counted ? 'counted' : 'estimated',
-  )
+  return settlementOf(answer, call, usage, models, counted ? 'counted' : 'estimated')
+}
+
+function isWhole(counts: Readonly<Counts>): counts is Usage {
+  return counts.input !== undefined && counts.output !== undefined
 }
 
 function settlementOf(

@@ -47,6 +47,10 @@ export function formOf(
 }
 
 function firstByte(chunk: Buffer): number | undefined {
-  for (const byte of chunk) if (byte > 32 && !BOM.has(byte)) return byte
+  // The iterator of a buffer would cost more than all the rest.
+  for (let i = 0; i < chunk.length; i++) {
+    const byte = chunk[i]!
+    if (byte > 32 && !BOM.has(byte)) return byte
+  }
   return undefined
 }

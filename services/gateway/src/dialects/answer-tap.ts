@@ -2,7 +2,7 @@ import type { Room } from '@fluxgate/contracts'
 import { EVENT_STREAM, formOf, JSON_LINES } from './answer-form.ts'
 import type { UsageCollector } from './collector.ts'
 import type { Dialect } from './dialect.ts'
-import { documentTap } from './document-tap.ts'
+import { DocumentTap } from './document-tap.ts'
 import { EventTap } from './event-tap.ts'
 import { LineTap } from './line-tap.ts'
 import { type AnswerForm, NOTHING, type Progress, type UsageTap } from './tap.ts'
@@ -98,8 +98,8 @@ export class AnswerTap implements UsageTap {
 
   #open(form: AnswerForm): UsageTap {
     const { dialect, path, stripUsage, collector, room } = this.#options
-    if (form === 'document') return documentTap(collector, room)
-    if (form === 'opaque') return opaqueTap()
+    if (form === 'document') return new DocumentTap(collector, room)
+    if (form === 'opaque') return new OpaqueTap()
     const signs = dialect.signs(path)
     return form === 'lines'
       ? new LineTap(signs, collector, room)
@@ -111,21 +111,24 @@ const MAX_BEGINNING_BYTES = 64
 const STREAM_TYPES = new Set(['', EVENT_STREAM, JSON_LINES])
 
 /** For an answer that cannot be read, or says nothing of usage: it passes as it is, and is settled by estimate. */
-function opaqueTap(): UsageTap {
-  let bytes = 0
-  return {
-    usage: undefined,
-    model: undefined,
-    get pieces() {
-      return Math.ceil(bytes / 4)
-    },
-    progress: 'open',
-    error: undefined,
-    isBetweenParts: false,
-    write(chunk) {
-      bytes += chunk.length
-      return chunk
-    },
-    end: () => NOTHING,
+class OpaqueTap implements UsageTap {
+  readonly usage = undefined
+  readonly model = undefined
+  readonly progress = 'open'
+  readonly error = undefined
+  readonly isBetweenParts = false
+  #bytes = 0
+
+  get pieces(): number {
+    return Math.ceil(this.#bytes / 4)
+  }
+
+  write(chunk: Buffer): Buffer {
+    this.#bytes += chunk.length
+    return chunk
+  }
+
+  end(): Buffer {
+    return NOTHING
   }
 }

@@ -2,7 +2,7 @@ import { anthropic as anthropicUsage } from '../usage/index.ts'
 import { MESSAGES_SIGNS } from './answer-signs.ts'
 import { bodyRulesOf } from './body-rules.ts'
 import { largest, readCallBody, textField } from './call-body.ts'
-import { collectorOf } from './collector.ts'
+import { UsageCollector } from './collector.ts'
 import type { Dialect } from './dialect.ts'
 import { promptSize } from './prompt-size.ts'
 
@@ -37,7 +37,7 @@ export const anthropic: Dialect = {
   },
 
   usage() {
-    return collectorOf(anthropicUsage)
+    return new UsageCollector(anthropicUsage)
   },
 
   errorBody(type, _code, message, requestId) {

@@ -3,7 +3,7 @@ import { ollama as ollamaUsage } from '../usage/index.ts'
 import { OLLAMA_SIGNS } from './answer-signs.ts'
 import { bodyRulesOf } from './body-rules.ts'
 import { largest, readCallBody, textField } from './call-body.ts'
-import { collectorOf } from './collector.ts'
+import { UsageCollector } from './collector.ts'
 import type { Dialect } from './dialect.ts'
 import { promptSize } from './prompt-size.ts'
 
@@ -40,7 +40,7 @@ export const ollama: Dialect = {
   },
 
   usage() {
-    return collectorOf(ollamaUsage)
+    return new UsageCollector(ollamaUsage)
   },
 
   errorBody(_type, _code, message) {

@@ -3,7 +3,7 @@ import { openaiConvention } from '../usage/index.ts'
 import { CHAT_SIGNS, OTHER_SIGNS, RESPONSES_SIGNS } from './answer-signs.ts'
 import { bodyRulesOf } from './body-rules.ts'
 import { type CallBody, largest, readCallBody, textField } from './call-body.ts'
-import { collectorOf } from './collector.ts'
+import { UsageCollector } from './collector.ts'
 import type { Dialect, ReadCall } from './dialect.ts'
 import { findMembers, foldName, splice } from './members.ts'
 import { promptSize } from './prompt-size.ts'
@@ -50,7 +50,7 @@ export const openai: Dialect = {
   },
 
   usage(vendor) {
-    return collectorOf(openaiConvention(vendor))
+    return new UsageCollector(openaiConvention(vendor))
   },
 
   errorBody(type, code, message) {

@@ -12,8 +12,8 @@ interface Line {
   readonly openedAtMs: number
   /** The newest answer, sent or not. */
   last: ServerResponse | undefined
-  /** Answers that are not at their end; several where requests are pipelined. */
-  readonly open: Set<ServerResponse>
+  /** Answers that were not at their end when the newest began, and the newest; several where requests are pipelined. */
+  readonly open: ServerResponse[]
   /** Nothing more is taken from this connection: its last answer is on its way. */
   ended: boolean
   requests: number
@@ -95,7 +95,7 @@ export class Connections implements Disposable {
       socket,
       openedAtMs: this.#nowMs(),
       last: undefined,
-      open: new Set(),
+      open: [],
       ended: false,
       requests: 0,
       flushed: 0,
@@ -128,8 +128,7 @@ export class Connections implements Disposable {
     if (line === undefined) return true
     if (line.ended) return false
     line.last = response
-    line.open.add(response)
-    response.once('close', () => line.open.delete(response))
+    noteOpen(line.open, response)
     if (++line.requests === this.#limits.maxRequestsPerConnection || this.#draining) {
       line.ended = true
       response.setHeader('connection', 'close')
@@ -227,6 +226,14 @@ export class Connections implements Disposable {
       socket.destroy()
     }
   }
+}
+
+/** A list that is put in order here: a set, and a listener for each answer, would cost more than the rest of this file. */
+function noteOpen(open: ServerResponse[], response: ServerResponse): void {
+  let kept = 0
+  for (const earlier of open) if (!earlier.closed) open[kept++] = earlier
+  open[kept++] = response
+  open.length = kept
 }
 
 /** Bytes may be sent where no other request's answer is due: between requests, or amid the body of the newest. */

@@ -10,6 +10,8 @@ export class OpenRequests {
   #routes = 0
   /** Refused for their number. */
   refused = 0
+  readonly #leaveCall = () => void this.#calls--
+  readonly #leaveRoute = () => void this.#routes--
 
   constructor(max: number) {
     this.#max = max
@@ -28,10 +30,7 @@ export class OpenRequests {
     }
     if (isCall) this.#calls++
     else this.#routes++
-    response.once('close', () => {
-      if (isCall) this.#calls--
-      else this.#routes--
-    })
+    response.once('close', isCall ? this.#leaveCall : this.#leaveRoute)
     return true
   }
 }

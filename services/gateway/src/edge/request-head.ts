@@ -100,12 +100,19 @@ function hostError({ httpVersionMajor, httpVersionMinor, headers }: RequestHead)
 
 const HOST = /^(?:[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,252})|\[([0-9A-Fa-f:.]{2,45})\])(?::(\d{1,5}))?$/
 
+/** Most requests have the Host of the one before. */
+let lastHost = ''
+
 function isHost(value: string | string[] | undefined): boolean {
   if (typeof value !== 'string') return false
+  if (value === lastHost && value !== '') return true
   const match = HOST.exec(value)
   if (!match) return false
   const [, address, port] = match
-  return (address === undefined || isIP(address) === 6) && (port === undefined || Number(port) <= 65_535)
+  const isGood =
+    (address === undefined || isIP(address) === 6) && (port === undefined || Number(port) <= 65_535)
+  if (isGood) lastHost = value
+  return isGood
 }
 
 /** Characters that no target may hold: controls, space, fragments, backslashes, and what is not ASCII. */

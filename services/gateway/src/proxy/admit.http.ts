@@ -57,9 +57,20 @@ export function admit(
     return overLimit(admission, reserved, limitHeaders(account, user, call.dialect.name, nowMs, epochMs))
   }
   const admittedCall: AdmittedCall = {
-    ...call,
-    ...caller,
+    id: call.id,
+    method: call.method,
+    path: call.path,
     route,
+    dialect: call.dialect,
+    address: call.address,
+    agent: call.agent,
+    traceparent: call.traceparent,
+    trace: call.trace,
+    startedMs: call.startedMs,
+    model: call.model,
+    identity: caller.identity,
+    identityText: caller.identityText,
+    tier: caller.tier,
     refillRate,
     stream: facts.stream,
     promptChars: facts.prompt.chars,

@@ -40,7 +40,7 @@ export interface RecordDeps {
 export interface Closing {
   readonly finish: Finish
   readonly ending: Ending
-  readonly settlement: Settlement
+  settlement: Settlement
   /** Our own part before the upstream was called, in milliseconds. */
   readonly overheadMs: number
 }

@@ -239,7 +239,7 @@ export class Exchange implements UpstreamListener, ScopeOwner {
       if (!this.#reply.headersSent && !wasEnded) this.#status = 500
       const finish: Finish = this.#finishing ?? { outcome: 'failed', error }
       const nothing = settle(undefined, this.call, undefined)
-      const closing = { ...this.#closingOf(finish, this.#ending()), settlement: nothing }
+      const closing = this.#closingOf(finish, this.#ending(), nothing)
       this.#guarded(() => {
         closing.settlement = settle(this.#answer(), this.call, undefined)
       })
@@ -378,7 +378,7 @@ export class Exchange implements UpstreamListener, ScopeOwner {
   ): void {
     if (this.#isClosed) return
     const settlement: Settlement = settle(this.#answer(), this.call, counted)
-    this.#record.close({ ...this.#closingOf(finish, ending), settlement })
+    this.#record.close(this.#closingOf(finish, ending, settlement))
     this.#isClosed = true
     if (tellClient) this.#deps.committed(() => this.#scope.enter('committed', run, tellClient, undefined))
   }
@@ -395,9 +395,8 @@ export class Exchange implements UpstreamListener, ScopeOwner {
     }
   }
 
-  #closingOf(finish: Finish, ending: Ending): Omit<Closing, 'settlement'> {
-    const overheadMs = this.#sentMs - this.call.startedMs
-    return { finish, ending, overheadMs }
+  #closingOf(finish: Finish, ending: Ending, settlement: Settlement): Closing {
+    return { finish, ending, settlement, overheadMs: this.#sentMs - this.call.startedMs }
   }
 
   #answer(): Answered | undefined {

@@ -119,10 +119,18 @@ function writtenOf(usage: JsonObject, details: JsonObject) {
 
 /** One shape for all: a field that is absent is left out, so that it is not written as null. */
 export function withoutAbsent(counts: { [name in keyof Counts]: Counts[name] | undefined }): Counts {
-  const found: Record<string, unknown> = {}
-  for (const name in counts) {
-    const value = counts[name as keyof Counts]
-    if (value !== undefined) found[name] = value
-  }
-  return found as Counts
+  const { input, cachedInput, cacheWrite5m, cacheWrite1h, output, reasoning } = counts
+  const found: Counts = {}
+  // By name: a loop over names makes an object that V8 has no shape for.
+  if (input !== undefined) found.input = input
+  if (cachedInput !== undefined) found.cachedInput = cachedInput
+  if (cacheWrite5m !== undefined) found.cacheWrite5m = cacheWrite5m
+  if (cacheWrite1h !== undefined) found.cacheWrite1h = cacheWrite1h
+  if (output !== undefined) found.output = output
+  if (reasoning !== undefined) found.reasoning = reasoning
+  if (counts.audioInput !== undefined) found.audioInput = counts.audioInput
+  if (counts.audioOutput !== undefined) found.audioOutput = counts.audioOutput
+  if (counts.images !== undefined) found.images = counts.images
+  if (counts.tools !== undefined) found.tools = counts.tools
+  return found
 }

@@ -1,10 +1,10 @@
 import type { JsonObject } from '@fluxgate/contracts'
-import { collectorOf } from '../dialects/collector.ts'
+import { UsageCollector } from '../dialects/collector.ts'
 import type { Convention } from './reported.ts'
 
 /** What a convention makes of the parts of one answer. */
 export function read(convention: Convention, ...parts: object[]) {
-  const collector = collectorOf(convention)
+  const collector = new UsageCollector(convention)
   for (const part of parts) collector.see(part as JsonObject)
   return collector
 }
