@@ -34,7 +34,7 @@ export class DocumentTap implements UsageTap {
     return this.#collector.model
   }
 
-  /** A document has no pieces; its length stands in for them where no usage is reported. */
+  /** A document has no pieces: where no usage is reported, they are estimated by its length. */
   get pieces(): number {
     return this.error ? 0 : Math.ceil(this.#bytes / 4)
   }

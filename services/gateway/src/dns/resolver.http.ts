@@ -117,7 +117,7 @@ class Resolver implements DnsResolver {
     return undefined
   }
 
-  /** Workers of one machine have one address, which stands in the answer once (RFC 2181 section 5). */
+  /** Workers of one machine have one address: an answer has each address once (RFC 2181 section 5). */
   #nodeAddresses(): string[] {
     return [...new Set(this.#options.nodes().map(({ address }) => address))]
   }

@@ -56,7 +56,28 @@ export function admit(
   if (!admission.ok) {
     return overLimit(admission, reserved, limitHeaders(account, user, call.dialect.name, nowMs, epochMs))
   }
-  const admittedCall: AdmittedCall = {
+  const taking = { refillRate, promptEstimate: prompt, reserved, admittedAtMs: epochMs, prices }
+  const admittedCall = admittedCallOf(call, caller, route, facts, taking)
+  const exchange = new Exchange(deps.exchange, scope, admittedCall, body, read.call.stripUsage)
+  // From here on whatever throws, and a client that leaves, gives back what is taken.
+  scope.handTo(exchange)
+  exchange.slot = deps.running.add(exchange)
+  const taken: Taken = { deps, scope, exchange, body, wanted, verdict, account, user, nowMs, epochMs }
+  scope.enter('reserved', begin, taken, read.call)
+  return undefined
+}
+
+type Taking = Pick<AdmittedCall, 'refillRate' | 'promptEstimate' | 'reserved' | 'admittedAtMs' | 'prices'>
+
+/** Field by field: a literal with spreads costs more than all the rest of an admission. */
+function admittedCallOf(
+  call: Call,
+  caller: Caller,
+  route: Route,
+  { stream, prompt }: ReadCall['facts'],
+  taking: Taking,
+): AdmittedCall {
+  return {
     id: call.id,
     method: call.method,
     path: call.path,
@@ -71,21 +92,14 @@ export function admit(
     identity: caller.identity,
     identityText: caller.identityText,
     tier: caller.tier,
-    refillRate,
-    stream: facts.stream,
-    promptChars: facts.prompt.chars,
-    promptEstimate: prompt,
-    reserved,
-    admittedAtMs: epochMs,
-    prices,
+    refillRate: taking.refillRate,
+    stream,
+    promptChars: prompt.chars,
+    promptEstimate: taking.promptEstimate,
+    reserved: taking.reserved,
+    admittedAtMs: taking.admittedAtMs,
+    prices: taking.prices,
   }
-  const exchange = new Exchange(deps.exchange, scope, admittedCall, body, read.call.stripUsage)
-  // From here on whatever throws, and a client that leaves, gives back what is taken.
-  scope.handTo(exchange)
-  exchange.slot = deps.running.add(exchange)
-  const taken: Taken = { deps, scope, exchange, body, wanted, verdict, account, user, nowMs, epochMs }
-  scope.enter('reserved', begin, taken, read.call)
-  return undefined
 }
 
 /** A call whose tokens are taken. */

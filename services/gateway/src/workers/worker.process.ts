@@ -29,16 +29,16 @@ export function startWorker(program: string, env: Readonly<Record<string, string
     })
     worker.once('exit', (code, signal) => resolve(signal ?? `exit code ${code}`))
   })
-  const told = new Promise<WorkerPorts>(resolve => {
+  const listening = new Promise<WorkerPorts>(resolve => {
     worker.on('message', ({ ready, publicPort, adminPort }: { ready?: boolean } & WorkerPorts) => {
       if (ready) resolve({ publicPort, adminPort })
     })
   })
   const ready = Promise.race([
-    told,
+    listening,
     ended.then(how => Promise.reject(new Error(`ended at its start: ${how}`))),
   ])
-  // Whoever asks hears of it; a worker that is stopped at its start is nobody's fault.
+  // A worker may be stopped at its start while no code waits for it.
   ready.catch(() => {})
   return { pid: worker.process.pid, ready, ended, kill: signal => void worker.process.kill(signal) }
 }

@@ -14,7 +14,7 @@ export interface Slot {
   process: WorkerProcess | undefined
   /** Undefined while no worker is ready. */
   ports: WorkerPorts | undefined
-  /** It was told to stop, to be started again. */
+  /** It was asked to stop, and will be started again. */
   isAsked: boolean
   restarts: number
 }
