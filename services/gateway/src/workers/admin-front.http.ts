@@ -9,11 +9,17 @@ import type { Slot, Workers } from './workers.process.ts'
 
 /** Operators' tools, the dashboard and a scraper. */
 const MAX_CONNECTIONS = 512
-const ASK_LIMIT_MS = 5_000
 const NO_WORKER = {
   code: 'no_worker',
   message: 'No worker is ready. Please try again in a moment.',
   type: 'server_error',
+}
+
+export interface AdminFrontLimits {
+  /** To send a request. */
+  readonly requestTimeoutMs: number
+  /** For a worker to answer what every worker is asked. */
+  readonly askMs: number
 }
 
 /**
@@ -21,20 +27,21 @@ const NO_WORKER = {
  * rest is answered by the first worker that is ready: orders reach the others over NATS. Each worker checks tokens itself.
  */
 export async function openAdminFront(
-  workers: Workers,
+  workers: Pick<Workers, 'slots'>,
   address: { readonly host: string; readonly port: number },
-  requestTimeoutMs: number,
+  limits: AdminFrontLimits,
 ): Promise<AsyncDisposable & { readonly port: number }> {
   // Node ends no slow request while heads have longer than requests.
+  const { requestTimeoutMs, askMs } = limits
   const timeouts = { requestTimeout: requestTimeoutMs, headersTimeout: requestTimeoutMs }
   const server = createServer(timeouts, (incoming, reply) => {
     const path = incoming.url?.split('?')[0]
     const isRead = incoming.method === 'GET' || incoming.method === 'HEAD'
     const answered =
       isRead && path === '/metrics'
-        ? sendMetrics(workers, incoming, reply)
+        ? sendMetrics(workers, askMs, incoming, reply)
         : isRead && path === '/admin/ready'
-          ? sendReadiness(workers, reply)
+          ? sendReadiness(workers, askMs, reply)
           : pass(workers, incoming, reply)
     answered.catch(() => sendNoWorker(reply))
   })
@@ -50,9 +57,13 @@ export async function openAdminFront(
   }
 }
 
-const readyOnes = ({ slots }: Workers) => slots.filter(({ ports }) => ports !== undefined)
+const readyOnes = ({ slots }: Pick<Workers, 'slots'>) => slots.filter(({ ports }) => ports !== undefined)
 
-async function pass(workers: Workers, incoming: IncomingMessage, reply: ServerResponse): Promise<void> {
+async function pass(
+  workers: Pick<Workers, 'slots'>,
+  incoming: IncomingMessage,
+  reply: ServerResponse,
+): Promise<void> {
   const [slot] = readyOnes(workers)
   if (!slot) return sendNoWorker(reply)
   const { method, url, headers } = incoming
@@ -66,7 +77,8 @@ async function pass(workers: Workers, incoming: IncomingMessage, reply: ServerRe
 }
 
 async function sendMetrics(
-  workers: Workers,
+  workers: Pick<Workers, 'slots'>,
+  askMs: number,
   incoming: IncomingMessage,
   reply: ServerResponse,
 ): Promise<void> {
@@ -74,7 +86,7 @@ async function sendMetrics(
   const slots = readyOnes(workers)
   if (slots.length === 0) return sendNoWorker(reply)
   const headers = authorization === undefined ? {} : { authorization }
-  const answers = await Promise.allSettled(slots.map(slot => ask(slot, '/metrics', headers)))
+  const answers = await Promise.allSettled(slots.map(slot => ask(slot, '/metrics', askMs, headers)))
   const pages = answers.flatMap((answer, i) =>
     answer.status === 'fulfilled' ? [{ worker: slots[i]!.name, ...answer.value }] : [],
   )
@@ -91,7 +103,7 @@ async function sendMetrics(
   reply.end(mergeMetrics(pages) + ownMetrics(workers))
 }
 
-function ownMetrics({ slots }: Workers): string {
+function ownMetrics({ slots }: Pick<Workers, 'slots'>): string {
   const ready = slots.filter(({ ports }) => ports !== undefined).length
   const restarts = slots.map(
     ({ name, restarts }) => `fluxgate_worker_restarts_total{service="gateway",worker="${name}"} ${restarts}`,
@@ -114,10 +126,14 @@ interface Readiness {
 }
 
 /** A worker that is down or restarts gets no connections: that is a warning while another serves. */
-async function sendReadiness(workers: Workers, reply: ServerResponse): Promise<void> {
+async function sendReadiness(
+  workers: Pick<Workers, 'slots'>,
+  askMs: number,
+  reply: ServerResponse,
+): Promise<void> {
   const missing: Record<string, string> = {}
   const warnings: Record<string, string> = {}
-  const answers = await Promise.allSettled(workers.slots.map(slot => ask(slot, '/admin/ready')))
+  const answers = await Promise.allSettled(workers.slots.map(slot => ask(slot, '/admin/ready', askMs)))
   let serving = 0
   for (const [i, answer] of answers.entries()) {
     const { name, isAsked } = workers.slots[i]!
@@ -140,10 +156,11 @@ async function sendReadiness(workers: Workers, reply: ServerResponse): Promise<v
 async function ask(
   { name, ports }: Slot,
   path: string,
+  limitMs: number,
   headers: Readonly<Record<string, string>> = {},
 ): Promise<{ readonly status: number; readonly text: string }> {
   if (!ports) throw new Error(`${name} is not ready`)
-  const signal = AbortSignal.timeout(ASK_LIMIT_MS)
+  const signal = AbortSignal.timeout(limitMs)
   const asked = request({ host: '127.0.0.1', port: ports.adminPort, path, headers, signal }).end()
   const [answer] = (await once(asked, 'response')) as [IncomingMessage]
   return { status: answer.statusCode!, text: await text(answer) }

@@ -9,6 +9,8 @@ export interface RunningWorkers extends AsyncDisposable {
   readonly adminPort: number
 }
 
+/** For a worker to give its metrics or its readiness. */
+const ASK_LIMIT_MS = 5_000
 /** Asks for a rolling restart. SIGHUP is what a terminal sends that closes. */
 const ROLLING_RESTART = 'SIGUSR2'
 
@@ -34,8 +36,9 @@ export async function startWorkers(
   const names = Array.from({ length: config.workers }, (_, i) => `${config.node}-${i + 1}`)
   const workers = stack.use(new Workers(names, start, log))
   await workers.startAll()
+  const limits = { requestTimeoutMs: config.limits.requestTimeoutMs, askMs: ASK_LIMIT_MS }
   const address = { host: config.adminHost, port: config.adminPort }
-  const front = stack.use(await openAdminFront(workers, address, config.limits.requestTimeoutMs))
+  const front = stack.use(await openAdminFront(workers, address, limits))
   const restart = () => void workers.restartAll()
   process.on(ROLLING_RESTART, restart)
   stack.defer(() => void process.off(ROLLING_RESTART, restart))
