@@ -106,7 +106,7 @@ function byLength(files) {
 function runnerArguments(files, flags, limitMs) {
   return [
     '--test',
-    `--test-concurrency=${availableParallelism() + 1}`,
+    `--test-concurrency=${Math.max(2, availableParallelism())}`,
     `--import=${FILE_LIMIT}`,
     `--test-timeout=${limitMs}`,
     ...(flags.some(flag => flag.startsWith('--test-reporter')) ? [] : ['--test-reporter=spec']),

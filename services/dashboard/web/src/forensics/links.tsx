@@ -12,7 +12,7 @@ export function requestPath(request: string): string {
 
 export function PositionLink({ place }: { place: LogPosition }) {
   return (
-    <a href={eventPath(place)}>
+    <a class="position-link" href={eventPath(place)}>
       <code>
         {place.stream}:{place.sequence}
       </code>
