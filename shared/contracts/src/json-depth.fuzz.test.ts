@@ -5,7 +5,9 @@ import { isDeeperThan } from './json.ts'
 
 function depthOf(value: unknown): number {
   if (typeof value !== 'object' || value === null) return 0
-  return 1 + Math.max(0, ...Object.values(value).map(depthOf))
+  let deepest = 0
+  for (const inner of Object.values(value)) deepest = Math.max(deepest, depthOf(inner))
+  return deepest + 1
 }
 
 test('the depth of JSON text is the depth of its value, whatever its strings and names hold', () => {
@@ -22,7 +24,8 @@ test('the depth of JSON text is the depth of its value, whatever its strings and
   fc.assert(
     fc.property(value, fc.nat(4), (made, indent) => {
       const json = JSON.stringify(made, undefined, indent)
-      const depth = depthOf(JSON.parse(json))
+      // Not of what JSON.parse makes of it: that of V8 13.6 reads the name `\"` as `\\` once it has seen an object with that one.
+      const depth = depthOf(made)
       assert.equal(isDeeperThan(json, depth), false)
       if (depth > 0) assert.equal(isDeeperThan(json, depth - 1), true)
     }),

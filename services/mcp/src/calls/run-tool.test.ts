@@ -81,6 +81,7 @@ test('a call whose own machinery throws ends alone, and the runner still knows w
 })
 
 test('a call that takes too long is given up, with advice that fits what it does', async () => {
+  using _alive = keepAlive()
   const { run, lines } = bench()
   const endless = (effect: 'reads' | 'acts') =>
     tool(async ({ signal }) => {
@@ -123,6 +124,8 @@ test('calls beside each other are limited, and the runner knows when none is lef
 })
 
 test('a long call that is given up holds its place until its work has ended', async () => {
+  // The time limit of a call keeps no process alive.
+  using _alive = keepAlive()
   const { runner, run } = bench({ ...LIMITS, longCallTimeoutMs: 30 })
   const gate = Promise.withResolvers<void>()
   const long = {
@@ -139,3 +142,8 @@ test('a long call that is given up holds its place until its work has ended', as
   await runner.idle()
   assert.equal((await run(long)).isError, undefined)
 })
+
+function keepAlive(): Disposable {
+  const timer = setInterval(() => {}, 1_000)
+  return { [Symbol.dispose]: () => clearInterval(timer) }
+}
