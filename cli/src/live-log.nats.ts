@@ -1,6 +1,6 @@
-import { parseEvent, parseSubject, STREAMS } from '@fluxgate/contracts'
-import { readEvents } from '@fluxgate/forensics'
-import type { NatsLink } from '@fluxgate/nats'
+import { batchedStreamOf, isBatched, parseSubject, STREAMS } from '@fluxgate/contracts'
+import { readEvents, type Source } from '@fluxgate/forensics'
+import { eventsOfMessage, type NatsLink, type PublishedMessage } from '@fluxgate/nats'
 import type { Listener, LiveLog } from './live-log.ts'
 
 /** A lost server is noticed after two pings: what was published that long before may not have been heard. */
@@ -12,11 +12,11 @@ export function openLiveLog(link: NatsLink): LiveLog {
     history: (sources, fromMs, signal) => readEvents(link, sources, { fromMs }, { signal }),
 
     async live(sources, listener) {
-      const subscriptions = sources.map(({ stream, subject = `fluxgate.${stream}.>` }) =>
+      const subscriptions = sources.flatMap(subjectsOf).map(subject =>
         link.connection.subscribe(subject, {
           callback: (error, message) => {
             if (error) listener.unreadable(subject, error.message)
-            else hear(message.subject, message.data, listener)
+            else hear(message, listener)
           },
         }),
       )
@@ -38,13 +38,24 @@ export function openLiveLog(link: NatsLink): LiveLog {
   }
 }
 
-function hear(subject: string, data: Uint8Array, listener: Listener): void {
-  const place = parseSubject(subject)
-  const parsed = parseEvent(data)
-  if (!place) listener.unreadable(subject, 'not a subject of the log')
-  else if (!parsed.ok) listener.unreadable(subject, parsed.reason)
-  else {
-    const event = parsed.value
-    listener.event({ stream: STREAMS[place.stream], sequence: null, storedAtMs: null, subject, event })
+/** A filter names no batch: all of them are heard, and whoever listens leaves out what it does not want. */
+function subjectsOf({ stream, subject }: Source): string[] {
+  if (subject === undefined) return [`fluxgate.${stream}.>`]
+  return isBatched(stream) ? [subject, `fluxgate.${stream}.*`] : [subject]
+}
+
+function hear(message: PublishedMessage, listener: Listener): void {
+  const { subject } = message
+  const name = batchedStreamOf(subject) ?? parseSubject(subject)?.stream
+  if (!name) {
+    listener.unreadable(subject, 'not a subject of the log')
+    return
+  }
+  for (const parsed of eventsOfMessage(message)) {
+    if (!parsed.ok) listener.unreadable(subject, parsed.reason)
+    else {
+      const event = parsed.value
+      listener.event({ stream: STREAMS[name], sequence: null, storedAtMs: null, subject, event })
+    }
   }
 }

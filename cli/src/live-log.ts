@@ -5,6 +5,7 @@ import type { Source } from '@fluxgate/forensics'
 export interface LiveEvent {
   readonly stream: string
   readonly sequence: null
+  readonly index?: undefined
   readonly storedAtMs: null
   readonly subject: string
   readonly event: FluxgateEvent

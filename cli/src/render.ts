@@ -1,4 +1,4 @@
-import { type FluxgateEvent, HOUR_MS, MINUTE_MS, SECOND_MS } from '@fluxgate/contracts'
+import { type FluxgateEvent, HOUR_MS, MINUTE_MS, positionText, SECOND_MS } from '@fluxgate/contracts'
 import type { Step } from '@fluxgate/forensics'
 import type { ShownEvent } from './live-log.ts'
 import { jsonLine, type Paint, plain, type Tone } from './paint.ts'
@@ -18,9 +18,9 @@ const FACT_CHARS = 21
 
 /** What `--json` prints of an event. */
 export function eventJson(entry: ShownEvent, more: object = {}): string {
-  const { stream, sequence, storedAtMs, subject, event } = entry
+  const { stream, sequence, index, storedAtMs, subject, event } = entry
   const storedAt = storedAtMs === null ? null : new Date(storedAtMs).toISOString()
-  return jsonLine({ stream, sequence, storedAt, subject, ...more, event })
+  return jsonLine({ stream, sequence, index, storedAt, subject, ...more, event })
 }
 
 /** One event on one line: time, event, whom it is about, place, and the rest of its data. */
@@ -37,21 +37,25 @@ export function stepLine(step: Step, paint: Paint): string {
 
 /** An event in full, on many lines. */
 export function eventPage(entry: ShownEvent, paint: Paint): string {
-  const { stream, sequence, storedAtMs, subject, event } = entry
+  const { storedAtMs, subject, event } = entry
   const stored = storedAtMs === null ? '' : `, stored ${new Date(storedAtMs).toISOString()}`
   const body = JSON.stringify(event, null, 2)
     .split('\n')
     .map(line => plain(line))
     .join('\n')
-  return `${paint.strong(`${stream}:${sequence}`)} ${plain(subject)}${stored}\n${body}`
+  return `${paint.strong(placeText(entry))} ${plain(subject)}${stored}\n${body}`
 }
 
-function eventText({ stream, sequence, event }: ShownEvent, paint: Paint): string {
-  const place = sequence === null ? stream : `${stream}:${sequence}`
+function placeText(entry: ShownEvent): string {
+  return entry.sequence === null ? entry.stream : positionText(entry)
+}
+
+function eventText(entry: ShownEvent, paint: Paint): string {
+  const { event } = entry
   return [
     paint.tone(toneOf(event), nameOf(event).padEnd(FACT_CHARS)),
     paint.strong(plain(event.subject)),
-    paint.dim(place),
+    paint.dim(placeText(entry)),
     dataText(event),
   ].join(' ')
 }

@@ -1,4 +1,4 @@
-import { STREAMS, type StoredEvent, type StreamName } from '@fluxgate/contracts'
+import { parsePosition, STREAMS, type StoredEvent } from '@fluxgate/contracts'
 import { eventAt, findEvent, timeOfId } from '@fluxgate/forensics'
 import { JSON_HELP, JSON_OPTION, momentOf } from '../arguments.ts'
 import { type Command, type LogContext, overLog, parsed, usage } from '../command.ts'
@@ -6,9 +6,10 @@ import { eventJson, eventPage } from '../render.ts'
 import { EXIT } from '../user-error.ts'
 
 const HELP = `Usage: forensics show <event id> [options]
-       forensics show <STREAM>:<sequence> [options]
+       forensics show <STREAM>:<sequence>[.<index>] [options]
 
-Shows one event in full, found by its id or by its place in the log.
+Shows one event in full, found by its id or by its position in the log. The index tells which event
+of a batch it is; without it the first one is shown.
 
   --since <moment>     search from here on: 5m, 2h, 1d ago, or 2026-11-23T05:00Z; by default from the
                        time in the id, or from the beginning for an id that tells no time
@@ -18,7 +19,7 @@ Exit code 1: there is no such event (any more).
 `
 
 const OPTIONS = { since: { type: 'string' }, ...JSON_OPTION } as const
-const ALL = Object.keys(STREAMS) as StreamName[]
+const ALL = Object.values(STREAMS)
 
 export const show: Command = {
   name: 'show',
@@ -47,14 +48,16 @@ function finder(
   since: string | undefined,
   nowMs: number,
 ): (bench: LogContext) => Promise<StoredEvent | undefined> {
-  const place = /^([A-Za-z]+):(\d{1,16})$/.exec(wanted)
-  if (place) {
-    const stream = ALL.find(name => STREAMS[name] === place[1]!.toUpperCase())
-    if (!stream) throw usage('show', `${place[1]} is none of ${Object.values(STREAMS).join(', ')}`)
-    return ({ link, signal }) => eventAt(link, stream, Number(place[2]), signal)
+  const position = parsePosition(wanted.toUpperCase())
+  if (position) {
+    if (!ALL.includes(position.stream)) throw usage('show', `${position.stream} is none of ${ALL.join(', ')}`)
+    return async ({ link }) => {
+      const found = await eventAt(link, position)
+      return found && 'event' in found ? found : undefined
+    }
   }
   if (!/^[0-9A-Za-z_-]{16,64}$/.test(wanted)) {
-    throw usage('show', `${wanted} is neither an event id nor <STREAM>:<sequence>`)
+    throw usage('show', `${wanted} is neither an event id nor <STREAM>:<sequence>[.<index>]`)
   }
   const fromMs = since === undefined ? timeOfId(wanted) : momentOf('show', '--since', since, nowMs)
   return ({ link, signal }) => findEvent(link, wanted, fromMs, signal)

@@ -1,3 +1,4 @@
+import { positionText } from '@fluxgate/contracts'
 import {
   ArchiveCheck,
   type ArchiveVerdict,
@@ -165,7 +166,7 @@ function pageOf(verdict: Verdict, paint: Paint): string[] {
         paint.tone('bad', offence.padEnd(20)),
         ...[identity, request].filter(text => text !== '').map(plain),
         plain(detail),
-        paint.dim(places.map(({ stream, sequence }) => `${stream}:${sequence}`).join(' ')),
+        paint.dim(places.map(positionText).join(' ')),
       ].join(' '),
     ),
     holds ? paint.tone('good', 'holds') : paint.tone('bad', `does not hold: ${times}`),

@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { openSpool } from '@fluxgate/gateway/spool'
+import { openSpool, type SpooledRecord } from '@fluxgate/gateway/spool'
+import { pendingRecord } from '@fluxgate/nats'
 import { createIds } from '@fluxgate/runtime'
 
 const PER_TURN = 50
@@ -21,21 +22,10 @@ export async function measureAlone(directory: string, fsync: 'off' | 'commit') {
   try {
     while (performance.now() - startedMs < RUN_MS) {
       spool.add(
-        Array.from({ length: PER_TURN }, () => ({
-          subject,
-          id: newId(),
-          payload,
-          stored: undefined,
-          segment: undefined,
-          commit: undefined,
-          writtenAtMs: 0,
-          sentAtMs: 0,
-          firstSentAtMs: 0,
-          retryAtMs: 0,
-          position: 0,
-          wasStored: false,
-          batch: undefined,
-        })),
+        Array.from(
+          { length: PER_TURN },
+          () => pendingRecord({ subject, id: newId(), payload, part: undefined }, undefined) as SpooledRecord,
+        ),
       )
       await new Promise<void>(resolve => spool.commit([resolve]))
       for (let event = spool.next(); event; event = spool.next()) spool.acknowledged(event)

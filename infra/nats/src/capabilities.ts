@@ -1,4 +1,4 @@
-import { type EventDefinition, eventFilters } from '@fluxgate/contracts'
+import { type BatchedStream, type EventDefinition, eventFilters } from '@fluxgate/contracts'
 import { LIVE_PREFIX } from '@fluxgate/nats'
 
 /** Subjects that a user may publish to and subscribe to, as the server's permissions have them. */
@@ -13,6 +13,10 @@ export const inboxOf = (user: string) => `_INBOX_${user}.>`
 /** Appends these facts to the log. */
 export const tells = (...facts: readonly EventDefinition[]): Permissions =>
   says(...facts.flatMap(eventFilters))
+
+/** Appends batches of events to the streams that hold batches. */
+export const tellsBatches = (...streams: readonly BatchedStream[]): Permissions =>
+  says(...streams.map(stream => `fluxgate.${stream}.*`))
 
 /** Hears these facts as they are published, without a stream. */
 export const hears = (...facts: readonly EventDefinition[]): Permissions =>

@@ -75,10 +75,12 @@ export interface GatewayConfig {
   readonly dohOverrides: readonly Override[]
   readonly dohAccess: DnsAccess
   readonly operator: { email: string; password: string } | undefined
+  /** Over how many subjects the events of calls are spread by their users. */
+  readonly logPartitions: number
   readonly spool: {
     readonly maxBytes: number
     readonly fsync: 'off' | 'commit'
-    /** An acknowledged event is kept in memory for so long, and sent again when NATS was away meanwhile. */
+    /** An acknowledged event stays on disk for so long, and is sent again when NATS was away meanwhile. */
     readonly retainAfterAckMs: number
     /** How often it is looked for the spools of dead nodes in the data directory. */
     readonly lookEveryMs: number
@@ -152,6 +154,7 @@ export function readGatewayConfig(env: EnvReader): GatewayConfig {
     dohOverrides: dohOverrides(env),
     dohAccess: dohAccess(env),
     operator: operator(env),
+    logPartitions: env.integer('LOG_PARTITIONS', 1, { min: 1, max: 64 }),
     spool: {
       maxBytes: env.integer('SPOOL_BYTES', 1024 ** 3, { min: 4 * 1024 ** 2 }),
       fsync: env.oneOf('SPOOL_FSYNC', ['off', 'commit'], 'off'),

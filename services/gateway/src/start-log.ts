@@ -38,8 +38,8 @@ export interface EventLog extends AsyncDisposable {
   readonly isFull: () => boolean
 }
 
-/** With few calls at a time an event's way to the log would stand in the way of their answers. */
-const GATHER_MS = 1
+/** Events that come within this time leave as one batch of each stream; callers do not wait for it. */
+const GATHER_MS = 5
 
 export async function startLog(node: NodeContext): Promise<EventLog> {
   await using stack = new AsyncDisposableStack()
@@ -55,10 +55,11 @@ export async function startLog(node: NodeContext): Promise<EventLog> {
     log,
   )
   const { retainAfterAckMs } = config.spool
-  const publisher = stack.use(
-    new EventPublisher(link, { retainAfterAckMs, gatherMs: GATHER_MS }, spool.spool),
-  )
   const source = `/gateway/${config.node}/${boot.toLowerCase()}`
+  const batches = { source, newId, partitions: config.logPartitions }
+  const publisher = stack.use(
+    new EventPublisher(link, { retainAfterAckMs, gatherMs: GATHER_MS, batches }, spool.spool),
+  )
   const owned = stack.move()
   return {
     link,

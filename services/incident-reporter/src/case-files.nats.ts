@@ -3,12 +3,12 @@ import {
   type EventNamed,
   identitySubject,
   type LogPosition,
-  parseEvent,
+  placeOf,
   RequestAdmitted,
   STREAMS,
   type StoredEvent,
 } from '@fluxgate/contracts'
-import { messageAt, type NatsLink, replay } from '@fluxgate/nats'
+import { messageOf, type NatsLink, replay } from '@fluxgate/nats'
 import { type CaseFile, type Evidence, type History, type Incident, tally } from './evidence.ts'
 
 /** Streams that may be cited: the name of one comes out of an event. */
@@ -35,18 +35,17 @@ export async function openCaseFile(
   return {
     incident,
     openedAt: opened.event.time,
-    reference: { stream: opened.stream, sequence: opened.sequence },
+    reference: placeOf(opened),
     evidence,
     missing: found.length - evidence.length,
     history: { requests, throttles, incidents },
   }
 }
 
-async function evidenceAt(link: NatsLink, { stream, sequence }: LogPosition): Promise<Evidence | undefined> {
-  if (!STREAM_NAMES.has(stream)) return undefined
-  const bytes = (await messageAt(link, stream, sequence))?.data
-  const parsed = bytes && parseEvent(bytes)
-  return parsed?.ok ? { stream, sequence, event: parsed.value } : undefined
+async function evidenceAt(link: NatsLink, position: LogPosition): Promise<Evidence | undefined> {
+  if (!STREAM_NAMES.has(position.stream)) return undefined
+  const parsed = (await messageOf(link, position))?.parsed
+  return parsed?.ok ? { ...placeOf(position), event: parsed.value } : undefined
 }
 
 async function requestsBefore(

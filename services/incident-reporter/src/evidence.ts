@@ -1,4 +1,10 @@
-import type { EventNamed, FluxgateEvent, LogPosition } from '@fluxgate/contracts'
+import {
+  type EventNamed,
+  type FluxgateEvent,
+  type LogPosition,
+  placeOf,
+  positionText,
+} from '@fluxgate/contracts'
 import type { PastIncident } from './incident-book.ts'
 
 export type Incident = EventNamed<'incidents.opened'>['data']
@@ -40,23 +46,16 @@ export interface CaseFile {
   readonly history: History
 }
 
-export function referenceText({ stream, sequence }: LogPosition): string {
-  return `${stream}:${sequence}`
-}
-
 /** What a report about the case may cite. */
 export function citable({ reference, evidence, history }: CaseFile): LogPosition[] {
   const past = history.incidents.map(each => each.reference)
-  return [reference, ...evidence, ...history.throttles, ...past].map(({ stream, sequence }) => ({
-    stream,
-    sequence,
-  }))
+  return [reference, ...evidence, ...history.throttles, ...past].map(placeOf)
 }
 
 /** The references among `claimed` that are not in the case file: a report with any of them is refused. */
 export function inventedReferences(file: CaseFile, claimed: readonly LogPosition[]): LogPosition[] {
-  const known = new Set(citable(file).map(referenceText))
-  return claimed.filter(reference => !known.has(referenceText(reference)))
+  const known = new Set(citable(file).map(positionText))
+  return claimed.filter(reference => !known.has(positionText(reference)))
 }
 
 const MAX_TALLIED = 5

@@ -1,5 +1,5 @@
-import { IncidentReport, jsonParser, type Parsed } from '@fluxgate/contracts'
-import { type CaseFile, inventedReferences, referenceText } from './evidence.ts'
+import { IncidentReport, jsonParser, type Parsed, positionText } from '@fluxgate/contracts'
+import { type CaseFile, inventedReferences } from './evidence.ts'
 import { type Message, promptFor, type Refused, reportFormat } from './prompt.ts'
 import { visible } from './untrusted-text.ts'
 
@@ -40,10 +40,10 @@ export function readReport(file: CaseFile, answer: string): Parsed<IncidentRepor
   const { value } = parsed
   const invented = inventedReferences(file, value.evidence)
   if (invented.length > 0) {
-    const names = invented.slice(0, MAX_CITED).map(referenceText).join(', ')
+    const names = invented.slice(0, MAX_CITED).map(positionText).join(', ')
     return { ok: false, reason: `it cites ${names}, which the data do not hold` }
   }
-  const once = new Map(value.evidence.map(reference => [referenceText(reference), reference]))
+  const once = new Map(value.evidence.map(reference => [positionText(reference), reference]))
   return {
     ok: true,
     value: {

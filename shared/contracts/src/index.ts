@@ -1,5 +1,6 @@
 export * from './address.ts'
 export * from './address-hash.ts'
+export * from './batch.ts'
 export * from './bounded-map.ts'
 export * from './catalog.ts'
 export * from './checked-maker.ts'

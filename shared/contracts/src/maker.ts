@@ -8,6 +8,8 @@ import { identitySubject, incidentSubject } from './subject.ts'
 export interface OutgoingEvent {
   readonly subject: string
   readonly event: FluxgateEvent
+  /** Its id is made from what it says: several may publish it, and its stream drops the copies. */
+  readonly hasOwnId?: boolean
 }
 
 /** Builds an event about an identity (or, for the incidents stream, an incident) from its data. */
@@ -51,7 +53,8 @@ export function eventMaker(source: string, newId: () => string, nowMs: () => num
     const subject = isIncident
       ? incidentSubject(definition, about.incident)
       : identitySubject(definition, about)
-    return { subject, event: event as unknown as FluxgateEvent }
+    const outgoing = { subject, event: event as unknown as FluxgateEvent }
+    return options?.id === undefined ? outgoing : { ...outgoing, hasOwnId: true }
   }
 }
 

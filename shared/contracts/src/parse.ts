@@ -45,10 +45,15 @@ export function parseEvent(bytes: Uint8Array): Parsed<FluxgateEvent> {
   if (typeof raw !== 'object' || raw === null || Array.isArray(raw)) {
     return { ok: false, reason: 'not a JSON object' }
   }
-  const type = (raw as { type?: unknown }).type
+  return checkEvent(raw as Record<string, unknown>)
+}
+
+/** As {@link parseEvent}, for an object that was made of JSON. */
+export function checkEvent(raw: Record<string, unknown>): Parsed<FluxgateEvent> {
+  const { type } = raw
   const check = typeof type === 'string' ? checks.get(type) : undefined
   if (!check) return { ok: false, reason: `unknown event type ${namedType(type)}` }
-  const current = upcast(raw as Record<string, unknown>, check.definition)
+  const current = upcast(raw, check.definition)
   if (!current.ok) return current
   if (!check.validator.Check(current.value)) {
     return { ok: false, reason: faults(check.validator, current.value) }

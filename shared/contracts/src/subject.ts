@@ -59,6 +59,8 @@ interface About {
  * stream is not compared: events about callers without an identity had another one in earlier versions.
  */
 export function isStoredUnder(storedSubject: string, { type, subject, data }: About): boolean {
+  const batched = /^fluxgate\.(\w+)\.\d{1,2}$/.exec(storedSubject)?.[1]
+  if (batched !== undefined) return type.startsWith(`fluxgate.${batched}.`)
   const stored = parseSubject(storedSubject)
   if (!stored || !type.endsWith(`.${stored.kind}`)) return false
   const { user, key, incident } = data as { user?: string; key?: string; incident?: string }

@@ -17,7 +17,11 @@ export const UPCASTERS: Readonly<Record<string, readonly Upcaster[]>> = Object.f
   'auth.registered': [unchanged],
   'auth.tier_changed': [unchanged],
   'auth.key_rejected': [countedOnce],
+  'auth.letter_replayed': [unchanged],
   'throttles.imposed': [unchanged],
+  'throttles.shadowed': [unchanged],
+  'incidents.opened': [unchanged],
+  'incidents.reported': [unchanged],
 })
 
 /** Every refusal had an event of its own. */

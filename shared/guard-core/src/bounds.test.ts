@@ -14,7 +14,7 @@ describe('the guard remembers', () => {
     const values = new RecentValues()
     for (let i = 0; i < 5_000; i++) values.add(`v${i}`, i, i, 1_000_000)
     assert.equal(values.size, MAX_VALUES)
-    assert.equal(values.sequences(MAX_VALUES)[0], 5_000 - MAX_VALUES)
+    assert.equal(values.places(MAX_VALUES)[0], 5_000 - MAX_VALUES)
   })
 
   it('1,001 streams of one identity: the oldest is forgotten', () => {
@@ -22,7 +22,11 @@ describe('the guard remembers', () => {
     for (let i = 0; i < 3_000; i++) log.admitted(i, ada, { stream: true })
     let memory: ReturnType<typeof concurrentStreams.evolve> | undefined
     for (const entry of log.entries) {
-      memory = concurrentStreams.evolve(memory as never, { ...entry, atMs: entry.storedAtMs }, POLICY)
+      memory = concurrentStreams.evolve(
+        memory as never,
+        { ...entry, place: entry.sequence, atMs: entry.storedAtMs },
+        POLICY,
+      )
     }
     assert.equal((memory as Map<string, unknown>).size, 1_001)
   })

@@ -2,6 +2,7 @@ import { identityText, type LogEvent } from '@fluxgate/contracts'
 import { noteFinding } from './attack.ts'
 import { type Decision, decide } from './decide.ts'
 import { evolve, evolveAll, isFindingEvent } from './evolve.ts'
+import { placeNumber } from './place.ts'
 import type { Rule, TimedEvent } from './rule.ts'
 import { suppress } from './rule-status.ts'
 import { RULES } from './rules/index.ts'
@@ -107,8 +108,9 @@ export class Fold {
 }
 
 function timedIn({ clocks }: Lane, entry: LogEvent): TimedEvent {
-  const { stream, sequence, storedAtMs, event } = entry
-  return { stream, sequence, storedAtMs, event, atMs: clocks.timeOf(entry) }
+  const { stream, sequence, index, storedAtMs, event } = entry
+  const place = placeNumber(sequence, index)
+  return { stream, sequence, place, storedAtMs, event, atMs: clocks.timeOf(entry) }
 }
 
 /** Applies what other streams hold of the time up to here. */

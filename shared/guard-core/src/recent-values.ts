@@ -3,7 +3,7 @@ export const MAX_VALUES = 1_001
 
 interface Seen {
   readonly atMs: number
-  readonly sequence: number
+  readonly place: number
 }
 
 export class RecentValues {
@@ -13,12 +13,12 @@ export class RecentValues {
   /** False when the last value came too late for the window. */
   #isCounted = true
 
-  add(value: string, atMs: number, sequence: number, windowMs: number): void {
+  add(value: string, atMs: number, place: number, windowMs: number): void {
     const before = this.#seen.get(value)
     this.#isCounted = atMs > this.#latestMs - windowMs
     if (!this.#isCounted || (before && before.atMs > atMs)) return
     if (before) this.#seen.delete(value)
-    this.#seen.set(value, { atMs, sequence })
+    this.#seen.set(value, { atMs, place })
     if (atMs > this.#latestMs) this.#latestMs = atMs
     // One that came late goes to where its time belongs, so that the oldest is always the first.
     else this.#sort()
@@ -42,9 +42,9 @@ export class RecentValues {
     return this.#isCounted ? this.#seen.size : 0
   }
 
-  /** Sequences of the events that named the values last, in the order of the log. */
-  sequences(max: number): number[] {
-    return [...this.#seen.values()].slice(-max).map(seen => seen.sequence)
+  /** Places of the events that named the values last, in the order of the log. */
+  places(max: number): number[] {
+    return [...this.#seen.values()].slice(-max).map(seen => seen.place)
   }
 
   isIdle(atMs: number, windowMs: number): boolean {

@@ -6,6 +6,8 @@ export const MAX_EVIDENCE = 50
 
 /** An event with the time that windows count it at. */
 export interface TimedEvent extends LogEvent {
+  /** Its position in its stream, as {@link placeNumber} makes it. */
+  readonly place: number
   /** When it happened, as far as its source's clock can be trusted: see {@link SourceClocks}. Never after `storedAtMs`. */
   readonly atMs: number
 }

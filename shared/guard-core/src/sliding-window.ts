@@ -25,7 +25,7 @@ export class SlidingWindow {
   #slotMs = 1
   /** Slot number, sum, events; oldest first. */
   #slots: number[] = []
-  /** Slot number, sequence, amount; oldest slot first. */
+  /** Slot number, place, amount; oldest slot first. */
   #largest: number[] = []
   #sum = 0
   #events = 0
@@ -37,7 +37,7 @@ export class SlidingWindow {
   }
 
   /** Adds an event; a window of another length than before begins empty. */
-  add(atMs: number, amount: number, sequence: number, windowMs: number): void {
+  add(atMs: number, amount: number, place: number, windowMs: number): void {
     if (windowMs !== this.#windowMs) this.#resize(windowMs)
     this.#dropBefore(atMs)
     const number = Math.floor(atMs / this.#slotMs)
@@ -51,7 +51,7 @@ export class SlidingWindow {
     this.#sum += amount
     this.#events++
     // What came late names no evidence: its slot's largest events are known already.
-    if (this.#shape.retainedPerSlot > 0 && number >= last) this.#record(number, sequence, amount)
+    if (this.#shape.retainedPerSlot > 0 && number >= last) this.#record(number, place, amount)
   }
 
   /** Sum and events of the window that ended with the latest event; none when the last one added came too late for it. */
@@ -63,16 +63,16 @@ export class SlidingWindow {
     return this.#isCounted ? this.#events : 0
   }
 
-  /** Sequences of the largest events, in the order of the log. */
+  /** Places of the largest events, in the order of the log. */
   largest(max: number): number[] {
-    const largest: Array<{ sequence: number; amount: number }> = []
+    const largest: Array<{ place: number; amount: number }> = []
     for (let i = 0; i < this.#largest.length; i += FIELDS) {
-      largest.push({ sequence: this.#largest[i + 1]!, amount: this.#largest[i + 2]! })
+      largest.push({ place: this.#largest[i + 1]!, amount: this.#largest[i + 2]! })
     }
     return largest
-      .sort((a, b) => b.amount - a.amount || a.sequence - b.sequence)
+      .sort((a, b) => b.amount - a.amount || a.place - b.place)
       .slice(0, max)
-      .map(each => each.sequence)
+      .map(each => each.place)
       .sort((a, b) => a - b)
   }
 
@@ -122,18 +122,18 @@ export class SlidingWindow {
     } else slots.splice(slots[at]! > number ? at : at + SLOT, 0, number, amount, 1)
   }
 
-  #record(number: number, sequence: number, amount: number): void {
+  #record(number: number, place: number, amount: number): void {
     const largest = this.#largest
     let first = largest.length
     while (first > 0 && largest[first - FIELDS] === number) first -= FIELDS
     if (largest.length - first < this.#shape.retainedPerSlot * FIELDS) {
-      this.#largest = appended(largest, number, sequence, amount)
+      this.#largest = appended(largest, number, place, amount)
       return
     }
     let least = first
     for (let i = first; i < largest.length; i += FIELDS) if (largest[i + 2]! < largest[least + 2]!) least = i
     if (amount > largest[least + 2]!) {
-      largest[least + 1] = sequence
+      largest[least + 1] = place
       largest[least + 2] = amount
     }
   }

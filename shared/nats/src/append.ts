@@ -1,4 +1,5 @@
 import { encodeEvent, type OutgoingEvent } from '@fluxgate/contracts'
+import { headers, type MsgHdrs } from 'nats'
 import { API_ERROR, isApiError } from './api-error.ts'
 import type { NatsLink } from './link.ts'
 
@@ -28,4 +29,11 @@ export async function appendEvent(
     if (isApiError(error, API_ERROR.wrongLastSequence)) return undefined
     throw error
   }
+}
+
+/** Headers of a message by their names. */
+export function messageHeaders(fields: Readonly<Record<string, string>>): MsgHdrs {
+  const made = headers()
+  for (const [name, value] of Object.entries(fields)) made.set(name, value)
+  return made
 }

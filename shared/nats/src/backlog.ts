@@ -1,5 +1,4 @@
 import { Fifo } from './fifo.ts'
-import type { InFlightBatch } from './in-flight-batches.ts'
 import type { StreamEnds } from './stream-ends.ts'
 
 export interface StoredAt {
@@ -8,21 +7,42 @@ export interface StoredAt {
   readonly duplicate: boolean
 }
 
-/** An event in the form in which it is stored and sent. */
-export interface EncodedEvent {
+/** What is stored and sent as one: an event, or what one turn of the event loop has brought to a batch. */
+export interface EncodedRecord {
   readonly subject: string
-  /** The event's id, ASCII. */
+  /** The event's id, or that of the part of the batch, see {@link partId}. ASCII. */
   readonly id: string
-  /** The event's JSON: a text that is to become UTF-8, or the bytes. */
+  /** The event's JSON, or the lines of the events: a text that is to become UTF-8, or the bytes. */
   readonly payload: string | Uint8Array
+  /** Undefined for a message of its own. */
+  readonly part: BatchPart | undefined
 }
 
-export function payloadBytes({ payload }: EncodedEvent): number {
+/** Which part of which batch a record is, and what all its events share. Texts are ASCII. */
+export interface BatchPart {
+  readonly batch: string
+  /** Index of its first event in the batch. */
+  readonly first: number
+  readonly events: number
+  readonly source: string
+  readonly schemas: string
+}
+
+/** Under which a batch is sent whose first event is this one: it is sent in parts where not all of it is at hand. */
+export function partId(batch: string, first: number): string {
+  return first === 0 ? batch : `${batch}-${first}`
+}
+
+export function eventsIn({ part }: Pick<EncodedRecord, 'part'>): number {
+  return part === undefined ? 1 : part.events
+}
+
+export function payloadBytes({ payload }: EncodedRecord): number {
   return typeof payload === 'string' ? Buffer.byteLength(payload) : payload.length
 }
 
 /** @returns the offset behind it */
-export function writePayload(into: Buffer, offset: number, { payload }: EncodedEvent): number {
+export function writePayload(into: Buffer, offset: number, { payload }: EncodedRecord): number {
   if (typeof payload === 'string') return offset + into.write(payload, offset)
   into.set(payload, offset)
   return offset + payload.length
@@ -33,29 +53,43 @@ export interface BacklogSegment {
   readonly path: string
 }
 
-/** An event that the publisher answers for, until a stream has it. */
-export interface PendingEvent extends EncodedEvent {
+/** A record that the publisher answers for, until a stream has it. */
+export interface PendingRecord extends EncodedRecord {
+  /** Empty once a stream has it and the disk as well. */
+  payload: string | Uint8Array
   readonly stored: ((at: StoredAt) => void) | undefined
   /** When the disk got it, epoch milliseconds. */
   writtenAtMs: number
-  /** Monotonic milliseconds; 0 before it is sent. */
-  sentAtMs: number
-  firstSentAtMs: number
-  /** When it is sent again, if nothing is heard of it. */
-  retryAtMs: number
-  /** True when a stream had acknowledged it once. */
-  readonly wasStored: boolean
   /** Where it stands on disk; undefined when it is in memory alone. */
   segment: BacklogSegment | undefined
   position: number
+  /** Where it begins in its segment, in bytes. */
+  offset: number
   /** Who waits for it while it is in memory alone. */
   commit: object | undefined
-  /** The write with which it left last, while its acknowledgement is waited for. */
-  batch: InFlightBatch | undefined
 }
 
-/** Where an event stands on disk, or the oldest of several. */
-export type BacklogPosition = Pick<PendingEvent, 'segment' | 'position'>
+export function pendingRecord(
+  record: EncodedRecord,
+  stored: ((at: StoredAt) => void) | undefined,
+): PendingRecord {
+  const { subject, id, payload, part } = record
+  return {
+    subject,
+    id,
+    payload,
+    part,
+    stored,
+    writtenAtMs: 0,
+    segment: undefined,
+    position: 0,
+    offset: 0,
+    commit: undefined,
+  }
+}
+
+/** Where a record stands on disk. */
+export type BacklogPosition = Pick<PendingRecord, 'segment' | 'position'>
 
 /** Where events wait until they are sent and acknowledged. */
 export interface Backlog {
@@ -66,13 +100,15 @@ export interface Backlog {
   /** Why events cannot be kept as they should be, or undefined. */
   readonly fault: string | undefined
   /** What one turn of the event loop has brought, in order. */
-  add(batch: readonly PendingEvent[]): void
+  add(batch: readonly PendingRecord[]): void
   /** Calls back, in order, when everything added so far is safe. */
   commit(callbacks: Array<() => void>): void
-  /** The next event to send. */
-  next(): PendingEvent | undefined
+  /** The next record to send. */
+  next(): PendingRecord | undefined
   /** @param isKept  its segment may not go before {@link release} */
-  acknowledged(pending: PendingEvent, isRetained: boolean): void
+  acknowledged(pending: PendingRecord, isRetained: boolean): void
+  /** The payload of a record that is on disk; undefined when it cannot be read any more. */
+  read(record: PendingRecord): Uint8Array | undefined
   /** So many acknowledged events of the segment were kept, and are not any more. */
   release(segment: BacklogSegment, events: number): void
   /** The streams have these ends now, and nothing that is added from here on was sent before. */
@@ -85,27 +121,34 @@ export interface Backlog {
 
 /** Events in memory only: enough for a service that can do its work again after a crash. */
 export class MemoryBacklog implements Backlog {
-  readonly #queue = new Fifo<PendingEvent>()
+  readonly #queue = new Fifo<PendingRecord>()
+  #events = 0
   readonly fault = undefined
   readonly full = false
 
   get waiting(): number {
-    return this.#queue.length
+    return this.#events
   }
 
-  add(batch: readonly PendingEvent[]): void {
-    for (const pending of batch) this.#queue.push(pending)
+  add(batch: readonly PendingRecord[]): void {
+    for (const pending of batch) {
+      this.#events += eventsIn(pending)
+      this.#queue.push(pending)
+    }
   }
 
   commit(callbacks: Array<() => void>): void {
     for (const callback of callbacks) callback()
   }
 
-  next(): PendingEvent | undefined {
-    return this.#queue.shift()
+  next(): PendingRecord | undefined {
+    const record = this.#queue.shift()
+    if (record) this.#events -= eventsIn(record)
+    return record
   }
 
   acknowledged(): void {}
+  read(): undefined {}
   release(): void {}
   recordEnds(): void {}
   tick(): void {}

@@ -1,4 +1,4 @@
-import { parseEvent, type StoredEvent } from '@fluxgate/contracts'
+import type { StoredEvent } from '@fluxgate/contracts'
 import { AckPolicy, DeliverPolicy, nanos } from 'nats'
 import { buryMessage } from './dead-letter.ts'
 import { storedEvent } from './follow.ts'
@@ -45,7 +45,10 @@ const MAX_UNANSWERED = 10_000
 
 type ConsumeHandler = (event: StoredEvent, attempt: number, signal: AbortSignal) => Promise<Outcome>
 
-/** Works off a durable consumer, item by item. A handler that throws means `later`, with a growing pause. */
+/**
+ * Works off a durable consumer of a stream without batches, event by event. A handler that throws means `later`, with a
+ * growing pause.
+ */
 export function consume(link: NatsLink, options: ConsumeOptions, handler: ConsumeHandler): Consuming {
   return new Consumer(link, options, handler)
 }
@@ -141,7 +144,7 @@ class Consumer implements Consuming {
   }
 
   async #decide(message: StoredMessage): Promise<Outcome> {
-    const parsed = parseEvent(message.data)
+    const parsed = message.parse()
     if (!parsed.ok) return poison(parsed.reason)
     let outcome: Outcome
     try {

@@ -1,11 +1,13 @@
-import { type FluxgateEvent, parseEvent, type StoredEvent } from '@fluxgate/contracts'
+import type { FluxgateEvent, StoredEvent } from '@fluxgate/contracts'
+import { eventsOf } from './batched-event.ts'
 import { buryMessage } from './dead-letter.ts'
 import type { NatsLink } from './link.ts'
 import type { StoredMessage } from './pull.ts'
 import { pause, type ReadOptions, readStored } from './read.ts'
+import { Selection } from './selection.ts'
 import { lastMessage } from './stored-message.ts'
 
-/** Consecutive events of one stream. `events` may be empty when no message of the batch could be read. */
+/** Events of consecutive messages of one stream. `events` is empty when none of them could be read, or is wanted. */
 export interface EventBatch {
   readonly stream: string
   readonly events: StoredEvent[]
@@ -47,10 +49,11 @@ export function follow(
 ): Following {
   const stop = new AbortController()
   const counts = { buried: 0, retries: 0 }
+  const selection = selectionOf(link, options)
   const running = (async () => {
     const onAnew = () => options.onAnew?.()
     for await (const messages of readStored(link, { ...options, onAnew, signal: stop.signal })) {
-      const { events, unreadable } = parseAll(messages)
+      const { events, unreadable } = parseAll(eventsOf(messages, selection))
       for (const { message, reason } of options.unreadable === 'skip' ? [] : unreadable) {
         await buryMessage(link, options.name, message, reason, stop.signal)
         counts.buried++
@@ -90,18 +93,32 @@ export function follow(
  * skipped: replays look, they do not bury.
  */
 export async function* replay(link: NatsLink, options: ReadOptions): AsyncGenerator<EventBatch> {
-  for await (const messages of replayStored(link, options)) {
-    yield eventBatch(options.stream, messages, parseAll(messages).events)
+  const selection = selectionOf(link, options)
+  for await (const messages of replayWhole(link, options)) {
+    yield eventBatch(options.stream, messages, parseAll(eventsOf(messages, selection)).events)
   }
 }
 
-/** As {@link replay}, with the messages as they are stored: for who has to see what cannot be read, or copies bytes. */
+/** As {@link replay}, with each event's message: for who has to see what cannot be read. */
 export async function* replayStored(link: NatsLink, options: ReadOptions): AsyncGenerator<StoredMessage[]> {
-  const last = await lastSequence(link, options)
+  const selection = selectionOf(link, options)
+  for await (const messages of replayWhole(link, options)) {
+    const events = eventsOf(messages, selection)
+    if (events.length > 0) yield events
+  }
+}
+
+/**
+ * As {@link replay}, with the messages as they are stored, batches whole: for who copies bytes, or reads headers alone. A
+ * filter leaves all batches in.
+ */
+export async function* replayWhole(link: NatsLink, options: ReadOptions): AsyncGenerator<StoredMessage[]> {
+  const filters = selectionOf(link, options)?.filters ?? []
+  const last = await lastSequence(link, options, filters)
   if (last === undefined) return
   const stop = new AbortController()
   const signal = options.signal ? AbortSignal.any([options.signal, stop.signal]) : stop.signal
-  const exact = options.filter === undefined
+  const exact = filters.length === 0
   const onStart = (pending: number) => {
     if (exact && pending === 0) stop.abort()
   }
@@ -117,16 +134,22 @@ export async function* replayStored(link: NatsLink, options: ReadOptions): Async
   }
 }
 
+function selectionOf(link: NatsLink, { filter }: ReadOptions): Selection | undefined {
+  return filter === undefined ? undefined : new Selection(link, filter)
+}
+
 /**
- * Where a replay ends, or undefined when there is nothing to read. With a filter it is the last message that matches:
+ * Where a replay ends, or undefined when there is nothing to read. With filters it is the last message that matches:
  * nats-server 2.9 miscounts what is pending for a consumer with a filter, in both directions (measured after a restart).
  */
 async function lastSequence(
   link: NatsLink,
-  { stream, filter, from }: ReadOptions,
+  { stream, from }: ReadOptions,
+  filters: readonly string[],
 ): Promise<number | undefined> {
-  if (filter === undefined) return (await link.manager.streams.info(stream)).state.last_seq
-  const message = await lastMessage(link, stream, filter)
+  if (filters.length === 0) return (await link.manager.streams.info(stream)).state.last_seq
+  const found = await Promise.all(filters.map(filter => lastMessage(link, stream, filter)))
+  const [message] = found.filter(each => each !== undefined).sort((a, b) => b.seq - a.seq)
   if (!message) return undefined
   const { seq, time } = message
   const isBefore =
@@ -138,7 +161,7 @@ function parseAll(messages: StoredMessage[]) {
   const events: StoredEvent[] = []
   const unreadable: Array<{ message: StoredMessage; reason: string }> = []
   for (const message of messages) {
-    const parsed = parseEvent(message.data)
+    const parsed = message.parse()
     if (!parsed.ok) unreadable.push({ message, reason: parsed.reason })
     else events.push(storedEvent(message, parsed.value))
   }
@@ -146,13 +169,10 @@ function parseAll(messages: StoredMessage[]) {
 }
 
 export function storedEvent(message: StoredMessage, event: FluxgateEvent): StoredEvent {
-  return {
-    stream: message.stream,
-    sequence: message.sequence,
-    subject: message.subject,
-    storedAtMs: message.storedAtMs,
-    event,
-  }
+  const { stream, sequence, index, subject, storedAtMs } = message
+  return index === undefined
+    ? { stream, sequence, subject, storedAtMs, event }
+    : { stream, sequence, index, subject, storedAtMs, event }
 }
 
 function eventBatch(stream: string, messages: StoredMessage[], events: StoredEvent[]): EventBatch {

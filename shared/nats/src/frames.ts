@@ -1,4 +1,6 @@
-import { type EncodedEvent, payloadBytes, writePayload } from './backlog.ts'
+import { BATCH_HEADERS } from '@fluxgate/contracts'
+import { type BatchPart, payloadBytes, writePayload } from './backlog.ts'
+import type { PendingMessage } from './pending-message.ts'
 
 const CR = 13
 const LF = 10
@@ -11,7 +13,7 @@ const LF = 10
 export class Frames {
   readonly #inbox: string
   #heads: string[] = []
-  #events: EncodedEvent[] = []
+  #messages: FramedMessage[] = []
   #bytes = 0
 
   /** @param inbox  acknowledgements go to `<inbox>.<token>` */
@@ -23,47 +25,43 @@ export class Frames {
     return this.#heads.length === 0
   }
 
-  /** A publish with `Nats-Msg-Id`. Subject and id are ASCII. */
-  add(event: EncodedEvent, token: number): void {
-    const headers = `NATS/1.0\r\nNats-Msg-Id: ${event.id}\r\n\r\n`
-    const bytes = payloadBytes(event)
+  /** A publish with `Nats-Msg-Id`, and what the events of a batch share. Subject, id and headers are ASCII. */
+  add(message: FramedMessage, token: number): void {
+    const { subject, id, part, events, records } = message
+    const headers = `NATS/1.0\r\nNats-Msg-Id: ${id}\r\n${part ? headersOf(part, events) : ''}\r\n`
+    let bytes = 0
+    for (const record of records) bytes += payloadBytes(record)
     const total = headers.length + bytes
-    const head = `HPUB ${event.subject} ${this.#inbox}.${token} ${headers.length} ${total}\r\n${headers}`
+    const head = `HPUB ${subject} ${this.#inbox}.${token} ${headers.length} ${total}\r\n${headers}`
     this.#heads.push(head)
-    this.#events.push(event)
+    this.#messages.push(message)
     this.#bytes += head.length + bytes + 2
   }
 
   /** All that was added since, in order. */
   take(): Buffer {
-    // Not from the pool: the socket may keep it for a while, and the publisher for longer.
+    // Not from the pool: the socket may keep it for a while.
     const frames = Buffer.allocUnsafeSlow(this.#bytes)
     let at = 0
     for (let i = 0; i < this.#heads.length; i++) {
-      at = writePayload(frames, at + frames.write(this.#heads[i]!, at, 'latin1'), this.#events[i]!)
+      at += frames.write(this.#heads[i]!, at, 'latin1')
+      for (const record of this.#messages[i]!.records) at = writePayload(frames, at, record)
       frames[at++] = CR
       frames[at++] = LF
     }
     this.#heads = []
-    this.#events = []
+    this.#messages = []
     this.#bytes = 0
     return frames
   }
 }
 
-const HEAD = /^HPUB (\S+) \S+ (\d+) (\d+)$/
-const ID = /Nats-Msg-Id: (\S+)/
+type FramedMessage = Pick<PendingMessage, 'subject' | 'id' | 'part' | 'events' | 'records'>
 
-/** Reads back what {@link Frames.take} has made. */
-export function* readFrames(frames: Buffer): Generator<EncodedEvent & { readonly payload: Uint8Array }> {
-  for (let at = 0; at < frames.length; ) {
-    const lineEnd = frames.indexOf('\r\n', at)
-    const [, subject, headerBytes, totalBytes] = HEAD.exec(frames.toString('latin1', at, lineEnd))!
-    const headers = lineEnd + 2
-    const payload = headers + Number(headerBytes)
-    const end = headers + Number(totalBytes)
-    const [, id] = ID.exec(frames.toString('latin1', headers, payload))!
-    yield { subject: subject!, id: id!, payload: frames.subarray(payload, end) }
-    at = end + 2
-  }
+function headersOf({ batch, first, source, schemas }: BatchPart, events: number): string {
+  return (
+    `${BATCH_HEADERS.id}: ${batch}\r\n${BATCH_HEADERS.source}: ${source}\r\n` +
+    `${BATCH_HEADERS.schemas}: ${schemas}\r\n${BATCH_HEADERS.events}: ${events}\r\n` +
+    (first === 0 ? '' : `${BATCH_HEADERS.first}: ${first}\r\n`)
+  )
 }

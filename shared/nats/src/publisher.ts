@@ -1,17 +1,22 @@
 import { encodeEvent, type OutgoingEvent } from '@fluxgate/contracts'
 import type { Subscription } from 'nats'
+import { isPlain, PLAIN, readAck } from './ack.ts'
 import { AckReader, type OnAck } from './ack-reader.ts'
 import {
   type Backlog,
   type BacklogPosition,
+  eventsIn,
   MemoryBacklog,
-  type PendingEvent,
+  type PendingRecord,
+  pendingRecord,
   type StoredAt,
 } from './backlog.ts'
+import { BatchBuilder, type BatchOptions } from './batch-builder.ts'
 import { findStored } from './find-stored.ts'
 import { Frames } from './frames.ts'
-import { type InFlightBatch, InFlightBatches } from './in-flight-batches.ts'
 import type { NatsLink } from './link.ts'
+import { Composer, type PendingMessage } from './pending-message.ts'
+import { RetainedMessages } from './retained-messages.ts'
 import { EndsWatch, type StreamEnds } from './stream-ends.ts'
 import { DEDUPE_WINDOW_MS } from './topology.ts'
 import { Window } from './window.ts'
@@ -36,6 +41,8 @@ export interface PublisherLimits {
   readonly gatherMs: number
   /** How often the ends of the streams are asked for while events are sent: a look-up begins there. Infinite: never. */
   readonly askEndsEveryMs: number
+  /** Events of REQUESTS and TOKENS leave in batches; absent: each is a message of its own. */
+  readonly batches?: BatchOptions
 }
 
 export const DEFAULT_PUBLISHER_LIMITS: PublisherLimits = Object.freeze({
@@ -51,12 +58,6 @@ export const DEFAULT_PUBLISHER_LIMITS: PublisherLimits = Object.freeze({
 
 const RETRY_SCAN_MS = 100
 const REFUSED_BACKOFF_MS = 250
-const ACK_PREFIX = 123 // '{'
-const STREAM = 115 // 's', as in '{"stream"'
-const ZERO = 48
-const NINE = 57
-/** The place of an event for which nobody asks. */
-const PLAIN: StoredAt = Object.freeze({ stream: '', sequence: 0, duplicate: false })
 /** One acknowledgement in so many is timed: a look at the clock for each would cost more than it tells. */
 const TIMED_EVERY = 16
 
@@ -73,14 +74,18 @@ export class EventPublisher implements AsyncDisposable {
   readonly #inbox: string
   readonly #subscription: Subscription
   /** By the token that is the end of their acknowledgement's subject. */
-  readonly #outstanding = new Window<PendingEvent>()
-  /** What is sent by one write, and what was. An event in memory alone is not kept once it is acknowledged. */
-  #currentBatch: InFlightBatch | undefined
-  readonly #inFlight = new InFlightBatches()
+  readonly #outstanding = new Window<PendingMessage>()
+  #outstandingEvents = 0
+  readonly #retained = new RetainedMessages()
   readonly #backlog: Backlog
   readonly #inMemory: boolean
+  readonly #builder: BatchBuilder | undefined
+  readonly #composer = new Composer()
+  /** Taken from the backlog, and to be sent when there is room. */
+  #next: PendingRecord | undefined
   /** What this turn of the event loop has brought. */
-  #turnEvents: PendingEvent[] = []
+  #turnRecords: PendingRecord[] = []
+  #turnEvents = 0
   #callbacks: Array<() => void> = []
   #refusedUntilMs = 0
   #idle: Array<() => void> = []
@@ -96,6 +101,7 @@ export class EventPublisher implements AsyncDisposable {
   readonly #ends: EndsWatch
   readonly #timer: NodeJS.Timeout
   readonly #unsubscribe: () => void
+  #untimed = 0
   acknowledged = 0
   duplicates = 0
   resent = 0
@@ -108,6 +114,7 @@ export class EventPublisher implements AsyncDisposable {
     this.#backlog = backlog ?? new MemoryBacklog()
     this.#inMemory = backlog === undefined
     this.#limits = { ...DEFAULT_PUBLISHER_LIMITS, ...limits }
+    this.#builder = limits.batches && new BatchBuilder(limits.batches)
     this.#inbox = link.newInbox()
     this.#frames = new Frames(this.#inbox)
     this.#subscription = link.connection.subscribe(`${this.#inbox}.*`, {
@@ -135,7 +142,8 @@ export class EventPublisher implements AsyncDisposable {
 
   /** Events held: waiting or sent and not acknowledged. */
   get buffered(): number {
-    return this.#outstanding.size + this.#backlog.waiting + this.#turnEvents.length
+    const taken = this.#next === undefined ? 0 : eventsIn(this.#next)
+    return this.#outstandingEvents + taken + this.#backlog.waiting + this.#turnEvents
   }
 
   /** True when callers should refuse new work; what is in flight may still append. */
@@ -151,21 +159,14 @@ export class EventPublisher implements AsyncDisposable {
 
   /** Hot path: takes responsibility for the event and returns at once. */
   append(outgoing: OutgoingEvent, stored?: (at: StoredAt) => void): void {
-    this.#turnEvents.push({
-      subject: outgoing.subject,
-      id: outgoing.event.id,
-      payload: encodeEvent(outgoing.event),
-      stored,
-      writtenAtMs: 0,
-      wasStored: false,
-      sentAtMs: 0,
-      firstSentAtMs: 0,
-      retryAtMs: 0,
-      segment: undefined,
-      position: 0,
-      commit: undefined,
-      batch: undefined,
-    })
+    this.#turnEvents++
+    if (this.#builder?.add(outgoing, stored)) {
+      if (this.#builder.isFull) this.#builder.takeInto(this.#turnRecords)
+    } else {
+      const { subject, event } = outgoing
+      const record = { subject, id: event.id, payload: encodeEvent(event), part: undefined }
+      this.#turnRecords.push(pendingRecord(record, stored))
+    }
     this.#turn ??= setImmediate(this.#endTurn)
   }
 
@@ -205,8 +206,8 @@ export class EventPublisher implements AsyncDisposable {
     if (left > 0 && this.#inMemory)
       log.error({ events: left, fault: this.fault }, 'publisher closed with events not stored')
     else if (left > 0) log.warn({ events: left, fault: this.fault }, 'events stay in the spool')
-    for (const { segment, events } of this.#inFlight.portions()) this.#backlog.release(segment, events)
-    this.#backlog.close(this.#outstanding)
+    for (const record of this.#retained.records()) this.#release(record)
+    this.#backlog.close(this.#unacknowledged())
     return left
   }
 
@@ -216,11 +217,13 @@ export class EventPublisher implements AsyncDisposable {
 
   readonly #endTurn = (): void => {
     this.#turn = undefined
-    const batch = this.#turnEvents
+    const records = this.#turnRecords
     const callbacks = this.#callbacks
-    this.#turnEvents = []
+    this.#turnRecords = []
+    this.#turnEvents = 0
     this.#callbacks = []
-    this.#backlog.add(batch)
+    this.#builder?.takeInto(records)
+    this.#backlog.add(records)
     // First what somebody waits for.
     this.#backlog.commit(callbacks)
     if (this.#limits.gatherMs === 0) this.#sendWaiting()
@@ -234,141 +237,188 @@ export class EventPublisher implements AsyncDisposable {
 
   #maySend(): boolean {
     return (
-      this.#outstanding.size < this.#limits.maxOutstanding &&
+      this.#outstandingEvents < this.#limits.maxOutstanding &&
       this.#lookingUp === undefined &&
       this.#link.isConnected() &&
       (this.#refusedUntilMs === 0 || performance.now() >= this.#refusedUntilMs)
     )
   }
 
-  #send(pending: PendingEvent): void {
+  #send(message: PendingMessage): void {
     const nowMs = performance.now()
     const { ackTimeoutMs, maxRetryMs } = this.#limits
-    pending.sentAtMs = nowMs
+    message.sentAtMs = nowMs
     this.#ends.isSentSince = true
-    if (pending.firstSentAtMs === 0) pending.firstSentAtMs = nowMs
-    pending.retryAtMs = nowMs + Math.min(maxRetryMs, Math.max(ackTimeoutMs, nowMs - pending.firstSentAtMs))
-    this.#frames.add(pending, this.#outstanding.push(pending))
-    if (this.#inMemory) return
-    this.#currentBatch ??= this.#inFlight.begin(pending.sentAtMs)
-    this.#inFlight.add(this.#currentBatch, pending)
+    if (message.firstSentAtMs === 0) message.firstSentAtMs = nowMs
+    message.retryAtMs = nowMs + Math.min(maxRetryMs, Math.max(ackTimeoutMs, nowMs - message.firstSentAtMs))
+    this.#frames.add(message, this.#hold(message))
+  }
+
+  /** @returns the token of its acknowledgement */
+  #hold(message: PendingMessage): number {
+    this.#outstandingEvents += message.events
+    return this.#outstanding.push(message)
+  }
+
+  #letGo(token: number, message: PendingMessage): void {
+    this.#outstandingEvents -= message.events
+    this.#outstanding.delete(token)
   }
 
   /** One write for all that was to be sent. */
   #flushFrames(): void {
-    if (this.#frames.isEmpty) return
-    const frames = this.#frames.take()
-    if (this.#currentBatch) this.#currentBatch.frames = frames
-    this.#currentBatch = undefined
-    this.#link.write(frames)
+    if (!this.#frames.isEmpty) this.#link.write(this.#frames.take())
   }
 
   #sendWaiting(): void {
-    while (this.#maySend()) {
-      const pending = this.#backlog.next()
-      if (!pending) break
-      this.#send(pending)
-    }
-    this.#isHeldBack = this.#backlog.waiting > 0
+    // What is in the backlog now is sent as whole batches, and takes no further parts.
+    this.#builder?.close()
+    if (this.#maySend()) this.#sendBacklog()
+    this.#isHeldBack = this.#next !== undefined || this.#backlog.waiting > 0
     this.#flushFrames()
     if (this.#idle.length > 0 && this.buffered === 0) for (const resolve of this.#idle.splice(0)) resolve()
   }
 
+  #sendBacklog(): void {
+    for (;;) {
+      this.#next ??= this.#backlog.next()
+      if (this.#next === undefined) break
+      // A message that is begun is sent with all its parts, so that whoever sends it again makes the same of them.
+      if (!this.#maySend() && !this.#composer.continues(this.#next)) break
+      const whole = this.#composer.add(this.#next)
+      this.#next = undefined
+      if (whole) this.#send(whole)
+    }
+    for (const message of this.#composer.takeRest()) this.#send(message)
+  }
+
   /** The acknowledgement stands in the bytes `from` … `to`. */
   #onAck(token: number, bytes: Uint8Array, from: number, to: number): void {
-    const pending = this.#outstanding.get(token)
-    if (!pending) return // the acknowledgement of a copy that was sent again
-    const ack =
-      pending.stored === undefined && isPlain(bytes, from, to) ? PLAIN : readAck(bytes.subarray(from, to))
+    const message = this.#outstanding.get(token)
+    if (!message) return // the acknowledgement of a copy that was sent again
+    const ack = isPlain(bytes, from, to) && !isAwaited(message) ? PLAIN : readAck(bytes.subarray(from, to))
     if ('fault' in ack) {
-      this.#onRefused(token, pending, ack.fault)
+      this.#onRefused(token, message, ack.fault)
       return
     }
-    this.#outstanding.delete(token)
-    if (token % TIMED_EVERY === 0) this.onAckDelay?.(performance.now() - pending.sentAtMs)
-    if (ack.duplicate) this.duplicates++
+    this.#letGo(token, message)
+    this.#timeDelay(message)
+    if (ack.duplicate) this.duplicates += message.events
     this.#fault = undefined
     this.#refusedUntilMs = 0
-    this.#onStored(pending, ack)
+    this.#onStored(message, ack)
+  }
+
+  #timeDelay({ sentAtMs, events }: PendingMessage): void {
+    this.#untimed += events
+    if (this.#untimed < TIMED_EVERY) return
+    this.#untimed = 0
+    this.onAckDelay?.(performance.now() - sentAtMs)
   }
 
   #onAcksRead(): void {
     if (this.#isHeldBack || this.#idle.length > 0) this.#sendWaiting()
   }
 
-  #onStored(pending: PendingEvent, at: StoredAt): void {
-    const { segment, batch } = pending
-    const isRetained = segment !== undefined && batch !== undefined
-    if (isRetained) this.#inFlight.acknowledged(pending, batch, segment, performance.now())
-    else this.#inFlight.leave(pending)
-    this.#backlog.acknowledged(pending, isRetained)
-    if (pending.wasStored) return
-    this.acknowledged++
-    pending.stored?.(at)
+  #onStored(message: PendingMessage, at: StoredAt): void {
+    const isRetained = !this.#inMemory && message.records.every(({ segment }) => segment !== undefined)
+    const { wasStored } = message
+    for (const record of message.records) {
+      this.#backlog.acknowledged(record, isRetained)
+      if (!wasStored) record.stored?.(at)
+    }
+    if (!wasStored) this.acknowledged += message.events
+    if (isRetained) this.#retained.add(message, performance.now())
   }
 
   #forgetRested(): void {
     const restedMs = performance.now() - this.#limits.retainAfterAckMs
-    for (const { segment, events } of this.#inFlight.takeExpired(restedMs))
-      this.#backlog.release(segment, events)
+    for (const record of this.#retained.takeExpired(restedMs)) this.#release(record)
   }
 
-  *#retained(): Generator<BacklogPosition> {
-    yield* this.#inFlight.portions()
-    yield* this.#outstanding
+  #release(record: PendingRecord): void {
+    if (record.segment) this.#backlog.release(record.segment, eventsIn(record))
   }
 
-  /** A stream said no (full, no leader) or none listens: keep the event, tell, and try again a little later. */
-  #onRefused(token: number, pending: PendingEvent, fault: string): void {
+  *#unacknowledged(): Generator<BacklogPosition> {
+    if (this.#next) yield this.#next
+    for (const { records } of this.#outstanding) yield* records
+  }
+
+  *#heldPositions(): Generator<BacklogPosition> {
+    yield* this.#retained.records()
+    yield* this.#unacknowledged()
+  }
+
+  /** A stream said no (full, no leader) or none listens: keep the message, tell, and try again a little later. */
+  #onRefused(token: number, message: PendingMessage, fault: string): void {
     if (this.#fault !== fault)
-      this.#link.log.error({ fault, subject: pending.subject }, 'JetStream refused an event')
-    this.refused++
+      this.#link.log.error({ fault, subject: message.subject }, 'JetStream refused a message')
+    this.refused += message.events
     this.#fault = fault
     this.#refusedUntilMs = performance.now() + REFUSED_BACKOFF_MS
     this.#outstanding.delete(token)
-    this.#outstanding.push(pending)
-    pending.retryAtMs = this.#refusedUntilMs
+    this.#outstanding.push(message)
+    message.retryAtMs = this.#refusedUntilMs
   }
 
   #tick(): void {
     if (this.#link.isConnected()) this.#forgetRested()
-    this.#backlog.tick(this.#retained())
+    this.#backlog.tick(this.#heldPositions())
     this.#resendOverdue()
     this.#ends.tick()
   }
 
   /** Of all that may have to be looked up; now, when there is nothing. */
   #firstSentAtMs(): number {
-    let firstMs = this.#inFlight.oldestMs ?? performance.now()
-    for (const pending of this.#outstanding)
-      if (pending.firstSentAtMs < firstMs) firstMs = pending.firstSentAtMs
+    let firstMs = this.#retained.oldestMs ?? performance.now()
+    for (const { firstSentAtMs } of this.#outstanding) firstMs = Math.min(firstMs, firstSentAtMs)
     return firstMs
   }
 
   #resendOverdue(): void {
     if (!this.#link.isConnected() || this.#lookingUp) return
     const nowMs = performance.now()
-    for (const [token, pending] of this.#outstanding.entries()) {
-      if (pending.retryAtMs > nowMs) continue
-      this.#outstanding.delete(token)
-      this.resent++
-      this.#send(pending)
+    for (const [token, message] of this.#outstanding.entries()) {
+      if (message.retryAtMs > nowMs) continue
+      this.#letGo(token, message)
+      this.resent += message.events
+      this.#send(message)
     }
     this.#sendWaiting()
   }
 
   /** What was acknowledged just before the server went comes first, as it did. */
   #resendAll(): void {
-    const all = [...this.#inFlight.takeAll(this.#outstanding), ...this.#outstanding]
+    const retained = this.#retained.takeAll().filter(message => this.#readBack(message))
+    const all = [...retained, ...this.#outstanding]
     this.#outstanding.clear()
-    for (const pending of all) this.#outstanding.push(pending)
-    const oldestMs = Math.min(...Array.from(this.#outstanding, pending => pending.firstSentAtMs))
+    this.#outstandingEvents = 0
+    for (const message of all) this.#hold(message)
+    const oldestMs = Math.min(...all.map(message => message.firstSentAtMs))
     if (performance.now() - oldestMs > this.#limits.lookUpAfterMs) {
       this.#lookUp(oldestMs)
       return
     }
-    for (const pending of this.#outstanding) pending.retryAtMs = 0
+    for (const message of all) message.retryAtMs = 0
     this.#resendOverdue()
+  }
+
+  /** @returns false when the disk does not give it any more: another process has taken the spool, and what is in it */
+  #readBack(message: PendingMessage): boolean {
+    for (const record of message.records) {
+      const payload = this.#backlog.read(record)
+      if (payload === undefined) {
+        this.#link.log.error(
+          { id: message.id },
+          'an acknowledged message cannot be read back to be sent again',
+        )
+        for (const each of message.records) this.#release(each)
+        return false
+      }
+      record.payload = payload
+    }
+    return true
   }
 
   /** After a long outage: what was stored just before it is no longer known to the stream as a copy. */
@@ -376,48 +426,37 @@ export class EventPublisher implements AsyncDisposable {
     this.#lookingUp?.abort()
     const mine = new AbortController()
     this.#lookingUp = mine
-    findStored(this.#link, this.#outstanding, this.#ends.before(oldestMs), mine.signal).then(
+    const records = Array.from(this.#outstanding, message => message.records).flat()
+    findStored(this.#link, records, this.#ends.before(oldestMs), mine.signal).then(
       found => {
         this.#lookingUp = undefined
-        for (const [token, pending] of this.#outstanding.entries()) {
-          pending.retryAtMs = 0
-          const at = found.get(pending.id)
-          if (!at) continue
-          this.#outstanding.delete(token)
-          this.#onStored(pending, at)
-        }
+        for (const [token, message] of this.#outstanding.entries()) this.#settle(token, message, found)
         this.#resendOverdue()
       },
       // Aborted by the next reconnect, or by the end.
       () => {},
     )
   }
-}
 
-/**
- * True for `{"stream":"…", "seq":123}`, seen by two of its bytes: a refusal begins with `{"error"`, a copy's
- * acknowledgement ends with `"duplicate": true}`. Nobody asks for the place of most events.
- */
-function isPlain(bytes: Uint8Array, from: number, to: number): boolean {
-  const last = bytes[to - 2]!
-  return bytes[from + 2] === STREAM && last >= ZERO && last <= NINE
-}
-
-interface Ack {
-  stream?: string
-  seq?: number
-  duplicate?: boolean
-  error?: { description?: string; err_code?: number }
-}
-
-function readAck(body: Uint8Array): StoredAt | { fault: string } {
-  // No stream takes this subject, or JetStream is away: status 503 and no body.
-  if (body.length === 0 || body[0] !== ACK_PREFIX) return { fault: 'no stream answered' }
-  const ack = JSON.parse(Buffer.from(body).toString('utf8')) as Ack
-  if (ack.error || ack.stream === undefined || ack.seq === undefined) {
-    return {
-      fault: `${ack.error?.description ?? 'unreadable acknowledgement'} (${ack.error?.err_code ?? 0})`,
+  /** Goes on with what of a message its stream does not hold. */
+  #settle(token: number, message: PendingMessage, found: ReadonlyMap<string, StoredAt>): void {
+    message.retryAtMs = 0
+    const stored = message.records.filter(({ id }) => found.has(id))
+    if (stored.length === 0) return
+    this.#letGo(token, message)
+    const events = stored.reduce((sum, record) => sum + eventsIn(record), 0)
+    this.#onStored({ ...message, records: stored, events }, found.get(stored[0]!.id)!)
+    const composer = new Composer()
+    const missing = message.records.filter(({ id }) => !found.has(id))
+    const rest = missing.map(record => composer.add(record))
+    for (const part of [...rest, ...composer.takeRest()]) {
+      if (!part) continue
+      const { firstSentAtMs, wasStored } = message
+      this.#hold(Object.assign(part, { firstSentAtMs, wasStored }))
     }
   }
-  return { stream: ack.stream, sequence: ack.seq, duplicate: ack.duplicate === true }
+}
+
+function isAwaited({ records }: PendingMessage): boolean {
+  return records.some(({ stored }) => stored !== undefined)
 }

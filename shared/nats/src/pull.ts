@@ -1,11 +1,14 @@
+import { type FluxgateEvent, type Parsed, parseEvent } from '@fluxgate/contracts'
 import { type Msg, type MsgHdrs, nanos, type Subscription } from 'nats'
 import type { NatsLink } from './link.ts'
 
-/** A message as a stream stored it, and where it stands. */
+/** A message as a stream stored it, or one event of a batch, and where it stands. */
 export interface StoredMessage {
   readonly subject: string
   readonly data: Uint8Array
   readonly headers: MsgHdrs | undefined
+  /** Of an event in its batch; undefined for a message as it is stored. */
+  readonly index: number | undefined
   readonly stream: string
   /** Position in the stream, from 1. */
   readonly sequence: number
@@ -18,6 +21,8 @@ export interface StoredMessage {
   readonly pending: number
   /** Where its acknowledgement goes. */
   readonly reply: string
+  /** The event that it is; a fault for a whole batch. */
+  parse(): Parsed<FluxgateEvent>
 }
 
 const EXPIRES_MS = 30_000
@@ -166,6 +171,7 @@ export class PullReader {
 class ReceivedMessage implements StoredMessage {
   readonly subject: string
   readonly data: Uint8Array
+  readonly index = undefined
   readonly stream: string
   readonly sequence: number
   readonly delivery: number
@@ -197,6 +203,10 @@ class ReceivedMessage implements StoredMessage {
 
   get headers(): MsgHdrs | undefined {
     return this.#message.headers
+  }
+
+  parse(): Parsed<FluxgateEvent> {
+    return parseEvent(this.data)
   }
 }
 

@@ -1,13 +1,14 @@
 import { AckPolicy, type ConsumerConfig, DeliverPolicy, nanos, ReplayPolicy } from 'nats'
 import type { NatsLink } from './link.ts'
 import { PullReader, type StoredMessage } from './pull.ts'
+import { Selection } from './selection.ts'
 
 /** Where to begin in a stream. `latest` is the last message of each subject. */
 export type Position = { sequence: number } | { timeMs: number } | 'first' | 'new' | 'latest'
 
 export interface ReadOptions {
   readonly stream: string
-  /** One subject filter (nats-server 2.9 takes no more). */
+  /** A filter of subjects; events of batches are taken by what their own subject would be, see {@link Selection}. */
   readonly filter?: string
   readonly from: Position
   /** Leaves the payloads out: for a look at ids and times. */
@@ -31,11 +32,12 @@ const RETRY_MS = 200
 /**
  * Reads a stream in order and without end, surviving reconnects, lost deliveries and a lost consumer: each message
  * after `from` comes exactly once. More is asked for only as the caller takes the batches, so memory is bounded.
- * A short-lived consumer without acknowledgements does the reading; a gap in its deliveries starts a new one.
+ * Batches come whole. A short-lived consumer without acknowledgements does the reading; a gap in its deliveries starts a new one.
  */
 export async function* readStored(link: NatsLink, options: ReadOptions): AsyncGenerator<StoredMessage[]> {
   const signal = options.signal ?? new AbortController().signal
   const maxBatch = options.maxBatch ?? DEFAULT_MAX_BATCH
+  const filters = options.filter === undefined ? [] : new Selection(link, options.filter).filters
   let position = options.from
   let created: string | undefined
   while (!signal.aborted) {
@@ -44,7 +46,7 @@ export async function* readStored(link: NatsLink, options: ReadOptions): AsyncGe
     signal.addEventListener('abort', close)
     try {
       const consumer = await unlessAborted(
-        link.manager.consumers.add(options.stream, consumerConfig(options, position)),
+        link.manager.consumers.add(options.stream, consumerConfig(options, filters, position)),
         signal,
       )
       if (options.onAnew) {
@@ -95,17 +97,27 @@ function contiguous(batch: StoredMessage[], expected: number): StoredMessage[] {
   return gap === -1 ? batch : batch.slice(0, gap)
 }
 
-function consumerConfig(options: ReadOptions, position: Position): Partial<ConsumerConfig> {
+function consumerConfig(
+  options: ReadOptions,
+  filters: readonly string[],
+  position: Position,
+): Partial<ConsumerConfig> {
   return {
     ack_policy: AckPolicy.None,
     replay_policy: ReplayPolicy.Instant,
     inactive_threshold: nanos(INACTIVE_MS),
     mem_storage: true,
     num_replicas: 1,
-    ...(options.filter === undefined ? {} : { filter_subject: options.filter }),
+    ...filtersOf(filters),
     ...(options.headersOnly ? { headers_only: true } : {}),
     ...startAt(position),
   }
+}
+
+/** nats-server 2.9 takes no more than one. */
+function filtersOf(filters: readonly string[]): Partial<ConsumerConfig> {
+  if (filters.length === 0) return {}
+  return filters.length === 1 ? { filter_subject: filters[0]! } : { filter_subjects: [...filters] }
 }
 
 function startAt(position: Position): Partial<ConsumerConfig> {

@@ -1,6 +1,7 @@
 import { type EventMaker, eventMaker, type OutgoingEvent, TokensSettled } from '@fluxgate/contracts'
 import { type NatsServer, startNatsServer } from '@fluxgate/testing'
 import { DiscardPolicy } from 'nats'
+import type { BatchOptions } from './batch-builder.ts'
 import { connectNats, type LinkLog, type NatsLink } from './link.ts'
 import { DEFAULT_TOPOLOGY, ensureTopology, topology } from './topology.ts'
 
@@ -39,6 +40,13 @@ export const make: EventMaker = eventMaker(
   () => `test-${process.pid}-${String(++ids).padStart(12, '0')}`,
   Date.now,
 )
+
+/** Batches of the events that {@link make} makes. */
+export const batches: BatchOptions = {
+  source: '/test/1',
+  newId: () => `batch-${process.pid}-${String(++ids).padStart(12, '0')}`,
+  partitions: 1,
+}
 
 /** A settlement whose `total` is its number, so that a test can see which ones arrived. */
 export function numbered(number: number): OutgoingEvent {

@@ -3,6 +3,7 @@ import {
   type EventMaker,
   LetterReplayed,
   parseSubject,
+  placeOf,
   readJson,
   STREAMS,
 } from '@fluxgate/contracts'
@@ -12,7 +13,7 @@ import {
   lastMessage,
   messageAt,
   type NatsLink,
-  replayStored,
+  replayWhole,
 } from '@fluxgate/nats'
 import { done, forbidden, type OrderOutcome, refused } from './outcome.ts'
 import type { Actor } from './permissions.ts'
@@ -106,7 +107,11 @@ function claimOf(make: EventMaker, deadLetter: DeadLetterView, actor: string, re
       reason,
       event: deadLetter.event ?? '',
       letter: { stream: DEADLETTER_STREAM, sequence: deadLetter.sequence },
-      original: { stream: deadLetter.stream, sequence: deadLetter.original },
+      original: placeOf({
+        stream: deadLetter.stream,
+        sequence: deadLetter.original,
+        index: deadLetter.originalIndex,
+      }),
     },
     { id: `letter-replayed-${String(deadLetter.sequence).padStart(8, '0')}` },
   )
@@ -115,7 +120,7 @@ function claimOf(make: EventMaker, deadLetter: DeadLetterView, actor: string, re
 /** Whether the event is in its stream again, after the position that the dead letter is a copy of. */
 async function isReplayed(link: NatsLink, { stream, subject, original }: DeadLetterView, id: string) {
   const from = { sequence: original + 1 }
-  for await (const messages of replayStored(link, { stream, filter: subject, from, headersOnly: true })) {
+  for await (const messages of replayWhole(link, { stream, filter: subject, from, headersOnly: true })) {
     if (messages.some(({ headers }) => headers?.get(MESSAGE_ID) === id)) return true
   }
   return false
@@ -130,6 +135,7 @@ async function viewAt(
   if (!stored) return undefined
   const header = (name: keyof typeof DEAD_LETTER_HEADERS) => stored.header.get(DEAD_LETTER_HEADERS[name])
   const [stream, original] = [header('stream'), Number(header('sequence'))]
+  const originalIndex = header('index') === '' ? undefined : Number(header('index'))
   const text = decoder.decode(stored.data)
   const deadLetter = {
     sequence,
@@ -138,10 +144,11 @@ async function viewAt(
     consumer: header('consumer'),
     stream,
     original,
+    originalIndex,
     subject: header('subject'),
     body: text.slice(0, SHOWN_CHARS),
     bytes: stored.data.length,
-    event: await eventIdOf(link, stream, original, text),
+    event: await eventIdOf(link, stream, originalIndex === undefined ? original : 0, text),
     replayed: null,
   }
   const claim = await replayOf(link, claimOf(make, deadLetter, 'unknown', '').subject)
@@ -150,7 +157,7 @@ async function viewAt(
   return { ...deadLetter, replayed: isDone ? claim : null }
 }
 
-/** The id that the message was published under, or, where retention has dropped it, the one that its text names. */
+/** The id that the message was published under; of an event of a batch, or where retention has dropped it, the one that its text names. */
 async function eventIdOf(link: NatsLink, stream: string, sequence: number, text: string) {
   const isKnown = Object.values(STREAMS).includes(stream) && sequence > 0
   const original = isKnown ? await messageAt(link, stream, sequence) : undefined

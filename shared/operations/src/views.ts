@@ -44,6 +44,8 @@ export interface DeadLetterView {
   /** The stream, position and subject that it had. */
   readonly stream: string
   readonly original: number
+  /** Of an event in its batch. */
+  readonly originalIndex: number | undefined
   readonly subject: string
   /** Id of the event; null when the message has none, so that it cannot be replayed. */
   readonly event: string | null

@@ -1,4 +1,4 @@
-import { identityText, parseSubject, type StoredEvent } from '@fluxgate/contracts'
+import { identityText, parseSubject, placeOf, type StoredEvent } from '@fluxgate/contracts'
 import type { Unreadable } from '@fluxgate/forensics'
 import type { EventRow } from './answers.ts'
 
@@ -27,13 +27,13 @@ const MAX_TEXT = 80
 
 /** A message of the log as a row of a list. */
 export function rowOf(fact: StoredEvent | Unreadable): EventRow {
-  const { stream, sequence, storedAtMs: at } = fact
+  const position = placeOf(fact)
+  const { storedAtMs: at } = fact
   if (!('event' in fact)) {
     const place = parseSubject(fact.subject)
     const identity = place && 'user' in place ? identityText(place) : null
     return {
-      stream,
-      sequence,
+      ...position,
       at,
       fact: place ? `${place.stream}.${place.kind}` : fact.subject,
       identity,
@@ -47,8 +47,7 @@ export function rowOf(fact: StoredEvent | Unreadable): EventRow {
   const data: Readonly<Record<string, unknown>> = event.data
   const { user, key, request, incident } = data
   return {
-    stream,
-    sequence,
+    ...position,
     at,
     fact: event.type.slice('fluxgate.'.length),
     identity: typeof user === 'string' && typeof key === 'string' ? identityText({ user, key }) : null,

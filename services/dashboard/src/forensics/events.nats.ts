@@ -1,6 +1,6 @@
-import { STREAMS, type StreamName } from '@fluxgate/contracts'
+import { type LogPosition, STREAMS } from '@fluxgate/contracts'
 import { eventAt, eventPage, retention } from '@fluxgate/forensics'
-import type { NatsLink } from '@fluxgate/nats'
+import { messageOf, type NatsLink } from '@fluxgate/nats'
 import type { Database } from '@fluxgate/read-model'
 import { namesOfIdentity } from '../accounts/index.ts'
 import type { ForensicsLimits } from '../config.ts'
@@ -37,44 +37,25 @@ function cursorOf(positions: ReadonlyMap<string, number>): string {
   return [...positions].map(([stream, sequence]) => `${stream}.${sequence}`).join('_')
 }
 
-/** One message in full; undefined when it is not in the log, or not any more. */
+/** What stands at a position in full; undefined when nothing does, or not any more. */
 export async function findEvent(
   db: Database,
   link: NatsLink,
-  stream: StreamName,
-  sequence: number,
-  signal: AbortSignal,
+  position: LogPosition,
 ): Promise<EventView | undefined> {
-  const found = await eventAt(link, stream, sequence, signal)
-  if (!found) return unreadableAt(link, stream, sequence)
+  const found = await eventAt(link, position)
+  if (!found) return undefined
   const row = rowOf(found)
-  const { event: whole, subject } = found
-  return {
-    ...row,
-    subject,
-    time: Date.parse(whole.time),
-    event: whole,
-    names: await namesOfIdentity(db, row.identity),
+  const { subject } = found
+  if (!('event' in found)) {
+    const text = await textAt(link, position)
+    return { ...row, subject, time: null, event: text, names: { users: {}, keys: {} } }
   }
+  const { event } = found
+  const names = await namesOfIdentity(db, row.identity)
+  return { ...row, subject, time: Date.parse(event.time), event, names }
 }
 
-/** A message that is no event of this version. */
-async function unreadableAt(
-  link: NatsLink,
-  stream: StreamName,
-  sequence: number,
-): Promise<EventView | undefined> {
-  const name = STREAMS[stream]
-  const message = await link.manager.streams.getMessage(name, { seq: sequence }).catch(() => undefined)
-  if (!message) return undefined
-  const { subject, time, data } = message
-  const reason = 'not an event that this version can read'
-  const row = rowOf({ stream: name, sequence, storedAtMs: time.getTime(), subject, reason })
-  return {
-    ...row,
-    subject,
-    time: null,
-    event: new TextDecoder().decode(data),
-    names: { users: {}, keys: {} },
-  }
+async function textAt(link: NatsLink, position: LogPosition): Promise<string> {
+  return new TextDecoder().decode((await messageOf(link, position))?.data)
 }

@@ -1,4 +1,4 @@
-import { GuardPolicy, STREAMS, type StreamName, validatorOf } from '@fluxgate/contracts'
+import { GuardPolicy, parsePosition, STREAMS, type StreamName, validatorOf } from '@fluxgate/contracts'
 import { LogUnreadable, type Range } from '@fluxgate/forensics'
 import type { FastifyInstance } from 'fastify'
 import { body, sendError } from '../http/index.ts'
@@ -82,13 +82,12 @@ function eventRoutes(app: FastifyInstance, parts: ForensicsRoutes): void {
         forensics.tail(searchOf(request.query), positionsOf(request.query.since), signal, onRows),
       ),
   )
-  const place = { stream: { enum: Object.values(STREAMS) }, sequence: { type: 'integer', minimum: 1 } }
-  app.get<{ Params: { stream: string; sequence: number } }>(
-    '/forensics/events/:stream/:sequence',
-    { schema: { params: body(place) } },
-    async ({ params: { stream, sequence }, signal }, reply) => {
-      const name = ALL.find(each => STREAMS[each] === stream)!
-      const found = await forensics.event(name, sequence, signal)
+  const place = { type: 'string', pattern: '^[1-9]\\d{0,15}(\\.\\d{1,3})?$' }
+  app.get<{ Params: { stream: string; place: string } }>(
+    '/forensics/events/:stream/:place',
+    { schema: { params: body({ stream: { enum: Object.values(STREAMS) }, place }) } },
+    async ({ params: { stream, place } }, reply) => {
+      const found = await forensics.event(parsePosition(`${stream}:${place}`)!)
       const message = 'There is no such event in the log: it was never there, or retention has dropped it.'
       return found ?? sendError(reply, { code: 'not_found', message })
     },

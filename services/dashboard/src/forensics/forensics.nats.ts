@@ -1,4 +1,4 @@
-import { BoundedMap, DAY_MS, type GuardPolicy, type StreamName } from '@fluxgate/contracts'
+import { BoundedMap, DAY_MS, type GuardPolicy, type LogPosition } from '@fluxgate/contracts'
 import { type Range, type RetainedRange, retention, statesAt, verify, whatIf } from '@fluxgate/forensics'
 import type { NatsLink } from '@fluxgate/nats'
 import type { Policies } from '@fluxgate/operations'
@@ -27,8 +27,7 @@ export function openForensics(sources: ForensicsSources, limits: ForensicsLimits
   const { db, link, policies, nowMs } = sources
   return {
     events: (order: EventPageOrder, signal: AbortSignal) => listEvents(link, order, limits, signal),
-    event: (stream: StreamName, sequence: number, signal: AbortSignal) =>
-      findEvent(db, link, stream, sequence, signal),
+    event: (position: LogPosition) => findEvent(db, link, position),
     trace: (request: string, signal: AbortSignal) => traceRequest(db, link, request, limits, signal),
     tail: (
       search: EventSearch,

@@ -41,4 +41,6 @@ export type LiveFrameName = keyof LiveFrames
 export interface LogPosition {
   readonly stream: string
   readonly sequence: number
+  /** Of an event in its batch. */
+  readonly index?: number
 }

@@ -1,5 +1,5 @@
-import { type FluxgateEvent, parseEvent, STREAMS } from '@fluxgate/contracts'
-import { type NatsLink, type Position, replay } from '@fluxgate/nats'
+import { type FluxgateEvent, STREAMS } from '@fluxgate/contracts'
+import { eventsOfMessage, type NatsLink, type Position, replay } from '@fluxgate/nats'
 import type { Log } from '@fluxgate/runtime'
 import { SECOND_MS, secondOf } from './board.ts'
 import { type LogListener, type SkippingListener, skippingListener } from './skipping-listener.ts'
@@ -80,11 +80,13 @@ export class LiveFeed implements AsyncDisposable {
     const subscription = this.#link.connection.subscribe(`fluxgate.${stream.toLowerCase()}.>`, {
       callback: (error, message) => {
         if (error) return this.#log.error({ err: error, stream }, 'the live log cannot be received')
-        const parsed = parseEvent(message.data)
-        // The projection buries what cannot be read; a viewer only looks past it.
-        if (!parsed.ok) return
-        if (this.#buffered) this.#buffered.push({ event: parsed.value, atMs: Date.now() })
-        else this.#tell(parsed.value, Date.now())
+        const atMs = Date.now()
+        for (const parsed of eventsOfMessage(message)) {
+          // The projection buries what cannot be read; a viewer only looks past it.
+          if (!parsed.ok) continue
+          if (this.#buffered) this.#buffered.push({ event: parsed.value, atMs })
+          else this.#tell(parsed.value, atMs)
+        }
       },
     })
     this.#cleanups.push(() => subscription.unsubscribe())

@@ -134,7 +134,10 @@ export class BudgetTable {
     this.#count(hold)
   }
 
-  /** Takes in a settlement that `reading` has come to; crossings that it makes wait in {@link crossings}. */
+  /**
+   * Takes in a settlement that `reading` has come to; crossings that it makes wait in {@link crossings}. Several may have one
+   * sequence, as events of a batch: it is over when {@link reach} says so.
+   */
   fold(
     reading: Reading,
     fact: DataOf<typeof TokensSettled>,
@@ -153,7 +156,6 @@ export class BudgetTable {
     const amount = { tokens: fact.total, micros: fact.costMicros ?? 0 }
     for (const { ledger, rules } of this.#concerned(payer)) {
       if (ledger.reading !== reading || ledger.position >= sequence) continue
-      ledger.position = sequence
       const holder = holderOf(ledger.scope.each, payer)
       const added = ledger.add(holder, timeMs, amount, nowMs)
       if (!added) continue

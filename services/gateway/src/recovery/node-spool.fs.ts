@@ -1,9 +1,13 @@
 import {
   type EventMaker,
   encodeEvent,
+  type FluxgateEvent,
   type OutgoingEvent,
+  type Parsed,
   type Prices,
+  parseBatch,
   parseEvent,
+  readSchemas,
   type TierName,
 } from '@fluxgate/contracts'
 import { findStored, type NatsLink, readStreamEnds } from '@fluxgate/nats'
@@ -77,14 +81,24 @@ export async function openNodeSpool(
 
 function foldOf(log: Log) {
   const left = new OpenRequests()
-  const onRecord = ({ subject, payload }: SpoolRecord) => {
-    if (!isFolded(subject)) return
-    const parsed = parseEvent(payload)
-    if (parsed.ok) left.apply({ subject, event: parsed.value })
-    else
-      log.error({ subject, reason: parsed.reason }, 'an event of a dead node does not parse; it is published')
+  const onRecord = (record: SpoolRecord) => {
+    const { subject } = record
+    for (const parsed of eventsOf(record)) {
+      if (parsed.ok) left.apply({ subject, event: parsed.value })
+      else
+        log.error(
+          { subject, reason: parsed.reason },
+          'an event of a dead node does not parse; it is published',
+        )
+    }
   }
   return { left, onRecord }
+}
+
+function eventsOf({ subject, payload, part }: SpoolRecord): Parsed<FluxgateEvent>[] {
+  if (part === undefined) return isFolded(subject) ? [parseEvent(payload)] : []
+  const { batch: id, first, source, schemas } = part
+  return parseBatch(payload, { id, first, source, schemas: readSchemas(schemas) })
 }
 
 async function skipStored(
@@ -100,7 +114,7 @@ async function skipStored(
 
 function* spooled(events: Iterable<OutgoingEvent>) {
   for (const { subject, event } of events) {
-    yield { subject, id: event.id, payload: encodeEvent(event) }
+    yield { subject, id: event.id, payload: encodeEvent(event), part: undefined }
   }
 }
 

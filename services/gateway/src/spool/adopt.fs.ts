@@ -1,5 +1,5 @@
 import { closeSync, openSync, statSync } from 'node:fs'
-import type { StreamEnds } from '@fluxgate/nats'
+import { eventsIn, type StreamEnds } from '@fluxgate/nats'
 import { Home, segmentFiles } from './home.fs.ts'
 import type { SpoolRecord } from './record.ts'
 import { isPublished, newSegment, readRecords, type Segment } from './segment.fs.ts'
@@ -12,7 +12,7 @@ export interface Adopted {
   readonly home: Home
   readonly segments: Segment[]
   /** Events that a stream may hold already, though nobody here knows of the acknowledgement. */
-  readonly uncertain: Array<{ readonly subject: string; readonly id: string }>
+  readonly uncertain: Array<Pick<SpoolRecord, 'subject' | 'id' | 'part'>>
   /** What the streams held before the first of those was sent; undefined when that is not known. */
   readonly ends: StreamEnds | undefined
   readonly tornBytes: number
@@ -33,7 +33,7 @@ export function* readAdopted(
   const segments: Segment[] = []
   const uncertain: Adopted['uncertain'] = []
   const copies: Array<{
-    readonly record: Pick<SpoolRecord, 'id' | 'subject' | 'position'>
+    readonly record: Pick<SpoolRecord, 'id' | 'subject' | 'part' | 'position'>
     segment: Segment
   }> = []
   let oldest = Number.POSITIVE_INFINITY
@@ -47,12 +47,12 @@ export function* readAdopted(
     segments.push(segment)
     const scan = yield* scanSegment(segment, record => {
       onRecord(record)
-      const { kind, id, subject, position } = record
-      if (kind === 'copy') copies.push({ record: { id, subject, position }, segment })
+      const { kind, id, subject, part, position } = record
+      if (kind === 'copy') copies.push({ record: { id, subject, part, position }, segment })
       if (!isPublished(record, home)) return
-      segment.unacknowledged++
+      segment.unacknowledged += eventsIn(record)
       if (position >= marks.sendLimit) return
-      uncertain.push({ subject, id })
+      uncertain.push({ subject, id, part })
       oldest = Math.min(oldest, position)
     })
     tornBytes += scan.tornBytes
@@ -69,8 +69,8 @@ export function* readAdopted(
       // The first copy of each counts, and nobody knows whether its event was ever sent.
       if (!ids.delete(record.id) || record.position < marks.acknowledged) continue
       home.lonelyCopies.set(record.id, record.position)
-      segment.unacknowledged++
-      uncertain.push({ subject: record.subject, id: record.id })
+      segment.unacknowledged += eventsIn(record)
+      uncertain.push({ subject: record.subject, id: record.id, part: record.part })
       oldest = Math.min(oldest, marks.acknowledged)
     }
   }

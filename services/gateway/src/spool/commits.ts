@@ -1,4 +1,4 @@
-import type { PendingEvent } from '@fluxgate/nats'
+import type { PendingRecord } from '@fluxgate/nats'
 import type { Segment } from './segment.fs.ts'
 
 /** Callbacks that wait for something: `left` counts what is still missing. */
@@ -40,7 +40,7 @@ export class Commits {
 }
 
 /** A pending event of the publisher, as the spool holds it. */
-export interface SpooledEvent extends PendingEvent {
+export interface SpooledRecord extends PendingRecord {
   /** Undefined when it is in memory alone. */
   segment: Segment | undefined
   /** Who waits for it while it is in memory alone. */
@@ -48,4 +48,4 @@ export interface SpooledEvent extends PendingEvent {
 }
 
 /** Where an event is on disk, or the oldest of several. */
-export type SpoolPosition = Pick<SpooledEvent, 'segment' | 'position'>
+export type SpoolPosition = Pick<SpooledRecord, 'segment' | 'position'>

@@ -1,5 +1,6 @@
-import { type Commit, Commits, type SpooledEvent } from './commits.ts'
+import { type Commit, Commits, type SpooledRecord } from './commits.ts'
 import type { SpoolLimits } from './limits.ts'
+import { recordBytes } from './record.ts'
 import type { Segment } from './segment.fs.ts'
 import type { SegmentStore } from './segment-store.fs.ts'
 import { SyncFailed, type Writer } from './writer.fs.ts'
@@ -7,7 +8,7 @@ import { SyncFailed, type Writer } from './writer.fs.ts'
 /** A turn whose events no sync has confirmed yet. */
 interface Unsynced {
   readonly commit: Commit
-  readonly events: readonly SpooledEvent[]
+  readonly events: readonly SpooledRecord[]
 }
 
 /**
@@ -60,15 +61,18 @@ export class GroupCommit {
    * @returns where the batch begins in its segment
    * @throws when the disk fails or the spool is full
    */
-  write(batch: readonly SpooledEvent[]): number {
+  write(batch: readonly SpooledRecord[]): number {
     const startedMs = performance.now()
     const { next } = this.#writer
     const { segment, bytes } = this.#append(batch, 'event')
     const atMs = Date.now()
     let position = next
+    let offset = this.#writer.recordsAt
     for (const pending of batch) {
       pending.segment = segment
       pending.position = position++
+      pending.offset = offset
+      offset += recordBytes(pending)
       pending.writtenAtMs = atMs
     }
     this.commits++
@@ -101,7 +105,7 @@ export class GroupCommit {
   }
 
   /** What was in memory alone is written now. Where commits are synced its callbacks still wait for the streams. */
-  unspooledAreWritten(events: Iterable<SpooledEvent>, nowMs: number): void {
+  unspooledAreWritten(events: Iterable<SpooledRecord>, nowMs: number): void {
     this.#turn = undefined
     if (!this.#isSynced) {
       for (const pending of events) {
@@ -131,7 +135,7 @@ export class GroupCommit {
     this.#commits.run(nowMs)
   }
 
-  #append(events: readonly SpooledEvent[], kind: 'event' | 'copy'): { segment: Segment; bytes: number } {
+  #append(events: readonly SpooledRecord[], kind: 'event' | 'copy'): { segment: Segment; bytes: number } {
     const { written } = this.#writer
     try {
       const segment = this.#writer.write(events, this.#limits.maxBytes - this.#store.bytes, kind)

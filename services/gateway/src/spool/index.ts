@@ -1,4 +1,5 @@
 export type { Adopted } from './adopt.fs.ts'
+export type { SpooledRecord } from './commits.ts'
 export { type OpenedSpool, openSpool, type SpoolSettings } from './open.fs.ts'
 export type { SpoolRecord } from './record.ts'
 export type { Spool, SpoolFigures } from './spool.fs.ts'

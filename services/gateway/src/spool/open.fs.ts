@@ -1,6 +1,6 @@
 import { dirname } from 'node:path'
 import { setImmediate as turn } from 'node:timers/promises'
-import type { EncodedEvent, LinkLog } from '@fluxgate/nats'
+import type { EncodedRecord, LinkLog } from '@fluxgate/nats'
 import { type Adopted, readAdopted } from './adopt.fs.ts'
 import { Home } from './home.fs.ts'
 import { DEFAULT_SPOOL_LIMITS, type SpoolLimits } from './limits.ts'
@@ -18,7 +18,7 @@ export interface SpoolSettings {
   readonly fsync: 'off' | 'commit'
   readonly limits?: Partial<SpoolLimits>
   /** Earlier events that each new segment repeats at its head, so that older segments can go. */
-  readonly carry: () => Iterable<EncodedEvent>
+  readonly carry: () => Iterable<EncodedRecord>
   /** Gets every record that dead processes have left, in order. */
   readonly onRecord: (record: SpoolRecord) => void
   /**

@@ -1,18 +1,31 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import type { EncodedEvent } from '@fluxgate/nats'
+import { type EncodedRecord, partId } from '@fluxgate/nats'
 import fc from 'fast-check'
 import { findRecord, readRecord, recordBytes, type SpoolRecord, writeRecord } from './record.ts'
 
 const ascii = (maxLength: number) =>
   fc.string({ unit: fc.constantFrom(...'abcXYZ019_-.'), minLength: 1, maxLength })
-const event: fc.Arbitrary<EncodedEvent> = fc.record({
+const event: fc.Arbitrary<EncodedRecord> = fc.record({
   id: ascii(64),
   subject: ascii(250),
+  part: fc.constant(undefined),
   payload: fc.uint8Array({ maxLength: 400 }),
 })
+const partOfBatch: fc.Arbitrary<EncodedRecord> = fc
+  .record({
+    batch: ascii(50),
+    first: fc.nat(511),
+    events: fc.nat(512),
+    source: ascii(80),
+    schemas: ascii(300),
+    subject: ascii(30),
+    payload: fc.uint8Array({ maxLength: 400 }),
+  })
+  .map(({ subject, payload, ...part }) => ({ subject, payload, part, id: partId(part.batch, part.first) }))
+const record = fc.oneof(event, partOfBatch)
 
-function encode(events: readonly EncodedEvent[]): Buffer {
+function encode(events: readonly EncodedRecord[]): Buffer {
   const buffer = Buffer.alloc(events.reduce((sum, each) => sum + recordBytes(each), 0))
   let at = 0
   events.forEach((each, i) => {
@@ -34,14 +47,24 @@ function readAll(buffer: Buffer): SpoolRecord[] {
 }
 
 const seen = (records: readonly SpoolRecord[]) =>
-  records.map(({ id, subject, payload }) => ({ id, subject, payload: Buffer.from(payload).toString('hex') }))
-const given = (events: readonly EncodedEvent[]) =>
-  events.map(({ id, subject, payload }) => ({ id, subject, payload: Buffer.from(payload).toString('hex') }))
+  records.map(({ id, subject, part, payload }) => ({
+    id,
+    subject,
+    part,
+    payload: Buffer.from(payload).toString('hex'),
+  }))
+const given = (events: readonly EncodedRecord[]) =>
+  events.map(({ id, subject, part, payload }) => ({
+    id,
+    subject,
+    part,
+    payload: Buffer.from(payload).toString('hex'),
+  }))
 
 describe('a record', () => {
   it('is read as it was written', () => {
     fc.assert(
-      fc.property(fc.array(event, { maxLength: 8 }), events => {
+      fc.property(fc.array(record, { maxLength: 8 }), events => {
         const records = readAll(encode(events))
         assert.deepEqual(seen(records), given(events))
         records.forEach((record, i) => {
@@ -55,7 +78,7 @@ describe('a record', () => {
   })
 
   it('is whole or not there, wherever a crash cuts the file', () => {
-    const [first, second] = fc.sample(event, { numRuns: 2, seed: 7 }) as [EncodedEvent, EncodedEvent]
+    const [first, second] = fc.sample(event, { numRuns: 2, seed: 7 }) as [EncodedRecord, EncodedRecord]
     const whole = encode([first, second])
     const boundary = recordBytes(first)
     for (let length = 0; length < whole.length; length++) {

@@ -1,5 +1,5 @@
-import { readSync } from 'node:fs'
-import { findRecord, readRecord, type SpoolRecord } from './record.ts'
+import { closeSync, openSync, readSync } from 'node:fs'
+import { findRecord, HEAD_BYTES, readRecord, type SpoolRecord } from './record.ts'
 
 /** One append-only file of records. */
 export interface Segment {
@@ -62,7 +62,7 @@ export function readRecords(fd: number, offset: number, end: number, maxBytes: n
   while (at < buffer.length) {
     const record = readRecord(buffer, at)
     if (typeof record === 'string') break
-    records.push(record)
+    records.push({ ...record, offset: offset + at })
     at += record.bytes
   }
   if (records.length > 0) return { records, offset: offset + at, damagedBytes: 0, tornBytes: 0 }
@@ -75,7 +75,25 @@ function readAround(fd: number, offset: number, end: number): ReadResult {
   const at = findRecord(rest, 0)
   if (at === rest.length) return { ...NONE, offset: end, tornBytes: rest.length }
   const record = readRecord(rest, at) as SpoolRecord
-  return { records: [record], offset: offset + at + record.bytes, damagedBytes: at, tornBytes: 0 }
+  return {
+    records: [{ ...record, offset: offset + at }],
+    offset: offset + at + record.bytes,
+    damagedBytes: at,
+    tornBytes: 0,
+  }
+}
+
+/** The record that begins there. @throws Error when it cannot be read any more */
+export function readRecordAt(path: string, offset: number): SpoolRecord {
+  const fd = openSync(path, 'r')
+  try {
+    const head = readBytes(fd, offset, HEAD_BYTES)
+    const record = readRecord(readBytes(fd, offset, HEAD_BYTES + head.readUInt32LE(0)), 0)
+    if (typeof record === 'string') throw new Error(`the record at ${offset} of ${path} is ${record}`)
+    return record
+  } finally {
+    closeSync(fd)
+  }
 }
 
 function readBytes(fd: number, offset: number, length: number): Buffer {

@@ -1,5 +1,5 @@
-import { Fifo } from '@fluxgate/nats'
-import type { SpooledEvent } from './commits.ts'
+import { eventsIn, Fifo, pendingRecord } from '@fluxgate/nats'
+import type { SpooledRecord } from './commits.ts'
 import { Cursor } from './cursor.fs.ts'
 import type { SpoolRecord } from './record.ts'
 import type { Segment } from './segment.fs.ts'
@@ -10,13 +10,14 @@ import type { Segment } from './segment.fs.ts'
  */
 export class SendOrder implements Disposable {
   readonly #maxQueued: number
-  readonly #queue = new Fifo<SpooledEvent>()
+  readonly #queue = new Fifo<SpooledRecord>()
+  #queuedEvents = 0
   /** Set while the disk holds events that are not in the queue. */
   #cursor: Cursor | undefined
   /** In memory alone, and to be sent after what is behind the cursor. */
-  readonly #afterDisk = new Fifo<SpooledEvent>()
+  readonly #afterDisk = new Fifo<SpooledRecord>()
   /** Who waits for the acknowledgement of an event that only the disk holds, by id. */
-  readonly #stored = new Map<string, SpooledEvent['stored']>()
+  readonly #stored = new Map<string, SpooledRecord['stored']>()
   /** Events that are not sent yet, wherever they are. */
   waiting: number
   /** Bytes between records that were none, in what was read back. */
@@ -38,7 +39,7 @@ export class SendOrder implements Disposable {
   }
 
   /** Events in memory that come next. */
-  get queue(): Iterable<SpooledEvent> {
+  get queue(): Iterable<SpooledRecord> {
     return this.#queue
   }
 
@@ -57,19 +58,21 @@ export class SendOrder implements Disposable {
     this.#queue.clear()
     this.#afterDisk.clear()
     for (const pending of left) this.#queue.push(pending)
-    this.waiting = left.length
+    this.waiting = countEvents(left)
+    this.#queuedEvents = this.waiting
   }
 
   /** The next event, where memory has it. */
-  peek(): SpooledEvent | undefined {
+  peek(): SpooledRecord | undefined {
     return this.#queue.peek()
   }
 
   /** @param offset where the batch begins in its segment */
-  addSpooled(batch: readonly SpooledEvent[], offset: number): void {
-    this.waiting += batch.length
-    if (this.#cursor === undefined && this.#queue.length + batch.length <= this.#maxQueued) {
-      for (const pending of batch) this.#queue.push(pending)
+  addSpooled(batch: readonly SpooledRecord[], offset: number): void {
+    const events = countEvents(batch)
+    this.waiting += events
+    if (this.#cursor === undefined && this.#queuedEvents + events <= this.#maxQueued) {
+      for (const pending of batch) this.#push(pending)
       return
     }
     const { segment, position } = batch[0]!
@@ -78,10 +81,12 @@ export class SendOrder implements Disposable {
   }
 
   /** Events that are in memory alone. */
-  addUnspooled(events: readonly SpooledEvent[]): void {
-    this.waiting += events.length
-    const queue = this.#cursor ? this.#afterDisk : this.#queue
-    for (const pending of events) queue.push(pending)
+  addUnspooled(events: readonly SpooledRecord[]): void {
+    this.waiting += countEvents(events)
+    for (const pending of events) {
+      if (this.#cursor) this.#afterDisk.push(pending)
+      else this.#push(pending)
+    }
   }
 
   /** What was in memory alone is on disk now, behind all that was there: it will be read back with the rest. */
@@ -91,17 +96,24 @@ export class SendOrder implements Disposable {
   }
 
   /** @throws when the disk cannot be read */
-  next(): SpooledEvent | undefined {
+  next(): SpooledRecord | undefined {
     if (this.#queue.length === 0 && !this.#readOn()) return undefined
-    this.waiting--
-    return this.#queue.shift()
+    const next = this.#queue.shift()!
+    this.waiting -= eventsIn(next)
+    this.#queuedEvents -= eventsIn(next)
+    return next
+  }
+
+  #push(pending: SpooledRecord): void {
+    this.#queue.push(pending)
+    this.#queuedEvents += eventsIn(pending)
   }
 
   [Symbol.dispose](): void {
     this.#cursor?.[Symbol.dispose]()
   }
 
-  #leaveToDisk({ id, stored }: SpooledEvent): void {
+  #leaveToDisk({ id, stored }: SpooledRecord): void {
     if (stored) this.#stored.set(id, stored)
   }
 
@@ -112,34 +124,30 @@ export class SendOrder implements Disposable {
     const records = this.#cursor.read()
     this.damagedBytes += this.#cursor.damagedBytes - damagedBytes
     if (records) {
-      for (const record of records) this.#queue.push(this.#heldOf(record, this.#cursor.segment))
+      for (const record of records) this.#push(this.#heldOf(record, this.#cursor.segment))
       return true
     }
     this.#cursor[Symbol.dispose]()
     this.#cursor = undefined
-    for (const pending of this.#afterDisk) this.#queue.push(pending)
+    for (const pending of this.#afterDisk) this.#push(pending)
     this.#afterDisk.clear()
-    this.waiting = this.#queue.length
+    this.waiting = this.#queuedEvents
     return this.#queue.length > 0
   }
 
-  #heldOf({ id, subject, payload, position, atMs }: SpoolRecord, segment: Segment): SpooledEvent {
-    const stored = this.#stored.get(id)
-    if (stored) this.#stored.delete(id)
-    return {
-      id,
-      subject,
-      payload,
-      position,
-      stored,
+  #heldOf(record: SpoolRecord, segment: Segment): SpooledRecord {
+    const stored = this.#stored.get(record.id)
+    if (stored) this.#stored.delete(record.id)
+    const { position, offset, atMs: writtenAtMs } = record
+    return Object.assign(pendingRecord(record, stored), {
       segment,
-      writtenAtMs: atMs,
-      sentAtMs: 0,
-      firstSentAtMs: 0,
-      retryAtMs: 0,
-      wasStored: false,
-      commit: undefined,
-      batch: undefined,
-    }
+      position,
+      offset,
+      writtenAtMs,
+    }) as SpooledRecord
   }
+}
+
+function countEvents(records: readonly SpooledRecord[]): number {
+  return records.reduce((sum, record) => sum + eventsIn(record), 0)
 }

@@ -1,12 +1,12 @@
 import { existsSync } from 'node:fs'
-import type { Backlog, LinkLog, StreamEnds } from '@fluxgate/nats'
+import { type Backlog, eventsIn, type LinkLog, type StreamEnds } from '@fluxgate/nats'
 import type { Adopted } from './adopt.fs.ts'
-import type { SpooledEvent, SpoolPosition } from './commits.ts'
+import type { SpooledRecord, SpoolPosition } from './commits.ts'
 import { GroupCommit } from './group-commit.fs.ts'
 import type { Home } from './home.fs.ts'
 import type { SpoolLimits } from './limits.ts'
 import { claim, keepClaim } from './owner.fs.ts'
-import type { Segment } from './segment.fs.ts'
+import { readRecordAt, type Segment } from './segment.fs.ts'
 import { SegmentStore } from './segment-store.fs.ts'
 import { SendOrder } from './send-order.fs.ts'
 import { SpoolFull, Writer, type WriterOptions } from './writer.fs.ts'
@@ -55,7 +55,8 @@ export class Spool implements Backlog {
   readonly #reopen: Reopen
   readonly #log: LinkLog
   /** In memory alone, sent or not. */
-  readonly #unspooled = new Set<SpooledEvent>()
+  readonly #unspooled = new Set<SpooledRecord>()
+  #unspooledEvents = 0
   #skip = new Map<string, unknown>()
   #fault: string | undefined
   #probeAtMs = 0
@@ -149,7 +150,7 @@ export class Spool implements Backlog {
     this.#store.releaseAdopted()
   }
 
-  add(batch: readonly SpooledEvent[]): void {
+  add(batch: readonly SpooledRecord[]): void {
     if (batch.length === 0) return
     const nowMs = performance.now()
     if (nowMs > this.#claimAtMs + CLAIM_OVERDUE_MS) this.#keepClaim(nowMs)
@@ -162,7 +163,7 @@ export class Spool implements Backlog {
     this.#group.commit(callbacks)
   }
 
-  next(): SpooledEvent | undefined {
+  next(): SpooledRecord | undefined {
     for (;;) {
       const pending = this.#take()
       if (!pending) return undefined
@@ -171,15 +172,21 @@ export class Spool implements Backlog {
         this.#attempt(() => segment.home.sending(position), 'spool marks cannot be written')
       }
       if (this.#skip.size === 0 || !this.#skip.delete(pending.id)) return pending
-      this.#counts.alreadyStored++
+      this.#counts.alreadyStored += eventsIn(pending)
       this.acknowledged(pending)
     }
   }
 
-  acknowledged(pending: SpooledEvent, isRetained = false): void {
-    if (!pending.segment) this.#unspooled.delete(pending)
-    else if (!isRetained) pending.segment.unacknowledged--
+  acknowledged(pending: SpooledRecord, isRetained = false): void {
+    if (!pending.segment) {
+      if (this.#unspooled.delete(pending)) this.#unspooledEvents -= eventsIn(pending)
+    } else if (!isRetained) pending.segment.unacknowledged -= eventsIn(pending)
     if (pending.commit && --pending.commit.left === 0) this.#group.run(performance.now())
+  }
+
+  read({ segment, offset }: SpooledRecord): Uint8Array | undefined {
+    if (!segment) return undefined
+    return this.#attempt(() => readRecordAt(segment.path, offset).payload, 'a record cannot be read back')
   }
 
   release(segment: Segment, events: number): void {
@@ -242,7 +249,7 @@ export class Spool implements Backlog {
     return this.#store.bytes > this.#limits.maxBytes * (1 - RESERVE)
   }
 
-  #take(): SpooledEvent | undefined {
+  #take(): SpooledRecord | undefined {
     try {
       return this.#order.next()
     } catch (error) {
@@ -252,7 +259,7 @@ export class Spool implements Backlog {
   }
 
   /** @returns where the batch begins in its segment; undefined when the disk did not take it */
-  #write(batch: readonly SpooledEvent[]): number | undefined {
+  #write(batch: readonly SpooledRecord[]): number | undefined {
     try {
       return this.#group.write(batch)
     } catch (error) {
@@ -261,17 +268,23 @@ export class Spool implements Backlog {
     }
   }
 
-  #keepInMemory(batch: readonly SpooledEvent[]): void {
-    const room = Math.max(0, this.#limits.maxUnspooled - this.#unspooled.size)
-    const retained = batch.length <= room ? batch : batch.slice(0, room)
-    if (retained.length < batch.length) {
-      this.#counts.lost += batch.length - retained.length
-      this.#log.error(
-        { events: batch.length - retained.length, fault: this.#fault },
-        'events lost: no disk, no memory',
-      )
+  #keepInMemory(batch: readonly SpooledRecord[]): void {
+    const retained: SpooledRecord[] = []
+    let lost = 0
+    for (const record of batch) {
+      const events = eventsIn(record)
+      if (this.#unspooledEvents + events > this.#limits.maxUnspooled) {
+        lost += events
+        continue
+      }
+      this.#unspooledEvents += events
+      retained.push(record)
     }
-    // A lost event counts as missing until the deadline.
+    if (lost > 0) {
+      this.#counts.lost += lost
+      this.#log.error({ events: lost, fault: this.#fault }, 'events lost: no disk, no memory')
+    }
+    // A lost record counts as missing until the deadline.
     const commit = this.#group.waitForStreams(batch.length)
     for (const pending of retained) {
       pending.commit = commit
@@ -308,6 +321,7 @@ export class Spool implements Backlog {
     if (events.length > 0 && this.#write(events) === undefined) return
     this.#log.info({ events: events.length }, 'the spool takes events again')
     this.#unspooled.clear()
+    this.#unspooledEvents = 0
     this.#order.unspooledAreWritten()
     this.#group.unspooledAreWritten(events, nowMs)
   }

@@ -1,9 +1,9 @@
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { EncodedEvent } from '@fluxgate/nats'
+import { type EncodedRecord, pendingRecord } from '@fluxgate/nats'
 import { silent } from '@fluxgate/nats/testing'
-import type { SpooledEvent } from './commits.ts'
+import type { SpooledRecord } from './commits.ts'
 import { openSpool, type SpoolSettings } from './open.fs.ts'
 import type { Spool } from './spool.fs.ts'
 
@@ -29,32 +29,21 @@ export function open(root: string, settings: Partial<SpoolSettings> = {}) {
   })
 }
 
-export function spoolEvent(number: number, bytes = 40): EncodedEvent {
+export function spoolEvent(number: number, bytes = 40): EncodedRecord {
   const payload = Buffer.from(JSON.stringify({ number }).padEnd(bytes))
   return {
     id: `event-${String(number).padStart(12, '0')}`,
     subject: 'fluxgate.tokens.00.settled.u.k',
     payload,
+    part: undefined,
   }
 }
 
-export function pending(number: number, bytes?: number): SpooledEvent {
-  return {
-    ...spoolEvent(number, bytes),
-    stored: undefined,
-    writtenAtMs: 0,
-    sentAtMs: 0,
-    firstSentAtMs: 0,
-    retryAtMs: 0,
-    wasStored: false,
-    segment: undefined,
-    position: 0,
-    commit: undefined,
-    batch: undefined,
-  }
+export function pending(number: number, bytes?: number): SpooledRecord {
+  return pendingRecord(spoolEvent(number, bytes), undefined) as SpooledRecord
 }
 
-export const numberOf = (event: EncodedEvent) =>
+export const numberOf = (event: EncodedRecord) =>
   (JSON.parse(Buffer.from(event.payload).toString()) as { number: number }).number
 
 export const range = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => from + i)
@@ -68,8 +57,8 @@ export function fill(spool: Spool, from: number, to: number, perTurn = 50, bytes
 }
 
 /** Takes up to so many events, as a publisher does. */
-export function take(spool: Spool, max = Number.POSITIVE_INFINITY): SpooledEvent[] {
-  const taken: SpooledEvent[] = []
+export function take(spool: Spool, max = Number.POSITIVE_INFINITY): SpooledRecord[] {
+  const taken: SpooledRecord[] = []
   while (taken.length < max) {
     const next = spool.next()
     if (!next) break

@@ -9,7 +9,7 @@ import {
   writeSync,
 } from 'node:fs'
 import { join } from 'node:path'
-import type { EncodedEvent } from '@fluxgate/nats'
+import { type EncodedRecord, eventsIn } from '@fluxgate/nats'
 import { type Home, SEGMENT_SUFFIX } from './home.fs.ts'
 import { type RecordKind, recordBytes, writeRecord } from './record.ts'
 import { newSegment, type Segment } from './segment.fs.ts'
@@ -19,7 +19,7 @@ export interface WriterOptions {
   /** `commit`: the disk has it (survives a power failure). `off`: the system has it (survives SIGKILL). */
   readonly fsync: 'off' | 'commit'
   /** Earlier events that each new segment repeats at its head, so that older segments can go. */
-  readonly carry: () => Iterable<EncodedEvent>
+  readonly carry: () => Iterable<EncodedRecord>
 }
 
 const PROBE_BYTES = 256 * 1024
@@ -33,12 +33,15 @@ export class Writer implements Disposable {
   #segment: Segment | undefined
   #fd = -1
   #segments = 0
+  #contextBytes = 0
   #abandoned = false
   #isSealed = false
   /** File that is being synced just now; it may not be closed before that ends. */
   #syncing = -1
-  /** Position of the next event. */
+  /** Position of the next record. */
   next = 0
+  /** Where the records of the last batch begin in their segment, behind the context. */
+  recordsAt = 0
   /** Bytes ever written. */
   written = 0
 
@@ -58,7 +61,7 @@ export class Writer implements Disposable {
    * @param kind `copy` for events that are in an abandoned segment: they are counted there
    * @returns the segment that the batch is in; its first event has the position that {@link next} had before
    */
-  write(events: readonly EncodedEvent[], room: number, kind: 'event' | 'copy' = 'event'): Segment {
+  write(events: readonly EncodedRecord[], room: number, kind: 'event' | 'copy' = 'event'): Segment {
     const current = this.#segment
     const fresh =
       current === undefined ||
@@ -68,7 +71,7 @@ export class Writer implements Disposable {
     const context = fresh ? [...this.#options.carry()] : []
     const bytes = this.#encode(context, events, kind)
     if (bytes > room) throw new SpoolFull()
-    const unacknowledged = kind === 'event' ? events.length : 0
+    const unacknowledged = kind === 'event' ? events.reduce((sum, event) => sum + eventsIn(event), 0) : 0
     if (!fresh) {
       this.#append(this.#fd, current, bytes)
       this.#count(current, events.length, unacknowledged, bytes)
@@ -132,7 +135,7 @@ export class Writer implements Disposable {
     this.#segment = undefined
   }
 
-  #encode(context: readonly EncodedEvent[], events: readonly EncodedEvent[], kind: RecordKind): number {
+  #encode(context: readonly EncodedRecord[], events: readonly EncodedRecord[], kind: RecordKind): number {
     let bytes = 0
     for (const event of context) bytes += recordBytes(event)
     for (const event of events) bytes += recordBytes(event)
@@ -141,6 +144,7 @@ export class Writer implements Disposable {
     let position = this.next
     let at = 0
     for (const event of context) at = writeRecord(this.#scratch, at, 'context', event, position, atMs)
+    this.#contextBytes = at
     for (const event of events) at = writeRecord(this.#scratch, at, kind, event, position++, atMs)
     return bytes
   }
@@ -156,6 +160,7 @@ export class Writer implements Disposable {
   }
 
   #count(segment: Segment, events: number, unacknowledged: number, bytes: number): void {
+    this.recordsAt = segment.bytes + this.#contextBytes
     segment.bytes += bytes
     segment.unacknowledged += unacknowledged
     this.next += events

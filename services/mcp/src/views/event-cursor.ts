@@ -1,21 +1,22 @@
+import { type LogPosition, parsePosition, positionText } from '@fluxgate/contracts'
 import { ToolError } from '../backends/index.ts'
 
 /** Where in a reading of several streams something stands. */
-export interface EventPosition {
+export interface EventPosition extends LogPosition {
   readonly storedAtMs: number
-  readonly stream: string
-  readonly sequence: number
 }
 
-export function eventCursor({ storedAtMs, stream, sequence }: EventPosition): string {
-  return Buffer.from(`${storedAtMs} ${stream} ${sequence}`).toString('base64url')
+export function eventCursor(position: EventPosition): string {
+  return Buffer.from(`${position.storedAtMs} ${positionText(position)}`).toString('base64url')
 }
 
 /** @throws ToolError */
 export function readEventCursor(cursor: string): EventPosition {
-  const place = /^(\d{1,16}) ([A-Z]{1,32}) (\d{1,15})$/.exec(Buffer.from(cursor, 'base64url').toString())
-  if (!place) throw badCursor()
-  return { storedAtMs: Number(place[1]), stream: place[2]!, sequence: Number(place[3]) }
+  const [, storedAtMs, text = ''] =
+    /^(\d{1,16}) (.+)$/.exec(Buffer.from(cursor, 'base64url').toString()) ?? []
+  const position = parsePosition(text)
+  if (!position) throw badCursor()
+  return { storedAtMs: Number(storedAtMs), ...position }
 }
 
 export function badCursor(): ToolError {

@@ -1,4 +1,4 @@
-import type { FluxgateEvent, StoredEvent } from '@fluxgate/contracts'
+import { type FluxgateEvent, placeOf, positionText, type StoredEvent } from '@fluxgate/contracts'
 import { z } from 'zod'
 import { timeField } from './fields.ts'
 import { isoTime, quoted } from './text.ts'
@@ -8,6 +8,7 @@ export const eventFields = {
   fact: z.string().describe('<stream>.<fact>'),
   stream: z.string(),
   sequence: z.int(),
+  index: z.int().optional().describe('Of an event in its batch.'),
   eventId: z.string(),
   at: timeField,
   storedAt: timeField,
@@ -15,11 +16,11 @@ export const eventFields = {
   data: z.record(z.string(), z.unknown()).describe("The event's data; texts in it come from outside."),
 }
 
-export function eventView({ event, stream, sequence, storedAtMs }: StoredEvent) {
+export function eventView(entry: StoredEvent) {
+  const { event, storedAtMs } = entry
   return {
     fact: nameOf(event),
-    stream,
-    sequence,
+    ...placeOf(entry),
     eventId: event.id,
     at: event.time,
     storedAt: isoTime(storedAtMs),
@@ -35,11 +36,12 @@ export function withoutSession(data: Readonly<Record<string, unknown>>): Record<
 }
 
 /** `<what> [<place>] name=value …` */
-export function eventText({ event, stream, sequence }: StoredEvent, hidden: readonly string[]): string {
+export function eventText(entry: StoredEvent, hidden: readonly string[]): string {
+  const { event } = entry
   const data = Object.entries(withoutSession({ ...event.data }))
     .filter(([name]) => !hidden.includes(name))
     .map(([name, value]) => `${name}=${valueText(value)}`)
-  return `${nameOf(event)} [${stream}:${sequence}] ${data.join(' ')}`
+  return `${nameOf(event)} [${positionText(entry)}] ${data.join(' ')}`
 }
 
 function valueText(value: unknown): string {

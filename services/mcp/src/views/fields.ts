@@ -67,7 +67,11 @@ export const asOfField = z
   })
   .describe('How fresh the answer is: it comes from tables that are folded from the event log.')
 
-export const logReference = z.object({ stream: z.string(), sequence: z.int() })
+export const logReference = z.object({
+  stream: z.string(),
+  sequence: z.int(),
+  index: z.int().optional().describe('Of an event in its batch.'),
+})
 
 export function asOfOf(fresh: Freshness): z.input<typeof asOfField> {
   return {

@@ -208,7 +208,7 @@ export const OperatorOrdered = defineEvent(
 export const LetterReplayed = defineEvent(
   'auth',
   'letter_replayed',
-  1,
+  2,
   record({
     ...identityFields,
     actor: Actor,

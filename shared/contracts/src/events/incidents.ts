@@ -15,7 +15,7 @@ export type Severity = Static<typeof Severity>
 export const IncidentOpened = defineEvent(
   'incidents',
   'opened',
-  1,
+  2,
   record({
     incident: IncidentId,
     ...identityFields,
@@ -53,7 +53,7 @@ export type IncidentReport = Static<typeof IncidentReport>
 export const IncidentReported = defineEvent(
   'incidents',
   'reported',
-  1,
+  2,
   record({
     incident: IncidentId,
     source: Type.Union([Type.Literal('facts'), Type.Literal('model')]),

@@ -41,7 +41,7 @@ export const ThrottleExpired = defineEvent(
 export const ThrottleShadowed = defineEvent(
   'throttles',
   'shadowed',
-  1,
+  2,
   record({
     ...identityFields,
     /** The incident that it would have been. */

@@ -10,8 +10,10 @@ export interface ArchivedMessage {
   readonly sequence: number
   readonly storedAtMs: number
   readonly subject: string
-  /** `Nats-Msg-Id`: the event id; null for a message that was stored without. */
+  /** `Nats-Msg-Id`: the id of the event or batch; null for a message that was stored without. */
   readonly id: string | null
+  /** Of a batch: what its events share. */
+  readonly headers?: Readonly<Record<string, string>>
   readonly data: Uint8Array
 }
 
@@ -26,8 +28,8 @@ export interface ArchiveHeader {
 
 /**
  * Makes the lines of an archive: a header, each message with its number from 1, a trailer with the count. Each bears the
- * hash over the line before and itself. The message stands in its line as it was stored, byte for byte; where it is not
- * JSON on one line, in Base64.
+ * hash over the line before and itself. The message stands in its line as it was stored, byte for byte, and a batch as a text;
+ * what is not JSON on one line, or not UTF-8, in Base64.
  */
 export class ArchiveWriter {
   #hash = CHAIN_START
@@ -47,7 +49,7 @@ export class ArchiveWriter {
     return this.#line(JSON.stringify({ kind: 'header', ...header }))
   }
 
-  message({ stream, sequence, storedAtMs, subject, id, data }: ArchivedMessage): string {
+  message({ stream, sequence, storedAtMs, subject, id, headers, data }: ArchivedMessage): string {
     const place = {
       n: ++this.#count,
       stream,
@@ -55,9 +57,12 @@ export class ArchiveWriter {
       storedAt: new Date(storedAtMs).toISOString(),
       subject,
       id,
+      ...(headers && { headers }),
     }
-    const text = lineText(data)
+    const batch = headers && textOf(data)
+    if (batch !== undefined) return this.#line(JSON.stringify({ ...place, batch }))
     const head = JSON.stringify(place).slice(0, -1)
+    const text = headers ? undefined : lineText(data)
     return this.#line(
       text === undefined
         ? `${head},"base64":"${Buffer.from(data).toString('base64')}"}`
@@ -89,6 +94,15 @@ function lineText(data: Uint8Array): string | undefined {
   }
 }
 
+/** The bytes as text, if they are UTF-8. */
+function textOf(data: Uint8Array): string | undefined {
+  try {
+    return decoder.decode(data)
+  } catch {
+    return undefined
+  }
+}
+
 interface ArchivedPosition {
   readonly n: number
   readonly stream: string
@@ -96,27 +110,36 @@ interface ArchivedPosition {
   readonly storedAt: string
   readonly subject: string
   readonly id: string | null
+  readonly headers?: Record<string, string>
+  readonly batch?: string
   readonly base64?: string
 }
 
 const EVENT_MEMBER = ',"event":'
+const BATCH_MEMBER = ',"batch":"'
 
 /** The message that a line of {@link ArchiveWriter} holds, without its hash; undefined when it holds none. */
 export function messageIn(body: string): ArchivedMessage | undefined {
   // The members before are names and numbers of ours: the first occurrence is the event's.
-  const at = body.indexOf(EVENT_MEMBER)
+  const eventAt = body.indexOf(EVENT_MEMBER)
+  const batchAt = body.indexOf(BATCH_MEMBER)
+  const at = batchAt !== -1 && (eventAt === -1 || batchAt < eventAt) ? -1 : eventAt
   const text = at === -1 ? body : `${body.slice(0, at)}}`
   const read = readJson(text, { maxSize: text.length })
   if (!read.ok || typeof read.value !== 'object' || read.value === null) return undefined
   try {
     const place = read.value as ArchivedPosition
-    const { stream, sequence, storedAt, subject, id, base64 } = place
+    const { stream, sequence, storedAt, subject, id, headers, batch, base64 } = place
     if (typeof stream !== 'string' || typeof subject !== 'string' || !Number.isInteger(sequence))
       return undefined
-    const data =
-      at === -1 ? Buffer.from(base64 ?? '', 'base64') : Buffer.from(body.slice(at + EVENT_MEMBER.length, -1))
-    return { stream, sequence, storedAtMs: Date.parse(storedAt), subject, id: id ?? null, data }
+    const data = at === -1 ? bytesOf(batch, base64) : Buffer.from(body.slice(at + EVENT_MEMBER.length, -1))
+    const message = { stream, sequence, storedAtMs: Date.parse(storedAt), subject, id: id ?? null, data }
+    return headers === undefined ? message : { ...message, headers }
   } catch {
     return undefined
   }
+}
+
+function bytesOf(batch: string | undefined, base64 = ''): Buffer {
+  return batch === undefined ? Buffer.from(base64, 'base64') : Buffer.from(batch)
 }

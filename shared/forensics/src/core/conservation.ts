@@ -6,7 +6,7 @@ import {
   identityFieldsOf,
   isProgressOf,
   type Known,
-  positionText,
+  placeText,
   type Said,
   type Step,
   type Told,
@@ -180,7 +180,7 @@ export class Conservation {
     const known = this.#opened(request)
     const before = known[step]
     if (before) {
-      const detail = `${step} at ${positionText(before)} and again at ${positionText(told)}`
+      const detail = `${step} at ${placeText(before)} and again at ${placeText(told)}`
       this.#accuse(`${step}_twice`, known.request, detail, [before, told])
       return undefined
     }

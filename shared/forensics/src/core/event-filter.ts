@@ -29,8 +29,9 @@ export function sourcesOf({ streams, kind, user, key }: EventFilter): Source[] {
     })
 }
 
-/** The rest of the filter, and all of it for incidents, whose subjects do not tell the identity. */
-export function matches({ user, key, text }: EventFilter, event: FluxgateEvent): boolean {
+/** All of the filter but the streams: subjects of incidents do not tell the identity, those of batches nothing. */
+export function matches({ kind, user, key, text }: EventFilter, event: FluxgateEvent): boolean {
+  if (kind !== undefined && !event.type.endsWith(`.${kind}`)) return false
   const data = event.data as { user?: string; key?: string }
   if (user !== undefined && data.user !== user) return false
   if (key !== undefined && data.key !== key) return false

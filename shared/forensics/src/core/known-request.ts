@@ -1,4 +1,4 @@
-import { identityText, type LogPosition, type StoredEvent } from '@fluxgate/contracts'
+import { identityText, type LogPosition, placeOf, positionText, type StoredEvent } from '@fluxgate/contracts'
 import type { ViolationKind } from './violation.ts'
 
 export type Step = 'admitted' | 'ended' | 'settled'
@@ -71,11 +71,14 @@ export interface Said {
   readonly tier?: string
 }
 
-export function identityFieldsOf(
-  { stream, sequence, storedAtMs }: StoredEvent,
-  { user, key, model, tier }: Said,
-): Told {
-  return { place: { stream, sequence }, identity: identityText({ user, key }), model, tier, storedAtMs }
+export function identityFieldsOf(entry: StoredEvent, { user, key, model, tier }: Said): Told {
+  return {
+    place: placeOf(entry),
+    identity: identityText({ user, key }),
+    model,
+    tier,
+    storedAtMs: entry.storedAtMs,
+  }
 }
 
 /** Two events of one request that do not say the same of it. */
@@ -83,7 +86,7 @@ export function contradictionOf(
   before: Told,
   after: Told,
 ): { readonly offence: ViolationKind; readonly detail: string } | undefined {
-  const [at, there] = [positionText(after), positionText(before)]
+  const [at, there] = [placeText(after), placeText(before)]
   if (before.identity !== after.identity) {
     const detail = `${after.identity} stands at ${at}, and ${before.identity} at ${there}`
     return { offence: 'identity_changed', detail }
@@ -105,6 +108,6 @@ export function toldsOf({ admitted, ended, settled }: Known): Told[] {
   return [admitted, ended, settled].filter(told => told !== undefined)
 }
 
-export function positionText({ place }: Told): string {
-  return `${place.stream}:${place.sequence}`
+export function placeText({ place }: Told): string {
+  return positionText(place)
 }

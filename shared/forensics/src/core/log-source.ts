@@ -1,9 +1,7 @@
-import type { FluxgateEvent, StreamName } from '@fluxgate/contracts'
+import type { FluxgateEvent, LogPosition, StreamName } from '@fluxgate/contracts'
 
-/** A message that stands in the log and is no event: it came around the publishers, or from a newer version. */
-export interface Unreadable {
-  readonly stream: string
-  readonly sequence: number
+/** What stands in the log and is no event: it came around the publishers, or from a newer version. */
+export interface Unreadable extends LogPosition {
   readonly storedAtMs: number
   readonly subject: string
   readonly reason: string

@@ -16,14 +16,13 @@ export class StreamHoles {
   readonly #read = new Map<string, number>()
   readonly offenders: Violation[] = []
 
-  /** Messages of one stream come in its order. */
+  /** Messages of one stream come in its order; a batch comes once for each of its events. */
   add(stream: string, sequence: number, isInRange = true): void {
     this.#read.set(stream, sequence)
     if (!isInRange) return
     const last = this.#last.get(stream)
     this.#last.set(stream, sequence)
-    if (last !== undefined && sequence !== last + 1)
-      this.#accuse(stream, last + 1, sequence - 1, 'its middle')
+    if (last !== undefined && sequence > last + 1) this.#accuse(stream, last + 1, sequence - 1, 'its middle')
   }
 
   /** @param span of before the reading, which went up to the stream's end: a server gives no number twice */

@@ -1,5 +1,13 @@
-import { parseEvent, parseSubject, STREAMS } from '@fluxgate/contracts'
-import type { NatsLink, StoredMessage } from '@fluxgate/nats'
+import {
+  BATCH_HEADERS,
+  batchedStreamOf,
+  batchHead,
+  parseBatch,
+  parseEvent,
+  parseSubject,
+  STREAMS,
+} from '@fluxgate/contracts'
+import { messageHeaders, type NatsLink, type StoredMessage } from '@fluxgate/nats'
 import { ARCHIVE_FORMAT, type ArchivedMessage, ArchiveWriter } from '../core/archive.ts'
 import { ALL_STREAMS, type Range } from '../core/log-source.ts'
 import { type Reading, readMessages } from './read.ts'
@@ -23,19 +31,23 @@ export async function* archive(
   const asked = { from: iso(range.fromMs), to: iso(range.toMs) }
   yield batch([writer.header({ format: ARCHIVE_FORMAT, ...asked, streams: Object.fromEntries(streams) })])
   const sources = ALL_STREAMS.map(stream => ({ stream }))
-  for await (const messages of readMessages(link, sources, range, reading)) {
+  for await (const messages of readMessages(link, sources, range, { ...reading, isWhole: true })) {
     yield batch(messages.map(message => writer.message(archived(message))))
   }
   if (!reading.signal?.aborted) yield batch([writer.trailer()])
 }
 
 function archived({ stream, sequence, storedAtMs, subject, headers, data }: StoredMessage): ArchivedMessage {
-  return { stream, sequence, storedAtMs, subject, id: headers?.get('Nats-Msg-Id') || null, data }
+  const id = headers?.get('Nats-Msg-Id') || null
+  const message = { stream, sequence, storedAtMs, subject, id, data }
+  if (!batchedStreamOf(subject)) return message
+  const names = Object.values(BATCH_HEADERS).filter(name => headers?.has(name))
+  return { ...message, headers: Object.fromEntries(names.map(name => [name, headers!.get(name)])) }
 }
 
 export interface ImportCounts {
   imported: number
-  /** Already in the log, under the same event id. */
+  /** Already in the log, under the same id. */
   known: number
   /** Not events that this version can read: they are not put into a log again. */
   unreadable: number
@@ -46,7 +58,7 @@ const MAX_OUTSTANDING = 256
 const TRIES = 5
 
 /**
- * Publishes archived messages under their event ids. What the streams hold already is left out, however long ago it was
+ * Publishes archived messages under their ids. What the streams hold already is left out, however long ago it was
  * stored. Their order is kept for each stream, and they are stored anew: with the time of the import.
  */
 export async function importMessages(
@@ -59,13 +71,11 @@ export async function importMessages(
   let outstanding: Array<Promise<void>> = []
   for await (const message of messages) {
     if (reading.signal?.aborted) break
-    const place = parseSubject(message.subject)
-    const parsed = parseEvent(message.data)
-    if (!parsed.ok || !place || STREAMS[place.stream] !== message.stream) {
+    const id = importedId(message)
+    if (id === undefined) {
       counts.unreadable++
       continue
     }
-    const { id } = parsed.value
     if (known.has(id)) {
       counts.known++
       continue
@@ -80,15 +90,29 @@ export async function importMessages(
   return counts
 }
 
+/** Under which the message is published; undefined when it holds no event that this version can read. */
+function importedId({ stream, subject, id, headers, data }: ArchivedMessage): string | undefined {
+  const batched = batchedStreamOf(subject)
+  if (batched) {
+    const fields = new Map(Object.entries(headers ?? {}))
+    const events = parseBatch(data, batchHead({ get: name => fields.get(name) ?? '' }))
+    return STREAMS[batched] === stream && events.some(({ ok }) => ok) ? (id ?? undefined) : undefined
+  }
+  const place = parseSubject(subject)
+  const parsed = parseEvent(data)
+  return parsed.ok && place && STREAMS[place.stream] === stream ? parsed.value.id : undefined
+}
+
 async function publish(
   link: NatsLink,
   message: ArchivedMessage,
   id: string,
   counts: ImportCounts,
 ): Promise<void> {
+  const options = { msgID: id, headers: messageHeaders(message.headers ?? {}) }
   for (let tries = 1; ; tries++) {
     try {
-      const { duplicate } = await link.jetstream.publish(message.subject, message.data, { msgID: id })
+      const { duplicate } = await link.jetstream.publish(message.subject, message.data, options)
       if (duplicate && tries === 1) counts.known++
       else counts.imported++
       return
@@ -99,7 +123,7 @@ async function publish(
   }
 }
 
-/** Ids of all events that the streams hold. */
+/** Ids of all messages that the streams hold. */
 async function idsOf(link: NatsLink, reading: Reading): Promise<Set<string>> {
   const ids = new Set<string>()
   const sources = ALL_STREAMS.map(stream => ({ stream }))

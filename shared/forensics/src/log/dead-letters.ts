@@ -11,6 +11,8 @@ export interface DeadLetter {
   /** Where it came from. */
   readonly stream: string
   readonly streamSequence: number
+  /** Of an event in its batch. */
+  readonly streamIndex: number | undefined
   readonly subject: string
   readonly consumer: string
   readonly reason: string
@@ -35,6 +37,7 @@ export async function deadLetters(
           storedAtMs,
           stream: said('stream'),
           streamSequence: Number(said('sequence')),
+          streamIndex: said('index') === '' ? undefined : Number(said('index')),
           subject: said('subject'),
           consumer: said('consumer'),
           reason: said('reason'),

@@ -1,8 +1,8 @@
-import { callerFilter, type Identity, STREAMS, type StoredEvent, type StreamName } from '@fluxgate/contracts'
-import { type NatsLink, replayStored } from '@fluxgate/nats'
-import { ALL_STREAMS, requestOf, type Source } from '../core/log-source.ts'
+import { callerFilter, type Identity, type LogPosition, placeOf, type StoredEvent } from '@fluxgate/contracts'
+import { messageOf, type NatsLink } from '@fluxgate/nats'
+import { ALL_STREAMS, requestOf, type Source, type Unreadable } from '../core/log-source.ts'
 import { isLastOfItsStream, isWhole } from '../core/trace.ts'
-import { factOf, LogUnreadable, readEvents } from './read.ts'
+import { LogUnreadable, readEvents } from './read.ts'
 
 /** Clocks of nodes and server differ by less than this, as a rule; an event is never stored much before its time. */
 const SLACK_MS = 5_000
@@ -67,23 +67,21 @@ export async function findEvent(
   return found
 }
 
-/** Undefined when nothing readable stands there (any more). */
+/** What stands at a position; undefined when nothing does (any more). @throws LogUnreadable */
 export async function eventAt(
   link: NatsLink,
-  stream: StreamName,
-  sequence: number,
-  signal?: AbortSignal,
-): Promise<StoredEvent | undefined> {
-  const options = { stream: STREAMS[stream], from: { sequence }, maxBatch: 1, maxBuffered: 2 }
+  position: LogPosition,
+): Promise<StoredEvent | Unreadable | undefined> {
   try {
-    for await (const [message] of replayStored(link, signal ? { ...options, signal } : options)) {
-      if (message?.sequence !== sequence) return undefined
-      const entry = factOf(message)
-      return 'event' in entry ? entry : undefined
-    }
-    return undefined
+    const found = await messageOf(link, position)
+    if (!found) return undefined
+    const { storedAtMs, subject, parsed } = found
+    const place = placeOf(found)
+    return parsed.ok
+      ? { ...place, storedAtMs, subject, event: parsed.value }
+      : { ...place, storedAtMs, subject, reason: parsed.reason }
   } catch (cause) {
-    throw new LogUnreadable(STREAMS[stream], cause)
+    throw new LogUnreadable(position.stream, cause)
   }
 }
 

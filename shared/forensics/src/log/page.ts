@@ -13,7 +13,7 @@ export interface EventQuery {
   readonly order: 'newest' | 'oldest'
   /** JetStream stream → the last position that the page before looked at; absent: its first page. */
   readonly after: ReadonlyMap<string, number>
-  /** Events in the page, and events looked at for it, at the most. */
+  /** Events in the page, and events looked at for it; the message that reaches a limit is in the page with all its events. */
   readonly limit: number
   readonly maxScanned: number
   /** A page ends after so long with what it has. */
@@ -59,8 +59,12 @@ export async function eventPage(link: NatsLink, query: EventQuery, signal?: Abor
   let turnBeganMs = beganMs
   let scanned = 0
   let reachedMs: number | null = null
+  let last: StoredMessage | undefined
   for await (const batch of mergeByTime(order === 'oldest' ? parts : parts.reverse())) {
     for (const { message } of batch) {
+      const isFull = items.length >= limit || scanned >= maxScanned
+      if (isFull && !isSameMessage(message, last)) return { items, next, scanned, reachedMs }
+      last = message
       next.set(message.stream, message.sequence)
       if (message.storedAtMs > (range.toMs ?? Number.POSITIVE_INFINITY)) continue
       if (message.storedAtMs < (range.fromMs ?? 0)) continue
@@ -68,7 +72,6 @@ export async function eventPage(link: NatsLink, query: EventQuery, signal?: Abor
       reachedMs = message.storedAtMs
       const entry = factOf(message)
       if ('event' in entry ? matches(filter, entry.event) : filter.text === undefined) items.push(entry)
-      if (items.length >= limit || scanned >= maxScanned) return { items, next, scanned, reachedMs }
     }
     const nowMs = performance.now()
     if (nowMs - beganMs > maxMs || signal?.aborted) return { items, next, scanned, reachedMs }
@@ -78,6 +81,10 @@ export async function eventPage(link: NatsLink, query: EventQuery, signal?: Abor
     }
   }
   return { items, next: undefined, scanned, reachedMs }
+}
+
+function isSameMessage({ stream, sequence }: StoredMessage, other: StoredMessage | undefined): boolean {
+  return sequence === other?.sequence && stream === other.stream
 }
 
 function partsOf({ filter, range, after }: EventQuery, signal: AbortSignal | undefined): Part[] {

@@ -1,6 +1,13 @@
 import { setImmediate as turn } from 'node:timers/promises'
-import { parseEvent, STREAMS, type StoredEvent } from '@fluxgate/contracts'
-import { type NatsLink, type ReadOptions, replayStored, type StoredMessage } from '@fluxgate/nats'
+import { placeOf, STREAMS, type StoredEvent } from '@fluxgate/contracts'
+import {
+  type NatsLink,
+  type ReadOptions,
+  replayStored,
+  replayWhole,
+  type StoredMessage,
+  storedEvent,
+} from '@fluxgate/nats'
 import type { Range, Source, Unreadable } from '../core/log-source.ts'
 import { mergeByTime } from '../core/merge.ts'
 
@@ -10,7 +17,9 @@ export interface Reading {
   readonly signal?: AbortSignal | undefined
   /** Told now and then how far the reading is, in positions. */
   readonly onProgress?: ((read: number, of: number) => void) | undefined
-  /** Leaves the payloads out: for a look at ids and times. */
+  /** Batches come whole: for who copies bytes. */
+  readonly isWhole?: boolean
+  /** Leaves the payloads out, and so batches whole: for a look at ids and times. */
   readonly headersOnly?: boolean
   /** Messages of a stream fetched ahead, at the most: few where others wait for the same thread. */
   readonly maxBuffered?: number
@@ -46,7 +55,7 @@ export class LogUnreadable extends Error {
 }
 
 /**
- * Messages as they are stored, of several sources as one, by the time at which they were stored; ends where the log ended
+ * The messages of events, of several sources as one, by the time at which they were stored; ends where the log ended
  * when the reading began. Nothing is acknowledged, written or buried.
  * @throws LogUnreadable
  */
@@ -87,23 +96,17 @@ export async function* readEvents(
   }
 }
 
-export function factOf({
-  stream,
-  sequence,
-  storedAtMs,
-  subject,
-  data,
-}: StoredMessage): StoredEvent | Unreadable {
-  const parsed = parseEvent(data)
-  return parsed.ok
-    ? { stream, sequence, storedAtMs, subject, event: parsed.value }
-    : { stream, sequence, storedAtMs, subject, reason: parsed.reason }
+export function factOf(message: StoredMessage): StoredEvent | Unreadable {
+  const parsed = message.parse()
+  if (parsed.ok) return storedEvent(message, parsed.value)
+  const { storedAtMs, subject } = message
+  return { ...placeOf(message), storedAtMs, subject, reason: parsed.reason }
 }
 
 async function* readSource(
   link: NatsLink,
   { stream: name, subject, fromMs, toMs }: Source,
-  { signal, headersOnly = false, maxBuffered = MAX_BUFFERED, maxBatch = MAX_BATCH }: Reading,
+  { signal, isWhole = false, headersOnly = false, maxBuffered = MAX_BUFFERED, maxBatch = MAX_BATCH }: Reading,
   progress: Progress,
 ): AsyncGenerator<StoredMessage[]> {
   const stream = STREAMS[name]
@@ -120,7 +123,8 @@ async function* readSource(
     const { state } = await link.manager.streams.info(stream)
     const part = progress.part(state.last_seq)
     const end = toMs ?? Number.POSITIVE_INFINITY
-    for await (const messages of replayStored(link, options)) {
+    const replayed = isWhole || headersOnly ? replayWhole : replayStored
+    for await (const messages of replayed(link, options)) {
       const last = messages[messages.length - 1]!
       part.at(messages[0]!.sequence, last.sequence)
       const inRange = last.storedAtMs <= end ? messages : messages.filter(each => each.storedAtMs <= end)

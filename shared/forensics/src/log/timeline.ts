@@ -1,4 +1,4 @@
-import { callerFilter, STREAMS, type StoredEvent } from '@fluxgate/contracts'
+import { callerFilter, comparePositions, STREAMS, type StoredEvent } from '@fluxgate/contracts'
 import type { NatsLink } from '@fluxgate/nats'
 import { ALL_STREAMS, type Range } from '../core/log-source.ts'
 import { type Reading, readEvents, type Source } from './read.ts'
@@ -11,7 +11,7 @@ export interface IdentityFilter {
 
 export interface TimelineRange extends Range {
   /** The last event that is known already: those behind it are wanted. */
-  readonly after?: Pick<StoredEvent, 'stream' | 'sequence' | 'storedAtMs'> | undefined
+  readonly after?: Pick<StoredEvent, 'stream' | 'sequence' | 'index' | 'storedAtMs'> | undefined
 }
 
 /** Everything that the log tells of a user or key, in the order in which it was stored. */
@@ -54,10 +54,10 @@ function isAbout({ event }: StoredEvent, filter: IdentityFilter, incidents: Set<
 
 const ORDER: readonly string[] = ALL_STREAMS.map(stream => STREAMS[stream])
 
-function isBehind(entry: StoredEvent, { stream, sequence, storedAtMs }: NonNullable<TimelineRange['after']>) {
+function isBehind(entry: StoredEvent, after: NonNullable<TimelineRange['after']>) {
   const later =
-    entry.storedAtMs - storedAtMs ||
-    ORDER.indexOf(entry.stream) - ORDER.indexOf(stream) ||
-    entry.sequence - sequence
+    entry.storedAtMs - after.storedAtMs ||
+    ORDER.indexOf(entry.stream) - ORDER.indexOf(after.stream) ||
+    comparePositions(entry, after)
   return later > 0
 }

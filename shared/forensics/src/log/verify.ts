@@ -1,7 +1,10 @@
 import {
   callerFilter,
   isStoredUnder,
+  type LogPosition,
   parseIdentity,
+  placeOf,
+  positionText,
   STREAMS,
   type StoredEvent,
   TokensSettled,
@@ -127,31 +130,31 @@ class VerifyFold {
 
   add(entry: StoredEvent | Unreadable): void {
     const { stream, sequence, storedAtMs } = entry
+    const place = placeOf(entry)
     const isInRange = storedAtMs >= this.#range.fromMs && storedAtMs <= this.#range.toMs
     if (isInRange) this.events++
     this.#holes.add(stream, sequence, isInRange)
     if (!('event' in entry)) {
-      if (isInRange)
-        this.#accuse('unreadable', `${stream}:${sequence} is no event: ${entry.reason}`, stream, sequence)
+      if (isInRange) this.#accuse('unreadable', `${positionText(place)} is no event: ${entry.reason}`, place)
       return
     }
     const { event } = entry
     if (isInRange && !isStoredUnder(entry.subject, event)) {
       const detail = `${event.type} about ${event.subject} is stored under ${entry.subject}`
-      this.#accuse('wrong_subject', detail, stream, sequence)
+      this.#accuse('wrong_subject', detail, place)
     }
     this.#gaps.add(event.source, event.sequence)
     // Two publishers may tell one event, under an id made from what it says; one of them tells nothing twice.
     if (isInRange && !this.#ids.isNew(`${event.source} ${event.id}`)) {
-      const detail = `${event.type} ${event.id} of ${event.source} is in the log again at ${stream}:${sequence}`
-      this.#accuse('stored_twice', detail, stream, sequence)
+      const detail = `${event.type} ${event.id} of ${event.source} is in the log again at ${positionText(place)}`
+      this.#accuse('stored_twice', detail, place)
     }
     const isFirst = this.#requests.add(entry)
     if (isFirst && event.type === 'fluxgate.tokens.settled') {
       const { total, usage } = event.data
       if (total !== totalTokens(usage)) {
         const detail = `${event.data.request} is settled at ${total} tokens, and its parts are ${totalTokens(usage)}`
-        this.#accuse('wrong_total', detail, stream, sequence)
+        this.#accuse('wrong_total', detail, place)
       }
       this.settled.add(event.subject, countsOfSettled(event.data), sequence, storedAtMs)
     }
@@ -161,8 +164,15 @@ class VerifyFold {
     for (const span of kept) this.#holes.addEnd(span)
   }
 
-  addDeadLetter({ stream, streamSequence, consumer, reason }: DeadLetter): void {
-    this.#accuse('dead_letter', `put aside by ${consumer}: ${reason}`, stream, streamSequence)
+  addDeadLetter({
+    stream,
+    streamSequence: sequence,
+    streamIndex: index,
+    consumer,
+    reason,
+  }: DeadLetter): void {
+    const place = placeOf({ stream, sequence, index })
+    this.#accuse('dead_letter', `put aside by ${consumer}: ${reason}`, place)
   }
 
   finish(endMs: number) {
@@ -179,8 +189,8 @@ class VerifyFold {
     return { whole, identities, offenders: all, endedOfBefore: this.#requests.endedOfBefore }
   }
 
-  #accuse(offence: ViolationKind, detail: string, stream: string, sequence: number): void {
-    this.#offenders.push({ offence, detail, places: [{ stream, sequence }] })
+  #accuse(offence: ViolationKind, detail: string, place: LogPosition): void {
+    this.#offenders.push({ offence, detail, places: [place] })
   }
 }
 

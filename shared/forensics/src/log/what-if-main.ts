@@ -1,5 +1,5 @@
 import { parentPort, workerData } from 'node:worker_threads'
-import { parseEvent } from '@fluxgate/contracts'
+import { parseBatch, parseEvent } from '@fluxgate/contracts'
 import { wholePolicy } from '@fluxgate/guard-core'
 import { WhatIf } from '../core/what-if.ts'
 import { unpack } from './packed-messages.ts'
@@ -17,9 +17,15 @@ port.on('message', (packed: WhatIfInput) => {
     port.close()
     return
   }
-  for (const { stream, sequence, storedAtMs, data } of unpack(packed, streams)) {
-    const parsed = parseEvent(data)
-    if (parsed.ok) fold.add({ stream, sequence, storedAtMs, event: parsed.value })
+  for (const { stream, sequence, storedAtMs, data, head } of unpack(packed, streams)) {
+    if (head === undefined) {
+      const parsed = parseEvent(data)
+      if (parsed.ok) fold.add({ stream, sequence, storedAtMs, event: parsed.value })
+      continue
+    }
+    for (const [index, parsed] of parseBatch(data, head).entries()) {
+      if (parsed.ok) fold.add({ stream, sequence, index, storedAtMs, event: parsed.value })
+    }
   }
   answer('folded')
 })

@@ -34,7 +34,7 @@ export async function whatIf(
   ]
   const streams = sources.map(({ stream }) => STREAMS[stream])
   await using thread = new WhatIfThread({ policy, fromMs, toMs, streams })
-  const how = { ...reading, maxBatch: MAX_BATCH }
+  const how = { ...reading, maxBatch: MAX_BATCH, isWhole: true }
   for await (const messages of readMessages(link, sources, range, how)) await thread.add(messages)
   return { result: await thread.finish(), kept }
 }

@@ -1,4 +1,5 @@
 import { STREAMS } from '@fluxgate/contracts'
+import { positionAt } from '../place.ts'
 import { identityOf, MAX_EVIDENCE, type Rule, type TimedEvent } from '../rule.ts'
 
 /** Streams of one identity that are remembered: more than any policy can allow. */
@@ -6,7 +7,7 @@ const MAX_RUNNING = 1_001
 
 interface Begun {
   readonly atMs: number
-  readonly sequence: number
+  readonly place: number
 }
 
 /** By request, in the order in which they began. */
@@ -26,7 +27,7 @@ export const concurrentStreams: Rule<Running> = {
       return memory?.size ? memory : undefined
     }
     const running = memory ?? new Map<string, Begun>()
-    running.set(request, { atMs: entry.atMs, sequence: entry.sequence })
+    running.set(request, { atMs: entry.atMs, place: entry.place })
     const oldest = entry.atMs - policy.rules.concurrentStreams.windowMs
     for (const [begun, { atMs }] of running) {
       if (atMs > oldest && running.size <= MAX_RUNNING) break
@@ -46,9 +47,7 @@ export const concurrentStreams: Rule<Running> = {
       severity: 'medium',
       explanation: `${memory.size} streams run at once. The policy allows ${threshold}.`,
       numbers: { streams: memory.size, threshold, windowMs },
-      evidence: [...memory.values()]
-        .slice(-MAX_EVIDENCE)
-        .map(({ sequence }) => ({ stream: entry.stream, sequence })),
+      evidence: [...memory.values()].slice(-MAX_EVIDENCE).map(({ place }) => positionAt(entry.stream, place)),
     }
   },
 

@@ -1,4 +1,5 @@
 import { type Severity, STREAMS } from '@fluxgate/contracts'
+import { positionAt } from '../place.ts'
 import { identityOf, MAX_EVIDENCE, type Rule } from '../rule.ts'
 import { SlidingWindow, slotMs } from '../sliding-window.ts'
 import type { WholePolicy } from '../whole-policy.ts'
@@ -27,7 +28,7 @@ export const contextFlood: Rule<SlidingWindow> = {
 
   evolve(memory = new SlidingWindow(SHAPE), entry, policy) {
     const { windowMs } = policy.rules.contextFlood
-    memory.add(entry.atMs, consumedBy(spendingOf(entry)!), entry.sequence, windowMs)
+    memory.add(entry.atMs, consumedBy(spendingOf(entry)!), entry.place, windowMs)
     return memory
   },
 
@@ -59,7 +60,7 @@ export const contextFlood: Rule<SlidingWindow> = {
         events: memory.events,
         timesAllowance: times,
       },
-      evidence: memory.largest(MAX_EVIDENCE).map(sequence => ({ stream: entry.stream, sequence })),
+      evidence: memory.largest(MAX_EVIDENCE).map(place => positionAt(entry.stream, place)),
     }
   },
 

@@ -1,4 +1,5 @@
 import type { Identity, Severity } from '@fluxgate/contracts'
+import { positionAt } from '../place.ts'
 import { MAX_EVIDENCE, type Rule, type TimedEvent } from '../rule.ts'
 import { SlidingWindow, slotMs } from '../sliding-window.ts'
 import type { RuleName, WholePolicy } from '../whole-policy.ts'
@@ -30,7 +31,7 @@ export function countingRule(counting: Counting): Rule<SlidingWindow> {
     keyOf: counting.keyOf,
 
     evolve(memory = new SlidingWindow(SHAPE), entry, policy) {
-      memory.add(entry.atMs, countOf(entry), entry.sequence, policy.rules[name].windowMs)
+      memory.add(entry.atMs, countOf(entry), entry.place, policy.rules[name].windowMs)
       return memory
     },
 
@@ -45,7 +46,7 @@ export function countingRule(counting: Counting): Rule<SlidingWindow> {
         severity,
         explanation: `${memory.sum} ${what} within ${windowMs / 1_000} s. The policy allows ${threshold}.`,
         numbers: { count: memory.sum, threshold, windowMs },
-        evidence: memory.largest(MAX_EVIDENCE).map(sequence => ({ stream: entry.stream, sequence })),
+        evidence: memory.largest(MAX_EVIDENCE).map(place => positionAt(entry.stream, place)),
       }
     },
 

@@ -1,4 +1,5 @@
 import { STREAMS } from '@fluxgate/contracts'
+import { positionAt } from '../place.ts'
 import { RecentValues } from '../recent-values.ts'
 import { identityOf, MAX_EVIDENCE, type Rule, type TimedEvent } from '../rule.ts'
 import { SlidingWindow, slotMs } from '../sliding-window.ts'
@@ -35,18 +36,18 @@ export const errorProbing: Rule<Probing> = {
     policy,
   ) {
     const { windowMs } = policy.rules.errorProbing
-    const { atMs, sequence } = entry
+    const { atMs, place } = entry
     const count = countOf(entry)
-    memory.calls.add(atMs, count, sequence, windowMs)
+    memory.calls.add(atMs, count, place, windowMs)
     if (isError(entry)) {
       memory.errors ??= new SlidingWindow(ERRORS_SHAPE)
-      memory.errors.add(atMs, count, sequence, windowMs)
+      memory.errors.add(atMs, count, place, windowMs)
       memory.models?.forgetBefore(atMs - windowMs)
     }
     const model = unknownModel(entry)
     if (model !== undefined) {
       memory.models ??= new RecentValues()
-      memory.models.add(model, atMs, sequence, windowMs)
+      memory.models.add(model, atMs, place, windowMs)
     }
     return memory
   },
@@ -72,8 +73,8 @@ export const errorProbing: Rule<Probing> = {
       severity: stormy ? 'low' : 'medium',
       explanation: stormy ? storm : `Within ${windowMs / 1_000} s ${scan}`,
       numbers: { errors, calls, models, thresholdErrors, minShare, thresholdModels, windowMs },
-      evidence: (stormy ? memory.errors!.largest(MAX_EVIDENCE) : memory.models!.sequences(MAX_EVIDENCE)).map(
-        sequence => ({ stream: entry.stream, sequence }),
+      evidence: (stormy ? memory.errors!.largest(MAX_EVIDENCE) : memory.models!.places(MAX_EVIDENCE)).map(
+        place => positionAt(entry.stream, place),
       ),
     }
   },

@@ -1,5 +1,6 @@
 import { addressGroup, STREAMS } from '@fluxgate/contracts'
 import { addressIdentity } from '@fluxgate/contracts/address-identity'
+import { positionAt } from '../place.ts'
 import { MAX_VALUES, RecentValues } from '../recent-values.ts'
 import { MAX_EVIDENCE, type Rule, type TimedEvent } from '../rule.ts'
 
@@ -15,7 +16,7 @@ export const failedLoginsAddress: Rule<RecentValues> = {
 
   evolve(memory = new RecentValues(), entry, policy) {
     const { account } = failureOf(entry)!
-    memory.add(account, entry.atMs, entry.sequence, policy.rules.failedLoginsAddress.windowMs)
+    memory.add(account, entry.atMs, entry.place, policy.rules.failedLoginsAddress.windowMs)
     return memory
   },
 
@@ -32,7 +33,7 @@ export const failedLoginsAddress: Rule<RecentValues> = {
         `Logins to ${memory.size} accounts failed from ${addressOf(entry)!} within ${windowMs / 1_000} s. ` +
         `The policy allows ${threshold}.`,
       numbers: { count: memory.size, threshold, windowMs },
-      evidence: memory.sequences(MAX_EVIDENCE).map(sequence => ({ stream: entry.stream, sequence })),
+      evidence: memory.places(MAX_EVIDENCE).map(place => positionAt(entry.stream, place)),
     }
   },
 

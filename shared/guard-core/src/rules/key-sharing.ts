@@ -1,4 +1,5 @@
 import { addressGroup, STREAMS } from '@fluxgate/contracts'
+import { positionAt } from '../place.ts'
 import { RecentValues } from '../recent-values.ts'
 import { identityOf, MAX_EVIDENCE, type Rule } from '../rule.ts'
 
@@ -12,9 +13,9 @@ export const keySharing: Rule<RecentValues> = {
 
   keyOf: ({ event }) => (event.type === 'fluxgate.auth.key_accepted' ? event.subject : undefined),
 
-  evolve(memory = new RecentValues(), { event, atMs, sequence }, policy) {
+  evolve(memory = new RecentValues(), { event, atMs, place }, policy) {
     const { address } = event.data as { address: string }
-    memory.add(addressGroup(address), atMs, sequence, policy.rules.keySharing.windowMs)
+    memory.add(addressGroup(address), atMs, place, policy.rules.keySharing.windowMs)
     return memory
   },
 
@@ -30,7 +31,7 @@ export const keySharing: Rule<RecentValues> = {
         `One key was used from ${memory.size} addresses within ${windowMs / 1_000} s. ` +
         `The policy allows ${threshold}.`,
       numbers: { addresses: memory.size, threshold, windowMs },
-      evidence: memory.sequences(MAX_EVIDENCE).map(sequence => ({ stream: entry.stream, sequence })),
+      evidence: memory.places(MAX_EVIDENCE).map(place => positionAt(entry.stream, place)),
     }
   },
 

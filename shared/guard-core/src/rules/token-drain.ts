@@ -1,4 +1,5 @@
 import { STREAMS } from '@fluxgate/contracts'
+import { positionAt } from '../place.ts'
 import { identityOf, MAX_EVIDENCE, type Rule } from '../rule.ts'
 import { HISTORY } from '../source-clocks.ts'
 import type { RulePolicy } from '../whole-policy.ts'
@@ -18,7 +19,7 @@ interface Present {
   tokens: number
   /** Over this it is a drain; worked out when the window first holds enough to be one. */
   limit: number | undefined
-  /** Sequence, tokens. */
+  /** Place, tokens. */
   largest: number[]
 }
 
@@ -62,7 +63,7 @@ export const tokenDrain: Rule<Drain> = {
     const tokens = consumedBy(spendingOf(entry)!)
     if (number < present.number) return addedToPast(drain, present.number - number, tokens)
     present.tokens += tokens
-    if (tokens * RECORDED_PART >= minTokens) record(present.largest, entry.sequence, tokens)
+    if (tokens * RECORDED_PART >= minTokens) record(present.largest, entry.place, tokens)
     return drain
   },
 
@@ -95,9 +96,9 @@ export const tokenDrain: Rule<Drain> = {
         activeWindows,
         windowMs,
       },
-      evidence: sequencesOf(present.largest)
+      evidence: placesOf(present.largest)
         .slice(0, MAX_EVIDENCE)
-        .map(sequence => ({ stream: entry.stream, sequence })),
+        .map(place => positionAt(entry.stream, place)),
     }
   },
 
@@ -146,19 +147,19 @@ function medianOf(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2
 }
 
-function record(largest: number[], sequence: number, tokens: number): void {
+function record(largest: number[], place: number, tokens: number): void {
   if (largest.length < 2 * RETAINED) {
-    largest.push(sequence, tokens)
+    largest.push(place, tokens)
     return
   }
   let least = 0
   for (let i = 2; i < largest.length; i += 2) if (largest[i + 1]! < largest[least + 1]!) least = i
   if (tokens > largest[least + 1]!) {
-    largest[least] = sequence
+    largest[least] = place
     largest[least + 1] = tokens
   }
 }
 
-function sequencesOf(largest: readonly number[]): number[] {
+function placesOf(largest: readonly number[]): number[] {
   return largest.filter((_, i) => i % 2 === 0).sort((a, b) => a - b)
 }

@@ -2,7 +2,7 @@ import { useEffect, useRef } from 'preact/hooks'
 import type { EventView } from '../../../src/forensics/answers.ts'
 import type { LogPosition } from '../../../src/live/answers.ts'
 import { useResource } from '../data/index.ts'
-import { Time } from '../format/index.ts'
+import { positionText, Time } from '../format/index.ts'
 import { CopyButton, Empty, ErrorMessage, Icon, Identity, Loading, splitIdentity } from '../layout/index.ts'
 import { toneOf } from './event-tones.ts'
 import { eventPath, requestPath } from './links.tsx'
@@ -17,9 +17,7 @@ export function EventDetail({ place, onClose }: { place: LogPosition; onClose: (
     <section class="event-detail" aria-labelledby="event-title" data-testid="event-detail">
       <header class="event-detail-head">
         <h2 id="event-title" ref={heading} tabIndex={-1}>
-          <code>
-            {place.stream}:{place.sequence}
-          </code>
+          <code>{positionText(place)}</code>
         </h2>
         <button type="button" class="bare" aria-label="Close the event" title="Close" onClick={onClose}>
           <Icon name="cross" />

@@ -4,9 +4,9 @@ import type { RefObject } from 'preact'
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks'
 import type { EventRow } from '../../../src/forensics/answers.ts'
 import { useStore } from '../data/index.ts'
-import { Time } from '../format/index.ts'
+import { positionText, Time } from '../format/index.ts'
 import { toneOf } from './event-tones.ts'
-import { type Feed, type FeedState, positionKey } from './feed.ts'
+import type { Feed, FeedState } from './feed.ts'
 
 const ROW_PX = 36
 const CARD_PX = 80
@@ -70,12 +70,12 @@ export function EventList(props: { feed: Feed; here: string | undefined; onOpen:
             const row = rows[index]!
             return (
               <Row
-                key={positionKey(row)}
+                key={positionText(row)}
                 row={row}
                 index={index}
                 rowPx={rowPx}
                 isActive={index === active}
-                isHere={positionKey(row) === here}
+                isHere={positionText(row) === here}
                 onKeyDown={onKeyDown}
                 onFocus={() => setActive(index)}
                 onOpen={() => onOpen(row)}
@@ -201,7 +201,7 @@ function Row(props: {
         {row.readable ? row.note : `unreadable: ${row.note}`}
       </span>
       <span role="gridcell" class="event-place num">
-        {row.stream}:{row.sequence}
+        {positionText(row)}
       </span>
     </div>
   )

@@ -1,7 +1,7 @@
 import { useEffect, useMemo } from 'preact/hooks'
 import type { LogPosition } from '../../../src/live/answers.ts'
 import { useStore } from '../data/index.ts'
-import { count, plural, Time } from '../format/index.ts'
+import { count, plural, positionText, Time } from '../format/index.ts'
 import { Empty, ErrorMessage, Loading, PageHead } from '../layout/index.ts'
 import { navigate, useRoute } from '../router/index.ts'
 import { EventDetail } from './event-detail.tsx'
@@ -65,7 +65,7 @@ function List({ feed, open }: { feed: Feed; open: LogPosition | undefined }) {
       {error && <ErrorMessage error={error} retry={() => retry(feed)} />}
       <EventList
         feed={feed}
-        here={open && `${open.stream}:${open.sequence}`}
+        here={open && positionText(open)}
         onOpen={row => navigate(withQuery(eventPath(row), query, {}))}
       />
     </>

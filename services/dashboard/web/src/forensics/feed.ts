@@ -1,5 +1,6 @@
 import type { EventRow, EventRows, TailFrame } from '../../../src/forensics/answers.ts'
 import { type ApiError, createStore, eventData, get, type Store } from '../data/index.ts'
+import { positionText } from '../format/index.ts'
 
 export interface FeedState {
   /** Grows with each change of the rows, which are one array that changes. */
@@ -158,10 +159,10 @@ class EventFeed implements Feed {
   #take({ items, leftOut }: RowsFrame): void {
     const { rows } = this
     const newest = this.#newest
-    const fresh = items.filter(({ stream, sequence }) => sequence > (newest.get(stream) ?? 0))
+    const fresh = items.filter(({ stream, sequence }) => sequence >= (newest.get(stream) ?? 0))
     for (const { stream, sequence } of fresh) newest.set(stream, Math.max(newest.get(stream) ?? 0, sequence))
-    const known = new Set(rows.slice(0, FIRST_PAGE).map(positionKey))
-    const added = fresh.filter(row => !known.has(positionKey(row))).sort((a, b) => b.at - a.at)
+    const known = new Set(rows.slice(0, FIRST_PAGE).map(positionText))
+    const added = fresh.filter(row => !known.has(positionText(row))).sort((a, b) => b.at - a.at)
     rows.unshift(...added)
     if (rows.length > MAX_ROWS) rows.length = MAX_ROWS
     const state = this.state.get()
@@ -174,10 +175,6 @@ class EventFeed implements Feed {
 }
 
 type RowsFrame = TailFrame & { kind: 'rows' }
-
-export function positionKey({ stream, sequence }: EventRow): string {
-  return `${stream}:${sequence}`
-}
 
 function positionsOf(cursor: string): Array<[string, number]> {
   return cursor.split('_').map(part => {

@@ -9,7 +9,7 @@ import { WhatIf } from './what-if.tsx'
 
 /** Questions to the log itself. An event's own address shows it beside the list, which stays as it is. */
 export function Forensics({ path }: { path: string }) {
-  const place = matchPath('/forensics/events/:stream/:sequence', path)
+  const place = matchPath('/forensics/events/:stream/:place', path)
   if (place || path === '/forensics') return <Events open={place && positionOf(place)} />
   const request = matchPath('/forensics/requests/:id', path)?.id
   if (request !== undefined) return <Trace key={request} request={request} />
@@ -19,6 +19,7 @@ export function Forensics({ path }: { path: string }) {
   return <Missing />
 }
 
-function positionOf({ stream = '', sequence = '' }: Record<string, string>) {
-  return { stream, sequence: Number(sequence) }
+function positionOf({ stream = '', place = '' }: Record<string, string>) {
+  const [sequence, index] = place.split('.').map(Number)
+  return { stream, sequence: sequence ?? 0, ...(index === undefined ? {} : { index }) }
 }

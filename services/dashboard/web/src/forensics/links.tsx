@@ -1,9 +1,9 @@
 import type { DroppedView } from '../../../src/forensics/answers.ts'
 import type { LogPosition } from '../../../src/live/answers.ts'
-import { count, Time } from '../format/index.ts'
+import { count, placeText, positionText, Time } from '../format/index.ts'
 
-export function eventPath({ stream, sequence }: LogPosition): string {
-  return `/forensics/events/${stream}/${sequence}`
+export function eventPath(place: LogPosition): string {
+  return `/forensics/events/${place.stream}/${placeText(place)}`
 }
 
 export function requestPath(request: string): string {
@@ -13,9 +13,7 @@ export function requestPath(request: string): string {
 export function PositionLink({ place }: { place: LogPosition }) {
   return (
     <a class="position-link" href={eventPath(place)}>
-      <code>
-        {place.stream}:{place.sequence}
-      </code>
+      <code>{positionText(place)}</code>
     </a>
   )
 }

@@ -1,6 +1,6 @@
 import type { TraceBar, TraceStep, TraceView } from '../../../src/forensics/answers.ts'
 import { useResource } from '../data/index.ts'
-import { duration, plural, Time, textOf } from '../format/index.ts'
+import { duration, plural, positionText, Time, textOf } from '../format/index.ts'
 import {
   Badge,
   CopyButton,
@@ -98,7 +98,7 @@ function Waterfall({ view: { steps, bars, startedAt } }: { view: TraceView }) {
         <DataTable
           columns={columnsOf(startedAt)}
           rows={steps}
-          keyOf={({ stream, sequence }) => `${stream}:${sequence}`}
+          keyOf={positionText}
           rowProps={() => ({ 'data-testid': 'trace-step' })}
           empty={['search', 'No events.']}
         />

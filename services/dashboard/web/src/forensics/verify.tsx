@@ -1,6 +1,6 @@
 import { useEffect } from 'preact/hooks'
 import type { VerdictView, ViolationView } from '../../../src/forensics/answers.ts'
-import { count, humanized, plural, setting, Time } from '../format/index.ts'
+import { count, humanized, plural, positionText, setting, Time } from '../format/index.ts'
 import { Badge, Empty, PageHead, Panel } from '../layout/index.ts'
 import { useRoute } from '../router/index.ts'
 import { type Column, DataTable } from '../table/index.ts'
@@ -30,7 +30,7 @@ const VIOLATIONS: readonly Column<ViolationView>[] = [
       places.length === 0
         ? '–'
         : places.map(place => (
-            <span key={place.sequence} class="position">
+            <span key={positionText(place)} class="position">
               <PositionLink place={place} />{' '}
             </span>
           )),

@@ -107,3 +107,13 @@ export function plural(n: number, one: string, many = `${one}s`): string {
 function pad(n: number): string {
   return String(n).padStart(2, '0')
 }
+
+/** `21`, and `21.3` for an event of a batch: where in its stream an event is. */
+export function placeText({ sequence, index }: { sequence: number; index?: number }): string {
+  return index === undefined ? String(sequence) : `${sequence}.${index}`
+}
+
+/** `TOKENS:21` */
+export function positionText(place: { stream: string; sequence: number; index?: number }): string {
+  return `${place.stream}:${placeText(place)}`
+}

@@ -1,6 +1,6 @@
 import type { IncidentView } from '../../../src/incidents/answers.ts'
 import type { LogPosition } from '../../../src/live/answers.ts'
-import { humanized, setting, Time } from '../format/index.ts'
+import { humanized, placeText, setting, Time } from '../format/index.ts'
 import { Panel } from '../layout/index.ts'
 
 const UNITS: ReadonlyArray<readonly [ending: RegExp, unit: string]> = [
@@ -56,8 +56,8 @@ export function IncidentEvidence({ incident }: { incident: IncidentView }) {
   )
 }
 
-function positionText({ stream, sequence }: LogPosition): string {
-  return `${stream} #${sequence}`
+function positionText(place: LogPosition): string {
+  return `${place.stream} #${placeText(place)}`
 }
 
 interface Step {

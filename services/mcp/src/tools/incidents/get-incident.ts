@@ -1,4 +1,4 @@
-import { STREAMS } from '@fluxgate/contracts'
+import { positionText, STREAMS } from '@fluxgate/contracts'
 import { z } from 'zod'
 import { type Backends, ToolError } from '../../backends/index.ts'
 import { answered, defineTool, problem } from '../../calls/index.ts'
@@ -60,7 +60,7 @@ export const getIncident = defineTool({
       `Figures: ${Object.entries(incident.numbers)
         .map(([name, value]) => `${name} ${value}`)
         .join(', ')}`,
-      `Evidence: ${incident.evidence.map(({ stream, sequence }) => `${stream}:${sequence}`).join(', ') || 'none'}`,
+      `Evidence: ${incident.evidence.map(positionText).join(', ') || 'none'}`,
       ...(report
         ? [
             `Report by ${incident.reportModel === null ? 'the facts' : quoted(incident.reportModel)}: ${report.verdict} ` +

@@ -1,4 +1,4 @@
-import { DAY_MS, MINUTE_MS } from '@fluxgate/contracts'
+import { DAY_MS, MINUTE_MS, positionText } from '@fluxgate/contracts'
 import type { Verdict } from '@fluxgate/forensics'
 import { z } from 'zod'
 import { answered, defineTool } from '../../calls/index.ts'
@@ -113,7 +113,7 @@ export const verifyLedger = defineTool({
       tablesText(verdict),
       ...offenders.map(({ offence, detail, identity, request, places }) => {
         const about = [identity, request].filter(text => text !== null).join(' ')
-        return `- ${offence} ${about}: ${detail} [${places.map(({ stream, sequence }) => `${stream}:${sequence}`).join(', ')}]`
+        return `- ${offence} ${about}: ${detail} [${places.map(positionText).join(', ')}]`
       }),
       ...(next === undefined ? [] : ['There are more: call again with nextCursor as cursor.']),
       ...droppedText(data.dropped),
