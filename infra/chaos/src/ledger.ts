@@ -1,4 +1,4 @@
-import { connectNats, replayStored } from '@fluxgate/nats'
+import { connectNats, replayWhole, type StoredMessage } from '@fluxgate/nats'
 import { createLog } from '@fluxgate/runtime'
 import type { Seen } from './load.ts'
 
@@ -44,9 +44,8 @@ export async function readLedger(natsUrl: string): Promise<Ledger> {
   const throttled = new Map<string, number>()
   let copies = 0
   for (const stream of STREAMS) {
-    for await (const messages of replayStored(link, { stream, from: 'first' })) {
-      for (const { data, sequence } of messages) {
-        const reported = reportedIn(data)
+    for await (const messages of replayWhole(link, { stream, from: 'first' })) {
+      for (const [sequence, reported] of messages.flatMap(eventsIn)) {
         if (!reported) {
           unreadable.push(`${stream}:${sequence}`)
           continue
@@ -85,11 +84,23 @@ export async function readLedger(natsUrl: string): Promise<Ledger> {
   }
 }
 
-function reportedIn(bytes: Uint8Array): Reported | undefined {
+/** The event of a message, or those of a batch: each line with what the headers say of all. */
+function eventsIn({ sequence, data, headers }: StoredMessage): Array<[number, Reported | undefined]> {
+  const batch = headers?.get('ce-id')
+  if (!batch) return [[sequence, reportedIn(data, {})]]
+  const first = Number(headers?.get('Fluxgate-First')) || 0
+  const lines = Buffer.from(data).toString('latin1').split('\n').slice(0, -1)
+  return lines.map((line, i) => {
+    const about = { id: `${batch}-${first + i}`, specversion: '1.0' }
+    return [sequence, reportedIn(Buffer.from(line, 'latin1'), about)]
+  })
+}
+
+function reportedIn(bytes: Uint8Array, about: object): Reported | undefined {
   try {
     const value: unknown = JSON.parse(utf8.decode(bytes))
     if (typeof value !== 'object' || value === null) return undefined
-    const { id, type, data, specversion } = value as Record<string, unknown>
+    const { id, type, data, specversion } = { ...value, ...about } as Record<string, unknown>
     const isEvent = typeof id === 'string' && typeof type === 'string' && specversion === '1.0'
     return isEvent && typeof data === 'object' && data !== null
       ? ({ id, type, data } as unknown as Reported)

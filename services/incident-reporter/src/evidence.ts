@@ -52,10 +52,29 @@ export function citable({ reference, evidence, history }: CaseFile): LogPosition
   return [reference, ...evidence, ...history.throttles, ...past].map(placeOf)
 }
 
-/** The references among `claimed` that are not in the case file: a report with any of them is refused. */
-export function inventedReferences(file: CaseFile, claimed: readonly LogPosition[]): LogPosition[] {
-  const known = new Set(citable(file).map(positionText))
-  return claimed.filter(reference => !known.has(positionText(reference)))
+/**
+ * What claimed references mean, each once. Models leave the index of an event out, or make one up: what names a message of
+ * the case file means the first of its events there.
+ * @returns `invented`: those that are not in the case file. A report with any of them is refused.
+ */
+export function resolveReferences(file: CaseFile, claimed: readonly LogPosition[]) {
+  const known = new Map<string, LogPosition>()
+  for (const position of citable(file).toReversed()) {
+    known.set(messageText(position), position)
+  }
+  for (const position of citable(file)) known.set(positionText(position), position)
+  const cited = new Map<string, LogPosition>()
+  const invented: LogPosition[] = []
+  for (const reference of claimed) {
+    const found = known.get(positionText(reference)) ?? known.get(messageText(reference))
+    if (found) cited.set(positionText(found), found)
+    else invented.push(reference)
+  }
+  return { cited: [...cited.values()], invented }
+}
+
+function messageText({ stream, sequence }: LogPosition): string {
+  return `${stream} ${sequence}`
 }
 
 const MAX_TALLIED = 5

@@ -1,5 +1,5 @@
 import { IncidentReport, jsonParser, type Parsed, positionText } from '@fluxgate/contracts'
-import { type CaseFile, inventedReferences } from './evidence.ts'
+import { type CaseFile, resolveReferences } from './evidence.ts'
 import { type Message, promptFor, type Refused, reportFormat } from './prompt.ts'
 import { visible } from './untrusted-text.ts'
 
@@ -38,12 +38,11 @@ export function readReport(file: CaseFile, answer: string): Parsed<IncidentRepor
   const parsed = parseReport(Buffer.from(answer))
   if (!parsed.ok) return parsed
   const { value } = parsed
-  const invented = inventedReferences(file, value.evidence)
+  const { cited, invented } = resolveReferences(file, value.evidence)
   if (invented.length > 0) {
     const names = invented.slice(0, MAX_CITED).map(positionText).join(', ')
     return { ok: false, reason: `it cites ${names}, which the data do not hold` }
   }
-  const once = new Map(value.evidence.map(reference => [positionText(reference), reference]))
   return {
     ok: true,
     value: {
@@ -51,7 +50,7 @@ export function readReport(file: CaseFile, answer: string): Parsed<IncidentRepor
       summary: visible(value.summary, MAX_TEXT_CHARS),
       likelyCause: visible(value.likelyCause, MAX_TEXT_CHARS),
       recommendedAction: visible(value.recommendedAction, MAX_TEXT_CHARS),
-      evidence: [...once.values()],
+      evidence: cited,
     },
   }
 }
