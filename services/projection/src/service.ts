@@ -1,4 +1,4 @@
-import { STREAMS } from '@fluxgate/contracts'
+import { placeOf, STREAMS } from '@fluxgate/contracts'
 import { buryEvent, connectNats, type NatsLink } from '@fluxgate/nats'
 import { openDatabase } from '@fluxgate/read-model'
 import { type Log, startStatusServer } from '@fluxgate/runtime'
@@ -155,6 +155,7 @@ function projectorHooks({
 }: Parts): ProjectorHooks {
   return {
     apply: slices => store.apply(slices),
+    attempt: slices => store.attempt(slices),
     async restart() {
       const positions = new Map(await store.positions())
       const heads = await reader.heads(positions.keys())
@@ -189,10 +190,11 @@ function projectorHooks({
       health.fault = (error as Error).message
       log.warn({ err: error, waitMs }, `not projected, trying again: ${health.fault}`)
     },
-    async rejected(stream, { sequence }, reason) {
-      await buryEvent(link, 'projection', { stream, sequence }, reason, signal)
+    async rejected(stream, entry, reason) {
+      const position = placeOf(entry)
+      await buryEvent(link, 'projection', position, reason, signal)
       metrics.rejected.inc({ stream })
-      log.error({ stream, sequence, reason }, 'event left out: Postgres cannot take it')
+      log.error({ ...position, reason }, 'event left out: Postgres cannot take it')
     },
   }
 }

@@ -30,6 +30,14 @@ const HEARTBEAT_MS = 2_000
 /** Silence after which a consumer counts as lost. */
 const SILENCE_MS = 5_000
 const LATE_MS = 1_000
+/** Bytes asked for and not taken, about: a batch is up to a thousand times as large as one event. */
+const MAX_HELD_BYTES = 16 * 1024 ** 2
+/** Bytes handed over at once, or one message. */
+const MAX_TAKEN_BYTES = 1024 ** 2
+/** Expected of a message before the first has come. */
+const FIRST_BYTES = 16 * 1024
+/** Messages over which their mean size is taken, about. */
+const MEAN_OF = 16
 const encoder = new TextEncoder()
 
 export interface PullOptions {
@@ -59,6 +67,8 @@ export class PullReader {
   /** Messages at the head of the queue that were taken: a queue cut for each batch would be copied each time. */
   #taken = 0
   #credit = 0
+  #heldBytes = 0
+  #meanBytes = FIRST_BYTES
   #heardAtMs = performance.now()
   #wake: (() => void) | undefined
   /** Why nothing more will come, once it is so. */
@@ -101,9 +111,20 @@ export class PullReader {
     this.#fail('closed')
   }
 
-  #take(max: number): StoredMessage[] {
-    const batch = this.#queue.slice(this.#taken, this.#taken + max)
-    this.#taken += batch.length
+  #take(max: number, maxBytes = MAX_TAKEN_BYTES): StoredMessage[] {
+    let end = this.#taken
+    let bytes = 0
+    while (end < this.#queue.length && end < this.#taken + max) {
+      bytes += this.#queue[end]!.data.length
+      if (bytes > maxBytes && end > this.#taken) {
+        bytes -= this.#queue[end]!.data.length
+        break
+      }
+      end++
+    }
+    const batch = this.#queue.slice(this.#taken, end)
+    this.#heldBytes -= bytes
+    this.#taken = end
     if (this.#taken * 2 >= this.#queue.length) {
       this.#queue = this.#queue.slice(this.#taken)
       this.#taken = 0
@@ -123,13 +144,16 @@ export class PullReader {
 
   /** What was asked for may still be on its way: it is listened for a little longer. */
   #handBack(onLate: (message: StoredMessage) => void): void {
-    for (const message of this.#take(this.#queue.length)) onLate(message)
+    for (const message of this.#take(this.#queue.length, Number.POSITIVE_INFINITY)) onLate(message)
     setTimeout(() => this.#subscription.unsubscribe(), LATE_MS).unref()
   }
 
   #topUp(): void {
-    const room = this.#maxBuffered - (this.#queue.length - this.#taken) - this.#credit
-    if (this.fault !== undefined || room < this.#maxBuffered / 2) return
+    const held = this.#queue.length - this.#taken
+    const inBytes = Math.floor((MAX_HELD_BYTES - this.#heldBytes) / Math.max(1, this.#meanBytes))
+    const most = Math.max(1, Math.min(this.#maxBuffered, held + inBytes))
+    const room = most - held - this.#credit
+    if (this.fault !== undefined || room < most / 2) return
     if (this.#credit === 0) this.#heardAtMs = performance.now()
     this.#credit += room
     const request = { batch: room, expires: nanos(EXPIRES_MS), idle_heartbeat: nanos(HEARTBEAT_MS) }
@@ -150,6 +174,8 @@ export class PullReader {
     if (stored) {
       this.#credit = Math.max(0, this.#credit - 1)
       this.#queue.push(stored)
+      this.#heldBytes += stored.data.length
+      this.#meanBytes += (stored.data.length - this.#meanBytes) / MEAN_OF
       this.#wake?.()
       this.#wake = undefined
       return

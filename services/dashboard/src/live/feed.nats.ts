@@ -21,6 +21,8 @@ const REMEMBERED_IDS = 50_000
 /** A second is told a moment after it is over: what was stored in it is on its way. */
 const GRACE_MS = 30
 const RETRY_MS = 1_000
+/** Of an event in a batch, about. */
+const EVENT_BYTES = 400
 
 interface BufferedEvent {
   readonly event: FluxgateEvent
@@ -160,7 +162,8 @@ interface Start {
 /** Where to begin: at that second, or later where the stream holds more events since then than may be read. */
 async function startOf(link: NatsLink, stream: string, wantedMs: number, maxEvents: number): Promise<Start> {
   const { state } = await link.manager.streams.info(stream)
-  const sequence = state.last_seq - maxEvents
+  const eventsInMessage = Math.max(1, state.bytes / Math.max(1, state.messages) / EVENT_BYTES)
+  const sequence = state.last_seq - Math.floor(maxEvents / eventsInMessage)
   if (sequence > state.first_seq) {
     const message = await link.manager.streams.getMessage(stream, { seq: sequence })
     const storedAtMs = message.time.getTime()

@@ -1,8 +1,10 @@
 /**
  * A settlement that a node could not know to be stored may stand in the log twice. Two of one request that lie no
- * further apart than this many messages count once: far more than the log takes while a node waits to send again.
+ * further apart than this many messages count once: more than the log takes while a node waits to send again.
  */
-export const SEEN_WINDOW = 50_000
+export const SEEN_WINDOW = 10_000
+/** A message holds up to 512 settlements: no more requests than this are remembered. */
+const MAX_SEEN = 100_000
 
 /** Requests by the sequence of their settlement, over the last {@link SEEN_WINDOW} messages of the log. */
 export class SeenRequests {
@@ -18,7 +20,7 @@ export class SeenRequests {
     if (before !== undefined) return before !== sequence
     this.#sequences.set(request, sequence)
     for (const [old, at] of this.#sequences) {
-      if (at >= sequence - SEEN_WINDOW) break
+      if (at >= sequence - SEEN_WINDOW && this.#sequences.size <= MAX_SEEN) break
       this.#sequences.delete(old)
     }
     return false

@@ -75,6 +75,22 @@ test('an event that can never be stored is left out alone', async () => {
   assert.deepEqual(applied.flat().sort(), [1, 1, 2, 2, 3, 4, 6, 7])
 })
 
+test('events of a batch that can never be stored are left out, and the batch is applied as one', async () => {
+  const rejected: string[] = []
+  const cannotBe = ({ sequence, index }: LogEvent) => sequence === 2 && (index === 1 || index === 3)
+  const inBatch = batch('A', 1, 3)
+  const events = [1, 2, 2, 2, 2, 3].map((sequence, i) => ({ ...inBatch.events[0]!, sequence, index: i - 1 }))
+  const applied = await run([{ ...inBatch, events }], {
+    apply: async slices => {
+      if (slices.some(slice => slice.entries.some(cannotBe))) throw new DataError('no')
+      return appliedOf(slices)
+    },
+    rejected: async (_, entry) => void rejected.push(`${entry.sequence}.${entry.index}`),
+  })
+  assert.deepEqual(rejected, ['2.1', '2.3'])
+  assert.deepEqual(applied, [[1], [2, 2], [3]])
+})
+
 test('a lost position ends in a restart, and the batch is dropped', async () => {
   let restarts = 0
   const applied = await run([batch('A', 1, 2)], {
@@ -96,15 +112,17 @@ async function run(batches: Batch[], overrides: Partial<ProjectorHooks>): Promis
   const applied: number[][] = []
   for (const stream of ['A', 'B']) intake.begin(stream, 0)
   for (const each of batches) void intake.offer(each)
-  const hooks: ProjectorHooks = {
-    apply: async slices => appliedOf(slices),
+  const hooks = {
+    apply: async (slices: readonly Slice[]) => appliedOf(slices),
+    attempt: async (_: readonly Slice[]) => {},
     restart: async () => {},
     failed: () => {},
     rejected: async () => {},
     applied: () => {},
     ...overrides,
   }
-  const apply = hooks.apply
+  const { apply } = hooks
+  hooks.attempt = async slices => void (await apply(slices))
   const recording = {
     ...hooks,
     async apply(slices: readonly Slice[]) {

@@ -9,6 +9,8 @@ export interface ProjectorLimits {
 
 export interface ProjectorHooks {
   apply(slices: readonly Slice[]): Promise<Applied>
+  /** As {@link apply}, and takes everything back. */
+  attempt(slices: readonly Slice[]): Promise<void>
   /** Reads begin again at the stored positions. */
   restart(): Promise<void>
   applied(applied: Applied, elapsedMs: number): void
@@ -20,7 +22,8 @@ export interface ProjectorHooks {
 
 /**
  * Takes from the intake and applies, one transaction after the other, until the signal. A batch that fails comes again
- * until it succeeds; one with an event that Postgres will never take is halved until that event stands alone.
+ * until it succeeds; one with an event that Postgres will never take is halved until its message stands alone, which is
+ * then applied without the event.
  */
 export async function project(
   intake: Intake,
@@ -78,15 +81,26 @@ async function applyInParts(slices: readonly Slice[], hooks: ProjectorHooks): Pr
     return
   } catch (error) {
     if (!(error instanceof DataFault)) throw error
-    const [slice] = slices
-    const entry = slice?.entries[0]
-    if (slices.length === 1 && slice?.entries.length === 1 && entry) {
+  }
+  const [first] = slices
+  const parts = slices.length > 1 ? slices : first && halves(first)
+  if (parts) for (const part of parts) await applyInParts([part], hooks)
+  else if (first) await applyInParts([await withoutRejected(first, hooks)], hooks)
+}
+
+/** A message without the events that Postgres does not take. The position passes it only as a whole, so each is tried. */
+async function withoutRejected(slice: Slice, hooks: ProjectorHooks): Promise<Slice> {
+  const taken: LogEvent[] = []
+  for (const entry of slice.entries) {
+    try {
+      await hooks.attempt([{ ...slice, entries: [...taken, entry] }])
+      taken.push(entry)
+    } catch (error) {
+      if (!(error instanceof DataFault)) throw error
       await hooks.rejected(slice.stream, entry, error.message)
-      return applyInParts([{ ...slice, entries: [] }], hooks)
     }
   }
-  const parts = slices.length > 1 ? slices.map(slice => [slice]) : halves(slices[0]!).map(half => [half])
-  for (const part of parts) await applyInParts(part, hooks)
+  return { ...slice, entries: taken }
 }
 
 export function pause(ms: number, signal: AbortSignal): Promise<void> {

@@ -25,9 +25,27 @@ test('slices are cut behind a position and in halves', () => {
   assert.deepEqual(sliceAfter(slice, 2), slice)
   assert.deepEqual(sliceAfter(slice, 5), { ...slice, after: 5, entries: entries.slice(2) })
   assert.deepEqual(sliceAfter(slice, 99), { ...slice, after: 10, entries: [] })
-  const [one, two] = halves(slice)
+  const [one, two] = halves(slice)!
   assert.deepEqual([one.after, one.last, two.after, two.last], [2, 5, 5, 10])
   assert.deepEqual([...one.entries, ...two.entries], entries)
+})
+
+test('a slice is cut between messages alone, so that no event of a batch is passed over', () => {
+  const of = (...sequences: number[]) => ({
+    stream: 'REQUESTS',
+    after: 2,
+    last: 9,
+    lastStoredAtMs: T,
+    entries: sequences.map((sequence, index) => ({ ...entryOf(admitted), sequence, index })),
+  })
+  const cuts = (...sequences: number[]) => halves(of(...sequences))?.map(part => part.entries.length)
+  assert.deepEqual(cuts(3, 3, 3, 4), [3, 1])
+  assert.deepEqual(cuts(3, 4, 4, 4), [1, 3])
+  assert.deepEqual(cuts(3, 3, 4, 4), [2, 2])
+  assert.equal(cuts(3, 3, 3), undefined)
+  assert.equal(cuts(3), undefined)
+  const [first, second] = halves(of(3, 3, 3, 4))!
+  assert.deepEqual([first.last, second.after], [3, 3])
 })
 
 test('progress knows the lag, what was dropped, and when to halt', () => {

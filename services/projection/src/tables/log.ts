@@ -34,13 +34,17 @@ export function sliceAfter(slice: Slice, position: number): Slice {
   }
 }
 
-/** Two halves of a slice with more than one entry. */
-export function halves(slice: Slice): [Slice, Slice] {
-  const middle = slice.entries.length >> 1
-  const border = slice.entries[middle - 1]!
-  const first = slice.entries.slice(0, middle)
+/** Two parts of a slice, cut between two messages, near its middle; undefined when its entries are of one message. */
+export function halves(slice: Slice): [Slice, Slice] | undefined {
+  const { entries } = slice
+  const isBorder = (at: number) => entries[at - 1]!.sequence !== entries[at]!.sequence
+  let middle = entries.length >> 1
+  while (middle > 0 && !isBorder(middle)) middle--
+  if (middle === 0) middle = entries.findIndex((_, at) => at > 0 && isBorder(at))
+  if (middle <= 0) return undefined
+  const { sequence, storedAtMs } = entries[middle - 1]!
   return [
-    { ...slice, last: border.sequence, lastStoredAtMs: border.storedAtMs, entries: first },
-    { ...slice, after: border.sequence, entries: slice.entries.slice(middle) },
+    { ...slice, last: sequence, lastStoredAtMs: storedAtMs, entries: entries.slice(0, middle) },
+    { ...slice, after: sequence, entries: entries.slice(middle) },
   ]
 }

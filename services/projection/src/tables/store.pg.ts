@@ -28,6 +28,8 @@ export interface Store {
   identify(stream: string, created: string): Promise<void>
   /** Folds the slices into the tables; rows and positions in one transaction. Parts that are in already are skipped. */
   apply(slices: readonly Slice[]): Promise<Applied>
+  /** As {@link apply}, and takes everything back. @throws DataError when Postgres does not take it */
+  attempt(slices: readonly Slice[]): Promise<void>
   /** Stores how far the streams went at this time: with the positions, the lag of every read. */
   storeHeads(heads: ReadonlyMap<string, number>, atMs: number): Promise<void>
 }
@@ -48,6 +50,15 @@ export function openStore(
       if (schema !== 'public') await trx.executeQuery(CompiledQuery.raw(`set local search_path to ${schema}`))
       return work(trx)
     })
+  const applyWith = async <T>(slices: readonly Slice[], then: (applied: Applied) => T) => {
+    try {
+      const ids = wanted(slices)
+      await days.ensureFor(ids.requests)
+      return await inSchema(async trx => then(await applyIn(trx, owner, slices, ids)))
+    } catch (error) {
+      throw isDataFault(error) ? new DataError((error as Error).message, { cause: error }) : error
+    }
+  }
   return {
     positions: () =>
       inSchema(async trx => {
@@ -68,13 +79,15 @@ export function openStore(
       const rows = [...heads].map(([stream, sequence]) => ({ stream, sequence, atMs }))
       await inSchema(trx => trx.executeQuery(upsertHeads(rows)))
     },
-    async apply(slices) {
+    apply: slices => applyWith(slices, applied => applied),
+    async attempt(slices) {
+      const rolledBack = new Error('attempted')
       try {
-        const ids = wanted(slices)
-        await days.ensureFor(ids.requests)
-        return await inSchema(trx => applyIn(trx, owner, slices, ids))
+        await applyWith(slices, () => {
+          throw rolledBack
+        })
       } catch (error) {
-        throw isDataFault(error) ? new DataError((error as Error).message, { cause: error }) : error
+        if (error !== rolledBack) throw error
       }
     },
   }
