@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
 import { DEADLETTER_STREAM, encodeEvent, type OutgoingEvent, STREAMS, UPCASTERS } from '@fluxgate/contracts'
-import { connectNats, DEAD_LETTER_HEADERS, ensureTopology } from '@fluxgate/nats'
+import { connectNats, DEAD_LETTER_HEADERS, EventPublisher, ensureTopology } from '@fluxgate/nats'
 import { startProjection } from '@fluxgate/projection'
 import { readProjectionConfig } from '@fluxgate/projection/config'
 import { naiveFold, readTables, workload } from '@fluxgate/projection/testing'
 import { migrateToLatest, openDatabase } from '@fluxgate/read-model'
-import { createLog, readConfig } from '@fluxgate/runtime'
+import { createIds, createLog, readConfig } from '@fluxgate/runtime'
 import { createDatabase, eventually, testNats, testPostgres } from '@fluxgate/testing'
 import { runVerify } from '../../chaos/src/verify-command.ts'
 
@@ -51,7 +51,12 @@ it('a log that an older version wrote is read by this one; what a newer one wrot
   // From the future, in the middle: an upgrade that was rolled back leaves such behind.
   const newer = workload({ requests: 1, seed: 7, startMs: Date.now() - 300_000 })[0]!
   const { seq } = await link.jetstream.publish(newer.subject, writtenAs(newer, FUTURE))
-  await Promise.all(events.slice(half).map(outgoing => publish(outgoing)))
+  const batches = { source: events[half]!.event.source, newId: createIds(), partitions: 4 }
+  await using publisher = new EventPublisher(link, { batches })
+  for (const outgoing of events.slice(half)) publisher.append(outgoing)
+  await publisher.flush()
+  const { messages } = (await link.manager.streams.info(STREAMS.requests)).state
+  assert.ok(messages < events.length / 2, 'what this version appends is in batches')
 
   const env = { DATABASE_URL: databaseUrl, NATS_URL: nats.url, PROJECTION_LAG_EVERY: '100ms' }
   await using projection = await startProjection(readConfig(env, readProjectionConfig), log)

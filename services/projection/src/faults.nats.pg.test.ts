@@ -4,9 +4,15 @@ import { once } from 'node:events'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { deadLetterSubject, encodeEvent, type OutgoingEvent, STREAMS } from '@fluxgate/contracts'
-import { connectNats, DEAD_LETTER_HEADERS, EventPublisher, ensureTopology } from '@fluxgate/nats'
+import {
+  connectNats,
+  DEAD_LETTER_HEADERS,
+  EventPublisher,
+  ensureTopology,
+  type PublisherLimits,
+} from '@fluxgate/nats'
 import { migrateToLatest, openDatabase, requestTotals, runScript } from '@fluxgate/read-model'
-import { createLog, readConfig } from '@fluxgate/runtime'
+import { createIds, createLog, readConfig } from '@fluxgate/runtime'
 import { createDatabase, eventually, startPostgres, testNats, testPostgres } from '@fluxgate/testing'
 import { naiveFold, readTables } from '../test/naive.ts'
 import { workload } from '../test/workload.ts'
@@ -39,8 +45,8 @@ async function startBench(more: Record<string, string> = {}, { ownPostgres = fal
     db,
     env,
     config: readConfig(env, readProjectionConfig),
-    async publish(events: readonly OutgoingEvent[]) {
-      await using publisher = new EventPublisher(link)
+    async publish(events: readonly OutgoingEvent[], limits: Partial<PublisherLimits> = {}) {
+      await using publisher = new EventPublisher(link, limits)
       for (const event of events) publisher.append(event)
       await publisher.flush()
     },
@@ -163,6 +169,26 @@ test('what cannot be read or stored goes to the dead letters with its reason; th
     reasons.push(header.get(DEAD_LETTER_HEADERS.reason))
   }
   assert.match(reasons.sort().join('\n'), /date\/time field value out of range.*\nunknown event type/)
+})
+
+test('an event of a batch that cannot be stored is left out alone, and nothing of it counts twice', async () => {
+  await using bench = await startBench()
+  const events = workload({ requests: 200 })
+  const [first] = events
+  const early = { ...first!, event: { ...first!.event, time: '0000-01-01T00:00:00Z' } }
+  const batches = { source: first!.event.source, newId: createIds(), partitions: 1 }
+  await bench.publish([...events.slice(1, 300), early, ...events.slice(300), first!], { batches })
+  await using _projection = await startProjection(bench.config, log)
+  await eventually(async () => (await bench.missing()) === 0, { timeoutMs: 60_000 })
+  assert.deepEqual((await readTables(bench.db)).totals, naiveFold(events).totals)
+  const letter = await bench.link.manager.streams.getMessage('DEADLETTER', { seq: 1 })
+  assert.match(letter.header.get(DEAD_LETTER_HEADERS.reason), /date\/time field value out of range/)
+  assert.match(letter.header.get(DEAD_LETTER_HEADERS.index), /^\d+$/)
+  const { subject, event } = early
+  assert.equal(letter.header.get(DEAD_LETTER_HEADERS.subject), subject)
+  const { id, ...buried } = JSON.parse(letter.string())
+  assert.deepEqual({ ...buried, id: event.id }, JSON.parse(encodeEvent(event)))
+  assert.equal((await bench.link.manager.streams.info('DEADLETTER')).state.messages, 1, id)
 })
 
 test('the projection halts when NATS lost its disk while it was away, and goes on with the new streams when that is accepted', async () => {

@@ -42,8 +42,10 @@ const { spool, left } = await openNodeSpool(
   () => {},
   log,
 )
-await using publisher = new EventPublisher(link, {}, spool)
-const make = eventMaker(`/gateway/${boot}`, newId, Date.now)
+const source = `/gateway/${boot}`
+const batches = { source, newId, partitions: 1 }
+await using publisher = new EventPublisher(link, { batches, gatherMs: 5 }, spool)
+const make = eventMaker(source, newId, Date.now)
 const append = (event: OutgoingEvent) => {
   publisher.append(event)
   open.apply(event)
