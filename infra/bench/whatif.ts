@@ -11,14 +11,15 @@ import {
 } from '@fluxgate/contracts'
 import { WhatIf, whatIf } from '@fluxgate/forensics'
 import { wholePolicy } from '@fluxgate/guard-core'
-import { connectNats, EventPublisher, ensureTopology } from '@fluxgate/nats'
+import { connectNats, EventPublisher, ensureTopology, type PublisherLimits } from '@fluxgate/nats'
+import { createIds } from '@fluxgate/runtime'
 import { startNatsServer } from '@fluxgate/testing'
 
 /**
  * What-if over a log of token events, `npm run fluxgate -- bench:whatif [--events 1000000 --json]`. The events are published
  * into a real nats-server in a temporary folder (not timed) and replayed from there as the command does: read, parsed,
- * checked, folded. Beside it the same events from memory, as bytes, without the reading. Twice each: the results must be
- * the same to the byte.
+ * checked, folded: as messages of their own, as the first edition stored them, and in batches. Beside it the same events from
+ * memory, as bytes, without the reading. Twice each: the results must be the same to the byte.
  */
 const { values } = parseArgs({
   options: { events: { type: 'string', default: '1000000' }, json: { type: 'boolean', default: false } },
@@ -35,7 +36,8 @@ const POLICY: GuardPolicy = {
 const silent = { info() {}, warn() {}, error() {} }
 
 let ids = 0
-const make = eventMaker('/bench/1', () => `event-${String(++ids).padStart(16, '0')}`, Date.now)
+const SOURCE = '/bench/1'
+const make = eventMaker(SOURCE, () => `event-${String(++ids).padStart(16, '0')}`, Date.now)
 function event(n: number) {
   const total = (n * 7_919) % 97
   const identity = { user: `user${n % IDENTITIES}`, key: 'k1' }
@@ -50,22 +52,24 @@ interface WhatIfFigures {
   readonly decisions: number
 }
 
-async function measureWhatIf(): Promise<{ fromLog: WhatIfFigures[]; fromMemory: WhatIfFigures[] }> {
+async function fromLog(limits: Partial<PublisherLimits>): Promise<WhatIfFigures[]> {
   await using server = await startNatsServer()
   await using link = await connectNats({ url: server.url, name: 'bench' }, silent)
   await ensureTopology(link)
   {
-    await using publisher = new EventPublisher(link)
+    await using publisher = new EventPublisher(link, limits)
     for (let n = 0; n < EVENTS; n++) {
       publisher.append(event(n))
       if (n % MAX_AHEAD === MAX_AHEAD - 1) await publisher.flush()
     }
     await publisher.flush()
   }
-  const fromLog = await twice(async () => (await whatIf(link, POLICY, {})).result.rows)
-  // Not before: a million buffers would be the collector's burden while the log is read.
+  return await twice(async () => (await whatIf(link, POLICY, {})).result.rows)
+}
+
+function fromMemory(): Promise<WhatIfFigures[]> {
   const bytes = Array.from({ length: EVENTS }, (_, n) => Buffer.from(encodeEvent(event(n).event)))
-  return { fromLog, fromMemory: await twice(() => fold(bytes)) }
+  return twice(() => fold(bytes))
 }
 
 async function twice(run: () => readonly object[] | Promise<readonly object[]>): Promise<WhatIfFigures[]> {
@@ -103,10 +107,17 @@ function fold(bytes: readonly Buffer[]): readonly object[] {
   return fold.finish().rows
 }
 
-const figures = await measureWhatIf()
+const batches = { source: SOURCE, newId: createIds(), partitions: 1 }
+// Memory comes last: a million buffers would be the collector's burden while the log is read.
+const figures = {
+  fromLog: await fromLog({}),
+  fromBatches: await fromLog({ batches }),
+  fromMemory: await fromMemory(),
+}
 if (values.json) console.log(JSON.stringify(figures))
 else {
   report('from the log', figures.fromLog)
+  report('from batches', figures.fromBatches)
   report('from memory', figures.fromMemory)
 }
 

@@ -69,14 +69,15 @@ export const whatIf: Row = {
   async run(pace) {
     type Run = { readonly seconds: number }
     const events = pace.isSmoke ? '2000' : '1000000'
-    const runs = await eachRound<{ fromLog: Run[]; fromMemory: Run[] }>(pace, {
+    const runs = await eachRound<{ fromLog: Run[]; fromBatches: Run[]; fromMemory: Run[] }>(pace, {
       file: 'infra/bench/whatif.ts',
       args: ['--events', events],
     })
     const line = alone(whatIf)
     const of = (turns: readonly Run[]) => Math.min(...turns.map(({ seconds }) => seconds))
     return [
-      { ...line('from the log', 's', runs, run => of(run.fromLog)), ...atMost(10, 5) },
+      { ...line('from the log, an event a message', 's', runs, run => of(run.fromLog)), ...atMost(10, 5) },
+      { ...line('from the log, batches', 's', runs, run => of(run.fromBatches)), ...atMost(4, 2) },
       line('from memory', 's', runs, run => of(run.fromMemory)),
     ]
   },

@@ -1,4 +1,4 @@
-import { type FluxgateEvent, type Parsed, parseEvent } from '@fluxgate/contracts'
+import { type FluxgateEvent, type Parsed, parseEvent, STREAMS } from '@fluxgate/contracts'
 import { type Msg, type MsgHdrs, nanos, type Subscription } from 'nats'
 import type { NatsLink } from './link.ts'
 
@@ -30,14 +30,15 @@ const HEARTBEAT_MS = 2_000
 /** Silence after which a consumer counts as lost. */
 const SILENCE_MS = 5_000
 const LATE_MS = 1_000
-/** Bytes asked for and not taken, about: a batch is up to a thousand times as large as one event. */
+/** Nothing more is asked for while so many bytes lie here. */
 const MAX_HELD_BYTES = 16 * 1024 ** 2
 /** Bytes handed over at once, or one message. */
 const MAX_TAKEN_BYTES = 1024 ** 2
-/** Expected of a message before the first has come. */
-const FIRST_BYTES = 16 * 1024
-/** Messages over which their mean size is taken, about. */
-const MEAN_OF = 16
+/**
+ * Batches on their way, at the most: a batch has up to 256 KiB, and nats-server closes a connection that has more than
+ * 64 MiB before it (`max_pending`).
+ */
+const MAX_BATCHES_ASKED = 128
 const encoder = new TextEncoder()
 
 export interface PullOptions {
@@ -68,7 +69,7 @@ export class PullReader {
   #taken = 0
   #credit = 0
   #heldBytes = 0
-  #meanBytes = FIRST_BYTES
+  readonly #maxAsked: number
   #heardAtMs = performance.now()
   #wake: (() => void) | undefined
   /** Why nothing more will come, once it is so. */
@@ -78,6 +79,9 @@ export class PullReader {
     this.#link = link
     this.#consumer = `${stream}.${consumer}`
     this.#maxBuffered = options.maxBuffered
+    this.#maxAsked = isOfBatches(stream)
+      ? Math.min(MAX_BATCHES_ASKED, options.maxBuffered)
+      : options.maxBuffered
     this.#eager = options.eager ?? true
     this.#onLate = options.onLate
     this.#inbox = link.newInbox()
@@ -149,11 +153,10 @@ export class PullReader {
   }
 
   #topUp(): void {
+    if (this.fault !== undefined || this.#heldBytes >= MAX_HELD_BYTES) return
     const held = this.#queue.length - this.#taken
-    const inBytes = Math.floor((MAX_HELD_BYTES - this.#heldBytes) / Math.max(1, this.#meanBytes))
-    const most = Math.max(1, Math.min(this.#maxBuffered, held + inBytes))
-    const room = most - held - this.#credit
-    if (this.fault !== undefined || room < most / 2) return
+    const room = Math.min(this.#maxBuffered - held, this.#maxAsked) - this.#credit
+    if (room < this.#maxAsked / 2) return
     if (this.#credit === 0) this.#heardAtMs = performance.now()
     this.#credit += room
     const request = { batch: room, expires: nanos(EXPIRES_MS), idle_heartbeat: nanos(HEARTBEAT_MS) }
@@ -175,7 +178,6 @@ export class PullReader {
       this.#credit = Math.max(0, this.#credit - 1)
       this.#queue.push(stored)
       this.#heldBytes += stored.data.length
-      this.#meanBytes += (stored.data.length - this.#meanBytes) / MEAN_OF
       this.#wake?.()
       this.#wake = undefined
       return
@@ -191,6 +193,10 @@ export class PullReader {
     this.#credit = Math.max(0, this.#credit - unfilled)
     this.#topUp()
   }
+}
+
+function isOfBatches(stream: string): boolean {
+  return stream === STREAMS.requests || stream === STREAMS.tokens
 }
 
 /** A message as it came: its headers are read when somebody asks for them, since most readers do not. */
