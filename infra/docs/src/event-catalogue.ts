@@ -23,7 +23,10 @@ Every event is a CloudEvents 1.0 object in JSON: \`id\`, \`source\` (\`/<service
 \`<user>.<key>\`, or the incident), \`time\`, \`dataschema\` (\`urn:fluxgate:<stream>.<fact>:<version>\`), \`sequence\` (counts the events of one source
 from 1), \`traceparent\` where there is one, and \`data\`. A subject in NATS is \`fluxgate.<stream>.<partition>.<fact>.<user>.<key>\`, that of an
 incident \`fluxgate.incidents.<fact>.<incident>\`. Schemas are closed: an unknown field is an error, and a new field is a new
-version with an upcaster for the old one. Times are epoch milliseconds, durations milliseconds, tokens whole numbers.`
+version with an upcaster for the old one. Times are epoch milliseconds, durations milliseconds, tokens whole numbers.
+
+Events of \`REQUESTS\` and \`TOKENS\` stand in batches under \`fluxgate.<stream>.<partition>\`, which leave out what [all lines share](../explanation/log.md#messages-and-batches);
+the subjects below are those of single messages, and filters of readers are written like them.`
 
 /** A stream that holds what other streams hold too, of callers without an identity. */
 function strangersText(stream: string): string {
