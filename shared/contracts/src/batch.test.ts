@@ -67,7 +67,7 @@ describe('a batch', () => {
     }
   })
 
-  it('reads every line but those that are no event, whatever stands there', () => {
+  it('reads every line but those that are no event, whatever is in them', () => {
     const good = Buffer.from(`${encodeLine(settled('req_00000001'))}\n`)
     const lines: Array<[bytes: Uint8Array, reason: RegExp]> = [
       [Buffer.from('{"type":\n'), /not JSON/],

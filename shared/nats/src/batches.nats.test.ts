@@ -83,7 +83,7 @@ describe('a stream with messages of the first edition and batches', () => {
     assert.deepEqual(await found(callerFilter('tokens', { user: 'user6' }), { sequence: 7 }), [])
   })
 
-  it('gives what stands at a position', async () => {
+  it('finds the event at a position', async () => {
     const at = async (index?: number) => {
       const place = { stream: 'TOKENS', sequence: 6, ...(index === undefined ? {} : { index }) }
       const found = await messageOf(bench.link, place)
