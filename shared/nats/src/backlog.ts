@@ -103,6 +103,8 @@ export interface Backlog {
   add(batch: readonly PendingRecord[]): void
   /** Calls back, in order, when everything added so far is safe. */
   commit(callbacks: Array<() => void>): void
+  /** What {@link next} is about to give, unless that finds that its stream has it already. */
+  peek(): PendingRecord | undefined
   /** The next record to send. */
   next(): PendingRecord | undefined
   /** @param isKept  its segment may not go before {@link release} */
@@ -139,6 +141,10 @@ export class MemoryBacklog implements Backlog {
 
   commit(callbacks: Array<() => void>): void {
     for (const callback of callbacks) callback()
+  }
+
+  peek(): PendingRecord | undefined {
+    return this.#queue.peek()
   }
 
   next(): PendingRecord | undefined {

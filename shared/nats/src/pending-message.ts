@@ -54,9 +54,10 @@ export class Composer {
   }
 
   /** Whether the record belongs to a message that is not whole yet. */
-  continues({ subject, part }: PendingRecord): boolean {
-    const open = this.#open.get(subject)
-    return open !== undefined && part !== undefined && isNextPart(open, part)
+  continues(record: PendingRecord | undefined): boolean {
+    if (record?.part === undefined) return false
+    const open = this.#open.get(record.subject)
+    return open !== undefined && isNextPart(open, record.part)
   }
 
   /** What is whole because nothing more comes. */

@@ -11,50 +11,15 @@ import {
   pendingRecord,
   type StoredAt,
 } from './backlog.ts'
-import { BatchBuilder, type BatchOptions } from './batch-builder.ts'
+import { BatchBuilder } from './batch-builder.ts'
 import { findStored } from './find-stored.ts'
 import { Frames } from './frames.ts'
 import type { NatsLink } from './link.ts'
 import { Composer, type PendingMessage } from './pending-message.ts'
+import { DEFAULT_PUBLISHER_LIMITS, type PublisherLimits } from './publisher-limits.ts'
 import { RetainedMessages } from './retained-messages.ts'
 import { EndsWatch, type StreamEnds } from './stream-ends.ts'
-import { DEDUPE_WINDOW_MS } from './topology.ts'
 import { Window } from './window.ts'
-
-export interface PublisherLimits {
-  /** Events sent and not yet acknowledged. */
-  readonly maxOutstanding: number
-  /** Events held in all; beyond it {@link EventPublisher.full} asks callers to take no new work. A spool has its own limit. */
-  readonly maxBuffered: number
-  /** After this long without an acknowledgement an event is sent again under the same id; then it waits twice as long. */
-  readonly ackTimeoutMs: number
-  /** The longest such wait: a server that hangs is not flooded with copies. */
-  readonly maxRetryMs: number
-  /** An event whose first copy is older is looked up before it is sent again: its stream may not know the copy. */
-  readonly lookUpAfterMs: number
-  /**
-   * An acknowledged event is kept this long, and sent again when the server was away meanwhile: nats-server 2.9 writes
-   * up to 8 ms after its acknowledgement, and servers that lose power keep what is older than their `sync_interval`.
-   */
-  readonly retainAfterAckMs: number
-  /** Events that come within this time leave by one write; 0: those of one turn of the event loop. */
-  readonly gatherMs: number
-  /** How often the ends of the streams are asked for while events are sent: a look-up begins there. Infinite: never. */
-  readonly askEndsEveryMs: number
-  /** Events of REQUESTS and TOKENS leave in batches; absent: each is a message of its own. */
-  readonly batches?: BatchOptions
-}
-
-export const DEFAULT_PUBLISHER_LIMITS: PublisherLimits = Object.freeze({
-  maxOutstanding: 4_096,
-  maxBuffered: 65_536,
-  ackTimeoutMs: 500,
-  maxRetryMs: 4_000,
-  lookUpAfterMs: DEDUPE_WINDOW_MS / 2,
-  retainAfterAckMs: 2_000,
-  gatherMs: 0,
-  askEndsEveryMs: 10_000,
-})
 
 const RETRY_SCAN_MS = 100
 const REFUSED_BACKOFF_MS = 250
@@ -63,10 +28,10 @@ const TIMED_EVERY = 16
 
 /**
  * Appends events to JetStream: pipelined publishes with one shared acknowledgement subscription and a bounded window.
- * Events leave once per turn of the event loop: one write for all that the turn has brought, instead of one each.
- * An event stays in the backlog (memory, or a spool on disk) until a stream has acknowledged it; it is sent again after
- * a timeout, a refusal or a reconnect, and the stream drops the copy by its `Nats-Msg-Id`. Order is kept unless an
- * event has to be sent again.
+ * They leave by one write for all that has gathered, and, where {@link PublisherLimits.batches} says so, in one message of
+ * each subject. A message stays in the backlog (memory, or a spool on disk) until a stream has acknowledged it; it is sent
+ * again after a timeout, a refusal or a reconnect, and the stream drops the copy by its `Nats-Msg-Id`. Order is kept unless
+ * a message has to be sent again.
  */
 export class EventPublisher implements AsyncDisposable {
   readonly #link: NatsLink
@@ -81,8 +46,6 @@ export class EventPublisher implements AsyncDisposable {
   readonly #inMemory: boolean
   readonly #builder: BatchBuilder | undefined
   readonly #composer = new Composer()
-  /** Taken from the backlog, and to be sent when there is room. */
-  #next: PendingRecord | undefined
   /** What this turn of the event loop has brought. */
   #turnRecords: PendingRecord[] = []
   #turnEvents = 0
@@ -142,8 +105,7 @@ export class EventPublisher implements AsyncDisposable {
 
   /** Events held: waiting or sent and not acknowledged. */
   get buffered(): number {
-    const taken = this.#next === undefined ? 0 : eventsIn(this.#next)
-    return this.#outstandingEvents + taken + this.#backlog.waiting + this.#turnEvents
+    return this.#outstandingEvents + this.#backlog.waiting + this.#turnEvents
   }
 
   /** True when callers should refuse new work; what is in flight may still append. */
@@ -274,19 +236,17 @@ export class EventPublisher implements AsyncDisposable {
     // What is in the backlog now is sent as whole batches, and takes no further parts.
     this.#builder?.close()
     if (this.#maySend()) this.#sendBacklog()
-    this.#isHeldBack = this.#next !== undefined || this.#backlog.waiting > 0
+    this.#isHeldBack = this.#backlog.waiting > 0
     this.#flushFrames()
     if (this.#idle.length > 0 && this.buffered === 0) for (const resolve of this.#idle.splice(0)) resolve()
   }
 
   #sendBacklog(): void {
-    for (;;) {
-      this.#next ??= this.#backlog.next()
-      if (this.#next === undefined) break
-      // A message that is begun is sent with all its parts, so that whoever sends it again makes the same of them.
-      if (!this.#maySend() && !this.#composer.continues(this.#next)) break
-      const whole = this.#composer.add(this.#next)
-      this.#next = undefined
+    // A message that is begun is sent with all its parts, so that whoever sends it again makes the same of them.
+    while (this.#maySend() || this.#composer.continues(this.#backlog.peek())) {
+      const record = this.#backlog.next()
+      if (record === undefined) break
+      const whole = this.#composer.add(record)
       if (whole) this.#send(whole)
     }
     for (const message of this.#composer.takeRest()) this.#send(message)
@@ -341,7 +301,6 @@ export class EventPublisher implements AsyncDisposable {
   }
 
   *#unacknowledged(): Generator<BacklogPosition> {
-    if (this.#next) yield this.#next
     for (const { records } of this.#outstanding) yield* records
   }
 

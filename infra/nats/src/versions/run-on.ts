@@ -13,6 +13,7 @@ const SHOWN_CHARS = 6_000
 const CORE_FILES = [
   'shared/nats/src/publisher.nats.test.ts',
   'shared/nats/src/follow.nats.test.ts',
+  'shared/nats/src/batches.nats.test.ts',
   'shared/nats/src/bucket.nats.test.ts',
   'shared/nats/src/topology.nats.test.ts',
   'services/gateway/src/spool/spool.nats.test.ts',

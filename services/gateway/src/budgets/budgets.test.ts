@@ -5,7 +5,7 @@ import { BudgetTable } from './budget-table.ts'
 import { reservedAmount } from './estimate.ts'
 import { periodEnd, periodStart } from './period.ts'
 import type { Payer } from './scope.ts'
-import { SEEN_WINDOW, SeenRequests } from './seen-requests.ts'
+import { MAX_SEEN, SEEN_WINDOW, SeenRequests } from './seen-requests.ts'
 import {
   ALICE,
   BOB,
@@ -179,6 +179,12 @@ describe('requests that were seen', () => {
     const seen = new SeenRequests()
     for (let i = 1; i <= 2 * SEEN_WINDOW; i++) seen.isRepeated(`r${i}`, i)
     assert.equal(seen.size, SEEN_WINDOW + 1)
+  })
+
+  it('are no more than their number, however many are in one message', () => {
+    const seen = new SeenRequests()
+    for (let i = 0; i < 2 * MAX_SEEN; i++) seen.isRepeated(`r${i}`, 1 + Math.floor(i / 500))
+    assert.equal(seen.size, MAX_SEEN)
   })
 })
 

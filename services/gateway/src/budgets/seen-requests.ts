@@ -4,7 +4,7 @@
  */
 export const SEEN_WINDOW = 10_000
 /** A message holds up to 512 settlements: no more requests than this are remembered. */
-const MAX_SEEN = 100_000
+export const MAX_SEEN = 100_000
 
 /** Requests by the sequence of their settlement, over the last {@link SEEN_WINDOW} messages of the log. */
 export class SeenRequests {

@@ -62,9 +62,14 @@ export class SendOrder implements Disposable {
     this.#queuedEvents = this.waiting
   }
 
-  /** The next event, where memory has it. */
-  peek(): SpooledRecord | undefined {
+  /** The next record, where memory has it. */
+  get head(): SpooledRecord | undefined {
     return this.#queue.peek()
+  }
+
+  /** The next record, which stays. @throws when the disk cannot be read */
+  peek(): SpooledRecord | undefined {
+    return this.#queue.length > 0 || this.#readOn() ? this.#queue.peek() : undefined
   }
 
   /** @param offset where the batch begins in its segment */
@@ -97,8 +102,9 @@ export class SendOrder implements Disposable {
 
   /** @throws when the disk cannot be read */
   next(): SpooledRecord | undefined {
-    if (this.#queue.length === 0 && !this.#readOn()) return undefined
-    const next = this.#queue.shift()!
+    const next = this.peek()
+    if (!next) return undefined
+    this.#queue.shift()
     this.waiting -= eventsIn(next)
     this.#queuedEvents -= eventsIn(next)
     return next

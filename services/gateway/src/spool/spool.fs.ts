@@ -100,7 +100,7 @@ export class Spool implements Backlog {
   }
 
   get figures(): SpoolFigures {
-    const next = this.#order.peek()
+    const next = this.#order.head
     const { commits, commitMs, uncertain } = this.#group
     return {
       ...this.#counts,
@@ -163,9 +163,13 @@ export class Spool implements Backlog {
     this.#group.commit(callbacks)
   }
 
+  peek(): SpooledRecord | undefined {
+    return this.#read(() => this.#order.peek())
+  }
+
   next(): SpooledRecord | undefined {
     for (;;) {
-      const pending = this.#take()
+      const pending = this.#read(() => this.#order.next())
       if (!pending) return undefined
       const { segment, position } = pending
       if (segment && position >= segment.home.sendLimit) {
@@ -249,9 +253,9 @@ export class Spool implements Backlog {
     return this.#store.bytes > this.#limits.maxBytes * (1 - RESERVE)
   }
 
-  #take(): SpooledRecord | undefined {
+  #read(from: () => SpooledRecord | undefined): SpooledRecord | undefined {
     try {
-      return this.#order.next()
+      return from()
     } catch (error) {
       this.#fail(error)
       return undefined
